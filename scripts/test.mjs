@@ -1,0 +1,139 @@
+// npm test: sets up, builds, then runs every layer of checks and tests; `-- --only unit,lint` runs some.
+import { mkdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findBrowser, findPython } from './lib/find.mjs';
+import { commandLayer, runTool, skippedLayer, vitestLayer } from './lib/layers.mjs';
+import { ensurePrerequisites } from './lib/prerequisites.mjs';
+import { continueUnderNode24, installPackages, root } from './lib/setup.mjs';
+import { vscodeFlavour } from './lib/vscode-flavour.mjs';
+import { vsixFile } from './lib/vsix.mjs';
+
+installPackages();
+await continueUnderNode24(fileURLToPath(import.meta.url));
+
+// Programs that hold the extension against something outside of it. `torch`: needs Python with PyTorch.
+/** @type {{ file: string, torch?: boolean }[]} */
+const conformance = [];
+
+const largestPackage = 1024 * 1024;
+
+function packaging() {
+  const counts = commandLayer('vsce', 'package', '--no-dependencies', '--out', vsixFile());
+  if (counts.failed > 0) return counts;
+  const { size } = statSync(vsixFile());
+  if (size <= largestPackage) return counts;
+  return { passed: 0, failed: 1, skipped: 0, note: `${size} bytes is over ${largestPackage}` };
+}
+
+/**
+ * @param {{ file: string, torch?: boolean }} program
+ * @returns {Layer}
+ */
+function conformanceLayer({ file, torch }) {
+  const skip = torch && process.env.ATTENTION_SKIP_TORCH === '1';
+  return [
+    `conformance:${basename(file, '.mjs')}`,
+    () => (skip ? skippedLayer('ATTENTION_SKIP_TORCH=1') : commandLayer(file)),
+  ];
+}
+
+/** @typedef {[name: string, run: () => import('./lib/layers.mjs').Counts]} Layer */
+
+/** @type {Layer[]} */
+const layers = [
+  ['typecheck', () => commandLayer('scripts/typecheck.mjs')],
+  ['lint', () => commandLayer('oxlint', '--type-aware')],
+  ['format', () => commandLayer('prettier', '--check', '--log-level', 'warn', '.')],
+  ['knip', () => commandLayer('knip', '--no-progress')],
+  ['unit', () => vitestLayer('unit')],
+  ['webview', () => vitestLayer('webview')],
+  ...conformance.map(conformanceLayer),
+  ['package', packaging],
+  ['vscode', () => vitestLayer('vscode')],
+];
+
+const { only, error } = parseOnly(process.argv.slice(2));
+if (error) {
+  console.error(`${error}. Layers: ${layers.map(([name]) => name).join(', ')}`);
+  process.exit(2);
+}
+
+// The choices made here hold for everything that is started below.
+const flavour = await vscodeFlavour();
+process.env.ATTENTION_VSCODE = flavour;
+const machineNeeded = layers.some(
+  ([name]) => wanted(name) && /^(webview|conformance|vscode)/.test(name),
+);
+const missing = machineNeeded ? ensurePrerequisites(flavour) : [];
+for (const line of missing) console.error(line);
+const browser = findBrowser();
+if (browser) process.env.CHROME_PATH = browser;
+const python = findPython(['torch', 'numpy']);
+if (python) process.env.ATTENTION_PYTHON = python;
+
+const total = { passed: 0, failed: missing.length, skipped: 0 };
+/** @type {string[]} */
+const summary = missing.map((line) => `  FAIL  ${line}`);
+mkdirSync(join(root, '.vscode-test'), { recursive: true });
+
+if (runTool('esbuild.mjs')) {
+  for (const [name, run] of layers) {
+    if (only.length > 0 && !only.some((part) => name === part || name.startsWith(`${part}:`)))
+      continue;
+    console.log(`\n== ${name}`);
+    const began = Date.now();
+    const counts = run();
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+    const line = describeLayer(name, counts, (Date.now() - began) / 1000);
+    summary.push(line);
+    console.log(line);
+  }
+} else {
+  total.failed += 1;
+  summary.push('  FAIL  build');
+}
+
+const version = flavour === 'electron' ? 'desktop VS Code' : 'code-server';
+console.log(`\nAll layers (real VS Code: ${version}):\n${summary.join('\n')}\n`);
+const rest = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+console.log(`${total.passed} passed, ${total.failed} failed${rest}`);
+process.exit(total.failed > 0 ? 1 : 0);
+
+/** @param {string} name */
+function wanted(name) {
+  return only.length === 0 || only.some((part) => name === part || name.startsWith(`${part}:`));
+}
+
+/**
+ * @param {string} name
+ * @param {import('./lib/layers.mjs').Counts} counts
+ * @param {number} seconds
+ */
+function describeLayer(name, { passed, failed, skipped, note }, seconds) {
+  const state = failed > 0 ? 'FAIL' : passed > 0 ? 'ok  ' : 'skip';
+  const numbers = [`${passed} passed`];
+  if (failed > 0) numbers.push(`${failed} failed`);
+  if (skipped > 0) numbers.push(`${skipped} skipped`);
+  const why = note ? ` (${note})` : '';
+  return `  ${state}  ${name.padEnd(24)} ${numbers.join(', ')}, ${seconds.toFixed(1)} s${why}`;
+}
+
+/**
+ * @param {string[]} args
+ * @returns {{ only: string[], error?: string }}
+ */
+function parseOnly(args) {
+  if (args.length === 0) return { only: [] };
+  const [flag, list, ...others] = args;
+  if (flag !== '--only' || !list || others.length > 0)
+    return { only: [], error: 'Usage: --only a,b' };
+  const parts = list.split(',');
+  const known = layers.map(([name]) => name);
+  const unknown = parts.find(
+    (part) => !known.some((name) => name === part || name.startsWith(`${part}:`)),
+  );
+  return unknown ? { only: [], error: `There is no layer "${unknown}"` } : { only: parts };
+}

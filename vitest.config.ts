@@ -1,0 +1,36 @@
+// Three layers of tests: "unit" (pure Node), "webview" (Chromium) and "vscode" (a real VS Code).
+import { defineConfig } from 'vitest/config';
+
+const pure = ['engine', 'stepper', 'compare', 'formats', 'cli', 'extension', 'protocol'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: [`test/{${pure.join(',')}}/**/*.test.ts`] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'webview',
+          include: ['test/webview/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'vscode',
+          include: ['test/vscode/**/*.test.ts'],
+          globalSetup: ['test/vscode/harness/globalSetup.ts'],
+          // Two workbenches at once starve each other on a small machine.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
