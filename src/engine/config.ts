@@ -1,0 +1,77 @@
+// What the engine is asked to compute: one attention block, its tensors at hand. Made by formats/setup.
+import type { Tensor } from './tensor.ts';
+
+export type Head = 'kq' | 'qkv' | 'multihead';
+export type WeightId = 'W_K' | 'W_Q' | 'W_V' | 'W_O' | 'b_K' | 'b_Q' | 'b_V' | 'b_O';
+/** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
+export type AxisOrder = 'key-first' | 'query-first';
+export type MaskMeaning = 'attend' | 'ignore' | 'add';
+
+export type Mask =
+  | 'none'
+  /** Query j sees the keys up to position (past keys + j). */
+  | 'causal'
+  /** The last query sees all keys; the diagonal ends in the bottom right corner. */
+  | 'causal-bottom-right'
+  /** Two to four dimensions, broadcast against (batch, heads, then the setup's axes). */
+  | { readonly tensor: Tensor; readonly meaning: MaskMeaning };
+
+export type Loss =
+  /** f = |y|^2 / 2 */
+  | { readonly kind: 'half-squared-norm' }
+  /** f = sum(G .* y) */
+  | { readonly kind: 'upstream'; readonly G: Tensor }
+  /** f = |y - T|^2 / 2 */
+  | { readonly kind: 'target'; readonly T: Tensor }
+  /** A mathjs expression of y and of named constants. */
+  | {
+      readonly kind: 'expression';
+      readonly expression: string;
+      readonly constants: Readonly<Record<string, Tensor>>;
+    };
+
+/** Shapes as in the node table: x (n, d), xPrime (m, d'), a leading batch axis on both or on neither. */
+export interface HeadConfig {
+  readonly head: Head;
+  /** Left out only where `start` gives all that x feeds. */
+  readonly x?: Tensor;
+  /** Left out for self-attention. */
+  readonly xPrime?: Tensor;
+  readonly weights: Readonly<Partial<Record<WeightId, Tensor>>>;
+  /** Query heads H; 1 unless `multihead`. */
+  readonly heads: number;
+  /** Key and value heads; divides `heads`. */
+  readonly kvHeads: number;
+  /** d is the width of one key. Undefined: none in `kq`, 1/sqrt(d) in the others. */
+  readonly scale?: number | '1/sqrt(d)';
+  /** Z = softcap * tanh(scale * S / softcap). */
+  readonly softcap?: number;
+  readonly mask: Mask;
+  /** Keeps where `keep` is not 0 and multiplies by 1 / (1 - p); `keep` broadcasts like a mask. */
+  readonly dropout?: { readonly p: number; readonly keep: Tensor };
+  readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };
+  /** Sliding window: a query sees keys at a distance below `window`. */
+  readonly window?: number;
+  /** Adds -slope_h * distance; `true` for the slopes 2^(-8 (h + 1) / H), or a tensor (H). */
+  readonly alibi?: true | Tensor;
+  /** Keys and values of earlier tokens, per head: (kvHeads, tokens, width), batch first if there is one. */
+  readonly past?: { readonly K: Tensor; readonly V: Tensor };
+  /** Projections given in place of x and its weights: tokens by (heads * width), batch first if any. */
+  readonly start?: { readonly Q?: Tensor; readonly K?: Tensor; readonly V?: Tensor };
+  readonly loss: Loss;
+  readonly axes: AxisOrder;
+}
+
+/** Largest node that is computed, in entries: 512 MiB in float64. */
+export const MAX_NODE_ENTRIES = 2 ** 26;
+
+/** A shape or value that cannot be computed with. `entry` is where in the setup it stands. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly entry: readonly string[];
+
+  constructor(entry: string, message: string) {
+    super(`${entry}: ${message}`);
+    this.entry = entry.split('.');
+  }
+}

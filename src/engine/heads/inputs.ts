@@ -1,0 +1,129 @@
+// The input nodes of a head, their letters, and the projections K, Q, V made from them.
+import { axisLabel, type Extents, parseSpec } from '../axes.ts';
+import { ConfigError, type HeadConfig, type WeightId } from '../config.ts';
+import type { GraphBuilder, NodeId } from '../graph.ts';
+import { contraction } from '../ops/contraction.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Letters } from './letters.ts';
+
+type Projection = 'K' | 'Q' | 'V';
+
+interface Input {
+  readonly id: NodeId;
+  readonly spec: string;
+  readonly value: Tensor;
+}
+
+export interface Inputs {
+  /** "b " where there is a batch axis, else "". */
+  readonly b: string;
+  readonly selfAttention: boolean;
+  /** Letters of the features of x and of x'. */
+  readonly features: { readonly x: string; readonly xPrime: string };
+  /** Letter of the tokens of x. */
+  readonly token: string;
+  addTo(graph: GraphBuilder): void;
+}
+
+/** A tensor that this head cannot do without. Throws ConfigError. */
+export function given(config: HeadConfig, entry: 'x' | WeightId): Tensor {
+  const value = entry === 'x' ? config.x : config.weights[entry];
+  const where = entry === 'x' ? 'x' : `weights.${entry}`;
+  if (!value) throw new ConfigError(where, `not given, and the head ${config.head} needs it`);
+  return value;
+}
+
+function hasBatch({ x, xPrime, start }: HeadConfig): boolean {
+  const first = x ?? xPrime ?? start?.Q ?? start?.K ?? start?.V;
+  if (!first)
+    throw new ConfigError('x', 'not given, and no start either: there is nothing to attend to');
+  return first.shape.length === 3;
+}
+
+/** Fits all given inputs to letters and collects them in the order x, xPrime, weights, start. */
+export function inputNodes(
+  config: HeadConfig,
+  letters: Letters,
+  heads: { query: string; kv: string },
+  token: string,
+): Inputs {
+  const b = hasBatch(config) ? 'b ' : '';
+  const { x, xPrime, weights, start } = config;
+  const selfAttention = !xPrime;
+  const features = { x: 'c', xPrime: selfAttention ? 'c' : 'e' };
+  const inputs: Input[] = [];
+  const add = (id: NodeId, entry: string, value: Tensor | undefined, spec: string): void => {
+    if (!value) return;
+    letters.fit(entry, value, spec);
+    inputs.push({ id, spec, value });
+  };
+  const wide = (letter: string, head: string): string => (head ? `(${head} ${letter})` : letter);
+  add('x', 'x', x, `${b}${token} c`);
+  add('xPrime', 'xPrime', xPrime, `${b}j e`);
+  // In self-attention there is a query for each token.
+  if (x && selfAttention && !start?.Q)
+    letters.set('j', letters.extents[token], `x ${x.shape.join(' x ')}`);
+  const valueOut = config.head === 'kq' ? 'c' : 'v';
+  const shapes: Record<WeightId, string> = {
+    W_K: `c ${wide('a', heads.kv)}`,
+    W_Q: `${features.xPrime} ${wide('a', heads.query)}`,
+    W_V: `c ${wide('v', heads.kv)}`,
+    W_O: `${wide(valueOut, heads.query)} o`,
+    b_K: wide('a', heads.kv),
+    b_Q: wide('a', heads.query),
+    b_V: wide('v', heads.kv),
+    b_O: 'o',
+  };
+  const places: [Projection, string, string][] = [
+    ['K', token, wide('a', heads.kv)],
+    ['Q', 'j', wide('a', heads.query)],
+    ['V', token, wide('v', heads.kv)],
+  ];
+  for (const [id, at, width] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${width}`);
+  for (const id of Object.keys(shapes) as WeightId[]) {
+    const projection = id.slice(2);
+    const replaced = projection !== 'O' && start?.[projection as Projection] !== undefined;
+    if (!replaced) add(id, `weights.${id}`, weights[id], shapes[id]);
+  }
+  return {
+    b,
+    selfAttention,
+    features,
+    token,
+    addTo: (graph) => {
+      for (const { id, spec, value } of inputs) graph.input(id, parseSpec(spec)[0], value);
+    },
+  };
+}
+
+/** Adds the projections of a head: K = x W_K + b_K and its sisters, unless `start` gives them. */
+export class Project {
+  readonly #graph: GraphBuilder;
+  readonly #config: HeadConfig;
+  readonly #inputs: Inputs;
+  readonly #extents: Extents;
+
+  constructor(graph: GraphBuilder, config: HeadConfig, inputs: Inputs, extents: Extents) {
+    this.#graph = graph;
+    this.#config = config;
+    this.#inputs = inputs;
+    this.#extents = extents;
+  }
+
+  add(id: Projection, spec: string, summary: string): void {
+    if (this.#graph.has(id)) return;
+    const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
+    const source = id === 'Q' && !this.#inputs.selfAttention ? 'xPrime' : 'x';
+    if (source === 'x') given(this.#config, 'x');
+    given(this.#config, weight);
+    const { b, features, token } = this.#inputs;
+    const feature = id === 'Q' ? features.xPrime : features.x;
+    const [axes] = parseSpec(spec);
+    const width = axisLabel(axes[axes.length - 1]);
+    const hasBias = this.#config.weights[bias] !== undefined;
+    const from = `${b}${id === 'Q' ? 'j' : token} ${feature}`;
+    const whole = `${from}, ${feature} ${width}${hasBias ? `, ${width}` : ''} -> ${spec}`;
+    const operation = contraction(whole, this.#extents, summary);
+    this.#graph.node(id, axes, operation, [source, weight, ...(hasBias ? [bias] : [])]);
+  }
+}

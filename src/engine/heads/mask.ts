@@ -1,0 +1,109 @@
+// One additive mask from all that hides keys: causal, sliding window, ALiBi and a mask that is given.
+import { type AxisLetters, type Extents, letterStrides, offsetTable, shapeOf } from '../axes.ts';
+import { ConfigError, type HeadConfig } from '../config.ts';
+import { formatShape, type Tensor, zeros } from '../tensor.ts';
+
+interface Layout {
+  /** Axes of the scores, keys i and queries j last. */
+  readonly axes: readonly AxisLetters[];
+  readonly extents: Extents;
+  /** Letters of the query heads. */
+  readonly heads: AxisLetters;
+  /** Earlier tokens before the first new one. */
+  readonly past: number;
+}
+
+/** Repeats a given tensor of up to four dimensions along the score axes it lacks or has with length 1. */
+export function broadcast(entry: string, given: Tensor, { axes, extents, heads }: Layout): Tensor {
+  const shape = shapeOf(axes, extents);
+  const named = axes.map((axis, n) => `${axis.join('')} = ${shape[n]}`).join(', ');
+  const refuse = (): never => {
+    throw new ConfigError(
+      entry,
+      `found shape ${formatShape(given.shape)}, expected it to broadcast to (${named})`,
+    );
+  };
+  if (given.shape.length < 2 || given.shape.length > 4) refuse();
+  const [from, to] = shape.slice(-2);
+  const batch = extents['b'] ?? 1;
+  const headCount = heads.reduce((count, letter) => count * (extents[letter] ?? 1), 1);
+  const full = [batch, headCount, from, to];
+  const own = [...Array.from({ length: 4 - given.shape.length }, () => 1), ...given.shape];
+  if (own.some((length, n) => length !== 1 && length !== full[n])) refuse();
+  const out = zeros(shape);
+  let at = 0;
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < headCount; h++) {
+      for (let u = 0; u < from; u++) {
+        for (let w = 0; w < to; w++) {
+          const index = [b, h, u, w];
+          const offset = own.reduce(
+            (sum, length, n) => sum * length + (length === 1 ? 0 : index[n]),
+            0,
+          );
+          out.data[at++] = given.data[offset];
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/** 2^(−8 (h + 1) / H), Press et al. 2022 (ALiBi). */
+function alibiSlopes(count: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, h) => 2 ** ((-8 * (h + 1)) / count));
+}
+
+/** A query's position among the keys; keys stand at 0, 1, ... */
+export function queryPosition(config: HeadConfig, j: number, { extents, past }: Layout): number {
+  return config.mask === 'causal-bottom-right' ? extents['i'] - extents['j'] + j : past + j;
+}
+
+/** The mask to add to the scores, −∞ where a query may not see a key; null where nothing is masked. */
+export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null {
+  const { mask, window, alibi } = config;
+  if (mask === 'none' && window === undefined && alibi === undefined) return null;
+  const { axes, extents, heads } = layout;
+  const given = typeof mask === 'object' ? broadcast('mask', mask.tensor, layout) : null;
+  const meaning = typeof mask === 'object' ? mask.meaning : 'add';
+  const causal = mask === 'causal' || mask === 'causal-bottom-right';
+  const headCount = heads.reduce((count, letter) => count * extents[letter], 1);
+  const slopes = alibi === true ? alibiSlopes(headCount) : alibi?.data;
+  if (typeof alibi === 'object' && (alibi.shape.length !== 1 || alibi.shape[0] !== headCount)) {
+    throw new ConfigError(
+      'alibi',
+      `found shape ${formatShape(alibi.shape)}, expected one slope per head (${headCount})`,
+    );
+  }
+
+  const out = zeros(shapeOf(axes, extents));
+  const letters = [...axes.flat()];
+  const stride = letterStrides(axes, extents);
+  const outer = offsetTable(
+    letters.filter((letter) => letter !== 'i' && letter !== 'j'),
+    stride,
+    extents,
+  );
+  const [strideI, strideJ] = [stride.get('i') ?? 0, stride.get('j') ?? 0];
+  outer.forEach((base, block) => {
+    const slope = slopes?.[block % headCount] ?? 0;
+    for (let j = 0; j < extents['j']; j++) {
+      const position = queryPosition(config, j, layout);
+      for (let i = 0; i < extents['i']; i++) {
+        const at = base + i * strideI + j * strideJ;
+        const distance = position - i;
+        const beyond = window !== undefined && Math.abs(distance) >= window;
+        const value = given?.data[at] ?? 0;
+        const hidden =
+          (causal && distance < 0) ||
+          beyond ||
+          (meaning === 'attend' && given !== null && value === 0) ||
+          (meaning === 'ignore' && value !== 0);
+        out.data[at] = hidden
+          ? -Infinity
+          : (meaning === 'add' ? value : 0) - slope * Math.abs(distance);
+      }
+    }
+  });
+  return out;
+}

@@ -1,0 +1,88 @@
+// Where NaN and infinity are born, and which queries see no key: found once per run and told, not spread in silence.
+import type { Graph, NodeId } from './graph.ts';
+import { hasNode, nodeOf } from './graph.ts';
+import { indexOf, type Tensor } from './tensor.ts';
+
+export interface Notice {
+  readonly node: NodeId;
+  readonly kind: 'value' | 'gradient';
+  readonly what: 'NaN' | 'infinity' | 'fully masked row';
+  /** The first entry concerned. */
+  readonly index: readonly number[];
+  /** How many entries (or rows) of this node are. */
+  readonly count: number;
+  readonly message: string;
+}
+
+/** −∞ is how a mask is written, so it is no finding in M. */
+const isOdd = (node: NodeId, value: number): boolean =>
+  !Number.isFinite(value) && !(node === 'M' && value === -Infinity);
+
+function nonFinite(node: NodeId, kind: Notice['kind'], { shape, data }: Tensor): Notice | null {
+  const at = data.findIndex((value) => isOdd(node, value));
+  if (at < 0) return null;
+  const count = data.reduce((total, value) => total + (isOdd(node, value) ? 1 : 0), 0);
+  const what = Number.isNaN(data[at]) ? 'NaN' : 'infinity';
+  const index = indexOf(shape, at);
+  const name = kind === 'value' ? node : `d${node}`;
+  const more = count > 1 ? ` and in ${count - 1} more ${count === 2 ? 'entry' : 'entries'}` : '';
+  const message = `${what} arises in ${name}[${index.join(', ')}]${more}; what it was computed from is finite`;
+  return { node, kind, what, index, count, message };
+}
+
+/** Rows of P without any weight: queries for which every key is masked. */
+function maskedRows(graph: Graph, values: ReadonlyMap<NodeId, Tensor>): Notice[] {
+  const M = values.get('M');
+  if (!M || !hasNode(graph, 'M')) return [];
+  const { axes } = nodeOf(graph, 'M');
+  const keyAxis = axes.findIndex((axis) => axis[0] === 'i');
+  const blind = new Map<string, number[]>();
+  const seen = new Set<string>();
+  for (let at = 0; at < M.data.length; at++) {
+    const index = indexOf(M.shape, at);
+    const row = index.filter((_, axis) => axis !== keyAxis).join(',');
+    if (M.data[at] !== -Infinity) seen.add(row);
+    else if (!blind.has(row)) blind.set(row, index);
+  }
+  const rows = [...blind].filter(([row]) => !seen.has(row));
+  if (rows.length === 0) return [];
+  const [, index] = rows[0];
+  const which = axes
+    .flatMap((axis, n) => (n === keyAxis ? [] : [`${axis.join('')} = ${index[n]}`]))
+    .join(', ');
+  const message =
+    `no key is left for ${rows.length === 1 ? 'one query' : `${rows.length} queries`}, first at ${which}: ` +
+    'P is 0 there (a plain softmax gives NaN)';
+  return [
+    { node: 'M', kind: 'value', what: 'fully masked row', index, count: rows.length, message },
+  ];
+}
+
+export function findNotices(
+  graph: Graph,
+  values: ReadonlyMap<NodeId, Tensor>,
+  gradients: ReadonlyMap<NodeId, Tensor>,
+): Notice[] {
+  const notices: Notice[] = [];
+  const odd = new Set<NodeId>();
+  for (const node of graph.nodes) {
+    const found = nonFinite(node.id, 'value', values.get(node.id)!);
+    if (!found) continue;
+    odd.add(node.id);
+    const inherited = node.kind === 'operation' && node.inputs.some((input) => odd.has(input));
+    if (node.kind === 'input') {
+      notices.push({
+        ...found,
+        message: found.message.replace(/ arises in (.*); .*/, ' is given in $1'),
+      });
+    } else if (!inherited) notices.push(found);
+  }
+  notices.push(...maskedRows(graph, values));
+  if (odd.size > 0) return notices;
+  for (const node of [...graph.nodes].reverse()) {
+    const gradient = gradients.get(node.id);
+    const found = gradient && nonFinite(node.id, 'gradient', gradient);
+    if (found) return [...notices, found];
+  }
+  return notices;
+}

@@ -1,0 +1,43 @@
+// What the engine knows about one operation: everything about it stands in one object, in one file of ops/.
+import type { Formula } from './formula.ts';
+import type { Tensor } from './tensor.ts';
+
+/** An operation applied: its operands and its result. */
+export interface Application {
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+}
+
+/** One entry of an operand, as a factor of a summand. */
+export interface Factor {
+  readonly slot: number;
+  readonly offset: number;
+}
+
+export interface Names {
+  readonly output: string;
+  readonly inputs: readonly string[];
+}
+
+export interface OperationFormula {
+  readonly forward: Formula;
+  /** One per input: what the input's accumulator receives. */
+  readonly backward: readonly Formula[];
+}
+
+export interface Operation {
+  /** The field's name: "contraction", "softmax". */
+  readonly name: string;
+  /** One sentence in plain words for a person who looks at the node. */
+  readonly summary: string;
+  forward(inputs: readonly Tensor[]): Tensor;
+  /** Vector-Jacobian product: ONE contribution per input, each of the input's shape. */
+  vjp(at: Application, upstream: Tensor): readonly Tensor[];
+  /** The local Jacobian's entry: d output[outputOffset] / d inputs[slot][inputOffset]. */
+  partial(at: Application, slot: number, outputOffset: number, inputOffset: number): number;
+  /** Offsets of the outputs that can depend on one input entry; elsewhere the Jacobian is zero by structure. */
+  reach(at: Application, slot: number, inputOffset: number): readonly number[];
+  /** Where the result is a sum of products of operand entries: those products, for one output entry. */
+  summands?(at: Application, outputOffset: number): readonly (readonly Factor[])[];
+  formula(names: Names): OperationFormula;
+}

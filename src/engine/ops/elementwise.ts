@@ -1,0 +1,111 @@
+// Operations that act on each entry alone: scale, softcap, dropout, masks.
+import type { AxisLetters } from '../axes.ts';
+import {
+  accumulates,
+  call,
+  equals,
+  type Formula,
+  number,
+  plus,
+  power,
+  product,
+  minus,
+  symbol,
+} from '../formula.ts';
+import type { Operation } from '../operation.ts';
+import { map, type Tensor } from '../tensor.ts';
+
+interface Elementwise {
+  readonly name: string;
+  readonly summary: string;
+  value(input: number, offset: number): number;
+  /** d output / d input at one entry. */
+  slope(input: number, offset: number): number;
+  forward(input: Formula): Formula;
+  /** The slope as a formula. */
+  derivative(input: Formula): Formula;
+}
+
+function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation {
+  return {
+    name: own.name,
+    summary: own.summary,
+    forward: ([input]) => map(input, own.value),
+    vjp: ({ inputs: [input] }, upstream) => [
+      map(upstream, (value, offset) => {
+        const slope = own.slope(input.data[offset], offset);
+        // 0 * NaN is NaN, but where the slope is 0 nothing upstream can reach the input.
+        return slope === 0 ? 0 : value * slope;
+      }),
+    ],
+    partial: ({ inputs: [input] }, _slot, outputOffset, inputOffset) =>
+      outputOffset === inputOffset ? own.slope(input.data[inputOffset], inputOffset) : 0,
+    reach: (_, _slot, inputOffset) => [inputOffset],
+    formula: ({ output, inputs: [input] }) => ({
+      forward: equals(symbol(output, axes), own.forward(symbol(input, axes))),
+      backward: [
+        accumulates(
+          symbol(`d${input}`, axes),
+          product(symbol(`d${output}`, axes), own.derivative(symbol(input, axes))),
+        ),
+      ],
+    }),
+  };
+}
+
+/** Z = factor * S. */
+export function scale(axes: readonly AxisLetters[], factor: number): Operation {
+  return elementwise(axes, {
+    name: 'scale',
+    summary: 'Scales the scores, so that their size does not grow with the width of the keys.',
+    value: (input) => factor * input,
+    slope: () => factor,
+    forward: (input) => product(number(factor), input),
+    derivative: () => number(factor),
+  });
+}
+
+/** Z = cap * tanh(factor * S / cap); its slope is factor * (1 - (Z / cap)^2). */
+export function scaleAndSoftcap(
+  axes: readonly AxisLetters[],
+  factor: number,
+  cap: number,
+): Operation {
+  const inner = (input: Formula): Formula => call('tanh', product(number(factor / cap), input));
+  return elementwise(axes, {
+    name: 'scale and softcap',
+    summary: 'Scales the scores and bends them smoothly into (−softcap, softcap).',
+    value: (input) => cap * Math.tanh((factor * input) / cap),
+    slope: (input) => factor * (1 - Math.tanh((factor * input) / cap) ** 2),
+    forward: (input) => product(number(cap), inner(input)),
+    derivative: (input) =>
+      product(number(factor), minus(number(1), power(inner(input), number(2)))),
+  });
+}
+
+/** M = Z + mask; an entry that is -inf in `mask` is cut off: its value is -inf and its gradient 0. */
+export function addMask(axes: readonly AxisLetters[], mask: Tensor): Operation {
+  const masked = (offset: number): boolean => mask.data[offset] === -Infinity;
+  return elementwise(axes, {
+    name: 'mask',
+    summary: 'Adds the mask: −∞ where a query may not see a key.',
+    value: (input, offset) => (masked(offset) ? -Infinity : input + mask.data[offset]),
+    slope: (_input, offset) => (masked(offset) ? 0 : 1),
+    forward: (input) => plus(input, symbol('mask', axes)),
+    derivative: () => symbol('seen', axes),
+  });
+}
+
+/** Pd = P * keep / (1 - p), keep being 0 or 1 per entry. */
+export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): Operation {
+  const factor = (offset: number): number => (keep.data[offset] === 0 ? 0 : 1 / (1 - p));
+  return elementwise(axes, {
+    name: 'dropout',
+    summary:
+      'Drops the weights that the keep-mask does not keep and scales the others by 1 / (1 − p).',
+    value: (input, offset) => input * factor(offset),
+    slope: (_input, offset) => factor(offset),
+    forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
+    derivative: () => product(symbol('keep', axes), number(1 / (1 - p))),
+  });
+}

@@ -1,0 +1,83 @@
+// The scalar f of the output y: half squared norm, given upstream gradient, half squared error.
+import type { AxisLetters } from '../axes.ts';
+import {
+  equals,
+  accumulates,
+  type Formula,
+  minus,
+  number,
+  power,
+  product,
+  sum,
+  symbol,
+} from '../formula.ts';
+import type { Operation } from '../operation.ts';
+import { scalar, type Tensor } from '../tensor.ts';
+
+export interface ScalarFunction {
+  readonly name: string;
+  readonly summary: string;
+  value(y: Tensor): number;
+  /** df/dy at every entry. */
+  gradient(y: Tensor): Float64Array;
+  /** f and df/dy as formulas of y's symbol. */
+  formula(y: Formula, axes: readonly AxisLetters[]): { value: Formula; gradient: Formula };
+}
+
+/** A node f = own(y); its upstream gradient df/df is 1. */
+export function loss(axes: readonly AxisLetters[], own: ScalarFunction): Operation {
+  return {
+    name: own.name,
+    summary: own.summary,
+    forward: ([y]) => scalar(own.value(y)),
+    vjp: ({ inputs: [y] }, upstream) => [
+      { shape: y.shape, data: own.gradient(y).map((slope) => slope * upstream.data[0]) },
+    ],
+    partial: ({ inputs: [y] }, _slot, _outputOffset, inputOffset) => own.gradient(y)[inputOffset],
+    reach: () => [0],
+    formula: ({ output, inputs: [input] }) => {
+      const { value, gradient } = own.formula(symbol(input, axes), axes);
+      return {
+        forward: equals(symbol(output), value),
+        backward: [accumulates(symbol(`d${input}`, axes), gradient)],
+      };
+    },
+  };
+}
+
+const square = (inner: Formula): Formula => power(inner, number(2));
+
+export const halfSquaredNorm: ScalarFunction = {
+  name: 'half squared norm',
+  summary: 'Half the squared norm of y; its gradient is y itself.',
+  value: ({ data }) => data.reduce((total, value) => total + value * value, 0) / 2,
+  gradient: ({ data }) => data,
+  formula: (y, axes) => ({ value: product(number(0.5), sum(axes.flat(), square(y))), gradient: y }),
+};
+
+export function weightedSum(G: Tensor): ScalarFunction {
+  return {
+    name: 'given upstream gradient',
+    summary: 'The sum of y weighted by a given G; its gradient is G.',
+    value: ({ data }) => data.reduce((total, value, at) => total + G.data[at] * value, 0),
+    gradient: () => G.data,
+    formula: (y, axes) => ({
+      value: sum(axes.flat(), product(symbol('G', axes), y)),
+      gradient: symbol('G', axes),
+    }),
+  };
+}
+
+export function halfSquaredError(T: Tensor): ScalarFunction {
+  return {
+    name: 'half squared error',
+    summary: 'Half the squared distance of y from a target; its gradient is y minus the target.',
+    value: ({ data }) =>
+      data.reduce((total, value, at) => total + (value - T.data[at]) ** 2, 0) / 2,
+    gradient: ({ data }) => data.map((value, at) => value - T.data[at]),
+    formula: (y, axes) => {
+      const error = minus(y, symbol('target', axes));
+      return { value: product(number(0.5), sum(axes.flat(), square(error))), gradient: error };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// By which way a gradient comes back to an input: as value, as key, as query, or as a parameter.
+import type { NodeId } from './graph.ts';
+import type { Contribution, Run } from './run.ts';
+import { norm, type Tensor } from './tensor.ts';
+
+export type Path = 'value' | 'key' | 'query' | 'weights' | 'parameter' | 'output';
+
+/** The path that the edge from -> to belongs to. */
+export function pathOf(from: NodeId, to: NodeId): Path {
+  if (/^[Wb]_/.test(to)) return 'parameter';
+  if (/^(P|Pd|M|Z|S)$/.test(to)) return 'weights';
+  if (/^(K|Kh)$/.test(from) || /^(K|Kh)$/.test(to)) return 'key';
+  if (/^(Q|Qh)$/.test(from) || /^(Q|Qh)$/.test(to)) return 'query';
+  if (/^(V|Vh)$/.test(from) || /^(V|Vh|x)$/.test(to)) return 'value';
+  return 'output';
+}
+
+export interface PathShare {
+  readonly contribution: Contribution;
+  /** Norm of this part over the sum of the parts' norms, in [0, 1]. */
+  readonly share: number;
+}
+
+/** df/dN split by the path each part came by. The parts add up to the gradient. */
+export function pathShares(run: Run, node: NodeId): PathShare[] {
+  const parts = run.contributions.filter((each) => each.to === node);
+  const norms = parts.map((each): number => norm(each.value));
+  const total = norms.reduce((a, b) => a + b, 0);
+  return parts.map((contribution, n) => ({
+    contribution,
+    share: total === 0 ? 0 : norms[n] / total,
+  }));
+}
+
+/** Sum of a node's contributions that came by one path, or null where none did. */
+export function partOf(run: Run, node: NodeId, path: Path): Tensor | null {
+  return run.contributions.find((each) => each.to === node && each.path === path)?.value ?? null;
+}

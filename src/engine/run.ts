@@ -1,0 +1,128 @@
+// Forward and reverse mode over a graph. A run is data: values, gradients and the ordered contributions.
+import type { Graph, NodeId, OperationNode } from './graph.ts';
+import { operationNodes } from './graph.ts';
+import { findNotices, type Notice } from './notices.ts';
+import type { Application } from './operation.ts';
+import { type Path, pathOf } from './paths.ts';
+import { add, scalar, type Tensor, zeros } from './tensor.ts';
+
+/** What one node adds to the accumulator of one of its operands. */
+export interface Contribution {
+  /** Place in the order in which reverse mode makes them. */
+  readonly index: number;
+  /** The node whose gradient is passed on. */
+  readonly from: NodeId;
+  /** The operand whose accumulator receives. */
+  readonly to: NodeId;
+  /** Which operand of `from` that is: one node may be two operands. */
+  readonly slot: number;
+  readonly path: Path;
+  /** Of the shape of `to`. */
+  readonly value: Tensor;
+}
+
+export interface Run {
+  readonly graph: Graph;
+  readonly values: ReadonlyMap<NodeId, Tensor>;
+  /** df/dN for every node N: the sum of its contributions, in their order. */
+  readonly gradients: ReadonlyMap<NodeId, Tensor>;
+  readonly contributions: readonly Contribution[];
+  readonly notices: readonly Notice[];
+}
+
+export interface RunOptions {
+  /** Applied to every node's value and every contribution: how a narrower dtype is simulated. */
+  readonly round?: (result: Tensor) => Tensor;
+  /** Values to use in place of those computed (or given) for these nodes. */
+  readonly override?: ReadonlyMap<NodeId, Tensor>;
+}
+
+const exact = (result: Tensor): Tensor => result;
+
+/** Values of all nodes. */
+export function forward(
+  graph: Graph,
+  { round = exact, override }: RunOptions = {},
+): Map<NodeId, Tensor> {
+  const values = new Map<NodeId, Tensor>();
+  for (const node of graph.nodes) {
+    const given = override?.get(node.id) ?? (node.kind === 'input' ? node.value : undefined);
+    const value =
+      given ?? (node as OperationNode).operation.forward(operands(node as OperationNode, values));
+    values.set(node.id, round(value));
+  }
+  return values;
+}
+
+/** Values of a node's operands, in their order. */
+export function operands(node: OperationNode, values: ReadonlyMap<NodeId, Tensor>): Tensor[] {
+  return node.inputs.map((id) => {
+    const value = values.get(id);
+    if (!value) throw new RangeError(`${node.id} needs ${id}, which has no value`);
+    return value;
+  });
+}
+
+export function applicationOf(
+  node: OperationNode,
+  values: ReadonlyMap<NodeId, Tensor>,
+): Application {
+  const output = values.get(node.id);
+  if (!output) throw new RangeError(`${node.id} has no value`);
+  return { inputs: operands(node, values), output };
+}
+
+/**
+ * Reverse mode: from df/df = 1, each node in reverse order passes its gradient to its operands, and a node is
+ * visited only after all nodes that use it, so that its accumulator is complete.
+ */
+export function backward(
+  graph: Graph,
+  values: ReadonlyMap<NodeId, Tensor>,
+  { round = exact }: RunOptions = {},
+): Pick<Run, 'gradients' | 'contributions'> {
+  const gradients = new Map<NodeId, Tensor>([['f', scalar(1)]]);
+  const contributions: Contribution[] = [];
+  for (const node of operationNodes(graph).reverse()) {
+    const upstream = gradients.get(node.id) ?? zeros(node.shape);
+    const parts = node.operation.vjp(applicationOf(node, values), upstream);
+    node.inputs.forEach((to, slot) => {
+      const value = round(parts[slot]);
+      contributions.push({
+        index: contributions.length,
+        from: node.id,
+        to,
+        slot,
+        path: pathOf(node.id, to),
+        value,
+      });
+      const before = gradients.get(to);
+      gradients.set(to, before ? round(add(before, value)) : value);
+    });
+  }
+  return { gradients, contributions };
+}
+
+export function run(graph: Graph, options: RunOptions = {}): Run {
+  const values = forward(graph, options);
+  const { gradients, contributions } = backward(graph, values, options);
+  return {
+    graph,
+    values,
+    gradients,
+    contributions,
+    notices: findNotices(graph, values, gradients),
+  };
+}
+
+/** A contribution's accumulator before and after it; `before` is all zeros for the first. */
+export function accumulator(
+  all: readonly Contribution[],
+  index: number,
+): { before: Tensor; after: Tensor } {
+  const { to, value } = all[index];
+  const earlier = all.slice(0, index).filter((each) => each.to === to);
+  if (earlier.length === 0) return { before: zeros(value.shape), after: value };
+  const before = earlier.slice(1).reduce((total, each) => add(total, each.value), earlier[0].value);
+  return { before, after: add(before, value) };
+}

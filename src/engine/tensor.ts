@@ -1,0 +1,123 @@
+// Dense float64 tensors in row-major order: the only number container of the engine.
+
+export interface Tensor {
+  readonly shape: readonly number[];
+  /** Row-major entries; its length is the product of `shape`. Never written to after construction. */
+  readonly data: Float64Array;
+}
+
+/** Nested arrays as in JSON; a plain number is a tensor of shape []. */
+export type Nested = number | readonly Nested[];
+
+/** Product of the axis lengths; 1 for shape []. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, length) => size * length, 1);
+}
+
+/** Wraps `data` without copying. Throws RangeError if its length does not fit `shape`. */
+export function tensor(shape: readonly number[], data: ArrayLike<number>): Tensor {
+  if (data.length !== sizeOf(shape)) {
+    throw new RangeError(
+      `${data.length} entries do not fill shape ${formatShape(shape)} (${sizeOf(shape)} entries)`,
+    );
+  }
+  return { shape: [...shape], data: data instanceof Float64Array ? data : Float64Array.from(data) };
+}
+
+export function zeros(shape: readonly number[]): Tensor {
+  return { shape: [...shape], data: new Float64Array(sizeOf(shape)) };
+}
+
+export function scalar(value: number): Tensor {
+  return { shape: [], data: Float64Array.of(value) };
+}
+
+/** Throws RangeError naming the first sub-array whose length differs from its siblings'. */
+export function fromNested(nested: Nested): Tensor {
+  const shape: number[] = [];
+  for (let level: Nested = nested; typeof level !== 'number'; level = level[0] ?? 0) {
+    shape.push(level.length);
+  }
+  const data = new Float64Array(sizeOf(shape));
+  let next = 0;
+  const fill = (part: Nested, axis: number, at: string): void => {
+    if (typeof part === 'number') {
+      if (axis !== shape.length) throw new RangeError(`found a number at ${at}, expected an array`);
+      data[next++] = part;
+      return;
+    }
+    if (axis === shape.length) throw new RangeError(`found an array at ${at}, expected a number`);
+    if (part.length !== shape[axis]) {
+      throw new RangeError(`found ${part.length} entries at ${at}, expected ${shape[axis]}`);
+    }
+    part.forEach((child, i) => fill(child, axis + 1, `${at}[${i}]`));
+  };
+  fill(nested, 0, '');
+  return { shape, data };
+}
+
+export function toNested({ shape, data }: Tensor): Nested {
+  const build = (axis: number, offset: number, size: number): Nested => {
+    if (axis === shape.length) return data[offset];
+    const stride = size / shape[axis];
+    return Array.from({ length: shape[axis] }, (_, i) =>
+      build(axis + 1, offset + i * stride, stride),
+    );
+  };
+  return build(0, 0, data.length);
+}
+
+/** Row-major strides in entries: strides([2, 3]) is [3, 1]. */
+export function strides(shape: readonly number[]): number[] {
+  const result = Array.from(shape, () => 1);
+  for (let axis = shape.length - 2; axis >= 0; axis--) {
+    result[axis] = result[axis + 1] * shape[axis + 1];
+  }
+  return result;
+}
+
+/** Position in `data` of a multi-index. */
+export function offsetOf(shape: readonly number[], index: readonly number[]): number {
+  let offset = 0;
+  for (let axis = 0; axis < shape.length; axis++) offset = offset * shape[axis] + index[axis];
+  return offset;
+}
+
+/** Multi-index of a position in `data`; the inverse of `offsetOf`. */
+export function indexOf(shape: readonly number[], offset: number): number[] {
+  const index = Array.from(shape, () => 0);
+  let rest = offset;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    index[axis] = rest % shape[axis];
+    rest = Math.floor(rest / shape[axis]);
+  }
+  return index;
+}
+
+export function map(a: Tensor, fn: (value: number, offset: number) => number): Tensor {
+  return { shape: a.shape, data: a.data.map(fn) };
+}
+
+/** a + b, both of one shape. */
+export function add(a: Tensor, b: Tensor): Tensor {
+  return map(a, (value, at) => value + b.data[at]);
+}
+
+/** Square root of the sum of squares, scaled so that it neither overflows nor underflows. */
+export function norm({ data }: Tensor): number {
+  let largest = 0;
+  for (const value of data) largest = Math.max(largest, Math.abs(value));
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  let sum = 0;
+  for (const value of data) sum += (value / largest) ** 2;
+  return largest * Math.sqrt(sum);
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+}
+
+/** "(4, 3)"; "()" for a scalar. */
+export function formatShape(shape: readonly number[]): string {
+  return `(${shape.join(', ')})`;
+}
