@@ -1,0 +1,119 @@
+// Parses JSON with comments into a tree, guarded against texts that would exhaust the parser.
+import {
+  getLocation,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+} from 'jsonc-parser';
+import { MAX_DEPTH, MAX_SETUP_LENGTH } from './limits.ts';
+import { inEntry } from './setupProblems.ts';
+import type { Path, Problem } from './setupTypes.ts';
+
+const MOST_SYNTAX_ERRORS = 20;
+
+/** The tree, or what is wrong with the text. Comments and trailing commas are allowed. */
+export function parseJson(text: string): { root: Node } | { problems: Problem[] } {
+  if (text.length > MAX_SETUP_LENGTH) {
+    const message = `found ${text.length} characters, expected at most ${MAX_SETUP_LENGTH}: put large tensors into files`;
+    return { problems: [problemAt(MAX_SETUP_LENGTH, message)] };
+  }
+  const tooDeep = firstTooDeep(text);
+  if (tooDeep !== undefined) {
+    const message = `found brackets nested ${MAX_DEPTH + 1} deep, expected at most ${MAX_DEPTH}`;
+    return { problems: [problemAt(tooDeep, message)] };
+  }
+  const errors: ParseError[] = [];
+  // A byte order mark becomes a space, so that offsets stay those of the text.
+  const root = parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
+  if (!root) {
+    const message =
+      'found an empty document, expected an object such as {"head": "kq", "x": …, "weights": …}';
+    return { problems: [problemAt(0, message)] };
+  }
+  if (errors.length === 0) return { root };
+  const problems = errors.slice(0, MOST_SYNTAX_ERRORS).map((error) => syntaxProblem(text, error));
+  // Behind a broken entry the parser finds more wrong in the same entry, which helps nobody.
+  return {
+    problems: problems.filter(({ path }, i) => i === 0 || !samePath(path, problems[i - 1].path)),
+  };
+}
+
+function problemAt(offset: number, message: string): Problem {
+  return { message, path: [], severity: 'error', offset, length: 1 };
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  InvalidSymbol: 'a JSON value (write NaN and infinities as "nan", "inf", "-inf")',
+  InvalidNumberFormat: 'a number in the form of JSON',
+  PropertyNameExpected: 'a key in double quotes',
+  ValueExpected: 'a value',
+  ColonExpected: 'a colon',
+  CommaExpected: 'a comma',
+  CloseBraceExpected: 'a closing }',
+  CloseBracketExpected: 'a closing ]',
+  EndOfFileExpected: 'the end of the document',
+  InvalidCommentToken: 'a comment in the form // or /* */',
+  UnexpectedEndOfComment: 'a closing */',
+  UnexpectedEndOfString: 'a closing "',
+  UnexpectedEndOfNumber: 'more digits',
+  InvalidUnicode: 'four hexadecimal digits after \\u',
+  InvalidEscapeCharacter: 'one of " \\ / b f n r t u after a backslash',
+  InvalidCharacter: 'control characters in strings to be escaped',
+};
+
+function syntaxProblem(text: string, { error, offset, length }: ParseError): Problem {
+  const code = printParseErrorCode(error);
+  const found = /^[^\s,\]}]{1,40}|^[,\]}]/.exec(text.slice(offset, offset + 40))?.[0];
+  const message = `found ${found ?? 'the end of the text'}, expected ${EXPECTED[code] ?? code}`;
+  // At the end of the text it is unknown which entry is not closed.
+  const path =
+    found === undefined ? [] : getLocation(text, offset).path.filter((step) => step !== '');
+  return {
+    message: inEntry(path, message),
+    path,
+    severity: 'error',
+    offset,
+    length: Math.max(1, length),
+  };
+}
+
+function samePath(a: Path, b: Path): boolean {
+  return a.length === b.length && a.every((step, i) => step === b[i]);
+}
+
+/**
+ * Offset of the first bracket beyond MAX_DEPTH; the parser is recursive and would run out of stack. A closing
+ * bracket of the wrong kind closes nothing, so that broken texts count as deep as the parser may go.
+ */
+function firstTooDeep(text: string): number | undefined {
+  const open: string[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') at = endOfString(text, at);
+    else if (character === '/' && text[at + 1] === '/') at = endOfLine(text, at);
+    else if (character === '/' && text[at + 1] === '*') at = endOfComment(text, at);
+    else if (character === '[' || character === '{') {
+      if (open.push(character === '[' ? ']' : '}') > MAX_DEPTH) return at;
+    } else if (character === open.at(-1)) open.pop();
+  }
+  return undefined;
+}
+
+function endOfComment(text: string, start: number): number {
+  const end = text.indexOf('*/', start + 2);
+  return end < 0 ? text.length : end + 1;
+}
+
+function endOfLine(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && text[at] !== '\n' && text[at] !== '\r') at++;
+  return at;
+}
+
+/** A string ends at its closing quote or, unclosed, at the end of its line. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && !'"\n\r'.includes(text[at])) at += text[at] === '\\' ? 2 : 1;
+  return at;
+}

@@ -1,0 +1,28 @@
+// The bounds that keep a hostile or broken file from exhausting memory.
+
+/** Most entries of one tensor, and of all random and inline tensors of one setup: 1 GiB as float64. */
+export const MAX_ENTRIES = 2 ** 27;
+
+/** Most bytes of a tensor file's tensors together, after unpacking. */
+export const MAX_UNPACKED_BYTES = 8 * MAX_ENTRIES;
+
+/** Longest header of a .npy file, in bytes; NumPy's own limit is 10,000. */
+export const MAX_NPY_HEADER = 2 ** 16;
+
+/** Longest header of a .safetensors file, in bytes; the format itself allows 100 MB. */
+export const MAX_SAFETENSORS_HEADER = 2 ** 24;
+
+/** Most tensors in one file. */
+export const MAX_TENSORS = 2 ** 16;
+
+/** NumPy's limit on the number of axes. */
+export const MAX_AXES = 32;
+
+/** Deepest nesting of brackets in JSON. */
+export const MAX_DEPTH = 64;
+
+/** Longest setup file, in characters; larger tensors belong in a file of their own. */
+export const MAX_SETUP_LENGTH = 2 ** 26;
+
+/** Longest JSON file of tensors, in bytes; JavaScript's strings end at 2^29. */
+export const MAX_JSON_BYTES = 2 ** 28;

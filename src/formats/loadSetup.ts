@@ -1,0 +1,187 @@
+// Turns a checked setup into what the engine computes: reads files, makes random numbers, settles defaults.
+import type { HeadConfig, Loss, Mask, WeightId } from '../engine/config.ts';
+import { scalar, type Tensor } from '../engine/tensor.ts';
+import { anyOf, suggest } from './didYouMean.ts';
+import { oneLine } from './formatError.ts';
+import type { NamedTensor } from './namedTensor.ts';
+import { randomTensor } from './random.ts';
+import { inEntry } from './setupProblems.ts';
+import type { LossSource, Path, PathProblem, Setup, TensorSource } from './setupTypes.ts';
+import { readTensorFile } from './tensorFile.ts';
+
+/** The bytes of a file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
+export type ReadFile = (path: string) => Promise<Uint8Array>;
+
+type Loaded = Omit<NamedTensor, 'name'>;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** `config` is null if any problem is an error. Every file is read once. Never rejects. */
+export async function loadSetup(
+  setup: Setup,
+  readFile: ReadFile,
+): Promise<{ config: HeadConfig | null; problems: PathProblem[] }> {
+  const loader = new Loader(readFile);
+  const { head, heads, kvHeads, scale, softcap, rope, window, axes } = setup;
+  const config: Mutable<HeadConfig> = {
+    ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
+    ...{ weights: await loader.all<WeightId>(setup.weights, ['weights']) },
+    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime }, [])),
+    ...(scale !== undefined && { scale }),
+    ...(softcap !== undefined && { softcap }),
+    ...(rope && { rope }),
+    ...(window !== undefined && { window }),
+  };
+  config.mask = await loadMask(loader, setup);
+  if (setup.dropout) {
+    const keep = await loader.tensor(setup.dropout.keep, ['dropout', 'keep']);
+    if (keep) config.dropout = { p: setup.dropout.p, keep };
+  }
+  if (setup.alibi) {
+    config.alibi = setup.alibi === true ? true : await loader.tensor(setup.alibi, ['alibi']);
+  }
+  if (setup.past) {
+    const { K, V } = await loader.all<'K' | 'V'>(setup.past, ['past']);
+    if (K && V) config.past = { K, V };
+  }
+  if (setup.start) config.start = await loader.all<'Q' | 'K' | 'V'>(setup.start, ['start']);
+  if (setup.loss) config.loss = (await loadLoss(loader, setup.loss)) ?? config.loss;
+  const { problems } = loader;
+  return {
+    config: problems.some(({ severity }) => severity === 'error') ? null : config,
+    problems,
+  };
+}
+
+class Loader {
+  readonly problems: PathProblem[] = [];
+  readonly #readFile: ReadFile;
+  readonly #files = new Map<string, Promise<readonly NamedTensor[]>>();
+
+  constructor(readFile: ReadFile) {
+    this.#readFile = readFile;
+  }
+
+  report(severity: PathProblem['severity'], path: Path, message: string): void {
+    this.problems.push({ message: inEntry(path, message), path, severity });
+  }
+
+  /** The tensor and its number type, or undefined after reporting why there is none. */
+  async load(source: TensorSource, path: Path): Promise<Loaded | undefined> {
+    if (source.kind === 'inline') return source;
+    try {
+      if (source.kind === 'random') return { dtype: 'float64', tensor: randomTensor(source.spec) };
+      return this.#pick(await this.#tensorsOf(source.file), source, path);
+    } catch (error) {
+      this.report('error', path, oneLine(error instanceof Error ? error.message : String(error)));
+      return undefined;
+    }
+  }
+
+  async tensor(source: TensorSource, path: Path): Promise<Tensor | undefined> {
+    return (await this.load(source, path))?.tensor;
+  }
+
+  /** Those of the sources that are given and readable. */
+  async all<Key extends string>(
+    sources: Readonly<Partial<Record<Key, TensorSource>>>,
+    path: Path,
+  ): Promise<Partial<Record<Key, Tensor>>> {
+    const tensors: Partial<Record<Key, Tensor>> = {};
+    for (const key of Object.keys(sources) as Key[]) {
+      const source = sources[key];
+      const tensor = source && (await this.tensor(source, [...path, key]));
+      if (tensor) tensors[key] = tensor;
+    }
+    return tensors;
+  }
+
+  #tensorsOf(file: string): Promise<readonly NamedTensor[]> {
+    const reading = this.#files.get(file) ?? this.#readTensors(file);
+    this.#files.set(file, reading);
+    return reading;
+  }
+
+  async #readTensors(file: string): Promise<readonly NamedTensor[]> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#readFile(file);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`cannot read ${file}: ${reason}`, { cause: error });
+    }
+    return readTensorFile(file, bytes);
+  }
+
+  #pick(
+    tensors: readonly NamedTensor[],
+    source: TensorSource & { kind: 'file' },
+    path: Path,
+  ): Loaded | undefined {
+    const { file, key } = source;
+    const names = tensors.map(({ name }) => name);
+    const found =
+      key === undefined && tensors.length === 1
+        ? tensors[0]
+        : tensors.find(({ name }) => name === key);
+    if (found) return found;
+    const hint = key === undefined ? `expected ${anyOf(names)}` : suggest(key, names);
+    if (tensors.length === 0) this.report('error', path, `found no tensors in ${file}`);
+    else if (key === undefined) {
+      this.report(
+        'error',
+        path,
+        `found no key for ${file}, which has ${tensors.length} tensors; ${hint}`,
+      );
+    } else
+      this.report('error', [...path, 'key'], `found no ${JSON.stringify(key)} in ${file}, ${hint}`);
+    return undefined;
+  }
+}
+
+/** A boolean mask tells who attends, a mask of numbers is added, unless maskMeaning says otherwise. */
+async function loadMask(loader: Loader, { mask, maskMeaning }: Setup): Promise<Mask> {
+  if (typeof mask === 'string') return mask;
+  const loaded = await loader.load(mask, ['mask']);
+  if (!loaded) return 'none';
+  const { tensor, dtype } = loaded;
+  const meaning = maskMeaning ?? (dtype === 'bool' ? 'attend' : 'add');
+  const isBinary = tensor.data.every((value) => value === 0 || value === 1);
+  const path = maskMeaning === undefined ? ['mask'] : ['maskMeaning'];
+  if (meaning === 'add' && isBinary && tensor.data.includes(1)) {
+    const how = maskMeaning === undefined ? 'and no maskMeaning' : `of dtype ${dtype}`;
+    loader.report(
+      'warning',
+      path,
+      `found only 0 and 1 ${how}: they are ADDED to the logits and hide nothing`,
+    );
+  } else if (meaning !== 'add' && !isBinary) {
+    loader.report(
+      'warning',
+      path,
+      `found "${meaning}" with values other than 0 and 1: all but 0 count as true`,
+    );
+  }
+  return { tensor, meaning };
+}
+
+async function loadLoss(loader: Loader, loss: LossSource): Promise<Loss | undefined> {
+  if (loss.kind === 'upstream') {
+    const G = await loader.tensor(loss.upstream, ['loss', 'upstream']);
+    return G && { kind: 'upstream', G };
+  }
+  if (loss.kind === 'target') {
+    const T = await loader.tensor(loss.target, ['loss', 'target']);
+    return T && { kind: 'target', T };
+  }
+  const constants: [string, Tensor][] = [];
+  for (const [name, source] of Object.entries(loss.constants)) {
+    const path = ['loss', 'constants', name];
+    const value = typeof source === 'number' ? scalar(source) : await loader.tensor(source, path);
+    if (value) constants.push([name, value]);
+  }
+  return {
+    kind: 'expression',
+    expression: loss.expression,
+    constants: Object.fromEntries(constants),
+  };
+}

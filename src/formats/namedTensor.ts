@@ -1,0 +1,34 @@
+// What every reader of tensor files returns: tensors with the name and number type they had in the file.
+import type { Tensor } from '../engine/tensor.ts';
+import type { DType } from './dtype.ts';
+import { FormatError } from './formatError.ts';
+import { MAX_AXES, MAX_ENTRIES } from './limits.ts';
+
+export interface NamedTensor {
+  readonly name: string;
+  /** The number type in the file; the tensor itself is always float64. */
+  readonly dtype: DType;
+  readonly tensor: Tensor;
+}
+
+/**
+ * Number of entries of a shape read from a file, before anything is allocated for it.
+ * Throws FormatError if an axis is no length, there are too many axes, or more than MAX_ENTRIES entries.
+ */
+export function checkedSize(file: string, entry: string, shape: readonly number[]): number {
+  const found = `shape (${shape.slice(0, MAX_AXES + 1).join(', ')})`;
+  if (shape.length > MAX_AXES)
+    throw new FormatError(file, entry, found, `at most ${MAX_AXES} axes`);
+  let size = 1;
+  // Lengths are multiplied as if an empty axis had length 1, so that (2^40, 0) is refused like (2^40, 1).
+  for (const length of shape) {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new FormatError(file, entry, found, 'axis lengths that are integers from 0');
+    }
+    size *= Math.max(length, 1);
+    if (size > MAX_ENTRIES) {
+      throw new FormatError(file, entry, found, `at most ${MAX_ENTRIES} entries`);
+    }
+  }
+  return shape.includes(0) ? 0 : size;
+}

@@ -1,0 +1,162 @@
+// Reads and checks the text of a setup file, *.attention.json; every problem has its place in the text.
+import type { Node } from 'jsonc-parser';
+import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
+import { suggest } from './didYouMean.ts';
+import { parseJson } from './jsonText.ts';
+import { NODE_IDS } from './nodeIds.ts';
+import { tensorSource } from './parseTensor.ts';
+import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
+import * as read from './setupReader.ts';
+import { checkRules } from './setupRules.ts';
+import type {
+  LossFields,
+  LossSource,
+  MaskName,
+  Path,
+  Problem,
+  Setup,
+  SetupFields,
+  TensorSource,
+} from './setupTypes.ts';
+
+const HEADS: readonly Head[] = ['kq', 'qkv', 'multihead'];
+const WEIGHTS: readonly WeightId[] = ['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'];
+const MASKS: readonly MaskName[] = ['none', 'causal', 'causal-bottom-right'];
+const MEANINGS: readonly MaskMeaning[] = ['attend', 'ignore', 'add'];
+const AXES: readonly AxisOrder[] = ['query-first', 'key-first'];
+
+/**
+ * Comments and trailing commas are allowed. `setup` is null if any problem is an error; files and random
+ * numbers are left to `loadSetup`, and how the shapes fit together to the engine. Never throws.
+ */
+export function parseSetup(text: string): { setup: Setup | null; problems: Problem[] } {
+  const parsed = parseJson(text);
+  if ('problems' in parsed) return { setup: null, problems: parsed.problems };
+  const list = new ProblemList(text, parsed.root);
+  const fields = readFields(list, parsed.root);
+  if (fields) checkRules(list, parsed.root, fields);
+  const setup = fields && !list.hasErrors ? withDefaults(fields) : null;
+  return { setup, problems: list.problems };
+}
+
+/**
+ * The characters of the entry at `path` (array indices as numbers or as text), or of its nearest parent that
+ * is in the document. Never throws; an unreadable text gives its first character.
+ */
+export function locate(text: string, path: Path): { offset: number; length: number } {
+  const parsed = parseJson(text);
+  return 'root' in parsed
+    ? rangeOf(text, nearestNode(parsed.root, path))
+    : { offset: 0, length: 1 };
+}
+
+function readFields(list: ProblemList, root: Node): SetupFields | undefined {
+  const tensor = tensorSource(list);
+  const finite = read.number(list, 'a number');
+  const text = read.text(list);
+  const positive = read.number(list, 'a number above 0', (value) => value > 0);
+  const count = read.positiveInteger(list);
+  const weight = Object.fromEntries(WEIGHTS.map((id) => [id, tensor])) as Record<
+    WeightId,
+    read.Read<TensorSource>
+  >;
+  return read.object<SetupFields>(list, {
+    $schema: text,
+    title: text,
+    description: text,
+    energy: read.boolean(list),
+    head: read.oneOf(list, HEADS),
+    x: tensor,
+    xPrime: tensor,
+    weights: read.object<Setup['weights']>(list, weight),
+    heads: count,
+    kvHeads: count,
+    scale: (node, path) =>
+      node.type === 'string' ? read.oneOf(list, ['1/sqrt(d)'])(node, path) : finite(node, path),
+    softcap: positive,
+    mask: (node, path) =>
+      node.type === 'string'
+        ? read.oneOf(list, MASKS)(node, path)
+        : tensor(node, path, 'the name of a mask'),
+    maskMeaning: read.oneOf(list, MEANINGS),
+    dropout: read.object<NonNullable<SetupFields['dropout']>>(list, {
+      p: read.number(list, 'a number from 0 to below 1', (value) => value >= 0 && value < 1),
+      keep: tensor,
+    }),
+    rope: rope(list),
+    window: count,
+    alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
+    past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),
+    start: read.object<NonNullable<SetupFields['start']>>(list, {
+      Q: tensor,
+      K: tensor,
+      V: tensor,
+    }),
+    loss: read.object<LossFields>(list, {
+      upstream: tensor,
+      target: tensor,
+      expression: text,
+      constants: read.record<number | TensorSource>(
+        list,
+        (node, path) =>
+          node.type === 'number' ? finite(node, path) : tensor(node, path, 'a number'),
+        wrongConstant,
+      ),
+    }),
+    names: read.record(list, nodeName(list)),
+    axes: read.oneOf(list, AXES),
+  })(root, []);
+}
+
+function rope(list: ProblemList): read.Read<NonNullable<Setup['rope']>> {
+  const fields = read.object<NonNullable<Setup['rope']>>(list, {
+    base: read.number(list, 'a number above 0', (value) => value > 0),
+    pairing: read.oneOf(list, ['half', 'interleaved']),
+  });
+  return (node, path) => {
+    const result = fields(node, path);
+    return result && { base: 10000, pairing: 'half', ...result };
+  };
+}
+
+function nodeName(list: ProblemList): read.Read<string> {
+  const names = [...NODE_IDS, ...NODE_IDS.map((id) => `d${id}`)];
+  return (node, path) => {
+    if (names.includes(node.value as string)) return node.value as string;
+    const hint = suggest(String(node.value), names);
+    const expected = hint.startsWith('did') ? hint : 'expected a node ("P") or its gradient ("dP")';
+    list.error(path, `found ${read.describe(node)}, ${expected}`);
+    return undefined;
+  };
+}
+
+function wrongConstant(name: string): string | undefined {
+  if (name === 'y') return 'found "y", expected another name: y is the output';
+  return /^[A-Za-z_]\w*$/.test(name) ? undefined : 'found a name that is not letters, digits and _';
+}
+
+function withDefaults(fields: SetupFields): Setup {
+  const { head = 'kq', heads = 1, loss, dropout, past } = fields;
+  const setup = {
+    weights: {},
+    kvHeads: heads,
+    mask: 'none' as const,
+    names: {},
+    axes: head === 'kq' ? ('key-first' as const) : ('query-first' as const),
+    ...fields,
+    head,
+    heads,
+    loss: loss && lossSource(loss),
+    // The rules have made sure that both parts of these are there.
+    dropout: dropout as Setup['dropout'],
+    past: past as Setup['past'],
+  };
+  delete setup.$schema;
+  return setup;
+}
+
+function lossSource({ upstream, target, expression = '', constants = {} }: LossFields): LossSource {
+  if (upstream) return { kind: 'upstream', upstream };
+  if (target) return { kind: 'target', target };
+  return { kind: 'expression', expression, constants };
+}

@@ -1,0 +1,117 @@
+// Rules between the entries of a setup: what a head needs, what it has no use for, what excludes what.
+import { findNodeAtLocation, type Node } from 'jsonc-parser';
+import type { WeightId } from '../engine/config.ts';
+import type { ProblemList } from './setupProblems.ts';
+import type { LossFields, SetupFields } from './setupTypes.ts';
+
+/** Reports every broken rule. Entries that are in the document but unreadable count as given. */
+export function checkRules(problems: ProblemList, root: Node, fields: SetupFields): void {
+  const given = (...path: string[]): boolean => findNodeAtLocation(root, path) !== undefined;
+  checkHead(problems, given, fields);
+  checkInputs(problems, given, fields);
+  if (fields.loss) checkLoss(problems, given, fields.loss);
+  checkPairs(problems, given, fields);
+}
+
+type Given = (...path: string[]) => boolean;
+
+function checkHead(
+  problems: ProblemList,
+  given: Given,
+  { head, heads = 1, kvHeads = heads }: SetupFields,
+): void {
+  if (!given('head')) problems.error([], 'found no "head", expected "kq", "qkv" or "multihead"');
+  if (head !== undefined && head !== 'multihead') {
+    for (const [key, count] of Object.entries({ heads, kvHeads })) {
+      if (given(key) && count !== 1)
+        problems.error([key], `found ${count} with head "${head}", expected 1 or head "multihead"`);
+    }
+  } else if (heads % kvHeads !== 0) {
+    problems.error(['kvHeads'], `found ${kvHeads}, expected a divisor of heads, which is ${heads}`);
+  }
+  if (given('weights', 'b_O') && !given('weights', 'W_O')) {
+    problems.error(['weights', 'b_O'], 'found without W_O, to whose output it is added');
+  }
+  for (const { heads: of, path, why } of UNUSED) {
+    if (head !== undefined && of.includes(head) && given(...path)) {
+      problems.error(path, `found with head "${head}", which ${why}`);
+    }
+  }
+}
+
+const NO_VALUES = { heads: ['kq'], why: 'has no value projection: V is x' };
+const ONE_HEAD = { heads: ['kq', 'qkv'], why: 'has no such step; "multihead" has' };
+
+/** What stands in the document but never reaches a node of the head. */
+const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why: string }[] = [
+  { ...NO_VALUES, path: ['weights', 'W_V'] },
+  { ...NO_VALUES, path: ['weights', 'b_V'] },
+  { ...NO_VALUES, path: ['start', 'V'] },
+  { ...ONE_HEAD, path: ['weights', 'W_O'] },
+  { ...ONE_HEAD, path: ['rope'] },
+  { ...ONE_HEAD, path: ['past'] },
+];
+
+function checkInputs(problems: ProblemList, given: Given, { head }: SetupFields): void {
+  if (head === undefined) return;
+  const letters = head === 'kq' ? ['K', 'Q'] : ['K', 'Q', 'V'];
+  for (const letter of letters) {
+    const weights = [`W_${letter}`, `b_${letter}`] as WeightId[];
+    if (given('start', letter)) {
+      for (const id of weights.filter((each) => given('weights', each))) {
+        problems.error(['weights', id], `found beside start.${letter}, expected one of the two`);
+      }
+    } else if (!given('weights', weights[0])) {
+      problems.error(
+        ['weights'],
+        `found no ${weights[0]}, expected it (or start.${letter}) with head "${head}"`,
+      );
+    }
+  }
+  const started = (letter: string): boolean => given('start', letter);
+  const usesX =
+    head === 'kq' || !started('K') || !started('V') || (!started('Q') && !given('xPrime'));
+  if (usesX && !given('x'))
+    problems.error([], 'found no "x", expected the tensor of the inputs x_i, (n, d)');
+  if (!usesX && given('x')) problems.warning(['x'], 'is not used: all it feeds is given by start');
+  if (given('xPrime') && started('Q'))
+    problems.warning(['xPrime'], 'is not used: start.Q is given');
+}
+
+function checkLoss(problems: ProblemList, given: Given, { expression }: LossFields): void {
+  const kinds = ['upstream', 'target', 'expression'].filter((kind) => given('loss', kind));
+  if (kinds.length !== 1) {
+    const found = kinds.length === 0 ? 'none' : kinds.join(' and ');
+    problems.error(
+      ['loss'],
+      `found ${found}, expected one of "upstream", "target" and "expression"`,
+    );
+  }
+  if (given('loss', 'constants') && !given('loss', 'expression')) {
+    problems.error(['loss', 'constants'], 'found without an expression that uses them');
+  }
+  if (expression !== undefined && !/\by\b/.test(expression)) {
+    problems.warning(['loss', 'expression'], 'does not use y, so every gradient is 0');
+  }
+}
+
+function checkPairs(problems: ProblemList, given: Given, { mask }: SetupFields): void {
+  const pairs: [string, string[]][] = [
+    ['dropout', ['p', 'keep']],
+    ['past', ['K', 'V']],
+  ];
+  for (const [key, parts] of pairs) {
+    if (!given(key) || !parts.some((part) => given(key, part))) {
+      if (given(key)) problems.error([key], `found neither, expected both ${parts.join(' and ')}`);
+      continue;
+    }
+    for (const part of parts)
+      if (!given(key, part)) problems.error([key], `found no ${part}, expected it`);
+  }
+  if (given('rope') && !given('rope', 'pairing')) {
+    problems.warning(['rope'], 'found no "pairing", took "half"; the other one is "interleaved"');
+  }
+  if (given('maskMeaning') && (!given('mask') || typeof mask === 'string')) {
+    problems.warning(['maskMeaning'], 'is not used: it tells how to read a mask that is a tensor');
+  }
+}

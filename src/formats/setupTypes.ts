@@ -1,0 +1,86 @@
+// A setup as it is written in *.attention.json, checked, its tensors not read yet.
+import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import type { RandomSpec } from './random.ts';
+
+/** Where something stands in the document: ['weights', 'W_K'], ['x', 2, 1]. */
+export type Path = readonly (string | number)[];
+
+/** What is wrong with one entry. The message is one line and begins with the entry. */
+export interface PathProblem {
+  readonly message: string;
+  readonly path: Path;
+  readonly severity: 'error' | 'warning';
+}
+
+/** A problem and the characters of the text that it is about. */
+export interface Problem extends PathProblem {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The three ways to write a tensor. */
+export type TensorSource =
+  | { readonly kind: 'inline'; readonly tensor: Tensor; readonly dtype: 'float64' | 'bool' }
+  /** `file` is relative to the setup file or absolute; without `key` the file holds one tensor. */
+  | { readonly kind: 'file'; readonly file: string; readonly key?: string }
+  | { readonly kind: 'random'; readonly spec: RandomSpec };
+
+export type MaskName = 'none' | 'causal' | 'causal-bottom-right';
+
+export type LossSource =
+  | { readonly kind: 'upstream'; readonly upstream: TensorSource }
+  | { readonly kind: 'target'; readonly target: TensorSource }
+  | {
+      readonly kind: 'expression';
+      readonly expression: string;
+      readonly constants: Readonly<Record<string, number | TensorSource>>;
+    };
+
+export interface Setup {
+  readonly title?: string;
+  readonly description?: string;
+  /** f is an energy and x are positions: -df/dx is shown as forces. */
+  readonly energy?: boolean;
+  readonly head: Head;
+  readonly x?: TensorSource;
+  readonly xPrime?: TensorSource;
+  readonly weights: Readonly<Partial<Record<WeightId, TensorSource>>>;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly scale?: number | '1/sqrt(d)';
+  readonly softcap?: number;
+  readonly mask: MaskName | TensorSource;
+  /** Left out: boolean masks mean 'attend', numbers are added. */
+  readonly maskMeaning?: MaskMeaning;
+  readonly dropout?: { readonly p: number; readonly keep: TensorSource };
+  readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };
+  readonly window?: number;
+  readonly alibi?: true | TensorSource;
+  readonly past?: { readonly K: TensorSource; readonly V: TensorSource };
+  readonly start?: {
+    readonly Q?: TensorSource;
+    readonly K?: TensorSource;
+    readonly V?: TensorSource;
+  };
+  /** Left out: half the squared norm of y. */
+  readonly loss?: LossSource;
+  /** Name in a trace file to node id, or 'd' and node id for a gradient. */
+  readonly names: Readonly<Record<string, string>>;
+  readonly axes: AxisOrder;
+}
+
+/** The document's own fields; what is optional there is optional here, and nothing has a default yet. */
+export interface SetupFields extends Omit<Partial<Setup>, 'loss' | 'dropout' | 'past'> {
+  readonly $schema?: string;
+  readonly loss?: LossFields;
+  readonly dropout?: Partial<NonNullable<Setup['dropout']>>;
+  readonly past?: Partial<NonNullable<Setup['past']>>;
+}
+
+export interface LossFields {
+  readonly upstream?: TensorSource;
+  readonly target?: TensorSource;
+  readonly expression?: string;
+  readonly constants?: Readonly<Record<string, number | TensorSource>>;
+}

@@ -1,0 +1,167 @@
+// Reads the members of a zip archive, with every size checked before a byte is unpacked (PKWARE APPNOTE 6.3).
+import { inflateSync, strFromU8 } from 'fflate';
+import { FormatError } from './formatError.ts';
+import { MAX_TENSORS, MAX_UNPACKED_BYTES } from './limits.ts';
+
+export interface ZipMember {
+  readonly name: string;
+  readonly unpackedSize: number;
+  /** The member's bytes, checksum checked. Throws FormatError. */
+  readonly unpack: () => Uint8Array;
+}
+
+const END = 0x06054b50;
+const END64 = 0x06064b50;
+const LOCATOR64 = 0x07064b50;
+const MEMBER = 0x02014b50;
+const LOCAL = 0x04034b50;
+const STORED = 0;
+const DEFLATED = 8;
+/** Deflate cannot shrink further than 1032 to 1 (https://zlib.net/zlib_tech.html). */
+const MOST_RATIO = 1032;
+
+/**
+ * The members that the archive's directory lists, nothing unpacked yet.
+ * Throws FormatError for what is broken, encrypted, or larger than MAX_UNPACKED_BYTES in all.
+ */
+export function readZip(bytes: Uint8Array, file: string): ZipMember[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const fail = (entry: string, found: string, expected: string): never => {
+    throw new FormatError(file, entry, found, expected);
+  };
+  const { count, offset } =
+    directoryOf(view) ?? fail('', 'no directory at the end', 'a whole zip archive');
+  if (count > MAX_TENSORS) fail('', `${count} members`, `at most ${MAX_TENSORS}`);
+  const members: ZipMember[] = [];
+  let at = offset;
+  let packedTotal = 0;
+  let unpackedTotal = 0;
+  for (let i = 0; i < count; i++) {
+    if (!hasSignature(view, at, MEMBER, 46))
+      fail('', `no directory entry at byte ${at}`, `${count} entries`);
+    const entry = readMember(view, bytes, at);
+    const { name, flags, method, packedSize, unpackedSize } = entry;
+    at = entry.next;
+    packedTotal += packedSize;
+    unpackedTotal += unpackedSize;
+    if (flags & 1) fail(name, 'an encrypted member', 'one without a password');
+    if (method !== STORED && method !== DEFLATED)
+      fail(name, `compression ${method}`, 'none (0) or deflate (8)');
+    if (packedTotal > bytes.length)
+      fail(name, `${packedTotal} packed bytes`, `at most ${bytes.length}`);
+    const most = method === STORED ? packedSize : packedSize * MOST_RATIO;
+    if (unpackedSize > most)
+      fail(name, `a size of ${unpackedSize} bytes`, `at most ${most} from ${packedSize}`);
+    if (unpackedTotal > MAX_UNPACKED_BYTES) {
+      fail(name, `${unpackedTotal} bytes unpacked up to here`, `at most ${MAX_UNPACKED_BYTES}`);
+    }
+    members.push({ name, unpackedSize, unpack: () => unpack(view, bytes, file, entry) });
+  }
+  return members;
+}
+
+interface Directory {
+  readonly count: number;
+  readonly offset: number;
+}
+
+/** The end record stands at the end, before a comment of at most 65,535 bytes. */
+function directoryOf(view: DataView): Directory | undefined {
+  const first = Math.max(0, view.byteLength - 22 - 0xffff);
+  for (let at = view.byteLength - 22; at >= first; at--) {
+    if (view.getUint32(at, true) !== END) continue;
+    if (hasSignature(view, at - 20, LOCATOR64, 20)) {
+      const at64 = getUint64(view, at - 20 + 8);
+      if (!hasSignature(view, at64, END64, 56)) return undefined;
+      return { count: getUint64(view, at64 + 32), offset: getUint64(view, at64 + 48) };
+    }
+    return { count: view.getUint16(at + 10, true), offset: view.getUint32(at + 16, true) };
+  }
+  return undefined;
+}
+
+interface Member {
+  readonly name: string;
+  readonly flags: number;
+  readonly method: number;
+  readonly checksum: number;
+  readonly packedSize: number;
+  readonly unpackedSize: number;
+  readonly local: number;
+  /** Where the next directory entry begins. */
+  readonly next: number;
+}
+
+function readMember(view: DataView, bytes: Uint8Array, at: number): Member {
+  const nameEnd = at + 46 + view.getUint16(at + 28, true);
+  const extraEnd = nameEnd + view.getUint16(at + 30, true);
+  const sizes = [24, 20, 42].map((field) => view.getUint32(at + field, true));
+  // Zip64: an extra field of id 1 holds those of the three that do not fit 32 bits, in this order.
+  for (let extra = nameEnd; extra + 4 <= Math.min(extraEnd, bytes.length);) {
+    const end = extra + 4 + view.getUint16(extra + 2, true);
+    let next = extra + 4;
+    if (view.getUint16(extra, true) === 1) {
+      for (let i = 0; i < 3 && next + 8 <= Math.min(end, bytes.length); i++) {
+        if (sizes[i] !== 0xffffffff) continue;
+        sizes[i] = getUint64(view, next);
+        next += 8;
+      }
+    }
+    extra = end;
+  }
+  const [unpackedSize, packedSize, local] = sizes;
+  return {
+    name: strFromU8(bytes.subarray(at + 46, nameEnd)),
+    flags: view.getUint16(at + 8, true),
+    method: view.getUint16(at + 10, true),
+    checksum: view.getUint32(at + 16, true),
+    ...{ packedSize, unpackedSize, local },
+    next: extraEnd + view.getUint16(at + 32, true),
+  };
+}
+
+function unpack(view: DataView, bytes: Uint8Array, file: string, member: Member): Uint8Array {
+  const { name, method, checksum, packedSize, unpackedSize, local } = member;
+  if (!hasSignature(view, local, LOCAL, 30)) {
+    throw new FormatError(file, name, `no member at byte ${local}`, 'a whole zip archive');
+  }
+  const begin = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+  const packed = bytes.subarray(begin, begin + packedSize);
+  if (packed.length < packedSize) {
+    throw new FormatError(file, name, `${packed.length} bytes`, `${packedSize}: the file was cut`);
+  }
+  const unpacked = method === STORED ? packed : inflate(packed, unpackedSize);
+  if (unpacked?.length !== unpackedSize || crc32(unpacked) !== checksum) {
+    throw new FormatError(file, name, 'damaged bytes', 'those of its checksum');
+  }
+  return unpacked;
+}
+
+/** At most `size` bytes; undefined if the packed bytes are no deflate stream. */
+function inflate(packed: Uint8Array, size: number): Uint8Array | undefined {
+  try {
+    return inflateSync(packed, { out: new Uint8Array(size) });
+  } catch {
+    return undefined;
+  }
+}
+
+function hasSignature(view: DataView, at: number, signature: number, length: number): boolean {
+  return at >= 0 && at + length <= view.byteLength && view.getUint32(at, true) === signature;
+}
+
+function getUint64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 0xff];
+  return ~crc >>> 0;
+}

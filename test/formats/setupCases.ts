@@ -1,0 +1,444 @@
+// Good and bad setups with what is to be said about them, for the parser and for the JSON Schema.
+
+const x = '"x": [[1, 2], [3, 4]]';
+const KQ = `"head": "kq", ${x}, "weights": {"W_K": [[1], [2]], "W_Q": [[3], [4]]}`;
+const QKV = `"head": "qkv", ${x}, "weights": {"W_K": [[1], [2]], "W_Q": [[3], [4]], "W_V": [[5], [6]]}`;
+const MULTI = QKV.replace('qkv', 'multihead');
+
+/** Setups without any problem. */
+export const GOOD: readonly string[] = [
+  `{${KQ}}`,
+  `{ // a comment\n ${KQ}, /* and another */ }`,
+  `\uFEFF{${KQ}}`,
+  `{"$schema": "s.json", "title": "t", "description": "d", ${KQ}}`,
+  `{${KQ}, "xPrime": [[1, 2]], "scale": 0.5, "mask": "causal", "softcap": 30, "axes": "query-first"}`,
+  `{${KQ}, "scale": "1/sqrt(d)", "energy": true}`,
+  `{${KQ}, "heads": 1, "kvHeads": 1}`,
+  `{${QKV}, "mask": [[0, "-inf"], ["-INF", "inf"]], "maskMeaning": "add", "window": 2}`,
+  `{${QKV}, "mask": [[true, false], [false, true]]}`,
+  `{${QKV}, "mask": {"file": "m.npy"}, "maskMeaning": "ignore"}`,
+  `{${QKV}, "dropout": {"p": 0, "keep": [[1, 0], [1, 1]]}, "alibi": true}`,
+  `{${MULTI}, "heads": 4, "kvHeads": 2, "alibi": [0.5, 0.25, 0.125, 1]}`,
+  `{${MULTI}, "rope": {"pairing": "interleaved"}, "past": {"K": [[[1]]], "V": [[[1]]]}}`,
+  `{${MULTI}, "rope": {"base": 500000, "pairing": "half"}}`,
+  `{"head": "multihead", "start": {"Q": [[1]], "K": [[1]], "V": [[1]]}}`,
+  `{"head": "multihead", ${x}, "weights": {"W_Q": {"file": "/abs/a.npz", "key": "q"}, "b_Q": [1], "W_O": [[1]], "b_O": [1]}, "start": {"K": [[1]], "V": [[1]]}}`,
+  `{${KQ.replace(x, '"x": {"random": "normal", "shape": [2, 2], "seed": 4294967295, "std": 0, "mean": -1}')}}`,
+  `{${KQ.replace(x, '"x": {"random": "uniform", "shape": [2, 2], "low": -1, "high": 1}')}}`,
+  `{${KQ}, "loss": {"upstream": [[1, 2]]}}`,
+  `{${KQ}, "loss": {"target": {"file": "a.npz"}}}`,
+  `{${KQ}, "loss": {"expression": "sum(a * y .* G)", "constants": {"a": 2, "G": [[1]]}}}`,
+  `{${KQ}, "names": {"attn_probs": "P", "grad_q": "dQ", "__proto__": "dW_K"}}`,
+  `{${KQ.replace('[[1, 2], [3, 4]]', '[["nan", 2], [3, "Infinity"]]')}}`,
+];
+
+export interface BadCase {
+  readonly text: string;
+  /** Text that each problem begins with, in the order of the document. */
+  readonly messages: readonly string[];
+  /** The characters that the first problem is about. */
+  readonly at: string;
+  /** What the JSON Schema cannot tell: rules between entries, ragged arrays, sizes. */
+  readonly schemaAccepts?: true;
+  /** Only warnings: there is a setup. */
+  readonly warning?: true;
+}
+
+export const BAD: readonly BadCase[] = [
+  { text: '[]', messages: ['found an empty array, expected an object'], at: '[' },
+  { text: '{}', messages: ['found no "head", expected "kq", "qkv" or "multihead"'], at: '{' },
+  {
+    text: '{"head": "self"}',
+    messages: ['head: found the string "self", expected one of "kq", "qkv", "multihead"'],
+    at: '"self"',
+  },
+  {
+    text: `{${KQ}, "scal": 1}`,
+    messages: ['scal: found an unknown key, did you mean "scale"?'],
+    at: '"scal"',
+  },
+  {
+    text: `{${KQ}, "x_prime": [[1]]}`,
+    messages: ['x_prime: found an unknown key, did you mean "xPrime"?'],
+    at: '"x_prime"',
+  },
+  {
+    text: `{${KQ}, "qqqqqqqqq": 1}`,
+    messages: ['qqqqqqqqq: found an unknown key, expected one of "$schema"'],
+    at: '"qqqqqqqqq"',
+  },
+  {
+    text: `{${KQ}, "x": [[1]]}`,
+    messages: ['x: found this key twice, expected it once'],
+    at: '"x"',
+    schemaAccepts: true,
+  },
+  // Tensors
+  {
+    text: `{${KQ.replace('[3, 4]', '[3]')}}`,
+    messages: ['x[1]: found an array of 1, expected an array of 2 as at x[0]'],
+    at: '[3]',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ.replace('[3, 4]', '5')}}`,
+    messages: ['x[1]: found the number 5, expected an array of 2 as at x[0]'],
+    at: '5',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ.replace('[3, 4]', '[3, [4]]')}}`,
+    messages: ['x[1][1]: found an array of 1, expected a number as at x[0][0]'],
+    at: '[4]',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ.replace('4', 'null')}}`,
+    messages: ['x[1][1]: found null, expected "nan", "inf" or a number (JavaScript'],
+    at: 'null',
+  },
+  {
+    text: `{${KQ.replace('4', '"4"')}}`,
+    messages: ['x[1][1]: found the string "4", expected a number, "nan", "inf" or "-inf"'],
+    at: '"4"',
+  },
+  {
+    text: `{${KQ.replace('4', '"naan"')}}`,
+    messages: ['x[1][1]: found the string "naan", expected a number; did you mean "nan"?'],
+    at: '"naan"',
+  },
+  {
+    text: `{${KQ.replace('4', 'true')}}`,
+    messages: ['x[1][1]: found true, expected a number like the first entry'],
+    at: 'true',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "mask": [[true, 0]]}`,
+    messages: ['mask[0][1]: found the number 0, expected true or false like the first entry'],
+    at: '0',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ.replace('[3, 4]', '[]')}}`,
+    messages: ['x[1]: found an empty array, expected at least one entry'],
+    at: '[]',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '[]')}}`,
+    messages: ['x: found an empty array, expected at least one entry'],
+    at: '"x"',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '3')}}`,
+    messages: ['x: found the number 3, expected nested arrays of numbers, {"file"'],
+    at: '3',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"path": "a"}')}}`,
+    messages: ['x: found an object, expected nested arrays'],
+    at: '"x"',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"file": "a", "name": "b"}')}}`,
+    messages: ['x.name: found an unknown key, expected one of "file", "key"'],
+    at: '"name"',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"file": ""}')}}`,
+    messages: ['x.file: found the string "", expected a text'],
+    at: '""',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "gauss", "shape": [2]}')}}`,
+    messages: ['x.random: found the string "gauss", expected one of "normal", "uniform"'],
+    at: '"gauss"',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "normal"}')}}`,
+    messages: ['x: found no "shape"'],
+    at: '"x"',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "normal", "shape": [2, 0]}')}}`,
+    messages: ['x.shape: found [2, 0], expected an array of 1 to 32 integers from 1'],
+    at: '"shape"',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "normal", "shape": [20000, 20000]}')}}`,
+    messages: ['x.shape: found [20000, 20000], expected at most 134217728 entries'],
+    at: '"shape"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "normal", "shape": [2], "seed": -1}')}}`,
+    messages: ['x.seed: found the number -1, expected an integer from 0 to 2^32 - 1'],
+    at: '-1',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "normal", "shape": [2], "low": 1}')}}`,
+    messages: ['x.low: found with "normal", which takes "mean" and "std"'],
+    at: '1',
+  },
+  {
+    text: `{${KQ.replace('[[1, 2], [3, 4]]', '{"random": "uniform", "shape": [2], "low": 2, "high": 1}')}}`,
+    messages: ['x: found low 2 above high 1'],
+    at: '"x"',
+    schemaAccepts: true,
+  },
+  // Fields
+  {
+    text: `{${KQ}, "scale": "1/sqrt(dh)"}`,
+    messages: ['scale: found the string "1/sqrt(dh)", expected "1/sqrt(d)"'],
+    at: '"1/sqrt(dh)"',
+  },
+  {
+    text: `{${KQ}, "scale": 1e999}`,
+    messages: ['scale: found the number Infinity, expected a number'],
+    at: '1e999',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "softcap": 0}`,
+    messages: ['softcap: found the number 0, expected a number above 0'],
+    at: '0',
+  },
+  {
+    text: `{${KQ}, "window": 1.5}`,
+    messages: ['window: found the number 1.5, expected an integer from 1'],
+    at: '1.5',
+  },
+  {
+    text: `{${KQ}, "mask": "casual"}`,
+    messages: [
+      'mask: found the string "casual", expected one of "none", "causal", "causal-bottom-right"',
+    ],
+    at: '"casual"',
+  },
+  {
+    text: `{${KQ}, "mask": 1}`,
+    messages: ['mask: found the number 1, expected the name of a mask, nested arrays'],
+    at: '1',
+  },
+  {
+    text: `{${KQ}, "mask": [[0]], "maskMeaning": "keep"}`,
+    messages: ['maskMeaning: found the string "keep", expected one of'],
+    at: '"keep"',
+  },
+  {
+    text: `{${KQ}, "dropout": {"p": 1, "keep": [[1]]}}`,
+    messages: ['dropout.p: found the number 1, expected a number from 0 to below 1'],
+    at: '1',
+  },
+  { text: `{${KQ}, "dropout": {"p": 0.1}}`, messages: ['dropout: found no keep'], at: '"dropout"' },
+  {
+    text: `{${KQ}, "dropout": {}}`,
+    messages: ['dropout: found neither, expected both p and keep'],
+    at: '"dropout"',
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "neox", "base": 0}}`,
+    messages: [
+      'rope.pairing: found the string "neox"',
+      'rope.base: found the number 0, expected a number above 0',
+    ],
+    at: '"neox"',
+  },
+  {
+    text: `{${KQ}, "alibi": false}`,
+    messages: ['alibi: found false, expected true, nested arrays'],
+    at: 'false',
+  },
+  {
+    text: `{${KQ}, "weights": {}}`,
+    messages: ['weights: found this key twice'],
+    at: '"weights"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "names": {"p": "dp"}}`,
+    messages: ['names.p: found the string "dp", did you mean "dP"?'],
+    at: '"dp"',
+  },
+  {
+    text: `{${KQ}, "names": {"p": "nothing"}}`,
+    messages: ['names.p: found the string "nothing", expected a node ("P") or its gradient ("dP")'],
+    at: '"nothing"',
+  },
+  {
+    text: `{${KQ}, "names": ["P"]}`,
+    messages: ['names: found an array of 1, expected an object'],
+    at: '"names"',
+  },
+  {
+    text: `{${KQ}, "axes": "rows"}`,
+    messages: ['axes: found the string "rows", expected one of "query-first", "key-first"'],
+    at: '"rows"',
+  },
+  {
+    text: `{${KQ}, "energy": 1}`,
+    messages: ['energy: found the number 1, expected true or false'],
+    at: '1',
+  },
+  {
+    text: `{${KQ}, "title": 1}`,
+    messages: ['title: found the number 1, expected a string'],
+    at: '1',
+  },
+  // Rules between entries
+  {
+    text: `{${KQ}, "heads": 2}`,
+    messages: ['heads: found 2 with head "kq", expected 1'],
+    at: '2',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "heads": 4, "kvHeads": 3}`,
+    messages: ['kvHeads: found 3, expected a divisor of heads, which is 4'],
+    at: '3',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${QKV.replace('qkv', 'kq')}}`,
+    messages: ['weights.W_V: found with head "kq", which has no value projection'],
+    at: '"W_V"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${QKV.replace('W_V', 'W_O')}}`,
+    messages: [
+      'weights: found no W_V',
+      'weights.W_O: found with head "qkv", which has no such step',
+    ],
+    at: '"weights"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${QKV}, "rope": {"pairing": "half"}}`,
+    messages: ['rope: found with head "qkv", which has no such step'],
+    at: '"rope"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${QKV}, "past": {"K": [[1]], "V": [[1]]}}`,
+    messages: ['past: found with head "qkv"'],
+    at: '"past"',
+    schemaAccepts: true,
+  },
+  { text: `{${MULTI}, "past": {"K": [[1]]}}`, messages: ['past: found no V'], at: '"past"' },
+  {
+    text: `{"head": "kq", ${x}}`,
+    messages: ['weights: found no W_K', 'weights: found no W_Q'],
+    at: '{',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ.replace(`${x}, `, '')}}`,
+    messages: ['found no "x"'],
+    at: '{',
+    schemaAccepts: true,
+  },
+  {
+    text: `{"head": "qkv", "start": {"K": [[1]], "V": [[1]]}, "weights": {"W_Q": [[1]]}}`,
+    messages: ['found no "x"'],
+    at: '{',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "start": {"Q": [[1]]}}`,
+    messages: ['weights.W_Q: found beside start.Q'],
+    at: '"W_Q"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "start": {"V": [[1]]}}`,
+    messages: ['start.V: found with head "kq"'],
+    at: '"V"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('"W_V"', '"b_O": [1], "W_V"')}}`,
+    messages: ['weights.b_O: found without W_O'],
+    at: '"b_O"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "loss": {}}`,
+    messages: ['loss: found none, expected one of "upstream", "target" and "expression"'],
+    at: '"loss"',
+  },
+  {
+    text: `{${KQ}, "loss": {"target": [[1]], "expression": "y"}}`,
+    messages: ['loss: found target and expression'],
+    at: '"loss"',
+  },
+  {
+    text: `{${KQ}, "loss": {"target": [[1]], "constants": {}}}`,
+    messages: ['loss.constants: found without an expression'],
+    at: '"constants"',
+  },
+  {
+    text: `{${KQ}, "loss": {"expression": "y", "constants": {"y": 1}}}`,
+    messages: ['loss.constants.y: found "y", expected another name'],
+    at: '"y"',
+  },
+  {
+    text: `{${KQ}, "loss": {"expression": "y", "constants": {"a b": 1}}}`,
+    messages: ['loss.constants.a b: found a name that is not'],
+    at: '"a b"',
+  },
+  // Warnings
+  {
+    text: `{${KQ}, "maskMeaning": "add"}`,
+    messages: ['maskMeaning: is not used'],
+    at: '"add"',
+    schemaAccepts: true,
+    warning: true,
+  },
+  {
+    text: `{${MULTI}, "rope": {}}`,
+    messages: ['rope: found no "pairing", took "half"'],
+    at: '"rope"',
+    schemaAccepts: true,
+    warning: true,
+  },
+  {
+    text: `{${KQ}, "loss": {"expression": "1 + 1"}}`,
+    messages: ['loss.expression: does not use y'],
+    at: '"1 + 1"',
+    schemaAccepts: true,
+    warning: true,
+  },
+  {
+    text: `{"head": "multihead", ${x}, "start": {"Q": [[1]], "K": [[1]], "V": [[1]]}}`,
+    messages: ['x: is not used'],
+    at: '"x"',
+    schemaAccepts: true,
+    warning: true,
+  },
+  {
+    text: `{"head": "qkv", ${x}, "xPrime": [[1]], "start": {"Q": [[1]]}, "weights": {"W_K": [[1], [2]], "W_V": [[5], [6]]}}`,
+    messages: ['xPrime: is not used'],
+    at: '"xPrime"',
+    schemaAccepts: true,
+    warning: true,
+  },
+];
+
+/** Texts that are not JSON, for the parser only. */
+export const BROKEN: readonly { text: string; message: string; at: string }[] = [
+  { text: '', message: 'found an empty document', at: '' },
+  { text: '// nothing', message: 'found an empty document', at: '/' },
+  {
+    text: '{"x": [[1, NaN]]}',
+    message: 'x[0][1]: found NaN, expected a JSON value (write NaN and infinities as "nan"',
+    at: 'NaN',
+  },
+  { text: '{"x": [1 2]}', message: 'x[0]: found 2, expected a comma', at: '2' },
+  { text: '{"x": [1, 2}', message: 'x[1]: found }, expected a comma', at: '}' },
+  { text: '{"x" [1]}', message: 'x: found [1, expected a colon', at: '[' },
+  { text: "{'head': 1}", message: "found 'head':, expected a JSON value", at: "'head'" },
+  { text: '{"head": "kq"', message: 'found the end of the text, expected a closing }', at: '' },
+  { text: '{"head": "kq\n}', message: 'head: found "kq, expected a closing "', at: '"kq' },
+  { text: '{} {}', message: 'found {, expected the end of the document', at: '{' },
+];
