@@ -1,0 +1,43 @@
+// The messages between extension host and webview: one discriminated union each way. Types only.
+import type { Binding } from './engine/axes.ts';
+import type { NodeId } from './engine/graph.ts';
+import type { Move } from './stepper/cursor.ts';
+import type { RunView } from './stepper/runView.ts';
+import type { StepView } from './stepper/stepView.ts';
+
+export interface ViewSettings {
+  readonly allHeads: boolean;
+}
+
+export type ToWebview =
+  /** Nothing to show: says why and what to do. */
+  | { readonly type: 'empty'; readonly message: string; readonly canOpenExample: boolean }
+  /** A new or changed run, with the step the cursor is at. */
+  | {
+      readonly type: 'run';
+      readonly run: RunView;
+      readonly step: StepView;
+      readonly settings: ViewSettings;
+    }
+  /** The cursor or the selection moved. `id` is the request it answers, for measuring. */
+  | { readonly type: 'step'; readonly step: StepView; readonly id: number | null }
+  /** The setup cannot be computed now; the last good picture stays. Empty when all is well again. */
+  | { readonly type: 'problems'; readonly problems: readonly string[] };
+
+export type FromWebview =
+  /** The page is loaded and wants its state. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'move'; readonly move: Move; readonly id: number }
+  | { readonly type: 'goToTick'; readonly tick: number; readonly id: number }
+  | { readonly type: 'goToNode'; readonly node: NodeId; readonly id: number }
+  /** Enters one of the current step's contributions, or one of the terms of the selected entry. */
+  | { readonly type: 'goToContribution'; readonly contribution: number; readonly id: number }
+  | { readonly type: 'goToTerm'; readonly term: number; readonly id: number }
+  /** Binds letters to values: an entry was pointed at. */
+  | { readonly type: 'select'; readonly selection: Binding; readonly id: number }
+  | { readonly type: 'toggleBreakpoint'; readonly node: NodeId }
+  | { readonly type: 'settings'; readonly settings: ViewSettings }
+  | { readonly type: 'openSetup' }
+  | { readonly type: 'openExample' }
+  /** Something in the page failed; the host shows and logs it. */
+  | { readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,108 @@
+// What there is to see of a run as a whole, the same at every step.
+import { axisLabel, axisName, type Extents } from '../engine/axes.ts';
+import { equations } from '../engine/equations.ts';
+import { type MathNode, toMath } from '../engine/formula.ts';
+import type { GraphNode, NodeId } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
+import type { Picture } from './picture.ts';
+import { valuePictures, type ViewOptions } from './stepView.ts';
+import { captionOf, type Timeline } from './timeline.ts';
+
+export interface NodeView {
+  readonly id: NodeId;
+  readonly kind: 'input' | 'operation';
+  /** Operands in order; the same id may stand twice. */
+  readonly inputs: readonly NodeId[];
+  readonly shape: readonly number[];
+  /** "query j", one per axis of `shape`. */
+  readonly axes: readonly string[];
+  /** What the operation does, in plain words; what the input is. */
+  readonly summary: string;
+  readonly value: Picture;
+}
+
+export interface EquationView {
+  readonly number: string;
+  readonly title: string;
+  readonly math: MathNode;
+}
+
+export interface RunView {
+  readonly title: string;
+  readonly description: string;
+  /** In the order of computation. */
+  readonly nodes: readonly NodeView[];
+  readonly equations: readonly EquationView[];
+  readonly extents: Extents;
+  /** Captions of the slider's places, in order. */
+  readonly ticks: readonly string[];
+  /** Index of the first backward tick. */
+  readonly backwardFrom: number;
+  /** Query heads; 1 where there is no head axis. */
+  readonly heads: number;
+  readonly selfAttention: boolean;
+  readonly notices: readonly string[];
+  readonly breakpoints: readonly NodeId[];
+}
+
+const inputSummaries: Readonly<Record<NodeId, string>> = {
+  x: "The tokens on the keys' side.",
+  xPrime: "The tokens on the queries' side (x′ in the equations).",
+  W_K: 'Projects tokens to keys.',
+  W_Q: 'Projects tokens to queries.',
+  W_V: 'Projects tokens to values.',
+  W_O: 'Mixes the heads into the output.',
+  b_K: 'Bias of the keys.',
+  b_Q: 'Bias of the queries.',
+  b_V: 'Bias of the values.',
+  b_O: 'Bias of the output.',
+  K: 'The keys, given.',
+  Q: 'The queries, given.',
+  V: 'The values, given.',
+};
+
+function nodeView(node: GraphNode, selfAttention: boolean, value: Picture): NodeView {
+  const isInput = node.kind === 'input';
+  const both = node.id === 'x' && selfAttention;
+  return {
+    id: node.id,
+    kind: node.kind,
+    inputs: isInput ? [] : node.inputs,
+    shape: node.shape,
+    axes: node.axes.map((axis) => `${axisName(axis)} ${axisLabel(axis)}`),
+    summary: both
+      ? 'The tokens, on both sides: self-attention.'
+      : isInput
+        ? inputSummaries[node.id]
+        : node.operation.summary,
+    value,
+  };
+}
+
+export function runView(
+  run: Run,
+  timeline: Timeline,
+  options: ViewOptions,
+  about: { title: string; description: string; breakpoints: ReadonlySet<NodeId> },
+): RunView {
+  const { graph } = run;
+  const pictures = valuePictures(run, options);
+  const { h = 1, r = 1, g = 1 } = graph.extents;
+  return {
+    title: about.title,
+    description: about.description,
+    nodes: graph.nodes.map((node) => nodeView(node, graph.selfAttention, pictures[node.id])),
+    equations: equations(graph).map(({ number, title, formula }) => ({
+      number,
+      title,
+      math: toMath(formula),
+    })),
+    extents: graph.extents,
+    ticks: timeline.ticks.map((tick) => captionOf(timeline, tick)),
+    backwardFrom: timeline.ticks.findIndex(({ step }) => timeline.steps[step].phase === 'backward'),
+    heads: h * r * g,
+    selfAttention: graph.selfAttention,
+    notices: run.notices.map(({ message }) => message),
+    breakpoints: [...about.breakpoints],
+  };
+}

@@ -1,0 +1,85 @@
+// The steps of one run in order: forward node by node, then backward node by node with its contributions.
+import type { NodeId } from '../engine/graph.ts';
+import { operationNodes } from '../engine/graph.ts';
+import type { Contribution, Run } from '../engine/run.ts';
+
+export type Phase = 'start' | 'forward' | 'backward';
+
+export interface Step {
+  readonly phase: Phase;
+  /** The node that computes its value (forward) or passes its gradient on (backward); null at the start. */
+  readonly node: NodeId | null;
+  /** Backward: what it passes on, in order. Empty otherwise. */
+  readonly contributions: readonly Contribution[];
+}
+
+/** A place in the walk, after which it happened: a step, one of its contributions, one of the terms of that. */
+export interface Position {
+  readonly step: number;
+  /** Place among the step's contributions; null when the step is seen as a whole. */
+  readonly contribution: number | null;
+  /** Place among the terms of the selected entry; null when they are not entered. */
+  readonly term: number | null;
+}
+
+export type Level = 'node' | 'contribution' | 'term';
+
+export interface Timeline {
+  readonly steps: readonly Step[];
+  /** The positions of the slider: every step, and within a backward step every contribution. */
+  readonly ticks: readonly Position[];
+}
+
+export const START: Position = { step: 0, contribution: null, term: null };
+
+export function levelOf({ contribution, term }: Position): Level {
+  if (term !== null) return 'term';
+  return contribution === null ? 'node' : 'contribution';
+}
+
+export function buildTimeline({
+  graph,
+  contributions,
+}: Pick<Run, 'graph' | 'contributions'>): Timeline {
+  const nodes = operationNodes(graph);
+  const steps: Step[] = [
+    { phase: 'start', node: null, contributions: [] },
+    ...nodes.map(({ id }): Step => ({ phase: 'forward', node: id, contributions: [] })),
+    ...[...nodes].reverse().map(({ id }): Step => ({
+      phase: 'backward',
+      node: id,
+      contributions: contributions.filter((each) => each.from === id),
+    })),
+  ];
+  const ticks = steps.flatMap(({ contributions: own }, step): Position[] => {
+    const parts = own.slice(0, -1).map((_, contribution) => ({ step, contribution, term: null }));
+    return [...parts, { step, contribution: null, term: null }];
+  });
+  return { steps, ticks };
+}
+
+/** The slider's place: a term stands at its contribution, and a whole step at its last one. */
+export function tickOf({ steps, ticks }: Timeline, { step, contribution }: Position): number {
+  const last = steps[step].contributions.length - 1;
+  const part = contribution === null || contribution === last ? null : contribution;
+  return ticks.findIndex((tick) => tick.step === step && tick.contribution === part);
+}
+
+/** The contribution a position is about: the entered one, else the step's last; null in the forward pass. */
+export function contributionAt(
+  { steps }: Timeline,
+  { step, contribution }: Position,
+): Contribution | null {
+  const own = steps[step].contributions;
+  return own[contribution ?? own.length - 1] ?? null;
+}
+
+/** "backward: y → P". */
+export function captionOf(timeline: Timeline, position: Position): string {
+  const { phase, node, contributions } = timeline.steps[position.step];
+  if (phase === 'start') return 'start: only the inputs are known';
+  if (phase === 'forward') return `forward: ${node}`;
+  const shown =
+    position.contribution === null ? contributions : [contributions[position.contribution]];
+  return `backward: ${node} → ${[...new Set(shown.map(({ to }) => to))].join(', ')}`;
+}
