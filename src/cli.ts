@@ -1,0 +1,198 @@
+// The engine without VS Code, for terminals and CI:
+//   run SETUP [--out FILE.safetensors] [--json] · gradcheck SETUP [--json]
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { gradcheck } from './engine/gradcheck.ts';
+import { type Run, run } from './engine/run.ts';
+import { formatShape, norm } from './engine/tensor.ts';
+import { openSetup } from './formats/openSetup.ts';
+import { writeSafetensors } from './formats/safetensors.ts';
+import { buildTimeline, captionOf } from './stepper/timeline.ts';
+
+const USAGE = `Usage:
+  node dist/cli.js run SETUP [--out FILE.safetensors] [--json]
+  node dist/cli.js gradcheck SETUP [--json]
+
+  run        computes the setup forward and backward
+             --out   writes every node N and its gradient dN (float64)
+  gradcheck  compares every gradient with central differences
+  --json     prints one JSON object
+
+Exit code: 0 fine, 1 a gradient does not match, 2 bad input`;
+
+/** Input that cannot be used; its message is the one line that is printed. */
+class InputError extends Error {}
+
+async function runSetup(file: string): Promise<Run> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(
+      `${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}, expected a setup`,
+    );
+  });
+  const { graph, problems } = await openSetup(text, (path) =>
+    readFile(resolve(dirname(file), path)),
+  );
+  for (const { severity, message, offset } of problems) {
+    if (severity === 'warning')
+      console.error(`${file}:${lineOf(text, offset)}: warning: ${message}`);
+  }
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  if (!graph) {
+    const [first] = errors;
+    const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+    throw new InputError(`${file}:${lineOf(text, first.offset)}: ${first.message}${more}`);
+  }
+  return run(graph);
+}
+
+const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
+
+/** JSON has no NaN and no infinity: they are written as strings, as in setup files. */
+const jsonNumber = (value: number): number | string =>
+  Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+
+const printJson = (value: object): void => {
+  console.log(
+    JSON.stringify(
+      value,
+      (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
+      2,
+    ),
+  );
+};
+
+function printTable(rows: readonly (readonly string[])[]): void {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const row of rows)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    );
+}
+
+/** Written beside its place and moved there, so that nobody reads half a file and a failure leaves the old one. */
+async function writeAtomically(file: string, bytes: Uint8Array): Promise<void> {
+  let folder: string | undefined;
+  try {
+    folder = await mkdtemp(join(dirname(resolve(file)), '.attention-'));
+    const draft = join(folder, basename(file));
+    await writeFile(draft, bytes);
+    await rename(draft, file);
+  } catch (error) {
+    throw new InputError(`${file}: cannot be written: ${(error as Error).message}`);
+  } finally {
+    if (folder) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runCommand(file: string, out: string | undefined, json: boolean): Promise<number> {
+  const result = await runSetup(file);
+  const { graph, values, gradients, contributions, notices } = result;
+  if (out !== undefined) {
+    const tensors = graph.nodes.flatMap(({ id }) => [
+      [id, values.get(id)!] as const,
+      [`d${id}`, gradients.get(id) ?? values.get(id)!] as const,
+    ]);
+    await writeAtomically(out, writeSafetensors(tensors, { head: graph.head }));
+  }
+  const nodes = graph.nodes.map(({ id, shape }) => ({
+    node: id,
+    shape,
+    norm: norm(values.get(id)!),
+    gradientNorm: norm(gradients.get(id)!),
+  }));
+  const f = values.get('f')!.data[0];
+  const timeline = buildTimeline(result);
+  if (json) {
+    const forward = graph.nodes.filter(({ kind }) => kind === 'operation');
+    const steps = [
+      ...forward.map(({ id }) => ({ phase: 'forward', node: id })),
+      ...contributions.map(({ from, to, path }) => ({ phase: 'backward', from, to, path })),
+    ];
+    printJson({ head: graph.head, f, nodes, steps, notices });
+    return 0;
+  }
+  const rows = nodes.map(({ node, shape, ...norms }) => [
+    node,
+    formatShape(shape),
+    norms.norm.toPrecision(6),
+    norms.gradientNorm.toPrecision(6),
+  ]);
+  printTable([['node', 'shape', 'norm', 'norm of gradient'], ...rows]);
+  console.log(`\nf = ${f}\n`);
+  timeline.ticks.forEach((tick, n) =>
+    console.log(`${String(n).padStart(3)}  ${captionOf(timeline, tick)}`),
+  );
+  for (const { message } of notices) console.log(`\nNote: ${message}`);
+  return 0;
+}
+
+async function gradcheckCommand(file: string, json: boolean): Promise<number> {
+  const nodes = gradcheck(await runSetup(file));
+  const ok = nodes.every((node) => node.ok);
+  if (json) {
+    printJson({ ok, method: 'central differences at two step sizes, extrapolated', nodes });
+  } else {
+    const rows = nodes.map(
+      ({ node, checked, size, maxAbs, maxRel, worstIndex, tolerance, ok: good }) => [
+        node,
+        checked === size ? `${size}` : `${checked} of ${size}`,
+        maxAbs.toExponential(2),
+        maxRel.toExponential(2),
+        `[${worstIndex.join(', ')}]`,
+        tolerance.toExponential(1),
+        good ? 'ok' : 'DIFFERS',
+      ],
+    );
+    printTable([
+      ['node', 'entries', 'max abs error', 'relative', 'worst at', 'allowed', ''],
+      ...rows,
+    ]);
+  }
+  return ok ? 0 : 1;
+}
+
+async function main(words: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: words,
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const [command, file, ...rest] = positionals;
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (file === undefined || rest.length > 0) {
+    throw new InputError(
+      `expected one command and one setup file; node dist/cli.js --help says more`,
+    );
+  }
+  if (values.out !== undefined && command !== 'run')
+    throw new InputError(`--out goes with run, found ${command}`);
+  switch (command) {
+    case 'run':
+      return runCommand(file, values.out, values.json ?? false);
+    case 'gradcheck':
+      return gradcheckCommand(file, values.json ?? false);
+    default:
+      throw new InputError(`found the command ${command}, expected run or gradcheck`);
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const expected =
+    error instanceof InputError ||
+    (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  console.error(expected ? (error as Error).message.split('\n')[0] : error);
+  process.exitCode = 2;
+}

@@ -1,0 +1,151 @@
+// Random setups from a seed: every option of every head, drawn independently so that all pairs come up.
+
+/** mulberry32: uniform in [0, 1). */
+export function generator(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const expressions = [
+  'sum(y .^ 2) / 2',
+  'mean(exp(y ./ 4))',
+  'sum(tanh(y)) ^ 2 + norm(y)',
+  'log(sum(exp(y)))',
+  'dot(sin(y), y) / 3',
+];
+
+/** A setup with inline tensors, and the options it was drawn with (for the count of pairs). */
+export function drawSetup(random) {
+  const pick = (...values) => values[Math.floor(random() * values.length)];
+  const whole = (low, high) => low + Math.floor(random() * (high - low + 1));
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const fill = (shape, entry) =>
+    shape.length === 0
+      ? entry()
+      : Array.from({ length: shape[0] }, () => fill(shape.slice(1), entry));
+  const numbers = (...shape) => fill(shape, normal);
+
+  const head = pick('kq', 'qkv', 'multihead', 'multihead', 'multihead');
+  const multi = head === 'multihead';
+  const options = {
+    head,
+    batch: pick(false, true),
+    self: pick(false, true),
+    scale: pick('default', 'number', '1/sqrt(d)'),
+    softcap: pick(false, true),
+    mask: pick('none', 'causal', 'causal-bottom-right', 'attend', 'ignore', 'add', 'boolean'),
+    maskRank: pick(2, 3, 4),
+    window: pick(false, false, true),
+    alibi: pick(false, false, true, 'slopes'),
+    dropout: pick(false, true),
+    biases: head === 'kq' ? pick(false, true) : pick(false, true),
+    loss: pick('default', 'upstream', 'target', 'expression'),
+    axes: pick('default', 'key-first', 'query-first'),
+    rope: multi ? pick(false, 'half', 'interleaved') : false,
+    groups: multi ? pick('mha', 'gqa', 'mqa') : 'mha',
+    past: multi ? pick(false, true) : false,
+    start: pick('none', 'none', 'all', 'some'),
+    output: multi ? pick(false, true) : false,
+  };
+  const kvHeads = multi ? { mha: whole(1, 3), gqa: 2, mqa: 1 }[options.groups] : 1;
+  const heads = kvHeads * (options.groups === 'mha' ? 1 : whole(2, 3));
+  const batch = options.batch ? [whole(1, 3)] : [];
+  const fresh = whole(2, 6);
+  const queries = options.self ? fresh : whole(1, 6);
+  const past = options.past ? whole(1, 3) : 0;
+  const keys = fresh + past;
+  const width = options.rope ? 2 * whole(1, 3) : whole(1, 5);
+  const valueWidth = whole(1, 5);
+  const [features, otherFeatures, outFeatures] = [whole(1, 6), whole(1, 6), whole(1, 6)];
+  const queryFeatures = options.self ? features : otherFeatures;
+  const merged = head === 'kq' ? features : heads * valueWidth;
+  const axes =
+    options.axes === 'default' ? (head === 'kq' ? 'key-first' : 'query-first') : options.axes;
+  const scores = (m, n) => (axes === 'key-first' ? [n, m] : [m, n]);
+
+  const setup = { head, weights: {} };
+  if (multi) Object.assign(setup, { heads, kvHeads });
+  if (options.axes !== 'default') setup.axes = axes;
+  const given =
+    options.start === 'all'
+      ? ['K', 'Q', 'V']
+      : options.start === 'some'
+        ? [pick('K', 'Q', 'V')]
+        : [];
+  const startIds = given.filter((id) => head !== 'kq' || id !== 'V');
+  const startShapes = {
+    K: [...batch, fresh, kvHeads * width],
+    Q: [...batch, queries, heads * width],
+    V: [...batch, fresh, kvHeads * valueWidth],
+  };
+  if (startIds.length > 0) {
+    setup.start = Object.fromEntries(startIds.map((id) => [id, numbers(...startShapes[id])]));
+  }
+  const used = (id) => !startIds.includes(id);
+  const needsX = head === 'kq' || used('K') || used('V') || (options.self && used('Q'));
+  if (needsX) setup.x = numbers(...batch, fresh, features);
+  if (!options.self && used('Q')) setup.xPrime = numbers(...batch, queries, queryFeatures);
+  const widths = {
+    K: [features, kvHeads * width],
+    Q: [queryFeatures, heads * width],
+    V: [features, kvHeads * valueWidth],
+  };
+  for (const id of head === 'kq' ? ['K', 'Q'] : ['K', 'Q', 'V']) {
+    if (!used(id)) continue;
+    setup.weights[`W_${id}`] = numbers(...widths[id]);
+    if (options.biases) setup.weights[`b_${id}`] = numbers(widths[id][1]);
+  }
+  if (options.output) {
+    setup.weights.W_O = numbers(merged, outFeatures);
+    if (options.biases) setup.weights.b_O = numbers(outFeatures);
+  }
+
+  if (options.scale === 'number') setup.scale = 0.1 + random();
+  if (options.scale === '1/sqrt(d)') setup.scale = '1/sqrt(d)';
+  if (options.softcap) setup.softcap = 0.5 + 3 * random();
+  const leading = multi ? [batch[0] ?? 1, heads] : [batch[0] ?? 1, 1];
+  const maskShape = [
+    ...leading.slice(4 - options.maskRank).map((length) => pick(1, length)),
+    ...scores(queries, keys),
+  ];
+  const chance = (p) => () => random() < p;
+  if (options.mask === 'causal' || options.mask === 'causal-bottom-right')
+    setup.mask = options.mask;
+  if (options.mask === 'add')
+    setup.mask = fill(maskShape, () => (random() < 0.2 ? '-inf' : normal()));
+  if (options.mask === 'boolean') setup.mask = fill(maskShape, chance(0.7));
+  if (options.mask === 'attend') setup.mask = fill(maskShape, () => (random() < 0.7 ? 1 : 0));
+  if (options.mask === 'ignore') setup.mask = fill(maskShape, chance(0.3));
+  if (options.mask === 'attend' || options.mask === 'ignore') setup.maskMeaning = options.mask;
+  if (options.window) setup.window = whole(1, keys);
+  if (options.alibi) setup.alibi = options.alibi === true ? true : fill([heads], random);
+  if (options.dropout) {
+    const p = pick(0.1, 0.3, 0.5);
+    const keepShape = [...batch, ...(multi ? [heads] : []), ...scores(queries, keys)];
+    // A batch without heads is three axes, which would be read as (heads, ., .): give all four.
+    if (!multi && batch.length > 0) keepShape.splice(1, 0, 1);
+    setup.dropout = { p, keep: fill(keepShape, () => (random() < p ? 0 : 1)) };
+  }
+  if (options.rope) setup.rope = { base: pick(10, 10000), pairing: options.rope };
+  if (options.past) {
+    setup.past = {
+      K: numbers(...batch, kvHeads, past, width),
+      V: numbers(...batch, kvHeads, past, valueWidth),
+    };
+  }
+  const outShape = [
+    ...batch,
+    queries,
+    head === 'kq' ? features : options.output ? outFeatures : heads * valueWidth,
+  ];
+  if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
+  if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
+  if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
+  return { setup, options };
+}

@@ -1,0 +1,5 @@
+// What the conformance programs use of the project, in one bundle.
+export { buildGraph } from '../../src/engine/heads/build.ts';
+export { run } from '../../src/engine/run.ts';
+export { parseSetup } from '../../src/formats/parseSetup.ts';
+export { loadSetup } from '../../src/formats/loadSetup.ts';

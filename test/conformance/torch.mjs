@@ -1,0 +1,101 @@
+// Values and gradients of random setups against PyTorch's autograd in float64.
+//   node test/conformance/torch.mjs [--cases 200] [--seed 1]
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadEngine, numberOptions, runSetup } from './bundle.mjs';
+import { drawSetup, generator } from './draw.mjs';
+
+const TOLERANCE = 1e-10;
+const HOW_TO_GET_TORCH =
+  'This program needs Python with PyTorch: on Debian "apt-get install python3-torch", elsewhere "pip install torch"; ' +
+  'PYTHON names the interpreter (default: /usr/bin/python3, then python3).';
+
+function findPython() {
+  for (const python of [process.env.PYTHON, '/usr/bin/python3', 'python3', 'python']) {
+    if (python && spawnSync(python, ['-c', 'import torch']).status === 0) return python;
+  }
+  console.error(HOW_TO_GET_TORCH);
+  process.exit(1);
+}
+
+/** Largest difference over the largest expected entry; Infinity where shapes or special values differ. */
+function relativeError(found, expected) {
+  if (!found || found.shape.join() !== expected.shape.join()) return Infinity;
+  let [error, largest] = [0, 0];
+  expected.data.forEach((entry, at) => {
+    const value = Number(String(entry).replace('inf', 'Infinity'));
+    if (!Number.isFinite(value)) {
+      if (!Object.is(found.data[at], value)) error = Infinity;
+      return;
+    }
+    const difference = Math.abs(found.data[at] - value);
+    error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
+    largest = Math.max(largest, Math.abs(value));
+  });
+  return error / Math.max(largest, 1e-3);
+}
+
+const { cases, seed } = numberOptions({ cases: 200, seed: 1 });
+const python = findPython();
+const folder = await mkdtemp(join(tmpdir(), 'attention-torch-'));
+const random = generator(seed);
+const drawn = Array.from({ length: cases }, () => drawSetup(random));
+const pathOf = (n, kind) => join(folder, `${String(n).padStart(5, '0')}.${kind}.json`);
+let [passed, failed] = [0, 0];
+try {
+  await Promise.all(
+    drawn.map(({ setup }, n) => writeFile(pathOf(n, 'attention'), JSON.stringify(setup))),
+  );
+  const script = fileURLToPath(new URL('torch_reference.py', import.meta.url));
+  const reference = spawnSync(python, [script, folder], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (reference.status !== 0) throw new Error(`torch_reference.py ended with ${reference.status}`);
+  const engine = await loadEngine();
+  for (const [n, { setup, options }] of drawn.entries()) {
+    const expected = JSON.parse(await readFile(pathOf(n, 'expected'), 'utf8'));
+    let report = '';
+    try {
+      const run = await runSetup(engine, setup);
+      const names = [...run.values.keys()].flatMap((id) => [id, `d${id}`]).sort();
+      if (names.join() !== Object.keys(expected).sort().join()) {
+        report = `nodes ${names.join(' ')}, expected ${Object.keys(expected).sort().join(' ')}`;
+      }
+      const errors = Object.entries(expected).map(([name, tensor]) => {
+        const found =
+          expected[name.slice(1)] && name.startsWith('d')
+            ? run.gradients.get(name.slice(1))
+            : run.values.get(name);
+        return [name, relativeError(found, tensor)];
+      });
+      const wrong = errors.filter(([, error]) => !(error <= TOLERANCE));
+      if (wrong.length > 0)
+        report ||= wrong
+          .map(([name, error]) => `${name} off by ${error.toExponential(1)}`)
+          .join(', ');
+    } catch (error) {
+      report = error.message;
+    }
+    if (report) {
+      failed++;
+      console.log(`FAIL case ${n}: ${report}\n     ${JSON.stringify(options)}`);
+    } else passed++;
+  }
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+const values = drawn.map(({ options }) =>
+  Object.entries(options).map(([name, value]) => `${name}=${value}`),
+);
+const pairs = new Set(
+  values.flatMap((all) => all.flatMap((a, n) => all.slice(n + 1).map((b) => `${a} ${b}`))),
+);
+console.log(
+  `${cases} setups from seed ${seed}, ${pairs.size} pairs of options, relative tolerance ${TOLERANCE}`,
+);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

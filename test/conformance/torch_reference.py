@@ -1,0 +1,220 @@
+"""Attention by PyTorch's autograd in float64, from setup files: an independent reading of the same format.
+
+    python3 torch_reference.py FOLDER
+
+For every FOLDER/NAME.attention.json writes FOLDER/NAME.expected.json: {"N": {"shape", "data"}, "dN": ...}.
+Inline tensors only.
+"""
+import json
+import math
+import pathlib
+import re
+import sys
+
+import torch
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+SPECIAL = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+def numbers(nested):
+    if isinstance(nested, list):
+        return [numbers(each) for each in nested]
+    return SPECIAL[nested] if isinstance(nested, str) else nested
+
+
+def tensor(nested):
+    return torch.tensor(numbers(nested))
+
+
+class Graph:
+    """Remembers every node so that its gradient can be read after backward()."""
+
+    def __init__(self):
+        self.nodes = {}
+
+    def leaf(self, name, nested):
+        return self.keep(name, tensor(nested).double().requires_grad_())
+
+    def keep(self, name, value):
+        if not value.is_leaf:
+            value.retain_grad()
+        self.nodes[name] = value
+        return value
+
+
+def rotate(x, base, pairing, first):
+    tokens, width = x.shape[-2:]
+    position = torch.arange(first, first + tokens).double()[:, None]
+    angle = position * base ** (-torch.arange(0, width, 2).double() / width)
+    cos, sin = angle.cos(), angle.sin()
+    if pairing == "half":
+        u, w = x[..., : width // 2], x[..., width // 2 :]
+        return torch.cat([u * cos - w * sin, w * cos + u * sin], -1)
+    u, w = x[..., 0::2], x[..., 1::2]
+    return torch.stack([u * cos - w * sin, w * cos + u * sin], -1).flatten(-2)
+
+
+
+def fill_scores(setup, given, scores):
+    """A mask of two to four dimensions, in the setup's order of axes, as large as scores (..., m, n)."""
+    if setup["axes"] == "key-first":
+        given = given.transpose(-1, -2)
+    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
+    m, n = scores.shape[-2:]
+    batch = scores.numel() // (heads * m * n)
+    return given.reshape((1,) * (4 - given.dim()) + given.shape).expand(batch, heads, m, n).reshape(scores.shape)
+
+
+def hidden_and_bias(setup, scores, past):
+    """Which entries are masked, and what is added, for scores of shape (..., m, n)."""
+    m, n = scores.shape[-2:]
+    mask = setup.get("mask", "none")
+    hidden = torch.zeros(m, n, dtype=torch.bool)
+    bias = torch.zeros(m, n)
+    offset = n - m if mask == "causal-bottom-right" else past
+    distance = offset + torch.arange(m)[:, None] - torch.arange(n)[None, :]
+    if mask in ("causal", "causal-bottom-right"):
+        hidden = distance < 0
+    if not isinstance(mask, str):
+        given = tensor(mask)
+        meaning = setup.get("maskMeaning", "attend" if given.dtype == torch.bool else "add")
+        given = fill_scores(setup, given, scores)
+        if meaning == "attend":
+            hidden = hidden | ~given.bool()
+        elif meaning == "ignore":
+            hidden = hidden | given.bool()
+        else:
+            bias = bias + given.double()
+    if "window" in setup:
+        hidden = hidden | (distance.abs() >= setup["window"])
+    if setup.get("alibi"):
+        heads = setup.get("heads", 1)
+        if setup["alibi"] is True:
+            slopes = torch.tensor([2 ** (-8 * (h + 1) / heads) for h in range(heads)])
+        else:
+            slopes = tensor(setup["alibi"])
+        shape = (heads, 1, 1) if setup["head"] == "multihead" else (1, 1)
+        bias = bias - slopes.reshape(shape) * distance.abs()
+    return hidden, bias
+
+
+def safe_softmax(M):
+    """Zeros where every key is masked."""
+    dead = (M == -math.inf).all(-1, keepdim=True)
+    return torch.where(dead, torch.zeros(()), torch.softmax(torch.where(dead, torch.zeros(()), M), -1))
+
+
+def weights(setup, g, S, width, past):
+    """S, Z, M, P, Pd with the queries in the rows; kept under the setup's order of axes."""
+    keep = lambda name, value: g.keep(name, value)
+    flip = (lambda t: t.transpose(-1, -2)) if setup["axes"] == "key-first" else (lambda t: t)
+    step = keep("S", flip(S))
+    scale = setup.get("scale")
+    softcap = setup.get("softcap")
+    if setup["head"] != "kq" or scale is not None or softcap is not None:
+        if scale == "1/sqrt(d)" or (scale is None and setup["head"] != "kq"):
+            scale = width**-0.5
+        Z = step * (1 if scale is None else scale)
+        step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
+    masked = setup.get("mask", "none") != "none" or "window" in setup or setup.get("alibi")
+    if masked:
+        hidden, bias = hidden_and_bias(setup, flip(step), past)
+        M = torch.where(hidden, torch.full((), -math.inf), flip(step) + bias)
+        step = keep("M", flip(M))
+    P = step = keep("P", flip(safe_softmax(flip(step))))
+    if "dropout" in setup:
+        kept = fill_scores(setup, tensor(setup["dropout"]["keep"]), flip(P))
+        step = keep("Pd", P * flip(kept) / (1 - setup["dropout"]["p"]))
+    return flip(step)
+
+
+def expression(text, y):
+    python = text.replace(".^", "**").replace(".*", "*").replace("./", "/").replace("^", "**")
+    scope = {name: getattr(torch, name) for name in ("sum", "mean", "norm", "exp", "log", "sqrt", "tanh", "sin", "cos")}
+    scope["dot"] = lambda a, b: (a * b).sum()
+    return eval(re.sub(r"\s+", " ", python), {"__builtins__": {}}, {**scope, "y": y})
+
+
+def loss(setup, y):
+    own = setup.get("loss")
+    if not own:
+        return (y * y).sum() / 2
+    if "upstream" in own:
+        return (tensor(own["upstream"]) * y).sum()
+    if "target" in own:
+        return ((y - tensor(own["target"])) ** 2).sum() / 2
+    return expression(own["expression"], y)
+
+
+def attend(setup):
+    g = Graph()
+    w = {name: g.leaf(name, nested) for name, nested in setup.get("weights", {}).items()}
+    start = {name: g.leaf(name, nested) for name, nested in setup.get("start", {}).items()}
+    x = g.leaf("x", setup["x"]) if "x" in setup else None
+    other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x
+
+    def project(name, source):
+        if name in start:
+            return start[name]
+        value = source @ w[f"W_{name}"]
+        return g.keep(name, value + w[f"b_{name}"] if f"b_{name}" in w else value)
+
+    K, Q = project("K", x), project("Q", other)
+    if setup["head"] != "multihead":
+        V = project("V", x) if setup["head"] == "qkv" else x
+        S = Q @ K.transpose(-1, -2)
+        y = g.keep("y", weights(setup, g, S, K.shape[-1], 0) @ V)
+    else:
+        V = project("V", x)
+        heads, kv_heads = setup.get("heads", 1), setup.get("kvHeads", setup.get("heads", 1))
+        past = len(setup["past"]["K"][0][0]) if "past" in setup and K.dim() == 3 else 0
+        if "past" in setup and K.dim() == 2:
+            past = len(setup["past"]["K"][0])
+
+        def split(name, value, count, rope):
+            own = value.reshape(*value.shape[:-1], count, -1).transpose(-3, -2)
+            if rope and "rope" in setup:
+                options = setup["rope"]
+                own = rotate(own, options.get("base", 10000), options.get("pairing", "half"), past)
+            if name != "Q" and "past" in setup:
+                own = torch.cat([tensor(setup["past"][name]), own], -2)
+            return g.keep(f"{name}h", own)
+
+        Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
+        group = torch.arange(heads) // (heads // kv_heads)
+        K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
+        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past)
+        O = g.keep("O", P @ V_all)
+        merged = O.transpose(-3, -2).flatten(-2)
+        if "W_O" in w:
+            merged = g.keep("C", merged)
+            y = merged @ w["W_O"]
+            y = g.keep("y", y + w["b_O"] if "b_O" in w else y)
+        else:
+            y = g.keep("y", merged)
+    f = g.keep("f", loss(setup, y))
+    f.backward()
+    return g.nodes
+
+
+def plain(value):
+    value = value.detach()
+    return {"shape": list(value.shape), "data": [str(v) if not math.isfinite(v) else v for v in value.flatten().tolist()]}
+
+
+def main(folder):
+    for path in sorted(pathlib.Path(folder).glob("*.attention.json")):
+        setup = json.loads(path.read_text())
+        setup.setdefault("axes", "key-first" if setup["head"] == "kq" else "query-first")
+        expected = {}
+        for name, value in attend(setup).items():
+            expected[name] = plain(value)
+            expected[f"d{name}"] = plain(value.grad if value.grad is not None else torch.zeros_like(value))
+        path.with_name(path.name.replace(".attention.json", ".expected.json")).write_text(json.dumps(expected))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
