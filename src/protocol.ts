@@ -1,4 +1,5 @@
 // The messages between extension host and webview: one discriminated union each way. Types only.
+import type { Report } from './compare/report.ts';
 import type { Binding } from './engine/axes.ts';
 import type { NodeId } from './engine/graph.ts';
 import type { Move } from './stepper/cursor.ts';
@@ -7,6 +8,13 @@ import type { StepView } from './stepper/stepView.ts';
 
 export interface ViewSettings {
   readonly allHeads: boolean;
+}
+
+export interface ComparisonView {
+  /** Name of the file with the person's tensors. */
+  readonly trace: string;
+  readonly report: Report | null;
+  readonly problem: string | null;
 }
 
 export type ToWebview =
@@ -21,6 +29,8 @@ export type ToWebview =
     }
   /** The cursor or the selection moved. `id` is the request it answers, for measuring. */
   | { readonly type: 'step'; readonly step: StepView; readonly id: number | null }
+  /** The person's tensors against this run, or none; `problem` where they cannot be compared. */
+  | { readonly type: 'comparison'; readonly comparison: ComparisonView | null }
   /** The setup cannot be computed now; the last good picture stays. Empty when all is well again. */
   | { readonly type: 'problems'; readonly problems: readonly string[] };
 
@@ -29,7 +39,13 @@ export type FromWebview =
   | { readonly type: 'ready' }
   | { readonly type: 'move'; readonly move: Move; readonly id: number }
   | { readonly type: 'goToTick'; readonly tick: number; readonly id: number }
-  | { readonly type: 'goToNode'; readonly node: NodeId; readonly id: number }
+  /** `kind`: to where its value is computed or its gradient complete. */
+  | {
+      readonly type: 'goToNode';
+      readonly node: NodeId;
+      readonly kind?: 'value' | 'gradient';
+      readonly id: number;
+    }
   /** Enters one of the current step's contributions, or one of the terms of the selected entry. */
   | { readonly type: 'goToContribution'; readonly contribution: number; readonly id: number }
   | { readonly type: 'goToTerm'; readonly term: number; readonly id: number }
@@ -37,6 +53,8 @@ export type FromWebview =
   | { readonly type: 'select'; readonly selection: Binding; readonly id: number }
   | { readonly type: 'toggleBreakpoint'; readonly node: NodeId }
   | { readonly type: 'settings'; readonly settings: ViewSettings }
+  /** Ends the comparison. */
+  | { readonly type: 'closeComparison' }
   | { readonly type: 'openSetup' }
   | { readonly type: 'openExample' }
   /** Something in the page failed; the host shows and logs it. */

@@ -13,7 +13,7 @@ export type Mask =
   | 'causal'
   /** The last query sees all keys; the diagonal ends in the bottom right corner. */
   | 'causal-bottom-right'
-  /** Two to four dimensions, broadcast against (batch, heads, then the setup's axes). */
+  /** Two to four dimensions, broadcast against (batch, heads, then the setup's axes); heads only in multihead. */
   | { readonly tensor: Tensor; readonly meaning: MaskMeaning };
 
 export type Loss =

@@ -129,10 +129,7 @@ export function equations(graph: Graph): Equation[] {
         graph.selfAttention ? words('value and key part') : total('x'),
         sum(
           ['j'],
-          product(
-            v('p', 'i', 'j'),
-            plus(part('dy/dx', upstream), product(words('('), centred, words(')'), slope)),
-          ),
+          product(v('p', 'i', 'j'), plus(part('dy/dx', upstream), product(centred, slope))),
         ),
       ),
     },

@@ -87,7 +87,7 @@ export function formatNumber(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const text = String(Number(value.toPrecision(5)));
-  return text.replace('-', '−');
+  return text.replace(/^-/, '−');
 }
 
 function writeIndices(indices: readonly AxisLetters[], { binding, extents }: Writing): string[] {

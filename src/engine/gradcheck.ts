@@ -12,6 +12,7 @@ export interface NodeCheck {
   /** maxAbs over the largest entry of the gradient. */
   readonly maxRel: number;
   readonly worstIndex: readonly number[];
+  /** Accepted error at the worst entry. */
   readonly tolerance: number;
   readonly ok: boolean;
 }
@@ -19,7 +20,7 @@ export interface NodeCheck {
 export interface GradcheckOptions {
   /** Entries per node, spread evenly; by default so many that a large graph is checked in seconds. */
   readonly entries?: number;
-  /** Accepted error over the largest entry of the gradient; default 1e-6. */
+  /** Accepted error over the largest entry of the gradient, beside what rounding explains; default 1e-6. */
   readonly tolerance?: number;
 }
 
@@ -52,23 +53,79 @@ function shifted(
   return values.get('f')!.data[0];
 }
 
-/**
- * df/dv by central differences at steps h and h/2, extrapolated (Richardson): error O(h^4).
- * The best h balances that against rounding, eps^(1/5) relative to the entry.
- */
-function centralDifference(
+/** The best step balances the error O(h^4) of the difference against rounding. */
+const STEP = Number.EPSILON ** 0.2;
+const SMALLEST_STEP = 1e-9;
+
+interface Difference {
+  readonly slope: number;
+  readonly step: number;
+  /** How far the differences at the step and at half of it are apart. */
+  readonly spread: number;
+}
+
+/** df/dv by central differences at h and h/2, extrapolated (Richardson), for smaller and smaller steps h. */
+function* centralDifferences(
   run: Run,
   node: NodeId,
   later: readonly GraphNode[],
   offset: number,
-): number {
+): Generator<Difference> {
   const entry = run.values.get(node)!.data[offset];
-  const h = Number.EPSILON ** 0.2 * Math.max(1, Math.abs(entry));
   const slope = (step: number): number =>
     (shifted(run, node, later, offset, step) - shifted(run, node, later, offset, -step)) /
     (2 * step);
-  return (4 * slope(h / 2) - slope(h)) / 3;
+  for (let step = STEP * Math.max(1, Math.abs(entry)); step > SMALLEST_STEP; step /= 8) {
+    const [coarse, fine] = [slope(step), slope(step / 2)];
+    yield { slope: (4 * fine - coarse) / 3, step, spread: Math.abs(fine - coarse) };
+  }
 }
+
+/**
+ * The error of one entry. Where the first difference does not agree, smaller steps are tried as well (f may bend
+ * sharply within the first) and the one whose two differences agree best is believed.
+ */
+function errorOf(
+  run: Run,
+  node: NodeId,
+  later: readonly GraphNode[],
+  offset: number,
+  accepts: (error: number, step: number) => boolean,
+): { error: number; step: number } {
+  const gradient = run.gradients.get(node)!.data[offset];
+  const result = ({ slope, step }: Difference) => ({ error: Math.abs(slope - gradient), step });
+  let best: Difference | undefined;
+  for (const difference of centralDifferences(run, node, later, offset)) {
+    if (!best) {
+      const first = result(difference);
+      if (accepts(first.error, first.step) || Number.isNaN(gradient)) return first;
+    }
+    if (!best || difference.spread < best.spread) best = difference;
+  }
+  return result(best!);
+}
+
+/**
+ * What f moves by when every node is rounded, to first order: eps times the sum of |N dN| over all nodes N.
+ * A difference at step h carries that over h.
+ */
+function roundingOf({ graph, values, gradients }: Run): number {
+  let total = 0;
+  for (const { id } of graph.nodes) {
+    const [value, gradient] = [values.get(id)!.data, gradients.get(id)!.data];
+    for (let at = 0; at < value.length; at++) {
+      const effect = Math.abs(value[at] * gradient[at]);
+      if (Number.isFinite(effect)) total += effect;
+    }
+  }
+  return Number.EPSILON * total;
+}
+
+/** Roundings within one node add up, too. */
+const ROUNDINGS = 16;
+
+const largestOf = ({ data }: Tensor): number =>
+  data.reduce((max, value) => (Math.abs(value) > max ? Math.abs(value) : max), 0);
 
 /** Checks every node but f. Entries that are not finite (masked scores) have no difference and are passed over. */
 export function gradcheck(
@@ -78,39 +135,38 @@ export function gradcheck(
   const { graph } = run;
   const work = graph.nodes.reduce((total, { shape }) => total + sizeOf(shape), 0);
   const most = entries ?? Math.min(400, Math.max(8, Math.floor(4e6 / work)));
+  const rounding = ROUNDINGS * roundingOf(run);
   return graph.nodes
     .filter((node) => node.id !== 'f')
-    .map((node) => {
-      const value = run.values.get(node.id)!;
-      const gradient = run.gradients.get(node.id);
-      const size = value.data.length;
-      const later = dependents(run, node.id);
-      const step = Math.max(1, Math.ceil(size / most));
-      let [checked, maxAbs, worst] = [0, 0, 0];
-      for (let offset = 0; offset < size; offset += step) {
-        if (!Number.isFinite(value.data[offset])) continue;
+    .map(({ id, shape }): NodeCheck => {
+      const { data } = run.values.get(id)!;
+      const later = dependents(run, id);
+      const largest = largestOf(run.gradients.get(id)!);
+      const allowed = (step: number): number => tolerance * largest + rounding / step;
+      const accepts = (error: number, step: number): boolean => error <= allowed(step);
+      let [checked, maxAbs, worst, accepted, ok] = [0, 0, 0, allowed(STEP), true];
+      for (
+        let offset = 0;
+        offset < data.length;
+        offset += Math.max(1, Math.ceil(data.length / most))
+      ) {
+        if (!Number.isFinite(data[offset])) continue;
         checked++;
-        const difference = centralDifference(run, node.id, later, offset);
-        const error = Math.abs(difference - (gradient?.data[offset] ?? 0));
-        if (!(error <= maxAbs)) {
-          maxAbs = error;
-          worst = offset;
-        }
+        const { error, step } = errorOf(run, id, later, offset, accepts);
+        ok &&= accepts(error, step);
+        // The first NaN stays the worst.
+        if (Number.isNaN(maxAbs) || error <= maxAbs) continue;
+        [maxAbs, worst, accepted] = [error, offset, allowed(step)];
       }
-      const largest = gradient?.data.reduce((max, each) => Math.max(max, Math.abs(each)), 0) ?? 0;
-      const maxRel = maxAbs === 0 ? 0 : maxAbs / Math.max(largest, Number.MIN_VALUE);
-      // Differences of f carry its rounding: a gradient that is 0 is not expected to come out as exactly 0.
-      const f = Math.abs(run.values.get('f')!.data[0]);
-      const allowed = tolerance * Math.max(largest, f, 1);
       return {
-        node: node.id,
+        node: id,
         checked,
-        size,
+        size: data.length,
         maxAbs,
-        maxRel,
-        worstIndex: indexOf(value.shape, worst),
-        tolerance: allowed,
-        ok: maxAbs <= allowed,
+        maxRel: maxAbs === 0 ? 0 : maxAbs / Math.max(largest, Number.MIN_VALUE),
+        worstIndex: indexOf(shape, worst),
+        tolerance: accepted,
+        ok,
       };
     });
 }

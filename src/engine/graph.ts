@@ -1,9 +1,9 @@
 // The computation graph: nodes in the order in which forward mode computes them.
 import type { AxisLetters, Extents } from './axes.ts';
 import { shapeOf } from './axes.ts';
-import type { Head } from './config.ts';
+import { ConfigError, type Head, MAX_NODE_ENTRIES } from './config.ts';
 import type { Operation } from './operation.ts';
-import { formatShape, sameShape, type Tensor } from './tensor.ts';
+import { formatShape, sameShape, sizeOf, type Tensor } from './tensor.ts';
 
 /** Node ids are the contract between files, panel, messages and command line. */
 export type NodeId = string;
@@ -71,6 +71,7 @@ export class GraphBuilder {
     this.#nodes.push({ kind: 'input', id, axes, shape, value });
   }
 
+  /** Throws ConfigError where the result would be too large to be computed. */
   node(
     id: NodeId,
     axes: readonly AxisLetters[],
@@ -81,14 +82,12 @@ export class GraphBuilder {
       if (!this.has(input))
         throw new RangeError(`${id} uses ${input}, which is not in the graph yet`);
     }
-    this.#nodes.push({
-      kind: 'operation',
-      id,
-      axes,
-      shape: shapeOf(axes, this.#extents),
-      operation,
-      inputs,
-    });
+    const shape = shapeOf(axes, this.#extents);
+    if (sizeOf(shape) > MAX_NODE_ENTRIES) {
+      const found = `found ${id} of shape ${formatShape(shape)}, ${sizeOf(shape)} entries`;
+      throw new ConfigError('x', `${found}, expected at most ${MAX_NODE_ENTRIES}`);
+    }
+    this.#nodes.push({ kind: 'operation', id, axes, shape, operation, inputs });
   }
 
   has(id: NodeId): boolean {

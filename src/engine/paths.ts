@@ -1,12 +1,22 @@
 // By which way a gradient comes back to an input: as value, as key, as query, or as a parameter.
 import type { NodeId } from './graph.ts';
 import type { Contribution, Run } from './run.ts';
-import { norm, type Tensor } from './tensor.ts';
+import { norm } from './tensor.ts';
 
 export type Path = 'value' | 'key' | 'query' | 'weights' | 'parameter' | 'output';
 
-/** The path that the edge from -> to belongs to. */
-export function pathOf(from: NodeId, to: NodeId): Path {
+/** A path as it is told: "y passes its gradient on to x (as value)". */
+export const pathWords: Readonly<Record<Path, string>> = {
+  value: 'as value',
+  key: 'as key',
+  query: 'as query',
+  weights: 'through the weights',
+  parameter: 'to a parameter',
+  output: 'to the output',
+};
+
+export /** The path that the edge from -> to belongs to. */
+function pathOf(from: NodeId, to: NodeId): Path {
   if (/^[Wb]_/.test(to)) return 'parameter';
   if (/^(P|Pd|M|Z|S)$/.test(to)) return 'weights';
   if (/^(K|Kh)$/.test(from) || /^(K|Kh)$/.test(to)) return 'key';
@@ -30,9 +40,4 @@ export function pathShares(run: Run, node: NodeId): PathShare[] {
     contribution,
     share: total === 0 ? 0 : norms[n] / total,
   }));
-}
-
-/** Sum of a node's contributions that came by one path, or null where none did. */
-export function partOf(run: Run, node: NodeId, path: Path): Tensor | null {
-  return run.contributions.find((each) => each.to === node && each.path === path)?.value ?? null;
 }

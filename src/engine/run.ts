@@ -100,6 +100,8 @@ export function backward(
       gradients.set(to, before ? round(add(before, value)) : value);
     });
   }
+  // An input that nothing uses has no influence on f.
+  for (const { id, shape } of graph.nodes) if (!gradients.has(id)) gradients.set(id, zeros(shape));
   return { gradients, contributions };
 }
 

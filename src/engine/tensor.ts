@@ -56,17 +56,6 @@ export function fromNested(nested: Nested): Tensor {
   return { shape, data };
 }
 
-export function toNested({ shape, data }: Tensor): Nested {
-  const build = (axis: number, offset: number, size: number): Nested => {
-    if (axis === shape.length) return data[offset];
-    const stride = size / shape[axis];
-    return Array.from({ length: shape[axis] }, (_, i) =>
-      build(axis + 1, offset + i * stride, stride),
-    );
-  };
-  return build(0, 0, data.length);
-}
-
 /** Row-major strides in entries: strides([2, 3]) is [3, 1]. */
 export function strides(shape: readonly number[]): number[] {
   const result = Array.from(shape, () => 1);

@@ -55,8 +55,7 @@ export function gradientTerms(
     if (!dependent.has(offset))
       return { output, upstream: value, partial: 0, product: 0, zero: 'structure' };
     const partial = node.operation.partial(at, slot, offset, entryOffset);
-    // A zero slope passes nothing on, even where the upstream is not finite.
-    const product = partial === 0 ? 0 : value * partial;
+    const product = value * partial;
     total += product;
     return { output, upstream: value, partial, product, zero: product === 0 ? 'value' : null };
   });

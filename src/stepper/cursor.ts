@@ -1,6 +1,6 @@
 // The moves over a timeline. Every move can be undone: `back` returns to where the last one started.
 import type { NodeId } from '../engine/graph.ts';
-import { levelOf, type Position, START, type Timeline } from './timeline.ts';
+import { levelOf, nextPlace, type Phase, type Position, START, type Timeline } from './timeline.ts';
 
 export interface Cursor {
   readonly position: Position;
@@ -13,7 +13,7 @@ export type Move = 'over' | 'into' | 'out' | 'back' | 'start' | 'end' | 'continu
 export interface Walk {
   readonly timeline: Timeline;
   /** Terms of the selected entry at a step and contribution; 0 where there is nothing to enter. */
-  termCount(step: number, contribution: number | null): number;
+  readonly termCount: (step: number, contribution: number | null) => number;
   readonly breakpoints: ReadonlySet<NodeId>;
 }
 
@@ -21,7 +21,7 @@ const MAX_TRAIL = 1000;
 
 export const atStart: Cursor = { position: START, trail: [] };
 
-export function samePosition(a: Position, b: Position): boolean {
+function samePosition(a: Position, b: Position): boolean {
   return a.step === b.step && a.contribution === b.contribution && a.term === b.term;
 }
 
@@ -32,18 +32,12 @@ export function moveTo(cursor: Cursor, position: Position): Cursor {
 }
 
 /** The next place on the same level; at the end of a level, the next one of the level above. */
-function next(
-  { timeline, termCount }: Walk,
-  { step, contribution, term }: Position,
-): Position | null {
-  if (term !== null && term + 1 < termCount(step, contribution))
+function next({ timeline, termCount }: Walk, position: Position): Position | null {
+  const { step, contribution, term } = position;
+  if (term !== null && term + 1 < termCount(step, contribution)) {
     return { step, contribution, term: term + 1 };
-  if (contribution !== null && contribution + 1 < timeline.steps[step].contributions.length) {
-    return { step, contribution: contribution + 1, term: null };
   }
-  return step + 1 < timeline.steps.length
-    ? { step: step + 1, contribution: null, term: null }
-    : null;
+  return nextPlace(timeline, position);
 }
 
 /** The place before, on the same level; at the beginning of a level, the one of the level above that holds it. */
@@ -121,19 +115,41 @@ export function move(walk: Walk, cursor: Cursor, how: Move): Cursor {
   }
 }
 
+/** Where a node's accumulator is complete: at the last contribution into it; null if it receives none. */
+function completion({ steps }: Timeline, node: NodeId): Position | null {
+  const step = steps.findLastIndex(({ contributions }) =>
+    contributions.some(({ to }) => to === node),
+  );
+  if (step < 0) return null;
+  const { contributions } = steps[step];
+  const last = contributions.findLastIndex(({ to }) => to === node);
+  return { step, contribution: last === contributions.length - 1 ? null : last, term: null };
+}
+
 /**
- * To a node: its forward step, or, when the walk is already there or in the backward pass, its backward step
- * (for an input: the step that completes its gradient).
+ * To a node: with `kind`, to the step that computes its value or completes its gradient. Without, to its forward
+ * step, or, when the walk is already there or in the backward pass, to its backward step; an input, which has
+ * neither, is gone to where its gradient is complete.
  */
-export function moveToNode({ timeline }: Walk, cursor: Cursor, node: NodeId): Cursor {
+export function moveToNode(
+  { timeline }: Walk,
+  cursor: Cursor,
+  node: NodeId,
+  kind?: 'value' | 'gradient',
+): Cursor {
   const { steps } = timeline;
-  const forward = steps.findIndex((step) => step.phase === 'forward' && step.node === node);
-  const backward = steps.findIndex((step) => step.phase === 'backward' && step.node === node);
-  const completes = steps.findLastIndex((step) => step.contributions.some(({ to }) => to === node));
+  const stepOf = (phase: Phase): Position | null => {
+    const step = steps.findIndex((each) => each.phase === phase && each.node === node);
+    return step < 0 ? null : { step, contribution: null, term: null };
+  };
+  const complete = completion(timeline, node);
   const { phase, node: current } = steps[cursor.position.step];
-  const target = phase === 'backward' || current === node || forward < 0 ? backward : forward;
-  const step = target >= 0 ? target : completes;
-  return step < 0 ? cursor : moveTo(cursor, { step, contribution: null, term: null });
+  const forward = stepOf('forward');
+  const isBack = phase === 'backward' || current === node || !forward;
+  const own = isBack ? stepOf('backward') : forward;
+  const wanted = kind === 'gradient' ? complete : kind === 'value' ? forward : own;
+  const target = wanted ?? complete;
+  return target ? moveTo(cursor, target) : cursor;
 }
 
 /** The same place in another timeline, when a setup was edited: by phase, node and contribution, else the start. */

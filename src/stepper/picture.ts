@@ -40,7 +40,7 @@ export interface PictureOptions {
 
 const MAX_SLICES = 16;
 
-export function largestOf({ data }: Tensor): number {
+function largestOf({ data }: Tensor): number {
   let largest = 0;
   for (const value of data) {
     const size = Math.abs(value);

@@ -5,7 +5,8 @@ import { type MathNode, toMath } from '../engine/formula.ts';
 import type { GraphNode, NodeId } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';
 import type { Picture } from './picture.ts';
-import { valuePictures, type ViewOptions } from './stepView.ts';
+import { valuePictures } from './nodePicture.ts';
+import type { ViewOptions } from './stepView.ts';
 import { captionOf, type Timeline } from './timeline.ts';
 
 export interface NodeView {

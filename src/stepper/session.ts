@@ -13,7 +13,9 @@ import {
   type Walk,
 } from './cursor.ts';
 import { runView, type RunView } from './runView.ts';
-import { type StepView, termCountAt, viewAt, type ViewOptions } from './stepView.ts';
+import { termCountAt } from './detail.ts';
+import type { StepView, ViewOptions } from './stepView.ts';
+import { viewAt } from './viewAt.ts';
 import {
   buildTimeline,
   contributionAt,
@@ -89,9 +91,10 @@ export class Session {
     this.#cursor = moveTo(this.#cursor, position);
   }
 
-  goToNode(node: NodeId): void {
+  /** `kind` says which of the node's two steps; without it, the one of the phase that the walk is in. */
+  goToNode(node: NodeId, kind?: 'value' | 'gradient'): void {
     nodeOf(this.#run.graph, node);
-    this.#cursor = moveToNode(this.#walk(), this.#cursor, node);
+    this.#cursor = moveToNode(this.#walk(), this.#cursor, node, kind);
   }
 
   /** Enters a contribution of the current backward step. */
@@ -104,16 +107,16 @@ export class Session {
 
   goToTerm(term: number): void {
     const { step, contribution } = this.position;
-    if (term >= 0 && term < this.#walk().termCount(step, contribution)) {
+    if (Number.isInteger(term) && term >= 0 && term < this.#walk().termCount(step, contribution)) {
       this.#cursor = moveTo(this.#cursor, { step, contribution, term });
     }
   }
 
-  /** Binds letters; the others stay. A head h is also kv head r and member g of its group, where heads share keys. */
+  /** Binds letters; the others stay, and what is no entry is left out. Heads that share keys are bound by r and g. */
   select(selection: Binding): void {
     const { extents } = this.#run.graph;
     const valid = Object.entries(selection).filter(
-      ([letter, at]) => at >= 0 && at < (extents[letter] ?? 0),
+      ([letter, at]) => Number.isInteger(at) && at >= 0 && at < (extents[letter] ?? 0),
     );
     this.#selection = { ...this.#selection, ...Object.fromEntries(valid) };
     const { step, contribution, term } = this.position;

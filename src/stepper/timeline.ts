@@ -65,6 +65,14 @@ export function tickOf({ steps, ticks }: Timeline, { step, contribution }: Posit
   return ticks.findIndex((tick) => tick.step === step && tick.contribution === part);
 }
 
+/** Where `over` goes, terms aside: the next contribution inside a step, else the next step; null at the end. */
+export function nextPlace({ steps }: Timeline, { step, contribution }: Position): Position | null {
+  if (contribution !== null && contribution + 1 < steps[step].contributions.length) {
+    return { step, contribution: contribution + 1, term: null };
+  }
+  return step + 1 < steps.length ? { step: step + 1, contribution: null, term: null } : null;
+}
+
 /** The contribution a position is about: the entered one, else the step's last; null in the forward pass. */
 export function contributionAt(
   { steps }: Timeline,
@@ -82,4 +90,14 @@ export function captionOf(timeline: Timeline, position: Position): string {
   const shown =
     position.contribution === null ? contributions : [contributions[position.contribution]];
   return `backward: ${node} → ${[...new Set(shown.map(({ to }) => to))].join(', ')}`;
+}
+
+/** How many contributions have been made at a position. */
+export function contributionsDone(timeline: Timeline, { step, contribution }: Position): number {
+  const before = timeline.steps
+    .slice(0, step)
+    .reduce((count, each) => count + each.contributions.length, 0);
+  return (
+    before + (contribution === null ? timeline.steps[step].contributions.length : contribution + 1)
+  );
 }

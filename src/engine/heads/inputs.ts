@@ -3,7 +3,7 @@ import { axisLabel, type Extents, parseSpec } from '../axes.ts';
 import { ConfigError, type HeadConfig, type WeightId } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { contraction } from '../ops/contraction.ts';
-import type { Tensor } from '../tensor.ts';
+import { formatShape, type Tensor } from '../tensor.ts';
 import type { Letters } from './letters.ts';
 
 type Projection = 'K' | 'Q' | 'V';
@@ -17,6 +17,7 @@ interface Input {
 export interface Inputs {
   /** "b " where there is a batch axis, else "". */
   readonly b: string;
+  /** x feeds keys and queries. */
   readonly selfAttention: boolean;
   /** Letters of the features of x and of x'. */
   readonly features: { readonly x: string; readonly xPrime: string };
@@ -33,11 +34,24 @@ export function given(config: HeadConfig, entry: 'x' | WeightId): Tensor {
   return value;
 }
 
-function hasBatch({ x, xPrime, start }: HeadConfig): boolean {
-  const first = x ?? xPrime ?? start?.Q ?? start?.K ?? start?.V;
+/** The tensors that have tokens, and a batch axis in front if the first of them has one. */
+function tokenTensors({ x, xPrime, start }: HeadConfig): [entry: string, value: Tensor][] {
+  const all = { x, xPrime, 'start.Q': start?.Q, 'start.K': start?.K, 'start.V': start?.V };
+  return Object.entries(all).flatMap(([entry, value]) => (value ? [[entry, value]] : []));
+}
+
+function hasBatch(config: HeadConfig): boolean {
+  const [first, ...others] = tokenTensors(config);
   if (!first)
     throw new ConfigError('x', 'not given, and no start either: there is nothing to attend to');
-  return first.shape.length === 3;
+  const axes = first[1].shape.length;
+  for (const [entry, { shape }] of others) {
+    if (axes + shape.length !== 5 || axes < 2 || axes > 3) continue;
+    const expected = `${axes === 3 ? 'a' : 'no'} batch axis in front`;
+    const as = `as in ${first[0]} of shape ${formatShape(first[1].shape)}`;
+    throw new ConfigError(entry, `found shape ${formatShape(shape)}, expected ${expected}, ${as}`);
+  }
+  return axes === 3;
 }
 
 /** Fits all given inputs to letters and collects them in the order x, xPrime, weights, start. */
@@ -49,8 +63,8 @@ export function inputNodes(
 ): Inputs {
   const b = hasBatch(config) ? 'b ' : '';
   const { x, xPrime, weights, start } = config;
-  const selfAttention = !xPrime;
-  const features = { x: 'c', xPrime: selfAttention ? 'c' : 'e' };
+  const selfAttention = x !== undefined && !xPrime && !start?.Q;
+  const features = { x: 'c', xPrime: xPrime ? 'e' : 'c' };
   const inputs: Input[] = [];
   const add = (id: NodeId, entry: string, value: Tensor | undefined, spec: string): void => {
     if (!value) return;
@@ -61,8 +75,7 @@ export function inputNodes(
   add('x', 'x', x, `${b}${token} c`);
   add('xPrime', 'xPrime', xPrime, `${b}j e`);
   // In self-attention there is a query for each token.
-  if (x && selfAttention && !start?.Q)
-    letters.set('j', letters.extents[token], `x ${x.shape.join(' x ')}`);
+  if (selfAttention) letters.set('j', letters.extents[token], `x shape ${formatShape(x.shape)}`);
   const valueOut = config.head === 'kq' ? 'c' : 'v';
   const shapes: Record<WeightId, string> = {
     W_K: `c ${wide('a', heads.kv)}`,
@@ -113,7 +126,7 @@ export class Project {
   add(id: Projection, spec: string, summary: string): void {
     if (this.#graph.has(id)) return;
     const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
-    const source = id === 'Q' && !this.#inputs.selfAttention ? 'xPrime' : 'x';
+    const source = id === 'Q' && this.#config.xPrime ? 'xPrime' : 'x';
     if (source === 'x') given(this.#config, 'x');
     given(this.#config, weight);
     const { b, features, token } = this.#inputs;

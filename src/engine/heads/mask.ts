@@ -29,6 +29,8 @@ export function broadcast(entry: string, given: Tensor, { axes, extents, heads }
   const headCount = heads.reduce((count, letter) => count * (extents[letter] ?? 1), 1);
   const full = [batch, headCount, from, to];
   const own = [...Array.from({ length: 4 - given.shape.length }, () => 1), ...given.shape];
+  // Scores without a head axis: what stands before their two axes is the batch.
+  if (heads.length === 0 && given.shape.length === 3) own.splice(0, 2, given.shape[0], 1);
   if (own.some((length, n) => length !== 1 && length !== full[n])) refuse();
   const out = zeros(shape);
   let at = 0;
@@ -55,7 +57,7 @@ function alibiSlopes(count: number): Float64Array {
 }
 
 /** A query's position among the keys; keys stand at 0, 1, ... */
-export function queryPosition(config: HeadConfig, j: number, { extents, past }: Layout): number {
+function queryPosition(config: HeadConfig, j: number, { extents, past }: Layout): number {
   return config.mask === 'causal-bottom-right' ? extents['i'] - extents['j'] + j : past + j;
 }
 

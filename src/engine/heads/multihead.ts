@@ -101,7 +101,7 @@ export function buildMultihead(config: HeadConfig): Graph {
       steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }, axesOf(merged)));
     }
     const all = before ? `${b}(${heads}) i ${width}` : apart;
-    if (before) steps.push(prepend(axesOf(all), axesOf(apart), before));
+    if (before) steps.push(prepend(axesOf(all), axesOf(merged), before));
     graph.node(`${id}h`, axesOf(all), compose(steps), [id]);
   };
   split('K', token, kv, 'a', past?.K);

@@ -1,10 +1,9 @@
 // From scores to weights, the steps that all heads share: S -> Z -> M -> P -> Pd, each only where asked for.
-import { type AxisLetters, type Extents, shapeOf } from '../axes.ts';
-import { ConfigError, type HeadConfig, MAX_NODE_ENTRIES } from '../config.ts';
+import type { AxisLetters, Extents } from '../axes.ts';
+import { ConfigError, type HeadConfig } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../ops/elementwise.ts';
 import { softmax } from '../ops/softmax.ts';
-import { formatShape, sizeOf } from '../tensor.ts';
 import { additiveMask, broadcast } from './mask.ts';
 
 export interface ScoreLayout {
@@ -26,11 +25,6 @@ export function scaleFactor(config: HeadConfig, keyWidth: number): number | null
 /** Adds the nodes after S and returns the id of the last one, by which the values are weighted. */
 export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: ScoreLayout): NodeId {
   const { axes, extents } = layout;
-  const shape = shapeOf(axes, extents);
-  if (sizeOf(shape) > MAX_NODE_ENTRIES) {
-    const found = `found scores of shape ${formatShape(shape)}, ${sizeOf(shape)} entries`;
-    throw new ConfigError('x', `${found}, expected at most ${MAX_NODE_ENTRIES}`);
-  }
   let last: NodeId = 'S';
   const factor = scaleFactor(config, extents['a']);
   if (factor !== null) {

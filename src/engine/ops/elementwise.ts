@@ -18,12 +18,12 @@ import { map, type Tensor } from '../tensor.ts';
 interface Elementwise {
   readonly name: string;
   readonly summary: string;
-  value(input: number, offset: number): number;
+  readonly value: (input: number, offset: number) => number;
   /** d output / d input at one entry. */
-  slope(input: number, offset: number): number;
-  forward(input: Formula): Formula;
+  readonly slope: (input: number, offset: number) => number;
+  readonly forward: (input: Formula) => Formula;
   /** The slope as a formula. */
-  derivative(input: Formula): Formula;
+  readonly derivative: (input: Formula) => Formula;
 }
 
 function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation {
@@ -40,7 +40,9 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
     ],
     partial: ({ inputs: [input] }, _slot, outputOffset, inputOffset) =>
       outputOffset === inputOffset ? own.slope(input.data[inputOffset], inputOffset) : 0,
-    reach: (_, _slot, inputOffset) => [inputOffset],
+    // Where the slope is 0 (masked, dropped) nothing depends on the input.
+    reach: ({ inputs: [input] }, _slot, inputOffset) =>
+      own.slope(input.data[inputOffset], inputOffset) === 0 ? [] : [inputOffset],
     formula: ({ output, inputs: [input] }) => ({
       forward: equals(symbol(output, axes), own.forward(symbol(input, axes))),
       backward: [

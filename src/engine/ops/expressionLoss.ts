@@ -1,113 +1,72 @@
-// f as a mathjs expression of y, differentiated symbolically: functions of sums of elementwise terms.
-import { derivative, parse } from 'mathjs/number';
-import type { FunctionNode, MathNode, OperatorNode, SymbolNode } from 'mathjs';
-import { ConfigError } from '../config.ts';
+// f as a mathjs expression of y: a function of sums of elementwise terms, differentiated by the chain rule.
+import type { MathNode } from 'mathjs';
 import { partial, symbol, words } from '../formula.ts';
 import type { Tensor } from '../tensor.ts';
+import {
+  call,
+  compiled,
+  type Dual,
+  type Leaves,
+  parsed,
+  quoted,
+  reductions,
+  refuse,
+  times,
+} from './expression.ts';
 import type { ScalarFunction } from './loss.ts';
 
-const ENTRY = 'loss.expression';
-const MAX_LENGTH = 2000;
-const scalarFunctions = new Set(
-  'abs acos acosh asin asinh atan atanh cbrt cos cosh exp log log10 log2 sin sinh sqrt square cube tan tanh sech pow'.split(
-    ' ',
-  ),
-);
-const reductions = new Set(['sum', 'mean', 'dot', 'norm']);
-const knownNumbers = new Set(['pi', 'e', 'tau']);
-const elementwiseOperators: Readonly<Record<string, string>> = { '.^': '^', '.*': '*', './': '/' };
-
 type Constants = Readonly<Record<string, Tensor>>;
-type Evaluate = (scope: Record<string, number>) => number;
 
-/** One sum over the entries of y: its term, the term's derivative, and what its value is called in the outer part. */
-interface Sum {
-  readonly name: string;
-  readonly term: Evaluate;
-  readonly slope: Evaluate;
+const knownNumbers: ReadonlyMap<string, number> = new Map([
+  ['pi', Math.PI],
+  ['tau', 2 * Math.PI],
+  ['e', Math.E],
+]);
+
+/** An entry of y, where a term is evaluated. */
+interface Entry {
+  readonly y: Dual;
+  readonly offset: number;
 }
 
-const isFunction = (node: MathNode): node is FunctionNode => node.type === 'FunctionNode';
-const isSymbol = (node: MathNode): node is SymbolNode => node.type === 'SymbolNode';
-const isOperator = (node: MathNode): node is OperatorNode => node.type === 'OperatorNode';
-const nameOf = (node: FunctionNode): string => (node.fn as unknown as { name: string }).name;
-
-function refuse(message: string): never {
-  throw new ConfigError(ENTRY, message);
+/** The sums over the entries, where what stands outside of them is evaluated. */
+interface Sums {
+  readonly sums: readonly Dual[];
+  /** Number of entries of y. */
+  readonly entries: number;
 }
 
-function parsed(expression: string): MathNode {
-  if (expression.length > MAX_LENGTH) {
-    refuse(`found ${expression.length} characters, expected at most ${MAX_LENGTH}`);
+type Term = (at: Entry) => Dual;
+
+const fixed = (value: number): (() => Dual) => {
+  const dual = { value, slope: 0 };
+  return () => dual;
+};
+
+/** A scalar constant or a known number; undefined for anything else. Throws ConfigError for unknown names. */
+function numberNamed(name: string, constants: Constants): (() => Dual) | undefined {
+  if (Object.hasOwn(constants, name)) {
+    const { shape, data } = constants[name];
+    return shape.length === 0 ? fixed(data[0]) : undefined;
   }
-  try {
-    return parse(expression);
-  } catch (error) {
-    return refuse(`${(error as Error).message} in "${expression}"`);
-  }
+  const known = knownNumbers.get(name);
+  if (known !== undefined) return fixed(known);
+  if (name === 'y') return undefined;
+  const names = ['y', ...Object.keys(constants), ...knownNumbers.keys()].join(', ');
+  return refuse(`found the name ${name}; known are ${names}`);
 }
 
-/** Only arithmetic, known functions and known names: nothing that could loop, assign or reach outside. */
-function check(root: MathNode, constants: Constants): void {
-  root.traverse((node, path, parent) => {
-    if (isFunction(node)) {
-      const name = nameOf(node);
-      if (!scalarFunctions.has(name) && !reductions.has(name)) {
-        refuse(
-          `found the function ${name}; known are ${[...reductions, ...scalarFunctions].join(', ')}`,
-        );
-      }
-      return;
-    }
-    if (isSymbol(node)) {
-      const isFunctionName = parent !== null && isFunction(parent) && path === 'fn';
-      const known =
-        node.name === 'y' || knownNumbers.has(node.name) || Object.hasOwn(constants, node.name);
-      if (!isFunctionName && !known)
-        refuse(`found the name ${node.name}; known are y and ${names(constants)}`);
-      return;
-    }
-    const arithmetic = isOperator(node) && /^(\.?[*/^]|[+-])$/.test(node.op);
-    if (!arithmetic && node.type !== 'ConstantNode' && node.type !== 'ParenthesisNode') {
-      refuse(`found "${node.toString()}"; f must be made of sums of elementwise terms of y`);
-    }
+function termOf(node: MathNode, constants: Constants): Term {
+  return compiled<Entry>(node, {
+    symbol(name) {
+      const number = numberNamed(name, constants);
+      if (number) return number;
+      if (name === 'y') return ({ y }) => y;
+      const { data } = constants[name];
+      return ({ offset }) => ({ value: data[offset], slope: 0 });
+    },
+    reduction: (_, inner) => refuse(`found a sum inside a sum: ${quoted(inner)}`),
   });
-}
-
-const names = (constants: Constants): string =>
-  [...Object.keys(constants), ...knownNumbers].join(', ');
-
-const hasTensor = (node: MathNode, constants: Constants): boolean =>
-  node.filter(
-    (each) =>
-      isSymbol(each) && (each.name === 'y' || (constants[each.name]?.shape.length ?? 0) > 0),
-  ).length > 0;
-
-/** `.^`, `.*` and `./` act on one entry like `^`, `*` and `/`. */
-function asScalar(node: MathNode): string {
-  const plain = node.transform((each) => {
-    if (!isOperator(each) || !(each.op in elementwiseOperators)) return each;
-    const op = elementwiseOperators[each.op];
-    return parse(`(${asScalar(each.args[0])}) ${op} (${asScalar(each.args[1])})`);
-  });
-  return plain.toString();
-}
-
-function compiled(expression: string): Evaluate {
-  const code = parse(expression).compile();
-  return (scope) => {
-    const value: unknown = code.evaluate(scope);
-    // Number mode has no complex numbers, but log(-1) and the like must not end as something else than NaN.
-    return typeof value === 'number' ? value : Number.NaN;
-  };
-}
-
-function differentiate(expression: string, variable: string): string {
-  try {
-    return derivative(expression, variable).toString();
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
 }
 
 /**
@@ -117,71 +76,65 @@ function differentiate(expression: string, variable: string): string {
  */
 export function expressionLoss(expression: string, constants: Constants): ScalarFunction {
   const root = parsed(expression);
-  check(root, constants);
-  const sums: Sum[] = [];
-  const addSum = (term: string): string => {
-    if (/\b(sum|mean|dot|norm)\(/.test(term)) refuse(`found a sum inside a sum: "${term}"`);
-    const name = `sum_${sums.length}`;
-    sums.push({ name, term: compiled(term), slope: compiled(differentiate(term, 'y')) });
-    return name;
+  const terms: Term[] = [];
+  const outside: Leaves<Sums> = {
+    symbol: (name) =>
+      numberNamed(name, constants) ??
+      refuse(
+        `${quoted(expression)} is not one number: ${name} stands outside of ${[...reductions.keys()].join(', ')}`,
+      ),
+    reduction(name, { args }) {
+      const [a, b = a] = args.map((arg) => termOf(arg, constants));
+      const place = terms.length;
+      if (name === 'sum' || name === 'mean') terms.push(a);
+      else {
+        terms.push((at) => {
+          const [left, right] = [a(at), b(at)];
+          const slope = times(left.slope, right.value) + times(right.slope, left.value);
+          return { value: left.value * right.value, slope };
+        });
+      }
+      if (name === 'norm') return ({ sums }) => call('sqrt', sums[place]);
+      if (name !== 'mean') return ({ sums }) => sums[place];
+      return ({ sums, entries }) => {
+        const { value, slope } = sums[place];
+        return { value: value / entries, slope: slope / entries };
+      };
+    },
   };
-  const outer = root.transform((node) => {
-    if (!isFunction(node) || !reductions.has(nameOf(node))) return node;
-    const args = node.args.map(asScalar);
-    if (args.length !== (nameOf(node) === 'dot' ? 2 : 1))
-      refuse(`found ${args.length} arguments in ${node.toString()}`);
-    switch (nameOf(node)) {
-      case 'mean':
-        return parse(`${addSum(args[0])} / entries`);
-      case 'dot':
-        return parse(addSum(`(${args[0]}) * (${args[1]})`));
-      case 'norm':
-        return parse(`sqrt(${addSum(`(${args[0]})^2`)})`);
-      default:
-        return parse(addSum(args[0]));
-    }
-  });
-  if (hasTensor(outer, constants)) {
-    refuse(`"${expression}" is not one number: y stands outside of ${[...reductions].join(', ')}`);
-  }
-  const combine = compiled(outer.toString());
-  const outerSlopes = sums.map((each) => compiled(differentiate(outer.toString(), each.name)));
+  const combine = compiled(root, outside);
 
-  const scopeAt = (y: Tensor, at: number): Record<string, number> => {
-    const scope: Record<string, number> = { y: y.data[at] };
-    for (const [name, { shape, data }] of Object.entries(constants))
-      scope[name] = data[shape.length > 0 ? at : 0];
-    return scope;
-  };
-  const totals = (y: Tensor): Record<string, number> => {
-    const scope: Record<string, number> = { entries: y.data.length };
-    for (const [name, { shape, data }] of Object.entries(constants))
-      if (shape.length === 0) scope[name] = data[0];
-    for (const { name, term } of sums) {
-      let total = 0;
-      for (let at = 0; at < y.data.length; at++) total += term(scopeAt(y, at));
-      scope[name] = total;
-    }
-    return scope;
-  };
+  const entry = ({ data }: Tensor, offset: number): Entry => ({
+    y: { value: data[offset], slope: 1 },
+    offset,
+  });
+  const totals = (y: Tensor): number[] =>
+    terms.map((term) =>
+      y.data.reduce((total, _, offset) => total + term(entry(y, offset)).value, 0),
+    );
+  /** F, and its slope by one of the sums. */
+  const combined = (y: Tensor, values: readonly number[], by?: number): Dual =>
+    combine({
+      sums: values.map((value, k) => ({ value, slope: k === by ? 1 : 0 })),
+      entries: y.data.length,
+    });
   const known = new WeakMap<Tensor, Float64Array>();
   return {
     name: 'expression',
-    summary: `f = ${expression}, differentiated symbolically.`,
-    value: (y) => combine(totals(y)),
+    summary: `f = ${expression}, with its exact derivative.`,
+    value: (y) => combined(y, totals(y)).value,
     gradient: (y) => {
       const cached = known.get(y);
       if (cached) return cached;
-      const scope = totals(y);
-      const weights = outerSlopes.map((slope) => slope(scope));
-      const gradient = Float64Array.from(y.data, (_, at) => {
-        const entry = scopeAt(y, at);
-        return sums.reduce((total, { slope }, k) => {
-          // At y = 0 the slope of a norm is 0 * infinity: 0 is its smallest subgradient, as in PyTorch.
-          const own = slope(entry);
-          return own === 0 || weights[k] === 0 ? total : total + weights[k] * own;
-        }, 0);
-      });
+      const values = totals(y);
+      const weights = terms.map((_, k) => combined(y, values, k).slope);
+      const gradient = y.data.map((_, offset) =>
+        // At y = 0 the slope of a norm is 0 * infinity: 0 is its smallest subgradient, as in PyTorch.
+        terms.reduce(
+          (total, term, k) => total + times(weights[k], term(entry(y, offset)).slope),
+          0,
+        ),
+      );
       known.set(y, gradient);
       return gradient;
     },

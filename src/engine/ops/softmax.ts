@@ -68,9 +68,12 @@ export function softmax(axes: readonly AxisLetters[], over: Letter, extents: Ext
       const delta = outputOffset === inputOffset ? 1 : 0;
       return output.data[outputOffset] * (delta - output.data[inputOffset]);
     },
-    reach(_, _slot, inputOffset) {
+    reach({ output }, _slot, inputOffset) {
+      // A weight of exactly 0 (a masked key) neither depends on another nor moves one.
+      if (output.data[inputOffset] === 0) return [];
       const start = rowStart(inputOffset);
-      return Array.from({ length }, (_each, n) => start + n * step);
+      const row = Array.from({ length }, (_each, n) => start + n * step);
+      return row.filter((offset) => output.data[offset] !== 0);
     },
     formula({ output, inputs: [input] }) {
       const other = 'l';

@@ -1,0 +1,133 @@
+// Every operation of the engine under random lengths of its axes, none of them square unless by chance.
+import * as fc from 'fast-check';
+import { parseSpec, shapeOf, type AxisLetters, type Extents } from '../../../src/engine/axes.ts';
+import type { Operation } from '../../../src/engine/operation.ts';
+import { compose } from '../../../src/engine/ops/compose.ts';
+import { contraction } from '../../../src/engine/ops/contraction.ts';
+import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
+import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
+import { prepend, rearrange, rotary } from '../../../src/engine/ops/layout.ts';
+import {
+  halfSquaredError,
+  halfSquaredNorm,
+  loss,
+  weightedSum,
+} from '../../../src/engine/ops/loss.ts';
+import { softmax } from '../../../src/engine/ops/softmax.ts';
+import { map, scalar, type Tensor } from '../../../src/engine/tensor.ts';
+import { randomTensor } from '../../support/random.ts';
+
+export interface OperationCase {
+  readonly operation: Operation;
+  readonly inputs: readonly Tensor[];
+  readonly output: readonly AxisLetters[];
+  readonly extents: Extents;
+}
+
+type Make = (extents: Extents, seed: number) => OperationCase;
+
+const axes = (spec: string): AxisLetters[] => parseSpec(spec)[0];
+
+/** `spec` names the operands and the output, as for a contraction. */
+function unary(
+  spec: string,
+  make: (extents: Extents, seed: number, axes: AxisLetters[][]) => Operation,
+): Make {
+  return (extents, seed) => {
+    const all = parseSpec(spec);
+    const inputs = all
+      .slice(0, -1)
+      .map((each, n) => randomTensor(shapeOf(each, extents), seed + n, 2));
+    return { operation: make(extents, seed, all), inputs, output: all[all.length - 1], extents };
+  };
+}
+
+const product = (spec: string): Make => unary(spec, (extents) => contraction(spec, extents, ''));
+const like = (all: AxisLetters[][], extents: Extents, seed: number): Tensor =>
+  randomTensor(shapeOf(all[0], extents), seed + 100);
+/** About a third of the entries of a random tensor replaced by `value`. */
+const some = (given: Tensor, value: number): Tensor =>
+  map(given, (entry) => (entry < -0.35 ? value : entry));
+
+/** (p earlier tokens and t new ones) make i = p + t. */
+const withPast = (extents: Extents): Extents => ({ ...extents, i: extents.p + extents.t });
+
+export const operationCases: Readonly<Record<string, Make>> = {
+  'contraction: projection': product('i c, c a -> i a'),
+  'contraction: projection with bias': product('b i c, c (h a), (h a) -> b i (h a)'),
+  'contraction: scores, keys first': product('i a, j a -> i j'),
+  'contraction: scores of grouped heads': product('b r i a, b (r g) j a -> b (r g) j i'),
+  'contraction: weighted mean of grouped heads': product('b r i v, b (r g) j i -> b (r g) j v'),
+  'contraction: output of merged heads': product('b j (h v), (h v) o, o -> b j o'),
+  'softmax over the last axis': unary('h j i -> h j i', (extents, _, [own]) =>
+    softmax(own, 'i', extents),
+  ),
+  'softmax over the first axis': unary('i j -> i j', (extents, _, [own]) =>
+    softmax(own, 'i', extents),
+  ),
+  scale: unary('i j -> i j', (_extents, _seed, [own]) => scale(own, 0.3)),
+  'scale and softcap': unary('i j -> i j', (_extents, _seed, [own]) =>
+    scaleAndSoftcap(own, 1.4, 0.9),
+  ),
+  mask: unary('h j i -> h j i', (extents, seed, all) =>
+    addMask(all[0], some(like(all, extents, seed), -Infinity)),
+  ),
+  dropout: unary('j i -> j i', (extents, seed, all) =>
+    dropout(all[0], some(like(all, extents, seed), 0), 0.4),
+  ),
+  rearrange: unary('b i (h a) -> b h i a', (extents) =>
+    rearrange('b i (h a) -> b h i a', extents, ''),
+  ),
+  prepend: (own, seed) => {
+    const extents = withPast(own);
+    const past = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
+    return unary('h t a -> h i a', () => prepend(axes('h i a'), axes('h t a'), past))(
+      extents,
+      seed,
+    );
+  },
+  'rotary embedding, halves paired': unary('h i a -> h i a', (extents, _, [own]) =>
+    rotary(own, extents, { base: 100, pairing: 'half', firstPosition: 2 }),
+  ),
+  'rotary embedding, neighbours paired': unary('h i a -> h i a', (extents, _, [own]) =>
+    rotary(own, extents, { base: 100, pairing: 'interleaved', firstPosition: 0 }),
+  ),
+  'compose: split, rotate, prepend': (own, seed) => {
+    const extents = withPast(own);
+    const past = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
+    const spec = 't (h a) -> h i a';
+    return unary(spec, () =>
+      compose([
+        rearrange('t (h a) -> h t a', extents, ''),
+        rotary(axes('h t a'), extents, { base: 100, pairing: 'half', firstPosition: extents.p }),
+        prepend(axes('h i a'), axes('h t a'), past),
+      ]),
+    )(extents, seed);
+  },
+  'half squared norm': unary('b j v ->', (_extents, _seed, [own]) => loss(own, halfSquaredNorm)),
+  'given upstream gradient': unary('j v ->', (extents, seed, all) =>
+    loss(all[0], weightedSum(like(all, extents, seed))),
+  ),
+  'half squared error': unary('j v ->', (extents, seed, all) =>
+    loss(all[0], halfSquaredError(like(all, extents, seed))),
+  ),
+  expression: unary('j v ->', (extents, seed, all) =>
+    loss(
+      all[0],
+      expressionLoss('tanh(k * sum(y .* G)) + norm(y)', {
+        k: scalar(0.3),
+        G: like(all, extents, seed),
+      }),
+    ),
+  ),
+};
+
+const letters = ['b', 'h', 'r', 'g', 'i', 'j', 't', 'p', 'c', 'v', 'o'] as const;
+
+/** Lengths of 1 to 3, an even one for the features that turn in pairs. */
+export const anyExtents: fc.Arbitrary<Extents> = fc
+  .tuple(fc.constantFrom(2, 4), ...letters.map(() => fc.integer({ min: 1, max: 3 })))
+  .map(([a, ...lengths]) => ({
+    a,
+    ...Object.fromEntries(letters.map((letter, n) => [letter, lengths[n]])),
+  }));
