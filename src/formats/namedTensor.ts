@@ -13,9 +13,14 @@ export interface NamedTensor {
 
 /**
  * Number of entries of a shape read from a file, before anything is allocated for it.
- * Throws FormatError if an axis is no length, there are too many axes, or more than MAX_ENTRIES entries.
+ * Throws FormatError if an axis is no length, there are too many axes, or more than `most` entries.
  */
-export function checkedSize(file: string, entry: string, shape: readonly number[]): number {
+export function checkedSize(
+  file: string,
+  entry: string,
+  shape: readonly number[],
+  most = MAX_ENTRIES,
+): number {
   const found = `shape (${shape.slice(0, MAX_AXES + 1).join(', ')})`;
   if (shape.length > MAX_AXES)
     throw new FormatError(file, entry, found, `at most ${MAX_AXES} axes`);
@@ -26,8 +31,8 @@ export function checkedSize(file: string, entry: string, shape: readonly number[
       throw new FormatError(file, entry, found, 'axis lengths that are integers from 0');
     }
     size *= Math.max(length, 1);
-    if (size > MAX_ENTRIES) {
-      throw new FormatError(file, entry, found, `at most ${MAX_ENTRIES} entries`);
+    if (size > most) {
+      throw new FormatError(file, entry, found, `at most ${most} entries`);
     }
   }
   return shape.includes(0) ? 0 : size;

@@ -1,5 +1,5 @@
 // From the text of a setup file to its computation graph, or to problems at their places in the text.
-import { ConfigError } from '../engine/config.ts';
+import { ConfigError, type HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { loadSetup, type ReadFile } from './loadSetup.ts';
@@ -10,22 +10,25 @@ export interface OpenedSetup {
   readonly setup: Setup | null;
   /** null if any problem is an error. */
   readonly graph: Graph | null;
+  /** What the graph was built from; null where there is none. */
+  readonly config: HeadConfig | null;
   readonly problems: readonly Problem[];
 }
 
 /** Parses, reads tensors and builds the graph. Never rejects: whatever is wrong is a problem. */
 export async function openSetup(text: string, readFile: ReadFile): Promise<OpenedSetup> {
   const { setup, problems } = parseSetup(text);
-  if (!setup) return { setup, graph: null, problems };
+  if (!setup) return { setup, graph: null, config: null, problems };
   const loaded = await loadSetup(setup, readFile);
   const place = (problem: PathProblem): Problem => ({ ...problem, ...locate(text, problem.path) });
   const all = [...problems, ...loaded.problems.map(place)];
-  if (!loaded.config) return { setup, graph: null, problems: all };
+  if (!loaded.config) return { setup, graph: null, config: null, problems: all };
   try {
-    return { setup, graph: buildGraph(loaded.config), problems: all };
+    const { config } = loaded;
+    return { setup, graph: buildGraph(config), config, problems: all };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problem = place({ message: error.message, path: error.entry, severity: 'error' });
-    return { setup, graph: null, problems: [...all, problem] };
+    return { setup, graph: null, config: null, problems: [...all, problem] };
   }
 }

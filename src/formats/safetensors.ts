@@ -4,7 +4,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { byteSize, decode, type DType } from './dtype.ts';
 import { FormatError } from './formatError.ts';
 import { JsonCursor } from './jsonCursor.ts';
-import { MAX_AXES, MAX_SAFETENSORS_HEADER, MAX_TENSORS } from './limits.ts';
+import { MAX_AXES, MAX_ENTRIES, MAX_SAFETENSORS_HEADER, MAX_TENSORS } from './limits.ts';
 import { checkedSize, type NamedTensor } from './namedTensor.ts';
 
 const DTYPE_NAMES = new Map<string, DType>([
@@ -51,13 +51,14 @@ export function headerEnd(bytes: Uint8Array, file: string): number {
 
 /**
  * The entries in the order of their bytes. `bytes` holds at least the header; `fileSize` is the size of the
- * whole file in bytes. Throws FormatError, also for tensors that overlap, repeat a name, leave the file or
- * leave gaps.
+ * whole file in bytes. Throws FormatError, also for tensors that overlap, repeat a name, leave the file, leave
+ * gaps, or have more than `mostEntries` entries.
  */
 export function parseHeader(
   bytes: Uint8Array,
   file: string,
   fileSize = bytes.length,
+  mostEntries = MAX_ENTRIES,
 ): SafetensorsEntry[] {
   const start = headerEnd(bytes, file);
   if (bytes.length < start) {
@@ -69,7 +70,7 @@ export function parseHeader(
     );
   }
   const text = strFromU8(bytes.subarray(8, start));
-  const entries = readEntries(new JsonCursor(file, text), start);
+  const entries = readEntries(new JsonCursor(file, text), start, mostEntries);
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let last = start;
   for (const { name, begin, end } of entries) {
@@ -137,14 +138,14 @@ export function writeSafetensors(
 }
 
 /** Reads the header's JSON; `start` is where the data begin, from which the file counts its offsets. */
-function readEntries(cursor: JsonCursor, start: number): SafetensorsEntry[] {
+function readEntries(cursor: JsonCursor, start: number, most: number): SafetensorsEntry[] {
   const entries: SafetensorsEntry[] = [];
   cursor.members((name) => {
     if (name === '__metadata__') {
       cursor.members((key) => readString(cursor, `__metadata__.${key}`));
       return;
     }
-    entries.push(readEntry(cursor, name, start));
+    entries.push(readEntry(cursor, name, start, most));
     if (entries.length > MAX_TENSORS) {
       throw new FormatError(cursor.file, 'header', `more than ${MAX_TENSORS} tensors`, 'fewer');
     }
@@ -153,7 +154,12 @@ function readEntries(cursor: JsonCursor, start: number): SafetensorsEntry[] {
   return entries;
 }
 
-function readEntry(cursor: JsonCursor, name: string, start: number): SafetensorsEntry {
+function readEntry(
+  cursor: JsonCursor,
+  name: string,
+  start: number,
+  most: number,
+): SafetensorsEntry {
   const { file } = cursor;
   let dtype: DType | undefined;
   let shape: number[] | undefined;
@@ -177,7 +183,7 @@ function readEntry(cursor: JsonCursor, name: string, start: number): Safetensors
   if (!dtype || !shape || !offsets) {
     throw new FormatError(file, name, 'a missing key', '"dtype", "shape" and "data_offsets"');
   }
-  const bytes = checkedSize(file, name, shape) * byteSize(dtype);
+  const bytes = checkedSize(file, name, shape, most) * byteSize(dtype);
   if (offsets.length !== 2 || offsets[1] - offsets[0] !== bytes) {
     const found = `data_offsets [${offsets.slice(0, 3).join(', ')}]`;
     throw new FormatError(file, name, found, `two that are ${bytes} apart, as shape and dtype ask`);

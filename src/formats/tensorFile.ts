@@ -26,13 +26,30 @@ export function readTensorFile(
   bytes: Uint8Array,
   options: NpyOptions = {},
 ): NamedTensor[] {
+  const stem = fileName.replace(/^.*[/\\]/s, '').replace(/\.[^.]*$/s, '');
+  switch (tensorFormat(fileName, bytes)) {
+    case 'npy':
+      return [readNpy(bytes, fileName, stem, options)];
+    case 'npz':
+      return readNpz(bytes, fileName, options);
+    case 'safetensors':
+      return readSafetensors(bytes, fileName);
+    case 'json':
+      return readTraceJson(bytes, fileName);
+  }
+}
+
+/**
+ * The format of a file that begins with `bytes`, at least 64 of them: by its content; the extension, where it is
+ * one of ours, must agree. Throws FormatError for anything else.
+ */
+export function tensorFormat(fileName: string, bytes: Uint8Array): TensorFormat {
   const base = fileName.replace(/^.*[/\\]/s, '');
   const extension = /\.([^.]*)$/s.exec(base)?.[1].toLowerCase() ?? '';
-  const stem = base.replace(/\.[^.]*$/s, '');
   if (bytes.length === 0) throw new FormatError(fileName, '', 'an empty file', EXPECTED);
   const format = formatOf(bytes);
   const claimed = TENSOR_EXTENSIONS.find((each) => each === extension);
-  if (PICKLES.includes(extension) || bytes[0] === 0x80) {
+  if (PICKLES.includes(extension) || (!format && bytes[0] === 0x80)) {
     const found = 'a pickle, which is not run';
     throw new FormatError(fileName, '', found, `${EXPECTED}: save with numpy.savez or safetensors`);
   }
@@ -44,18 +61,9 @@ export function readTensorFile(
       `that of a .${claimed} file`,
     );
   }
-  switch (claimed ?? format) {
-    case 'npy':
-      return [readNpy(bytes, fileName, stem, options)];
-    case 'npz':
-      return readNpz(bytes, fileName, options);
-    case 'safetensors':
-      return readSafetensors(bytes, fileName);
-    case 'json':
-      return readTraceJson(bytes, fileName);
-    case undefined:
-      throw new FormatError(fileName, '', `content of an unknown format`, EXPECTED);
-  }
+  const result = claimed ?? format;
+  if (!result) throw new FormatError(fileName, '', `content of an unknown format`, EXPECTED);
+  return result;
 }
 
 /** By the first bytes; a .safetensors file has an opening brace behind its 8 bytes of length. */

@@ -10,12 +10,12 @@ export interface ZipMember {
   readonly unpack: () => Uint8Array;
 }
 
-const END = 0x06054b50;
-const END64 = 0x06064b50;
-const LOCATOR64 = 0x07064b50;
-const MEMBER = 0x02014b50;
-const LOCAL = 0x04034b50;
-const STORED = 0;
+export const END = 0x06054b50;
+export const END64 = 0x06064b50;
+export const LOCATOR64 = 0x07064b50;
+export const MEMBER = 0x02014b50;
+export const LOCAL = 0x04034b50;
+export const STORED = 0;
 const DEFLATED = 8;
 /** Deflate cannot shrink further than 1032 to 1 (https://zlib.net/zlib_tech.html). */
 const MOST_RATIO = 1032;
@@ -40,24 +40,33 @@ export function readZip(bytes: Uint8Array, file: string): ZipMember[] {
     if (!hasSignature(view, at, MEMBER, 46))
       fail('', `no directory entry at byte ${at}`, `${count} entries`);
     const entry = readMember(view, bytes, at);
-    const { name, flags, method, packedSize, unpackedSize } = entry;
+    const { name, packedSize, unpackedSize } = entry;
     at = entry.next;
     packedTotal += packedSize;
     unpackedTotal += unpackedSize;
-    if (flags & 1) fail(name, 'an encrypted member', 'one without a password');
-    if (method !== STORED && method !== DEFLATED)
-      fail(name, `compression ${method}`, 'none (0) or deflate (8)');
+    checkMember(entry, file);
     if (packedTotal > bytes.length)
       fail(name, `${packedTotal} packed bytes`, `at most ${bytes.length}`);
-    const most = method === STORED ? packedSize : packedSize * MOST_RATIO;
-    if (unpackedSize > most)
-      fail(name, `a size of ${unpackedSize} bytes`, `at most ${most} from ${packedSize}`);
     if (unpackedTotal > MAX_UNPACKED_BYTES) {
       fail(name, `${unpackedTotal} bytes unpacked up to here`, `at most ${MAX_UNPACKED_BYTES}`);
     }
     members.push({ name, unpackedSize, unpack: () => unpack(view, bytes, file, entry) });
   }
   return members;
+}
+
+/** Throws FormatError for what cannot be unpacked and for sizes that no packing reaches. */
+export function checkMember(member: Member, file: string): void {
+  const { name, flags, method, packedSize, unpackedSize } = member;
+  const fail = (found: string, expected: string): never => {
+    throw new FormatError(file, name, found, expected);
+  };
+  if (flags & 1) fail('an encrypted member', 'one without a password');
+  if (method !== STORED && method !== DEFLATED)
+    fail(`compression ${method}`, 'none (0) or deflate (8)');
+  const most = method === STORED ? packedSize : packedSize * MOST_RATIO;
+  if (unpackedSize > most)
+    fail(`a size of ${unpackedSize} bytes`, `at most ${most} from ${packedSize}`);
 }
 
 interface Directory {
@@ -80,7 +89,7 @@ function directoryOf(view: DataView): Directory | undefined {
   return undefined;
 }
 
-interface Member {
+export interface Member {
   readonly name: string;
   readonly flags: number;
   readonly method: number;
@@ -92,7 +101,7 @@ interface Member {
   readonly next: number;
 }
 
-function readMember(view: DataView, bytes: Uint8Array, at: number): Member {
+export function readMember(view: DataView, bytes: Uint8Array, at: number): Member {
   const nameEnd = at + 46 + view.getUint16(at + 28, true);
   const extraEnd = nameEnd + view.getUint16(at + 30, true);
   const sizes = [24, 20, 42].map((field) => view.getUint32(at + field, true));
@@ -146,11 +155,16 @@ function inflate(packed: Uint8Array, size: number): Uint8Array | undefined {
   }
 }
 
-function hasSignature(view: DataView, at: number, signature: number, length: number): boolean {
+export function hasSignature(
+  view: DataView,
+  at: number,
+  signature: number,
+  length: number,
+): boolean {
   return at >= 0 && at + length <= view.byteLength && view.getUint32(at, true) === signature;
 }
 
-function getUint64(view: DataView, at: number): number {
+export function getUint64(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
@@ -160,8 +174,9 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
+/** Goes on from `before`, the checksum of the bytes in front of these. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let crc = ~before;
   for (const byte of bytes) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 0xff];
   return ~crc >>> 0;
 }

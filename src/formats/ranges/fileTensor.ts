@@ -1,0 +1,115 @@
+// A tensor in a file, known by the file's header; its entries are read when asked for.
+import { sizeOf, strides } from '../../engine/tensor.ts';
+import { byteSize, decode, type DType } from '../dtype.ts';
+import { FormatError } from '../formatError.ts';
+import { type ByteSource, readExactly } from './byteSource.ts';
+
+/** Most entries of a tensor that is read by ranges. */
+export const MOST_ENTRIES = 2 ** 40;
+
+/** Awaited between slices of long work; throws when it is cancelled. Nothing at once where it is not time yet. */
+export type Breathe = () => Promise<void> | undefined;
+
+export interface Opening {
+  readonly breathe: Breathe;
+  /** The share that is done, in [0, 1]. */
+  readonly progress?: (done: number) => void;
+}
+
+export interface FileTensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly littleEndian: boolean;
+  readonly shape: readonly number[];
+  /** The first axis runs fastest. */
+  readonly fortranOrder: boolean;
+  /** Size of the entries, unpacked. */
+  readonly bytes: number;
+  readonly compressed: boolean;
+  /** Its entries' bytes; what is compressed is unpacked first. Throws FormatError. */
+  open(opening: Opening): Promise<ByteSource>;
+}
+
+/** What a file lists that cannot be shown, with one line that says why. */
+export interface Unreadable {
+  readonly name: string;
+  readonly problem: string;
+}
+
+export interface TensorList {
+  readonly tensors: readonly FileTensor[];
+  readonly unreadable: readonly Unreadable[];
+}
+
+/** In entries, one per axis. */
+export function stridesOf({
+  shape,
+  fortranOrder,
+}: Pick<FileTensor, 'shape' | 'fortranOrder'>): number[] {
+  return fortranOrder ? strides([...shape].reverse()).reverse() : strides(shape);
+}
+
+/** All 16-bit patterns of a float type, decoded once. */
+const tables = new Map<DType, Float64Array>();
+
+function tableOf(dtype: DType): Float64Array {
+  const known = tables.get(dtype);
+  if (known) return known;
+  const patterns = new Uint8Array(2 ** 17);
+  const view = new DataView(patterns.buffer);
+  for (let n = 0; n < 2 ** 16; n++) view.setUint16(2 * n, n, true);
+  const table = decode(dtype, patterns, true, 2 ** 16);
+  tables.set(dtype, table);
+  return table;
+}
+
+function decodeRange(
+  { dtype, littleEndian }: FileTensor,
+  bytes: Uint8Array,
+  count: number,
+): Float64Array {
+  if (dtype === 'float16' || dtype === 'bfloat16') {
+    const table = tableOf(dtype);
+    const data = new Float64Array(count);
+    const [low, high] = littleEndian ? [0, 1] : [1, 0];
+    for (let n = 0; n < count; n++)
+      data[n] = table[bytes[2 * n + low] | (bytes[2 * n + high] << 8)];
+    return data;
+  }
+  if (littleEndian && (dtype === 'float32' || dtype === 'float64')) {
+    // Machines that this runs on are little-endian; a typed view must begin at a multiple of its entries.
+    const aligned = bytes.byteOffset % byteSize(dtype) === 0 ? bytes : bytes.slice();
+    const View = dtype === 'float32' ? Float32Array : Float64Array;
+    return Float64Array.from(new View(aligned.buffer as ArrayBuffer, aligned.byteOffset, count));
+  }
+  return decode(dtype, bytes, littleEndian, count);
+}
+
+/** The entries in the order of the file, decoded as they are read. `file` is for messages. */
+export function entriesOf(
+  tensor: FileTensor,
+  bytes: ByteSource,
+  file: string,
+): { readonly size: number; read(offset: number, length: number): Promise<Float64Array> } {
+  const each = byteSize(tensor.dtype);
+  return {
+    size: sizeOf(tensor.shape),
+    read: async (offset, length) => {
+      const raw = await readExactly(bytes, offset * each, length * each, file, tensor.name);
+      return decodeRange(tensor, raw, length);
+    },
+  };
+}
+
+/** Throws FormatError unless `found` bytes are what dtype and shape ask for. */
+export function checkBytes(
+  file: string,
+  name: string,
+  found: number,
+  { dtype, shape }: Pick<FileTensor, 'dtype' | 'shape'>,
+): void {
+  const expected = sizeOf(shape) * byteSize(dtype);
+  if (found === expected) return;
+  const wanted = `${expected} for ${dtype} of shape (${shape.join(', ')})`;
+  throw new FormatError(file, name, `${found} bytes of entries`, wanted);
+}
