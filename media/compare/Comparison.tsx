@@ -1,0 +1,110 @@
+// The person's tensors against the reference: what is wrong first, and why.
+import type { JSX } from 'preact';
+import type { Cause, Report } from '../../src/compare/report.ts';
+import { Name } from '../names.tsx';
+import { request } from '../requests.ts';
+import { comparison } from '../state.ts';
+import { post } from '../vscode.ts';
+import { statusWords } from './Verdicts.tsx';
+
+export function Comparison(): JSX.Element | null {
+  const shown = comparison.value;
+  if (!shown) return null;
+  const { trace, report, problem } = shown;
+  return (
+    <section class="comparison" aria-label="Comparison with your tensors">
+      <div class="comparison-head">
+        <h2>{trace}</h2>
+        {report && <Verdict {...report} />}
+        <button type="button" class="link" onClick={() => post({ type: 'closeComparison' })}>
+          Close
+        </button>
+      </div>
+      {problem && <p class="comparison-problem">{problem}</p>}
+      {report?.causes.map((cause) => (
+        <CauseDetails key={`${cause.id} ${cause.node} ${cause.kind}`} {...cause} />
+      ))}
+      {report?.verdict === 'diverges' && report.causes.length === 0 && <Unknown {...report} />}
+    </section>
+  );
+}
+
+function Verdict({ verdict, first, nodes, dtype }: Report): JSX.Element {
+  const given = nodes.filter(({ status }) => status !== 'missing').length;
+  if (verdict === 'match' || !first) {
+    return (
+      <p>
+        All {given} tensors you gave are right, judged as {dtype}.
+      </p>
+    );
+  }
+  return (
+    <p>
+      First wrong:{' '}
+      <strong>
+        <Name id={first.node} gradient={first.kind === 'gradient'} />
+      </strong>{' '}
+      <button
+        type="button"
+        class="link"
+        onClick={() => request({ type: 'goToNode', node: first.node, kind: first.kind })}
+      >
+        go there
+      </button>{' '}
+      <span class="quiet">
+        {given} tensors given, judged as {dtype}
+      </span>
+    </p>
+  );
+}
+
+function CauseDetails(cause: Cause): JSX.Element {
+  const { title, why, wrong, right, numpy, pytorch, residual, runnerUp } = cause;
+  return (
+    <details class="cause">
+      <summary>{title}</summary>
+      <p>{why}</p>
+      <dl>
+        <dt>yours</dt>
+        <dd>
+          <code>{wrong}</code>
+        </dd>
+        <dt>right</dt>
+        <dd>
+          <code>{right}</code>
+        </dd>
+        <dt>NumPy</dt>
+        <dd>
+          <code>{numpy}</code>
+        </dd>
+        <dt>PyTorch</dt>
+        <dd>
+          <code>{pytorch}</code>
+        </dd>
+        <dt>evidence</dt>
+        <dd>
+          this reproduces your tensor to {residual.toExponential(1)} of its largest entry
+          {runnerUp &&
+            `; the next best, “${runnerUp.title}”, to ${runnerUp.residual.toExponential(1)}`}
+        </dd>
+      </dl>
+    </details>
+  );
+}
+
+/** No hypothesis reproduces the tensor: what is known about it. */
+function Unknown({ nodes }: Report): JSX.Element {
+  const wrong = nodes.filter(({ status }) => status === 'diverges');
+  return (
+    <div class="cause">
+      <p>No known mistake reproduces it. What is known:</p>
+      <ul>
+        {wrong.map(({ node, kind, note, status }) => (
+          <li key={`${node} ${kind}`}>
+            <Name id={node} gradient={kind === 'gradient'} />: {note || statusWords[status]}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+// In a node's card: whether the person's value and gradient of this node are right.
+import type { JSX } from 'preact';
+import type { Status } from '../../src/compare/report.ts';
+import { comparison } from '../state.ts';
+
+const signs: Readonly<Record<Status, string>> = {
+  match: '✓',
+  layout: '✓',
+  diverges: '✗',
+  consequence: '↳',
+  missing: '',
+};
+
+export const statusWords: Readonly<Record<Status, string>> = {
+  match: 'right',
+  layout: 'right, in another layout',
+  diverges: 'wrong',
+  consequence: 'off, as a consequence of what is wrong before it',
+  missing: 'not given',
+};
+
+export function Verdicts({ node }: { readonly node: string }): JSX.Element | null {
+  const given = comparison.value?.report?.nodes.filter(
+    (each) => each.node === node && each.status !== 'missing',
+  );
+  if (!given || given.length === 0) return null;
+  return (
+    <span class="verdicts">
+      {given.map(({ kind, status, note }) => {
+        const name = kind === 'value' ? node : `d${node}`;
+        return (
+          <span
+            key={kind}
+            class={`verdict ${status}`}
+            title={`your ${name}: ${statusWords[status]}${note ? ` (${note})` : ''}`}
+          >
+            {kind === 'value' ? '' : 'd'}
+            {signs[status]}
+          </span>
+        );
+      })}
+    </span>
+  );
+}

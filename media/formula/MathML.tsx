@@ -1,0 +1,77 @@
+// Draws a formula's tree as MathML; parts of it can be marked.
+import type { JSX } from 'preact';
+import type { MathNode } from '../../src/engine/formula.ts';
+
+/** Mathematical italic letters: in MathML a name of several letters is upright unless written with these. */
+function italic(text: string): string {
+  return text.replace(/[A-Za-z]/g, (letter) => {
+    if (letter === 'h') return 'ℎ';
+    const code = letter.codePointAt(0) ?? 0;
+    return String.fromCodePoint(code >= 97 ? code - 97 + 0x1d44e : code - 65 + 0x1d434);
+  });
+}
+
+const tensorName = /^d?([A-Zbxyf][a-z]?|x′)$/;
+const functionName = /^(exp|log|max|min|sin|cos|abs|sum)$/;
+/** Indices of one axis stand together: "rg"; those of a sum are apart: "k i". */
+const indexLetters = /^[a-z]( ?[a-z]){1,3}$/;
+
+/** Tensors, their gradients and indices are italic; "exp" and "seen" are words. */
+function Identifier({ text }: { readonly text: string }): JSX.Element {
+  const plain = text.replace('Prime', '′');
+  if (plain.length === 1) return <mi>{plain}</mi>;
+  const isIndex = indexLetters.test(plain) && plain.length !== 4 && !functionName.test(plain);
+  if (tensorName.test(plain) || isIndex) return <mi>{italic(plain)}</mi>;
+  return <mi class="word">{plain}</mi>;
+}
+
+const isTall = ({ tag, children }: MathNode): boolean =>
+  tag === 'mfrac' || tag === 'munder' || (children?.some(isTall) ?? false);
+
+/** Brackets grow around fractions and sums, not around an index. */
+const isFenced = ({ tag, children }: MathNode): boolean =>
+  tag === 'mrow' && children?.[0]?.text === '(' && children[children.length - 1].text === ')';
+
+interface TreeProps {
+  readonly node: MathNode;
+  readonly marked: ReadonlySet<string>;
+  readonly stretchy?: boolean;
+}
+
+function Tree({ node, marked, stretchy }: TreeProps): JSX.Element {
+  const { tag: Tag, text, children, part } = node;
+  if (text !== undefined) {
+    if (Tag === 'mi') return <Identifier text={text} />;
+    // As a string: a boolean false would leave the attribute out.
+    const stretch =
+      stretchy === undefined ? {} : { stretchy: String(stretchy) as unknown as boolean };
+    return Tag === 'mo' ? <mo {...stretch}>{text}</mo> : <Tag>{text}</Tag>;
+  }
+  const isMarked = part !== undefined && marked.has(part);
+  const grow = isFenced(node) ? isTall(node) : undefined;
+  return (
+    <Tag class={isMarked ? 'marked' : undefined} data-part={part}>
+      {children?.map((child, n) => (
+        <Tree key={n} node={child} marked={marked} stretchy={grow} />
+      ))}
+    </Tag>
+  );
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function MathML({
+  node,
+  marked = NONE,
+  label,
+}: {
+  readonly node: MathNode;
+  readonly marked?: ReadonlySet<string>;
+  readonly label?: string;
+}): JSX.Element {
+  return (
+    <math displaystyle={true} aria-label={label}>
+      <Tree node={node} marked={marked} />
+    </math>
+  );
+}

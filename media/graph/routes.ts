@@ -1,0 +1,167 @@
+// Ways of the edges between placed nodes: right angles with round corners, in the gaps between columns.
+import type { Box, LayoutNode } from './layout.ts';
+import type { Sizes } from './sizes.ts';
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface EdgeLabel extends Point {
+  readonly anchor: 'start' | 'middle' | 'end';
+}
+
+/** An edge in data's direction: from an operand to the node that uses it. */
+export interface Route {
+  readonly operand: string;
+  readonly user: string;
+  readonly slot: number;
+  /** Corners, from the operand's border to the user's. */
+  readonly points: readonly Point[];
+  /** Where "dP" can stand without touching anything. */
+  readonly label: EdgeLabel;
+  /** What a long edge stands for, written along it. */
+  readonly note: (EdgeLabel & { readonly text: string }) | null;
+}
+
+type Drawn = Pick<Route, 'points' | 'label'>;
+type Spacing = Sizes & { readonly valueLane: number };
+
+const right = ({ x, size }: Box): number => x + size.width;
+const bottom = ({ y, size }: Box): number => y + size.height;
+const middleX = ({ x, size }: Box): number => x + size.width / 2;
+const middleY = ({ y, size }: Box): number => y + size.height / 2;
+
+/** Distance of the ports of two edges on one side of a node. */
+const PORT = 22;
+
+interface Edge {
+  readonly operand: Box;
+  readonly user: Box;
+  readonly slot: number;
+}
+
+/** From a parameter down (or up) to its projection; a bias beside its weight turns once on the way. */
+function parameterRoute({ operand, user }: Edge): Drawn {
+  const above = bottom(operand) <= user.y;
+  const start = above ? bottom(operand) : operand.y;
+  const end = above ? user.y : bottom(user);
+  const side = operand.id.startsWith('b_');
+  // A weight's own gradient is written left of the edge, and a bias comes in on the right.
+  const x = side ? middleX(operand) : user.x + 0.7 * Math.min(user.size.width, 76);
+  const half = (start + end) / 2;
+  const inside = right(user) - 8;
+  const points =
+    x <= inside
+      ? [
+          { x, y: start },
+          { x, y: end },
+        ]
+      : [
+          { x, y: start },
+          { x, y: half },
+          { x: inside, y: half },
+          { x: inside, y: end },
+        ];
+  const label: EdgeLabel = side
+    ? { x: x + 7, y: half, anchor: 'start' }
+    : { x: x - 7, y: half, anchor: 'end' };
+  return { points, label };
+}
+
+/** Over the top: up from the operand (or straight out of it), along the value lane, and down into the user. */
+function valueLaneRoute({ operand, user }: Edge, lane: number): Drawn {
+  const x = middleX(user);
+  const level = Math.abs(middleY(operand) - lane) < 1;
+  const from = level ? { x: right(operand), y: lane } : { x: middleX(operand), y: operand.y };
+  const points = [
+    from,
+    ...(level ? [] : [{ x: from.x, y: lane }]),
+    { x, y: lane },
+    { x, y: user.y },
+  ];
+  return { points, label: { x: x - 12, y: lane + 11, anchor: 'end' } };
+}
+
+/** Through the gap between two columns. */
+function gapRoute(from: Point, to: Point, turn: number): Drawn {
+  if (Math.abs(from.y - to.y) < 1) {
+    return {
+      points: [from, to],
+      label: { x: (from.x + to.x) / 2, y: from.y - 12, anchor: 'middle' },
+    };
+  }
+  const points = [from, { x: turn, y: from.y }, { x: turn, y: to.y }, to];
+  return { points, label: { x: turn + 6, y: (from.y + to.y) / 2, anchor: 'start' } };
+}
+
+/** Spreads the ports of several edges along one side, in the order of where they lead. */
+function port(box: Box, edges: readonly Edge[], edge: Edge, other: (edge: Edge) => Box): number {
+  const ordered = [...edges].sort((a, b) => middleY(other(a)) - middleY(other(b)));
+  const level = ordered.findIndex((each) => Math.abs(middleY(other(each)) - middleY(box)) < 1);
+  const centre = level >= 0 ? level : (ordered.length - 1) / 2;
+  return middleY(box) + (ordered.indexOf(edge) - centre) * PORT;
+}
+
+/** The label of an edge that changes lanes stands beside it, on the side where no card is. */
+function besideTurn(route: Drawn, edge: Edge, spacing: Spacing): EdgeLabel {
+  const { points, label } = route;
+  if (points.length < 4) return label;
+  const { operand, user } = edge;
+  const turn = points[1].x;
+  const towardsUser = middleY(operand) < middleY(user);
+  // The card that lies lower (or higher) leaves its column free above (or below) it.
+  const free = operand.id === 'x' || operand.id === 'xPrime' ? 'before' : 'after';
+  const box = free === 'after' ? user : operand;
+  const edgeOfBox = (free === 'after') === towardsUser ? box.y - 10 : bottom(box) + 10;
+  return free === 'after'
+    ? { x: turn + 6, y: edgeOfBox, anchor: 'start' }
+    : { x: turn - 6, y: Math.max(edgeOfBox, spacing.margin + 8), anchor: 'end' };
+}
+
+export function routeEdges(
+  nodes: readonly LayoutNode[],
+  placed: ReadonlyMap<string, Box>,
+  spacing: Spacing,
+): Route[] {
+  const edges = nodes.flatMap(({ id, inputs }) =>
+    inputs.flatMap((input, slot): Edge[] => {
+      const [operand, user] = [placed.get(input), placed.get(id)];
+      return operand && user ? [{ operand, user, slot }] : [];
+    }),
+  );
+  const isParameter = ({ operand }: Edge): boolean => /^[Wb]_/.test(operand.id);
+  // The values' edge jumps over the columns of the weights.
+  const isValue = ({ operand, user }: Edge): boolean =>
+    /^(x|V|Vh)$/.test(operand.id) && /^(O|y)$/.test(user.id);
+  const plain = edges.filter((edge) => !isParameter(edge) && !isValue(edge));
+  return edges.map((edge): Route => {
+    const { operand, user, slot } = edge;
+    const ends = { operand: operand.id, user: user.id, slot, note: null };
+    if (isParameter(edge)) return { ...ends, ...parameterRoute(edge) };
+    if (isValue(edge)) {
+      const route = valueLaneRoute(edge, spacing.valueLane);
+      const { x, y } = route.points[1];
+      const note = { x: x + 14, y: y - 9, anchor: 'start', text: 'x as value' } as const;
+      return { ...ends, ...route, note: operand.id === 'x' ? note : null };
+    }
+    const leaving = plain.filter((each) => each.operand === operand);
+    const arriving = plain.filter((each) => each.user === user);
+    const from = { x: right(operand), y: port(operand, leaving, edge, (each) => each.user) };
+    const to = { x: user.x, y: port(user, arriving, edge, (each) => each.operand) };
+    const turn = user.x - spacing.columnGap / 2;
+    const route = gapRoute(from, to, turn);
+    const label = besideTurn(route, edge, spacing);
+    if (route.points.length > 2 || spacing.columnGap >= 20) {
+      return { ...ends, points: route.points, label };
+    }
+    // A narrow gap holds no text: it stands below the cards, where no bias comes in (above, in the lane of
+    // queries), and above x where other edges leave it too.
+    if (leaving.length > 1) {
+      return { ...ends, ...route, label: { x: turn - 6, y: operand.y - 10, anchor: 'end' } };
+    }
+    const outside = Math.max(operand.size.height, user.size.height) / 2 + 9;
+    const y = from.y + (/^(xPrime|Q)$/.test(operand.id) ? -outside : outside);
+    return { ...ends, points: route.points, label: { ...label, y } };
+  });
+}

@@ -1,0 +1,51 @@
+// How node ids are written for people: xPrime is x′, W_K and Kh have subscripts, gradients start with d.
+import type { JSX } from 'preact';
+
+export interface NameParts {
+  readonly base: string;
+  readonly subscript: string;
+}
+
+/** "dW_K" -> { base: "dW", subscript: "K" }. */
+export function nameParts(id: string): NameParts {
+  const plain = id.replace('xPrime', 'x′');
+  const weight = /^(d?[Wb])_(\w+)$/.exec(plain);
+  if (weight) return { base: weight[1], subscript: weight[2] };
+  const derived = /^(d?[A-Z])([a-z])$/.exec(plain);
+  return derived ? { base: derived[1], subscript: derived[2] } : { base: plain, subscript: '' };
+}
+
+const subscripts: Readonly<Record<string, string>> = { h: 'ₕ' };
+
+/** One string, for labels and titles: "x′", "W_K", "Kₕ". */
+export function plainName(id: string): string {
+  const { base, subscript } = nameParts(id);
+  if (!subscript) return base;
+  return subscripts[subscript] ? base + subscripts[subscript] : `${base}_${subscript}`;
+}
+
+/** "backward: y → x, xPrime" with the names as people write them. */
+export function plainCaption(caption: string): string {
+  return caption.replace(/xPrime/g, 'x′');
+}
+
+/** The host's captions, "y → x, W_K", with every node's name set as a name. */
+export function Names({ text }: { readonly text: string }): JSX.Element {
+  const parts = text.split(/(\s*→\s*|, )/);
+  return <>{parts.map((part, n) => (n % 2 === 0 ? <Name key={n} id={part} /> : part))}</>;
+}
+
+export function Name({ id, gradient = false }: { id: string; gradient?: boolean }): JSX.Element {
+  const { base, subscript } = nameParts(gradient ? `d${id}` : id);
+  return (
+    <span class="name">
+      {base}
+      {subscript && <sub>{subscript}</sub>}
+    </span>
+  );
+}
+
+/** Entry names in the host's labels, "dxPrime[0,1]", as people write them. */
+export function plainLabel(label: string): string {
+  return label.replace(/xPrime/g, 'x′').replace(/,/g, ', ');
+}

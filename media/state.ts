@@ -1,0 +1,101 @@
+// What the page shows: the last run and step the host sent, and the little that is the page's own.
+import { computed, signal } from '@preact/signals';
+import type { ComparisonView, ToWebview, ViewSettings } from '../src/protocol.ts';
+import type { RunView } from '../src/stepper/runView.ts';
+import type { StepView } from '../src/stepper/stepView.ts';
+import { type Ranges, rangesOf, sameNumbers } from './matrix/ranges.ts';
+import { keepPictures } from './matrix/same.ts';
+import { answered, latestRequest, type Request, request } from './requests.ts';
+import { loadUiState, saveUiState, type UiState } from './vscode.ts';
+
+export interface Shown {
+  readonly run: RunView;
+  readonly step: StepView;
+  /** What the ends of the colour scale stand for: the largest seen so far in this run. */
+  readonly ranges: Ranges;
+}
+
+export interface Empty {
+  readonly message: string;
+  readonly canOpenExample: boolean;
+}
+
+export const shown = signal<Shown | null>(null);
+export const empty = signal<Empty | null>(null);
+export const problems = signal<readonly string[]>([]);
+/** The person's tensors against this run, if they are being compared. */
+export const comparison = signal<ComparisonView | null>(null);
+export const settings = signal<ViewSettings>({ allHeads: true });
+export const ui = signal<UiState>(loadUiState());
+/** A term that the pointer is over: its factors are marked in the graph. */
+export const pointedTerm = signal<number | null>(null);
+/** Where the slider is dragged to while the host has not answered yet. */
+export const draggedTick = signal<number | null>(null);
+
+/** The node this position is about: it computes its value, or passes its gradient on. */
+export const currentNode = computed(() => {
+  const nodes = shown.value?.step.nodes ?? {};
+  return Object.keys(nodes).find((id) => nodes[id].status === 'current') ?? null;
+});
+
+export function setUi(change: Partial<UiState>): void {
+  ui.value = { ...ui.value, ...change };
+  saveUiState(ui.value);
+}
+
+function show(run: RunView, step: StepView): void {
+  const before = shown.value;
+  const kept = before && sameNumbers(before.run, run) ? before : null;
+  const ranges = rangesOf(run, step, kept?.ranges ?? null);
+  shown.value = { run, step: keepPictures(step, kept?.step ?? null), ranges };
+  pointedTerm.value = null;
+}
+
+export function receive(message: ToWebview): void {
+  switch (message.type) {
+    case 'empty':
+      empty.value = message;
+      shown.value = null;
+      break;
+    case 'run':
+      empty.value = null;
+      settings.value = message.settings;
+      show(message.run, message.step);
+      // A run answers whatever was asked last (another head): the message itself does not say.
+      if (latestRequest() > 0) settle(latestRequest());
+      break;
+    case 'step':
+      if (!shown.value) break;
+      show(shown.value.run, message.step);
+      // Moves from the debug toolbar or the palette were not asked for here.
+      if (message.id !== null && message.id > 0) settle(message.id);
+      break;
+    case 'comparison':
+      comparison.value = message.comparison;
+      break;
+    case 'problems':
+      problems.value = message.problems;
+      break;
+  }
+}
+
+let waiting: Request | null = null;
+let dragId = 0;
+
+function settle(id: number): void {
+  if (id >= dragId) {
+    if (waiting) {
+      dragId = request(waiting);
+      waiting = null;
+    } else draggedTick.value = null;
+  }
+  answered(id);
+}
+
+/** Follows the slider; while an answer is on its way, only the latest place is remembered. */
+export function dragTo(tick: number): void {
+  const message: Request = { type: 'goToTick', tick };
+  if (draggedTick.value === null) dragId = request(message);
+  else waiting = message;
+  draggedTick.value = tick;
+}

@@ -1,0 +1,80 @@
+// The keys of the walk, the same as in VS Code's debugger, and the arrow keys.
+import type { Move } from '../../src/stepper/cursor.ts';
+import { request } from '../requests.ts';
+import { shown } from '../state.ts';
+import { post } from '../vscode.ts';
+
+export interface KeyHelp {
+  readonly keys: string;
+  readonly does: string;
+}
+
+export const keyHelp: readonly KeyHelp[] = [
+  { keys: '→ or F10', does: 'step over: the next node' },
+  { keys: '←  or Shift+F10', does: 'step back: undo the last step' },
+  { keys: '↓ or F11', does: 'step into: contributions, then terms' },
+  { keys: '↑ or Shift+F11', does: 'step out: the level above' },
+  { keys: 'Home, End', does: 'to the start, to the end' },
+  { keys: 'F5, Shift+F5', does: 'to the next, to the previous breakpoint' },
+  { keys: 'B', does: 'breakpoint on the focused node' },
+  { keys: 'arrow keys in a matrix', does: 'move the selected entry' },
+];
+
+interface Pressed {
+  readonly key: string;
+  readonly shiftKey: boolean;
+}
+
+/** The move a key stands for; null for every other key. */
+function moveOfKey({ key, shiftKey }: Pressed): Move | null {
+  switch (key) {
+    case 'ArrowRight':
+      return 'over';
+    case 'ArrowLeft':
+      return 'back';
+    case 'ArrowDown':
+      return 'into';
+    case 'ArrowUp':
+      return 'out';
+    case 'F10':
+      return shiftKey ? 'back' : 'over';
+    case 'F11':
+      return shiftKey ? 'out' : 'into';
+    case 'Home':
+      return 'start';
+    case 'End':
+      return 'end';
+    case 'F5':
+      return shiftKey ? 'reverse' : 'continue';
+    default:
+      return null;
+  }
+}
+
+/** A field that needs the keys for itself; our slider does not. */
+function isField(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement) return target.type !== 'range';
+  return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
+}
+
+function onKeyDown(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!shown.value || isField(event.target)) return;
+  const move = moveOfKey(event);
+  if (move) {
+    request({ type: 'move', move });
+  } else if (event.key === 'b' || event.key === 'B') {
+    const node = event.target instanceof Element ? event.target.closest('[data-node]') : null;
+    const id = node?.getAttribute('data-node');
+    if (!id) return;
+    post({ type: 'toggleBreakpoint', node: id });
+  } else return;
+  event.preventDefault();
+  // VS Code listens on the window and would do its own F10 or F11 as well.
+  event.stopPropagation();
+}
+
+export function listenToKeys(): void {
+  document.addEventListener('keydown', onKeyDown);
+}

@@ -1,0 +1,88 @@
+// Where VS Code starts the extension: commands, Problems, and panels that come back after a reload.
+import * as vscode from 'vscode';
+import { Command, type CommandId, MOVES } from './commands.ts';
+import { chooseSetup, chooseTrace } from './comparison.ts';
+import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
+import { newSetup } from './newSetup.ts';
+import { PANEL_TYPE } from './panel.ts';
+import { Panels } from './panels.ts';
+import { watchProblems } from './problems.ts';
+import { isSetup, SetupModels } from './setups.ts';
+import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
+
+export function activate({
+  extensionUri,
+  subscriptions,
+  workspaceState,
+}: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Attention', { log: true });
+  const exercise = vscode.Uri.joinPath(extensionUri, 'examples', 'exercise.attention.json');
+  const models = new SetupModels();
+  const panels: Panels = new Panels(
+    models,
+    {
+      extension: extensionUri,
+      memory: workspaceState,
+      log,
+      openExample: () => panels.show(exercise),
+    },
+    exercise,
+  );
+
+  /** From a menu the file is given; from the palette it is the one in the editor, else the exercise. */
+  const step = (given?: vscode.Uri): void => {
+    const edited = vscode.window.activeTextEditor?.document.uri;
+    const setup = [given, edited].find((uri) => uri instanceof vscode.Uri && isSetup(uri));
+    if (!setup && given === undefined && panels.active()) panels.active()?.reveal();
+    else panels.show(setup ?? exercise);
+  };
+  const openSetup = async (): Promise<void> => {
+    const setup = panels.active()?.setup;
+    if (setup)
+      await vscode.window.showTextDocument(setup, { viewColumn: vscode.ViewColumn.Beside });
+    else
+      void vscode.window.showInformationMessage(
+        'No attention panel is open. Run "Step Attention Backprop" first.',
+      );
+  };
+
+  /** From a menu on a setup or on a trace that file is given; what is missing is the active panel's, or asked for. */
+  const compare = async (given?: vscode.Uri): Promise<void> => {
+    const isGivenSetup = given instanceof vscode.Uri && isSetup(given);
+    const edited = vscode.window.activeTextEditor?.document.uri;
+    const setup = isGivenSetup
+      ? given
+      : (panels.active()?.setup ?? (edited && isSetup(edited) ? edited : await chooseSetup()));
+    if (!setup) return;
+    const trace = given instanceof vscode.Uri && !isGivenSetup ? given : await chooseTrace(setup);
+    if (trace) await panels.show(setup).compareWith(trace);
+  };
+
+  const inspector = new InspectorView(panels, {
+    extension: extensionUri,
+    log,
+    openExample: () => panels.show(exercise),
+  });
+
+  const register = (id: CommandId, run: (...words: never[]) => unknown): vscode.Disposable =>
+    vscode.commands.registerCommand(id, run);
+  subscriptions.push(
+    log,
+    register(Command.Step, step),
+    register(Command.OpenSetup, openSetup),
+    register(Command.NewSetup, () => newSetup(exercise)),
+    register(Command.Compare, compare),
+    register(Command.FirstDivergence, () => panels.active()?.goToFirstDivergence()),
+    ...Object.entries(MOVES).map(([id, move]) =>
+      register(id as CommandId, () => panels.active()?.move(move)),
+    ),
+    vscode.window.registerWebviewPanelSerializer(PANEL_TYPE, panels),
+    register(Command.Inspect, () => vscode.commands.executeCommand(`${INSPECTOR_VIEW}.focus`)),
+    vscode.window.registerWebviewViewProvider(INSPECTOR_VIEW, inspector),
+    vscode.window.registerCustomEditorProvider(
+      TENSOR_FILE,
+      new TensorFileEditor(extensionUri, log, inspector),
+    ),
+    watchProblems(models),
+  );
+}

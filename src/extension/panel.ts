@@ -1,0 +1,256 @@
+// The panel: a webview with the computation graph of one setup, and the walk over it.
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+import type { Binding } from '../engine/axes.ts';
+import { run } from '../engine/run.ts';
+import type { OpenedSetup } from '../formats/openSetup.ts';
+import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
+import { type About, type SavedSession, Session } from '../stepper/session.ts';
+import type { Move } from '../stepper/cursor.ts';
+import { answer, runMessage } from './panelMessages.ts';
+import { TraceModel } from './comparison.ts';
+import { type SetupModel, setupName } from './setups.ts';
+
+export const PANEL_TYPE = 'attention.panel';
+
+const SAVE_PAUSE = 300; // ms
+
+function page(webview: vscode.Webview, extension: vscode.Uri, setup: vscode.Uri): string {
+  const nonce = randomBytes(16).toString('base64');
+  const asset = (name: string): vscode.Uri =>
+    webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', name));
+  const policy = [
+    "default-src 'none'",
+    `style-src ${webview.cspSource} 'unsafe-inline'`,
+    `script-src 'nonce-${nonce}'`,
+    `font-src ${webview.cspSource}`,
+  ].join('; ');
+  return `<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta http-equiv="Content-Security-Policy" content="${policy}">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <link rel="stylesheet" href="${asset('webview.css').toString()}">
+  <title>Attention</title>
+</head>
+<body data-setup="${encodeURIComponent(setup.toString())}">
+  <div id="root"></div>
+  <script nonce="${nonce}" src="${asset('webview.js').toString()}"></script>
+</body>
+</html>`;
+}
+
+function aboutOf({ setup }: OpenedSetup, uri: vscode.Uri): About {
+  return {
+    title: setup?.title ?? setupName(uri),
+    description: setup?.description ?? '',
+    energy: setup?.energy ?? false,
+  };
+}
+
+export interface PanelServices {
+  readonly extension: vscode.Uri;
+  /** Where the walk is kept over a reload of the window. */
+  readonly memory: vscode.Memento;
+  readonly log: vscode.LogOutputChannel;
+  openExample(): void;
+}
+
+export class Panel implements vscode.Disposable {
+  readonly #panel: vscode.WebviewPanel;
+  readonly #model: SetupModel;
+  readonly #services: PanelServices;
+  readonly #resume: boolean;
+  readonly #disposed = new vscode.EventEmitter<void>();
+  readonly onDidDispose = this.#disposed.event;
+  readonly #walked = new vscode.EventEmitter<void>();
+  /** The step, the selection or the run has changed. */
+  readonly onDidChangeWalk = this.#walked.event;
+  #session: Session | null = null;
+  #problems: readonly string[] = [];
+  #refreshes = 0;
+  #trace: TraceModel | null = null;
+  #comparison: ComparisonView | null = null;
+  #saving: NodeJS.Timeout | undefined;
+
+  /** `resume`: go on where the walk was before the window was reloaded. */
+  constructor(
+    panel: vscode.WebviewPanel,
+    model: SetupModel,
+    services: PanelServices,
+    resume: boolean,
+  ) {
+    this.#resume = resume;
+    this.#panel = panel;
+    this.#model = model;
+    this.#services = services;
+    const icon = (theme: string): vscode.Uri =>
+      vscode.Uri.joinPath(services.extension, 'media', 'icons', `panel-${theme}.svg`);
+    panel.iconPath = { light: icon('light'), dark: icon('dark') };
+    panel.webview.options = {
+      enableScripts: true,
+      localResourceRoots: [vscode.Uri.joinPath(services.extension, 'dist')],
+    };
+    const subscriptions = [
+      panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message)),
+      model.onDidChange(() => this.#refresh()),
+    ];
+    panel.onDidDispose(() => {
+      clearTimeout(this.#saving);
+      this.#save();
+      this.#trace?.dispose();
+      vscode.Disposable.from(...subscriptions).dispose();
+      this.#disposed.fire();
+    });
+    panel.webview.html = page(panel.webview, services.extension, model.uri);
+    void this.#refresh();
+  }
+
+  get active(): boolean {
+    return this.#panel.active;
+  }
+
+  get setup(): vscode.Uri {
+    return this.#model.uri;
+  }
+
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  /** Selects an entry, as a click on it in the panel does. */
+  select(selection: Binding): void {
+    this.#receive({ type: 'select', selection, id: -1 });
+  }
+
+  /** Holds the person's tensors against this setup from now on; null ends it. */
+  async compareWith(trace: vscode.Uri | null): Promise<void> {
+    this.#trace?.dispose();
+    this.#trace = trace && new TraceModel(this.#model, trace);
+    this.#trace?.onDidChange(() => this.#compare());
+    await this.#compare();
+  }
+
+  /** To the first node of the person's that is wrong. */
+  goToFirstDivergence(): void {
+    const first = this.#comparison?.report?.first;
+    if (!first || !this.#session) return;
+    this.#session.goToNode(first.node, first.kind);
+    this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+    this.#saveSoon();
+  }
+
+  async #compare(): Promise<void> {
+    const trace = this.#trace;
+    const comparison = trace && (await trace.compare());
+    if (trace !== this.#trace) return;
+    this.#comparison = comparison;
+    this.#send({ type: 'comparison', comparison });
+  }
+
+  reveal(): void {
+    this.#panel.reveal();
+  }
+
+  move(move: Move): void {
+    if (!this.#session) return;
+    this.#session.move(move);
+    this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+    this.#saveSoon();
+  }
+
+  dispose(): void {
+    this.#panel.dispose();
+  }
+
+  /** Opens the setup anew. What cannot be computed leaves the last good picture and says why. */
+  async #refresh(): Promise<void> {
+    const refresh = ++this.#refreshes;
+    const opened = await this.#model.opened();
+    if (refresh !== this.#refreshes) return;
+    const errors = opened.problems.filter(({ severity }) => severity === 'error');
+    this.#problems = errors.map(({ message }) => message);
+    this.#panel.title = `Attention: ${setupName(this.#model.uri)}`;
+    if (opened.graph) {
+      try {
+        this.#show(run(opened.graph), aboutOf(opened, this.#model.uri));
+      } catch (error) {
+        this.#services.log.error(error as Error);
+        this.#problems = [`The setup cannot be computed: ${(error as Error).message}`];
+      }
+    }
+    this.#sendAll();
+    if (this.#trace) await this.#compare();
+  }
+
+  #show(result: ReturnType<typeof run>, about: About): void {
+    if (this.#session) {
+      this.#session.replace(result, about);
+      return;
+    }
+    this.#session = new Session(result, about);
+    const saved = this.#resume && this.#services.memory.get<SavedSession>(this.#memoryKey);
+    if (saved) this.#session.restore(saved);
+  }
+
+  #receive(message: FromWebview): void {
+    switch (message.type) {
+      case 'ready':
+        this.#sendAll();
+        return;
+      case 'openSetup':
+        void vscode.window.showTextDocument(this.#model.uri, {
+          viewColumn: vscode.ViewColumn.Beside,
+        });
+        return;
+      case 'openExample':
+        this.#services.openExample();
+        return;
+      case 'closeComparison':
+        void this.compareWith(null);
+        return;
+      case 'failed':
+        this.#services.log.error(`webview: ${message.message}`);
+        return;
+      default:
+    }
+    if (!this.#session) return;
+    try {
+      const reply = answer(this.#session, message);
+      if (reply) this.#send(reply);
+      this.#saveSoon();
+    } catch (error) {
+      this.#services.log.error(error as Error);
+    }
+  }
+
+  #sendAll(): void {
+    if (this.#session) {
+      this.#send(runMessage(this.#session));
+      this.#send({ type: 'problems', problems: this.#problems });
+      this.#send({ type: 'comparison', comparison: this.#comparison });
+    } else if (this.#problems.length > 0) {
+      this.#send({ type: 'empty', message: this.#problems.join('\n'), canOpenExample: true });
+    }
+  }
+
+  #send(message: ToWebview): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- VS Code's, not the window's
+    void this.#panel.webview.postMessage(message);
+    if (message.type === 'run' || message.type === 'step') this.#walked.fire();
+  }
+
+  get #memoryKey(): string {
+    return `walk ${this.#model.uri.toString()}`;
+  }
+
+  #saveSoon(): void {
+    clearTimeout(this.#saving);
+    this.#saving = setTimeout(() => this.#save(), SAVE_PAUSE);
+  }
+
+  #save(): void {
+    if (this.#session) void this.#services.memory.update(this.#memoryKey, this.#session.save());
+  }
+}

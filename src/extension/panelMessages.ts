@@ -1,0 +1,49 @@
+// What the panel answers to its webview's messages. Knows the session, not vscode.
+import type { FromWebview, ToWebview } from '../protocol.ts';
+import type { Session } from '../stepper/session.ts';
+
+/** The run and where the walk is: sent when the page opens and when the setup or the view changes. */
+export function runMessage(session: Session): ToWebview {
+  return {
+    type: 'run',
+    run: session.runView(),
+    step: session.stepView(),
+    settings: { allHeads: session.allHeads },
+  };
+}
+
+/** Applies a message to the session and returns the answer; null for messages that are not about the walk. */
+export function answer(session: Session, message: FromWebview): ToWebview | null {
+  switch (message.type) {
+    case 'move':
+      session.move(message.move);
+      break;
+    case 'goToTick':
+      session.goToTick(message.tick);
+      break;
+    case 'goToNode':
+      session.goToNode(message.node, message.kind);
+      break;
+    case 'goToContribution':
+      session.goToContribution(message.contribution);
+      break;
+    case 'goToTerm':
+      session.goToTerm(message.term);
+      break;
+    case 'select':
+      session.select(message.selection);
+      // Another head or batch entry changes every picture, not only the step's.
+      if ('h' in message.selection || 'r' in message.selection || 'b' in message.selection)
+        return runMessage(session);
+      break;
+    case 'toggleBreakpoint':
+      session.toggleBreakpoint(message.node);
+      return runMessage(session);
+    case 'settings':
+      session.showAllHeads(message.settings.allHeads);
+      return runMessage(session);
+    default:
+      return null;
+  }
+  return { type: 'step', step: session.stepView(), id: message.id };
+}

@@ -1,0 +1,70 @@
+// The open panels, one per setup: opened by command, found again, restored after a reload of the window.
+import * as vscode from 'vscode';
+import { Panel, PANEL_TYPE, type PanelServices } from './panel.ts';
+import type { SetupModels } from './setups.ts';
+
+export class Panels implements vscode.WebviewPanelSerializer {
+  readonly #panels = new Map<string, Panel>();
+  readonly #models: SetupModels;
+  readonly #services: PanelServices;
+  readonly #fallback: vscode.Uri;
+  #last: Panel | null = null;
+  readonly #walked = new vscode.EventEmitter<void>();
+  /** The active panel is another one, or its walk has changed. */
+  readonly onDidChangeWalk = this.#walked.event;
+
+  /** `fallback` is the setup of a restored panel that does not know its own. */
+  constructor(models: SetupModels, services: PanelServices, fallback: vscode.Uri) {
+    this.#models = models;
+    this.#services = services;
+    this.#fallback = fallback;
+  }
+
+  /** Shows a setup's panel, beside the editor if the setup's text is what is being looked at. */
+  show(setup: vscode.Uri): Panel {
+    const open = this.#panels.get(setup.toString());
+    if (open) {
+      open.reveal();
+      return open;
+    }
+    const isShown = vscode.window.activeTextEditor?.document.uri.toString() === setup.toString();
+    const column = isShown ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+    const webviewPanel = vscode.window.createWebviewPanel(PANEL_TYPE, 'Attention', column);
+    return this.#adopt(webviewPanel, setup, false);
+  }
+
+  /** The panel with the focus, else the one that had it last. */
+  active(): Panel | null {
+    return [...this.#panels.values()].find(({ active }) => active) ?? this.#last;
+  }
+
+  deserializeWebviewPanel(
+    panel: vscode.WebviewPanel,
+    state: { setup?: string } | undefined,
+  ): Promise<void> {
+    const setup = state?.setup ? vscode.Uri.parse(decodeURIComponent(state.setup)) : this.#fallback;
+    this.#adopt(panel, setup, true);
+    return Promise.resolve();
+  }
+
+  #adopt(webviewPanel: vscode.WebviewPanel, setup: vscode.Uri, resume: boolean): Panel {
+    const key = setup.toString();
+    this.#panels.get(key)?.dispose();
+    const { model, release } = this.#models.acquire(setup);
+    const panel = new Panel(webviewPanel, model, this.#services, resume);
+    this.#panels.set(key, panel);
+    this.#last = panel;
+    webviewPanel.onDidChangeViewState(() => {
+      if (panel.active) this.#last = panel;
+      this.#walked.fire();
+    });
+    panel.onDidChangeWalk(() => this.#walked.fire());
+    panel.onDidDispose(() => {
+      release.dispose();
+      if (this.#panels.get(key) === panel) this.#panels.delete(key);
+      if (this.#last === panel) this.#last = null;
+      this.#walked.fire();
+    });
+    return panel;
+  }
+}

@@ -1,0 +1,58 @@
+// What a person does in a workbench: run a command, open a file, look into the extension's webview.
+import { basename } from 'node:path';
+import { errors, type FrameLocator, type Page } from 'playwright-core';
+import manifest from '../../../package.json' with { type: 'json' };
+
+const patience = 60_000;
+/** For one try; while a workbench opens, it takes the focus back now and then. */
+const aTry = { timeout: 6000 };
+
+const escaped = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&');
+
+/**
+ * Opens the quick input by `key`, writes `text` in it and picks the offer whose label matches. Tries
+ * again until it is there: keys are lost before the workbench has its key bindings, and the commands
+ * of an extension come when it was scanned.
+ * @throws an error that lists what was offered instead
+ */
+async function pick(page: Page, key: string, text: string, label: RegExp): Promise<void> {
+  const widget = page.locator('.quick-input-widget:visible');
+  const rows = widget.locator('.quick-input-list .monaco-list-row');
+  const wanted = rows.filter({ has: page.locator('.label-name', { hasText: label }) }).first();
+  const deadline = Date.now() + patience;
+  let offers: string[] = [];
+  for (;;) {
+    try {
+      await page.keyboard.press(key);
+      await widget.locator('input.input').fill(text, aTry);
+      await wanted.click(aTry);
+      return;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+      offers = await rows.locator('.label-name').allTextContents();
+      await page.keyboard.press('Escape');
+    }
+    if (Date.now() > deadline) {
+      throw new Error(
+        `The workbench offers no "${text}", only: ${offers.join(' | ') || 'nothing'}`,
+      );
+    }
+  }
+}
+
+export async function runCommand(page: Page, title: string): Promise<void> {
+  await pick(page, 'F1', `>${title}`, new RegExp(`^(.*: )?${escaped(title)}$`));
+}
+
+export async function openFile(page: Page, absolutePath: string): Promise<void> {
+  const name = basename(absolutePath);
+  await pick(page, 'ControlOrMeta+P', absolutePath, new RegExp(`^${escaped(name)}$`));
+  await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: patience });
+}
+
+export function extensionWebview(page: Page): FrameLocator {
+  const id = `${manifest.publisher}.${manifest.name}`;
+  return page
+    .frameLocator(`iframe.webview.ready[src*="extensionId=${id}"]:visible`)
+    .frameLocator('#active-frame');
+}

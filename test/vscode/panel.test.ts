@@ -1,0 +1,193 @@
+// As a person in a real VS Code: the command, the walk to the end and back, editing a setup, hiding and reloading.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FrameLocator, Locator } from 'playwright-core';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Run, run } from '../../src/engine/run.ts';
+import { openSetup } from '../../src/formats/openSetup.ts';
+import { root } from '../../scripts/lib/setup.mjs';
+import { vsixFile } from '../../scripts/lib/vsix.mjs';
+import { saveEvidenceOfFailures } from './harness/evidence.ts';
+import { openWorkbench, type Workbench } from './harness/workbench.ts';
+
+const examples = join(root, 'examples');
+const exercise = 'exercise.attention.json';
+
+async function runOf(text: string): Promise<Run> {
+  const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
+  if (!graph) throw new Error('the setup cannot be computed');
+  return run(graph);
+}
+
+const textOf = (name: string): string => readFileSync(join(examples, name), 'utf8');
+
+const caption = (view: FrameLocator): Locator => view.locator('.caption');
+const place = (view: FrameLocator): Locator => view.getByRole('slider');
+
+/** The part of a node's card that goes to the node; its heatmap cells select an entry instead. */
+const node = (view: FrameLocator, id: string): Locator =>
+  view.locator(`.card-button[data-node="${id}"], [data-node="${id}"] .card-button`).first();
+
+/** The numbers of a matrix of the step panel, as they are in the page. */
+async function numbers(view: FrameLocator, label: string): Promise<number[]> {
+  const cells = view.getByRole('grid', { name: label }).locator('[data-value]');
+  await cells.first().waitFor();
+  const values = await cells.evaluateAll((all) => all.map((each) => Number(each.dataset['value'])));
+  return values;
+}
+
+async function tickIs(view: FrameLocator, tick: number): Promise<void> {
+  await expect.poll(() => place(view).inputValue(), { timeout: 10_000 }).toBe(String(tick));
+}
+
+/** Steps by the right arrow key, waiting for each step to be shown; ends at the last one. */
+async function stepToEnd({ page }: Workbench, view: FrameLocator): Promise<void> {
+  const last = Number(await place(view).getAttribute('max'));
+  for (;;) {
+    const before = Number(await place(view).inputValue());
+    if (before === last) return;
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(async () => Number(await place(view).inputValue())).toBeGreaterThan(before);
+  }
+}
+
+describe('the panel', () => {
+  let workbench: Workbench | undefined;
+
+  afterEach(async () => {
+    await workbench?.dispose();
+    workbench = undefined;
+  });
+  saveEvidenceOfFailures(() => workbench);
+
+  test('walks the exercise from its package, with no file open, to the end and back', async () => {
+    workbench = await openWorkbench({ extension: { vsix: vsixFile() } });
+    await workbench.runCommand('Step Attention Backprop');
+    const view = workbench.webview();
+    await tickIs(view, 0);
+    const expected = await runOf(textOf(exercise));
+    await workbench.page.keyboard.press('ArrowRight');
+    await tickIs(view, 1);
+    expect(await numbers(view, 'value of K')).toEqual([...expected.values.get('K')!.data]);
+    await stepToEnd(workbench, view);
+    expect(await numbers(view, 'dW_K after')).toEqual([...expected.gradients.get('W_K')!.data]);
+    await workbench.page.keyboard.press('ArrowUp');
+    for (let steps = 0; steps < 40 && (await place(view).inputValue()) !== '0'; steps++) {
+      const before = await place(view).inputValue();
+      await workbench.page.keyboard.press('ArrowLeft');
+      await expect.poll(() => place(view).inputValue()).not.toBe(before);
+    }
+    await tickIs(view, 0);
+    // F10 is VS Code's own step-over key: it must move the walk, and by one step only.
+    await workbench.page.keyboard.press('F10');
+    await tickIs(view, 1);
+    await workbench.page.waitForTimeout(500);
+    await tickIs(view, 1);
+  });
+
+  test('shows the accumulator before, the contribution and after where paths meet', async () => {
+    workbench = await openWorkbench({ folder: examples });
+    await workbench.openFile('self-attention.attention.json');
+    await workbench.page
+      .locator('.editor-actions [aria-label*="Step Attention Backprop"]')
+      .first()
+      .click();
+    const view = workbench.webview();
+    await tickIs(view, 0);
+    const expected = await runOf(textOf('self-attention.attention.json'));
+    const intoX = expected.contributions.filter(({ to }) => to === 'x');
+    expect(intoX.map(({ path }) => path).sort()).toEqual(['key', 'query', 'value']);
+    await node(view, 'x').click();
+    const last = intoX.at(-1)!;
+    // The node's last step also reaches its weight: choose the contribution into x.
+    await view.getByRole('tab').filter({ hasText: 'x' }).first().click();
+    await expect.poll(() => numbers(view, 'dx contribution')).toEqual([...last.value.data]);
+    expect(await numbers(view, 'dx after')).toEqual([...expected.gradients.get('x')!.data]);
+    const before = await numbers(view, 'dx before');
+    const summed = before.map((value, at) => value + last.value.data[at]);
+    expect(summed).toEqual([...expected.gradients.get('x')!.data]);
+  });
+
+  test('follows the setup while it is typed, and keeps the last good picture when it is wrong', async () => {
+    workbench = await openWorkbench({ folder: examples });
+    await workbench.openFile(exercise);
+    await workbench.runCommand('Step Attention Backprop');
+    const view = workbench.webview();
+    await tickIs(view, 0);
+    await node(view, 'P').click();
+    await expect.poll(() => caption(view).innerText()).toMatch(/forward\s+P/);
+    const old = await numbers(view, 'value of P');
+
+    const file = join(workbench.folder, exercise);
+    const original = readFileSync(file, 'utf8');
+    const changed = original.replace('[1.0, 0.5, -0.5]', '[3.0, 0.5, -0.5]');
+    writeFileSync(file, changed);
+    const expected = (await runOf(changed)).values.get('P')!;
+    await expect
+      .poll(() => numbers(view, 'value of P'), { timeout: 15_000 })
+      .toEqual([...expected.data]);
+    expect([...expected.data]).not.toEqual(old);
+    expect(await caption(view).innerText()).toMatch(/forward\s+P/);
+
+    writeFileSync(file, changed.replace('[3.0, 0.5, -0.5]', '[3.0, 0.5]'));
+    await view.getByRole('alert').waitFor({ timeout: 15_000 });
+    expect(await view.getByRole('alert').innerText()).toMatch(/x/);
+    expect(await numbers(view, 'value of P')).toEqual([...expected.data]);
+    writeFileSync(file, original);
+    await expect.poll(() => numbers(view, 'value of P'), { timeout: 15_000 }).toEqual(old);
+    await expect.poll(() => view.getByRole('alert').count()).toBe(0);
+  });
+
+  test('is there again, at its step, after hiding, moving and reloading', async () => {
+    workbench = await openWorkbench({ folder: examples });
+    const { page } = workbench;
+    await workbench.openFile('causal-qkv.attention.json');
+    await workbench.runCommand('Step Attention Backprop');
+    let view = workbench.webview();
+    await node(view, 'S').click();
+    await expect.poll(() => caption(view).innerText()).toMatch(/forward\s+S/);
+    await page.waitForTimeout(1000);
+
+    await workbench.runCommand('View: Move Editor into First Group');
+    await expect.poll(() => caption(view).innerText(), { timeout: 15_000 }).toMatch(/forward\s+S/);
+    await workbench.openFile(exercise);
+    await page.locator('.tab', { hasText: 'Attention: causal-qkv' }).click();
+    await expect.poll(() => caption(view).innerText(), { timeout: 15_000 }).toMatch(/forward\s+S/);
+
+    await page.reload();
+    await page.locator('.monaco-workbench').waitFor();
+    view = workbench.webview();
+    await expect.poll(() => caption(view).innerText(), { timeout: 30_000 }).toMatch(/forward\s+S/);
+  });
+
+  test('opens from the explorer, and says what is wrong with a setup that cannot be computed', async () => {
+    workbench = await openWorkbench({ folder: examples });
+    const { page } = workbench;
+    writeFileSync(
+      join(workbench.folder, 'broken.attention.json'),
+      '{ "head": "kq", "x": [[1, 2]] }',
+    );
+    const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'broken' });
+    const entry = page.locator('.context-view .action-label', {
+      hasText: 'Step Attention Backprop',
+    });
+    // The menu of a workbench that has just opened may not have the extension's entries yet.
+    await expect
+      .poll(
+        async () => {
+          await page.keyboard.press('Escape');
+          await file.click({ button: 'right' });
+          return entry.isVisible();
+        },
+        { timeout: 20_000, interval: 500 },
+      )
+      .toBe(true);
+    await entry.click();
+    const view = workbench.webview();
+    await expect.poll(() => view.locator('#root').innerText(), { timeout: 15_000 }).toMatch(/W_K/);
+    await view.getByRole('button', { name: /example/i }).click();
+    await expect
+      .poll(() => workbench!.webview().getByRole('slider').count(), { timeout: 15_000 })
+      .toBe(1);
+  });
+});

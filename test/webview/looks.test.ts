@@ -1,0 +1,145 @@
+// How the panel looks, as far as a machine can tell: accessible in every theme, nothing beyond the page's edge.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type axe from 'axe-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { type Bundle, bundlePanel, launch, openPanel, step, themes } from './page.ts';
+
+let browser: Browser;
+let bundle: Bundle;
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+  'utf8',
+);
+
+beforeAll(async () => {
+  [bundle, browser] = await Promise.all([bundlePanel(), launch()]);
+});
+afterAll(() => browser.close());
+
+async function violations(page: Page, rule?: string): Promise<string[]> {
+  const results = await page.evaluate(async (only) => {
+    const { axe: tool } = window as unknown as { axe: typeof axe };
+    const options = only ? { runOnly: [only] } : {};
+    return (await tool.run(document, { ...options, resultTypes: ['violations'] })).violations;
+  }, rule);
+  return results.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('\n')}`,
+  );
+}
+
+/** The places of a walk that differ most in what is on the screen. */
+const places: readonly (readonly string[])[] = [
+  [],
+  ['ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowDown'],
+  ['End', 'ArrowDown', 'ArrowDown'],
+];
+
+describe('accessibility', () => {
+  it.each(['self', 'multihead', 'broken', 'none'])(
+    '%s keeps to the rules of axe',
+    { timeout: 120_000 },
+    async (example) => {
+      const page = await openPanel(browser, bundle, { example });
+      await page.evaluate(axeSource);
+      for (const keys of example === 'none' ? [[]] : places) {
+        for (const key of keys) await step(page, key);
+        for (const width of [1400, 420]) {
+          await page.setViewportSize({ width, height: 900 });
+          expect(await violations(page), `${keys.join(' ')} at ${width}`).toEqual([]);
+        }
+      }
+      if (example !== 'none') {
+        await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+        expect(await violations(page), 'with the list of keys').toEqual([]);
+      }
+      await page.close();
+    },
+  );
+
+  it.each(themes)('all text can be read in %s', { timeout: 120_000 }, async (theme) => {
+    for (const example of ['self', 'broken', 'none']) {
+      const page = await openPanel(browser, bundle, { example, theme });
+      await page.evaluate(axeSource);
+      for (const keys of example === 'none' ? [[]] : places) {
+        for (const key of keys) await step(page, key);
+        // What is drawn twice, once for the eye and once for the ear, has to be seen as well.
+        await page.evaluate(() => {
+          for (const each of document.querySelectorAll('[aria-hidden]')) {
+            each.removeAttribute('aria-hidden');
+          }
+        });
+        expect(await violations(page, 'color-contrast'), keys.join(' ')).toEqual([]);
+      }
+      await page.close();
+    }
+  });
+});
+
+describe('room', () => {
+  it.each([
+    ...['cross', 'self', 'forces', 'scaled', 'causal'],
+    ...['multihead', 'crossHeads', 'large', 'broken', 'none'],
+  ])('%s fits the page at every width', async (example) => {
+    const page = await openPanel(browser, bundle, { example });
+    for (const keys of example === 'none' ? [[]] : places) {
+      for (const key of keys) await step(page, key);
+      for (const width of [1400, 1000, 900, 800, 420, 320]) {
+        await page.setViewportSize({ width, height: 900 });
+        const overflow = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement;
+          const panes = [...document.querySelectorAll('.picture, .step')];
+          const wide = panes.filter((pane) => pane.scrollWidth > pane.clientWidth);
+          return [scrollWidth - clientWidth, ...wide.map(({ className }) => className)];
+        });
+        expect(overflow, `${width} ${keys.join(' ')}`).toEqual([0]);
+      }
+    }
+    await page.close();
+  });
+
+  it('no number runs out of its cell, no text out of its card', async () => {
+    for (const [example, width] of [
+      ['self', 1400],
+      ['multihead', 1400],
+      ['cross', 420],
+    ] as const) {
+      const page = await openPanel(browser, bundle, { example, width });
+      await step(page, 'End');
+      const cut = await page.evaluate(() => {
+        const all = document.querySelectorAll<HTMLElement>(
+          '.cell, .card-title, .card-foot, .tabs button, .icon-button',
+        );
+        return [...all]
+          .filter((each) => each.scrollWidth > each.clientWidth + 1)
+          .map((each) => each.outerHTML);
+      });
+      expect(cut, example).toEqual([]);
+      await page.close();
+    }
+  });
+
+  it('nothing in the graph moves on a step', async () => {
+    const page = await openPanel(browser, bundle, { example: 'self' });
+    const positions = (): Promise<string[]> =>
+      page.evaluate(() =>
+        [...document.querySelectorAll<HTMLElement>('.card, .heat, .legend, .equations math')].map(
+          (each) => {
+            const { left, top, width, height } = each.getBoundingClientRect();
+            const name = each.dataset['node'] ?? each.className.replace(' missing', '');
+            return [name, left, top, width, height].join(' ');
+          },
+        ),
+      );
+    // The step into the backward pass makes the first gradients, and with them the legend's second range.
+    const fixed = (all: string[]): string[] => all.filter((each) => !each.startsWith('legend'));
+    const first = fixed(await positions());
+    for (let n = 0; n < 12; n++) {
+      await step(page, 'ArrowRight');
+      expect(fixed(await positions())).toEqual(first);
+    }
+    await page.close();
+  });
+});

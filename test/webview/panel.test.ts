@@ -1,0 +1,295 @@
+// The panel in Chromium: walking by keyboard and pointer, and the numbers it shows against those of the run.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { buildGraph } from '../../src/engine/heads/build.ts';
+import { run, type Run } from '../../src/engine/run.ts';
+import { examples } from './examples.ts';
+import { answered, type Bundle, bundlePanel, launch, openPanel, step } from './page.ts';
+
+let browser: Browser;
+let bundle: Bundle;
+
+beforeAll(async () => {
+  [bundle, browser] = await Promise.all([bundlePanel(), launch()]);
+});
+afterAll(() => browser.close());
+
+const runOf = (example: string): Run => run(buildGraph(examples[example]().config));
+
+/** Numbers of the matrices on the right, in their order. */
+function matrices(page: Page): Promise<number[][]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.step .matrix')].map((matrix) =>
+      [...matrix.querySelectorAll<HTMLElement>('[data-value]')].map((cell) =>
+        Number(cell.dataset['value']),
+      ),
+    ),
+  );
+}
+
+/** Node and Chromium may differ in the last place of an exponential. */
+function expectClose(found: number[][], expected: ArrayLike<number>[], what = ''): void {
+  const rounded = (all: ArrayLike<number>[]): string[][] =>
+    all.map((each) =>
+      Array.from(each, (value) => (Math.abs(value) < 1e-14 ? '0' : value.toPrecision(12))),
+    );
+  expect(rounded(found), what).toEqual(rounded(expected));
+}
+
+const caption = (page: Page): Promise<string> => page.locator('.caption').innerText();
+const shownEntry = async (page: Page, which: string): Promise<number> =>
+  Number(await page.locator(`[data-entry=${which}]`).getAttribute('data-value'));
+const count = (page: Page): Promise<string> => page.locator('.count').innerText();
+
+describe('walking', () => {
+  it.each(['cross', 'self'])(
+    '%s: every step forward and back shows the run’s numbers',
+    async (example) => {
+      const { graph, values, contributions } = runOf(example);
+      const page = await openPanel(browser, bundle, { example });
+      const operations = graph.nodes.filter(({ kind }) => kind === 'operation').map(({ id }) => id);
+      for (const id of operations) {
+        await step(page, 'ArrowRight');
+        expect(await caption(page)).toContain(id);
+        expectClose(await matrices(page), [values.get(id)!.data], id);
+        expect(await page.locator(`[data-node="${id}"]`).getAttribute('class')).toContain(
+          'current',
+        );
+      }
+      const received = new Map<string, number[]>();
+      const sum = (a: number[] | undefined, b: Float64Array): number[] =>
+        [...b].map((value, n) => (a?.[n] ?? 0) + value);
+      for (const id of [...operations].reverse()) {
+        await step(page, 'F10');
+        const own = contributions.filter(({ from }) => from === id);
+        const last = own[own.length - 1];
+        for (const each of own.slice(0, -1))
+          received.set(each.to, sum(received.get(each.to), each.value.data));
+        const before = received.get(last.to) ?? [...last.value.data].map(() => 0);
+        received.set(last.to, sum(received.get(last.to), last.value.data));
+        const shown = await matrices(page);
+        expectClose(shown, [before, last.value.data, received.get(last.to)!], id);
+      }
+      expect(await page.locator('.next').innerText()).toContain('end of the backward pass');
+      for (let n = 0; n < 2 * operations.length; n++) await step(page, 'ArrowLeft');
+      expect(await caption(page)).toContain('start');
+      expect(await count(page)).toMatch(/^0 /);
+      await page.close();
+    },
+  );
+
+  it('enters contributions and terms, and leaves them', async () => {
+    const page = await openPanel(browser, bundle, { example: 'cross' });
+    const { contributions } = runOf('cross');
+    for (let n = 0; n < 8; n++) await step(page, 'ArrowRight');
+    expect(await caption(page)).toContain('y → x, P');
+    await step(page, 'ArrowDown');
+    expect(await caption(page)).toMatch(/y → x\s+contribution 1 of 2/);
+    expect(await page.locator('[role=tab][aria-selected=true]').innerText()).toMatch(/^y → x/);
+    await step(page, 'F11');
+    expect(await caption(page)).toContain('term 1 of 9');
+    await step(page, 'ArrowRight');
+    expect(await caption(page)).toContain('term 2 of 9');
+    expect(await page.locator('tr.current').count()).toBe(1);
+    await answered(page, () => page.locator('.terms tbody tr').nth(2).click());
+    expect(await caption(page)).toContain('term 3 of 9');
+    const sums = await page
+      .locator('[data-sum]')
+      .evaluateAll((cells) => cells.map((cell) => Number(cell.getAttribute('data-sum'))));
+    const entry = contributions.find(({ from, to }) => from === 'y' && to === 'x')!.value.data[0];
+    expect(sums.at(-1)).toBeCloseTo(entry, 12);
+    expect(await shownEntry(page, 'contribution')).toBeCloseTo(entry, 12);
+    await step(page, 'ArrowUp');
+    await step(page, 'Shift+F11');
+    expect(await caption(page)).toContain('y → x, P');
+    await answered(page, () => page.getByRole('tab', { name: 'y → x' }).click());
+    expect(await caption(page)).toContain('y → x');
+    await page.close();
+  });
+
+  it('goes to a node that is clicked, and by the slider', async () => {
+    const page = await openPanel(browser, bundle);
+    await answered(page, () =>
+      page.getByRole('button', { name: /^P, key i 4/ }).click({ position: { x: 20, y: 8 } }),
+    );
+    expect(await caption(page)).toMatch(/forward\s+P/);
+    await answered(page, () => page.getByRole('slider').fill('9'));
+    expect(await count(page)).toMatch(/^9 /);
+    await page.getByRole('slider').focus();
+    await step(page, 'Home');
+    expect(await count(page)).toMatch(/^0 /);
+    await step(page, 'End');
+    expect(await count(page)).toMatch(/^16 /);
+    await page.close();
+  });
+
+  it('follows a slider that is dragged fast without losing the last place', async () => {
+    const page = await openPanel(browser, bundle);
+    await page.evaluate(() => {
+      const slider = document.querySelector<HTMLInputElement>('input[type=range]')!;
+      for (let at = 1; at <= 14; at++) {
+        slider.value = String(at);
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+      }
+    });
+    await page.waitForFunction(() =>
+      document.querySelector('.count')?.textContent?.startsWith('14'),
+    );
+    await page.waitForFunction(() => window.fakeHost.session?.position.step === 11);
+    const asked = await page.evaluate(
+      () => window.fakeHost.received.filter(({ type }) => type === 'goToTick').length,
+    );
+    expect(asked).toBeLessThan(14);
+    await page.close();
+  });
+
+  it('measures how long a step takes', async () => {
+    const page = await openPanel(browser, bundle);
+    await step(page, 'ArrowRight');
+    const durations = await page.evaluate(() =>
+      performance.getEntriesByName('step').map(({ duration }) => duration),
+    );
+    expect(durations).toHaveLength(1);
+    expect(durations[0]).toBeGreaterThan(0);
+    await page.close();
+  });
+});
+
+describe('entries', () => {
+  it('are selected in a matrix by pointer and arrow keys, and shown in all three', async () => {
+    const page = await openPanel(browser, bundle);
+    const { contributions } = runOf('cross');
+    const dP = contributions.find(({ to }) => to === 'P')!.value.data;
+    for (let n = 0; n < 8; n++) await step(page, 'ArrowRight');
+    await answered(page, () =>
+      page.locator('.matrix').nth(1).locator('[role=gridcell]').nth(4).click(),
+    );
+    expect(await page.locator('.matrix .selected').count()).toBe(3);
+    expect(await shownEntry(page, 'contribution')).toBeCloseTo(dP[4], 12);
+    await page.locator('.matrix').nth(2).focus();
+    await step(page, 'ArrowDown');
+    await step(page, 'ArrowRight');
+    expect(await shownEntry(page, 'after')).toBeCloseTo(dP[8], 12);
+    expect(await page.locator('.terms').innerText()).toContain('∂P[2, 2]');
+    await page.close();
+  });
+
+  it('are selected in the graph', async () => {
+    const page = await openPanel(browser, bundle);
+    for (let n = 0; n < 4; n++) await step(page, 'ArrowRight');
+    const picture = page.locator('[data-node=P] .value canvas');
+    const box = (await picture.boundingBox())!;
+    await answered(page, () =>
+      picture.click({ position: { x: box.width - 6, y: box.height - 6 } }),
+    );
+    const selection = await page.evaluate(() => window.fakeHost.session?.selection);
+    expect(selection).toEqual({ i: 3, j: 2 });
+    await page.close();
+  });
+
+  it('of another head are shown when it is chosen', async () => {
+    const { values } = runOf('multihead');
+    const page = await openPanel(browser, bundle, { example: 'multihead' });
+    await answered(page, () =>
+      page.locator('[data-node=P] .card-button').click({ position: { x: 8, y: 8 } }),
+    );
+    const P = values.get('P')!.data;
+    expectClose(await matrices(page), [P.slice(0, 36)]);
+    await answered(page, () => page.getByRole('button', { name: 'head 5' }).click());
+    expectClose(await matrices(page), [P.slice(5 * 36, 6 * 36)]);
+    expect(await page.locator('.step .badge').first().innerText()).toBe('head 5');
+    expect(await page.getByRole('button', { name: 'head 5' }).getAttribute('aria-pressed')).toBe(
+      'true',
+    );
+    await page.getByRole('button', { name: 'all heads' }).click();
+    await page.waitForFunction(() => window.fakeHost.session?.allHeads);
+    await page.close();
+  });
+
+  it('of a large tensor are reached too', async () => {
+    const page = await openPanel(browser, bundle, { example: 'large' });
+    await answered(page, () =>
+      page.locator('[data-node=P] .card-button').click({ position: { x: 8, y: 8 } }),
+    );
+    await page.locator('.matrix-large').focus();
+    await step(page, 'ArrowDown');
+    expect(await page.evaluate(() => window.fakeHost.session?.selection)).toMatchObject({
+      j: 2,
+      i: 0,
+    });
+    expect(await page.locator('.matrix-large [role=gridcell]').innerText()).toMatch(
+      /mean of \[2–3, 0–1\]/,
+    );
+    await page.close();
+  });
+});
+
+describe('breakpoints', () => {
+  it('are set by the dot and by B, and continue stops at them', async () => {
+    const page = await openPanel(browser, bundle);
+    expect(await page.locator('.icon-button.continue').count()).toBe(0);
+    await page.locator('[data-node=S]').hover();
+    await page.locator('[data-node=S] .breakpoint').click();
+    await page.locator('[data-node=S].stops').waitFor();
+    await page.locator('[data-node=P] .card-button').focus();
+    await page.keyboard.press('b');
+    await page.locator('[data-node=P].stops').waitFor();
+    await answered(page, () => page.locator('.icon-button.continue').click());
+    expect(await caption(page)).toMatch(/forward\s+S/);
+    await step(page, 'F5');
+    expect(await caption(page)).toMatch(/forward\s+P/);
+    await step(page, 'Shift+F5');
+    expect(await caption(page)).toMatch(/forward\s+S/);
+    await page.locator('[data-node=P] .card-button').focus();
+    await page.keyboard.press('b');
+    await page.locator('[data-node=P]:not(.stops)').waitFor();
+    await page.close();
+  });
+});
+
+describe('what is not a run', () => {
+  it('says why there is nothing and offers what to do', async () => {
+    const page = await openPanel(browser, bundle, { example: 'none' });
+    expect(await page.locator('.empty').innerText()).toContain(
+      'The active editor shows no attention setup.',
+    );
+    await page.getByRole('button', { name: 'Open an example' }).click();
+    await page.getByRole('button', { name: 'Open the setup' }).click();
+    const types = await page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
+    expect(types).toEqual(['ready', 'openExample', 'openSetup']);
+    await page.close();
+  });
+
+  it('keeps the last picture while the setup has problems', async () => {
+    const page = await openPanel(browser, bundle);
+    await page.evaluate(() =>
+      window.fakeHost.send({ type: 'problems', problems: ['weights.W_K: found shape (3, 2)'] }),
+    );
+    expect(await page.getByRole('alert').innerText()).toContain('weights.W_K: found shape (3, 2)');
+    expect(await page.locator('.card').count()).toBe(10);
+    await page.evaluate(() => window.fakeHost.send({ type: 'problems', problems: [] }));
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.close();
+  });
+
+  it('tells what was noticed and explains NaN and −∞', async () => {
+    const page = await openPanel(browser, bundle, { example: 'broken' });
+    expect(await page.locator('.notice').innerText()).toContain('no key is left for one query');
+    expect(await page.locator('.legend').innerText()).toContain('NaN');
+    await page.close();
+  });
+
+  it('reports what fails', async () => {
+    const page = await openPanel(browser, bundle);
+    await page.evaluate(() => void Promise.reject(new Error('lost')));
+    await page.evaluate(() =>
+      setTimeout(() => {
+        throw new Error('broken');
+      }, 0),
+    );
+    await page.waitForFunction(
+      () => window.fakeHost.received.filter(({ type }) => type === 'failed').length === 2,
+    );
+    await page.close();
+  });
+});
