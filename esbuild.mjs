@@ -62,6 +62,18 @@ const bundles = [
     jsxImportSource: 'preact',
     loader: { '.svg': 'text' },
   },
+  {
+    ...common,
+    entryPoints: ['media/inspector/main.tsx'],
+    outfile: 'dist/inspector.js',
+    platform: 'browser',
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    loader: { '.svg': 'text' },
+  },
 ];
 
 const present = bundles.filter(({ entryPoints }) => {
