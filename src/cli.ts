@@ -1,77 +1,29 @@
 // The engine without VS Code, for terminals and CI:
-//   run SETUP [--out FILE.safetensors] [--json] · gradcheck SETUP [--json]
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+//   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE [--json] · gradcheck SETUP [--json]
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkCommand } from './cli/check.ts';
+import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
 import { gradcheck } from './engine/gradcheck.ts';
-import { type Run, run } from './engine/run.ts';
+import { run } from './engine/run.ts';
 import { formatShape, norm } from './engine/tensor.ts';
-import { openSetup } from './formats/openSetup.ts';
 import { writeSafetensors } from './formats/safetensors.ts';
 import { buildTimeline, captionOf } from './stepper/timeline.ts';
 
 const USAGE = `Usage:
   node dist/cli.js run SETUP [--out FILE.safetensors] [--json]
+  node dist/cli.js check SETUP --against TRACE [--json]
   node dist/cli.js gradcheck SETUP [--json]
 
   run        computes the setup forward and backward
              --out   writes every node N and its gradient dN (float64)
+  check      compares your own tensors (.npz, .safetensors, .json, .npy or a folder of .npy)
+             with the setup's: the first wrong node and its cause
   gradcheck  compares every gradient with central differences
   --json     prints one JSON object
 
-Exit code: 0 fine, 1 a gradient does not match, 2 bad input`;
-
-/** Input that cannot be used; its message is the one line that is printed. */
-class InputError extends Error {}
-
-async function runSetup(file: string): Promise<Run> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(
-      `${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}, expected a setup`,
-    );
-  });
-  const { graph, problems } = await openSetup(text, (path) =>
-    readFile(resolve(dirname(file), path)),
-  );
-  for (const { severity, message, offset } of problems) {
-    if (severity === 'warning')
-      console.error(`${file}:${lineOf(text, offset)}: warning: ${message}`);
-  }
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  if (!graph) {
-    const [first] = errors;
-    const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-    throw new InputError(`${file}:${lineOf(text, first.offset)}: ${first.message}${more}`);
-  }
-  return run(graph);
-}
-
-const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
-
-/** JSON has no NaN and no infinity: they are written as strings, as in setup files. */
-const jsonNumber = (value: number): number | string =>
-  Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
-
-const printJson = (value: object): void => {
-  console.log(
-    JSON.stringify(
-      value,
-      (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
-      2,
-    ),
-  );
-};
-
-function printTable(rows: readonly (readonly string[])[]): void {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    );
-}
+Exit code: 0 fine, 1 something does not match, 2 bad input`;
 
 /** Written beside its place and moved there, so that nobody reads half a file and a failure leaves the old one. */
 async function writeAtomically(file: string, bytes: Uint8Array): Promise<void> {
@@ -89,12 +41,12 @@ async function writeAtomically(file: string, bytes: Uint8Array): Promise<void> {
 }
 
 async function runCommand(file: string, out: string | undefined, json: boolean): Promise<number> {
-  const result = await runSetup(file);
+  const result = run((await openSetupFile(file)).graph);
   const { graph, values, gradients, contributions, notices } = result;
   if (out !== undefined) {
     const tensors = graph.nodes.flatMap(({ id }) => [
       [id, values.get(id)!] as const,
-      [`d${id}`, gradients.get(id) ?? values.get(id)!] as const,
+      [`d${id}`, gradients.get(id)!] as const,
     ]);
     await writeAtomically(out, writeSafetensors(tensors, { head: graph.head }));
   }
@@ -131,7 +83,7 @@ async function runCommand(file: string, out: string | undefined, json: boolean):
 }
 
 async function gradcheckCommand(file: string, json: boolean): Promise<number> {
-  const nodes = gradcheck(await runSetup(file));
+  const nodes = gradcheck(run((await openSetupFile(file)).graph));
   const ok = nodes.every((node) => node.ok);
   if (json) {
     printJson({ ok, method: 'central differences at two step sizes, extrapolated', nodes });
@@ -160,6 +112,7 @@ async function main(words: string[]): Promise<number> {
     args: words,
     allowPositionals: true,
     options: {
+      against: { type: 'string' },
       out: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -177,13 +130,20 @@ async function main(words: string[]): Promise<number> {
   }
   if (values.out !== undefined && command !== 'run')
     throw new InputError(`--out goes with run, found ${command}`);
+  if ((values.against !== undefined) !== (command === 'check')) {
+    throw new InputError(
+      `--against TRACE goes with check, found ${command} ${values.against ? 'with' : 'without'} it`,
+    );
+  }
   switch (command) {
     case 'run':
       return runCommand(file, values.out, values.json ?? false);
+    case 'check':
+      return checkCommand(file, values.against!, values.json ?? false);
     case 'gradcheck':
       return gradcheckCommand(file, values.json ?? false);
     default:
-      throw new InputError(`found the command ${command}, expected run or gradcheck`);
+      throw new InputError(`found the command ${command}, expected run, check or gradcheck`);
   }
 }
 

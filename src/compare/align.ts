@@ -1,0 +1,236 @@
+// Which node each of a person's tensors is: by name, then by layout, then by numbers alone.
+import type { Graph, NodeId } from '../engine/graph.ts';
+import { hasNode, nodeOf } from '../engine/graph.ts';
+import { formatShape, type Tensor } from '../engine/tensor.ts';
+import type { NamedTensor } from '../formats/namedTensor.ts';
+import type { ResolvedName } from '../formats/nodeNames.ts';
+import { type Layout, layoutsOf } from './layouts.ts';
+import { type Key, type Kind, keyOf } from './program.ts';
+
+export interface Aligned {
+  readonly node: NodeId;
+  readonly kind: Kind;
+  /** The entry's name in the trace. */
+  readonly name: string;
+  /** In the node's shape. */
+  readonly tensor: Tensor;
+  readonly dtype: NamedTensor['dtype'];
+  /** How the person's layout differs; '' for not at all. */
+  readonly layout: string;
+  /** Why this node, where the name did not say so. */
+  readonly guess: string;
+}
+
+export interface Unaligned {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Alignment {
+  readonly tensors: readonly Aligned[];
+  readonly unaligned: readonly Unaligned[];
+}
+
+export interface AlignInput {
+  readonly graph: Graph;
+  readonly trace: readonly NamedTensor[];
+  /** formats' resolveName with the setup's names. */
+  readonly resolve: (name: string, rank: number) => ResolvedName | null;
+  /** Whether the setup says which node a name is. */
+  readonly isExact: (name: string) => boolean;
+  /** Whether a tensor is the reference's, up to rounding. */
+  readonly matches: (key: Key, tensor: Tensor) => boolean;
+}
+
+/** Where a head has no such node, the one that holds the same numbers. */
+const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
+  ...{
+    xPrime: ['x'],
+    Qh: ['Q'],
+    Kh: ['K'],
+    Vh: ['V'],
+    Z: ['S'],
+    M: ['Z', 'S'],
+    Pd: ['P'],
+    O: ['y'],
+    C: ['y'],
+  },
+};
+/** Nodes tried where the shape does not fit the one that the name says. */
+const IF_SHAPE: Readonly<Record<NodeId, readonly NodeId[]>> = {
+  ...{ y: ['C', 'O'], C: ['O'], Qh: ['Q'], Kh: ['K'], Vh: ['V'], Q: ['Qh'], K: ['Kh'], V: ['Vh'] },
+};
+/**
+ * Later nodes that a usual name may also mean: the numbers decide. Not earlier ones: masked scores that equal the
+ * scaled ones are a mask that is missing.
+ */
+const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
+  ...{
+    S: ['Z', 'M'],
+    Z: ['M'],
+    P: ['Pd'],
+    O: ['C', 'y'],
+    C: ['y'],
+    Q: ['Qh'],
+    K: ['Kh'],
+    V: ['Vh'],
+  },
+};
+
+interface Placed extends Aligned {
+  /** Another layout of the same shape under which the content is the reference's. */
+  readonly other?: { readonly tensor: Tensor; readonly layout: string };
+  readonly fits: boolean;
+}
+
+export function align(input: AlignInput): Alignment {
+  const placed = new Map<Key, Placed>();
+  const left: { entry: NamedTensor; reason: string }[] = [];
+  for (const entry of input.trace) {
+    const found = place(input, entry);
+    if (typeof found === 'string') {
+      left.push({ entry, reason: found });
+      continue;
+    }
+    const key = keyOf(found.node, found.kind);
+    const earlier = placed.get(key);
+    if (!earlier) placed.set(key, found);
+    else if (!earlier.fits && found.fits) {
+      placed.set(key, found);
+      left.push({
+        entry: input.trace.find(({ name }) => name === earlier.name)!,
+        reason: `${found.name} is ${found.node}`,
+      });
+    } else left.push({ entry, reason: `${earlier.name} is already ${key.slice(2)}` });
+  }
+  const unaligned: Unaligned[] = [];
+  for (const { entry, reason } of left) {
+    const proposal = propose(input, entry, placed);
+    if (proposal) placed.set(keyOf(proposal.node, proposal.kind), proposal);
+    else unaligned.push({ name: entry.name, reason });
+  }
+  return { tensors: settle([...placed.values()]), unaligned };
+}
+
+/** The node that the name says, in the layout that the shape and the numbers say; or why there is none. */
+function place(
+  { graph, resolve, isExact, matches }: AlignInput,
+  { name, tensor, dtype }: NamedTensor,
+): Placed | string {
+  const resolved = resolve(name, tensor.shape.length);
+  if (!resolved) return 'the name is no node';
+  const { node, kind } = resolved;
+  const isId = name === node || name === `d${node}` || isExact(name);
+  const own = hasNode(graph, node)
+    ? [node]
+    : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+  // A gradient that equals another node's may be a step left out: only its shape can overrule the name.
+  const also =
+    own.includes(node) && (isId || kind === 'gradient')
+      ? []
+      : (ALSO[node] ?? []).filter((id) => hasNode(graph, id) && !own.includes(id));
+  const results: { id: NodeId; layout: Layout; undone: Tensor; fits: boolean }[] = [];
+  let best: (typeof results)[number] | undefined;
+  for (const id of [...own, ...also]) {
+    for (const layout of best
+      ? []
+      : layoutsOf(tensor.shape, nodeOf(graph, id).axes, graph.extents)) {
+      const undone = layout.undo(tensor, kind);
+      if (!undone) continue;
+      const result = { id, layout, undone, fits: matches(keyOf(id, kind), undone) };
+      results.push(result);
+      if (result.fits && !layout.ambiguous) best = result;
+      if (best) break;
+    }
+  }
+  const fallback =
+    results.length > 0 ? [] : (IF_SHAPE[node] ?? []).filter((id) => hasNode(graph, id));
+  for (const id of fallback) {
+    for (const layout of layoutsOf(tensor.shape, nodeOf(graph, id).axes, graph.extents)) {
+      const undone = layout.undo(tensor, kind);
+      if (undone) results.push({ id, layout, undone, fits: matches(keyOf(id, kind), undone) });
+    }
+  }
+  best ??=
+    results.find(({ fits, layout }) => fits && !layout.ambiguous) ??
+    results.find(({ id, layout }) => id === own[0] && !layout.ambiguous) ??
+    results.find(({ layout }) => !layout.ambiguous);
+  if (!best) {
+    const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
+    return `its shape ${formatShape(tensor.shape)} does not fit: ${expected || `this head has no ${node}`}`;
+  }
+  const { id: chosen } = best;
+  const other = best.fits
+    ? undefined
+    : results.find(({ id, layout, fits }) => id === chosen && layout.ambiguous && fits);
+  return {
+    ...{
+      node: best.id,
+      kind,
+      name,
+      tensor: best.undone,
+      dtype,
+      layout: best.layout.words,
+      fits: best.fits,
+    },
+    guess: best.id === node ? '' : `its numbers are those of ${best.id}`,
+    ...(other && { other: { tensor: other.undone, layout: other.layout.words } }),
+  };
+}
+
+/** The one node, not given otherwise, that has these numbers. */
+function propose(
+  { graph, matches }: AlignInput,
+  { name, tensor, dtype }: NamedTensor,
+  placed: ReadonlyMap<Key, Placed>,
+): Placed | null {
+  if (tensor.data.length < 2) return null;
+  const found = graph.nodes.flatMap(({ id, axes }) =>
+    (['value', 'gradient'] as const).flatMap((kind) => {
+      const key = keyOf(id, kind);
+      if (placed.has(key)) return [];
+      for (const layout of layoutsOf(tensor.shape, axes, graph.extents)) {
+        const undone: Tensor | null = layout.undo(tensor, kind);
+        if (undone && matches(key, undone)) return [{ id, kind, layout, undone }];
+      }
+      return [];
+    }),
+  );
+  const plain = found.filter(({ layout }) => layout.words === '');
+  const best = plain.length === 1 ? plain[0] : found.length === 1 ? found[0] : null;
+  if (!best) return null;
+  const { id, kind, layout, undone } = best;
+  const guess = 'by its numbers; the name says nothing';
+  return { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess, fits: true };
+}
+
+const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
+const isWeight = (node: NodeId): boolean => node.startsWith('W_');
+const group = (node: NodeId): string =>
+  SCORES.has(node) ? 'scores' : isWeight(node) ? 'weights' : node;
+
+/**
+ * Decides about layouts that the shape does not show (a square matrix transposed). Such an undoing is taken only
+ * where nothing contradicts: every value that is given is right with it; a gradient follows its node's value, or,
+ * where no value of its kind is given, all gradients of that kind agree. One transposed gradient among others that
+ * are not is a mistake and stays one.
+ */
+function settle(placed: readonly Placed[]): Aligned[] {
+  const values = placed.filter(({ kind }) => kind === 'value');
+  const valuesAgree = values.every(({ fits, other }) => fits || other);
+  const sameGroup = ({ node, kind }: Placed): Placed[] =>
+    placed.filter((each) => each.kind === kind && group(each.node) === group(node));
+  const accepts = (each: Placed): boolean => {
+    if (!each.other || !valuesAgree) return false;
+    const peers = sameGroup(each);
+    if (!peers.every(({ other, layout }) => other ?? layout !== '')) return false;
+    if (each.kind === 'value') return true;
+    const twins = values.filter(({ node }) => group(node) === group(each.node));
+    if (twins.length > 0) return twins.every(({ other, layout }) => other ?? layout !== '');
+    return peers.length > 1 || /weight|kernel/i.test(each.name);
+  };
+  return placed.map((each) => {
+    const { other, fits: _fits, ...rest } = each;
+    return accepts(each) && other ? { ...rest, tensor: other.tensor, layout: other.layout } : rest;
+  });
+}

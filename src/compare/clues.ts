@@ -1,0 +1,97 @@
+// What can be said of a wrong tensor that no hypothesis reproduces: where, how much, and which invariant breaks.
+import { axisName } from '../engine/axes.ts';
+import { nodeOf } from '../engine/graph.ts';
+import { indexOf, type Tensor } from '../engine/tensor.ts';
+import type { Aligned } from './align.ts';
+import { type Context, roles } from './edits/edit.ts';
+import { largest } from './judge.ts';
+import { fibres } from './operations.ts';
+import { constantRatio } from './search.ts';
+
+export function describeUnknown(
+  context: Context,
+  { node, kind, name }: Aligned,
+  user: Tensor,
+  predicted: Tensor,
+  precision: number,
+): string {
+  const clues = [
+    notFinite(user, predicted, node),
+    ratioClue(user, predicted, precision),
+    sortedClue(user, predicted, precision),
+    sumClue(context, node, kind, user),
+    whereClue(context, node, user, predicted, precision),
+  ].filter((clue) => clue !== '');
+  const what = kind === 'value' ? node : `d${node}`;
+  return `unknown cause: ${what} (${name}) is not what its step makes of your own tensors before it; ${clues.join('; ')}`;
+}
+
+function notFinite(user: Tensor, predicted: Tensor, node: string): string {
+  const at = user.data.findIndex(
+    (value, n) => !Number.isFinite(value) && !Object.is(value, predicted.data[n]),
+  );
+  if (at < 0) return '';
+  const what = Number.isNaN(user.data[at]) ? 'NaN' : 'infinity';
+  return `${what} is born here, first at ${node}[${indexOf(user.shape, at).join(', ')}]`;
+}
+
+function ratioClue(user: Tensor, predicted: Tensor, precision: number): string {
+  if (user.data.every((value) => value === 0)) return 'all entries are 0';
+  const ratio = constantRatio(user, predicted, precision);
+  return ratio === null ? '' : `constant ratio ${ratio.toPrecision(6)}`;
+}
+
+function sortedClue(user: Tensor, predicted: Tensor, precision: number): string {
+  const sorted = (t: Tensor): Float64Array => t.data.slice().sort();
+  const [a, b] = [sorted(user), sorted(predicted)];
+  const most = precision * largest(user);
+  return a.every((value, n) => Math.abs(value - b[n]) <= most)
+    ? 'the entries are right but in other places'
+    : '';
+}
+
+/** Row sums: weights add to 1, the softmax's input gradients add to 0. */
+function sumClue({ graph }: Context, node: string, kind: string, user: Tensor): string {
+  const { logits } = roles(graph);
+  const expected =
+    kind === 'value' && node === 'P' ? 1 : kind === 'gradient' && node === logits ? 0 : null;
+  if (expected === null) return '';
+  const { starts, steps } = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
+  const sums = Array.from(starts, (start) =>
+    steps.reduce((sum, step) => sum + user.data[start + step], 0),
+  );
+  const [low, high] = [Math.min(...sums), Math.max(...sums)];
+  const worst = Math.max(Math.abs(low - expected), Math.abs(high - expected));
+  if (worst <= 1e-3 * Math.max(largest(user), expected))
+    return `sums over the keys are ${expected}, as they must be`;
+  return `sums over the keys go from ${low.toPrecision(3)} to ${high.toPrecision(3)} where ${expected} is right`;
+}
+
+/** Which indices of each axis are concerned, where not all are. */
+function whereClue(
+  { graph }: Context,
+  node: string,
+  user: Tensor,
+  predicted: Tensor,
+  precision: number,
+): string {
+  const most = precision * (largest(user) || 1);
+  const { axes, shape } = nodeOf(graph, node);
+  const wrong = axes.map(() => new Set<number>());
+  let count = 0;
+  for (let at = 0; at < user.data.length; at++) {
+    if (
+      Math.abs(user.data[at] - predicted.data[at]) <= most ||
+      Object.is(user.data[at], predicted.data[at])
+    )
+      continue;
+    count++;
+    indexOf(shape, at).forEach((index, axis) => wrong[axis].add(index));
+  }
+  const parts = axes.flatMap((axis, n) =>
+    wrong[n].size === shape[n] || wrong[n].size > 6
+      ? []
+      : [`${axisName(axis)} ${[...wrong[n]].join(', ')}`],
+  );
+  return `${count} of ${user.data.length} entries differ${parts.length > 0 ? `, only at ${parts.join('; ')}` : ''}`;
+}

@@ -1,0 +1,285 @@
+// What a constant ratio between a person's tensor and the right one can mean.
+import type { NodeId } from '../engine/graph.ts';
+import { nodeOf } from '../engine/graph.ts';
+import { scaleFactor } from '../engine/heads/weights.ts';
+import type { Context } from './edits/edit.ts';
+import type { Kind } from './program.ts';
+
+export interface RatioName {
+  /** "√dh". */
+  readonly symbol: string;
+  /** "the scale 1/√dh is missing". */
+  readonly meaning: string;
+  readonly id: string;
+  readonly value: number;
+  /** Lower where the meaning is likelier at this node. */
+  readonly rank: number;
+}
+
+type Entry = readonly [symbol: string, value: number, id: string, meaning: string, at: RegExp];
+
+const SCORES = /^v:[SZMQK]h?$|^g:[SZMQK]h?$/;
+const DROPPED = /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/;
+const LOSS = /^[vg]:f$|^g:y$|^v:f$/;
+const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
+const KV = /^g:([KV]h?|W_[KV]|b_[KV])$/;
+const ANY = /^/;
+
+function entries({ config, graph }: Context): Entry[] {
+  const { extents } = graph;
+  const width = extents['a'];
+  const heads = config.heads;
+  const members = extents['g'] ?? 1;
+  const scale = scaleFactor(config, width) ?? 1;
+  const y = nodeOf(graph, 'y').shape;
+  const size = y.reduce((a, b) => a * b, 1);
+  const outputs = y[y.length - 1];
+  const [batch, keys, queries] = [extents['b'] ?? 1, extents['i'], extents['j']];
+  const model = heads * width;
+  const list: Entry[] = [
+    [
+      '1/scale',
+      1 / scale,
+      'scale-missing',
+      `the scale ${shortNumber(scale)} of the scores is missing`,
+      SCORES,
+    ],
+    ['scale', scale, 'scale-twice', `the scale ${shortNumber(scale)} is applied twice`, SCORES],
+    [
+      '√(dh/D)',
+      Math.sqrt(width / model) / (scale * Math.sqrt(width)),
+      'scale-of-model-width',
+      `scaled by 1/√${model} (all heads together) instead of the width of one head, ${width}`,
+      SCORES,
+    ],
+    [
+      '1/scale²',
+      1 / scale ** 2,
+      'scale-inverted',
+      'multiplied where it should be divided (the scale is inverted)',
+      SCORES,
+    ],
+    [
+      '√dh/dh',
+      1 / (scale * width),
+      'scale-without-root',
+      `divided by ${width} instead of its square root`,
+      SCORES,
+    ],
+    [
+      '√dh',
+      Math.sqrt(width) / 1,
+      'scale-missing',
+      `a factor √${width}, the root of a head's width`,
+      SCORES,
+    ],
+    [
+      '1/√dh',
+      1 / Math.sqrt(width),
+      'scale-twice',
+      `a factor 1/√${width}, the root of a head's width`,
+      SCORES,
+    ],
+    [
+      '√(1/n)',
+      1 / (Math.sqrt(keys) * scale),
+      'scale-of-token-count',
+      `scaled by 1/√${keys}, the number of keys, instead of a key's width`,
+      SCORES,
+    ],
+    [
+      '√(1/m)',
+      1 / (Math.sqrt(queries) * scale),
+      'scale-of-token-count',
+      `scaled by 1/√${queries}, the number of queries, instead of a key's width`,
+      SCORES,
+    ],
+    [
+      '√(1/d)',
+      1 / (Math.sqrt(extents['c'] ?? model) * scale),
+      'scale-of-model-width',
+      `scaled by 1/√${extents['c']}, the width of x, instead of a key's width`,
+      SCORES,
+    ],
+    [
+      '√(1/dv)',
+      1 / (Math.sqrt(extents['v'] ?? width) * scale),
+      'scale-of-value-width',
+      `scaled by 1/√${extents['v']}, the width of the values, instead of a key's`,
+      SCORES,
+    ],
+    ['G', members, 'group-summed', `a factor ${members}, the query heads of one KV head`, KV],
+    [
+      '1/G',
+      1 / members,
+      'group-mean',
+      `averaged over the ${members} query heads of a group instead of summed`,
+      KV,
+    ],
+    ['-1', -1, 'sign', 'the sign is wrong', ANY],
+    ['2', 2, 'twice', 'counted twice', ANY],
+    ['1/2', 0.5, 'half', 'halved', ANY],
+    [
+      '1/N',
+      1 / size,
+      'loss-mean',
+      `divided by ${size}, the entries of y: a mean where f is a sum`,
+      LOSS,
+    ],
+    [
+      '1/B',
+      1 / batch,
+      'batch-mean',
+      `divided by the batch size ${batch}: a mean where f is a sum`,
+      LOSS,
+    ],
+    [
+      '1/m',
+      1 / queries,
+      'token-mean',
+      `divided by ${queries}, the number of queries: a mean where f is a sum`,
+      LOSS,
+    ],
+    [
+      '1/(Bm)',
+      1 / (batch * queries),
+      'token-mean',
+      `divided by ${batch * queries}, all queries of the batch: a mean where f is a sum`,
+      LOSS,
+    ],
+    [
+      '1/o',
+      1 / outputs,
+      'feature-mean',
+      `divided by ${outputs}, the width of y: a mean where f is a sum`,
+      LOSS,
+    ],
+    [
+      '2/N',
+      2 / size,
+      'loss-mean',
+      `multiplied by 2/${size}: the derivative of a mean of squares where f is half their sum`,
+      LOSS,
+    ],
+    [
+      '2/B',
+      2 / batch,
+      'batch-mean',
+      `multiplied by 2/${batch}: a mean over the batch of squares`,
+      LOSS,
+    ],
+    ['1/n', 1 / keys, 'key-mean', `divided by ${keys}, the number of keys`, ANY],
+    ['n', keys, 'key-count', `multiplied by ${keys}, the number of keys`, ANY],
+    ['1/H', 1 / heads, 'head-mean', `divided by the number of heads ${heads}`, ANY],
+    ['H', heads, 'head-count', `multiplied by the number of heads ${heads}`, ANY],
+    [
+      '1/B',
+      1 / batch,
+      'batch-mean',
+      `divided by the batch size ${batch}: averaged where it should be summed`,
+      LEAF,
+    ],
+    [
+      '1/(Bm)',
+      1 / (batch * queries),
+      'token-mean',
+      `divided by ${batch * queries}, all tokens of the batch: averaged where it should be summed`,
+      LEAF,
+    ],
+    [
+      '1/(Bn)',
+      1 / (batch * keys),
+      'token-mean',
+      `divided by ${batch * keys}, all tokens of the batch: averaged where it should be summed`,
+      LEAF,
+    ],
+    ['B', batch, 'batch-count', `multiplied by the batch size ${batch}`, LEAF],
+    ['N', size, 'loss-sum', `multiplied by ${size}, the entries of y`, LOSS],
+    ['dh', width, 'width', `a factor ${width}, the width of a head`, SCORES],
+    ['scale²', scale ** 2, 'scale-three-times', 'the scale is applied three times', SCORES],
+    ['3', 3, 'three-times', 'counted three times', LEAF],
+    ['4', 4, 'four-times', 'counted four times', LEAF],
+  ];
+  if (config.dropout) {
+    const { p } = config.dropout;
+    list.push(
+      [
+        '1-p',
+        1 - p,
+        'dropout-unscaled',
+        `the factor 1/(1 - p) of dropout is missing (p = ${p})`,
+        DROPPED,
+      ],
+      [
+        '(1-p)/p',
+        (1 - p) / p,
+        'dropout-scale-inverse',
+        `scaled by 1/p instead of 1/(1 - p) (p = ${p})`,
+        DROPPED,
+      ],
+      [
+        '1/(1-p)',
+        1 / (1 - p),
+        'dropout-scale-twice',
+        `the factor 1/(1 - p) of dropout is applied twice (p = ${p})`,
+        DROPPED,
+      ],
+      [
+        '(1-p)²',
+        (1 - p) ** 2,
+        'dropout-scale-inverse',
+        `multiplied by 1 - p instead of divided by it (p = ${p})`,
+        DROPPED,
+      ],
+      [
+        'p(1-p)',
+        p * (1 - p),
+        'dropout-scale-p',
+        `multiplied by p = ${p} instead of 1/(1 - p)`,
+        DROPPED,
+      ],
+      ['p', p, 'dropout-scale-p', `a factor p = ${p}`, DROPPED],
+    );
+  }
+  return list;
+}
+
+export function shortNumber(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+/** The meanings of a ratio at a node, the likeliest first; empty if it means nothing that is known. */
+export function namesOf(
+  ratio: number,
+  context: Context,
+  node: NodeId,
+  kind: Kind,
+  precision: number,
+): RatioName[] {
+  const key = `${kind === 'value' ? 'v' : 'g'}:${node}`;
+  const found: RatioName[] = [];
+  entries(context).forEach(([symbol, value, id, meaning, at], n) => {
+    for (const sign of [1, -1]) {
+      if (sign < 0 && (value === -1 || id === 'sign')) continue;
+      if (Math.abs(value - 1) < 1e-9) continue;
+      if (!(Math.abs(ratio / (sign * value) - 1) <= precision)) continue;
+      const rank = (at === ANY ? 1 : at.test(key) ? 0 : 2) + n / 1000 + (sign < 0 ? 0.5 : 0);
+      const name =
+        sign < 0
+          ? { symbol: `-${symbol}`, meaning: `${meaning}, and the sign is wrong` }
+          : { symbol, meaning };
+      found.push({ ...name, id, value: sign * value, rank });
+    }
+  });
+  return found.sort((a, b) => a.rank - b.rank);
+}
+
+/** Ratios by which scores come out wrong. */
+export function scoreRatios(context: Context): RatioName[] {
+  const list = entries(context)
+    .filter(([, value, , , at]) => at === SCORES && value !== 1)
+    .map(([symbol, value, id, meaning], n) => ({ symbol, value, id, meaning, rank: n }));
+  return list.filter(
+    ({ value }, n) => list.findIndex((each) => Math.abs(each.value / value - 1) < 1e-12) === n,
+  );
+}

@@ -1,0 +1,119 @@
+// Differences of convention, which are no mistakes: -1e9 for -inf, a fully masked row, entries that reach nothing.
+import { type AxisLetters } from '../engine/axes.ts';
+import type { Graph, NodeId } from '../engine/graph.ts';
+import { hasNode, nodeOf } from '../engine/graph.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { roles } from './edits/edit.ts';
+import { fibres } from './operations.ts';
+import type { Kind, State } from './program.ts';
+
+export interface Forgiven {
+  /** The person's tensor with the forgiven entries as in the reference. */
+  readonly tensor: Tensor;
+  readonly note: string;
+}
+
+/** A logit this far below its row's largest leaves no weight in any number type. */
+const NO_WEIGHT = 80;
+
+/**
+ * What is forgiven in a tensor, or null where there is nothing to forgive. `nanSpreads`: NaN is found in other
+ * tensors too, so that one born in a row without a key does harm.
+ */
+export function forgive(
+  graph: Graph,
+  reference: State,
+  node: NodeId,
+  kind: Kind,
+  user: Tensor,
+  nanSpreads = false,
+): Forgiven | null {
+  if (kind === 'value' && (node === 'M' || node === 'Z'))
+    return hiddenScores(graph, reference, node, user);
+  if (kind === 'value' && (node === 'P' || node === 'Pd'))
+    return blindRows(graph, reference, node, user, nanSpreads);
+  if (kind === 'gradient' && /^(P|Pd|M|Z|S)$/.test(node))
+    return deadEntries(graph, reference, node, user);
+  return null;
+}
+
+const keyAxes = (graph: Graph): readonly AxisLetters[] => nodeOf(graph, 'P').axes;
+
+/** -1e9, finfo.min or -1e4 where the reference has -inf: as long as no weight is left there. */
+function hiddenScores(graph: Graph, reference: State, node: NodeId, user: Tensor): Forgiven | null {
+  if (node !== 'M') return null;
+  const { data } = reference.value('M');
+  const { starts, steps } = fibres(keyAxes(graph), ['i'], graph.extents);
+  const out = user.data.slice();
+  let fill: number | null = null;
+  for (const start of starts) {
+    let most = -Infinity;
+    for (const step of steps)
+      if (data[start + step] !== -Infinity) most = Math.max(most, user.data[start + step]);
+    for (const step of steps) {
+      const at = start + step;
+      if (data[at] !== -Infinity || user.data[at] === -Infinity) continue;
+      const blind = most === -Infinity && user.data[at] < -NO_WEIGHT;
+      if (!blind && !(user.data[at] <= most - NO_WEIGHT)) continue;
+      out[at] = -Infinity;
+      fill = user.data[at];
+    }
+  }
+  if (fill === null) return null;
+  const note = `hidden scores are ${fill.toPrecision(2)} instead of -inf: a convention, no weight is left there`;
+  return { tensor: { shape: user.shape, data: out }, note };
+}
+
+/** A query that sees no key: zeros in the reference; NaN and equal weights are usual too. */
+function blindRows(
+  graph: Graph,
+  reference: State,
+  node: NodeId,
+  user: Tensor,
+  nanSpreads: boolean,
+): Forgiven | null {
+  if (!hasNode(graph, 'M')) return null;
+  const { data: logits } = reference.value(roles(graph).logits);
+  const own = reference.value(node);
+  const { starts, steps } = fibres(keyAxes(graph), ['i'], graph.extents);
+  const out = user.data.slice();
+  let found = '';
+  for (const start of starts) {
+    if (!steps.every((step) => logits[start + step] === -Infinity)) continue;
+    const row = Array.from(steps, (step) => user.data[start + step]);
+    if (row.every((value) => value === 0)) continue;
+    if (row.every((value) => Number.isNaN(value))) {
+      if (nanSpreads) return null;
+      found = 'NaN';
+    } else if (row.every((value) => Math.abs(value - row[0]) <= 1e-3 * Math.abs(row[0])))
+      found = 'equal weights';
+    else continue;
+    for (const step of steps) out[start + step] = own.data[start + step];
+  }
+  if (!found) return null;
+  return {
+    tensor: { shape: user.shape, data: out },
+    note: `queries that see no key have ${found} where the reference has zeros: conventions differ`,
+  };
+}
+
+/** Gradients of entries that pass nothing on: of weights that are 0, of scores that are hidden. */
+function deadEntries(graph: Graph, reference: State, node: NodeId, user: Tensor): Forgiven | null {
+  const weights = reference.value('P').data;
+  const passed = hasNode(graph, 'Pd') && node === 'Pd' ? reference.value('Pd').data : weights;
+  // Behind the softmax a hidden score's gradient is 0 in every right program.
+  if (node !== 'P' && node !== 'Pd') return null;
+  const own = reference.gradient(node).data;
+  const out = user.data.slice();
+  let changed = false;
+  for (let at = 0; at < out.length; at++) {
+    if (passed[at] !== 0 || out[at] === own[at] || !(out[at] === 0 || weights[at] === 0)) continue;
+    out[at] = own[at];
+    changed = true;
+  }
+  if (!changed) return null;
+  return {
+    tensor: { shape: user.shape, data: out },
+    note: 'differs only where the weight is 0, which passes nothing on: a convention',
+  };
+}

@@ -1,0 +1,122 @@
+// Number types a person computes in: how each rounds, and which one a trace was computed in.
+import type { NamedTensor } from '../formats/namedTensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
+
+export interface NumberType {
+  readonly name: string;
+  /** Distance from 1 to the next number. */
+  readonly epsilon: number;
+  /** The same for sums: half types accumulate in float32. */
+  readonly sumEpsilon: number;
+  round(value: number): number;
+}
+
+/** Rounds to `bits` significant bits, ties to even, with subnormals below 2^least. */
+function roundTo(value: number, bits: number, least: number, largest: number): number {
+  if (value === 0 || !Number.isFinite(value)) return value;
+  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), least);
+  const unit = 2 ** (exponent - bits + 1);
+  const scaled = value / unit;
+  let whole = Math.round(scaled);
+  if (Math.abs(scaled - Math.trunc(scaled)) === 0.5) whole = 2 * Math.round(scaled / 2);
+  const rounded = whole * unit;
+  return Math.abs(rounded) > largest ? Math.sign(value) * Infinity : rounded;
+}
+
+export const FLOAT64: NumberType = {
+  name: 'float64',
+  epsilon: 2 ** -52,
+  sumEpsilon: 2 ** -52,
+  round: (value) => value,
+};
+export const FLOAT32: NumberType = {
+  name: 'float32',
+  epsilon: 2 ** -23,
+  sumEpsilon: 2 ** -23,
+  round: (value) => Math.fround(value),
+};
+export const BFLOAT16: NumberType = {
+  name: 'bfloat16',
+  epsilon: 2 ** -7,
+  sumEpsilon: 2 ** -23,
+  round: (value) => roundTo(value, 8, -126, 3.3895313892515355e38),
+};
+export const FLOAT16: NumberType = {
+  name: 'float16',
+  epsilon: 2 ** -10,
+  sumEpsilon: 2 ** -23,
+  round: (value) => roundTo(value, 11, -14, 65504),
+};
+
+/** Numbers printed with `digits` decimals. */
+function decimals(digits: number): NumberType {
+  const unit = 10 ** -digits;
+  return {
+    name: `${digits} decimals`,
+    epsilon: unit,
+    sumEpsilon: 2 ** -52,
+    round: (value) => (Number.isFinite(value) ? Math.round(value / unit) * unit : value),
+  };
+}
+
+const NARROW_FIRST = [BFLOAT16, FLOAT16, FLOAT32, FLOAT64];
+const BY_NAME = new Map(NARROW_FIRST.map((type) => [type.name, type]));
+
+/** Entries looked at, spread evenly over a large tensor. */
+const SAMPLE = 4096;
+
+function sampled({ shape, data }: Tensor): Tensor {
+  if (data.length <= SAMPLE) return { shape, data };
+  // An odd step meets all columns of a matrix.
+  const step = Math.floor(data.length / SAMPLE) | 1;
+  return {
+    shape: [SAMPLE],
+    data: Float64Array.from({ length: SAMPLE }, (_, n) => data[(n * step) % data.length]),
+  };
+}
+
+/** Whether most entries could tell the types apart: not 0, ±1 or another small whole number. */
+function telling({ data }: Tensor): boolean {
+  let count = 0;
+  for (const value of data) if (Number.isFinite(value) && !Number.isInteger(value * 64)) count++;
+  return count >= Math.min(4, data.length) && count > data.length / 8;
+}
+
+const holds = ({ data }: Tensor, type: NumberType): boolean =>
+  data.every((value) => !Number.isFinite(value) || type.round(value) === value);
+
+/** The narrowest type that holds all entries, or null where the entries cannot tell. */
+export function narrowestType({
+  tensor: whole,
+  dtype,
+}: Pick<NamedTensor, 'tensor' | 'dtype'>): NumberType | null {
+  const own = BY_NAME.get(dtype);
+  const tensor = sampled(whole);
+  if (!own || !telling(tensor)) return null;
+  for (const type of NARROW_FIRST.slice(0, NARROW_FIRST.indexOf(own)))
+    if (holds(tensor, type)) return type;
+  if (own !== FLOAT64) return own;
+  for (let digits = 2; digits <= 8; digits++) {
+    const type = decimals(digits);
+    const close = (value: number): boolean =>
+      !Number.isFinite(value) ||
+      Math.abs(type.round(value) - value) <= 1e-15 * Math.max(1, Math.abs(value));
+    if (tensor.data.length >= 4 && tensor.data.every(close)) return type;
+  }
+  return FLOAT64;
+}
+
+/** The type of most tensors of a trace, the narrower one on a tie; float64 where nothing tells. */
+export function typeOf(tensors: readonly Pick<NamedTensor, 'tensor' | 'dtype'>[]): NumberType {
+  const votes = new Map<string, { type: NumberType; count: number }>();
+  for (const each of tensors) {
+    const type = narrowestType(each);
+    if (type) votes.set(type.name, { type, count: (votes.get(type.name)?.count ?? 0) + 1 });
+  }
+  const ranked = [...votes.values()].sort(
+    (a, b) => b.count - a.count || b.type.epsilon - a.type.epsilon,
+  );
+  if (ranked.length > 0) return ranked[0].type;
+  const declared = tensors.flatMap(({ dtype }) => BY_NAME.get(dtype) ?? []);
+  return declared.sort((a, b) => b.epsilon - a.epsilon)[0] ?? FLOAT64;
+}

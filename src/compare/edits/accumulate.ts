@@ -1,0 +1,193 @@
+// Accumulators gone wrong: a path dropped, counted twice, overwriting the others; not zeroed; cut off.
+import type { NodeId } from '../../engine/graph.ts';
+import { pathOf } from '../../engine/paths.ts';
+import { map, type Tensor, zeros } from '../../engine/tensor.ts';
+import { namesOf, shortNumber } from '../constants.ts';
+import { type Program, withAccumulator, withContribution } from '../program.ts';
+import type { Edit, Family, Site } from './edit.ts';
+import { contributionsTo, gradientEdit, makeEdit } from './make.ts';
+import { solve } from './solve.ts';
+
+export const accumulate: Family = (site) => {
+  const { node, kind } = site;
+  if (kind === 'value') return [];
+  const parts = contributionsTo(site, node.id);
+  const own = `d${node.id}`;
+  const edits: Edit[] = [
+    gradientEdit(
+      site,
+      node.id,
+      {
+        id: 'gradient-detached',
+        title: `${own} is 0: the graph is cut at ${node.id}`,
+        why: `No gradient arrives at ${node.id}: it was detached, copied through NumPy or .data, or never registered.`,
+        wrong: `${own} = 0`,
+        numpy: 'keep the contribution of every use',
+        pytorch: 'no .detach(), .data, .numpy() or torch.tensor(...) on the way',
+      },
+      (value) => zeros(value().shape),
+    ),
+    ...paths(site, parts),
+  ];
+  if (node.kind === 'input') edits.push(...allLeaves(site));
+  return edits;
+};
+
+type Parts = ReturnType<typeof contributionsTo>;
+
+const nameOf = (from: NodeId, to: NodeId): string => `${from} → ${to} (as ${pathOf(from, to)})`;
+
+/** Each path 0, 1 or 2 times; then any factors. */
+function paths(site: Site, parts: Parts): Edit[] {
+  const { node, target } = site;
+  if (parts.length < 2) return [];
+  const own = `d${node.id}`;
+  const sum = (counts: readonly number[], say: Parameters<typeof gradientEdit>[2]): Edit =>
+    makeEdit(site, node.id, 'gradient', say, (program: Program) =>
+      parts.reduce(
+        (changed, { from, slot }, n) =>
+          counts[n] === 1
+            ? changed
+            : withContribution(changed, from.id, slot, (value) =>
+                map(value(), (entry) => entry * counts[n]),
+              ),
+        program,
+      ),
+    );
+  const names = parts.map(({ from }) => nameOf(from.id, node.id));
+  const edits = parts.flatMap((_, n) => [
+    sum(
+      parts.map((_each, k) => Number(k !== n)),
+      {
+        id: 'path-dropped',
+        title: `${own} lacks the path ${names[n]}`,
+        why: `${node.id} reaches f by ${parts.length} paths; the contribution of ${names[n]} is missing.`,
+        wrong: `${own} without ${names[n]}`,
+      },
+    ),
+    sum(
+      parts.map((_each, k) => (k === n ? 2 : 1)),
+      {
+        id: 'path-counted-twice',
+        title: `${own} has the path ${names[n]} twice`,
+        why: 'A node must be visited once, after all that use it; here this contribution is added twice.',
+        wrong: `${own} + ${names[n]}`,
+      },
+    ),
+  ]);
+  if (parts.length > 2) {
+    parts.forEach((_, n) =>
+      edits.push(
+        sum(
+          parts.map((_each, k) => Number(k === n)),
+          {
+            id: 'gradient-overwritten',
+            title: `only the path ${names[n]} survives in ${own}`,
+            why: `The contributions overwrite each other (= for +=): only ${names[n]} is left.`,
+            wrong: `${own} = ${names[n]}`,
+          },
+        ),
+      ),
+    );
+  } else {
+    parts.forEach((_, n) => {
+      const say = {
+        id: 'gradient-overwritten',
+        title: `only the path ${names[n]} survives in ${own}`,
+        why: `The contributions overwrite each other (= for +=), or a path is missing: only ${names[n]} is left.`,
+        wrong: `${own} = ${names[n]}`,
+        cost: 1.01,
+      };
+      edits.push(
+        sum(
+          parts.map((_each, k) => Number(k === n)),
+          say,
+        ),
+      );
+    });
+  }
+  if (target && target.user.data.length > 2 * parts.length) {
+    const terms = parts.map(({ from, slot }) => site.state.contribution(from.id, slot));
+    const factors = solve(terms, target.user);
+    const counts = factors?.map((factor) =>
+      Math.abs(factor - 1) < Math.max(1e-9, 8 * site.precision)
+        ? 1
+        : Math.abs(factor) < Math.max(1e-9, 8 * site.precision)
+          ? 0
+          : factor,
+    );
+    if (counts?.some((count) => count !== 1)) {
+      const described = counts.map((count, n) => {
+        if (count === 1) return '';
+        const [name] = namesOf(
+          count,
+          site,
+          parts[n].from.id,
+          'gradient',
+          Math.max(1e-8, 8 * site.precision),
+        );
+        return `${names[n]} ${shortNumber(count)} times${name ? ` (${name.meaning})` : ''}`;
+      });
+      const text = described.filter(Boolean).join(', ');
+      edits.push(
+        sum(counts, {
+          id: 'path-factors',
+          title: `${own} has ${text}`,
+          why: `${own} comes out exactly with these factors on its paths.`,
+          wrong: `${own}: ${text}`,
+          cost: 1.5,
+        }),
+      );
+    }
+  }
+  return edits;
+}
+
+/** The gradients of all inputs by one factor: not zeroed between steps, or divided afterwards. */
+function allLeaves(site: Site): Edit[] {
+  const { graph, node, ratio } = site;
+  const leaves = graph.nodes.filter(({ kind }) => kind === 'input').map(({ id }) => id);
+  const scaled = (factor: number, say: Parameters<typeof gradientEdit>[2]): Edit =>
+    makeEdit(site, node.id, 'gradient', say, (program: Program) =>
+      leaves.reduce(
+        (own, id) =>
+          withAccumulator(own, id, (value): Tensor => map(value(), (entry) => entry * factor)),
+        program,
+      ),
+    );
+  if (ratio === null || ratio === 1) return [];
+  const times = Math.round(ratio);
+  if (times >= 2 && Math.abs(ratio / times - 1) < Math.max(1e-9, 4 * site.precision)) {
+    return [
+      scaled(times, {
+        ...{
+          id: 'gradients-not-zeroed',
+          title: `the gradients of all inputs are ${times} times too large: not zeroed between steps`,
+        },
+        ...{
+          why: `Every parameter's gradient is ${times} times the right one while those of the steps between are right: ${times} backward passes were added up.`,
+          wrong: `.grad after ${times} backward passes without zero_grad`,
+        },
+        ...{
+          numpy: 'dW = np.zeros_like(W)  # before each backward pass',
+          pytorch: 'optimizer.zero_grad()  # before each backward pass',
+          cost: 0.98,
+        },
+      }),
+    ];
+  }
+  const [name] = namesOf(ratio, site, node.id, 'gradient', Math.max(1e-9, 4 * site.precision));
+  return [
+    scaled(ratio, {
+      ...{
+        id: 'gradients-of-inputs-scaled',
+        title: `the gradients of all inputs are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ' (clipped, or averaged)'}`,
+      },
+      ...{
+        why: 'One factor on all parameters after the backward pass: an average, a learning rate or a clipped norm.',
+        wrong: `all gradients · ${shortNumber(ratio)}`,
+        cost: 1.6,
+      },
+    }),
+  ];
+}

@@ -1,0 +1,95 @@
+// A term too many: a residual connection, weight decay, another path; whatever is proportional to a known tensor.
+import { map, sameShape, type Tensor } from '../../engine/tensor.ts';
+import { shortNumber } from '../constants.ts';
+import { largest } from '../judge.ts';
+import type { Step } from '../program.ts';
+import type { Edit, Family } from './edit.ts';
+import { gradientEdit, stepEdit } from './make.ts';
+
+const ENOUGH = 6;
+
+export const extra: Family = ({ target, ...site }) => {
+  if (!target || target.user.data.length < ENOUGH) return [];
+  const { node, kind, state, graph, precision } = site;
+  const { user, predicted } = target;
+  const difference = map(user, (value, at) => value - predicted.data[at]);
+  if (!difference.data.every(Number.isFinite)) return [];
+  const size = largest(user);
+  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const edits: Edit[] = [];
+  const consider = (name: string, term: Tensor, cost: number): void => {
+    if (!sameShape(term.shape, user.shape)) return;
+    let [dot, square] = [0, 0];
+    term.data.forEach((value, at) => {
+      dot += value * difference.data[at];
+      square += value * value;
+    });
+    const factor = dot / square;
+    if (!Number.isFinite(factor) || factor === 0) return;
+    const off = difference.data.some(
+      (value, at) => Math.abs(value - factor * term.data[at]) > precision * size,
+    );
+    if (off) return;
+    const round = Math.abs(factor - Math.round(factor)) < 1e-3 * Math.abs(factor);
+    const words =
+      Math.abs(factor - 1) < 1e-6
+        ? name
+        : Math.abs(factor + 1) < 1e-6
+          ? `(−${name})`
+          : `${shortNumber(factor)} ${name}`;
+    const isDecay = kind === 'gradient' && name === node.id;
+    const say = {
+      id: isDecay
+        ? 'weight-decay-in-gradient'
+        : name === 'x' || name === 'xPrime'
+          ? 'residual-added'
+          : 'extra-term',
+      title: isDecay
+        ? `${own} has a weight decay of ${shortNumber(factor)}`
+        : `${own} has an extra term ${words}`,
+      why: `What is too much in ${own} is exactly ${words}.`,
+      wrong: `${own} = (right ${own}) + ${words}`,
+      cost: cost + (round ? 0 : 0.3),
+    };
+    edits.push(
+      kind === 'gradient'
+        ? gradientEdit(site, node.id, say, (value) =>
+            map(value(), (entry, at) => entry + factor * term.data[at]),
+          )
+        : stepEdit(site, node.id, say, (step) => withTerm(step, factor, term)),
+    );
+  };
+  for (const other of graph.nodes) {
+    if (other.shape.length === 0) continue;
+    const isSelf = other.id === node.id;
+    if (!(isSelf && kind === 'value'))
+      consider(other.id, safe(() => state.value(other.id)) ?? predicted, isSelf ? 1.2 : 1.5);
+    if (kind === 'gradient' && !isSelf) {
+      const term = safe(() => state.gradient(other.id));
+      if (term) consider(`d${other.id}`, term, 1.5);
+    }
+  }
+  const ones = map(user, () => 1);
+  consider('1', ones, 1.6);
+  return edits;
+};
+
+function safe(read: () => Tensor): Tensor | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
+function withTerm({ operation, inputs }: Step, factor: number, term: Tensor): Step {
+  const add = (value: Tensor): Tensor => map(value, (entry, at) => entry + factor * term.data[at]);
+  return {
+    inputs,
+    operation: {
+      name: operation.name,
+      forward: (given) => add(operation.forward(given)),
+      vjp: (at, upstream) => operation.vjp(at, upstream),
+    },
+  };
+}

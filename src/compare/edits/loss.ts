@@ -1,0 +1,114 @@
+// The start of the backward pass: another loss, its target or upstream gradient left out.
+import { map, type Tensor } from '../../engine/tensor.ts';
+import type { State } from '../program.ts';
+import type { Edit, Family } from './edit.ts';
+import { gradientEdit, stepEdit } from './make.ts';
+
+export const loss: Family = (site) => {
+  const { node, kind, config } = site;
+  if (kind === 'gradient' && node.id === 'y') {
+    const edit = (
+      id: string,
+      title: string,
+      wrong: string,
+      of: (y: Tensor, state: State) => Tensor,
+    ): Edit =>
+      gradientEdit(
+        site,
+        'y',
+        { id, title, why: `dy is exactly ${wrong}.`, wrong: `dy = ${wrong}` },
+        (_, state) => of(state.value('y'), state),
+      );
+    const edits = [
+      edit('upstream-of-ones', 'the backward pass starts with ones', '1 in every entry', (y) =>
+        map(y, () => 1),
+      ),
+      edit('upstream-is-y', 'the backward pass starts with y', 'y', (y) => y),
+      edit(
+        'upstream-mean',
+        'the backward pass starts with the gradient of mean(y)',
+        '1/N in every entry',
+        (y) => map(y, () => 1 / y.data.length),
+      ),
+      edit('upstream-sign', 'the backward pass starts with the sign of y', 'sign(y)', (y) =>
+        map(y, Math.sign),
+      ),
+    ];
+    if (config.loss.kind === 'target') {
+      const { T } = config.loss;
+      edits.push(
+        edit('loss-target-sign', 'the target is added instead of subtracted', 'y + target', (y) =>
+          map(y, (value, at) => value + T.data[at]),
+        ),
+      );
+    }
+    return edits;
+  }
+  if (kind !== 'value' || node.id !== 'f') return [];
+  const edit = (
+    id: string,
+    title: string,
+    wrong: string,
+    value: (y: Float64Array) => number,
+    slope: (entry: number, y: Float64Array) => number,
+  ): Edit =>
+    stepEdit(
+      site,
+      'f',
+      { id, title, why: `f is exactly ${wrong}.`, wrong: `f = ${wrong}`, cost: 1.2 },
+      () => ({
+        name: 'loss',
+        forward: ([y]) => ({ shape: [], data: Float64Array.of(value(y.data)) }),
+        vjp: ({ inputs: [y] }, upstream) => [
+          map(y, (entry) => slope(entry, y.data) * upstream.data[0]),
+        ],
+      }),
+    );
+  const sum = (y: Float64Array, of: (entry: number) => number): number =>
+    y.reduce((total, entry) => total + of(entry), 0);
+  const square = (entry: number): number => entry * entry;
+  return [
+    edit(
+      'loss-sum',
+      'f is the sum of y',
+      'Σ y',
+      (y) => sum(y, (entry) => entry),
+      () => 1,
+    ),
+    edit(
+      'loss-of-mean',
+      'f is the mean of y',
+      'mean(y)',
+      (y) => sum(y, (entry) => entry) / y.length,
+      (_, y) => 1 / y.length,
+    ),
+    edit(
+      'loss-squares',
+      'f is the sum of squares',
+      'Σ y²',
+      (y) => sum(y, square),
+      (entry) => 2 * entry,
+    ),
+    edit(
+      'loss-mean-of-squares',
+      'f is the mean of squares',
+      'mean(y²)',
+      (y) => sum(y, square) / y.length,
+      (entry, y) => (2 * entry) / y.length,
+    ),
+    edit(
+      'loss-half-squares',
+      'f is half the sum of squares',
+      'Σ y² / 2',
+      (y) => sum(y, square) / 2,
+      (entry) => entry,
+    ),
+    edit(
+      'loss-norm',
+      'f is the norm of y',
+      '‖y‖',
+      (y) => Math.sqrt(sum(y, square)),
+      (entry, y) => entry / Math.sqrt(sum(y, square)),
+    ),
+  ];
+};

@@ -1,0 +1,276 @@
+// The masks that people build in place of the right one: shifted, inverted, transposed, of another axis, missing.
+import { bindingAt } from '../../engine/axes.ts';
+import type { HeadConfig } from '../../engine/config.ts';
+import { additiveMask } from '../../engine/heads/mask.ts';
+import { type Tensor, zeros } from '../../engine/tensor.ts';
+import type { GraphNode } from '../../engine/graph.ts';
+import type { Context } from './edit.ts';
+import { givenVariants } from './masksGiven.ts';
+
+export interface MaskVariant {
+  readonly id: string;
+  readonly title: string;
+  readonly why: string;
+  readonly wrong: string;
+  readonly cost: number;
+  /** To be added to the scores. */
+  readonly mask: Tensor;
+}
+
+export type Layout = Parameters<typeof additiveMask>[1];
+export type Add = (
+  id: string,
+  title: string,
+  why: string,
+  wrong: string,
+  mask: Tensor,
+  cost?: number,
+) => void;
+
+export function layoutOf({ config, graph }: Context, node: GraphNode): Layout {
+  const letters = node.axes.flat();
+  return {
+    axes: node.axes,
+    extents: graph.extents,
+    heads: letters.filter((letter) => /^[hrg]$/.test(letter)),
+    past: config.past ? graph.extents['i'] - graph.extents['t'] : 0,
+  };
+}
+
+/** The right mask, or zeros where the setup has none. */
+export function rightMask(context: Context, node: GraphNode): Tensor {
+  return additiveMask(context.config, layoutOf(context, node)) ?? zeros(node.shape);
+}
+
+/** Entries by key i and query j: which are hidden. */
+function build(
+  context: Context,
+  node: GraphNode,
+  base: Tensor,
+  hidden: (j: number, i: number, at: number) => boolean,
+): Tensor {
+  const out = zeros(node.shape);
+  const { extents } = context.graph;
+  for (let at = 0; at < out.data.length; at++) {
+    const { i, j } = bindingAt(node.axes, extents, at);
+    out.data[at] = hidden(j, i, at) ? -Infinity : base.data[at] === -Infinity ? 0 : base.data[at];
+  }
+  return out;
+}
+
+export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
+  const { config, graph } = context;
+  const layout = layoutOf(context, node);
+  const { extents } = graph;
+  const [keys, queries] = [extents['i'], extents['j']];
+  const right = rightMask(context, node);
+  const variants: MaskVariant[] = [];
+  const add = (
+    id: string,
+    title: string,
+    why: string,
+    wrong: string,
+    mask: Tensor,
+    cost = 1,
+  ): void => {
+    const { data } = right;
+    if (mask.data.every((value, at) => Object.is(value, data[at]))) return;
+    variants.push({ id, title, why, wrong, cost, mask });
+  };
+  const withConfig = (change: Partial<HeadConfig>): Tensor =>
+    additiveMask({ ...config, ...change }, layout) ?? zeros(node.shape);
+  const none = withConfig({ mask: 'none' });
+  const offset = config.mask === 'causal-bottom-right' ? keys - queries : layout.past;
+  const causal = (hidden: (distance: number) => boolean, shift = offset): Tensor =>
+    build(context, node, none, (j, i, at) => hidden(shift + j - i) || none.data[at] === -Infinity);
+  const isCausal = config.mask === 'causal' || config.mask === 'causal-bottom-right';
+
+  add(
+    'mask-missing',
+    'the mask is missing',
+    'Hidden keys are seen: no mask is applied.',
+    'no mask',
+    withConfig({ mask: 'none', window: undefined, alibi: undefined }),
+  );
+  if (isCausal) {
+    add(
+      'mask-causal-missing',
+      'the causal mask is missing',
+      'Queries see keys after their own place.',
+      'no causal mask',
+      none,
+    );
+    add(
+      'mask-causal-strict',
+      'the causal mask hides the diagonal too',
+      'A query must see its own place; the mask is off by one (too strict).',
+      'hidden = i >= j',
+      causal((d) => d <= 0),
+    );
+    add(
+      'mask-causal-leak',
+      'the causal mask lets one future key through',
+      "The first key after a query's own place is seen; the mask is off by one (triu with diagonal=2).",
+      'hidden = i > j + 1',
+      causal((d) => d < -1),
+    );
+    add(
+      'mask-inverted',
+      'the mask is inverted',
+      'What should be seen is hidden and the other way round.',
+      'hidden = i <= j',
+      causal((d) => d >= 0),
+      1,
+    );
+    add(
+      'mask-transposed',
+      'the causal mask is transposed',
+      'Queries see the keys after them instead of those before: tril and triu exchanged.',
+      'hidden = i < j',
+      causal((d) => d > 0),
+    );
+    const other = config.mask === 'causal' ? 'causal-bottom-right' : 'causal';
+    const [ownCorner, otherCorner] =
+      config.mask === 'causal' ? ['top left', 'bottom right'] : ['bottom right', 'top left'];
+    add(
+      'mask-causal-alignment',
+      `the causal mask is aligned to the ${otherCorner} instead of the ${ownCorner}`,
+      `With ${queries} queries and ${keys} keys the diagonal starts in another corner: shifted by ${keys - queries}.`,
+      `diagonal in the ${otherCorner}`,
+      withConfig({ mask: other }),
+    );
+    if (layout.past > 0)
+      add(
+        'mask-causal-alignment',
+        'the causal mask forgets the earlier tokens',
+        `Query j stands at place ${layout.past} + j among the keys; the mask starts at 0.`,
+        'hidden = i > j',
+        causal((d) => d < 0, 0),
+      );
+    for (const shift of [-2, 2])
+      add(
+        'mask-causal-shifted',
+        `the causal mask is shifted by ${Math.abs(shift)}`,
+        'The diagonal is in the wrong place.',
+        `hidden = i > j ${shift > 0 ? '+' : '−'} 2`,
+        causal((d) => d < -shift),
+        1.3,
+      );
+  } else {
+    const extra = (
+      id: string,
+      words: string,
+      hidden: (d: number) => boolean,
+      shift: number,
+    ): void =>
+      add(
+        id,
+        `a ${words} is applied that the setup does not ask for`,
+        'Keys are hidden that should be seen.',
+        `hidden: ${words}`,
+        build(
+          context,
+          node,
+          right,
+          (j, i, at) => hidden(shift + j - i) || right.data[at] === -Infinity,
+        ),
+        1.2,
+      );
+    extra('mask-unwanted', 'causal mask', (d) => d < 0, layout.past);
+    if (keys !== queries)
+      extra('mask-unwanted', 'causal mask aligned bottom right', (d) => d < 0, keys - queries);
+  }
+  const { window } = config;
+  if (window !== undefined) {
+    for (const [width, words] of [
+      [window + 1, 'wide'],
+      [window - 1, 'narrow'],
+    ] as const) {
+      add(
+        `mask-window-too-${words}`,
+        `the window is one too ${words}`,
+        `A query should see keys at a distance below ${window}; here it is below ${width}.`,
+        `hidden = distance >= ${width}`,
+        withConfig({ window: width }),
+      );
+    }
+    add(
+      'mask-window-missing',
+      'the window is missing',
+      `Keys at a distance of ${window} and more are seen.`,
+      'no window',
+      withConfig({ window: undefined }),
+    );
+    const side = (hidden: (d: number) => boolean, words: string): void => {
+      const open = withConfig({ window: undefined });
+      add(
+        'mask-window-one-sided',
+        `the window only limits the ${words} side`,
+        'The distance is taken with its sign.',
+        `hidden on the ${words} side only`,
+        build(
+          context,
+          node,
+          open,
+          (j, i, at) => hidden(offset + j - i) || open.data[at] === -Infinity,
+        ),
+      );
+    };
+    side((d) => d >= window, 'left');
+    side((d) => d <= -window, 'right');
+  }
+  if (config.alibi !== undefined) variants.push(...alibiVariants(context, node, right, add));
+  if (typeof config.mask === 'object') givenVariants(context, node, layout, add, withConfig);
+  return variants;
+}
+
+function alibiVariants(context: Context, node: GraphNode, right: Tensor, add: Add): MaskVariant[] {
+  const { config } = context;
+  const layout = layoutOf(context, node);
+  const without = additiveMask({ ...config, alibi: undefined }, layout) ?? zeros(node.shape);
+  const map = (change: (bias: number) => number): Tensor => ({
+    shape: right.shape,
+    data: right.data.map((value, at) =>
+      value === -Infinity ? value : without.data[at] + change(value - without.data[at]),
+    ),
+  });
+  add(
+    'alibi-missing',
+    'the ALiBi bias is missing',
+    'No distance is subtracted from the scores.',
+    'no ALiBi bias',
+    map(() => 0),
+  );
+  add(
+    'alibi-sign',
+    'the sign of the ALiBi bias is wrong',
+    'Distant keys are favoured.',
+    '+ slope · distance',
+    map((bias) => -bias),
+  );
+  const heads = config.heads;
+  const slopes = (of: (h: number) => number): Tensor => ({
+    shape: [heads],
+    data: Float64Array.from({ length: heads }, (_, h) => of(h)),
+  });
+  const use = (title: string, wrong: string, of: (h: number) => number): void =>
+    add(
+      'alibi-slopes',
+      title,
+      'The slopes of the heads are other ones.',
+      wrong,
+      additiveMask({ ...config, alibi: slopes(of) }, layout) ?? right,
+    );
+  use(
+    'the ALiBi slopes start at h instead of h + 1',
+    '2^(−8 h / H)',
+    (h) => 2 ** ((-8 * h) / heads),
+  );
+  use(
+    'the ALiBi slopes are in the reverse order',
+    'slopes reversed',
+    (h) => 2 ** ((-8 * (heads - h)) / heads),
+  );
+  use('all heads have the ALiBi slope of the first', 'slope of head 0', () => 2 ** (-8 / heads));
+  return [];
+}

@@ -1,0 +1,141 @@
+// A step in a narrower number type than the rest: weights kept in bfloat16, gradients summed in float16.
+import { nodeOf } from '../../engine/graph.ts';
+import { map, type Tensor } from '../../engine/tensor.ts';
+import { BFLOAT16, FLOAT16, FLOAT32, narrowestType, type NumberType } from '../dtypes.ts';
+import { difference, largest } from '../judge.ts';
+import { after, entrywise, onOperand } from '../operations.ts';
+import { type Edit, type Family, operationAt, type Site } from './edit.ts';
+import {
+  contributionEdit,
+  contributionsTo,
+  gradientEdit,
+  passedBack,
+  type Say,
+  stepEdit,
+} from './make.ts';
+
+const say = (own: string, type: NumberType, of: string): Say => ({
+  id: 'low-precision',
+  title: `${of} ${of === own ? 'is' : `in ${own} are`} rounded to ${type.name}`,
+  why: `The error is that of rounding ${of} to ${type.name}, while the rest of the program is more precise. Keep this step in float32.`,
+  wrong: `${own} with ${of} in ${type.name}`,
+  numpy: `${own} = ... in np.float32`,
+  pytorch: `${own} = ...float()  # as in torch.softmax(x, -1, dtype=torch.float32)`,
+  cost: 1.1,
+});
+
+/** A step that is not given, in a narrower type; only where the error is small enough for that. */
+function hidden(site: Site): Edit[] {
+  const { node, kind, type, deviation } = site;
+  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const isStep = kind === 'gradient' || node.kind === 'operation';
+  const types = [BFLOAT16, FLOAT16, FLOAT32].filter(
+    ({ epsilon }) => epsilon > type.epsilon && deviation <= 16 * epsilon,
+  );
+  return types.flatMap((each) => {
+    const round = entrywise(
+      (value) => each.round(value),
+      () => 1,
+    );
+    if (!isStep) return [];
+    if (kind === 'value')
+      return [
+        stepEdit(site, node.id, say(own, each, own), ({ operation }) => after(operation, round)),
+      ];
+    return [
+      gradientEdit(site, node.id, say(own, each, own), (value) =>
+        map(value(), (entry) => each.round(entry)),
+      ),
+      ...operandsBackward(site, each),
+    ];
+  });
+}
+
+export const precision: Family = (site) => {
+  const { node, kind, target, type } = site;
+  if (!target) return hidden(site);
+  const { user, predicted } = target;
+  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const types = [BFLOAT16, FLOAT16, FLOAT32].filter(({ epsilon }) => epsilon > type.epsilon);
+  const error = difference(user, predicted).maxAbs;
+  const near = types.filter(({ epsilon }) => error <= 16 * epsilon * largest(predicted));
+  if (near.length === 0) return [];
+  const edits: Edit[] = [];
+  const stored = narrowestType({ tensor: user, dtype: 'float64' });
+  if (stored && near.some(({ name }) => name === stored.name)) {
+    // Rounding the right value may fall the other way where it lies between: the stored entry is the evidence.
+    const snap = ({ data, shape }: Tensor): Tensor => ({
+      shape,
+      data: data.map((value, at) =>
+        Math.abs(value - user.data[at]) <= 4 * stored.epsilon * largest(predicted)
+          ? user.data[at]
+          : stored.round(value),
+      ),
+    });
+    edits.push(
+      kind === 'gradient'
+        ? gradientEdit(site, node.id, say(own, stored, own), (value) => snap(value()))
+        : stepEdit(site, node.id, say(own, stored, own), ({ operation }) =>
+            after(operation, {
+              name: 'round',
+              forward: ([value]) => snap(value),
+              vjp: (_, upstream) => [upstream],
+            }),
+          ),
+    );
+  }
+  const step = operationAt(site);
+  for (const each of near) {
+    const rounded = entrywise(
+      (value) => each.round(value),
+      () => 1,
+    );
+    if (kind === 'value' && step) {
+      step.inputs.forEach((input, slot) => {
+        if (nodeOf(site.graph, input).shape.length > 0)
+          edits.push(
+            stepEdit(site, node.id, say(own, each, input), ({ operation }) =>
+              onOperand(operation, slot, rounded),
+            ),
+          );
+      });
+      edits.push(
+        stepEdit(site, node.id, say(own, each, 'all operands'), ({ operation }) =>
+          step.inputs.reduce((inner, _, slot) => onOperand(inner, slot, rounded), operation),
+        ),
+        stepEdit(site, node.id, say(own, each, 'operands and result'), ({ operation }) =>
+          after(
+            step.inputs.reduce((inner, _, slot) => onOperand(inner, slot, rounded), operation),
+            rounded,
+          ),
+        ),
+      );
+    }
+    if (kind === 'gradient') edits.push(...operandsBackward(site, each));
+  }
+  return edits;
+};
+
+/** Gradients whose operands, or whose upstream gradient, are rounded. */
+function operandsBackward(site: Site, type: NumberType): Edit[] {
+  const own = `d${site.node.id}`;
+  const round = (value: Tensor): Tensor => map(value, (entry) => type.round(entry));
+  return contributionsTo(site, site.node.id).flatMap(({ from, slot }) => {
+    const edit = (of: string, upstream: boolean, operands: (id: string) => boolean): Edit =>
+      contributionEdit(site, from.id, slot, say(own, type, of), (_, state) => {
+        const value = (id: string): Tensor =>
+          operands(id) ? round(state.value(id)) : state.value(id);
+        const gradient = state.gradient(from.id);
+        const inputs = from.inputs.map(value);
+        return passedBack(state, from.id, slot, {
+          inputs,
+          output: value(from.id),
+          upstream: upstream ? round(gradient) : gradient,
+        });
+      });
+    return [
+      ...[edit(`d${from.id}`, true, () => false), edit('all operands', true, () => true)],
+      ...[...from.inputs, from.id].map((input) => edit(input, false, (id) => id === input)),
+    ];
+  });
+}

@@ -1,0 +1,66 @@
+// A factor too many, missing or wrong.
+import { namesOf, type RatioName, scoreRatios, shortNumber } from '../constants.ts';
+import { after, onOperand, times } from '../operations.ts';
+import { map } from '../../engine/tensor.ts';
+import type { Edit, Family, Site } from './edit.ts';
+import { gradientEdit, type Say, stepEdit } from './make.ts';
+
+function say({ node, kind }: Site, factor: number, name: RatioName | undefined): Say {
+  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const number = shortNumber(factor);
+  const id = name ? `${kind === 'value' ? '' : 'backward-'}${name.id}` : 'constant-factor';
+  if (!name) {
+    return {
+      id,
+      title: `${own} is ${number} times what it should be`,
+      why: `Every entry of ${own} is ${number} times the right one; none of the usual factors has this value.`,
+      wrong: `${own} = ${number} · (right ${own})`,
+      cost: 2.5,
+    };
+  }
+  return {
+    id,
+    title: `${own}: ${name.meaning}`,
+    why: `Every entry of ${own} is ${number} = ${name.symbol} times the right one: ${name.meaning}.`,
+    wrong: `${own} = ${number} · (right ${own}), ${number} = ${name.symbol}`,
+    cost: 1 + 0.1 * Math.floor(name.rank),
+  };
+}
+
+/** The node's value or gradient times a factor; in Z and before, the scores are scaled before the softcap. */
+export function scaleEdit(site: Site, factor: number, name: RatioName | undefined): Edit {
+  const { node, kind } = site;
+  if (kind === 'gradient') {
+    return gradientEdit(site, node.id, say(site, factor, name), (own) =>
+      map(own(), (value) => value * factor),
+    );
+  }
+  const text = say(site, factor, name);
+  return node.id === 'Z' && site.config.softcap !== undefined
+    ? stepEdit(site, node.id, text, ({ operation }) => onOperand(operation, 0, times(factor)))
+    : stepEdit(site, node.id, text, ({ operation }) => after(operation, times(factor)));
+}
+
+/** Entries enough to tell a constant ratio from chance. */
+const ENOUGH = 4;
+
+export const scale: Family = (site) => {
+  const { node, kind, ratio, precision, target } = site;
+  if (node.kind === 'input' && kind === 'value') return [];
+  const edits: Edit[] = [];
+  if (ratio !== null && (kind === 'gradient' || target)) {
+    const [name] = namesOf(ratio, site, node.id, kind, Math.max(4 * precision, 1e-9));
+    const entries = target?.user.data.length ?? ENOUGH;
+    if (name) edits.push(scaleEdit(site, name.value, name));
+    else if (target && entries >= ENOUGH) edits.push(scaleEdit(site, ratio, undefined));
+  }
+  // On one of several paths a factor is no constant ratio of the whole.
+  if (kind === 'gradient' && !target && ratio === null && /^([QK]h?|S)$/.test(node.id)) {
+    for (const name of scoreRatios(site)) edits.push(scaleEdit(site, name.value, name));
+  }
+  const scores =
+    kind === 'value' &&
+    (node.id === 'Z' || (node.id === 'S' && !site.graph.nodes.some(({ id }) => id === 'Z')));
+  if (scores) for (const name of scoreRatios(site)) edits.push(scaleEdit(site, name.value, name));
+  return edits;
+};

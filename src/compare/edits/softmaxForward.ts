@@ -1,0 +1,232 @@
+// Other ways to turn logits into weights: over the wrong axis, not normalised, another function than exp.
+import { axisName } from '../../engine/axes.ts';
+import { entrywise, fibres, normalised, softmaxOver } from '../operations.ts';
+import type { StepOperation } from '../program.ts';
+import { type Edit, type Family, longLetters, roles } from './edit.ts';
+import { type Say, stepEdit } from './make.ts';
+
+/** All non-empty sets of letters. */
+export function subsets(letters: readonly string[]): string[][] {
+  return letters
+    .reduce<string[][]>((all, letter) => [...all, ...all.map((set) => [...set, letter])], [[]])
+    .slice(1);
+}
+
+export const letterNames = (letters: readonly string[]): string =>
+  letters.map((letter) => axisName([letter])).join(' and ') || 'nothing';
+
+export const softmaxForward: Family = (site) => {
+  const { node, kind, graph } = site;
+  if (kind !== 'value' || node.id !== 'P') return [];
+  const { axes } = node;
+  const { extents } = graph;
+  const { logits } = roles(graph);
+  const use = (say: Say, operation: StepOperation): Edit =>
+    stepEdit(site, 'P', say, () => operation);
+  const edits = subsets(longLetters(node, graph))
+    .filter((set) => set.join() !== 'i')
+    .map((set) =>
+      use(
+        {
+          id:
+            set.includes('i') && set.length > 1
+              ? 'softmax-over-several-axes'
+              : 'softmax-wrong-axis',
+          title: `softmax over the ${letterNames(set)} axis instead of the keys`,
+          why: `P sums to 1 over ${letterNames(set)}, not over the keys.`,
+          wrong: `P = softmax(${logits}) over ${letterNames(set)}`,
+          cost: 1 + 0.05 * set.length,
+        },
+        softmaxOver(axes, set, extents),
+      ),
+    );
+  const other = (
+    id: string,
+    title: string,
+    wrong: string,
+    operation: StepOperation,
+    cost = 1.2,
+  ): Edit =>
+    use(
+      { id, title, why: `P comes out exactly as ${wrong}.`, wrong: `P = ${wrong}`, cost },
+      operation,
+    );
+  const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
+  const plain = { shift: false };
+  return [
+    ...edits,
+    other(
+      'softmax-axis-of-length-one',
+      'softmax over an axis of length one (the batch): every weight is 1',
+      '1 in every entry',
+      entrywise(
+        () => 1,
+        () => 0,
+      ),
+      1.1,
+    ),
+    other(
+      'softmax-not-normalised',
+      'the exponentials are not divided by their sum',
+      `exp(${logits})`,
+      entrywise(Math.exp, Math.exp),
+    ),
+    other(
+      'softmax-not-normalised',
+      'the exponentials are divided by their largest, not by their sum',
+      `exp(${logits} − max)`,
+      maxShifted(site),
+    ),
+    other(
+      'softmax-of-base-2',
+      'powers of 2 instead of exponentials, without the factor log2(e)',
+      `2^${logits} / Σ 2^${logits}`,
+      normalised(
+        axes,
+        ['i'],
+        extents,
+        (value) => 2 ** value,
+        (_, own) => own * Math.LN2,
+      ),
+    ),
+    other(
+      'softmax-plus-one',
+      'a 1 is added to the sum of the exponentials',
+      `exp(${logits}) / (1 + Σ exp(${logits}))`,
+      softmaxOver(axes, ['i'], extents, 1),
+    ),
+    other(
+      'sigmoid',
+      'a sigmoid instead of the softmax',
+      `1 / (1 + exp(−${logits}))`,
+      entrywise(sigmoid, (value) => sigmoid(value) * (1 - sigmoid(value))),
+    ),
+    other(
+      'no-exponential',
+      'scores are divided by their sum without the exponential',
+      `${logits} / Σ ${logits}`,
+      normalised(
+        axes,
+        ['i'],
+        extents,
+        (value) => value,
+        () => 1,
+        plain,
+      ),
+    ),
+    other(
+      'relu',
+      'ReLU instead of the exponential',
+      `relu(${logits}) / Σ relu(${logits})`,
+      normalised(
+        axes,
+        ['i'],
+        extents,
+        (value) => Math.max(0, value),
+        (value) => Number(value > 0),
+        plain,
+      ),
+    ),
+    other(
+      'log-softmax',
+      'log-softmax instead of softmax',
+      `log softmax(${logits})`,
+      logSoftmax(site),
+    ),
+    other(
+      'softmax-of-negative',
+      'softmax of the negative scores',
+      `softmax(−${logits})`,
+      normalised(
+        axes,
+        ['i'],
+        extents,
+        (value) => Math.exp(-value),
+        (_, own) => -own,
+        plain,
+      ),
+    ),
+    other('softmax-twice', 'softmax is applied twice', `softmax(softmax(${logits}))`, twice(site)),
+    other(
+      'softmax-squared',
+      'the exponentials are squared: softmax of 2 times the scores',
+      `softmax(2 ${logits})`,
+      normalised(
+        axes,
+        ['i'],
+        extents,
+        (value) => Math.exp(2 * value),
+        (_, own) => 2 * own,
+      ),
+      1.4,
+    ),
+  ];
+};
+
+type Site = Parameters<Family>[0];
+
+function maxShifted({ node, graph }: Site): StepOperation {
+  const { axes } = node;
+  const one = normalised(axes, ['i'], graph.extents, Math.exp, (_, own) => own);
+  const largest = (
+    input: Float64Array,
+    set: { starts: Int32Array; steps: Int32Array },
+  ): Float64Array => {
+    const out = input.slice();
+    for (const start of set.starts) {
+      let max = -Infinity;
+      for (const step of set.steps) max = Math.max(max, input[start + step]);
+      for (const step of set.steps)
+        out[start + step] = max === -Infinity ? 0 : Math.exp(input[start + step] - max);
+    }
+    return out;
+  };
+  return {
+    name: 'softmax',
+    forward: ([input]) => ({
+      shape: input.shape,
+      data: largest(input.data, keyFibres(node, graph)),
+    }),
+    vjp: one.vjp,
+  };
+}
+
+const keyFibres = ({ axes }: Site['node'], { extents }: Site['graph']): ReturnType<typeof fibres> =>
+  fibres(axes, ['i'], extents);
+
+function logSoftmax({ node, graph }: Site): StepOperation {
+  const own = softmaxOver(node.axes, ['i'], graph.extents);
+  const { starts, steps } = keyFibres(node, graph);
+  return {
+    name: 'softmax',
+    forward: (inputs) => {
+      const weights = own.forward(inputs);
+      return { shape: weights.shape, data: weights.data.map(Math.log) };
+    },
+    vjp({ inputs }, upstream) {
+      const weights = own.forward(inputs);
+      const data = upstream.data.slice();
+      for (const start of starts) {
+        let sum = 0;
+        for (const step of steps) sum += upstream.data[start + step];
+        for (const step of steps) data[start + step] -= weights.data[start + step] * sum;
+      }
+      return [{ shape: upstream.shape, data }];
+    },
+  };
+}
+
+function twice({ node, graph }: Site): StepOperation {
+  const own = softmaxOver(node.axes, ['i'], graph.extents);
+  return {
+    name: 'softmax',
+    forward: (inputs) => own.forward([own.forward(inputs)]),
+    vjp({ inputs, output }, upstream) {
+      const middle = own.forward(inputs);
+      return own.vjp(
+        { inputs, output: middle },
+        own.vjp({ inputs: [middle], output }, upstream)[0],
+      );
+    },
+  };
+}

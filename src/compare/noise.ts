@@ -1,0 +1,118 @@
+// Simulates a run in a narrower number type: every result is rounded, every sum is made in an unknown order.
+import type { AxisLetters, Extents } from '../engine/axes.ts';
+import { letterStrides } from '../engine/axes.ts';
+import type { NodeId } from '../engine/graph.ts';
+import { nodeOf } from '../engine/graph.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { FLOAT32, FLOAT64, type NumberType } from './dtypes.ts';
+import type { Key, Perturb, State } from './program.ts';
+
+/** Uniform in (-1, 1), the same for the same seed: xorshift. */
+function uniform(seed: number): () => number {
+  let state = (seed * 2654435761 + 97) | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state / 2 ** 31;
+  };
+}
+
+/** Largest Euclidean norm of the fibres of `tensor` along the letters that `kept` lacks. */
+function largestFibre(
+  tensor: Tensor,
+  axes: readonly AxisLetters[],
+  kept: ReadonlySet<string>,
+  extents: Extents,
+): number {
+  const letters = axes.flat();
+  const strides = letterStrides(axes, extents);
+  const groups = letters.filter((letter) => kept.has(letter));
+  const squares = new Float64Array(groups.reduce((size, letter) => size * extents[letter], 1));
+  const steps = groups.map((letter) => ({
+    stride: strides.get(letter) ?? 1,
+    length: extents[letter],
+  }));
+  for (let at = 0; at < tensor.data.length; at++) {
+    let group = 0;
+    for (const { stride, length } of steps)
+      group = group * length + (Math.floor(at / stride) % length);
+    const value = tensor.data[at];
+    if (Number.isFinite(value)) squares[group] += value * value;
+  }
+  let largest = 0;
+  for (const square of squares) if (square > largest) largest = square;
+  return Math.sqrt(largest);
+}
+
+/**
+ * Size of the terms in the sums of a contraction: the largest product of the norms of the two fibres (Cauchy and
+ * Schwarz). A sum of k terms in whatever order is off by about its unit roundoff times that.
+ */
+function sumSize(state: State, key: Key): number {
+  const { program } = state;
+  const { graph } = program;
+  const axesOf = (id: NodeId): readonly AxisLetters[] => nodeOf(graph, id).axes;
+  const fibre = (tensor: Tensor, id: NodeId, out: NodeId): number => {
+    const axes = axesOf(id);
+    return largestFibre(tensor, axes, new Set(axesOf(out).flat()), graph.extents);
+  };
+  if (key.startsWith('v:')) {
+    const id = key.slice(2);
+    const step = program.forward.get(id);
+    if (step?.operation.name !== 'contraction') return 0;
+    return step.inputs
+      .slice(0, 2)
+      .reduce((size, input) => size * fibre(state.value(input), input, id), 1);
+  }
+  if (!key.startsWith('c:')) return 0;
+  const [from, slotText] = key.slice(2).split('#');
+  const slot = Number(slotText);
+  const step = program.backward.get(from);
+  if (!step) return 0;
+  const upstream = state.gradient(from);
+  const to = step.inputs[slot];
+  if (step.operation.name === 'softmax') {
+    // P (dP - sum P dP): both terms may be much larger than their difference.
+    const weights = state.value(from);
+    let largest = 0;
+    for (let at = 0; at < upstream.data.length; at++) {
+      const term = Math.abs(upstream.data[at] * weights.data[at]);
+      if (term > largest && Number.isFinite(term)) largest = term;
+    }
+    return 2 * largest;
+  }
+  if (step.operation.name !== 'contraction') return 0;
+  if (slot === 2) {
+    const count = upstream.data.length / Math.max(1, state.value(to).data.length);
+    return fibre(upstream, from, to) * Math.sqrt(count);
+  }
+  const other = step.inputs[1 - slot];
+  return fibre(upstream, from, to) * fibre(state.value(other), other, to);
+}
+
+/** Rounding of every result to `type`, with the error of its sums; a given tensor is uncertain by its rounding. */
+export function rounding(type: NumberType, seed: number): Perturb {
+  const random = uniform(seed);
+  return (result, key, state) => {
+    const own = type.name.endsWith('decimals') ? 2 ** -52 : type.epsilon / 2;
+    const fixed = type.name.endsWith('decimals') ? type.epsilon / 2 : 0;
+    const given = key.startsWith('given ');
+    const sums = given ? 0 : sumSize(state, key) * type.sumEpsilon;
+    const source = result.data;
+    const { length } = source;
+    // Storing into a Float32Array is the quickest way of rounding to it.
+    const isSingle = type === FLOAT32 && !given;
+    const moved = isSingle ? new Float32Array(length) : new Float64Array(length);
+    for (let at = 0; at < length; at++) {
+      const value = source[at];
+      if (value === 0 && sums === 0) continue;
+      const size = Math.abs(value);
+      moved[at] = size < Infinity ? value + random() * (own * size + sums + fixed) : value;
+    }
+    if (isSingle) return { shape: result.shape, data: new Float64Array(moved) };
+    if (!given && type.epsilon > FLOAT64.epsilon)
+      for (let at = 0; at < length; at++) moved[at] = type.round(moved[at]);
+    return { shape: result.shape, data: moved as Float64Array };
+  };
+}

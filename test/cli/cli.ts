@@ -1,0 +1,99 @@
+// Runs the bundled command line in a folder of its own: what dist/cli.js holds, or a fresh bundle if that is older.
+import { execFile } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Cli {
+  /** `node dist/cli.js ...words` in the folder. */
+  run(...words: string[]): Promise<Outcome>;
+  /** Writes a file into the folder and returns its name. */
+  write(name: string, content: string | Uint8Array): string;
+  /** A path in the folder. */
+  path(name: string): string;
+  /** All names in the folder. */
+  names(): string[];
+}
+
+function newestSource(): number {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true });
+  return Math.max(...sources.map((each) => statSync(join(each.parentPath, each.name)).mtimeMs));
+}
+
+/** The bundle as it was built, or the same one built anew: others may be building dist at this moment. */
+async function bundle(outfile: string): Promise<void> {
+  const built = join(root, 'dist/cli.js');
+  const age = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (age > newestSource()) {
+    copyFileSync(built, outfile);
+    return;
+  }
+  await build({
+    ...{ entryPoints: [join(root, 'src/cli.ts')], outfile, bundle: true, logLevel: 'error' },
+    ...{ platform: 'node', format: 'esm', target: 'node20', mainFields: ['module', 'main'] },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
+  });
+}
+
+/** Call at the top of a test file; the folder is gone when its tests are done. */
+export function useCli(): Cli {
+  const folder = mkdtempSync(join(tmpdir(), 'attention-cli-'));
+  const program = join(folder, '.program', 'cli.mjs');
+  beforeAll(async () => {
+    mkdirSync(join(folder, '.program'));
+    await bundle(program);
+  }, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true }));
+  return {
+    run: (...words) =>
+      new Promise((resolve, reject) => {
+        execFile(
+          process.execPath,
+          [program, ...words],
+          { cwd: folder },
+          (error, stdout, stderr) => {
+            const code = error ? error.code : 0;
+            if (typeof code === 'number') resolve({ code, stdout, stderr });
+            else reject(error ?? new Error('no exit code'));
+          },
+        );
+      }),
+    write(name, content) {
+      writeFileSync(join(folder, name), content);
+      return name;
+    },
+    path: (name) => join(folder, name),
+    names: () =>
+      readdirSync(folder)
+        .filter((name) => name !== '.program')
+        .sort(),
+  };
+}
+
+/** The one line of standard error; fails if there is another. */
+export function onlyLine({ stderr }: Outcome): string {
+  const lines = stderr.split('\n');
+  if (lines.length !== 2 || lines[1] !== '') throw new Error(`expected one line, found\n${stderr}`);
+  return lines[0];
+}

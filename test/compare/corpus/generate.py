@@ -1,0 +1,92 @@
+"""Writes the corpus: python3 generate.py FOLDER. For case N: N.attention.json, N.npz and an entry of manifest.json."""
+import json
+import pathlib
+import sys
+import zlib
+
+import numpy as np
+
+import attention_numpy
+import cases
+import problems
+
+ALIASES = dict(Q="query", K="key", V="value", Qh="q_heads", Kh="k_heads", Vh="v_heads", S="scores", Z="scaled_scores",
+               M="masked_scores", P="attn_weights", Pd="attn_dropped", O="head_outputs", C="context", y="output", f="loss",
+               xPrime="tgt", x="x", W_Q="W_query", W_K="W_key", W_V="W_value", W_O="W_out", b_Q="q_bias", b_K="k_bias",
+               b_V="v_bias", b_O="out_bias")
+LEAVES = ("x", "xPrime", "W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O")
+SUBSETS = {
+    "all": lambda node, gradient: True,
+    "coarse": lambda node, gradient: node in (("P", "y", "Q", "K", "V", *LEAVES) if gradient else
+                                              ("Q", "K", "V", "S", "M", "P", "Pd", "C", "y")),
+    "leaves": lambda node, gradient: node in LEAVES if gradient else node in ("y", "f"),
+}
+
+
+def split_key(key):
+    gradient = key.startswith("d") and key[1:] in (*ALIASES,)
+    return (key[1:] if gradient else key), gradient
+
+
+def named(trace, style):
+    if style == "ids":
+        return trace, None
+    if style == "alias":
+        return {("grad_" if g else "") + ALIASES[n]: v for (n, g), v in ((split_key(k), v) for k, v in trace.items())}, None
+    names = {f"t{k}_{'g' if split_key(key)[1] else 'v'}": key for k, key in enumerate(trace)}
+    return {name: trace[key] for name, key in names.items()}, names
+
+
+def differing(clean, slipped, dtype):
+    """The keys whose tensors a slip changes beyond rounding."""
+    most = {"float64": 1e-9, "float32": 2e-4}[dtype]
+    keys = []
+    for key in slipped:
+        a, b = np.asarray(clean[key], np.float64), np.asarray(slipped[key], np.float64)
+        if a.shape != b.shape:
+            keys.append(key)
+            continue
+        finite = np.isfinite(a)
+        scale = max(np.abs(np.where(finite, a, 0)).max(initial=0), 1e-30)
+        with np.errstate(all="ignore"):
+            same = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= most * scale)
+        if not same.all():
+            keys.append(key)
+    return keys
+
+
+def main(folder):
+    folder = pathlib.Path(folder)
+    manifest = []
+    torch_run = None
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
+    for number, case in enumerate(cases.all_cases()):
+        text = json.dumps(case)
+        if only and only not in text:
+            continue
+        seed = zlib.crc32(text.encode())
+        o, arrays = problems.make(seed, **case["options"])
+        dtype = case["dtype"]
+        if dtype == "float32":
+            arrays = {k: v if v.dtype == bool else v.astype(np.float32).astype(np.float64) for k, v in arrays.items()}
+        if case["library"] == "torch":
+            import torch
+            import attention_torch
+            torch.set_num_threads(1)
+            program = lambda slips: attention_torch.run(o, arrays, slips, getattr(torch, dtype))
+        else:
+            program = lambda slips: attention_numpy.run(o, arrays, slips, getattr(np, dtype))
+        wanted = SUBSETS[case["subset"]]
+        pick = lambda trace: {k: v for k, v in trace.items() if wanted(*split_key(k))}
+        clean, slipped = program(()), program(case["slips"])
+        changed = differing(pick(clean), pick(slipped), dtype)
+        trace, names = named(pick(slipped), case["names"])
+        stem = f"{number:04d}"
+        (folder / f"{stem}.attention.json").write_text(json.dumps(problems.setup(o, arrays, names)))
+        np.savez(folder / f"{stem}.npz", **{k: np.asarray(v) for k, v in trace.items()})
+        manifest.append(dict(stem=stem, changed=changed, **case))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

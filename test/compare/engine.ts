@@ -1,0 +1,6 @@
+// What the scoreboard uses of the project, in one bundle.
+export { causalOrder } from '../../src/compare/causalOrder.ts';
+export { check } from '../../src/compare/check.ts';
+export { openSetup } from '../../src/formats/openSetup.ts';
+export { resolveName } from '../../src/formats/nodeNames.ts';
+export { readTensorFile } from '../../src/formats/tensorFile.ts';

@@ -1,0 +1,154 @@
+// npm run scoreboard: the corpus of mistakes and random correct programs, through the checker.
+//   node test/compare/scoreboard.mjs [--only TEXT] [--correct 200] [--verbose]
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { correctPrograms } from './correct.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    correct: { type: 'string', default: '200' },
+    verbose: { type: 'boolean', default: false },
+    folder: { type: 'string' },
+  },
+});
+const here = fileURLToPath(new URL('.', import.meta.url));
+const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
+
+async function loadChecker(folder) {
+  const outfile = join(folder, 'checker.mjs');
+  await build({
+    ...{
+      entryPoints: [join(here, 'engine.ts')],
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+    },
+    ...{ mainFields: ['module', 'main'], sourcemap: 'inline', logLevel: 'error' },
+  });
+  return import(pathToFileURL(outfile));
+}
+
+function generate(script, ...args) {
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  const { status, stderr } = spawnSync(
+    python,
+    ['-W', 'ignore', join(here, 'corpus', script), ...args],
+    { env, encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`${script} ended with ${status}:\n${stderr}`);
+}
+
+export async function checkFiles(checker, folder, stem) {
+  const text = await readFile(join(folder, `${stem}.attention.json`), 'utf8');
+  const { setup, graph, config, problems } = await checker.openSetup(text, (path) =>
+    readFile(join(folder, path)),
+  );
+  if (!graph) throw new Error(`${stem}: ${problems.map(({ message }) => message).join('; ')}`);
+  const file = join(folder, `${stem}.npz`);
+  const trace = checker.readTensorFile(file, await readFile(file));
+  const began = performance.now();
+  const report = checker.check({
+    config,
+    graph,
+    trace,
+    names: setup.names,
+    resolve: checker.resolveName,
+  });
+  return { report, graph, ms: performance.now() - began };
+}
+
+const nameOf = ({ node, kind }) => (kind === 'value' ? node : `d${node}`);
+
+/** Where in the causes each expected pattern stands: both, first; a single one must be the first. */
+function judge({ expect, changed }, { report, graph }, order) {
+  const keys = changed.map((name) =>
+    graph.nodes.some(({ id }) => id === name) ? `v:${name}` : `g:${name.slice(1)}`,
+  );
+  const first = order.find((key) => keys.includes(key));
+  const expected = first?.replace(/^v:/, '').replace(/^g:/, 'd');
+  const found = report.first ? nameOf(report.first) : 'nothing';
+  const ids = report.causes.map(({ id }) => id);
+  const named =
+    expect.length === 1
+      ? new RegExp(expect[0]).test(ids[0] ?? '')
+      : expect.every((pattern) => ids.some((id) => new RegExp(pattern).test(id)));
+  return { node: found === expected, expected, found, named, ids };
+}
+
+const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'attention-corpus-')));
+const rows = new Map();
+let [passed, failed, slowest] = [0, 0, 0];
+try {
+  const checker = await loadChecker(folder);
+  if (!options.folder) generate('generate.py', folder, options.only);
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
+  for (const entry of manifest) {
+    if (options.only && !JSON.stringify(entry).includes(options.only)) continue;
+    const row = rows.get(entry.row) ?? { cases: 0, node: 0, named: 0, lines: [] };
+    rows.set(entry.row, row);
+    let result;
+    let own;
+    try {
+      own = await checkFiles(checker, folder, entry.stem);
+      result = judge(entry, own, checker.causalOrder(own.graph));
+    } catch (error) {
+      result = {
+        node: false,
+        named: false,
+        expected: '',
+        found: error.stack.split('\n').slice(0, 3).join(' '),
+        ids: [],
+      };
+    }
+    slowest = Math.max(slowest, own?.ms ?? 0);
+    row.cases++;
+    row.node += Number(result.node);
+    row.named += Number(result.named);
+    if (result.node && result.named) passed++;
+    else failed++;
+    if (!result.node || !result.named || options.verbose) {
+      const what = `${entry.stem} ${entry.slips.join('+')} ${entry.library} ${entry.dtype} ${entry.subset} ${JSON.stringify(entry.options)}`;
+      row.lines.push(
+        `      ${what}: first ${result.found} (${result.expected}), causes ${result.ids.join(', ') || 'unknown'} (${entry.expect.join(' + ')}) ${Math.round(own?.ms ?? 0)} ms`,
+      );
+    }
+  }
+  console.log('row     cases  first node  cause first');
+  for (const [name, { cases, node, named, lines }] of rows) {
+    console.log(
+      `${String(name).padEnd(8)}${String(cases).padStart(4)}${`${node}/${cases}`.padStart(12)}${`${named}/${cases}`.padStart(13)}`,
+    );
+    for (const line of lines) console.log(line);
+  }
+  const sum = (of) => [...rows.values()].reduce((total, row) => total + of(row), 0);
+  const cases = sum((row) => row.cases);
+  const share = (count) =>
+    `${count} of ${cases} (${((100 * count) / Math.max(1, cases)).toFixed(1)} %)`;
+  console.log(
+    `\nfirst node right: ${share(sum((row) => row.node))}; cause named first: ${share(sum((row) => row.named))}; slowest ${Math.round(slowest)} ms`,
+  );
+
+  const count = Number(options.correct);
+  if (count > 0) {
+    const alarms = await correctPrograms({ checker, folder, count, generate, checkFiles });
+    for (const { dtype, runs, lines } of alarms) {
+      console.log(
+        `correct programs in ${dtype}: ${runs - lines.length} of ${runs} without an alarm`,
+      );
+      for (const line of lines) console.log(`      ${line}`);
+      passed += runs - lines.length;
+      failed += lines.length;
+    }
+  }
+} finally {
+  if (!options.folder) await rm(folder, { recursive: true, force: true });
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
