@@ -1,5 +1,5 @@
 // npm test: sets up, builds, then runs every layer of checks and tests; `-- --only unit,lint` runs some.
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findBrowser, findPython } from './lib/find.mjs';
@@ -12,9 +12,26 @@ import { vsixFile } from './lib/vsix.mjs';
 installPackages();
 await continueUnderNode24(fileURLToPath(import.meta.url));
 
-// Programs that hold the extension against something outside of it. `torch`: needs Python with PyTorch.
-/** @type {{ file: string, torch?: boolean }[]} */
-const conformance = [];
+// Numbers that other implementations computed; not part of the project.
+const vectors = process.env.ATTENTION_VECTORS ?? join(root, '..', 'shared', 'vectors');
+
+const onnxCases = join(vectors, 'onnx-attention');
+
+/**
+ * A program that holds the project against something outside of it.
+ * @typedef {object} Program
+ * @property {string} file
+ * @property {string[]} [args]
+ * @property {boolean} [torch] it needs Python with PyTorch
+ * @property {string} [folder] it needs this folder
+ */
+
+/** @type {Program[]} */
+const conformance = [
+  { file: 'test/conformance/torch.mjs', args: ['--cases', '200', '--seed', '1'], torch: true },
+  { file: 'test/conformance/onnx.mjs', args: [onnxCases], folder: onnxCases },
+  { file: 'test/python/run.mjs', torch: true },
+];
 
 const largestPackage = 1024 * 1024;
 
@@ -27,15 +44,18 @@ function packaging() {
 }
 
 /**
- * @param {{ file: string, torch?: boolean }} program
+ * @param {Program} program
  * @returns {Layer}
  */
-function conformanceLayer({ file, torch }) {
-  const skip = torch && process.env.ATTENTION_SKIP_TORCH === '1';
-  return [
-    `conformance:${basename(file, '.mjs')}`,
-    () => (skip ? skippedLayer('ATTENTION_SKIP_TORCH=1') : commandLayer(file)),
-  ];
+function conformanceLayer({ file, args = [], torch, folder }) {
+  const name = `conformance:${basename(file, '.mjs')}`;
+  if (torch && process.env.ATTENTION_SKIP_TORCH === '1') {
+    return [name, () => skippedLayer('ATTENTION_SKIP_TORCH=1')];
+  }
+  if (folder && !existsSync(folder)) {
+    return [name, () => skippedLayer(`${folder} is not there; ATTENTION_VECTORS names another`)];
+  }
+  return [name, () => commandLayer(file, ...args)];
 }
 
 /** @typedef {[name: string, run: () => import('./lib/layers.mjs').Counts]} Layer */
