@@ -8,7 +8,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: [`test/{${pure.join(',')}}/**/*.test.ts`] },
+        test: {
+          name: 'unit',
+          include: [`test/{${pure.join(',')}}/**/*.test.ts`],
+          // Pure modules keep no state that tests could share.
+          isolate: false,
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,

@@ -124,6 +124,15 @@ function roundingOf({ graph, values, gradients }: Run): number {
 /** Roundings within one node add up, too. */
 const ROUNDINGS = 16;
 
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+/** At most `most` of `size` offsets; multiples of the golden ratio, unlike a fixed step, fall into every column. */
+function sample(size: number, most: number): number[] {
+  if (size <= most) return Array.from({ length: size }, (_, n) => n);
+  const offsets = Array.from({ length: most }, (_, n) => Math.floor(((n * GOLDEN) % 1) * size));
+  return [...new Set(offsets)];
+}
+
 const largestOf = ({ data }: Tensor): number =>
   data.reduce((max, value) => (Math.abs(value) > max ? Math.abs(value) : max), 0);
 
@@ -145,11 +154,7 @@ export function gradcheck(
       const allowed = (step: number): number => tolerance * largest + rounding / step;
       const accepts = (error: number, step: number): boolean => error <= allowed(step);
       let [checked, maxAbs, worst, accepted, ok] = [0, 0, 0, allowed(STEP), true];
-      for (
-        let offset = 0;
-        offset < data.length;
-        offset += Math.max(1, Math.ceil(data.length / most))
-      ) {
+      for (const offset of sample(data.length, most)) {
         if (!Number.isFinite(data[offset])) continue;
         checked++;
         const { error, step } = errorOf(run, id, later, offset, accepts);

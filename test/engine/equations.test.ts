@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { backwardParts, equations, forwardParts } from '../../src/engine/equations.ts';
 import { type Formula, toText } from '../../src/engine/formula.ts';
 import { type Graph, operationNodes } from '../../src/engine/graph.ts';
-import { exampleNames, exampleRun, exampleText, graphOf } from '../support/setups.ts';
+import { smallExampleNames, exampleRun, exampleText, graphOf } from '../support/setups.ts';
 
 function partsOf(formula: Formula): string[] {
   const children = Object.values(formula).flat() as unknown[];
@@ -22,7 +22,7 @@ describe('as text', () => {
   });
 });
 
-describe.each(exampleNames)('%s', (name) => {
+describe.each(smallExampleNames)('%s', (name) => {
   test('every part that a step marks stands in an equation', async () => {
     const { graph, contributions } = await exampleRun(name);
     const known = new Set(equations(graph).flatMap(({ formula }) => partsOf(formula)));

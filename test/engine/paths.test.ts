@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { pathShares } from '../../src/engine/paths.ts';
 import { norm } from '../../src/engine/tensor.ts';
-import { exampleNames, exampleRun } from '../support/setups.ts';
+import { smallExampleNames, exampleRun } from '../support/setups.ts';
 
 const paths = async (name: string): Promise<string[]> =>
   (await exampleRun(name)).contributions.map(({ from, to, path }) => `${from} > ${to}: ${path}`);
@@ -40,7 +40,7 @@ test('multihead, edge by edge', async () => {
 });
 
 describe('shares', () => {
-  test.each(exampleNames)('of %s are the parts’ norms, and sum to 1', async (name) => {
+  test.each(smallExampleNames)('of %s are the parts’ norms, and sum to 1', async (name) => {
     const own = await exampleRun(name);
     for (const { id } of own.graph.nodes.filter((node) => node.id !== 'f')) {
       const shares = pathShares(own, id);

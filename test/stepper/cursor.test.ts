@@ -204,6 +204,23 @@ describe('back', () => {
     });
   });
 
+  test('without a move to undo goes up and left: term by term, contribution by contribution', async () => {
+    const walk = await exercise();
+    const step = walk.timeline.steps.findIndex(
+      ({ phase, node }) => phase === 'backward' && node === 'S',
+    );
+    const from: Cursor = { position: { step, contribution: 1, term: 2 }, trail: [] };
+    expect(cursors(walk, times(6, 'back'), from).map(({ position }) => position)).toEqual([
+      { step, contribution: 1, term: 2 },
+      { step, contribution: 1, term: 1 },
+      { step, contribution: 1, term: 0 },
+      { step, contribution: 1, term: null },
+      { step, contribution: 0, term: null },
+      { step, contribution: null, term: null },
+      { step: step - 1, contribution: null, term: null },
+    ]);
+  });
+
   test('undoes the latest 1000 moves', async () => {
     const walk = await exercise();
     const there = cursors(

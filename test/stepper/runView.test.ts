@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Session } from '../../src/stepper/session.ts';
 import { captionOf } from '../../src/stepper/timeline.ts';
-import { exampleNames, exampleRun, runOf, smallExampleNames } from '../support/setups.ts';
+import { exampleRun, runOf, smallExampleNames } from '../support/setups.ts';
 
 const about = { title: 'A title', description: 'A description.', energy: false };
 const viewOf = async (name: string) => new Session(await exampleRun(name), about).runView();
@@ -29,7 +29,7 @@ test.each(smallExampleNames)(
   },
 );
 
-test.each(exampleNames)(
+test.each(smallExampleNames)(
   '%s: captions for every tick, the first backward one known',
   async (name) => {
     const session = new Session(await exampleRun(name), about);

@@ -156,6 +156,8 @@ describe('the panel', () => {
 
     await page.reload();
     await page.locator('.monaco-workbench').waitFor();
+    // Which tab was in front is stored late by the workbench; that the panel is there is what counts.
+    await page.locator('.tab', { hasText: 'Attention: causal-qkv' }).click();
     view = workbench.webview();
     await expect.poll(() => caption(view).innerText(), { timeout: 30_000 }).toMatch(/forward\s+S/);
   });

@@ -87,9 +87,8 @@ export function call(name: string, { value, slope }: Dual): Dual {
 
 function power(a: Dual, b: Dual): Dual {
   const value = a.value ** b.value;
-  const ofBase =
-    a.slope === 0 || b.value === 0 ? 0 : times(a.slope, b.value * a.value ** (b.value - 1));
-  const ofExponent = b.slope === 0 || a.value === 0 ? 0 : times(b.slope, value * Math.log(a.value));
+  const ofBase = b.value === 0 ? 0 : times(a.slope, b.value * a.value ** (b.value - 1));
+  const ofExponent = a.value === 0 ? 0 : times(b.slope, value * Math.log(a.value));
   return { value, slope: ofBase + ofExponent };
 }
 

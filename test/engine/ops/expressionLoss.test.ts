@@ -59,7 +59,9 @@ describe('gradient', () => {
     ['sum(square(y)) + sum(cube(y))', [-2, 1], [8, 5]],
     ['sum(y ^ 3)', [-2, 0], [12, 0]],
     ['sum(y * y)', [-2, 0], [-4, 0]],
-  ])('%s at negative entries', (expression, entries, expected) => {
+    ['sum(0 ^ (y + 3))', [-2, 0], [0, 0]],
+    ['sum(y ^ 0)', [-2, 0], [0, 0]],
+  ])('%s at negative entries and 0', (expression, entries, expected) => {
     const found = expressionLoss(expression, {}).gradient(tensor([2], entries));
     found.forEach((slope, n) => expect(slope).toBeCloseTo(expected[n], 13));
   });
@@ -105,6 +107,7 @@ describe('refusal', () => {
     ['sum(y) + y', 'y stands outside of'],
     ['sum(y) * G', 'G stands outside of'],
     ['sum(z)', 'found the name z; known are y, k, G'],
+    ['sum(y * toString)', 'found the name toString'],
     ['sum', 'found the name sum'],
     ['sum(sin)', 'found the name sin'],
     ['sum(relu(y))', 'found the function relu; known are sum, mean, dot, norm, abs'],

@@ -104,6 +104,14 @@ export const operationCases: Readonly<Record<string, Make>> = {
       ]),
     )(extents, seed);
   },
+  // Each entry reaches the last output by two routes.
+  'compose: rotate twice': unary('h i a -> h i a', (extents, _, [own]) =>
+    compose(
+      [10, 100].map((base) =>
+        rotary(own, extents, { base, pairing: 'interleaved', firstPosition: 1 }),
+      ),
+    ),
+  ),
   'half squared norm': unary('b j v ->', (_extents, _seed, [own]) => loss(own, halfSquaredNorm)),
   'given upstream gradient': unary('j v ->', (extents, seed, all) =>
     loss(all[0], weightedSum(like(all, extents, seed))),
