@@ -33,7 +33,7 @@ export default defineConfig({
           globalSetup: ['test/vscode/harness/globalSetup.ts'],
           // Two workbenches at once starve each other on a small machine.
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 300_000,
         },
       },
