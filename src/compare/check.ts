@@ -1,29 +1,30 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
-import type { Graph, NodeId } from '../engine/graph.ts';
+import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import { align, type Aligned } from './align.ts';
 import { causalOrder } from './causalOrder.ts';
 import { describeUnknown } from './clues.ts';
-import { forgive } from './conventions.ts';
-import { type NumberType, typeOf } from './dtypes.ts';
+import { explain } from './explain.ts';
+import { type Forgiven, forgive } from './conventions.ts';
+import { typeOf } from './dtypes.ts';
 import { harmlessValues, isConvention, type Right } from './harmless.ts';
-import { type Difference, difference, largest, Tolerances, unitInLastPlace } from './judge.ts';
+import { difference, largest } from './judge.ts';
 import {
-  CircularError,
   type Given,
   type Key,
   keyOf,
   type Kind,
-  NOTHING_GIVEN,
   type Program,
   referenceProgram,
   State,
 } from './program.ts';
+import { reachedBy } from './reach.ts';
+import { Reference } from './reference.ts';
 import type { Cause, NodeReport, Report, Status } from './report.ts';
-import { type Found, search } from './search.ts';
+import type { Found } from './search.ts';
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -51,17 +52,13 @@ export function check(input: CheckInput): Report {
 
 class Check {
   readonly #input: CheckInput;
-  readonly #type: NumberType;
-  readonly #reference: State;
-  readonly #global: Tolerances;
+  readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
   readonly #given = new Map<Key, Aligned>();
   /** The tensors, what is forgiven in them put right. */
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #sources: Given;
-  readonly #tolerance = new Map<Key, { off: number; tolerance: number }>();
-  readonly #differences = new WeakMap<Tensor, { key: Key; found: Difference }>();
 
   constructor(input: CheckInput) {
     this.#input = input;
@@ -69,15 +66,13 @@ class Check {
     const resolve = (name: string, rank: number): ResolvedName | null =>
       input.resolve(name, names, rank);
     const isExact = (name: string): boolean => Object.hasOwn(names, name);
-    const program = referenceProgram(graph);
-    this.#reference = new State(program);
-    this.#type = typeOf(trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length)));
-    this.#global = new Tolerances(program, NOTHING_GIVEN, this.#type, this.#reference);
+    const named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
+    this.#reference = new Reference(graph, typeOf(named));
     const matches = (key: Key, tensor: Tensor): boolean => {
-      if (this.#isRight(key, tensor)) return true;
+      if (this.#reference.isRight(key, tensor)) return true;
       const kind: Kind = key.startsWith('v:') ? 'value' : 'gradient';
-      const forgiven = forgive(graph, this.#reference, key.slice(2), kind, tensor);
-      return forgiven !== null && this.#isRight(key, forgiven.tensor);
+      const forgiven = forgive(graph, this.#reference.state, key.slice(2), kind, tensor);
+      return forgiven !== null && this.#reference.isRight(key, forgiven.tensor);
     };
     const { tensors, unaligned } = align({ graph, trace, resolve, isExact, matches });
     this.#unaligned = unaligned;
@@ -87,16 +82,14 @@ class Check {
     );
     const nanSpreads = tensors.some(
       ({ node, kind, tensor }) =>
-        kind === 'gradient' && !/^(P|Pd|M|Z|S)$/.test(node) && tensor.data.some(Number.isNaN),
+        (node === 'f' || (kind === 'gradient' && !/^(P|Pd|M|Z|S)$/.test(node))) &&
+        tensor.data.some(Number.isNaN),
     );
     const values = new Map<string, Tensor>();
     const gradients = new Map<string, Tensor>();
     for (const aligned of sorted) {
       const key = keyOf(aligned.node, aligned.kind);
-      const right = this.#isRight(key, aligned.tensor);
-      const forgiven = right
-        ? null
-        : forgive(graph, this.#reference, aligned.node, aligned.kind, aligned.tensor, nanSpreads);
+      const forgiven = this.#forgiven(aligned, nanSpreads);
       const tensor = forgiven?.tensor ?? aligned.tensor;
       this.#given.set(key, aligned);
       this.#tensors.set(key, tensor);
@@ -106,26 +99,13 @@ class Check {
     this.#sources = { values, gradients };
   }
 
-  /** The difference from the reference; a tensor is compared with one node, mostly, and more than once. */
-  #against(key: Key, tensor: Tensor): Difference {
-    const known = this.#differences.get(tensor);
-    if (known?.key === key) return known.found;
-    const found = difference(tensor, this.#reference.predict(key));
-    this.#differences.set(tensor, { key, found });
-    return found;
-  }
-
-  #isRight(key: Key, tensor: Tensor): boolean {
-    const { maxAbs } = this.#against(key, tensor);
-    return maxAbs <= this.#allowed(key, maxAbs);
-  }
-
-  #allowed(key: Key, off: number): number {
-    const known = this.#tolerance.get(key);
-    if (known?.off === off) return known.tolerance;
-    const tolerance = this.#global.of(key, off);
-    this.#tolerance.set(key, { off, tolerance });
-    return tolerance;
+  /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
+  #forgiven({ node, kind, tensor }: Aligned, nanSpreads: boolean): Forgiven | null {
+    const key = keyOf(node, kind);
+    if (this.#reference.isRight(key, tensor)) return null;
+    const found = forgive(this.#input.graph, this.#reference.state, node, kind, tensor, nanSpreads);
+    const isWhole = kind === 'value' || (found && this.#reference.isRight(key, found.tensor));
+    return isWhole ? found : null;
   }
 
   report(): Report {
@@ -135,8 +115,9 @@ class Check {
     let state = new State(referenceProgram(graph), this.#sources);
     let first: Report['first'] = null;
     let inBackward = false;
+    const explained: Key[] = [];
     const right = new Map(
-      [...this.#tensors].map(([key, tensor]) => [key, this.#isRight(key, tensor)]),
+      [...this.#tensors].map(([key, tensor]) => [key, this.#reference.isRight(key, tensor)]),
     );
     const harmless = this.#harmless(right);
     for (const [key, aligned] of this.#given) {
@@ -145,14 +126,15 @@ class Check {
         state = this.#chooseBackward(state);
       }
       const tensor = this.#tensors.get(key)!;
-      const off = this.#against(key, tensor).maxAbs;
-      const tolerance = this.#allowed(key, off);
+      const off = this.#reference.against(key, tensor).maxAbs;
+      const tolerance = this.#reference.allowed(key, off);
       const add = (status: Status, note: string): void => {
         const parts = [aligned.guess, aligned.layout, this.#notes.get(key), note].filter(Boolean);
         judged.set(key, { aligned, tensor, status, tolerance, note: parts.join('; ') });
       };
       if (off <= tolerance) {
         add(aligned.layout || this.#notes.has(key) ? 'layout' : 'match', '');
+        explained.push(key);
         continue;
       }
       // A gradient is only excused where those of the inputs are seen to be right.
@@ -167,7 +149,7 @@ class Check {
         continue;
       }
       const predicted = state.predict(key);
-      const precision = this.#precision(state, key, tensor, predicted);
+      const precision = this.#reference.precision(state, key, tensor, predicted);
       const scale = largest(tensor) || largest(predicted) || 1;
       const error = difference(predicted, tensor).maxAbs / scale;
       if (error <= precision) {
@@ -176,13 +158,19 @@ class Check {
           'consequence',
           `right for your own ${before} before it (off by ${error.toExponential(1)})`,
         );
+        explained.push(key);
         continue;
       }
       first ??= { node: aligned.node, kind: aligned.kind };
-      const context = { config: this.#input.config, graph, type: this.#type, state };
-      const found = search(context, { key, user: tensor, predicted, precision }, (program) =>
-        this.#score(state, program),
-      );
+      const context = { config: this.#input.config, graph, type: this.#reference.type, state };
+      const before = state;
+      const settled = this.#settled(state, explained);
+      const find = (user: Tensor): Found | null =>
+        explain(context, { key, user, predicted, precision, settled }, this.#tensors, (program) =>
+          this.#score(before, program),
+        );
+      // As it is, and with what is forgiven put right: the mistake may be in either.
+      const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
       if (found) {
         causes.push(...causesOf(found));
         state = state.under(found.state.program);
@@ -194,73 +182,68 @@ class Check {
       first,
       nodes: this.#nodes(judged),
       causes: withoutRepeats(causes),
-      dtype: this.#type.name,
+      dtype: this.#reference.type.name,
       unaligned: this.#unaligned,
     };
+  }
+
+  /** What right values were computed from: a mistake there would show in them. */
+  #settled(state: State, explained: readonly Key[]): Set<Key> {
+    const settled = new Set(explained.filter((key) => key.startsWith('v:')));
+    for (const key of [...settled]) {
+      const step = state.program.forward.get(key.slice(2));
+      // Where all operands are given there is nothing hidden between.
+      if (!step || step.inputs.every((id) => this.#sources.values.has(id))) continue;
+      state.predict(key);
+      for (const each of state.region(key)) settled.add(each);
+    }
+    return settled;
   }
 
   /** Values without effect, of which is known what they are instead. */
   #harmless(right: Right): Set<NodeId> {
     const { graph } = this.#input;
     const known = [...harmlessValues(graph, right)].filter((id) => {
-      const reference = (node: NodeId): Tensor => this.#reference.value(node);
+      const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
       return isConvention(graph, id, this.#tensors.get(`v:${id}`)!, reference);
     });
     return new Set(known);
   }
 
-  /** Accepted relative difference of what a program makes of the person's tensors. */
-  #precision(state: State, key: Key, user: Tensor, predicted: Tensor): number {
-    const size = largest(user) || largest(predicted) || 1;
-    // Rounding at the size of the reference is mostly enough, and quicker.
-    const scale = largest(this.#reference.predict(key));
-    const { maxAbs: off } = difference(predicted, user);
-    const known = scale === 0 ? 0 : this.#allowed(key, (off / size) * scale) / scale;
-    if (off <= known * size) return known;
-    const local = new Tolerances(state.program, this.#sources, this.#type, state).of(key, off);
-    const relative = local / (largest(predicted) || size);
-    const ulps = this.#type.epsilon > 1e-6 ? 1 : 16;
-    return Math.max(relative, local / size, ulps * (unitInLastPlace(size, this.#type) / size));
-  }
-
   /** How many more given tensors a program explains than another does, of those that the edit reaches. */
   #score(before: State, program: Program): number {
     let score = 0;
-    // All must be computed before, or the edited state does not know what depends on what.
-    for (const key of this.#tensors.keys()) before.predict(key);
+    const reached = reachedBy(before.program, program, this.#sources);
+    const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
+    // What depends on what is known only of what has been computed.
+    for (const [key] of tensors) before.predict(key);
     const edited = before.under(program);
-    for (const [key, user] of this.#tensors) {
-      if (!edited.reaches(key)) continue;
+    for (const [key, user] of tensors) {
       score +=
-        Number(this.#explains(edited, key, user)) - Number(this.#explains(before, key, user));
+        Number(this.#reference.explains(edited, key, user)) -
+        Number(this.#reference.explains(before, key, user));
     }
     return score;
-  }
-
-  #explains(state: State, key: Key, user: Tensor): boolean {
-    let predicted: Tensor;
-    try {
-      predicted = state.predict(key);
-    } catch (error) {
-      if (error instanceof CircularError || error instanceof RangeError) return false;
-      throw error;
-    }
-    const scale = Math.max(1, largest(user) / (largest(this.#reference.predict(key)) || Infinity));
-    const off = difference(predicted, user).maxAbs / scale;
-    return off <= 2 * this.#allowed(key, off);
   }
 
   /** A mistaken forward step goes with its own derivative (autograd) or with the reference's (written by hand). */
   #chooseBackward(state: State): State {
     const reference = referenceProgram(this.#input.graph);
-    const changed = [...state.program.forward].some(
-      ([id, step]) => reference.forward.get(id) !== step,
+    const { graph } = this.#input;
+    const changed = operationNodes(graph).filter(
+      (node) => state.program.forward.get(node.id) !== reference.forward.get(node.id),
     );
-    if (!changed) return state;
+    if (changed.length === 0) return state;
+    // What the changed steps pass back is what tells; all gradients where none of that is given.
+    const near = new Set(
+      changed.flatMap(({ inputs }) => inputs.map((id) => keyOf(id, 'gradient'))),
+    );
+    const gradients = [...this.#tensors].filter(([key]) => key.startsWith('g:'));
+    const telling = gradients.filter(([key]) => near.has(key));
     const byHand = new State({ ...state.program, backward: reference.backward }, this.#sources);
     const count = (own: State): number =>
-      [...this.#tensors].filter(
-        ([key, user]) => key.startsWith('g:') && this.#explains(own, key, user),
+      (telling.length > 0 ? telling : gradients).filter(([key, user]) =>
+        this.#reference.explains(own, key, user),
       ).length;
     return count(byHand) > count(state) ? byHand : state;
   }
@@ -276,7 +259,7 @@ class Check {
         const nothing = { maxAbs: null, maxRel: null, worstIndex: null, tolerance: null };
         return { node, kind, status: 'missing', ...nothing, note: '' };
       }
-      const { maxAbs, maxRel, worstIndex } = this.#against(key, own.tensor);
+      const { maxAbs, maxRel, worstIndex } = this.#reference.against(key, own.tensor);
       return {
         node,
         kind,

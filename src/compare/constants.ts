@@ -25,7 +25,8 @@ const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
 const KV = /^g:([KV]h?|W_[KV]|b_[KV])$/;
 const ANY = /^/;
 
-function entries({ config, graph }: Context): Entry[] {
+function entries(context: Context): Entry[] {
+  const { config, graph } = context.whole ?? context;
   const { extents } = graph;
   const width = extents['a'];
   const heads = config.heads;

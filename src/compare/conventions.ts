@@ -15,6 +15,8 @@ export interface Forgiven {
 
 /** A logit this far below its row's largest leaves no weight in any number type. */
 const NO_WEIGHT = 80;
+/** No score of a real program is this low; the fill values of float16 programs are. */
+const FILL = -9e3;
 
 /**
  * What is forgiven in a tensor, or null where there is nothing to forgive. `nanSpreads`: NaN is found in other
@@ -39,7 +41,10 @@ export function forgive(
 
 const keyAxes = (graph: Graph): readonly AxisLetters[] => nodeOf(graph, 'P').axes;
 
-/** -1e9, finfo.min or -1e4 where the reference has -inf: as long as no weight is left there. */
+/**
+ * -1e9, finfo.min or -1e4 where -inf is meant, also in a mask that hides the wrong keys: a logit that low is hidden.
+ * Values less low are taken for -inf only where the reference has it, and where no weight is left.
+ */
 function hiddenScores(graph: Graph, reference: State, node: NodeId, user: Tensor): Forgiven | null {
   if (node !== 'M') return null;
   const { data } = reference.value('M');
@@ -48,15 +53,18 @@ function hiddenScores(graph: Graph, reference: State, node: NodeId, user: Tensor
   let fill: number | null = null;
   for (const start of starts) {
     let most = -Infinity;
-    for (const step of steps)
+    for (const step of steps) {
       if (data[start + step] !== -Infinity) most = Math.max(most, user.data[start + step]);
+    }
     for (const step of steps) {
       const at = start + step;
-      if (data[at] !== -Infinity || user.data[at] === -Infinity) continue;
-      const blind = most === -Infinity && user.data[at] < -NO_WEIGHT;
-      if (!blind && !(user.data[at] <= most - NO_WEIGHT)) continue;
+      const value = user.data[at];
+      if (value === -Infinity) continue;
+      const isFill = value <= FILL && !(data[at] <= FILL && data[at] !== -Infinity);
+      const isLow = data[at] === -Infinity && most < Infinity && value <= most - NO_WEIGHT;
+      if (!isFill && !isLow) continue;
       out[at] = -Infinity;
-      fill = user.data[at];
+      fill = value;
     }
   }
   if (fill === null) return null;

@@ -1,6 +1,7 @@
 // Values that differ, yet nothing computed from them does: logged at another point, or scaled earlier than here.
 import { type Graph, nodeOf, type NodeId, operationNodes } from '../engine/graph.ts';
 import { map, sameShape, type Tensor } from '../engine/tensor.ts';
+import { roles } from './edits/edit.ts';
 import { difference, largest } from './judge.ts';
 import { fibres } from './operations.ts';
 import type { Key } from './program.ts';
@@ -49,7 +50,9 @@ export function isConvention(
 ): boolean {
   if (user.data.some(Number.isNaN)) return false;
   const right = reference(id);
-  if (constantRatio(user, right, LOOSE) !== null) return true;
+  // Queries or scores may be scaled early; the logits themselves have to be right.
+  const isEarly = id !== 'Z' && id !== roles(graph).logits;
+  if (isEarly && constantRatio(user, right, LOOSE) !== null) return true;
   const isOther = graph.nodes.some(
     (node) =>
       node.id !== id &&

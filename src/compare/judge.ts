@@ -12,13 +12,19 @@ export interface Difference {
   readonly worstIndex: readonly number[];
 }
 
-/** Largest finite magnitude. */
-export function largest({ data }: Tensor): number {
+const knownLargest = new WeakMap<Tensor, number>();
+
+/** Largest finite magnitude; asked for again and again, so remembered. */
+export function largest(tensor: Tensor): number {
+  const known = knownLargest.get(tensor);
+  if (known !== undefined) return known;
+  const { data } = tensor;
   let found = 0;
-  for (const value of data) {
-    const size = Math.abs(value);
+  for (let at = 0; at < data.length; at++) {
+    const size = Math.abs(data[at]);
     if (size > found && size < Infinity) found = size;
   }
+  knownLargest.set(tensor, found);
   return found;
 }
 

@@ -34,7 +34,7 @@ export type Kind = 'value' | 'gradient';
 export const keyOf = (node: NodeId, kind: Kind): Key => `${kind === 'value' ? 'v' : 'g'}:${node}`;
 /** Stands in a region for the use of a given tensor. */
 export const givenKey = (key: Key): Key => `given ${key}`;
-const contributionKey = (from: NodeId, slot: number): Key => `c:${from}#${slot}`;
+export const contributionKey = (from: NodeId, slot: number): Key => `c:${from}#${slot}`;
 
 export interface Given {
   readonly values: ReadonlyMap<NodeId, Tensor>;
@@ -52,6 +52,21 @@ export function referenceProgram(graph: Graph): Program {
     contributions: new Map(),
     accumulators: new Map(),
   };
+}
+
+/** Whether nothing is edited. */
+export function isReference({
+  graph,
+  forward,
+  backward,
+  contributions,
+  accumulators,
+}: Program): boolean {
+  return (
+    operationNodes(graph).every(
+      (node) => forward.get(node.id) === node && backward.get(node.id) === node,
+    ) && contributions.size + accumulators.size === 0
+  );
 }
 
 /** A program with a forward step replaced; reverse mode follows it unless `handWritten`. */
@@ -96,7 +111,7 @@ export function sourcesOf({ backward }: Program, node: NodeId): { from: NodeId; 
 }
 
 /** Where two programs differ: the keys to be computed anew. */
-function changedKeys(before: Program, after: Program): Key[] {
+export function changedKeys(before: Program, after: Program): Key[] {
   const keys: Key[] = [];
   for (const [id, step] of after.forward) if (before.forward.get(id) !== step) keys.push(`v:${id}`);
   for (const [id, step] of after.backward) {

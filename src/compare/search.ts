@@ -1,6 +1,7 @@
 // Looks for the edits of the program that reproduce a person's tensor: one edit, one and a factor, two edits.
 import { nodeOf } from '../engine/graph.ts';
 import { sameShape, type Tensor } from '../engine/tensor.ts';
+import { causalOrder } from './causalOrder.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Site } from './edits/edit.ts';
 import { FAMILIES } from './edits/families.ts';
@@ -31,6 +32,8 @@ export interface Target {
   readonly user: Tensor;
   /** What the program makes of the person's own tensors. */
   readonly predicted: Tensor;
+  /** What given tensors that come out right were computed from: no place for a mistake. */
+  readonly settled: ReadonlySet<Key>;
   /** Accepted relative difference of a reproduction. */
   readonly precision: number;
 }
@@ -38,10 +41,10 @@ export interface Target {
 /** How many of the given tensors that an edit reaches it explains, less those it contradicts. */
 export type Score = (program: Program) => number;
 
-const SINGLES_MS = 2500;
+const SINGLES_MS = 4000;
 const PAIRS_MS = 1500;
 /** Entries beyond which the first plain explanation is taken. */
-const LARGE = 200_000;
+const LARGE = 50_000;
 const PLAIN_COST = 1.25;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 220;
@@ -70,7 +73,12 @@ export function constantRatio(user: Tensor, predicted: Tensor, precision: number
   return ratio;
 }
 
-export function search(context: Context, target: Target, score: Score): Found | null {
+export function search(
+  context: Context,
+  target: Target,
+  score: Score,
+  milliseconds = SINGLES_MS,
+): Found | null {
   const { state } = context;
   const { key, user, predicted, precision } = target;
   const scale = largest(user) || largest(predicted) || 1;
@@ -85,8 +93,8 @@ export function search(context: Context, target: Target, score: Score): Found | 
       edited = from.under(last.apply(from.program));
       if (!edited.reaches(key)) return;
       prediction = edited.predict(key);
-      // Computed out of the tensor itself, anything comes out right.
-      if (edited.region(key).has(givenKey(key))) return;
+      // Computed out of the tensor itself, or of what was computed from it, anything comes out right.
+      for (const each of edited.region(key)) if (later.has(each)) return;
     } catch (error) {
       // Two edits may not fit each other, or an operand may lack.
       if (
@@ -109,20 +117,21 @@ export function search(context: Context, target: Target, score: Score): Found | 
       near.push({ ...hypothesis, prediction });
     }
   };
+  const order = causalOrder(context.graph);
+  const later = new Set(order.slice(order.indexOf(key)).map(givenKey));
   const began = Date.now();
   const sites = sitesOf(context, target);
   const isLarge = user.data.length > LARGE;
-  const isDone = (): boolean =>
-    Date.now() - began > (isLarge ? 2 * SINGLES_MS : SINGLES_MS) ||
-    (isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST));
-  for (const site of sites) {
-    for (const family of FAMILIES) {
-      if (isDone()) break;
-      for (const edit of family(site)) {
+  const isLate = (): boolean => Date.now() - began > milliseconds;
+  for (const family of FAMILIES) {
+    for (const site of sites) {
+      for (const edit of isLate() ? [] : family(site)) {
         test(state, [edit], edit);
-        if (isDone()) break;
+        if (isLate()) break;
       }
     }
+    // Where each test takes long, a plain explanation is taken before stranger ones are tried.
+    if (isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST)) break;
   }
   if (accepted.length === 0) {
     const [first] = sites;
@@ -137,8 +146,8 @@ export function search(context: Context, target: Target, score: Score): Found | 
       test(edited, [...edits, factor], factor);
     }
   }
-  if (accepted.length === 0) pairs();
-  return best(accepted, near, score);
+  if (accepted.length === 0 && !isLarge) pairs();
+  return best(accepted, near, score, isLarge ? 4 : 40);
 
   function pairs(): void {
     const closeness = (each: Tensor): number => meanError(each, user) / scale;
@@ -165,8 +174,9 @@ function best(
   accepted: readonly Hypothesis[],
   near: readonly Hypothesis[],
   score: Score,
+  most: number,
 ): Found | null {
-  const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, 40);
+  const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
   if (candidates.length === 1) return { ...candidates[0], runnerUp: nearest(near) };
   const ranked = candidates
     .map((each) => ({ ...each, score: score(each.state.program) }))
@@ -182,12 +192,43 @@ function best(
 const nearest = (near: readonly Hypothesis[]): Hypothesis | null =>
   near.reduce<Hypothesis | null>((a, b) => (!a || b.residual < a.residual ? b : a), null);
 
+/** The edits of a slice, made anew for the whole, if they explain the whole too. */
+export function onWhole(
+  context: Context,
+  target: Target,
+  { edits, runnerUp }: Found,
+): Found | null {
+  const { key, user, precision } = target;
+  let { state } = context;
+  const made: Edit[] = [];
+  for (const { id, title, wrong, node, kind } of edits) {
+    const site = sitesOf({ ...context, state }, target).find(
+      (each) => each.node.id === node && each.kind === kind,
+    );
+    const same =
+      site &&
+      FAMILIES.flatMap((family) => family(site)).find(
+        (each) => each.id === id && each.title === title && each.wrong === wrong,
+      );
+    if (!same) return null;
+    made.push(same);
+    state = context.state.under(same.apply(state.program));
+  }
+  try {
+    const residual = difference(state.predict(key), user).maxAbs / largest(user);
+    return residual <= precision ? { edits: made, state, residual, runnerUp } : null;
+  } catch (error) {
+    if (error instanceof CircularError || error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
 /** Places where an edit can reach the target, the nearest first. */
-function sitesOf(context: Context, { key, user, predicted, precision }: Target): Site[] {
+function sitesOf(context: Context, { key, user, predicted, precision, settled }: Target): Site[] {
   const ratio = constantRatio(user, predicted, precision);
   const deviation = difference(predicted, user).maxAbs / (largest(user) || 1);
   return [...context.state.region(key)].flatMap((each): Site[] => {
-    if (!/^[vg]:/.test(each)) return [];
+    if (!/^[vg]:/.test(each) || settled.has(each)) return [];
     const kind: Kind = each.startsWith('v:') ? 'value' : 'gradient';
     const node = nodeOf(context.graph, each.slice(2));
     if (kind === 'value' && node.kind === 'input' && each !== key) return [];

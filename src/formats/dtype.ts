@@ -38,6 +38,8 @@ export function byteSize(dtype: DType): number {
   return READERS[dtype][0];
 }
 
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
 /**
  * The first `count` entries of `bytes` as float64. Exact but for 64-bit integers beyond 2^53, which are
  * rounded to the nearest float64. Throws RangeError if `bytes` is too short.
@@ -51,6 +53,13 @@ export function decode(
   const [size, read] = READERS[dtype];
   if (bytes.length < count * size) {
     throw new RangeError(`${bytes.length} bytes do not hold ${count} entries of ${size} bytes`);
+  }
+  if (littleEndian && HOST_IS_LITTLE_ENDIAN && (dtype === 'float32' || dtype === 'float64')) {
+    // A copy is aligned; typed arrays convert many times faster than a loop.
+    const { buffer } = new Uint8Array(bytes.subarray(0, count * size));
+    return dtype === 'float32'
+      ? new Float64Array(new Float32Array(buffer))
+      : new Float64Array(buffer);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = new Float64Array(count);

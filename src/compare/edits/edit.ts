@@ -29,6 +29,8 @@ export interface Context {
   readonly graph: Graph;
   /** The number type that the person computes in. */
   readonly type: NumberType;
+  /** The problem that this one is a slice of: factors are named by its sizes. */
+  readonly whole?: Context;
   /** The person's program so far, on their tensors. */
   readonly state: State;
 }

@@ -64,12 +64,11 @@ export const precision: Family = (site) => {
   const stored = narrowestType({ tensor: user, dtype: 'float64' });
   if (stored && near.some(({ name }) => name === stored.name)) {
     // Rounding the right value may fall the other way where it lies between: the stored entry is the evidence.
+    const most = 4 * stored.epsilon * largest(predicted);
     const snap = ({ data, shape }: Tensor): Tensor => ({
       shape,
       data: data.map((value, at) =>
-        Math.abs(value - user.data[at]) <= 4 * stored.epsilon * largest(predicted)
-          ? user.data[at]
-          : stored.round(value),
+        Math.abs(value - user.data[at]) <= most ? user.data[at] : stored.round(value),
       ),
     });
     edits.push(

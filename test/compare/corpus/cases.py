@@ -237,6 +237,13 @@ def all_cases():
     for slips, expect, o in PAIRS:
         add("pair", list(slips), list(expect), o, "numpy", "float64", "all", "ids")
         add("pair", list(slips), list(expect), o, "numpy", "float32", "all", "alias")
+    for slip, expect, o in (
+        ("causal_strict", "mask-causal-strict", CAUSAL), ("causal_leak", "mask-causal-leak", CAUSAL),
+        ("mask_inverted", "mask-inverted", PAD), ("causal_alignment", "mask-causal-alignment", dict(mask="causal", m=3, n=6)),
+        ("jac_no_sum", "softmax-backward-no-sum", CAUSAL), ("scale_model_width", "scale-of-model-width", CAUSAL),
+    ):
+        add("fill", [slip, "mask_1e9"], [expect], o, "numpy", "float64", "all", "ids")
+        add("fill", [slip, "mask_1e9"], [expect], o, "numpy", "float32", "coarse", "alias")
     for row, slip, expect, options, libraries in FORWARD:
         if "n" in libraries:
             add("leaves", [slip], [expect], options[0], "numpy", "float64", "leaves", "ids")

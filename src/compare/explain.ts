@@ -1,0 +1,71 @@
+// The search for a cause, first on a slice where the problem is large.
+import type { Tensor } from '../engine/tensor.ts';
+import type { Context } from './edits/edit.ts';
+import { difference, largest } from './judge.ts';
+import { CircularError, type Key, type Program, type State } from './program.ts';
+import { type Found, onWhole, type Score, search, type Target } from './search.ts';
+import { sliceOf } from './slice.ts';
+
+/** Entries of all nodes together beyond which a slice is looked at first. */
+const LARGE = 1_000_000;
+
+/** Time for what the slice could not explain. */
+const WHOLE_MS = 1500;
+
+/** `given`: all tensors of the person, by key. */
+export function explain(
+  context: Context,
+  target: Target,
+  given: ReadonlyMap<Key, Tensor>,
+  score: Score,
+): Found | null {
+  const size = context.graph.nodes.reduce(
+    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+    0,
+  );
+  const slice = size > LARGE ? sliceOf(context, target.key) : null;
+  const user = slice?.cut(target.key, target.user);
+  if (!slice || !user) return search(context, target, score);
+  const predicted = slice.context.state.predict(target.key);
+  // Rounding is told by the largest entry of the whole.
+  const precision = target.precision * (largest(target.user) / (largest(user) || 1));
+  const part = { ...target, user, predicted, precision };
+  if (difference(predicted, user).maxAbs > 4 * precision * largest(user)) {
+    const cut = [...given].flatMap(([key, tensor]): [Key, Tensor][] => {
+      const own = slice.cut(key, tensor);
+      return own ? [[key, own]] : [];
+    });
+    const found = search(slice.context, part, sliceScore(slice.context.state, cut, precision));
+    const whole = found && onWhole(context, target, found);
+    if (whole) return whole;
+  }
+  // What mixes heads or batch entries does not show in the slice.
+  return search(context, target, score, WHOLE_MS);
+}
+
+/** How many more tensors of the slice an edited program explains. */
+function sliceScore(
+  before: State,
+  given: readonly (readonly [Key, Tensor])[],
+  precision: number,
+): Score {
+  const explains = (state: State, key: Key, user: Tensor): boolean => {
+    try {
+      return difference(state.predict(key), user).maxAbs <= 8 * precision * largest(user);
+    } catch (error) {
+      if (error instanceof CircularError || error instanceof RangeError) return false;
+      throw error;
+    }
+  };
+  return (program: Program): number => {
+    for (const [key] of given) before.predict(key);
+    const edited = before.under(program);
+    return given.reduce(
+      (sum, [key, user]) =>
+        edited.reaches(key)
+          ? sum + Number(explains(edited, key, user)) - Number(explains(before, key, user))
+          : sum,
+      0,
+    );
+  };
+}

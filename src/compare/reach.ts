@@ -1,0 +1,28 @@
+// Which given tensors an edit can reach at all, told from the graph alone: nothing has to be computed for it.
+import { changedKeys, contributionKey, type Given, type Key, type Program } from './program.ts';
+
+/** The changed keys and all that depend on them; a given tensor ends a path, for it stands in for the computed one. */
+export function reachedBy(before: Program, after: Program, given: Given): Set<Key> {
+  const users = new Map<string, string[]>();
+  for (const [id, { inputs }] of [...before.backward, ...after.backward]) {
+    for (const input of inputs) users.set(input, [...(users.get(input) ?? []), id]);
+  }
+  const found = new Set(changedKeys(before, after));
+  for (const key of found) {
+    const id = key.slice(2);
+    if (key.startsWith('v:') && !given.values.has(id)) {
+      found.add(`b:${id}`);
+      for (const user of users.get(id) ?? []) found.add(`v:${user}`).add(`b:${user}`);
+    }
+    if (key.startsWith('g:') && !given.gradients.has(id)) found.add(`b:${id}`);
+    if (key.startsWith('b:')) {
+      after.backward.get(id)?.inputs.forEach((_, slot) => found.add(contributionKey(id, slot)));
+    }
+    if (key.startsWith('c:')) {
+      const [from, slot] = id.split('#');
+      const to = after.backward.get(from)?.inputs[Number(slot)];
+      if (to !== undefined) found.add(`g:${to}`);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,85 @@
+// The reference run and how near to it a tensor must be: every judgement of right and wrong is made here.
+import type { Graph } from '../engine/graph.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import type { NumberType } from './dtypes.ts';
+import { type Difference, difference, largest, Tolerances, unitInLastPlace } from './judge.ts';
+import { CircularError, type Key, NOTHING_GIVEN, referenceProgram, State } from './program.ts';
+
+/** A tensor must be so much larger than its tolerance to be more than rounding. */
+const NOISE = 100;
+
+export class Reference {
+  readonly state: State;
+  /** The number type that the person computes in. */
+  readonly type: NumberType;
+  readonly #global: Tolerances;
+  readonly #tolerance = new Map<string, number>();
+  readonly #differences = new WeakMap<Tensor, { key: Key; found: Difference }>();
+
+  constructor(graph: Graph, type: NumberType) {
+    const program = referenceProgram(graph);
+    this.state = new State(program);
+    this.type = type;
+    this.#global = new Tolerances(program, NOTHING_GIVEN, type, this.state);
+  }
+
+  /** The difference from the reference; a tensor is compared with one node, mostly, and more than once. */
+  against(key: Key, tensor: Tensor): Difference {
+    const known = this.#differences.get(tensor);
+    if (known?.key === key) return known.found;
+    const found = difference(tensor, this.state.predict(key));
+    this.#differences.set(tensor, { key, found });
+    return found;
+  }
+
+  /** Whether a tensor is the reference's, up to rounding. */
+  isRight(key: Key, tensor: Tensor): boolean {
+    const { maxAbs } = this.against(key, tensor);
+    return maxAbs <= this.allowed(key, maxAbs);
+  }
+
+  /** Largest accepted difference at `key`, for a tensor that is `off` by so much. */
+  allowed(key: Key, off: number): number {
+    const call = `${key} ${off}`;
+    const tolerance = this.#tolerance.get(call) ?? this.#global.of(key, off);
+    this.#tolerance.set(call, tolerance);
+    return tolerance;
+  }
+
+  /** Accepted relative difference of what a program makes of the person's tensors. */
+  precision(state: State, key: Key, user: Tensor, predicted: Tensor): number {
+    const size = largest(user) || largest(predicted) || 1;
+    // Rounding at the size of the reference is mostly enough, and quicker.
+    const { maxAbs: off } = difference(predicted, user);
+    const scale = this.#sizeOf(key, size);
+    const known = this.allowed(key, (off / size) * scale) / scale;
+    if (off <= known * size) return known;
+    const local = new Tolerances(state.program, state.given, this.type, state).of(key, off);
+    // What is itself no more than rounding is no measure: the gradient of b_K is 0 in every right program.
+    const own = largest(predicted);
+    const relative = local / (own > NOISE * local ? own : size);
+    const ulps = this.type.epsilon > 1e-6 ? 1 : 16;
+    return Math.max(relative, local / size, ulps * (unitInLastPlace(size, this.type) / size));
+  }
+
+  /** Largest entry of the reference, or `otherwise` where that is only rounding. */
+  #sizeOf(key: Key, otherwise: number): number {
+    const size = largest(this.state.predict(key));
+    return size > NOISE * this.allowed(key, 0) ? size : otherwise || 1;
+  }
+
+  /** Whether a program makes the person's tensor out of what it was computed from. */
+  explains(state: State, key: Key, user: Tensor): boolean {
+    let predicted: Tensor;
+    try {
+      predicted = state.predict(key);
+    } catch (error) {
+      if (error instanceof CircularError || error instanceof RangeError) return false;
+      throw error;
+    }
+    const size = largest(user);
+    const scale = Math.max(1, size / this.#sizeOf(key, size));
+    const off = difference(predicted, user).maxAbs / scale;
+    return off <= 2 * this.allowed(key, off);
+  }
+}
