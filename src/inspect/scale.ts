@@ -54,7 +54,8 @@ export function chooseScale(statistics: Statistics, wish: ScaleWish = AUTO_SCALE
     kind,
     ...{ low, high },
     logarithmic: wish.logarithmic,
-    threshold: size > 0 ? size * 10 ** -DECADES : 1,
+    // Of the smallest numbers, a fraction would be 0.
+    threshold: size > 0 ? Math.max(size * 10 ** -DECADES, Number.MIN_VALUE) : 1,
     clip: clipped ? wish.clip : null,
   };
 }

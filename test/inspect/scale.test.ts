@@ -50,6 +50,14 @@ describe('on request', () => {
 });
 
 describe('places on the scale', () => {
+  test('the smallest numbers there are have their places, too', async () => {
+    const tiny = Number.MIN_VALUE;
+    const scale = await scaleOf([-tiny, 0, 2 * tiny], { logarithmic: true });
+    expect(scale.threshold).toBeGreaterThan(0);
+    expect(positionOf(0, scale) + 0).toBe(0);
+    expect(positionOf(2 * tiny, scale)).toBe(1);
+  });
+
   test('0 is in the middle, ends are ends, beyond them nothing moves, larger is never lower', () =>
     fc.assert(
       fc.asyncProperty(
