@@ -1,22 +1,16 @@
 // What was noticed about the numbers (NaN, fully masked rows), and why the last edit cannot be computed.
 import type { JSX } from 'preact';
+import { Icon } from '../Icon.tsx';
 import { plainCaption } from '../names.tsx';
 import { post } from '../vscode.ts';
 
 function Sign({ warning }: { warning: boolean }): JSX.Element {
   return (
-    <svg
-      class="icon"
-      viewBox="0 0 16 16"
-      width="16"
-      height="16"
-      aria-hidden="true"
-      focusable="false"
-    >
+    <Icon>
       {warning ? <path d="M8 2.2L14.4 13.5H1.6z" /> : <circle cx="8" cy="8" r="6" />}
       <path d={warning ? 'M8 6.4v3.4' : 'M8 7.4v3.8'} />
       <circle cx="8" cy={warning ? 11.6 : 5.1} r="0.9" class="solid" />
-    </svg>
+    </Icon>
   );
 }
 

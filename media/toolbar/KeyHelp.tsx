@@ -1,6 +1,7 @@
 // The "?" button and the list of keys it opens.
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { Icon } from '../Icon.tsx';
 import { keyHelp } from './keys.ts';
 
 export function KeyHelp(): JSX.Element {
@@ -29,17 +30,10 @@ export function KeyHelp(): JSX.Element {
         title="Keyboard shortcuts"
         onClick={() => setOpen(!open)}
       >
-        <svg
-          class="icon"
-          viewBox="0 0 16 16"
-          width="16"
-          height="16"
-          aria-hidden="true"
-          focusable="false"
-        >
+        <Icon>
           <path d="M5.6 5.6c.1-1.5 1.1-2.4 2.5-2.4 1.5 0 2.5.9 2.5 2.2 0 2-2.5 2-2.5 4.1" />
           <circle cx="8.1" cy="12.6" r="1" class="solid" />
-        </svg>
+        </Icon>
       </button>
       {open && (
         <dl class="popup" aria-label="Keys">

@@ -1,5 +1,6 @@
 // The walk's icons, 16 × 16, in the manner of VS Code's debug toolbar.
 import type { JSX } from 'preact';
+import { Icon } from '../Icon.tsx';
 import type { Move } from '../../src/stepper/cursor.ts';
 
 const arc = 'M2.75 8.25C3.4 5.6 5.5 4 8 4c2.3 0 4.3 1.35 5.1 3.4';
@@ -60,16 +61,5 @@ const drawings: Readonly<Record<Move, JSX.Element>> = {
 };
 
 export function MoveIcon({ move }: { move: Move }): JSX.Element {
-  return (
-    <svg
-      class="icon"
-      viewBox="0 0 16 16"
-      width="16"
-      height="16"
-      aria-hidden="true"
-      focusable="false"
-    >
-      {drawings[move]}
-    </svg>
-  );
+  return <Icon>{drawings[move]}</Icon>;
 }

@@ -1,7 +1,7 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
 import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import { align, type Aligned } from './align.ts';
@@ -11,7 +11,7 @@ import { explain } from './explain.ts';
 import { type Forgiven, forgive } from './conventions.ts';
 import { typeOf } from './dtypes.ts';
 import { harmlessValues, isConvention, type Right } from './harmless.ts';
-import { difference, largest } from './judge.ts';
+import { difference } from './judge.ts';
 import {
   type Given,
   type Key,
@@ -150,7 +150,7 @@ class Check {
       }
       const predicted = state.predict(key);
       const precision = this.#reference.precision(state, key, tensor, predicted);
-      const scale = largest(tensor) || largest(predicted) || 1;
+      const scale = largestMagnitude(tensor) || largestMagnitude(predicted) || 1;
       const error = difference(predicted, tensor).maxAbs / scale;
       if (error <= precision) {
         const before = aligned.kind === 'value' ? 'values' : 'values and gradients';

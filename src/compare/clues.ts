@@ -1,10 +1,10 @@
 // What can be said of a wrong tensor that no hypothesis reproduces: where, how much, and which invariant breaks.
 import { axisName } from '../engine/axes.ts';
 import { nodeOf } from '../engine/graph.ts';
-import { indexOf, type Tensor } from '../engine/tensor.ts';
+import { indexOf, largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Aligned } from './align.ts';
 import { type Context, roles } from './edits/edit.ts';
-import { largest } from './judge.ts';
+
 import { fibres } from './operations.ts';
 import { constantRatio } from './search.ts';
 
@@ -44,7 +44,7 @@ function ratioClue(user: Tensor, predicted: Tensor, precision: number): string {
 function sortedClue(user: Tensor, predicted: Tensor, precision: number): string {
   const sorted = (t: Tensor): Float64Array => t.data.slice().sort();
   const [a, b] = [sorted(user), sorted(predicted)];
-  const most = precision * largest(user);
+  const most = precision * largestMagnitude(user);
   return a.every((value, n) => Math.abs(value - b[n]) <= most)
     ? 'the entries are right but in other places'
     : '';
@@ -62,7 +62,7 @@ function sumClue({ graph }: Context, node: string, kind: string, user: Tensor): 
   );
   const [low, high] = [Math.min(...sums), Math.max(...sums)];
   const worst = Math.max(Math.abs(low - expected), Math.abs(high - expected));
-  if (worst <= 1e-3 * Math.max(largest(user), expected))
+  if (worst <= 1e-3 * Math.max(largestMagnitude(user), expected))
     return `sums over the keys are ${expected}, as they must be`;
   return `sums over the keys go from ${low.toPrecision(3)} to ${high.toPrecision(3)} where ${expected} is right`;
 }
@@ -75,7 +75,7 @@ function whereClue(
   predicted: Tensor,
   precision: number,
 ): string {
-  const most = precision * (largest(user) || 1);
+  const most = precision * (largestMagnitude(user) || 1);
   const { axes, shape } = nodeOf(graph, node);
   const wrong = axes.map(() => new Set<number>());
   let count = 0;

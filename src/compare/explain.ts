@@ -1,7 +1,7 @@
 // The search for a cause, first on a slice where the problem is large.
-import type { Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, sizeOf, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
-import { difference, largest } from './judge.ts';
+import { difference } from './judge.ts';
 import { CircularError, type Key, type Program, type State } from './program.ts';
 import { type Found, onWhole, type Score, search, type Target } from './search.ts';
 import { sliceOf } from './slice.ts';
@@ -19,18 +19,16 @@ export function explain(
   given: ReadonlyMap<Key, Tensor>,
   score: Score,
 ): Found | null {
-  const size = context.graph.nodes.reduce(
-    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-    0,
-  );
+  const size = context.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
   if (!slice || !user) return search(context, target, score);
   const predicted = slice.context.state.predict(target.key);
   // Rounding is told by the largest entry of the whole.
-  const precision = target.precision * (largest(target.user) / (largest(user) || 1));
+  const precision =
+    target.precision * (largestMagnitude(target.user) / (largestMagnitude(user) || 1));
   const part = { ...target, user, predicted, precision };
-  if (difference(predicted, user).maxAbs > 4 * precision * largest(user)) {
+  if (difference(predicted, user).maxAbs > 4 * precision * largestMagnitude(user)) {
     const cut = [...given].flatMap(([key, tensor]): [Key, Tensor][] => {
       const own = slice.cut(key, tensor);
       return own ? [[key, own]] : [];
@@ -51,7 +49,7 @@ function sliceScore(
 ): Score {
   const explains = (state: State, key: Key, user: Tensor): boolean => {
     try {
-      return difference(state.predict(key), user).maxAbs <= 8 * precision * largest(user);
+      return difference(state.predict(key), user).maxAbs <= 8 * precision * largestMagnitude(user);
     } catch (error) {
       if (error instanceof CircularError || error instanceof RangeError) return false;
       throw error;

@@ -1,8 +1,8 @@
 // Values that differ, yet nothing computed from them does: logged at another point, or scaled earlier than here.
 import { type Graph, nodeOf, type NodeId, operationNodes } from '../engine/graph.ts';
-import { map, sameShape, type Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, map, sameShape, type Tensor } from '../engine/tensor.ts';
 import { roles } from './edits/edit.ts';
-import { difference, largest } from './judge.ts';
+import { difference } from './judge.ts';
 import { fibres } from './operations.ts';
 import type { Key } from './program.ts';
 import { constantRatio } from './search.ts';
@@ -57,7 +57,7 @@ export function isConvention(
     (node) =>
       node.id !== id &&
       sameShape(node.shape, user.shape) &&
-      difference(user, reference(node.id)).maxAbs <= LOOSE * largest(user),
+      difference(user, reference(node.id)).maxAbs <= LOOSE * largestMagnitude(user),
   );
   return isOther || (/^[SZM]$/.test(id) && isShifted(graph, id, user, right));
 }
@@ -65,7 +65,7 @@ export function isConvention(
 function isShifted(graph: Graph, id: NodeId, user: Tensor, right: Tensor): boolean {
   const shift = map(user, (value, at) => (value === right.data[at] ? 0 : value - right.data[at]));
   const { starts, steps } = fibres(nodeOf(graph, id).axes, ['i'], graph.extents);
-  const most = LOOSE * largest(user);
+  const most = LOOSE * largestMagnitude(user);
   return starts.every((start) => {
     const row = Array.from(steps, (step) => start + step).filter(
       (at) => right.data[at] !== -Infinity,

@@ -1,5 +1,5 @@
 // How far two tensors are apart, and how far they may be: twice or three times the error of a simulated run.
-import { indexOf, type Tensor } from '../engine/tensor.ts';
+import { indexOf, largestMagnitude, sizeOf, type Tensor } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
 import { rounding } from './noise.ts';
 import { type Key, type Program, type Given, State } from './program.ts';
@@ -10,22 +10,6 @@ export interface Difference {
   readonly maxRel: number;
   readonly worst: number;
   readonly worstIndex: readonly number[];
-}
-
-const knownLargest = new WeakMap<Tensor, number>();
-
-/** Largest finite magnitude; asked for again and again, so remembered. */
-export function largest(tensor: Tensor): number {
-  const known = knownLargest.get(tensor);
-  if (known !== undefined) return known;
-  const { data } = tensor;
-  let found = 0;
-  for (let at = 0; at < data.length; at++) {
-    const size = Math.abs(data[at]);
-    if (size > found && size < Infinity) found = size;
-  }
-  knownLargest.set(tensor, found);
-  return found;
 }
 
 /** Entry by entry; equal infinities and two NaN are equal, a NaN or infinity against anything else is infinitely far. */
@@ -44,7 +28,7 @@ export function difference(user: Tensor, reference: Tensor): Difference {
       worst = at;
     }
   }
-  const scale = largest(reference);
+  const scale = largestMagnitude(reference);
   const maxRel = maxAbs === 0 ? 0 : maxAbs / (scale || Number.MIN_VALUE);
   return { maxAbs, maxRel, worst, worstIndex: indexOf(reference.shape, worst) };
 }
@@ -74,10 +58,7 @@ export class Tolerances {
   readonly #samples: State[];
 
   constructor(program: Program, given: Given, type: NumberType, exact = new State(program, given)) {
-    const size = program.graph.nodes.reduce(
-      (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-      0,
-    );
+    const size = program.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     const count = size < SMALL ? 8 : size < MEDIUM ? 3 : 1;
     this.#type = type;
     this.#exact = exact;
@@ -90,7 +71,7 @@ export class Tolerances {
   /** The tolerance at `key` for a tensor that is `off` by so much. */
   of(key: Key, off: number): number {
     const exact = this.#exact.predict(key);
-    const size = largest(exact);
+    const size = largestMagnitude(exact);
     // Simulating a large run takes seconds: not where the answer is plain.
     const plain = PLAIN_ULPS * this.#type.epsilon * size;
     const isPlain = off <= plain || off > PLAINLY_WRONG * size;

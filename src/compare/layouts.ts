@@ -1,11 +1,12 @@
 // Ways to lay the same entries out: axes in another order, merged, split, of length one, KV heads repeated.
 import {
-  axisName,
   type AxisLetters,
+  axisName,
   type Extents,
   type Letter,
   letterStrides,
   offsetTable,
+  shapeOf,
 } from '../engine/axes.ts';
 import { sameShape, type Tensor } from '../engine/tensor.ts';
 
@@ -72,7 +73,7 @@ function describe(
     .map((axis) => axisName(axis));
   if (own !== plain) return `axes in the order (${names.join(', ')})`;
   const size = (list: readonly number[]): number => list.filter((length) => length !== 1).length;
-  const target = axes.map((axis) => axis.reduce((product, letter) => product * extents[letter], 1));
+  const target = shapeOf(axes, extents);
   if (size(shape) > size(target)) return 'features split into heads';
   if (size(shape) < size(target)) return `axes merged to (${shape.join(', ')})`;
   return shape.length > target.length ? 'an axis of length one more' : 'an axis of length one less';
@@ -85,7 +86,7 @@ export function layoutsOf(
   extents: Extents,
 ): Layout[] {
   const letters = axes.flat();
-  const target = axes.map((axis) => axis.reduce((product, letter) => product * extents[letter], 1));
+  const target = shapeOf(axes, extents);
   const same = sameShape(shape, target);
   const layouts: Layout[] = [];
   const seen = new Set<string>();
@@ -124,7 +125,7 @@ function repeated(
   );
   const members = extents['g'];
   const inner = letterStrides(expanded, extents).get('g') ?? 1;
-  const target = axes.map((axis) => axis.reduce((product, letter) => product * extents[letter], 1));
+  const target = shapeOf(axes, extents);
   return layoutsOf(shape, expanded, extents)
     .filter((layout) => !layout.ambiguous)
     .map((layout) => ({

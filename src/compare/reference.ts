@@ -1,8 +1,8 @@
 // The reference run and how near to it a tensor must be: every judgement of right and wrong is made here.
 import type { Graph } from '../engine/graph.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
-import { type Difference, difference, largest, Tolerances, unitInLastPlace } from './judge.ts';
+import { type Difference, difference, Tolerances, unitInLastPlace } from './judge.ts';
 import { CircularError, type Key, NOTHING_GIVEN, referenceProgram, State } from './program.ts';
 
 /** A tensor must be so much larger than its tolerance to be more than rounding. */
@@ -48,7 +48,7 @@ export class Reference {
 
   /** Accepted relative difference of what a program makes of the person's tensors. */
   precision(state: State, key: Key, user: Tensor, predicted: Tensor): number {
-    const size = largest(user) || largest(predicted) || 1;
+    const size = largestMagnitude(user) || largestMagnitude(predicted) || 1;
     // Rounding at the size of the reference is mostly enough, and quicker.
     const { maxAbs: off } = difference(predicted, user);
     const scale = this.#sizeOf(key, size);
@@ -56,7 +56,7 @@ export class Reference {
     if (off <= known * size) return known;
     const local = new Tolerances(state.program, state.given, this.type, state).of(key, off);
     // What is itself no more than rounding is no measure: the gradient of b_K is 0 in every right program.
-    const own = largest(predicted);
+    const own = largestMagnitude(predicted);
     const relative = local / (own > NOISE * local ? own : size);
     const ulps = this.type.epsilon > 1e-6 ? 1 : 16;
     return Math.max(relative, local / size, ulps * (unitInLastPlace(size, this.type) / size));
@@ -64,7 +64,7 @@ export class Reference {
 
   /** Largest entry of the reference, or `otherwise` where that is only rounding. */
   #sizeOf(key: Key, otherwise: number): number {
-    const size = largest(this.state.predict(key));
+    const size = largestMagnitude(this.state.predict(key));
     return size > NOISE * this.allowed(key, 0) ? size : otherwise || 1;
   }
 
@@ -77,7 +77,7 @@ export class Reference {
       if (error instanceof CircularError || error instanceof RangeError) return false;
       throw error;
     }
-    const size = largest(user);
+    const size = largestMagnitude(user);
     const scale = Math.max(1, size / this.#sizeOf(key, size));
     const off = difference(predicted, user).maxAbs / scale;
     return off <= 2 * this.allowed(key, off);

@@ -1,12 +1,12 @@
 // Looks for the edits of the program that reproduce a person's tensor: one edit, one and a factor, two edits.
 import { nodeOf } from '../engine/graph.ts';
-import { sameShape, type Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { causalOrder } from './causalOrder.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Site } from './edits/edit.ts';
 import { FAMILIES } from './edits/families.ts';
 import { scaleEdit } from './edits/scale.ts';
-import { difference, largest } from './judge.ts';
+import { difference } from './judge.ts';
 import {
   CircularError,
   givenKey,
@@ -65,7 +65,7 @@ export function constantRatio(user: Tensor, predicted: Tensor, precision: number
   }
   if (square === 0 || dot === 0) return null;
   const ratio = dot / square;
-  const most = precision * largest(user);
+  const most = precision * largestMagnitude(user);
   for (let at = 0; at < user.data.length; at++) {
     const error = user.data[at] - ratio * predicted.data[at];
     if (Math.abs(error) > most) return null;
@@ -81,7 +81,7 @@ export function search(
 ): Found | null {
   const { state } = context;
   const { key, user, predicted, precision } = target;
-  const scale = largest(user) || largest(predicted) || 1;
+  const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
   const own = difference(predicted, user).maxAbs / scale;
   const accepted: Hypothesis[] = [];
   const near: (Hypothesis & { readonly prediction: Tensor })[] = [];
@@ -215,7 +215,7 @@ export function onWhole(
     state = context.state.under(same.apply(state.program));
   }
   try {
-    const residual = difference(state.predict(key), user).maxAbs / largest(user);
+    const residual = difference(state.predict(key), user).maxAbs / largestMagnitude(user);
     return residual <= precision ? { edits: made, state, residual, runnerUp } : null;
   } catch (error) {
     if (error instanceof CircularError || error instanceof RangeError) return null;
@@ -226,7 +226,7 @@ export function onWhole(
 /** Places where an edit can reach the target, the nearest first. */
 function sitesOf(context: Context, { key, user, predicted, precision, settled }: Target): Site[] {
   const ratio = constantRatio(user, predicted, precision);
-  const deviation = difference(predicted, user).maxAbs / (largest(user) || 1);
+  const deviation = difference(predicted, user).maxAbs / (largestMagnitude(user) || 1);
   return [...context.state.region(key)].flatMap((each): Site[] => {
     if (!/^[vg]:/.test(each) || settled.has(each)) return [];
     const kind: Kind = each.startsWith('v:') ? 'value' : 'gradient';

@@ -102,6 +102,22 @@ export function norm({ data }: Tensor): number {
   return largest * Math.sqrt(sum);
 }
 
+const knownLargest = new WeakMap<Tensor, number>();
+
+/** Largest finite magnitude; remembered, for it is asked for at every step. */
+export function largestMagnitude(value: Tensor): number {
+  const known = knownLargest.get(value);
+  if (known !== undefined) return known;
+  const { data } = value;
+  let found = 0;
+  for (let at = 0; at < data.length; at++) {
+    const size = Math.abs(data[at]);
+    if (size > found && size < Infinity) found = size;
+  }
+  knownLargest.set(value, found);
+  return found;
+}
+
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }

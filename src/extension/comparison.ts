@@ -6,15 +6,14 @@ import { resolveName } from '../formats/nodeNames.ts';
 import { readTensorFile } from '../formats/tensorFile.ts';
 import type { ComparisonView } from '../protocol.ts';
 import type { SetupModel } from './setups.ts';
-
-const nameOf = ({ path }: vscode.Uri): string => path.replace(/^.*\//, '');
+import { fileName } from './uris.ts';
 
 const WRITING_PAUSE = 200; // ms
 
 async function readTrace(trace: vscode.Uri): Promise<NamedTensor[]> {
   const { type } = await vscode.workspace.fs.stat(trace);
   const read = async (file: vscode.Uri): Promise<NamedTensor[]> =>
-    readTensorFile(nameOf(file), await vscode.workspace.fs.readFile(file));
+    readTensorFile(fileName(file), await vscode.workspace.fs.readFile(file));
   if (type !== vscode.FileType.Directory) return read(trace);
   const names = (await vscode.workspace.fs.readDirectory(trace)).map(([name]) => name);
   const arrays = names.filter((name) => name.endsWith('.npy'));
@@ -50,7 +49,7 @@ export class TraceModel implements vscode.Disposable {
 
   /** Never rejects: what cannot be read is told. */
   async compare(): Promise<ComparisonView> {
-    const trace = nameOf(this.trace);
+    const trace = fileName(this.trace);
     try {
       const { setup, graph, config } = await this.#setup.opened();
       if (!setup || !graph || !config) {

@@ -1,5 +1,4 @@
 // The panel: a webview with the computation graph of one setup, and the walk over it.
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { Binding } from '../engine/axes.ts';
 import { run } from '../engine/run.ts';
@@ -10,36 +9,11 @@ import type { Move } from '../stepper/cursor.ts';
 import { answer, runMessage } from './panelMessages.ts';
 import { TraceModel } from './comparison.ts';
 import { type SetupModel, setupName } from './setups.ts';
+import { webviewPage } from './webviewPage.ts';
 
 export const PANEL_TYPE = 'attention.panel';
 
 const SAVE_PAUSE = 300; // ms
-
-function page(webview: vscode.Webview, extension: vscode.Uri, setup: vscode.Uri): string {
-  const nonce = randomBytes(16).toString('base64');
-  const asset = (name: string): vscode.Uri =>
-    webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', name));
-  const policy = [
-    "default-src 'none'",
-    `style-src ${webview.cspSource} 'unsafe-inline'`,
-    `script-src 'nonce-${nonce}'`,
-    `font-src ${webview.cspSource}`,
-  ].join('; ');
-  return `<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta http-equiv="Content-Security-Policy" content="${policy}">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <link rel="stylesheet" href="${asset('webview.css').toString()}">
-  <title>Attention</title>
-</head>
-<body data-setup="${encodeURIComponent(setup.toString())}">
-  <div id="root"></div>
-  <script nonce="${nonce}" src="${asset('webview.js').toString()}"></script>
-</body>
-</html>`;
-}
 
 function aboutOf({ setup }: OpenedSetup, uri: vscode.Uri): About {
   return {
@@ -103,7 +77,11 @@ export class Panel implements vscode.Disposable {
       vscode.Disposable.from(...subscriptions).dispose();
       this.#disposed.fire();
     });
-    panel.webview.html = page(panel.webview, services.extension, model.uri);
+    panel.webview.html = webviewPage(panel.webview, services.extension, {
+      title: 'Attention',
+      bundle: 'webview',
+      data: { setup: model.uri.toString() },
+    });
     void this.#refresh();
   }
 

@@ -2,14 +2,15 @@
 import * as vscode from 'vscode';
 import type { ReadFile } from '../formats/loadSetup.ts';
 import { type OpenedSetup, openSetup } from '../formats/openSetup.ts';
+import { fileName } from './uris.ts';
 
 const TYPING_PAUSE = 150; // ms
 
 export const isSetup = ({ path }: vscode.Uri): boolean => path.endsWith('.attention.json');
 
 /** "exercise" for ".../exercise.attention.json". */
-export const setupName = ({ path }: vscode.Uri): string =>
-  path.replace(/^.*\//, '').replace(/\.attention\.json$/, '');
+export const setupName = (uri: vscode.Uri): string =>
+  fileName(uri).replace(/\.attention\.json$/, '');
 
 /** Where an unsaved setup will be: the files it names are found, and watched, from there. */
 const onDisk = (setup: vscode.Uri): vscode.Uri =>

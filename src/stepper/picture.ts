@@ -6,7 +6,7 @@ import {
   type Binding,
   type Extents,
 } from '../engine/axes.ts';
-import { type Tensor, strides } from '../engine/tensor.ts';
+import { largestMagnitude, type Tensor, strides } from '../engine/tensor.ts';
 
 /** Matrices of one size, each a slice over the last two axes. A scalar is 1 x 1, a vector one row. */
 export interface Picture {
@@ -39,15 +39,6 @@ export interface PictureOptions {
 }
 
 const MAX_SLICES = 16;
-
-function largestOf({ data }: Tensor): number {
-  let largest = 0;
-  for (const value of data) {
-    const size = Math.abs(value);
-    if (size > largest && size < Infinity) largest = size;
-  }
-  return largest;
-}
 
 function boundIndex(axis: AxisLetters, binding: Binding, extents: Extents): number {
   return axis.reduce(
@@ -98,7 +89,7 @@ export function pictureOf(value: Tensor, options: PictureOptions): Picture {
     slices,
     step,
     shape: value.shape,
-    largest: largestOf(value),
+    largest: largestMagnitude(value),
   };
 }
 

@@ -4,11 +4,11 @@ import { FAMILIES } from '../../src/compare/edits/families.ts';
 import { causalOrder } from '../../src/compare/causalOrder.ts';
 import type { CheckInput } from '../../src/compare/check.ts';
 import { FLOAT64 } from '../../src/compare/dtypes.ts';
-import { difference, largest } from '../../src/compare/judge.ts';
+import { difference } from '../../src/compare/judge.ts';
 import { type Key, NOTHING_GIVEN, referenceProgram, State } from '../../src/compare/program.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import type { Graph } from '../../src/engine/graph.ts';
-import type { Tensor } from '../../src/engine/tensor.ts';
+import { largestMagnitude, type Tensor } from '../../src/engine/tensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 
 export interface Injected {
@@ -44,7 +44,7 @@ export function inject(
   const keys = causalOrder(graph).filter(given);
   const differs = (key: Key): boolean => {
     const [a, b]: [Tensor, Tensor] = [wrong.predict(key), right.predict(key)];
-    return difference(a, b).maxAbs > 1e-7 * (largest(b) || 1);
+    return difference(a, b).maxAbs > 1e-7 * (largestMagnitude(b) || 1);
   };
   const first = keys.find(differs);
   const trace = keys.map((key) => ({

@@ -3,14 +3,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { browserFlags, findBrowser } from '../../scripts/lib/find.mjs';
 
 export const themes = ['light-modern', 'dark-modern', 'hc-dark', 'hc-light'] as const;
 export type Theme = (typeof themes)[number];
-
-const flags = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-  ...['--disable-component-update', '--disable-sync', '--no-first-run'],
-];
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -20,33 +16,39 @@ export interface Bundle {
   readonly style: string;
 }
 
-/** The webview as esbuild.mjs builds it, and the fake host. */
+/** A bundle as esbuild.mjs makes them for the webviews, unminified. */
+export async function bundle(entry: string): Promise<{ js: string; css: string }> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    outdir: 'out',
+    platform: 'browser',
+    format: 'iife',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    mainFields: ['module', 'main'],
+    logLevel: 'error',
+  });
+  const text = (end: string): string =>
+    outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
+  return { js: text('.js'), css: text('.css') };
+}
+
+/** The panel's webview and the fake host. */
 export async function bundlePanel(): Promise<Bundle> {
-  const build = async (entry: string): Promise<{ js: string; css: string }> => {
-    const { outputFiles } = await esbuild.build({
-      entryPoints: [here(entry)],
-      bundle: true,
-      write: false,
-      outdir: 'out',
-      platform: 'browser',
-      format: 'iife',
-      target: 'es2022',
-      jsx: 'automatic',
-      jsxImportSource: 'preact',
-      logLevel: 'error',
-    });
-    const text = (end: string): string =>
-      outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
-    return { js: text('.js'), css: text('.css') };
-  };
-  const [host, panel] = [await build('fakeHost.ts'), await build('../../media/main.tsx')];
+  const [host, panel] = [
+    await bundle(here('fakeHost.ts')),
+    await bundle(here('../../media/main.tsx')),
+  ];
   return { host: host.js, script: panel.js, style: panel.css };
 }
 
 export function launch(): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env['CHROME_PATH'] ?? '/usr/bin/chromium',
-    args: flags,
+    executablePath: findBrowser(),
+    args: browserFlags,
   });
 }
 
@@ -59,7 +61,8 @@ export interface Opening {
   readonly density?: number;
 }
 
-const bodyClass: Readonly<Record<Theme, string>> = {
+/** The classes that VS Code gives the body of a webview. */
+export const bodyClass: Readonly<Record<Theme, string>> = {
   'light-modern': 'vscode-light',
   'dark-modern': 'vscode-dark',
   'hc-dark': 'vscode-high-contrast',

@@ -1,7 +1,7 @@
 // A term too many: a residual connection, weight decay, another path; whatever is proportional to a known tensor.
-import { map, sameShape, type Tensor } from '../../engine/tensor.ts';
+import { largestMagnitude, map, sameShape, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
-import { largest } from '../judge.ts';
+
 import type { Step } from '../program.ts';
 import type { Edit, Family } from './edit.ts';
 import { gradientEdit, stepEdit } from './make.ts';
@@ -14,7 +14,7 @@ export const extra: Family = ({ target, ...site }) => {
   const { user, predicted } = target;
   const difference = map(user, (value, at) => value - predicted.data[at]);
   if (!difference.data.every(Number.isFinite)) return [];
-  const size = largest(user);
+  const size = largestMagnitude(user);
   const own = kind === 'value' ? node.id : `d${node.id}`;
   const edits: Edit[] = [];
   const consider = (name: string, term: Tensor, cost: number): void => {

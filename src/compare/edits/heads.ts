@@ -2,7 +2,7 @@
 import { permutedSpec } from './headSpec.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { contraction } from '../../engine/ops/contraction.ts';
-import { zeros } from '../../engine/tensor.ts';
+import { sizeOf, zeros } from '../../engine/tensor.ts';
 import { gather, onOperand } from '../operations.ts';
 import { type Program, type StepOperation, withStep } from '../program.ts';
 import type { Edit, Family, Site } from './edit.ts';
@@ -54,9 +54,9 @@ function values(site: Site): Edit[] {
   const firstHead = (at: string): StepOperation => {
     const own = nodeOf(graph, at);
     const kv = nodeOf(graph, at === 'S' ? 'Kh' : 'Vh');
-    const [r, inner] = [graph.extents['r'], kv.shape.slice(-2).reduce((a, b) => a * b, 1)];
+    const [r, inner] = [graph.extents['r'], sizeOf(kv.shape.slice(-2))];
     const table = Int32Array.from(
-      { length: kv.shape.reduce((a, b) => a * b, 1) },
+      { length: sizeOf(kv.shape) },
       (_, n) => Math.floor(n / (r * inner)) * r * inner + (n % inner),
     );
     return onOperand((own as { operation: StepOperation }).operation, 0, gather(table, kv.shape));
@@ -121,9 +121,9 @@ function gradients(site: Site): Edit[] {
     (_, state) => {
       const [r, g] = [graph.extents['r'], graph.extents['g']];
       const total = zeros(node.shape);
-      const inner = node.shape.slice(-2).reduce((a, b) => a * b, 1);
+      const inner = sizeOf(node.shape.slice(-2));
       const upstream = state.gradient(from);
-      const block = upstream.shape.slice(-2).reduce((a, b) => a * b, 1);
+      const block = sizeOf(upstream.shape.slice(-2));
       for (let head = 0; head < r; head++) {
         const only = {
           shape: upstream.shape,

@@ -1,5 +1,5 @@
 // Variants of a mask that is given as a tensor: inverted, left out, laid along another axis, one for all.
-import { bindingAt } from '../../engine/axes.ts';
+import { axisLength, bindingAt } from '../../engine/axes.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import type { GraphNode } from '../../engine/graph.ts';
 import { broadcast } from '../../engine/heads/mask.ts';
@@ -115,6 +115,6 @@ export function givenVariants(
 
 /** As the setup takes masks: (batch, heads, then the two axes of the scores). */
 function fourAxes(full: Tensor, { extents, heads }: Layout): Tensor {
-  const count = heads.reduce((product, letter) => product * extents[letter], 1);
+  const count = axisLength(heads, extents);
   return { shape: [extents['b'] ?? 1, count, ...full.shape.slice(-2)], data: full.data };
 }

@@ -1,8 +1,8 @@
 // A step in a narrower number type than the rest: weights kept in bfloat16, gradients summed in float16.
 import { nodeOf } from '../../engine/graph.ts';
-import { map, type Tensor } from '../../engine/tensor.ts';
+import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
 import { BFLOAT16, FLOAT16, FLOAT32, narrowestType, type NumberType } from '../dtypes.ts';
-import { difference, largest } from '../judge.ts';
+import { difference } from '../judge.ts';
 import { after, entrywise, onOperand } from '../operations.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
 import {
@@ -58,13 +58,13 @@ export const precision: Family = (site) => {
   const own = kind === 'value' ? node.id : `d${node.id}`;
   const types = [BFLOAT16, FLOAT16, FLOAT32].filter(({ epsilon }) => epsilon > type.epsilon);
   const error = difference(user, predicted).maxAbs;
-  const near = types.filter(({ epsilon }) => error <= 16 * epsilon * largest(predicted));
+  const near = types.filter(({ epsilon }) => error <= 16 * epsilon * largestMagnitude(predicted));
   if (near.length === 0) return [];
   const edits: Edit[] = [];
   const stored = narrowestType({ tensor: user, dtype: 'float64' });
   if (stored && near.some(({ name }) => name === stored.name)) {
     // Rounding the right value may fall the other way where it lies between: the stored entry is the evidence.
-    const most = 4 * stored.epsilon * largest(predicted);
+    const most = 4 * stored.epsilon * largestMagnitude(predicted);
     const snap = ({ data, shape }: Tensor): Tensor => ({
       shape,
       data: data.map((value, at) =>

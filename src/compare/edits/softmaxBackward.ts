@@ -1,4 +1,5 @@
 // The softmax's Jacobian gone wrong: dM = a · L ∘ dP + b · R ∘ Σ(...), the right one being P ∘ dP − P ∘ Σ(P ∘ dP).
+import { axisLength } from '../../engine/axes.ts';
 import type { NodeId } from '../../engine/graph.ts';
 import { sizeOf, map, type Tensor } from '../../engine/tensor.ts';
 import { gather, permutationTable, softmaxOver, spreadSum } from '../operations.ts';
@@ -181,7 +182,7 @@ export const softmaxBackward: Family = (site) => {
     for (const [rightWords, right] of lefts.slice(0, 2)) {
       for (const [integrandWords, what, integrand] of integrands) {
         for (const set of sets) {
-          const length = set.reduce((count, letter) => count * extents[letter], 1);
+          const length = axisLength(set, extents);
           for (const [factorWords, factor] of [
             ['−', -1],
             ['+', 1],

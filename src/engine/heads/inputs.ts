@@ -109,34 +109,27 @@ export function inputNodes(
   };
 }
 
-/** Adds the projections of a head: K = x W_K + b_K and its sisters, unless `start` gives them. */
-export class Project {
-  readonly #graph: GraphBuilder;
-  readonly #config: HeadConfig;
-  readonly #inputs: Inputs;
-  readonly #extents: Extents;
-
-  constructor(graph: GraphBuilder, config: HeadConfig, inputs: Inputs, extents: Extents) {
-    this.#graph = graph;
-    this.#config = config;
-    this.#inputs = inputs;
-    this.#extents = extents;
-  }
-
-  add(id: Projection, spec: string, summary: string): void {
-    if (this.#graph.has(id)) return;
+/** Adds the projections of a head, K = x W_K + b_K and its sisters, unless `start` gives them. */
+export function projector(
+  graph: GraphBuilder,
+  config: HeadConfig,
+  inputs: Inputs,
+  extents: Extents,
+): (id: Projection, spec: string, summary: string) => void {
+  return (id, spec, summary) => {
+    if (graph.has(id)) return;
     const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
-    const source = id === 'Q' && this.#config.xPrime ? 'xPrime' : 'x';
-    if (source === 'x') given(this.#config, 'x');
-    given(this.#config, weight);
-    const { b, features, token } = this.#inputs;
+    const source = id === 'Q' && config.xPrime ? 'xPrime' : 'x';
+    if (source === 'x') given(config, 'x');
+    given(config, weight);
+    const { b, features, token } = inputs;
     const feature = id === 'Q' ? features.xPrime : features.x;
     const [axes] = parseSpec(spec);
     const width = axisLabel(axes[axes.length - 1]);
-    const hasBias = this.#config.weights[bias] !== undefined;
+    const hasBias = config.weights[bias] !== undefined;
     const from = `${b}${id === 'Q' ? 'j' : token} ${feature}`;
     const whole = `${from}, ${feature} ${width}${hasBias ? `, ${width}` : ''} -> ${spec}`;
-    const operation = contraction(whole, this.#extents, summary);
-    this.#graph.node(id, axes, operation, [source, weight, ...(hasBias ? [bias] : [])]);
-  }
+    const operation = contraction(whole, extents, summary);
+    graph.node(id, axes, operation, [source, weight, ...(hasBias ? [bias] : [])]);
+  };
 }

@@ -1,5 +1,12 @@
 // One additive mask from all that hides keys: causal, sliding window, ALiBi and a mask that is given.
-import { type AxisLetters, type Extents, letterStrides, offsetTable, shapeOf } from '../axes.ts';
+import {
+  axisLength,
+  type AxisLetters,
+  type Extents,
+  letterStrides,
+  offsetTable,
+  shapeOf,
+} from '../axes.ts';
 import { ConfigError, type HeadConfig } from '../config.ts';
 import { formatShape, type Tensor, zeros } from '../tensor.ts';
 
@@ -26,7 +33,7 @@ export function broadcast(entry: string, given: Tensor, { axes, extents, heads }
   if (given.shape.length < 2 || given.shape.length > 4) refuse();
   const [from, to] = shape.slice(-2);
   const batch = extents['b'] ?? 1;
-  const headCount = heads.reduce((count, letter) => count * (extents[letter] ?? 1), 1);
+  const headCount = axisLength(heads, extents);
   const full = [batch, headCount, from, to];
   const own = [...Array.from({ length: 4 - given.shape.length }, () => 1), ...given.shape];
   // Scores without a head axis: what stands before their two axes is the batch.
@@ -69,7 +76,7 @@ export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null 
   const given = typeof mask === 'object' ? broadcast('mask', mask.tensor, layout) : null;
   const meaning = typeof mask === 'object' ? mask.meaning : 'add';
   const causal = mask === 'causal' || mask === 'causal-bottom-right';
-  const headCount = heads.reduce((count, letter) => count * extents[letter], 1);
+  const headCount = axisLength(heads, extents);
   const slopes = alibi === true ? alibiSlopes(headCount) : alibi?.data;
   if (typeof alibi === 'object' && (alibi.shape.length !== 1 || alibi.shape[0] !== headCount)) {
     throw new ConfigError(

@@ -7,7 +7,7 @@ import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
 import { prepend, rearrange, rotary } from '../ops/layout.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
-import { inputNodes, Project } from './inputs.ts';
+import { inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
@@ -70,14 +70,14 @@ export function buildMultihead(config: HeadConfig): Graph {
   }
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
-  const project = new Project(graph, config, inputs, extents);
-  project.add(
+  const project = projector(graph, config, inputs, extents);
+  project(
     'K',
     `${b}${token} (${kv} a)`,
     'The keys of all heads: what each token offers to be found by.',
   );
-  project.add('Q', `${b}j (${query} a)`, 'The queries of all heads: what each output looks for.');
-  project.add(
+  project('Q', `${b}j (${query} a)`, 'The queries of all heads: what each output looks for.');
+  project(
     'V',
     `${b}${token} (${kv} v)`,
     'The values of all heads: what a token gives when it is attended to.',

@@ -3,7 +3,7 @@ import { parseSpec } from '../axes.ts';
 import type { HeadConfig } from '../config.ts';
 import { GraphBuilder, type Graph } from '../graph.ts';
 import { contraction } from '../ops/contraction.ts';
-import { given, inputNodes, Project } from './inputs.ts';
+import { given, inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
@@ -15,11 +15,11 @@ export function buildSingle(config: HeadConfig): Graph {
   const extents = letters.extents;
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
-  const project = new Project(graph, config, inputs, extents);
-  project.add('K', `${b}i a`, 'The keys: what each token offers to be found by.');
-  project.add('Q', `${b}j a`, 'The queries: what each output looks for.');
+  const project = projector(graph, config, inputs, extents);
+  project('K', `${b}i a`, 'The keys: what each token offers to be found by.');
+  project('Q', `${b}j a`, 'The queries: what each output looks for.');
   if (config.head === 'qkv')
-    project.add('V', `${b}i v`, 'The values: what each token gives when it is attended to.');
+    project('V', `${b}i v`, 'The values: what each token gives when it is attended to.');
 
   const order = config.axes === 'key-first' ? 'i j' : 'j i';
   const [scoreAxes] = parseSpec(`${b}${order}`);

@@ -1,7 +1,7 @@
 // The view "Tensor Inspector" in the side bar: the tensors of the walk in the active panel, and pinned ones.
 import * as vscode from 'vscode';
 import type { Panels } from '../panels.ts';
-import { inspectorPage } from './page.ts';
+import { webviewPage } from '../webviewPage.ts';
 import { type Served, serve } from './serve.ts';
 import { type Guest, WalkModel } from './walkModel.ts';
 
@@ -35,7 +35,11 @@ export class InspectorView implements vscode.WebviewViewProvider {
       enableScripts: true,
       localResourceRoots: [vscode.Uri.joinPath(extension, 'dist')],
     };
-    view.webview.html = inspectorPage(view.webview, extension, 'view');
+    view.webview.html = webviewPage(view.webview, extension, {
+      title: 'Tensor Inspector',
+      bundle: 'inspector',
+      data: { place: 'view' },
+    });
     const served = serve(view.webview, this.#model, log, (message) => {
       if (message.type === 'openExample') this.#services.openExample();
     });

@@ -3,9 +3,10 @@ import * as vscode from 'vscode';
 import { FormatError } from '../../formats/formatError.ts';
 import { listTensors } from '../../formats/ranges/listTensors.ts';
 import type { FromInspector } from '../../inspect/messages.ts';
-import { inspectorPage } from '../inspector/page.ts';
 import { type Served, serve } from '../inspector/serve.ts';
 import type { InspectorView } from '../inspector/view.ts';
+import { fileName } from '../uris.ts';
+import { webviewPage } from '../webviewPage.ts';
 import { useAsInput } from './asInput.ts';
 import type { OpenedBytes } from './diskBytes.ts';
 import { openBytes } from './fileBytes.ts';
@@ -50,7 +51,7 @@ class TensorFile implements vscode.CustomDocument {
   }
 
   get name(): string {
-    return this.uri.path.replace(/^.*\//, '');
+    return fileName(this.uri);
   }
 
   /** Never rejects: what is wrong with the file is shown in its place. */
@@ -100,7 +101,11 @@ export class TensorFileEditor implements vscode.CustomReadonlyEditorProvider<Ten
       enableScripts: true,
       localResourceRoots: [vscode.Uri.joinPath(this.#extension, 'dist')],
     };
-    webview.html = inspectorPage(webview, this.#extension, 'editor');
+    webview.html = webviewPage(webview, this.#extension, {
+      title: 'Tensor Inspector',
+      bundle: 'inspector',
+      data: { place: 'editor' },
+    });
     const served = serve(webview, file.model, this.#log, (message) => this.#receive(file, message));
     file.pages.add(served);
     onDidDispose(() => {

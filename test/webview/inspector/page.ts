@@ -1,9 +1,8 @@
 // Opens the inspector page in Chromium, dressed in one of VS Code's themes, its host in a worker.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import * as esbuild from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import type { Theme } from '../page.ts';
+import { bodyClass, bundle, type Theme } from '../page.ts';
 import type { Control } from './worker.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -16,30 +15,8 @@ export interface InspectorBundle {
 }
 
 export async function bundleInspector(): Promise<InspectorBundle> {
-  const build = async (entry: string): Promise<{ js: string; css: string }> => {
-    const { outputFiles } = await esbuild.build({
-      entryPoints: [here(entry)],
-      ...{
-        bundle: true,
-        write: false,
-        outdir: 'out',
-        platform: 'browser',
-        format: 'iife',
-        target: 'es2022',
-      },
-      ...{
-        jsx: 'automatic',
-        jsxImportSource: 'preact',
-        logLevel: 'error',
-        mainFields: ['module', 'main'],
-      },
-    });
-    const text = (end: string): string =>
-      outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
-    return { js: text('.js'), css: text('.css') };
-  };
-  const [host, worker] = [await build('host.ts'), await build('worker.ts')];
-  const page = await build('../../../media/inspector/main.tsx');
+  const [host, worker] = [await bundle(here('host.ts')), await bundle(here('worker.ts'))];
+  const page = await bundle(here('../../../media/inspector/main.tsx'));
   return { host: host.js, worker: worker.js, script: page.js, style: page.css };
 }
 
@@ -55,16 +32,9 @@ export interface InspectorOpening {
   readonly density?: number;
 }
 
-const bodyClass: Readonly<Record<Theme, string>> = {
-  'light-modern': 'vscode-light',
-  'dark-modern': 'vscode-dark',
-  'hc-dark': 'vscode-high-contrast',
-  'hc-light': 'vscode-high-contrast vscode-high-contrast-light',
-};
-
 export async function openInspector(
   browser: Browser,
-  bundle: InspectorBundle,
+  built: InspectorBundle,
   opening: InspectorOpening,
 ): Promise<Page> {
   const {
@@ -82,13 +52,13 @@ export async function openInspector(
   const address = 'http://inspector.test/';
   const html =
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tensor Inspector</title>` +
-    `<style>${css}</style><style>${bundle.style}</style></head>` +
+    `<style>${css}</style><style>${built.style}</style></head>` +
     `<body class="${bodyClass[theme]}" data-place="${place}"${renderer ? ` data-renderer="${renderer}"` : ''}>` +
     `<div id="root"></div><script src="host.js"></script><script src="inspector.js"></script></body></html>`;
   const scripts: Record<string, string> = {
-    '/host.js': bundle.host,
-    '/inspector.js': bundle.script,
-    '/worker.js': bundle.worker,
+    '/host.js': built.host,
+    '/inspector.js': built.script,
+    '/worker.js': built.worker,
   };
   await page.route(`${address}**`, (route) => {
     const body = scripts[new URL(route.request().url()).pathname];
