@@ -11,7 +11,7 @@ export interface ViewSettings {
 }
 
 export interface ComparisonView {
-  /** Name of the file with the person's tensors. */
+  /** Where the person's tensors are from, such as a file's name. */
   readonly trace: string;
   readonly report: Report | null;
   readonly problem: string | null;

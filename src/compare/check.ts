@@ -46,9 +46,18 @@ interface Judged {
   readonly note: string;
 }
 
-export function check(input: CheckInput): Report {
-  return new Check(input).report();
+export interface Compared {
+  readonly report: Report;
+  /** The person's tensors that are nodes, each in its node's shape. */
+  readonly tensors: readonly Aligned[];
 }
+
+export function compare(input: CheckInput): Compared {
+  const check = new Check(input);
+  return { report: check.report(), tensors: check.aligned };
+}
+
+export const check = (input: CheckInput): Report => compare(input).report;
 
 class Check {
   readonly #input: CheckInput;
@@ -97,6 +106,10 @@ class Check {
       (aligned.kind === 'value' ? values : gradients).set(aligned.node, aligned.tensor);
     }
     this.#sources = { values, gradients };
+  }
+
+  get aligned(): readonly Aligned[] {
+    return [...this.#given.values()];
   }
 
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */

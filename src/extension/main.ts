@@ -1,7 +1,8 @@
 // Where VS Code starts the extension: commands, Problems, and panels that come back after a reload.
 import * as vscode from 'vscode';
 import { Command, type CommandId, MOVES } from './commands.ts';
-import { chooseSetup, chooseTrace } from './comparison.ts';
+import { chooseSetup, chooseTrace } from './compare/choose.ts';
+import { FileSource } from './compare/fileSource.ts';
 import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
 import { newSetup } from './newSetup.ts';
 import { PANEL_TYPE } from './panel.ts';
@@ -55,7 +56,7 @@ export function activate({
       : (panels.active()?.setup ?? (edited && isSetup(edited) ? edited : await chooseSetup()));
     if (!setup) return;
     const trace = given instanceof vscode.Uri && !isGivenSetup ? given : await chooseTrace(setup);
-    if (trace) await panels.show(setup).compareWith(trace);
+    if (trace) await panels.show(setup).compareWith(new FileSource(trace));
   };
 
   const inspector = new InspectorView(panels, {

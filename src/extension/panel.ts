@@ -7,7 +7,8 @@ import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
 import type { Move } from '../stepper/cursor.ts';
 import { answer, runMessage } from './panelMessages.ts';
-import { TraceModel } from './comparison.ts';
+import { Comparison } from './compare/comparison.ts';
+import type { TensorSource } from './compare/source.ts';
 import { type SetupModel, setupName } from './setups.ts';
 import { webviewPage } from './webviewPage.ts';
 
@@ -44,8 +45,8 @@ export class Panel implements vscode.Disposable {
   #session: Session | null = null;
   #problems: readonly string[] = [];
   #refreshes = 0;
-  #trace: TraceModel | null = null;
-  #comparison: ComparisonView | null = null;
+  #comparison: Comparison | null = null;
+  #compared: ComparisonView | null = null;
   #saving: NodeJS.Timeout | undefined;
 
   /** `resume`: go on where the walk was before the window was reloaded. */
@@ -73,7 +74,7 @@ export class Panel implements vscode.Disposable {
     panel.onDidDispose(() => {
       clearTimeout(this.#saving);
       this.#save();
-      this.#trace?.dispose();
+      this.#comparison?.dispose();
       vscode.Disposable.from(...subscriptions).dispose();
       this.#disposed.fire();
     });
@@ -102,17 +103,22 @@ export class Panel implements vscode.Disposable {
     this.#receive({ type: 'select', selection, id: -1 });
   }
 
-  /** Holds the person's tensors against this setup from now on; null ends it. */
-  async compareWith(trace: vscode.Uri | null): Promise<void> {
-    this.#trace?.dispose();
-    this.#trace = trace && new TraceModel(this.#model, trace);
-    this.#trace?.onDidChange(() => this.#compare());
+  /** The source of the person's tensors that are being compared. */
+  get source(): TensorSource | null {
+    return this.#comparison?.source ?? null;
+  }
+
+  /** Holds the person's tensors against this setup from now on; null ends it. The panel disposes the source. */
+  async compareWith(source: TensorSource | null): Promise<void> {
+    this.#comparison?.dispose();
+    this.#comparison = source && new Comparison(this.#model, source);
+    source?.onDidChange(() => this.#compare());
     await this.#compare();
   }
 
   /** To the first node of the person's that is wrong. */
   goToFirstDivergence(): void {
-    const first = this.#comparison?.report?.first;
+    const first = this.#compared?.report?.first;
     if (!first || !this.#session) return;
     this.#session.goToNode(first.node, first.kind);
     this.#send({ type: 'step', step: this.#session.stepView(), id: null });
@@ -120,11 +126,11 @@ export class Panel implements vscode.Disposable {
   }
 
   async #compare(): Promise<void> {
-    const trace = this.#trace;
-    const comparison = trace && (await trace.compare());
-    if (trace !== this.#trace) return;
-    this.#comparison = comparison;
-    this.#send({ type: 'comparison', comparison });
+    const comparison = this.#comparison;
+    const compared = comparison && (await comparison.compare());
+    if (comparison !== this.#comparison) return;
+    this.#compared = compared;
+    this.#send({ type: 'comparison', comparison: compared });
   }
 
   reveal(): void {
@@ -159,7 +165,7 @@ export class Panel implements vscode.Disposable {
       }
     }
     this.#sendAll();
-    if (this.#trace) await this.#compare();
+    if (this.#comparison) await this.#compare();
   }
 
   #show(result: ReturnType<typeof run>, about: About): void {
@@ -207,7 +213,7 @@ export class Panel implements vscode.Disposable {
     if (this.#session) {
       this.#send(runMessage(this.#session));
       this.#send({ type: 'problems', problems: this.#problems });
-      this.#send({ type: 'comparison', comparison: this.#comparison });
+      this.#send({ type: 'comparison', comparison: this.#compared });
     } else if (this.#problems.length > 0) {
       this.#send({ type: 'empty', message: this.#problems.join('\n'), canOpenExample: true });
     }

@@ -1,0 +1,53 @@
+// A person's tensors held against a setup's reference, again whenever either changes.
+import type * as vscode from 'vscode';
+import { type Compared, compare } from '../../compare/check.ts';
+import { resolveName } from '../../formats/nodeNames.ts';
+import type { ComparisonView } from '../../protocol.ts';
+import type { SetupModel } from '../setups.ts';
+import type { TensorSource } from './source.ts';
+
+export class Comparison implements vscode.Disposable {
+  readonly source: TensorSource;
+  readonly #setup: SetupModel;
+  #compared: Compared | null = null;
+
+  constructor(setup: SetupModel, source: TensorSource) {
+    this.#setup = setup;
+    this.source = source;
+  }
+
+  /** The person's tensors as the last comparison aligned them; null where it failed. */
+  get compared(): Compared | null {
+    return this.#compared;
+  }
+
+  /** Never rejects: what cannot be read is told. */
+  async compare(): Promise<ComparisonView> {
+    const trace = this.source.name;
+    try {
+      const { setup, graph, config } = await this.#setup.opened();
+      if (!setup || !graph || !config) throw new Error(NO_REFERENCE);
+      const { names } = setup;
+      const tensors = await this.source.read();
+      const compared = compare({ config, graph, trace: tensors, names, resolve: resolveName });
+      const { report } = compared;
+      if (report.verdict === 'unaligned') {
+        const found = report.unaligned.map(({ name, reason }) => `${name} (${reason})`).join(', ');
+        throw new Error(
+          `${trace}: found ${found || 'no tensor'}, expected at least one node such as P or dQ`,
+        );
+      }
+      this.#compared = compared;
+      return { trace, report, problem: null };
+    } catch (error) {
+      this.#compared = null;
+      return { trace, report: null, problem: (error as Error).message };
+    }
+  }
+
+  dispose(): void {
+    this.source.dispose();
+  }
+}
+
+const NO_REFERENCE = 'The setup cannot be computed, so there is no reference.';
