@@ -12,14 +12,14 @@ import {
   type Letter,
 } from '../axes.ts';
 import { accumulates, equals, plus, product, sum, symbol } from '../formula.ts';
-import { gemm } from '../gemm.ts';
+import { gemm } from '../gemm/gemm.ts';
 import type { Operation } from '../operation.ts';
 import { type Tensor, zeros } from '../tensor.ts';
 
 type Axes = readonly AxisLetters[];
 
 /**
- * Sums left * right over the letters that `out` lacks, as matrix products on packed blocks.
+ * Sums left * right over the letters that `out` lacks, as matrix products.
  * Every letter stands in at least two of the three.
  */
 export function contract(
@@ -47,36 +47,16 @@ export function contract(
   const [rowLeft, , rowOut] = tables(rows);
   const [, colRight, colOut] = tables(cols);
   const [sumLeft, sumRight] = tables(summed);
-  const [m, n, k] = [rowLeft.length, colRight.length, sumLeft.length];
 
   const out = zeros(shapeOf(outAxes, extents));
-  const a = new Float64Array(m * k);
-  const b = new Float64Array(k * n);
-  const c = new Float64Array(m * n);
   for (let each = 0; each < batchOut.length; each++) {
-    pack(left.data, batchLeft[each], rowLeft, sumLeft, a);
-    pack(right.data, batchRight[each], sumRight, colRight, b);
-    c.fill(0);
-    gemm(m, n, k, a, b, c);
-    for (let row = 0; row < m; row++) {
-      const from = batchOut[each] + rowOut[row];
-      for (let col = 0; col < n; col++) out.data[from + colOut[col]] = c[row * n + col];
-    }
+    gemm(
+      { data: left.data, base: batchLeft[each], rows: rowLeft, cols: sumLeft },
+      { data: right.data, base: batchRight[each], rows: sumRight, cols: colRight },
+      { data: out.data, base: batchOut[each], rows: rowOut, cols: colOut },
+    );
   }
   return out;
-}
-
-function pack(
-  source: Float64Array,
-  base: number,
-  rows: Int32Array,
-  cols: Int32Array,
-  target: Float64Array,
-): void {
-  for (let row = 0, at = 0; row < rows.length; row++) {
-    const from = base + rows[row];
-    for (let col = 0; col < cols.length; col++) target[at++] = source[from + cols[col]];
-  }
 }
 
 /** Sums over the letters that `outAxes` lacks: a bias's gradient. */
