@@ -16,6 +16,7 @@ export const Command = {
   Inspect: 'attention.inspect',
   Compare: 'attention.compare',
   FirstDivergence: 'attention.firstDivergence',
+  AddPythonHelper: 'attention.addPythonHelper',
 } as const;
 
 export type CommandId = (typeof Command)[keyof typeof Command];

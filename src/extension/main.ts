@@ -8,6 +8,7 @@ import { newSetup } from './newSetup.ts';
 import { PANEL_TYPE } from './panel.ts';
 import { Panels } from './panels.ts';
 import { watchProblems } from './problems.ts';
+import { addPythonHelper } from './pythonHelper.ts';
 import { isSetup, SetupModels } from './setups.ts';
 import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
 
@@ -74,6 +75,7 @@ export function activate({
     register(Command.NewSetup, () => newSetup(exercise)),
     register(Command.Compare, compare),
     register(Command.FirstDivergence, () => panels.active()?.goToFirstDivergence()),
+    register(Command.AddPythonHelper, (given?: unknown) => addPythonHelper(extensionUri, given)),
     ...Object.entries(MOVES).map(([id, move]) =>
       register(id as CommandId, () => panels.active()?.move(move)),
     ),
