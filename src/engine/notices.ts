@@ -1,7 +1,7 @@
 // Where NaN and infinity are born, and which queries see no key: found once per run and told, not spread in silence.
 import type { Graph, NodeId } from './graph.ts';
 import { hasNode, nodeOf } from './graph.ts';
-import { indexOf, type Tensor } from './tensor.ts';
+import { indexOf, strides, type Tensor } from './tensor.ts';
 
 export interface Notice {
   readonly node: NodeId;
@@ -19,9 +19,14 @@ const isOdd = (node: NodeId, value: number): boolean =>
   !Number.isFinite(value) && !(node === 'M' && value === -Infinity);
 
 function nonFinite(node: NodeId, kind: Notice['kind'], { shape, data }: Tensor): Notice | null {
-  const at = data.findIndex((value) => isOdd(node, value));
+  // Loops: run on every entry of every tensor.
+  let [at, count] = [-1, 0];
+  for (let offset = 0; offset < data.length; offset++) {
+    if (!isOdd(node, data[offset])) continue;
+    if (at < 0) at = offset;
+    count++;
+  }
   if (at < 0) return null;
-  const count = data.reduce((total, value) => total + (isOdd(node, value) ? 1 : 0), 0);
   const what = Number.isNaN(data[at]) ? 'NaN' : 'infinity';
   const index = indexOf(shape, at);
   const name = kind === 'value' ? node : `d${node}`;
@@ -36,26 +41,26 @@ function maskedRows(graph: Graph, values: ReadonlyMap<NodeId, Tensor>): Notice[]
   if (!M || !hasNode(graph, 'M')) return [];
   const { axes } = nodeOf(graph, 'M');
   const keyAxis = axes.findIndex((axis) => axis[0] === 'i');
-  const blind = new Map<string, number[]>();
-  const seen = new Set<string>();
-  for (let at = 0; at < M.data.length; at++) {
-    const index = indexOf(M.shape, at);
-    const row = index.filter((_, axis) => axis !== keyAxis).join(',');
-    if (M.data[at] !== -Infinity) seen.add(row);
-    else if (!blind.has(row)) blind.set(row, index);
+  const keys = M.shape[keyAxis];
+  const step = strides(M.shape)[keyAxis];
+  let [first, count] = [-1, 0];
+  for (let row = 0; row < M.data.length / keys; row++) {
+    const start = Math.floor(row / step) * step * keys + (row % step);
+    let key = 0;
+    while (key < keys && M.data[start + key * step] === -Infinity) key++;
+    if (key < keys) continue;
+    if (first < 0) first = start;
+    count++;
   }
-  const rows = [...blind].filter(([row]) => !seen.has(row));
-  if (rows.length === 0) return [];
-  const [, index] = rows[0];
+  if (count === 0) return [];
+  const index = indexOf(M.shape, first);
   const which = axes
     .flatMap((axis, n) => (n === keyAxis ? [] : [`${axis.join('')} = ${index[n]}`]))
     .join(', ');
   const message =
-    `no key is left for ${rows.length === 1 ? 'one query' : `${rows.length} queries`}, first at ${which}: ` +
+    `no key is left for ${count === 1 ? 'one query' : `${count} queries`}, first at ${which}: ` +
     'P is 0 there (a plain softmax gives NaN)';
-  return [
-    { node: 'M', kind: 'value', what: 'fully masked row', index, count: rows.length, message },
-  ];
+  return [{ node: 'M', kind: 'value', what: 'fully masked row', index, count, message }];
 }
 
 export function findNotices(

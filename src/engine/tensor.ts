@@ -84,7 +84,10 @@ export function indexOf(shape: readonly number[], offset: number): number[] {
 }
 
 export function map(a: Tensor, fn: (value: number, offset: number) => number): Tensor {
-  return { shape: a.shape, data: a.data.map(fn) };
+  // A loop: Float64Array's own map is several times slower.
+  const data = new Float64Array(a.data.length);
+  for (let at = 0; at < data.length; at++) data[at] = fn(a.data[at], at);
+  return { shape: a.shape, data };
 }
 
 /** a + b, both of one shape. */

@@ -8,7 +8,7 @@ import {
   shapeOf,
 } from '../axes.ts';
 import { ConfigError, type HeadConfig } from '../config.ts';
-import { formatShape, type Tensor, zeros } from '../tensor.ts';
+import { formatShape, strides, type Tensor, zeros } from '../tensor.ts';
 
 interface Layout {
   /** Axes of the scores, keys i and queries j last. */
@@ -40,18 +40,16 @@ export function broadcast(entry: string, given: Tensor, { axes, extents, heads }
   if (heads.length === 0 && given.shape.length === 3) own.splice(0, 2, given.shape[0], 1);
   if (own.some((length, n) => length !== 1 && length !== full[n])) refuse();
   const out = zeros(shape);
+  // Along an axis of length 1 the same entries are met again.
+  const [perBatch, perHead, perRow, perEntry] = strides(own).map((step, n) =>
+    own[n] === 1 ? 0 : step,
+  );
   let at = 0;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < headCount; h++) {
       for (let u = 0; u < from; u++) {
-        for (let w = 0; w < to; w++) {
-          const index = [b, h, u, w];
-          const offset = own.reduce(
-            (sum, length, n) => sum * length + (length === 1 ? 0 : index[n]),
-            0,
-          );
-          out.data[at++] = given.data[offset];
-        }
+        const start = b * perBatch + h * perHead + u * perRow;
+        for (let w = 0; w < to; w++) out.data[at++] = given.data[start + w * perEntry];
       }
     }
   }

@@ -19,7 +19,7 @@ import {
   words,
 } from '../formula.ts';
 import type { Operation } from '../operation.ts';
-import { sizeOf, type Tensor, tensor, zeros } from '../tensor.ts';
+import { map, sizeOf, type Tensor, zeros } from '../tensor.ts';
 
 /** A loop: Float64Array.from with a function is ten times slower. */
 function pick(data: Float64Array, table: Int32Array): Float64Array {
@@ -137,16 +137,12 @@ export function rotary(
     (pairing === 'interleaved' ? feature % 2 === 0 : feature < half) ? -1 : 1;
   const partnerOffset = (offset: number): number =>
     offset - (offset % width) + partnerOf(offset % width);
-  const cosine = (offset: number): number => Math.cos(angles[offset % angles.length]);
-  const sine = (offset: number): number =>
-    signOf(offset % width) * Math.sin(angles[offset % angles.length]);
+  const cosines = angles.map((angle) => Math.cos(angle));
+  const sines = angles.map((angle, at) => signOf(at % width) * Math.sin(angle));
+  const cosine = (offset: number): number => cosines[offset % angles.length];
+  const sine = (offset: number): number => sines[offset % angles.length];
   const rotate = (input: Tensor, sign: 1 | -1): Tensor =>
-    tensor(
-      input.shape,
-      input.data.map(
-        (value, at) => value * cosine(at) + sign * input.data[partnerOffset(at)] * sine(at),
-      ),
-    );
+    map(input, (value, at) => value * cosine(at) + sign * input.data[partnerOffset(at)] * sine(at));
   return {
     name: 'rotary embedding',
     summary:
