@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { StepView } from '../../src/stepper/stepView.ts';
+import { SideBySide } from '../compare/SideBySide.tsx';
 import { MathML } from '../formula/MathML.tsx';
 import { Scroller } from '../page/Scroller.tsx';
 import { currentNode, type Shown } from '../state.ts';
@@ -54,6 +55,15 @@ export function StepPanel(props: Shown): JSX.Element {
           accumulation={step.accumulation}
           index={step.focus?.index ?? []}
           range={ranges.gradient}
+          extents={run.extents}
+        />
+      )}
+      {step.mine && step.focus && (
+        <SideBySide
+          node={focus}
+          focus={step.focus}
+          mine={step.mine}
+          range={ranges[step.focus.kind]}
           extents={run.extents}
         />
       )}

@@ -48,8 +48,8 @@ interface Judged {
 
 export interface Compared {
   readonly report: Report;
-  /** The person's tensors that are nodes, each in its node's shape. */
-  readonly tensors: readonly Aligned[];
+  /** The person's tensors that are nodes, each in its node's shape; `judged` has conventions put right. */
+  readonly tensors: readonly (Aligned & { readonly judged: Tensor })[];
 }
 
 export function compare(input: CheckInput): Compared {
@@ -108,8 +108,8 @@ class Check {
     this.#sources = { values, gradients };
   }
 
-  get aligned(): readonly Aligned[] {
-    return [...this.#given.values()];
+  get aligned(): Compared['tensors'] {
+    return [...this.#given].map(([key, each]) => ({ ...each, judged: this.#tensors.get(key)! }));
   }
 
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */

@@ -130,7 +130,9 @@ export class Panel implements vscode.Disposable {
     const compared = comparison && (await comparison.compare());
     if (comparison !== this.#comparison) return;
     this.#compared = compared;
+    this.#session?.holdAgainst(comparison?.compared?.tensors ?? []);
     this.#send({ type: 'comparison', comparison: compared });
+    if (this.#session) this.#send({ type: 'step', step: this.#session.stepView(), id: null });
   }
 
   reveal(): void {

@@ -14,7 +14,7 @@ import {
 } from './cursor.ts';
 import { runView, type RunView } from './runView.ts';
 import { termCountAt } from './detail.ts';
-import type { StepView, ViewOptions } from './stepView.ts';
+import type { OwnTensor, StepView, ViewOptions } from './stepView.ts';
 import { viewAt } from './viewAt.ts';
 import {
   buildTimeline,
@@ -47,6 +47,7 @@ export class Session {
   #selection: Binding = {};
   #allHeads: boolean;
   readonly #breakpoints = new Set<NodeId>();
+  #own: readonly OwnTensor[] = [];
 
   constructor(run: Run, about: About) {
     this.#run = run;
@@ -123,6 +124,15 @@ export class Session {
     if (term !== null && term >= this.#walk().termCount(step, contribution)) this.move('out');
   }
 
+  /** The person's own tensors, shown beside the run's; none for an end. */
+  holdAgainst(own: readonly OwnTensor[]): void {
+    this.#own = own;
+  }
+
+  get own(): readonly OwnTensor[] {
+    return this.#own;
+  }
+
   toggleBreakpoint(node: NodeId): void {
     nodeOf(this.#run.graph, node);
     if (!this.#breakpoints.delete(node)) this.#breakpoints.add(node);
@@ -190,7 +200,12 @@ export class Session {
   }
 
   #options(): ViewOptions {
-    return { selection: this.#selection, allHeads: this.#allHeads, energy: this.#about.energy };
+    return {
+      selection: this.#selection,
+      allHeads: this.#allHeads,
+      energy: this.#about.energy,
+      own: this.#own,
+    };
   }
 
   #walk(): Walk {

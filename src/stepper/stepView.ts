@@ -3,6 +3,7 @@ import type { Binding } from '../engine/axes.ts';
 import type { MathNode } from '../engine/formula.ts';
 import type { NodeId } from '../engine/graph.ts';
 import type { Path } from '../engine/paths.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import type { Picture } from './picture.ts';
 import type { Level, Phase } from './timeline.ts';
 
@@ -92,6 +93,8 @@ export interface StepView {
   /** Forward: the value just computed. */
   readonly value: { readonly picture: Picture; readonly entry: number } | null;
   readonly accumulation: AccumulationView | null;
+  /** The person's own tensor of what `focus` shows, where they gave it. */
+  readonly mine: SideBySideView | null;
   readonly terms: TermsView | null;
   readonly paths: readonly PathView[];
   /** Names of the equations' parts to mark. */
@@ -107,9 +110,38 @@ export interface Force {
   readonly force: readonly [number, number];
 }
 
+export interface OwnTensor {
+  readonly node: NodeId;
+  readonly kind: 'value' | 'gradient';
+  /** What the person calls it. */
+  readonly name: string;
+  /** In the node's shape. */
+  readonly tensor: Tensor;
+  /** `tensor` with what is only another convention (-1e9 for -inf) put right: what is judged. */
+  readonly judged: Tensor;
+}
+
+export interface SideBySideView {
+  readonly name: string;
+  readonly yours: Picture;
+  /** The whole gradient, also while contributions to it are still to come. */
+  readonly reference: Picture;
+  /** yours - reference. */
+  readonly difference: Picture;
+  readonly entry: {
+    readonly yours: number;
+    readonly reference: number;
+    readonly difference: number;
+  };
+  /** Where the difference is largest; null where there is none. */
+  readonly worst: { readonly index: readonly number[]; readonly selection: Binding } | null;
+}
+
 export interface ViewOptions {
   readonly selection: Binding;
   readonly allHeads: boolean;
   /** f is an energy and x are positions: show forces. */
   readonly energy: boolean;
+  /** The person's own tensors, to hold against the run's. */
+  readonly own: readonly OwnTensor[];
 }

@@ -6,6 +6,7 @@ import { add, type Tensor } from '../engine/tensor.ts';
 import { operationOf } from '../engine/terms.ts';
 import { backwardView, forwardView, passingOn } from './detail.ts';
 import { picture, THUMBNAIL } from './nodePicture.ts';
+import { sideBySide } from './sideBySide.ts';
 import type { Force, NodeState, StepView, ViewOptions } from './stepView.ts';
 import {
   captionOf,
@@ -100,11 +101,12 @@ export function viewAt(
     ? { ...backwardView(run, position, current, options), sentence: passingOn(shown) }
     : phase === 'forward'
       ? forwardView(run, position, node!, options)
-      : { sentence: 'The inputs are given; nothing has been computed yet.' };
+      : { sentence: 'The inputs are given; nothing has been computed yet.', focus: null };
   const forwardEdges = phase === 'forward' ? operationOf(run.graph, node!).inputs : [];
   return {
     ...empty,
     ...own,
+    mine: sideBySide(run, own.focus, options.own, options),
     tick: tickOf(timeline, position),
     ticks: timeline.ticks.length,
     level: levelOf(position),

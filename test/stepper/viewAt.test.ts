@@ -51,7 +51,7 @@ const selectionOf = ({ graph }: Run, seed: number): Binding =>
 function placesOf(own: Run, seed: number): Place[] {
   const timeline = buildTimeline(own);
   const selection = selectionOf(own, seed);
-  const options = { selection, allHeads: seed % 2 === 0, energy: seed % 3 === 0 };
+  const options = { selection, allHeads: seed % 2 === 0, energy: seed % 3 === 0, own: [] };
   return positionsOf(own, timeline, selection).map((position) => ({
     ...{ own, timeline, position },
     view: viewAt(own, timeline, position, options),
@@ -87,6 +87,7 @@ test('a large example has a view anywhere', async () => {
         selection: { h: 3, j: 2 },
         allHeads: true,
         energy: false,
+        own: [],
       });
       expect(view.caption).toBe(captionOf(timeline, tick));
     }
@@ -248,7 +249,8 @@ test('forces are −df/dx so far, in the plane of the first two features, where 
   const own = await exampleRun('forces');
   const timeline = buildTimeline(own);
   const forces = (tick: number, energy = true) =>
-    viewAt(own, timeline, timeline.ticks[tick], { selection: {}, allHeads: true, energy }).forces;
+    viewAt(own, timeline, timeline.ticks[tick], { selection: {}, allHeads: true, energy, own: [] })
+      .forces;
   expect(forces(0, false)).toBeNull();
   expect(forces(0)!.map(({ at }) => at)).toEqual(
     [0, 1, 2, 3, 4, 5].map((n) => [...own.values.get('x')!.data.subarray(2 * n, 2 * n + 2)]),

@@ -1,0 +1,115 @@
+// The person's own tensor of what this step shows: yours, the reference and the difference, and what it is judged.
+import type { JSX } from 'preact';
+import type { Extents } from '../../src/engine/axes.ts';
+import type { NodeReport } from '../../src/compare/report.ts';
+import type { Picture } from '../../src/stepper/picture.ts';
+import type { NodeView } from '../../src/stepper/runView.ts';
+import type { SideBySideView, StepView } from '../../src/stepper/stepView.ts';
+import { sliceOf } from '../matrix/cells.ts';
+import { Matrix } from '../matrix/Matrix.tsx';
+import { plainName } from '../names.tsx';
+import { formatOne } from '../numbers.ts';
+import { request } from '../requests.ts';
+import { comparison } from '../state.ts';
+import { EntryName, MatrixHeading } from '../step/parts.tsx';
+import { statusWords } from './Verdicts.tsx';
+
+export function SideBySide({
+  node,
+  focus,
+  mine,
+  range,
+  extents,
+}: {
+  readonly node: NodeView;
+  readonly focus: NonNullable<StepView['focus']>;
+  readonly mine: SideBySideView;
+  readonly range: number;
+  readonly extents: Extents;
+}): JSX.Element {
+  const { yours, reference, difference, entry, worst } = mine;
+  const gradient = focus.kind === 'gradient';
+  const name = `${gradient ? 'd' : ''}${plainName(node.id)}`;
+  const judged = comparison.value?.report?.nodes.find(
+    (each) => each.node === node.id && each.kind === focus.kind,
+  );
+  // Rounding is not painted as if it were a mistake.
+  const isRight = judged?.status === 'match' || judged?.status === 'layout';
+  const ownRange = isRight || difference.largest === 0 ? range : difference.largest;
+  const operand = (sign: string, label: string, picture: Picture): JSX.Element => (
+    <figure class="operand">
+      {sign && (
+        <span class="sign" aria-hidden="true">
+          {sign}
+        </span>
+      )}
+      <div>
+        <figcaption>{label}</figcaption>
+        <Matrix
+          picture={picture}
+          label={`${name} ${label}`}
+          name={name}
+          axes={node.axes}
+          extents={extents}
+          range={picture === difference ? ownRange : range}
+          index={focus.index}
+          largest={Math.max(yours.largest, reference.largest)}
+          room={148}
+          follows={sign !== ''}
+          onSelect={(selection) => request({ type: 'select', selection })}
+        />
+      </div>
+    </figure>
+  );
+  return (
+    <div class="block side-by-side">
+      <MatrixHeading
+        node={node}
+        what="Your"
+        gradient={gradient}
+        slice={yours.slices[sliceOf(yours, focus.index)].label}
+      >
+        {judged && <Judgement {...judged} />}
+      </MatrixHeading>
+      <div class="sum-row">
+        {operand('', 'yours', yours)}
+        {operand('−', 'reference', reference)}
+        {operand('=', 'difference', difference)}
+      </div>
+      <p class="entry-line figures">
+        <EntryName id={node.id} index={focus.index} gradient={gradient} />
+        <span class="equation">
+          <output data-entry="yours" data-value={String(entry.yours)}>
+            {formatOne(entry.yours)}
+          </output>{' '}
+          instead of{' '}
+          <output data-entry="reference" data-value={String(entry.reference)}>
+            {formatOne(entry.reference)}
+          </output>
+        </span>
+        {worst && !isRight && (
+          <button
+            type="button"
+            class="link"
+            onClick={() => request({ type: 'select', selection: worst.selection })}
+          >
+            largest difference at [{worst.index.join(', ')}]
+          </button>
+        )}
+      </p>
+      <p class="quiet">
+        {mine.name !== name && `You call it ${mine.name}. `}
+        {isRight
+          ? `The largest difference, ${formatOne(difference.largest)}, is rounding.`
+          : `Colours of the difference end at ±${formatOne(difference.largest)}.`}
+        {judged?.note && ` ${capital(judged.note)}.`}
+      </p>
+    </div>
+  );
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+function Judgement({ status }: NodeReport): JSX.Element {
+  return <span class={`badge verdict ${status}`}>{statusWords[status]}</span>;
+}

@@ -1,0 +1,60 @@
+// A person's own tensor of the node looked at, beside the reference and the difference.
+import { indexOf, offsetOf, sameShape, type Tensor, tensor } from '../engine/tensor.ts';
+import { bindingAt } from '../engine/axes.ts';
+import { nodeOf } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
+import { DETAIL, picture } from './nodePicture.ts';
+import type { Picture } from './picture.ts';
+import type { OwnTensor, SideBySideView, StepView, ViewOptions } from './stepView.ts';
+
+/** Equal infinities and NaN against NaN are no difference. */
+function subtract(a: Tensor, b: Tensor): Tensor {
+  const data = a.data.map((value, at) => (Object.is(value, b.data[at]) ? 0 : value - b.data[at]));
+  return tensor(a.shape, data);
+}
+
+/** Place of the largest magnitude, NaN being the largest of all; -1 where all is 0. */
+function worstOffset({ data }: Tensor): number {
+  let [worst, size] = [-1, 0];
+  for (let at = 0; at < data.length; at++) {
+    if (Number.isNaN(data[at])) return at;
+    if (Math.abs(data[at]) > size) [worst, size] = [at, Math.abs(data[at])];
+  }
+  return worst;
+}
+
+/** Null where the person gave nothing for what `focus` shows, or gave it for another setup. */
+export function sideBySide(
+  run: Run,
+  focus: StepView['focus'],
+  own: readonly OwnTensor[],
+  options: ViewOptions,
+): SideBySideView | null {
+  const mine = focus && own.find(({ node, kind }) => node === focus.node && kind === focus.kind);
+  if (!mine) return null;
+  const node = nodeOf(run.graph, mine.node);
+  const reference = (mine.kind === 'value' ? run.values : run.gradients).get(mine.node)!;
+  if (!sameShape(mine.tensor.shape, reference.shape)) return null;
+  const difference = subtract(mine.judged, reference);
+  const show = (value: Tensor): Picture => picture(run, node, value, options, DETAIL);
+  const offset = offsetOf(node.shape, focus.index);
+  const worst = worstOffset(difference);
+  return {
+    name: mine.name,
+    yours: show(mine.tensor),
+    reference: show(reference),
+    difference: show(difference),
+    entry: {
+      yours: mine.tensor.data[offset],
+      reference: reference.data[offset],
+      difference: difference.data[offset],
+    },
+    worst:
+      worst < 0
+        ? null
+        : {
+            index: indexOf(node.shape, worst),
+            selection: bindingAt(node.axes, run.graph.extents, worst),
+          },
+  };
+}
