@@ -29,7 +29,8 @@ Loops     t.step() ends a step: mine.step0.npz, mine.step1.npz, ...
 
 torchrun  each rank writes a part, mine.rank0.npz, ..., and says which heads or tokens it has:
               trace("mine.npz", part={"heads": [4 * rank, 4 * rank + 4]})      # [from, to)
-          "kvHeads" where these differ; "tokens", or "queries" and "keys". Then, in a terminal:
+          "kvHeads" where these differ; "tokens", or "queries" and "keys". The debugger puts the
+          parts of mine.npz together by itself. For one file of all, in a terminal:
               python attention_trace.py merge "mine.rank*.npz" mine.npz --reduce gradients
           (needs NumPy). What all ranks have whole must be equal, or is summed if --reduce says so:
           "gradients" are those that differ (of shared weights and inputs); others by their names.

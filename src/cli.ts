@@ -18,8 +18,8 @@ const USAGE = `Usage:
 
   run        computes the setup forward and backward
              --out   writes every node N and its gradient dN (float64)
-  check      compares your own tensors (.npz, .safetensors, .json, .npy or a folder of .npy)
-             with the setup's: the first wrong node and its cause
+  check      compares your own tensors (.npz, .safetensors, .json, .npy, a folder of .npy, or the
+             parts of several ranks) with the setup's: the first wrong node and its cause
   gradcheck  compares every gradient with central differences
   --json     prints one JSON object
 

@@ -1,34 +1,10 @@
 // check SETUP --against TRACE [--json]: a person's tensors against the reference.
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { check } from '../compare/check.ts';
+import { fitsIn } from '../compare/fits.ts';
 import type { NodeReport, Report } from '../compare/report.ts';
-import { FormatError } from '../formats/formatError.ts';
-import type { NamedTensor } from '../formats/namedTensor.ts';
 import { resolveName } from '../formats/nodeNames.ts';
-import { readTensorFile } from '../formats/tensorFile.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
-
-/** The tensors of a file, or of all .npy files of a folder. Throws InputError. */
-async function readTrace(path: string): Promise<NamedTensor[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return readTensorFile(path, await readFile(path));
-    const files = (await readdir(path)).filter((file) => file.endsWith('.npy')).sort();
-    if (files.length === 0)
-      throw new InputError(`${path}: found no .npy file, expected one per tensor`);
-    const read = files.map(async (file) =>
-      readTensorFile(join(path, file), await readFile(join(path, file))),
-    );
-    return (await Promise.all(read)).flat();
-  } catch (error) {
-    if (error instanceof FormatError) throw new InputError(error.message);
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (error instanceof InputError || code === undefined) throw error;
-    throw new InputError(
-      `${path}: ${code === 'ENOENT' ? 'no such file' : message}, expected a trace`,
-    );
-  }
-}
+import { readTracePath } from './trace.ts';
 
 /** 0 match, 1 diverges; a trace of which no entry is a node is bad input. */
 export async function checkCommand(
@@ -37,8 +13,13 @@ export async function checkCommand(
   json: boolean,
 ): Promise<number> {
   const { setup, graph, config } = await openSetupFile(setupFile);
-  const trace = await readTrace(traceFile);
-  const report = check({ config, graph, trace, names: setup.names, resolve: resolveName });
+  const { names } = setup;
+  const { tensors, leftOut } = await readTracePath(traceFile, {
+    resolve: (name, rank) => resolveName(name, names, rank),
+    fits: fitsIn(graph),
+  });
+  const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
+  const report = { ...found, unaligned: [...leftOut, ...found.unaligned] };
   if (json) printJson(report);
   else print(report);
   if (report.verdict === 'unaligned') {

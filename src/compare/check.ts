@@ -122,7 +122,7 @@ class Check {
   }
 
   report(): Report {
-    const { graph } = this.#input;
+    const { graph, trace } = this.#input;
     const judged = new Map<Key, Judged>();
     const causes: Cause[] = [];
     let state = new State(referenceProgram(graph), this.#sources);
@@ -142,8 +142,10 @@ class Check {
       const off = this.#reference.against(key, tensor).maxAbs;
       const tolerance = this.#reference.allowed(key, off);
       const add = (status: Status, note: string): void => {
-        const parts = [aligned.guess, aligned.layout, this.#notes.get(key), note].filter(Boolean);
-        judged.set(key, { aligned, tensor, status, tolerance, note: parts.join('; ') });
+        const made = trace.find(({ name }) => name === aligned.name)?.note;
+        const parts = [made, aligned.guess, aligned.layout, this.#notes.get(key), note];
+        const words = parts.filter(Boolean).join('; ');
+        judged.set(key, { aligned, tensor, status, tolerance, note: words });
       };
       if (off <= tolerance) {
         add(aligned.layout || this.#notes.has(key) ? 'layout' : 'match', '');

@@ -4,7 +4,10 @@ import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
 import { oneLine } from './formatError.ts';
 import type { NamedTensor } from './namedTensor.ts';
+import { resolveName } from './nodeNames.ts';
+import type { Joined, JoinOptions } from './parts.ts';
 import { randomTensor } from './random.ts';
+import { readPartsOf } from './readTrace.ts';
 import { inEntry } from './setupProblems.ts';
 import type { LossSource, Path, PathProblem, Setup, TensorSource } from './setupTypes.ts';
 import { readTensorFile } from './tensorFile.ts';
@@ -15,12 +18,17 @@ export type ReadFile = (path: string) => Promise<Uint8Array>;
 type Loaded = Omit<NamedTensor, 'name'>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** `config` is null if any problem is an error. Every file is read once. Never rejects. */
+/**
+ * `config` is null if any problem is an error. Every file is read once; where NAME.npz is not there, its parts
+ * NAME.rank0.npz, ... are. Never rejects.
+ */
 export async function loadSetup(
   setup: Setup,
   readFile: ReadFile,
 ): Promise<{ config: HeadConfig | null; problems: PathProblem[] }> {
-  const loader = new Loader(readFile);
+  const loader = new Loader(readFile, {
+    resolve: (name, rank) => resolveName(name, setup.names, rank),
+  });
   const { head, heads, kvHeads, scale, softcap, rope, window, axes } = setup;
   const config: Mutable<HeadConfig> = {
     ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
@@ -55,10 +63,12 @@ export async function loadSetup(
 class Loader {
   readonly problems: PathProblem[] = [];
   readonly #readFile: ReadFile;
-  readonly #files = new Map<string, Promise<readonly NamedTensor[]>>();
+  readonly #joining: JoinOptions;
+  readonly #files = new Map<string, Promise<Joined>>();
 
-  constructor(readFile: ReadFile) {
+  constructor(readFile: ReadFile, joining: JoinOptions) {
     this.#readFile = readFile;
+    this.#joining = joining;
   }
 
   report(severity: PathProblem['severity'], path: Path, message: string): void {
@@ -95,25 +105,28 @@ class Loader {
     return tensors;
   }
 
-  #tensorsOf(file: string): Promise<readonly NamedTensor[]> {
+  #tensorsOf(file: string): Promise<Joined> {
     const reading = this.#files.get(file) ?? this.#readTensors(file);
     this.#files.set(file, reading);
     return reading;
   }
 
-  async #readTensors(file: string): Promise<readonly NamedTensor[]> {
+  async #readTensors(file: string): Promise<Joined> {
     let bytes: Uint8Array;
     try {
       bytes = await this.#readFile(file);
     } catch (error) {
+      const folder = { read: this.#readFile, label: (name: string) => name };
+      const parts = await readPartsOf(folder, file, this.#joining);
+      if (parts) return parts;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`cannot read ${file}: ${reason}`, { cause: error });
     }
-    return readTensorFile(file, bytes);
+    return { tensors: readTensorFile(file, bytes), leftOut: [] };
   }
 
   #pick(
-    tensors: readonly NamedTensor[],
+    { tensors, leftOut }: Joined,
     source: TensorSource & { kind: 'file' },
     path: Path,
   ): Loaded | undefined {
@@ -124,6 +137,11 @@ class Loader {
         ? tensors[0]
         : tensors.find(({ name }) => name === key);
     if (found) return found;
+    const without = leftOut.find(({ name }) => name === key);
+    if (without) {
+      this.report('error', [...path, 'key'], `in the parts of ${file}, ${without.reason}`);
+      return undefined;
+    }
     const hint = key === undefined ? `expected ${anyOf(names)}` : suggest(key, names);
     if (tensors.length === 0) this.report('error', path, `found no tensors in ${file}`);
     else if (key === undefined) {

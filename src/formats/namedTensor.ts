@@ -9,6 +9,8 @@ export interface NamedTensor {
   /** The number type in the file; the tensor itself is always float64. */
   readonly dtype: DType;
   readonly tensor: Tensor;
+  /** How it was made of several, such as a sum. */
+  readonly note?: string;
 }
 
 /**

@@ -28,9 +28,10 @@ export class Comparison implements vscode.Disposable {
       const { setup, graph, config } = await this.#setup.opened();
       if (!setup || !graph || !config) throw new Error(NO_REFERENCE);
       const { names } = setup;
-      const tensors = await this.source.read();
+      const tensors = await this.source.read({ setup, graph, config });
       const compared = compare({ config, graph, trace: tensors, names, resolve: resolveName });
-      const { report } = compared;
+      const unaligned = [...(this.source.leftOut ?? []), ...compared.report.unaligned];
+      const report = { ...compared.report, unaligned };
       if (report.verdict === 'unaligned') {
         const found = report.unaligned.map(({ name, reason }) => `${name} (${reason})`).join(', ');
         throw new Error(

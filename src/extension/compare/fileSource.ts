@@ -1,17 +1,28 @@
-// A trace file, or a folder of .npy files, as a person's program wrote it; read again when it changes.
+// A trace file, a folder of .npy files, or the parts of several ranks, as a person's program wrote it; read again when it changes.
 import * as vscode from 'vscode';
+import { fitsIn } from '../../compare/fits.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
-import { readTensorFile } from '../../formats/tensorFile.ts';
+import { resolveName } from '../../formats/nodeNames.ts';
+import { partName, wholeName } from '../../formats/partMeta.ts';
+import type { LeftOut } from '../../formats/parts.ts';
+import { readTrace, readTraceFolder, type TraceFolder } from '../../formats/readTrace.ts';
 import { fileName } from '../uris.ts';
-import type { TensorSource } from './source.ts';
+import type { Reference, TensorSource } from './source.ts';
 
 const WRITING_PAUSE = 200; // ms
+
+const traceFolder = (folder: vscode.Uri): TraceFolder => ({
+  names: async () => (await vscode.workspace.fs.readDirectory(folder)).map(([name]) => name),
+  read: (name) => Promise.resolve(vscode.workspace.fs.readFile(vscode.Uri.joinPath(folder, name))),
+  label: (name) => name || fileName(folder),
+});
 
 export class FileSource implements TensorSource {
   readonly file: vscode.Uri;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #subscriptions: vscode.Disposable;
+  #leftOut: readonly LeftOut[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(file: vscode.Uri) {
@@ -20,29 +31,43 @@ export class FileSource implements TensorSource {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#changed.fire(), WRITING_PAUSE);
     };
+    const name = fileName(file);
     const folder = vscode.Uri.joinPath(file, '..');
-    const pattern = new vscode.RelativePattern(folder, file.path.slice(folder.path.length + 1));
-    const watcher = vscode.workspace.createFileSystemWatcher(pattern);
-    this.#subscriptions = vscode.Disposable.from(
-      this.#changed,
-      watcher,
-      watcher.onDidChange(changed),
-      watcher.onDidCreate(changed),
-      watcher.onDidDelete(changed),
-    );
+    // The file itself, the files in it if it is a folder, and its parts.
+    const patterns = [name, `${name}/*`, partName(wholeName(name) ?? name, '*')];
+    const watchers = patterns.flatMap((pattern) => {
+      const watcher = vscode.workspace.createFileSystemWatcher(
+        new vscode.RelativePattern(folder, pattern),
+      );
+      const events = [watcher.onDidChange, watcher.onDidCreate, watcher.onDidDelete];
+      return [watcher, ...events.map((event) => event(changed))];
+    });
+    this.#subscriptions = vscode.Disposable.from(this.#changed, ...watchers);
   }
 
   get name(): string {
     return fileName(this.file);
   }
 
-  async read(): Promise<NamedTensor[]> {
-    const { type } = await vscode.workspace.fs.stat(this.file);
-    if (type !== vscode.FileType.Directory) return readArrays(this.file);
-    const names = (await vscode.workspace.fs.readDirectory(this.file)).map(([name]) => name);
-    const files = names.filter((name) => name.endsWith('.npy'));
-    const read = files.map((name) => readArrays(vscode.Uri.joinPath(this.file, name)));
-    return (await Promise.all(read)).flat();
+  get leftOut(): readonly LeftOut[] {
+    return this.#leftOut;
+  }
+
+  async read({ setup, graph }: Reference): Promise<readonly NamedTensor[]> {
+    const options = {
+      resolve: (name: string, rank: number) => resolveName(name, setup.names, rank),
+      fits: fitsIn(graph),
+    };
+    // A base name of which there are only parts is no file.
+    const isFolder = await vscode.workspace.fs.stat(this.file).then(
+      ({ type }) => Boolean(type & vscode.FileType.Directory),
+      () => false,
+    );
+    const { tensors, leftOut } = isFolder
+      ? await readTraceFolder(traceFolder(this.file), options)
+      : await readTrace(traceFolder(vscode.Uri.joinPath(this.file, '..')), this.name, options);
+    this.#leftOut = leftOut;
+    return tensors;
   }
 
   dispose(): void {
@@ -50,6 +75,3 @@ export class FileSource implements TensorSource {
     this.#subscriptions.dispose();
   }
 }
-
-const readArrays = async (file: vscode.Uri): Promise<NamedTensor[]> =>
-  readTensorFile(fileName(file), await vscode.workspace.fs.readFile(file));

@@ -1,6 +1,13 @@
 // Where a person's tensors come from: a file, a paused program, a run of their own module.
 import type * as vscode from 'vscode';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
+import type { OpenedSetup } from '../../formats/openSetup.ts';
+import type { LeftOut } from '../../formats/parts.ts';
+
+/** The setup that the tensors are compared with. */
+export type Reference = {
+  readonly [Key in 'setup' | 'graph' | 'config']: NonNullable<OpenedSetup[Key]>;
+};
 
 export interface TensorSource extends vscode.Disposable {
   /** What the panel calls it, such as a file's name. */
@@ -10,5 +17,7 @@ export interface TensorSource extends vscode.Disposable {
   /** What `read` gives may have changed. */
   readonly onDidChange: vscode.Event<void>;
   /** Throws an Error whose message is for the person. */
-  read(): Promise<readonly NamedTensor[]>;
+  read(reference: Reference): Promise<readonly NamedTensor[]>;
+  /** What the last `read` could not give. */
+  readonly leftOut?: readonly LeftOut[];
 }

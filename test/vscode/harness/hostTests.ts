@@ -48,6 +48,8 @@ async function bundleHostTests(): Promise<string> {
     target: 'node20',
     // mocha must be one instance for the index and all tests; .vscode-test lies beside node_modules.
     external: ['vscode', 'mocha'],
+    // As the extension's own bundle: the UMD of jsonc-parser cannot be bundled.
+    mainFields: ['module', 'main'],
     sourcemap: 'inline',
     logLevel: 'warning',
   });

@@ -1,0 +1,46 @@
+// check --against: the parts of several ranks by any of their names, and what is wrong with them in one line.
+import { readdirSync, readFileSync } from 'node:fs';
+import { beforeAll, expect, test, vi } from 'vitest';
+import type { Report } from '../../src/compare/report.ts';
+import { onlyLine, useCli } from './cli.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+const cli = useCli();
+const FIXTURES = new URL('../python/fixtures/ranks/', import.meta.url);
+const setup = 'heads.attention.json';
+
+beforeAll(() => {
+  for (const name of readdirSync(FIXTURES)) cli.write(name, readFileSync(new URL(name, FIXTURES)));
+});
+
+test.each(['heads.npz', 'heads.rank0.npz', './tokens.rank1.npz'])(
+  'parts by the name %s',
+  async (trace) => {
+    const { code, stdout, stderr } = await cli.run('check', setup, '--against', trace, '--json');
+    expect([code, stderr]).toEqual([0, '']);
+    const { verdict, nodes } = JSON.parse(stdout) as Report;
+    expect(verdict).toBe('match');
+    const dx = nodes.find(({ node, kind }) => node === 'x' && kind === 'gradient');
+    expect(dx?.note).toBe('the sum over 2 ranks');
+  },
+);
+
+test.each([
+  ['.', '.: found parts of heads.npz, tokens.npz, expected those of one: name it instead'],
+  ['nowhere.npz', 'nowhere.npz: no such file, expected a trace'],
+  ['nowhere/mine.npz', 'nowhere/mine.npz: no such file, expected a trace'],
+])('%s is bad input', async (trace, message) => {
+  const outcome = await cli.run('check', setup, '--against', trace);
+  expect([outcome.code, outcome.stdout]).toEqual([2, '']);
+  expect(onlyLine(outcome)).toContain(message);
+});
+
+test('a part that is missing is named', async () => {
+  const only = readFileSync(new URL('tokens.rank1.npz', FIXTURES));
+  const trace = cli.write('alone.rank1.npz', only);
+  const outcome = await cli.run('check', setup, '--against', trace);
+  expect(outcome.code).toBe(2);
+  expect(onlyLine(outcome)).toBe(
+    'alone.npz: found no part of rank 0, expected the parts of all 2 ranks',
+  );
+});
