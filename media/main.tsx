@@ -9,6 +9,7 @@ import './css/matrix.css';
 import './css/step.css';
 import './css/formula.css';
 import './css/compare.css';
+import { listenToDrops } from './compare/drop.ts';
 import { followTheme } from './matrix/theme.ts';
 import { App } from './page/App.tsx';
 import { receive } from './state.ts';
@@ -31,6 +32,7 @@ window.addEventListener('message', ({ data }: MessageEvent<ToWebview>) => receiv
 
 followTheme();
 listenToKeys();
+listenToDrops();
 const root =
   document.getElementById('root') ?? document.body.appendChild(document.createElement('div'));
 render(<App />, root);

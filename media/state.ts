@@ -25,6 +25,11 @@ export const empty = signal<Empty | null>(null);
 export const problems = signal<readonly string[]>([]);
 /** The person's tensors against this run, if they are being compared. */
 export const comparison = signal<ComparisonView | null>(null);
+/** The cause whose explanation was asked for, and how often one was. */
+export const explained = signal<{ readonly cause: string; readonly times: number }>({
+  cause: '',
+  times: 0,
+});
 export const settings = signal<ViewSettings>({ allHeads: true });
 export const ui = signal<UiState>(loadUiState());
 /** A term that the pointer is over: its factors are marked in the graph. */
@@ -72,6 +77,9 @@ export function receive(message: ToWebview): void {
       break;
     case 'comparison':
       comparison.value = message.comparison;
+      break;
+    case 'explain':
+      explained.value = { cause: message.cause, times: explained.value.times + 1 };
       break;
     case 'problems':
       problems.value = message.problems;

@@ -186,6 +186,7 @@ class Trace:
         for handle in self._handles:
             handle.remove()
         self._values, self._gradients, self._handles, self._setups = {}, {}, [], []
+        self._lines: dict[str, list[Any]] = {}
 
     def __enter__(self) -> Trace:
         self._open = True
@@ -246,10 +247,12 @@ class Trace:
                 raise TraceError(f"{name}: found it twice, expected it once in a step (t.step())")
             self._rank = max(self._rank, _rank(), key=lambda rank_world: rank_world[1])
             has_gradient = getattr(value, "requires_grad", False)
+            line = _line()
+            if line:
+                self._lines[name] = self._lines[_gradient_name(name)] = line
             self._values[name] = npy_of(name, view(value.detach() if has_gradient else value))
             if has_gradient:
-                one_word = re.fullmatch(r"\w+", name)
-                self._hook(value, f"d{name}" if one_word else f"{name}.grad", view)
+                self._hook(value, _gradient_name(name), view)
 
     def _hook(self, tensor: Any, name: str, view: Callable) -> None:
         """PyTorch calls a hook once in a backward, with the total over all uses of the tensor."""
@@ -277,7 +280,10 @@ class Trace:
         for name, gradient in self._gradients.items():
             arrays.setdefault(name, npy_of(name, gradient))
         part = {key: [int(end) for end in span] for key, span in self._part.items()}
-        _write_npz(file, arrays, complete=complete, rank=rank, world=world, part=part)
+        lines = {name: line for name, line in self._lines.items() if name in arrays}
+        _write_npz(
+            file, arrays, complete=complete, rank=rank, world=world, part=part, lines=lines
+        )
         for path, entries in self._setups if rank == 0 else []:
             setup = json.dumps(self._setup(path, whole, list(arrays), entries), indent=2)
             with _atomic(path) as out:
@@ -363,6 +369,21 @@ class Trace:
 
 
 trace = Trace
+
+
+def _gradient_name(name: str) -> str:
+    return f"d{name}" if re.fullmatch(r"\w+", name) else f"{name}.grad"
+
+
+def _line() -> list[Any] | None:
+    """The file and line of your code that logs, for the editor to show."""
+    frame = sys._getframe(1)
+    while frame:
+        file = frame.f_code.co_filename
+        if file != __file__ and not re.search(r"^<|[/\\](site|dist)-packages[/\\]", file):
+            return [os.path.abspath(file), frame.f_lineno]
+        frame = frame.f_back
+    return None
 
 
 def _rank() -> tuple[int, int]:

@@ -31,6 +31,8 @@ export type ToWebview =
   | { readonly type: 'step'; readonly step: StepView; readonly id: number | null }
   /** The person's tensors against this run, or none; `problem` where they cannot be compared. */
   | { readonly type: 'comparison'; readonly comparison: ComparisonView | null }
+  /** Opens one of the causes: "0" for the first, "unknown" where there is none. */
+  | { readonly type: 'explain'; readonly cause: string }
   /** The setup cannot be computed now; the last good picture stays. Empty when all is well again. */
   | { readonly type: 'problems'; readonly problems: readonly string[] };
 
@@ -53,6 +55,11 @@ export type FromWebview =
   | { readonly type: 'select'; readonly selection: Binding; readonly id: number }
   | { readonly type: 'toggleBreakpoint'; readonly node: NodeId }
   | { readonly type: 'settings'; readonly settings: ViewSettings }
+  /** Asks for the person's tensors. */
+  | { readonly type: 'compare' }
+  /** A file was dropped on the page: from VS Code by its address, from elsewhere with its bytes. */
+  | { readonly type: 'drop'; readonly uri: string }
+  | { readonly type: 'dropFile'; readonly name: string; readonly data: ArrayBuffer }
   /** Ends the comparison. */
   | { readonly type: 'closeComparison' }
   | { readonly type: 'openSetup' }

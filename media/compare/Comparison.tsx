@@ -1,9 +1,10 @@
 // The person's tensors against the reference: what is wrong first, and why.
 import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Cause, Report } from '../../src/compare/report.ts';
 import { Name } from '../names.tsx';
 import { request } from '../requests.ts';
-import { comparison } from '../state.ts';
+import { comparison, explained } from '../state.ts';
 import { post } from '../vscode.ts';
 import { statusWords } from './Verdicts.tsx';
 
@@ -21,8 +22,12 @@ export function Comparison(): JSX.Element | null {
         </button>
       </div>
       {problem && <p class="comparison-problem">{problem}</p>}
-      {report?.causes.map((cause) => (
-        <CauseDetails key={`${cause.id} ${cause.node} ${cause.kind}`} {...cause} />
+      {report?.causes.map((cause, n) => (
+        <CauseDetails
+          key={`${cause.id} ${cause.node} ${cause.kind}`}
+          cause={cause}
+          mark={String(n)}
+        />
       ))}
       {report?.verdict === 'diverges' && report.causes.length === 0 && <Unknown {...report} />}
     </section>
@@ -58,10 +63,23 @@ function Verdict({ verdict, first, nodes, dtype }: Report): JSX.Element {
   );
 }
 
-function CauseDetails(cause: Cause): JSX.Element {
+function CauseDetails({
+  cause,
+  mark,
+}: {
+  readonly cause: Cause;
+  readonly mark: string;
+}): JSX.Element {
   const { title, why, wrong, right, numpy, pytorch, residual, runnerUp } = cause;
+  const details = useRef<HTMLDetailsElement>(null);
+  const asked = explained.value;
+  useEffect(() => {
+    if (asked.cause !== mark || !details.current) return;
+    details.current.open = true;
+    details.current.querySelector('summary')?.focus();
+  }, [asked, mark]);
   return (
-    <details class="cause">
+    <details class="cause" ref={details}>
       <summary>{title}</summary>
       <p>{why}</p>
       <dl>

@@ -4,6 +4,7 @@ import type { StepView } from '../../src/stepper/stepView.ts';
 import { request } from '../requests.ts';
 import { currentNode, draggedTick, type Shown } from '../state.ts';
 import { Names, plainCaption } from '../names.tsx';
+import { post } from '../vscode.ts';
 import { KeyHelp } from './KeyHelp.tsx';
 import { Slider } from './Slider.tsx';
 import { Toolbar } from './Toolbar.tsx';
@@ -68,6 +69,14 @@ export function Header(now: Shown): JSX.Element {
         <span class="count figures">
           <b>{draggedTick.value ?? step.tick}</b> / {last}
         </span>
+        <button
+          type="button"
+          class="link compare"
+          title="Hold your own tensors against these: a file, a paused program or your module"
+          onClick={() => post({ type: 'compare' })}
+        >
+          Compare with mine…
+        </button>
         <KeyHelp />
       </div>
       <div class="where">

@@ -16,6 +16,7 @@ export const Command = {
   Inspect: 'attention.inspect',
   Compare: 'attention.compare',
   FirstDivergence: 'attention.firstDivergence',
+  Explain: 'attention.explain',
   AddPythonHelper: 'attention.addPythonHelper',
 } as const;
 

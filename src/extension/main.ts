@@ -1,8 +1,8 @@
 // Where VS Code starts the extension: commands, Problems, and panels that come back after a reload.
 import * as vscode from 'vscode';
 import { Command, type CommandId, MOVES } from './commands.ts';
-import { chooseSetup, chooseTrace } from './compare/choose.ts';
-import { FileSource } from './compare/fileSource.ts';
+import { compareCommands } from './compare/commands.ts';
+import { ComparisonProblems } from './compare/problems.ts';
 import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
 import { newSetup } from './newSetup.ts';
 import { PANEL_TYPE } from './panel.ts';
@@ -20,12 +20,14 @@ export function activate({
   const log = vscode.window.createOutputChannel('Attention', { log: true });
   const exercise = vscode.Uri.joinPath(extensionUri, 'examples', 'exercise.attention.json');
   const models = new SetupModels();
+  const found = new ComparisonProblems();
   const panels: Panels = new Panels(
     models,
     {
       extension: extensionUri,
       memory: workspaceState,
       log,
+      found,
       openExample: () => panels.show(exercise),
     },
     exercise,
@@ -48,18 +50,6 @@ export function activate({
       );
   };
 
-  /** From a menu on a setup or on a trace that file is given; what is missing is the active panel's, or asked for. */
-  const compare = async (given?: vscode.Uri): Promise<void> => {
-    const isGivenSetup = given instanceof vscode.Uri && isSetup(given);
-    const edited = vscode.window.activeTextEditor?.document.uri;
-    const setup = isGivenSetup
-      ? given
-      : (panels.active()?.setup ?? (edited && isSetup(edited) ? edited : await chooseSetup()));
-    if (!setup) return;
-    const trace = given instanceof vscode.Uri && !isGivenSetup ? given : await chooseTrace(setup);
-    if (trace) await panels.show(setup).compareWith(new FileSource(trace));
-  };
-
   const inspector = new InspectorView(panels, {
     extension: extensionUri,
     log,
@@ -73,8 +63,8 @@ export function activate({
     register(Command.Step, step),
     register(Command.OpenSetup, openSetup),
     register(Command.NewSetup, () => newSetup(exercise)),
-    register(Command.Compare, compare),
-    register(Command.FirstDivergence, () => panels.active()?.goToFirstDivergence()),
+    found,
+    compareCommands(panels),
     register(Command.AddPythonHelper, (given?: unknown) => addPythonHelper(extensionUri, given)),
     ...Object.entries(MOVES).map(([id, move]) =>
       register(id as CommandId, () => panels.active()?.move(move)),

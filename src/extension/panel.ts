@@ -7,9 +7,13 @@ import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
 import type { Move } from '../stepper/cursor.ts';
 import { answer, runMessage } from './panelMessages.ts';
+import { Command } from './commands.ts';
+import { BytesSource } from './compare/bytesSource.ts';
 import { Comparison } from './compare/comparison.ts';
+import { FileSource } from './compare/fileSource.ts';
+import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
-import { type SetupModel, setupName } from './setups.ts';
+import { isSetup, type SetupModel, setupName } from './setups.ts';
 import { webviewPage } from './webviewPage.ts';
 
 export const PANEL_TYPE = 'attention.panel';
@@ -29,6 +33,8 @@ export interface PanelServices {
   /** Where the walk is kept over a reload of the window. */
   readonly memory: vscode.Memento;
   readonly log: vscode.LogOutputChannel;
+  /** Where what a comparison finds is told beside the panel. */
+  readonly found: ComparisonProblems;
   openExample(): void;
 }
 
@@ -47,6 +53,8 @@ export class Panel implements vscode.Disposable {
   #refreshes = 0;
   #comparison: Comparison | null = null;
   #compared: ComparisonView | null = null;
+  /** The cause that was asked for last: told again to a page that was hidden. */
+  #explained: string | null = null;
   #saving: NodeJS.Timeout | undefined;
 
   /** `resume`: go on where the walk was before the window was reloaded. */
@@ -75,6 +83,7 @@ export class Panel implements vscode.Disposable {
       clearTimeout(this.#saving);
       this.#save();
       this.#comparison?.dispose();
+      services.found.forget(model.uri);
       vscode.Disposable.from(...subscriptions).dispose();
       this.#disposed.fire();
     });
@@ -111,6 +120,7 @@ export class Panel implements vscode.Disposable {
   /** Holds the person's tensors against this setup from now on; null ends it. The panel disposes the source. */
   async compareWith(source: TensorSource | null): Promise<void> {
     this.#comparison?.dispose();
+    this.#explained = null;
     this.#comparison = source && new Comparison(this.#model, source);
     source?.onDidChange(() => this.#compare());
     await this.#compare();
@@ -131,8 +141,29 @@ export class Panel implements vscode.Disposable {
     if (comparison !== this.#comparison) return;
     this.#compared = compared;
     this.#session?.holdAgainst(comparison?.compared?.tensors ?? []);
+    this.#tell();
     this.#send({ type: 'comparison', comparison: compared });
     if (this.#session) this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+  }
+
+  #tell(): void {
+    const setup = this.#model.uri;
+    const compared = this.#comparison?.compared;
+    const file = this.#comparison?.source.file ?? setup;
+    if (compared) this.#services.found.show({ setup, file, compared });
+    else this.#services.found.forget(setup);
+  }
+
+  /** Shows the cause with this mark, and goes to the node where it is. */
+  explain(cause: string): void {
+    const { report } = this.#compared ?? {};
+    const at = report?.causes[Number(cause)] ?? report?.first;
+    if (!at || !this.#session) return;
+    this.#session.goToNode(at.node, at.kind);
+    this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+    this.#explained = cause;
+    this.#send({ type: 'explain', cause });
+    this.#saveSoon();
   }
 
   reveal(): void {
@@ -193,6 +224,15 @@ export class Panel implements vscode.Disposable {
       case 'openExample':
         this.#services.openExample();
         return;
+      case 'compare':
+        void vscode.commands.executeCommand(Command.Compare, this.#model.uri);
+        return;
+      case 'drop':
+        void this.#drop(vscode.Uri.parse(message.uri));
+        return;
+      case 'dropFile':
+        void this.compareWith(new BytesSource(message.name, new Uint8Array(message.data)));
+        return;
       case 'closeComparison':
         void this.compareWith(null);
         return;
@@ -211,11 +251,18 @@ export class Panel implements vscode.Disposable {
     }
   }
 
+  /** A setup that is dropped is walked; anything else is compared. */
+  #drop(file: vscode.Uri): Thenable<unknown> {
+    if (isSetup(file)) return vscode.commands.executeCommand(Command.Step, file);
+    return this.compareWith(new FileSource(file));
+  }
+
   #sendAll(): void {
     if (this.#session) {
       this.#send(runMessage(this.#session));
       this.#send({ type: 'problems', problems: this.#problems });
       this.#send({ type: 'comparison', comparison: this.#compared });
+      if (this.#explained !== null) this.#send({ type: 'explain', cause: this.#explained });
     } else if (this.#problems.length > 0) {
       this.#send({ type: 'empty', message: this.#problems.join('\n'), canOpenExample: true });
     }

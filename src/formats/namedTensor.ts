@@ -4,6 +4,13 @@ import type { DType } from './dtype.ts';
 import { FormatError } from './formatError.ts';
 import { MAX_AXES, MAX_ENTRIES } from './limits.ts';
 
+/** A line of a person's code, from 1. */
+export interface CodeLine {
+  /** Absolute path. */
+  readonly file: string;
+  readonly line: number;
+}
+
 export interface NamedTensor {
   readonly name: string;
   /** The number type in the file; the tensor itself is always float64. */
@@ -11,6 +18,8 @@ export interface NamedTensor {
   readonly tensor: Tensor;
   /** How it was made of several, such as a sum. */
   readonly note?: string;
+  /** Where the person's program logged it, if the file says so. */
+  readonly line?: CodeLine;
 }
 
 /**

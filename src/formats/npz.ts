@@ -1,8 +1,9 @@
 // NumPy's .npz format: a zip archive of .npy arrays.
+import { strFromU8 } from 'fflate';
 import { FormatError } from './formatError.ts';
-import type { NamedTensor } from './namedTensor.ts';
+import type { CodeLine, NamedTensor } from './namedTensor.ts';
 import { type NpyOptions, readNpy } from './npy.ts';
-import { readZip } from './zip.ts';
+import { readZip, type ZipMember } from './zip.ts';
 
 /** The arrays in the order of the archive, named without `.npy`; other members are left out. Throws FormatError. */
 export function readNpz(bytes: Uint8Array, file: string, options: NpyOptions = {}): NamedTensor[] {
@@ -16,11 +17,35 @@ export function readNpz(bytes: Uint8Array, file: string, options: NpyOptions = {
     );
   }
   const arrays = members.filter(({ name }) => name.endsWith('.npy'));
+  const lines = codeLines(members);
   const seen = new Set<string>();
   return arrays.map(({ name, unpack }) => {
     const key = name.slice(0, -'.npy'.length);
     if (seen.has(key)) throw new FormatError(file, key, 'this array twice', 'it once');
     seen.add(key);
-    return readNpy(unpack(), file, key, options);
+    const line = lines.get(key);
+    return { ...readNpy(unpack(), file, key, options), ...(line && { line }) };
   });
+}
+
+/** The member in which attention_trace.py says what an array cannot. */
+export const META = '__meta__.json';
+const LARGEST_META = 2 ** 20; // bytes
+
+/** The lines of code that logged the arrays: help for the reader, so a broken one is no error. */
+function codeLines(members: readonly ZipMember[]): Map<string, CodeLine> {
+  const meta = members.find(({ name }) => name === META);
+  if (!meta || meta.unpackedSize > LARGEST_META) return new Map();
+  try {
+    const { lines = {} } = JSON.parse(strFromU8(meta.unpack())) as { lines?: object };
+    return new Map(
+      Object.entries(lines as Record<string, unknown>).flatMap(([name, place]) => {
+        const [file, line] = Array.isArray(place) ? (place as unknown[]) : [];
+        const isLine = typeof file === 'string' && Number.isSafeInteger(line) && Number(line) > 0;
+        return isLine ? [[name, { file, line: Number(line) }] as const] : [];
+      }),
+    );
+  } catch {
+    return new Map();
+  }
 }

@@ -64,6 +64,34 @@ class Logging(InFolder):
         self.assertEqual(data["f"].shape, ())
         self.assert_same(data["V"], np.array([[0.5, 1]]))
 
+    def test_lines_of_code_that_logged(self):
+        P = torch.eye(2, requires_grad=True)
+        with trace("t.npz") as t:
+            here = sys._getframe().f_lineno
+            t.P = P
+            t.log(K=[[1, 2]])
+            t.backward((P * P).sum())
+        lines = self.meta()["lines"]
+        self.assertEqual({name: line for name, (_, line) in lines.items()},
+                         {"P": here + 1, "dP": here + 1, "K": here + 2})
+        self.assertEqual({file for file, _ in lines.values()}, {os.path.abspath(__file__)})
+
+    def test_lines_are_not_those_of_installed_packages(self):
+        class Head(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+
+            def forward(self, x):
+                return self.attention(x, x, x)[0]
+
+        head = Head()
+        with trace("t.npz") as t:
+            t.watch(head.attention)
+            head(torch.ones(1, 3, 4))
+        lines = self.meta()["lines"]
+        self.assertEqual({file for file, _ in lines.values()}, {os.path.abspath(__file__)})
+
     def test_values_are_those_of_the_time_of_logging(self):
         P, Q, K = np.eye(2), torch.eye(2), [[1.0]]
         with trace("t.npz") as t:

@@ -1,9 +1,12 @@
 // As a person whose dS is wrong: from the trace file's menu to the first wrong node, its cause, and the mended file.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { strToU8, zipSync } from 'fflate';
 import { afterEach, describe, expect, test } from 'vitest';
-import { map } from '../../src/engine/tensor.ts';
+import { map, type Tensor } from '../../src/engine/tensor.ts';
 import { run } from '../../src/engine/run.ts';
+import { writeNpy } from '../../src/formats/npy.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { root } from '../../scripts/lib/setup.mjs';
@@ -12,8 +15,10 @@ import { openWorkbench, type Workbench } from './harness/workbench.ts';
 
 const setup = 'causal-qkv.attention.json';
 
+type Named = readonly [name: string, tensor: Tensor];
+
 /** Every value and gradient of the setup as a person's trace; dS, and what follows from it, times `factor`. */
-async function traceOf(text: string, factor: number): Promise<Uint8Array> {
+async function tensorsOf(text: string, factor: number): Promise<Named[]> {
   const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
   const { values, gradients } = run(graph!);
   const follows = new Set(['S', 'K', 'Q', 'W_K', 'W_Q']);
@@ -23,7 +28,20 @@ async function traceOf(text: string, factor: number): Promise<Uint8Array> {
     const scaled = follows.has(id) ? map(gradient, (value) => factor * value) : gradient;
     return [`d${id}`, scaled] as const;
   });
-  return writeSafetensors([...tensors, ...own]);
+  return [...tensors, ...own];
+}
+
+const traceOf = async (text: string, factor: number): Promise<Uint8Array> =>
+  writeSafetensors(await tensorsOf(text, factor));
+
+/** As attention_trace.py writes it: with the lines that logged the tensors. */
+async function npzOf(text: string, factor: number, lines: object): Promise<Uint8Array> {
+  const arrays = (await tensorsOf(text, factor)).map(([name, tensor]) => [
+    `${name}.npy`,
+    writeNpy(tensor),
+  ]);
+  const meta = strToU8(JSON.stringify({ lines }));
+  return zipSync({ ...Object.fromEntries(arrays), '__meta__.json': meta });
 }
 
 describe('comparing', () => {
@@ -62,8 +80,61 @@ describe('comparing', () => {
     await expect.poll(() => view.locator('.caption').innerText()).toMatch(/Z → S/);
     expect(await view.locator('[data-node="S"] .verdict.diverges').count()).toBe(1);
     expect(await view.locator('[data-node="W_K"] .verdict.consequence').count()).toBe(1);
+    const numbers = (label: string): Promise<number[]> =>
+      view
+        .getByRole('grid', { name: `dS ${label}` })
+        .getByRole('gridcell')
+        .evaluateAll((cells) =>
+          cells.map((cell) => Number((cell as HTMLElement).dataset['value'])),
+        );
+    const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
+    const right = [...run(graph!).gradients.get('S')!.data];
+    expect(await numbers('reference')).toEqual(right);
+    expect(await numbers('yours')).toEqual(right.map((value) => Math.sqrt(3) * value));
+    expect(await numbers('difference')).toEqual(right.map((value) => Math.sqrt(3) * value - value));
 
     writeFileSync(trace, await traceOf(text, 1));
-    await expect.poll(() => comparison.innerText(), { timeout: 20_000 }).toMatch(/are right/);
+    await expect.poll(() => comparison.innerText()).toMatch(/are right/);
+    expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
+  });
+
+  test('tells the cause at the line that logged the tensor, and opens it from there', async () => {
+    workbench = await openWorkbench({ folder: join(root, 'examples') });
+    const { page, folder } = workbench;
+    const code = join(folder, 'train.py');
+    writeFileSync(code, 'with trace("mine.npz") as t:\n    t.dS = dS\n');
+    const text = readFileSync(join(folder, setup), 'utf8');
+    const trace = join(folder, 'mine.npz');
+    writeFileSync(trace, await npzOf(text, Math.sqrt(3), { dS: [code, 2] }));
+    await workbench.openFile(setup);
+    await workbench.runCommand('Step Attention Backprop');
+    const view = workbench.webview();
+    await view.locator('.caption').waitFor();
+    // As a drop from the explorer arrives in the page.
+    await view.locator('body').evaluate((body, uri) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.setData('text/uri-list', uri);
+      body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+    }, pathToFileURL(trace).toString());
+    const comparison = view.getByRole('region', { name: 'Comparison with your tensors' });
+    await expect.poll(() => comparison.innerText()).toMatch(/First wrong:\s*dS/);
+
+    await workbench.runCommand('Problems: Focus on Problems View');
+    const problem = page.locator('.markers-panel .monaco-list-row', { hasText: 'dS: ' });
+    await problem.waitFor();
+    expect(await problem.innerText()).toMatch(/scale/i);
+    await problem.dblclick();
+    await page.locator('.tab.active', { hasText: 'train.py' }).waitFor();
+    await page.keyboard.press('Control+.');
+    await page
+      .locator('.context-view, .action-widget')
+      .getByText('Show the cause in the attention panel')
+      .click();
+    const cause = view.locator('.cause[open]');
+    await expect.poll(() => cause.innerText()).toMatch(/NumPy[^]*PyTorch[^]*evidence/);
+    await expect.poll(() => view.locator('.caption').innerText()).toMatch(/Z → S/);
+
+    await comparison.getByRole('button', { name: 'Close' }).click();
+    await problem.waitFor({ state: 'detached' });
   });
 });

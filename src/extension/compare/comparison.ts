@@ -1,10 +1,16 @@
 // A person's tensors held against a setup's reference, again whenever either changes.
 import type * as vscode from 'vscode';
-import { type Compared, compare } from '../../compare/check.ts';
+import { compare, type Compared as Aligned } from '../../compare/check.ts';
+import type { CodeLine } from '../../formats/namedTensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 import type { ComparisonView } from '../../protocol.ts';
 import type { SetupModel } from '../setups.ts';
 import type { TensorSource } from './source.ts';
+
+export interface Compared extends Aligned {
+  /** Where in the person's code the tensor of a name was logged, as far as the trace tells. */
+  readonly lines: ReadonlyMap<string, CodeLine>;
+}
 
 export class Comparison implements vscode.Disposable {
   readonly source: TensorSource;
@@ -38,7 +44,8 @@ export class Comparison implements vscode.Disposable {
           `${trace}: found ${found || 'no tensor'}, expected at least one node such as P or dQ`,
         );
       }
-      this.#compared = compared;
+      const lines = tensors.flatMap(({ name, line }) => (line ? [[name, line] as const] : []));
+      this.#compared = { ...compared, lines: new Map(lines) };
       return { trace, report, problem: null };
     } catch (error) {
       this.#compared = null;

@@ -1,0 +1,35 @@
+// "Compare with My Tensors...": finds the setup and the tensors that are meant, and asks for what is missing.
+import * as vscode from 'vscode';
+import { Command } from '../commands.ts';
+import type { Panels } from '../panels.ts';
+import { isSetup } from '../setups.ts';
+import { chooseSetup, chooseTrace } from './choose.ts';
+import { FileSource } from './fileSource.ts';
+
+/** From a menu on a setup or on a trace that file is given; what is missing is the active panel's, or asked for. */
+async function compare(panels: Panels, given: unknown): Promise<void> {
+  const file = given instanceof vscode.Uri ? given : undefined;
+  const edited = vscode.window.activeTextEditor?.document.uri;
+  const known = [file, panels.active()?.setup, edited].find((uri) => uri && isSetup(uri));
+  const setup = known ?? (await chooseSetup());
+  if (!setup) return;
+  const trace = file && !isSetup(file) ? file : await chooseTrace(setup);
+  if (trace) await panels.show(setup).compareWith(new FileSource(trace));
+}
+
+/** From a problem: shows the panel and in it the cause with this mark. */
+function explain(panels: Panels, setup: unknown, cause: unknown): void {
+  if (typeof setup !== 'string' || typeof cause !== 'string') return;
+  panels.show(vscode.Uri.parse(setup)).explain(cause);
+}
+
+export function compareCommands(panels: Panels): vscode.Disposable {
+  const { registerCommand } = vscode.commands;
+  return vscode.Disposable.from(
+    registerCommand(Command.Compare, (given?: unknown) => compare(panels, given)),
+    registerCommand(Command.FirstDivergence, () => panels.active()?.goToFirstDivergence()),
+    registerCommand(Command.Explain, (setup?: unknown, cause?: unknown) =>
+      explain(panels, setup, cause),
+    ),
+  );
+}

@@ -1,0 +1,136 @@
+// What is wrong in a person's tensors, in Problems: at the line that logged them where that is known, with a way to the panel.
+import * as vscode from 'vscode';
+import type { Cause, NodeReport, Report } from '../../compare/report.ts';
+import { Command } from '../commands.ts';
+import type { Compared } from './comparison.ts';
+
+const SOURCE = 'attention';
+
+/** Of one panel's comparison. */
+export interface Finding {
+  readonly setup: vscode.Uri;
+  /** Where it is told if no line is known. */
+  readonly file: vscode.Uri;
+  readonly compared: Compared;
+}
+
+const nameOf = ({ node, kind }: Pick<Cause, 'node' | 'kind'>): string =>
+  kind === 'gradient' ? `d${node}` : node;
+
+const titleOf = (cause: Cause): string => {
+  const name = `${nameOf(cause)}: `;
+  return cause.title.startsWith(name) ? cause.title : name + cause.title;
+};
+
+/** Marks with which the page opens a cause: "1"; "unknown" where there is none. */
+const explainUri = (setup: vscode.Uri, cause: string): vscode.Uri => {
+  const words = encodeURIComponent(JSON.stringify([setup.toString(), cause]));
+  return vscode.Uri.parse(`command:${Command.Explain}?${words}`);
+};
+
+interface Entry {
+  readonly node: Pick<NodeReport, 'node' | 'kind'>;
+  readonly message: string;
+  readonly code: string;
+  readonly cause: string;
+}
+
+function entriesOf({ causes, nodes }: Report): Entry[] {
+  const explained = causes.map((cause, n): Entry => ({
+    node: cause,
+    message: `${titleOf(cause)}. ${cause.why}`,
+    code: cause.id,
+    cause: String(n),
+  }));
+  const has = (each: NodeReport): boolean =>
+    causes.some(({ node, kind }) => node === each.node && kind === each.kind);
+  const unknown = nodes
+    .filter((each) => each.status === 'diverges' && !has(each))
+    .map((each): Entry => ({
+      node: each,
+      message: `${nameOf(each)} is wrong, and no known mistake reproduces it. ${each.note}`.trim(),
+      code: 'unknown',
+      cause: 'unknown',
+    }));
+  return [...explained, ...unknown];
+}
+
+export class ComparisonProblems implements vscode.Disposable {
+  readonly #collection = vscode.languages.createDiagnosticCollection('attention comparison');
+  readonly #findings = new Map<string, Finding>();
+  readonly #actions = vscode.languages.registerCodeActionsProvider('*', {
+    provideCodeActions: (_document, _range, { diagnostics }) => explainActions(diagnostics),
+  });
+
+  /** Replaces what was told of this panel's comparison. */
+  show(finding: Finding): void {
+    this.#findings.set(finding.setup.toString(), finding);
+    void this.#publish();
+  }
+
+  forget(setup: vscode.Uri): void {
+    if (this.#findings.delete(setup.toString())) void this.#publish();
+  }
+
+  dispose(): void {
+    this.#collection.dispose();
+    this.#actions.dispose();
+  }
+
+  async #publish(): Promise<void> {
+    const told: [vscode.Uri, vscode.Diagnostic[]][] = [];
+    for (const { setup, file, compared } of this.#findings.values()) {
+      for (const entry of entriesOf(compared.report)) {
+        const { uri, range } = (await lineOf(compared, entry)) ?? { uri: file, range: FIRST_LINE };
+        const problem = new vscode.Diagnostic(range, entry.message);
+        problem.source = SOURCE;
+        problem.code = { value: entry.code, target: explainUri(setup, entry.cause) };
+        told.push([uri, [problem]]);
+      }
+    }
+    this.#collection.clear();
+    // Entries of one file add up in one call.
+    this.#collection.set(told);
+  }
+}
+
+const FIRST_LINE = new vscode.Range(0, 0, 0, 0);
+
+/** The line of the person's that logged the tensor, if the trace says so and the file is there. */
+async function lineOf(
+  { lines, tensors }: Compared,
+  { node: { node, kind } }: Entry,
+): Promise<{ uri: vscode.Uri; range: vscode.Range } | null> {
+  const name = tensors.find((each) => each.node === node && each.kind === kind)?.name;
+  const line = name === undefined ? undefined : lines.get(name);
+  if (!line) return null;
+  try {
+    const uri = vscode.Uri.file(line.file);
+    const document = await vscode.workspace.openTextDocument(uri);
+    const { range, firstNonWhitespaceCharacterIndex } = document.lineAt(line.line - 1);
+    return { uri, range: range.with(range.start.translate(0, firstNonWhitespaceCharacterIndex)) };
+  } catch {
+    // Moved, edited since, or of another machine.
+    return null;
+  }
+}
+
+function explainActions(diagnostics: readonly vscode.Diagnostic[]): vscode.CodeAction[] {
+  return diagnostics.flatMap((diagnostic) => {
+    const { source, code } = diagnostic;
+    if (source !== SOURCE || typeof code !== 'object') return [];
+    const { query } = code.target;
+    const action = new vscode.CodeAction(
+      'Show the cause in the attention panel',
+      vscode.CodeActionKind.QuickFix,
+    );
+    action.diagnostics = [diagnostic];
+    action.isPreferred = true;
+    action.command = {
+      command: Command.Explain,
+      title: action.title,
+      arguments: JSON.parse(decodeURIComponent(query)) as string[],
+    };
+    return [action];
+  });
+}
