@@ -102,13 +102,11 @@ export function SideBySide({
         {isRight
           ? `The largest difference, ${formatOne(difference.largest)}, is rounding.`
           : `Colours of the difference end at ±${formatOne(difference.largest)}.`}
-        {judged?.note && ` ${capital(judged.note)}.`}
       </p>
+      {judged?.note && <p class="quiet">{judged.note}</p>}
     </div>
   );
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Judgement({ status }: NodeReport): JSX.Element {
   return <span class={`badge verdict ${status}`}>{statusWords[status]}</span>;

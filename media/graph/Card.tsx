@@ -123,7 +123,6 @@ export function Card(props: CardProps): JSX.Element {
       />
       <div class="card-title" aria-hidden="true">
         <Name id={node.id} />
-        <Verdicts node={node.id} />
         {!box.size.foot && <Shape text={shapeText(node.shape)} room={width - 40} />}
         {leading && !counter && <span class="card-shape">{leading}×</span>}
         {counter && (
@@ -148,6 +147,7 @@ export function Card(props: CardProps): JSX.Element {
           <Shape text={shapeText(leading ? node.shape.slice(-2) : node.shape)} room={width - 8} />
         </div>
       )}
+      <Verdicts node={node.id} />
       <button
         type="button"
         class="breakpoint"

@@ -48,6 +48,15 @@ export function StepPanel(props: Shown): JSX.Element {
     <section class="step" aria-label="This step">
       {step.phase === 'backward' && <ContributionTabs node={node} step={step} />}
       {step.formula && <FormulaBlock formula={step.formula} />}
+      {step.mine && step.focus && (
+        <SideBySide
+          node={focus}
+          focus={step.focus}
+          mine={step.mine}
+          range={ranges[step.focus.kind]}
+          extents={run.extents}
+        />
+      )}
       {step.value && <Value node={focus} step={step} range={ranges.value} extents={run.extents} />}
       {step.accumulation && (
         <Accumulation
@@ -55,15 +64,6 @@ export function StepPanel(props: Shown): JSX.Element {
           accumulation={step.accumulation}
           index={step.focus?.index ?? []}
           range={ranges.gradient}
-          extents={run.extents}
-        />
-      )}
-      {step.mine && step.focus && (
-        <SideBySide
-          node={focus}
-          focus={step.focus}
-          mine={step.mine}
-          range={ranges[step.focus.kind]}
           extents={run.extents}
         />
       )}

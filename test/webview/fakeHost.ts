@@ -1,7 +1,11 @@
 // A host without VS Code, running in the page: the real session and the real answers behind acquireVsCodeApi.
+import { compare } from '../../src/compare/check.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { run } from '../../src/engine/run.ts';
+import { map, type Tensor } from '../../src/engine/tensor.ts';
 import { answer, runMessage } from '../../src/extension/panelMessages.ts';
+import type { NamedTensor } from '../../src/formats/namedTensor.ts';
+import { resolveName } from '../../src/formats/nodeNames.ts';
 import type { FromWebview, ToWebview } from '../../src/protocol.ts';
 import { Session } from '../../src/stepper/session.ts';
 import { examples } from './examples.ts';
@@ -20,6 +24,8 @@ export interface FakeHost {
   state: unknown;
   send(message: ToWebview): void;
   open(example: string): void;
+  /** Compares a trace that holds every tensor of the run, those that are named times a factor. */
+  compare(factors: Readonly<Record<string, number>>): void;
 }
 
 const host: FakeHost = {
@@ -33,6 +39,25 @@ const host: FakeHost = {
     const { config, title, description, energy } = examples[name]();
     host.session = new Session(run(buildGraph(config)), { title, description, energy });
     host.send(runMessage(host.session));
+  },
+  compare(factors) {
+    const { config } = examples[wanted]();
+    const session = host.session!;
+    const { graph, values, gradients } = session.run;
+    const named = (all: ReadonlyMap<string, Tensor>, prefix: string): NamedTensor[] =>
+      [...all].map(([id, tensor]) => {
+        const name = prefix + id;
+        return {
+          name,
+          dtype: 'float64',
+          tensor: map(tensor, (each) => each * (factors[name] ?? 1)),
+        };
+      });
+    const trace = [...named(values, ''), ...named(gradients, 'd')];
+    const { report, tensors } = compare({ config, graph, trace, names: {}, resolve: resolveName });
+    session.holdAgainst(tensors);
+    host.send({ type: 'comparison', comparison: { trace: 'mine.npz', report, problem: null } });
+    host.send({ type: 'step', step: session.stepView(), id: null });
   },
 };
 

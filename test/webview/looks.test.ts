@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
-import { type Bundle, bundlePanel, launch, openPanel, step, themes } from './page.ts';
+import { answered, type Bundle, bundlePanel, launch, openPanel, step, themes } from './page.ts';
 
 let browser: Browser;
 let bundle: Bundle;
@@ -37,6 +37,13 @@ const places: readonly (readonly string[])[] = [
   ['End', 'ArrowDown', 'ArrowDown'],
 ];
 
+/** Compares tensors of which dS, and nothing else, is twice what it should be; goes there. */
+async function compareWithWrongScores(page: Page): Promise<void> {
+  await page.evaluate(() => window.fakeHost.compare({ dS: 2 }));
+  await answered(page, () => page.getByRole('button', { name: 'go there' }).click());
+  await page.locator('.side-by-side').waitFor();
+}
+
 describe('accessibility', () => {
   it.each(['self', 'multihead', 'broken', 'none'])(
     '%s keeps to the rules of axe',
@@ -54,6 +61,11 @@ describe('accessibility', () => {
       if (example !== 'none') {
         await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
         expect(await violations(page), 'with the list of keys').toEqual([]);
+        await page.keyboard.press('Escape');
+      }
+      if (example === 'self' || example === 'multihead') {
+        await compareWithWrongScores(page);
+        expect(await violations(page), 'comparing').toEqual([]);
       }
       await page.close();
     },
@@ -73,6 +85,11 @@ describe('accessibility', () => {
         });
         expect(await violations(page, 'color-contrast'), keys.join(' ')).toEqual([]);
       }
+      if (example === 'self') {
+        await compareWithWrongScores(page);
+        await page.locator('.cause summary').click();
+        expect(await violations(page, 'color-contrast'), 'comparing').toEqual([]);
+      }
       await page.close();
     }
   });
@@ -84,8 +101,10 @@ describe('room', () => {
     ...['multihead', 'crossHeads', 'large', 'broken', 'none'],
   ])('%s fits the page at every width', async (example) => {
     const page = await openPanel(browser, bundle, { example });
-    for (const keys of example === 'none' ? [[]] : places) {
-      for (const key of keys) await step(page, key);
+    const comparing = example === 'broken' ? [] : [['compare']];
+    for (const keys of example === 'none' ? [[]] : [...places, ...comparing]) {
+      if (keys[0] === 'compare') await compareWithWrongScores(page);
+      else for (const key of keys) await step(page, key);
       for (const width of [1400, 1000, 900, 800, 420, 320]) {
         await page.setViewportSize({ width, height: 900 });
         const overflow = await page.evaluate(() => {

@@ -41,6 +41,95 @@ const shownEntry = async (page: Page, which: string): Promise<number> =>
   Number(await page.locator(`[data-entry=${which}]`).getAttribute('data-value'));
 const count = (page: Page): Promise<string> => page.locator('.count').innerText();
 
+describe('comparing', () => {
+  it('shows yours, the reference and the difference at the wrong node, and the largest difference', async () => {
+    const { gradients } = runOf('causal');
+    const right = gradients.get('S')!;
+    const page = await openPanel(browser, bundle, { example: 'causal' });
+    await page.evaluate(() => window.fakeHost.compare({ dS: 2 }));
+    await answered(page, () => page.getByRole('button', { name: 'go there' }).click());
+    const own = page.locator('.side-by-side');
+    await own.waitFor();
+    const doubled = right.data.map((value) => 2 * value);
+    expectClose((await matrices(page)).slice(0, 3), [doubled, right.data, right.data]);
+    expect(await own.locator('.verdict').innerText()).toBe('wrong');
+    const worst = [...right.data.keys()].reduce((a, b) =>
+      Math.abs(right.data[b]) > Math.abs(right.data[a]) ? b : a,
+    );
+    await answered(page, () => own.getByRole('button', { name: 'largest difference' }).click());
+    expect(await shownEntry(page, 'reference')).toBeCloseTo(right.data[worst], 12);
+    expect(await shownEntry(page, 'yours')).toBeCloseTo(2 * right.data[worst], 12);
+    await page.close();
+  });
+
+  it('marks right, wrong and consequence in the graph, and rounding is not painted', async () => {
+    const page = await openPanel(browser, bundle, { example: 'causal' });
+    const verdicts = (node: string): Promise<string[]> =>
+      page
+        .locator(`[data-node="${node}"] .verdict`)
+        .evaluateAll((all) => all.map(({ className }) => className.replace('verdict ', '')));
+    // Twice dS, and what a program with that mistake makes of it.
+    const factors = { dS: 2, dK: 2, dQ: 2, dW_K: 2, dW_Q: 2 };
+    await page.evaluate((all) => window.fakeHost.compare(all), factors);
+    await page.locator('.comparison').waitFor();
+    expect(await verdicts('P')).toEqual(['match', 'match']);
+    expect(await verdicts('S')).toEqual(['match', 'diverges']);
+    expect(await verdicts('W_K')).toEqual(['match', 'consequence']);
+    await step(page, 'ArrowRight');
+    expect(await page.locator('.side-by-side').innerText()).toMatch(/is rounding/);
+    const cells = page.getByRole('grid', { name: 'K difference' }).locator('.cell');
+    expect(
+      await cells.evaluateAll((all) => all.every((each) => each.classList.contains('zero'))),
+    ).toBe(true);
+    await page.close();
+  });
+
+  it('opens the cause that is asked for', async () => {
+    const page = await openPanel(browser, bundle, { example: 'causal' });
+    await page.evaluate(() => {
+      window.fakeHost.compare({ dS: Math.sqrt(3) });
+      window.fakeHost.send({ type: 'explain', cause: '0' });
+    });
+    const cause = page.locator('.cause[open]');
+    await cause.waitFor();
+    expect(await cause.innerText()).toMatch(/scale/);
+    await page.close();
+  });
+
+  it('takes a file that is dropped on it', async () => {
+    const page = await openPanel(browser, bundle, {});
+    await page.evaluate(() => {
+      const drop = (dataTransfer: DataTransfer): void => {
+        const options = { dataTransfer, bubbles: true, cancelable: true };
+        document.body.dispatchEvent(new DragEvent('drop', options));
+      };
+      const explorer = new DataTransfer();
+      explorer.setData('text/uri-list', '# a comment\r\nfile:///home/ada/mine.npz\r\n');
+      drop(explorer);
+      const desktop = new DataTransfer();
+      desktop.items.add(new File(['abc'], 'mine.json'));
+      drop(desktop);
+      const text = new DataTransfer();
+      text.setData('text/plain', 'nothing to compare');
+      drop(text);
+    });
+    await page.waitForFunction(() =>
+      window.fakeHost.received.some(({ type }) => type === 'dropFile'),
+    );
+    const dropped = await page.evaluate(() =>
+      window.fakeHost.received.flatMap((each) =>
+        each.type === 'drop'
+          ? [each.uri]
+          : each.type === 'dropFile'
+            ? [`${each.name} ${each.data.byteLength}`]
+            : [],
+      ),
+    );
+    expect(dropped).toEqual(['file:///home/ada/mine.npz', 'mine.json 3']);
+    await page.close();
+  });
+});
+
 describe('walking', () => {
   it.each(['cross', 'self'])(
     '%s: every step forward and back shows the run’s numbers',

@@ -48,7 +48,7 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
       backward: [
         accumulates(
           symbol(`d${input}`, axes),
-          product(symbol(`d${output}`, axes), own.derivative(symbol(input, axes))),
+          product(own.derivative(symbol(input, axes)), symbol(`d${output}`, axes)),
         ),
       ],
     }),
