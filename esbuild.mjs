@@ -52,6 +52,15 @@ const bundles = [
   },
   {
     ...common,
+    // A process of its own. By its ending a module wherever it lies.
+    entryPoints: ['src/mine/runner.ts'],
+    outfile: 'dist/runMine.mjs',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+  },
+  {
+    ...common,
     entryPoints: ['media/main.tsx'],
     outfile: 'dist/webview.js',
     platform: 'browser',

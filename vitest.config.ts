@@ -1,7 +1,7 @@
 // Three layers of tests: "unit" (pure Node), "webview" (Chromium) and "vscode" (a real VS Code).
 import { defineConfig } from 'vitest/config';
 
-const pure = ['engine', 'stepper', 'inspect', 'compare', 'formats', 'cli', 'extension', 'protocol'];
+const pure = ['engine', 'stepper', 'inspect', 'compare', 'formats', 'cli', 'mine', 'extension', 'protocol'];
 
 export default defineConfig({
   test: {

@@ -1,5 +1,5 @@
 // The engine without VS Code, for terminals and CI:
-//   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE [--json] · gradcheck SETUP [--json]
+//   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE | --mine [--json] · gradcheck SETUP [--json]
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,12 +14,14 @@ import { buildTimeline, captionOf } from './stepper/timeline.ts';
 const USAGE = `Usage:
   node dist/cli.js run SETUP [--out FILE.safetensors] [--json]
   node dist/cli.js check SETUP --against TRACE [--json]
+  node dist/cli.js check SETUP --mine [--json]
   node dist/cli.js gradcheck SETUP [--json]
 
   run        computes the setup forward and backward
              --out   writes every node N and its gradient dN (float64)
   check      compares your own tensors (.npz, .safetensors, .json, .npy, a folder of .npy, or the
              parts of several ranks) with the setup's: the first wrong node and its cause
+             --mine  runs the module that the setup names as its implementation
   gradcheck  compares every gradient with central differences
   --json     prints one JSON object
 
@@ -113,6 +115,7 @@ async function main(words: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       against: { type: 'string' },
+      mine: { type: 'boolean' },
       out: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -130,16 +133,19 @@ async function main(words: string[]): Promise<number> {
   }
   if (values.out !== undefined && command !== 'run')
     throw new InputError(`--out goes with run, found ${command}`);
-  if ((values.against !== undefined) !== (command === 'check')) {
+  const { against, mine = false } = values;
+  if (against !== undefined && mine) throw new InputError('found both --against and --mine');
+  const hasTensors = against !== undefined || mine;
+  if (hasTensors !== (command === 'check')) {
     throw new InputError(
-      `--against TRACE goes with check, found ${command} ${values.against ? 'with' : 'without'} it`,
+      `--against TRACE or --mine goes with check, found ${command} ${hasTensors ? 'with' : 'without'} it`,
     );
   }
   switch (command) {
     case 'run':
       return runCommand(file, values.out, values.json ?? false);
     case 'check':
-      return checkCommand(file, values.against!, values.json ?? false);
+      return checkCommand(file, against ?? null, values.json ?? false);
     case 'gradcheck':
       return gradcheckCommand(file, values.json ?? false);
     default:

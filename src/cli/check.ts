@@ -1,23 +1,31 @@
-// check SETUP --against TRACE [--json]: a person's tensors against the reference.
+// check SETUP --against TRACE | --mine [--json]: a person's tensors against the reference.
 import { check } from '../compare/check.ts';
 import { fitsIn } from '../compare/fits.ts';
 import type { NodeReport, Report } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
+import { runImplementation } from './mine.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
 import { readTracePath } from './trace.ts';
 
-/** 0 match, 1 diverges; a trace of which no entry is a node is bad input. */
+/**
+ * 0 match, 1 diverges; a trace of which no entry is a node is bad input. Without a trace, the setup's implementation
+ * is run.
+ */
 export async function checkCommand(
   setupFile: string,
-  traceFile: string,
+  traceFile: string | null,
   json: boolean,
 ): Promise<number> {
-  const { setup, graph, config } = await openSetupFile(setupFile);
+  const opened = await openSetupFile(setupFile);
+  const { setup, graph, config } = opened;
   const { names } = setup;
-  const { tensors, leftOut } = await readTracePath(traceFile, {
-    resolve: (name, rank) => resolveName(name, names, rank),
-    fits: fitsIn(graph),
-  });
+  const { tensors, leftOut } =
+    traceFile === null
+      ? { tensors: await runImplementation(setupFile, opened), leftOut: [] }
+      : await readTracePath(traceFile, {
+          resolve: (name, rank) => resolveName(name, names, rank),
+          fits: fitsIn(graph),
+        });
   const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
   const report = { ...found, unaligned: [...leftOut, ...found.unaligned] };
   if (json) printJson(report);
@@ -25,7 +33,8 @@ export async function checkCommand(
   if (report.verdict === 'unaligned') {
     const [first] = report.unaligned;
     const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
-    throw new InputError(`${traceFile}: ${why}, expected at least one node such as P or dQ`);
+    const of = traceFile ?? setup.implementation?.module;
+    throw new InputError(`${of}: ${why}, expected at least one node such as P or dQ`);
   }
   return report.verdict === 'match' ? 0 : 1;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { openSetup, type OpenedSetup } from '../formats/openSetup.ts';
 
-type Opened = { readonly [K in 'setup' | 'graph' | 'config']: NonNullable<OpenedSetup[K]> };
+export type Opened = { readonly [K in 'setup' | 'graph' | 'config']: NonNullable<OpenedSetup[K]> };
 
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}

@@ -18,6 +18,7 @@ export const Command = {
   FirstDivergence: 'attention.firstDivergence',
   Explain: 'attention.explain',
   AddPythonHelper: 'attention.addPythonHelper',
+  RunMine: 'attention.runMine',
 } as const;
 
 export type CommandId = (typeof Command)[keyof typeof Command];

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { Command, type CommandId, MOVES } from './commands.ts';
 import { compareCommands } from './compare/commands.ts';
 import { ComparisonProblems } from './compare/problems.ts';
+import { runMineCommand } from './compare/runMine.ts';
 import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
 import { newSetup } from './newSetup.ts';
 import { PANEL_TYPE } from './panel.ts';
@@ -50,6 +51,9 @@ export function activate({
       );
   };
 
+  const runner = vscode.Uri.joinPath(extensionUri, 'dist', 'runMine.mjs').fsPath;
+  const mine = { runner, log };
+
   const inspector = new InspectorView(panels, {
     extension: extensionUri,
     log,
@@ -65,6 +69,7 @@ export function activate({
     register(Command.NewSetup, () => newSetup(exercise)),
     found,
     compareCommands(panels),
+    register(Command.RunMine, (given?: unknown) => runMineCommand(panels, mine, given)),
     register(Command.AddPythonHelper, (given?: unknown) => addPythonHelper(extensionUri, given)),
     ...Object.entries(MOVES).map(([id, move]) =>
       register(id as CommandId, () => panels.active()?.move(move)),

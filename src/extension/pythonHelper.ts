@@ -4,7 +4,7 @@ import { fileName } from './uris.ts';
 
 export const HELPER = 'attention_trace.py';
 
-export const SNIPPET = `from attention_trace import trace
+const SNIPPET = `from attention_trace import trace
 
 with trace("mine.npz") as t:
     t.P = P

@@ -19,7 +19,7 @@ const onDisk = (setup: vscode.Uri): vscode.Uri =>
     : setup;
 
 /** A path as written in a setup: relative to it, or absolute on its file system. */
-function fileUri(setup: vscode.Uri, path: string): vscode.Uri {
+export function fileUri(setup: vscode.Uri, path: string): vscode.Uri {
   const isAbsolute = path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path);
   if (isAbsolute) return onDisk(setup).with({ path: vscode.Uri.file(path).path });
   return vscode.Uri.joinPath(onDisk(setup), '..', path);

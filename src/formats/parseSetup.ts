@@ -1,5 +1,5 @@
 // Reads and checks the text of a setup file, *.attention.json; every problem has its place in the text.
-import type { Node } from 'jsonc-parser';
+import { findNodeAtLocation, type Node } from 'jsonc-parser';
 import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
@@ -9,6 +9,7 @@ import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
 import * as read from './setupReader.ts';
 import { checkRules } from './setupRules.ts';
 import type {
+  Implementation,
   LossFields,
   LossSource,
   MaskName,
@@ -23,6 +24,8 @@ const HEADS: readonly Head[] = ['kq', 'qkv', 'multihead'];
 const WEIGHTS: readonly WeightId[] = ['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'];
 const MASKS: readonly MaskName[] = ['none', 'causal', 'causal-bottom-right'];
 const MEANINGS: readonly MaskMeaning[] = ['attend', 'ignore', 'add'];
+/** Of an implementation that says none, in seconds. */
+const TIMEOUT = 10;
 const AXES: readonly AxisOrder[] = ['query-first', 'key-first'];
 
 /**
@@ -105,7 +108,46 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     }),
     names: read.record(list, nodeName(list)),
     axes: read.oneOf(list, AXES),
+    implementation: implementation(list),
   })(root, []);
+}
+
+const MODULE = /\.[cm]?[jt]s$/i;
+
+function implementation(list: ProblemList): read.Read<Partial<Implementation>> {
+  const text = read.text(list);
+  const module: read.Read<string> = (node, path) => {
+    const file = text(node, path);
+    if (file === undefined || MODULE.test(file)) return file;
+    const python = /\.(?:py|ipynb)$/i.test(file)
+      ? '; attention_trace.py records what a Python program computes'
+      : '';
+    const expected = `a JavaScript or TypeScript module (.js, .mjs, .cjs, .ts, .mts or .cts)${python}`;
+    list.error(path, `found ${read.describe(node)}, expected ${expected}`);
+    return undefined;
+  };
+  const fields = read.object<Partial<Implementation>>(list, {
+    module,
+    timeout: read.number(
+      list,
+      'a number of seconds above 0, at most 3600',
+      (value) => value > 0 && value <= 3600,
+    ),
+  });
+  return (node, path) => {
+    if (node.type === 'object') {
+      if (!findNodeAtLocation(node, ['module']))
+        list.error(path, 'found no "module", expected the file that exports forward and backward');
+      return fields(node, path);
+    }
+    if (node.type === 'string') {
+      const file = module(node, path);
+      return file === undefined ? undefined : { module: file };
+    }
+    const expected = 'a module such as "./mine.mjs" or {"module": "./mine.mjs", "timeout": 10}';
+    list.error(path, `found ${read.describe(node)}, expected ${expected}`);
+    return undefined;
+  };
 }
 
 function rope(list: ProblemList): read.Read<NonNullable<Setup['rope']>> {
@@ -136,7 +178,7 @@ function wrongConstant(name: string): string | undefined {
 }
 
 function withDefaults(fields: SetupFields): Setup {
-  const { head = 'kq', heads = 1, loss, dropout, past } = fields;
+  const { head = 'kq', heads = 1, loss, dropout, past, implementation: own } = fields;
   const setup = {
     weights: {},
     kvHeads: heads,
@@ -150,6 +192,7 @@ function withDefaults(fields: SetupFields): Setup {
     // The rules have made sure that both parts of these are there.
     dropout: dropout as Setup['dropout'],
     past: past as Setup['past'],
+    implementation: own?.module ? { timeout: TIMEOUT, ...own, module: own.module } : undefined,
   };
   delete setup.$schema;
   return setup;

@@ -3,7 +3,7 @@ import { strFromU8 } from 'fflate';
 import type { Tensor } from '../engine/tensor.ts';
 import { FormatError, oneLine } from './formatError.ts';
 import type { NamedTensor } from './namedTensor.ts';
-import { readNpz } from './npz.ts';
+import { META, readNpz } from './npz.ts';
 import { readZip } from './zip.ts';
 
 export const SPAN_KEYS = ['heads', 'kvHeads', 'queries', 'keys'] as const;
@@ -30,7 +30,6 @@ export interface Piece {
   readonly tensor: Tensor;
 }
 
-const META = '__meta__.json';
 const MOST_RANKS = 2 ** 12;
 const MOST_BYTES = 2 ** 24;
 const EXPECTED = 'rank, world and part as attention_trace.py writes them';

@@ -68,14 +68,27 @@ export interface Setup {
   /** Name in a trace file to node id, or 'd' and node id for a gradient. */
   readonly names: Readonly<Record<string, string>>;
   readonly axes: AxisOrder;
+  /** A module of the person's that exports forward and perhaps backward, to be run and compared. */
+  readonly implementation?: Implementation;
+}
+
+export interface Implementation {
+  /** Relative to the setup file or absolute. */
+  readonly module: string;
+  /** For all of it, in seconds. */
+  readonly timeout: number;
 }
 
 /** The document's own fields; what is optional there is optional here, and nothing has a default yet. */
-export interface SetupFields extends Omit<Partial<Setup>, 'loss' | 'dropout' | 'past'> {
+export interface SetupFields extends Omit<
+  Partial<Setup>,
+  'loss' | 'dropout' | 'past' | 'implementation'
+> {
   readonly $schema?: string;
   readonly loss?: LossFields;
   readonly dropout?: Partial<NonNullable<Setup['dropout']>>;
   readonly past?: Partial<NonNullable<Setup['past']>>;
+  readonly implementation?: Partial<Implementation>;
 }
 
 export interface LossFields {

@@ -39,16 +39,16 @@ function newestSource(): number {
   return Math.max(...sources.map((each) => statSync(join(each.parentPath, each.name)).mtimeMs));
 }
 
-/** The bundle as it was built, or the same one built anew: others may be building dist at this moment. */
-async function bundle(outfile: string): Promise<void> {
-  const built = join(root, 'dist/cli.js');
+/** A bundle as it was built, or the same one built anew: others may be building dist at this moment. */
+async function bundle(source: string, name: string, outfile: string): Promise<void> {
+  const built = join(root, 'dist', name);
   const age = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (age > newestSource()) {
     copyFileSync(built, outfile);
     return;
   }
   await build({
-    ...{ entryPoints: [join(root, 'src/cli.ts')], outfile, bundle: true, logLevel: 'error' },
+    ...{ entryPoints: [join(root, source)], outfile, bundle: true, logLevel: 'error' },
     ...{ platform: 'node', format: 'esm', target: 'node20', mainFields: ['module', 'main'] },
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
@@ -62,7 +62,8 @@ export function useCli(): Cli {
   const program = join(folder, '.program', 'cli.mjs');
   beforeAll(async () => {
     mkdirSync(join(folder, '.program'));
-    await bundle(program);
+    await bundle('src/cli.ts', 'cli.js', program);
+    await bundle('src/mine/runner.ts', 'runMine.mjs', join(folder, '.program', 'runMine.mjs'));
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
   return {

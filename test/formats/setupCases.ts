@@ -30,6 +30,8 @@ export const GOOD: readonly string[] = [
   `{${KQ}, "loss": {"expression": "sum(a * y .* G)", "constants": {"a": 2, "G": [[1]]}}}`,
   `{${KQ}, "names": {"attn_probs": "P", "grad_q": "dQ", "__proto__": "dW_K"}}`,
   `{${KQ.replace('[[1, 2], [3, 4]]', '[["nan", 2], [3, "Infinity"]]')}}`,
+  `{${KQ}, "implementation": "./mine.mjs"}`,
+  `{${KQ}, "implementation": {"module": "../a b/mine.cts", "timeout": 0.5}}`,
 ];
 
 export interface BadCase {
@@ -422,6 +424,39 @@ export const BAD: readonly BadCase[] = [
     at: '"xPrime"',
     schemaAccepts: true,
     warning: true,
+  },
+  // Implementation
+  {
+    text: `{${KQ}, "implementation": 3}`,
+    messages: ['implementation: found the number 3, expected a module such as "./mine.mjs" or {'],
+    at: '3',
+  },
+  {
+    text: `{${KQ}, "implementation": "mine.wasm"}`,
+    messages: ['implementation: found the string "mine.wasm", expected a JavaScript or TypeScript'],
+    at: '"mine.wasm"',
+  },
+  {
+    text: `{${KQ}, "implementation": {"module": "mine.py"}}`,
+    messages: [
+      'implementation.module: found the string "mine.py", expected a JavaScript or TypeScript module (.js, .mjs, .cjs, .ts, .mts or .cts); attention_trace.py records',
+    ],
+    at: '"mine.py"',
+  },
+  {
+    text: `{${KQ}, "implementation": {"timeout": 3}}`,
+    messages: ['implementation: found no "module", expected the file that exports forward'],
+    at: '"implementation"',
+  },
+  {
+    text: `{${KQ}, "implementation": {"module": "a.js", "timeout": 0}}`,
+    messages: ['implementation.timeout: found the number 0, expected a number of seconds above 0'],
+    at: '0',
+  },
+  {
+    text: `{${KQ}, "implementation": {"module": "a.js", "timeouts": 1}}`,
+    messages: ['implementation.timeouts: found an unknown key, did you mean "timeout"?'],
+    at: '"time"',
   },
 ];
 
