@@ -77,7 +77,15 @@ export function Actions({
             title="Opens a new setup whose x is this tensor; nothing is saved"
             onClick={() => post({ type: 'useAsInput', tensor })}
           >
-            Use as Setup Input
+            Open as the Setup's Input
+          </button>
+          <button
+            type="button"
+            class="quiet"
+            title="Holds the tensors of this file against a setup's: which is wrong first, and why"
+            onClick={() => post({ type: 'compareFile' })}
+          >
+            Compare with Reference
           </button>
         </>
       ) : (

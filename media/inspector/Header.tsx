@@ -13,12 +13,17 @@ const kinds: Readonly<Record<WalkKind, string>> = {
   value: 'Value',
   gradient: 'Gradient',
   contribution: 'Contribution',
+  mineValue: 'Your value',
+  mineGradient: 'Your gradient',
 };
 
 export function WalkHeader({ walk }: { readonly walk: WalkState }): JSX.Element {
   const choose = (event: JSX.TargetedEvent<HTMLSelectElement>): void =>
     post({ type: 'hold', node: event.currentTarget.value || null });
-  const names = Object.entries(kinds) as [WalkKind, string][];
+  const isComparing = walk.kinds.some((kind) => kind.startsWith('mine'));
+  const names = (Object.entries(kinds) as [WalkKind, string][]).filter(
+    ([kind]) => isComparing || !kind.startsWith('mine'),
+  );
   return (
     <div class="walk">
       <label class="field">

@@ -93,6 +93,8 @@ export class Panel implements vscode.Disposable {
       data: { setup: model.uri.toString() },
     });
     void this.#refresh();
+    const trace = resume ? services.memory.get<string>(this.#traceKey) : undefined;
+    void this.compareWith(trace === undefined ? null : new FileSource(vscode.Uri.parse(trace)));
   }
 
   get active(): boolean {
@@ -123,6 +125,8 @@ export class Panel implements vscode.Disposable {
     this.#explained = null;
     this.#comparison = source && new Comparison(this.#model, source);
     source?.onDidChange(() => this.#compare());
+    const kept = source instanceof FileSource ? source.file.toString() : undefined;
+    void this.#services.memory.update(this.#traceKey, kept);
     await this.#compare();
   }
 
@@ -276,6 +280,11 @@ export class Panel implements vscode.Disposable {
 
   get #memoryKey(): string {
     return `walk ${this.#model.uri.toString()}`;
+  }
+
+  /** Where the file that is compared is kept over a reload of the window. */
+  get #traceKey(): string {
+    return `trace ${this.#model.uri.toString()}`;
   }
 
   #saveSoon(): void {

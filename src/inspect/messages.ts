@@ -25,7 +25,8 @@ export interface TensorInfo {
   readonly dtype: string;
 }
 
-export type WalkKind = 'value' | 'gradient' | 'contribution';
+/** `mine...`: the person's own, where they gave it. */
+export type WalkKind = 'value' | 'gradient' | 'contribution' | 'mineValue' | 'mineGradient';
 
 /** What of the walk can be looked at now. */
 export interface WalkState {
@@ -138,6 +139,8 @@ export type FromInspector =
       readonly data: ArrayBuffer;
     }
   | { readonly type: 'useAsInput'; readonly tensor: string }
+  /** Holds the whole file against a setup. */
+  | { readonly type: 'compareFile' }
   /** Stops reading the shown tensor. */
   | { readonly type: 'cancel' }
   | { readonly type: 'openExample' }

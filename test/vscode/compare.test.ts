@@ -134,6 +134,10 @@ describe('comparing', () => {
     await expect.poll(() => cause.innerText()).toMatch(/NumPy[^]*PyTorch[^]*evidence/);
     await expect.poll(() => view.locator('.caption').innerText()).toMatch(/Z → S/);
 
+    await page.reload();
+    await page.locator('.tab', { hasText: 'Attention: causal-qkv' }).click();
+    await expect.poll(() => comparison.innerText()).toMatch(/First wrong:\s*dS/);
+    await problem.waitFor();
     await comparison.getByRole('button', { name: 'Close' }).click();
     await problem.waitFor({ state: 'detached' });
   });

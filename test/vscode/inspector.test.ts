@@ -184,7 +184,7 @@ describe('the tensor inspector', () => {
     await workbench.openFile('weights.safetensors');
     const frame = await inspector('editor', 'layer.0.w');
     expect(await numbers(frame)).toEqual([1, 2, -3, Infinity]);
-    await frame.getByRole('button', { name: 'Use as Setup Input' }).click();
+    await frame.getByRole('button', { name: "Open as the Setup's Input" }).click();
     const tab = workbench.page.locator(
       '.tab.active.dirty[data-resource-name="layer_0_w.attention.json"]',
     );

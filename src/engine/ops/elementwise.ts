@@ -108,6 +108,6 @@ export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): 
     value: (input, offset) => input * factor(offset),
     slope: (_input, offset) => factor(offset),
     forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
-    derivative: () => product(symbol('keep', axes), number(1 / (1 - p))),
+    derivative: () => product(number(1 / (1 - p)), symbol('keep', axes)),
   });
 }

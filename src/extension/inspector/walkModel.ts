@@ -13,7 +13,7 @@ import type {
 } from '../../inspect/messages.ts';
 import { difference, fromTensor, type TensorSource } from '../../inspect/source.ts';
 import type { Session } from '../../stepper/session.ts';
-
+import type { OwnTensor } from '../../stepper/stepView.ts';
 import { captionOf, contributionsDone, type Phase } from '../../stepper/timeline.ts';
 
 /** A tensor from elsewhere (a file) that is pinned beside the walk's. */
@@ -22,7 +22,11 @@ export interface Guest {
   readonly source: TensorSource;
 }
 
-const KINDS: readonly WalkKind[] = ['value', 'gradient', 'contribution'];
+const KINDS: readonly WalkKind[] = [
+  ...(['value', 'gradient', 'contribution'] as const),
+  ...(['mineValue', 'mineGradient'] as const),
+];
+const OWN_KINDS = { mineValue: 'value', mineGradient: 'gradient' } as const;
 /** Joins the ids of a difference; no id holds it. */
 const MINUS = ' − ';
 
@@ -30,8 +34,9 @@ const plain = (name: string): string => name.replace('xPrime', 'x′');
 
 /** Ids of the walk's tensors: "gradient P". */
 function parseId(id: string): { kind: WalkKind; node: NodeId } | null {
-  const [, kind, node] = /^(value|gradient|contribution) (\w+)$/.exec(id) ?? [];
-  return kind === undefined ? null : { kind: kind as WalkKind, node };
+  const [, kind, node] = /^(\w+) (\w+)$/.exec(id) ?? [];
+  const known = KINDS.find((each) => each === kind);
+  return known ? { kind: known, node } : null;
 }
 
 export class WalkModel {
@@ -54,6 +59,7 @@ export class WalkModel {
   readonly #now = new Map<string, Tensor | null>();
   #place = '';
   #run: Session['run'] | undefined;
+  #own: Session['own'] | undefined;
   readonly #select: (binding: Binding) => void;
 
   /** `select` selects an entry in the session, everywhere. */
@@ -64,11 +70,16 @@ export class WalkModel {
   /** Tells that the walk, its selection or its run may have changed. */
   follow(session: Session | null): void {
     const place = session ? JSON.stringify(session.position) : '';
-    if (session !== this.#session || place !== this.#place || session?.run !== this.#run)
-      this.#now.clear();
+    const isSame =
+      session === this.#session &&
+      place === this.#place &&
+      session?.run === this.#run &&
+      session?.own === this.#own;
+    if (!isSame) this.#now.clear();
     const isAnother = session !== this.#session;
     this.#session = session;
     this.#run = session?.run;
+    this.#own = session?.own;
     this.#place = place;
     const isKnown = session?.run.graph.nodes.some(({ id }) => id === this.#held);
     if (isAnother || !isKnown) this.#held = null;
@@ -218,6 +229,9 @@ export class WalkModel {
     if (!this.#session || !parsed || !this.#node(parsed.node)) return null;
     const { kind, node } = parsed;
     const { run, timeline, position } = this.#session;
+    if (kind === 'mineValue' || kind === 'mineGradient') {
+      return this.#mine(kind, node)?.tensor ?? null;
+    }
     if (kind === 'value') {
       const computedAt = timeline.steps.findIndex(
         (step) => step.phase === 'forward' && step.node === node,
@@ -228,6 +242,15 @@ export class WalkModel {
     if (kind === 'contribution') return arrived.at(-1) ?? null;
     if (node === 'f' && this.#step().phase === 'backward') return scalar(1);
     return arrived.length === 0 ? null : arrived.slice(1).reduce(add, arrived[0]);
+  }
+
+  /** The person's own tensor, if it fits this setup. */
+  #mine(kind: keyof typeof OWN_KINDS, id: NodeId): OwnTensor | null {
+    const shape = this.#node(id)?.shape ?? [];
+    const own = this.#session?.own.find(
+      (each) => each.node === id && each.kind === OWN_KINDS[kind],
+    );
+    return own && sameShape(own.tensor.shape, shape) ? own : null;
   }
 
   /** A version stays as long as the numbers do, also over another run. */
@@ -275,19 +298,22 @@ export class WalkModel {
           ? 'gradient'
           : `gradient so far: ${arrived.length} of ${all} contributions`,
       contribution: last ? `from ${plain(last.from)}, ${pathWords[last.path]}` : 'contribution',
+      mineValue: `yours: ${this.#mine('mineValue', node.id)?.name}`,
+      mineGradient: `yours: ${this.#mine('mineGradient', node.id)?.name}`,
+    };
+    const names: Record<WalkKind, string> = {
+      value: node.id,
+      gradient: `d${node.id}`,
+      contribution: `d${node.id} ← ${last?.from ?? '…'}`,
+      mineValue: `your ${node.id}`,
+      mineGradient: `your d${node.id}`,
     };
     const isWaited = tensor === null && this.#pins.includes(id);
     if (tensor === null && !isWaited) return null;
     return {
       id,
       version: tensor ? this.#versionOf(id, tensor) : 0,
-      name: plain(
-        kind === 'value'
-          ? node.id
-          : kind === 'gradient'
-            ? `d${node.id}`
-            : `d${node.id} ← ${last?.from ?? '…'}`,
-      ),
+      name: plain(names[kind]),
       note: tensor ? notes[kind] : 'nothing yet',
       axes: node.axes.map((axis, n) => ({
         name: `${axisName(axis)} ${axisLabel(axis)}`,

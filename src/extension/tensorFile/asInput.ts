@@ -1,4 +1,4 @@
-// "Use as Setup Input": an unsaved setup whose x is a tensor of a file; nothing is written until it is saved.
+// "Open as the Setup's Input": an unsaved setup whose x is a tensor of a file; nothing is written until it is saved.
 import { relative } from 'node:path';
 import * as vscode from 'vscode';
 import { fileName } from '../uris.ts';

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { FormatError } from '../../formats/formatError.ts';
 import { listTensors } from '../../formats/ranges/listTensors.ts';
 import type { FromInspector } from '../../inspect/messages.ts';
+import { Command } from '../commands.ts';
 import { type Served, serve } from '../inspector/serve.ts';
 import type { InspectorView } from '../inspector/view.ts';
 import { fileName } from '../uris.ts';
@@ -120,6 +121,8 @@ export class TensorFileEditor implements vscode.CustomReadonlyEditorProvider<Ten
       const found = file.model.find(message.tensor);
       if (info && found) this.#inspector.pin({ info, source: found.source });
     }
+    if (message.type === 'compareFile')
+      void vscode.commands.executeCommand(Command.Compare, file.uri);
     if (message.type === 'useAsInput') {
       const tensor = file.model.tensor(message.tensor);
       if (!tensor) return;

@@ -363,9 +363,13 @@ describe('files', () => {
         (await title().textContent()) ===
         (await entries.nth(2).locator('.entry-name').textContent()),
     ).toBe(true);
-    await page.getByRole('button', { name: 'Use as Setup Input' }).click();
+    await page.getByRole('button', { name: "Open as the Setup's Input" }).click();
     expect(await page.evaluate(() => window.inspectorHost.received.at(-1)?.type)).toBe(
       'useAsInput',
+    );
+    await page.getByRole('button', { name: 'Compare with Reference' }).click();
+    expect(await page.evaluate(() => window.inspectorHost.received.at(-1)?.type)).toBe(
+      'compareFile',
     );
   });
 
