@@ -1,7 +1,10 @@
 // Three layers of tests: "unit" (pure Node), "webview" (Chromium) and "vscode" (a real VS Code).
 import { defineConfig } from 'vitest/config';
 
-const pure = ['engine', 'stepper', 'inspect', 'compare', 'formats', 'cli', 'mine', 'extension', 'protocol'];
+const pure = [
+  ...['engine', 'stepper', 'inspect', 'compare', 'formats', 'protocol'],
+  ...['cli', 'mine', 'extension', 'scripts'],
+];
 
 export default defineConfig({
   test: {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findBrowser, findPython } from './lib/find.mjs';
-import { commandLayer, runTool, skippedLayer, vitestLayer } from './lib/layers.mjs';
+import { commandLayer, programLayer, runTool, skippedLayer, vitestLayer } from './lib/layers.mjs';
 import { ensurePrerequisites } from './lib/prerequisites.mjs';
 import { continueUnderNode24, installPackages, root } from './lib/setup.mjs';
 import { vscodeFlavour } from './lib/vscode-flavour.mjs';
@@ -18,7 +18,7 @@ const vectors = process.env.ATTENTION_VECTORS ?? join(root, '..', 'shared', 'vec
 const onnxCases = join(vectors, 'onnx-attention');
 
 /**
- * A program that holds the project against something outside of it.
+ * A program that holds the project against something outside of it, and counts.
  * @typedef {object} Program
  * @property {string} file
  * @property {string[]} [args]
@@ -33,6 +33,9 @@ const conformance = [
   { file: 'test/python/run.mjs', torch: true },
 ];
 
+/** Mistakes that are planted, and programs without one: what the checker says of them. */
+const scoreboard = { file: 'test/compare/scoreboard.mjs', torch: true };
+
 const largestPackage = 1024 * 1024;
 
 function packaging() {
@@ -45,20 +48,23 @@ function packaging() {
 
 /**
  * @param {Program} program
+ * @param {string} [name]
  * @returns {Layer}
  */
-function conformanceLayer({ file, args = [], torch, folder }) {
-  const name = `conformance:${basename(file, '.mjs')}`;
+function counting({ file, args = [], torch, folder }, name = basename(file, '.mjs')) {
   if (torch && process.env.ATTENTION_SKIP_TORCH === '1') {
     return [name, () => skippedLayer('ATTENTION_SKIP_TORCH=1')];
   }
   if (folder && !existsSync(folder)) {
     return [name, () => skippedLayer(`${folder} is not there; ATTENTION_VECTORS names another`)];
   }
-  return [name, () => commandLayer(file, ...args)];
+  return [name, () => programLayer(file, ...args)];
 }
 
-/** @typedef {[name: string, run: () => import('./lib/layers.mjs').Counts]} Layer */
+/**
+ * @typedef {import('./lib/layers.mjs').Counts} Counts
+ * @typedef {[name: string, run: () => Counts | Promise<Counts>]} Layer
+ */
 
 /** @type {Layer[]} */
 const layers = [
@@ -68,7 +74,8 @@ const layers = [
   ['knip', () => commandLayer('knip', '--no-progress')],
   ['unit', () => vitestLayer('unit')],
   ['webview', () => vitestLayer('webview')],
-  ...conformance.map(conformanceLayer),
+  ...conformance.map((each) => counting(each, `conformance:${basename(each.file, '.mjs')}`)),
+  counting(scoreboard),
   ['package', packaging],
   ['vscode', () => vitestLayer('vscode')],
 ];
@@ -83,7 +90,7 @@ if (error) {
 const flavour = await vscodeFlavour();
 process.env.ATTENTION_VSCODE = flavour;
 const machineNeeded = layers.some(
-  ([name]) => wanted(name) && /^(webview|conformance|vscode)/.test(name),
+  ([name]) => wanted(name) && /^(webview|conformance|scoreboard|vscode)/.test(name),
 );
 const missing = machineNeeded ? ensurePrerequisites(flavour) : [];
 for (const line of missing) console.error(line);
@@ -103,7 +110,7 @@ if (runTool('esbuild.mjs')) {
       continue;
     console.log(`\n== ${name}`);
     const began = Date.now();
-    const counts = run();
+    const counts = await run();
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;

@@ -1,5 +1,5 @@
-// Runs the layers of the tests: a command that counts as one, or a vitest project with its own counts.
-import { spawnSync } from 'node:child_process';
+// Runs the layers of the tests: a command that counts as one, or a program or vitest project with its own counts.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nodeBinary, root } from './setup.mjs';
@@ -40,14 +40,19 @@ function toolFile(tool) {
  * @param {string[]} args
  */
 export function runTool(name, ...args) {
+  const { node, file, env } = invocation(name);
+  return spawnSync(node, [file, ...args], { cwd: root, stdio: 'inherit', env }).status === 0;
+}
+
+/** @param {string} name */
+function invocation(name) {
   const file = name.endsWith('.mjs') ? join(root, name) : toolFile(name);
   const node = nodeBinary() ?? process.execPath;
   const bin = join(root, 'node_modules', '.bin');
   const path = [dirname(node), bin, process.env.PATH].join(
     process.platform === 'win32' ? ';' : ':',
   );
-  const env = { ...process.env, PATH: path };
-  return spawnSync(node, [file, ...args], { cwd: root, stdio: 'inherit', env }).status === 0;
+  return { node, file, env: { ...process.env, PATH: path } };
 }
 
 /**
@@ -57,6 +62,48 @@ export function runTool(name, ...args) {
  */
 export function commandLayer(name, ...args) {
   return runTool(name, ...args) ? onePassed : oneFailed;
+}
+
+/**
+ * Runs a script of the repository whose last line says "N passed, N failed[, N skipped]". One that ends
+ * without that line has failed, and so has one that says that none failed and ends with another code than 0.
+ * @param {string} name
+ * @param {string[]} args
+ * @returns {Promise<Counts>}
+ */
+export async function programLayer(name, ...args) {
+  const { node, file, env } = invocation(name);
+  const child = spawn(node, [file, ...args], {
+    cwd: root,
+    env,
+    stdio: ['inherit', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    process.stdout.write(text);
+    printed = (printed + text).slice(-10_000);
+  });
+  const code = await new Promise((resolve) => {
+    child.on('error', () => resolve(null));
+    child.on('close', resolve);
+  });
+  return countsOf(printed, code);
+}
+
+/**
+ * @param {string} printed
+ * @param {number | null} code
+ * @returns {Counts}
+ */
+export function countsOf(printed, code) {
+  const last = printed.trimEnd().split('\n').at(-1) ?? '';
+  const counts = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(last.trim());
+  if (!counts) return { ...oneFailed, note: `it ended with code ${code} and no counts` };
+  const [passed, failed, skipped] = counts.slice(1).map((count) => Number(count ?? 0));
+  if (code !== 0 && failed === 0)
+    return { passed, failed: 1, skipped, note: `it ended with code ${code}` };
+  if (passed + failed + skipped === 0) return { ...oneFailed, note: 'nothing ran' };
+  return { passed, failed, skipped };
 }
 
 /**

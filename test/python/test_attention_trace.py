@@ -872,7 +872,9 @@ class Ranks(InFolder):
         torch.multiprocessing.spawn(rank_of_two, (port, os.getcwd()), nprocs=2)
         parts = [f"{kind}.rank{rank}.npz" for kind in ("heads", "tokens") for rank in (0, 1)]
         self.assertEqual(sorted(f for f in os.listdir() if f.endswith("npz")), parts)
-        self.assertEqual(self.meta(parts[1]), {
+        meta = self.meta(parts[1])
+        self.assertIn("W_K", meta.pop("lines"))
+        self.assertEqual(meta, {
             "complete": True, "rank": 1, "world": 2, "part": {"heads": [2, 4]}, "dtypes": {},
         })
         setup = json.loads(Path("heads.attention.json").read_text())
