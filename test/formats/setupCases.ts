@@ -456,7 +456,7 @@ export const BAD: readonly BadCase[] = [
   {
     text: `{${KQ}, "implementation": {"module": "a.js", "timeouts": 1}}`,
     messages: ['implementation.timeouts: found an unknown key, did you mean "timeout"?'],
-    at: '"time"',
+    at: '"timeouts"',
   },
 ];
 
