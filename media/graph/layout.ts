@@ -54,10 +54,10 @@ interface Lanes {
 }
 
 function lanesOf(ids: ReadonlySet<string>, sizes: Sizes): Lanes {
-  const { tensor, weight, laneGap, parameterGap, margin } = sizes;
+  const { tensor, weight, laneGap, parameterGap, margin, above } = sizes;
   const parametersOf = (projection: string): number =>
     ids.has(`W_${projection}`) || ids.has(`b_${projection}`) ? weight.height + parameterGap : 0;
-  let top = margin;
+  let top = above;
   let value = top + 18;
   if (ids.has('V')) {
     top += parametersOf('V');

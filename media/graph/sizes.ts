@@ -28,6 +28,8 @@ export interface Sizes {
   /** Between a projection and its parameters. */
   readonly parameterGap: number;
   readonly margin: number;
+  /** Over the uppermost cards: a comparison's verdicts stand on their edges. */
+  readonly above: number;
 }
 
 /** Text of the cards, and what it may be scaled down to. */
@@ -59,7 +61,7 @@ const parameters = {
   bias: card({ width: 48, height: 9 }, true, 0),
 };
 
-const common = { laneGap: 20, parameterGap: 22, margin: 6 };
+const common = { laneGap: 20, parameterGap: 22, margin: 6, above: 12 };
 
 export const sizesOf: Readonly<Record<CardStyle, Sizes>> = {
   wide: {
