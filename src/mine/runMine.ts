@@ -27,7 +27,7 @@ export interface MineOptions {
   readonly names: Readonly<Record<string, string>>;
   /** What the person's code prints, and what errors say beyond their message. */
   readonly onOutput: (text: string, stream: 'stdout' | 'stderr') => void;
-  /** Of its heap, in MiB. */
+  /** Of its heap, in MiB; typed arrays, which lie outside of it, may take as much again. */
   readonly memory?: number;
   /** Ends the run; nobody waits for it any more. */
   readonly signal?: AbortSignal;
@@ -69,9 +69,10 @@ export async function runMine(options: MineOptions): Promise<NamedTensor[]> {
     const expected = 'expected Node 22.6 or newer, here or as "node" on the PATH, or JavaScript';
     throw new MineError(`${basename(module)}: TypeScript: ${found}, ${expected}`);
   }
-  const child = fork(options.runner, [], {
+  const { memory = MEMORY } = options;
+  const child = fork(options.runner, [`${2 * memory}`], {
     execPath: node.path,
-    execArgv: [...node.flags, '--no-warnings', `--max-old-space-size=${options.memory ?? MEMORY}`],
+    execArgv: [...node.flags, '--no-warnings', `--max-old-space-size=${memory}`],
     cwd: dirname(module),
     env: plainEnvironment(),
     // Tensors go as typed arrays; infinities and NaN as they are.

@@ -5,9 +5,9 @@ import { Worker } from 'node:worker_threads';
 import type { FromRunner, Inputs, Phase, Place, ToRunner } from './messages.ts';
 import { OutputError, toNested, toOutputs } from './nested.ts';
 
-/** Typed arrays lie outside of the heap that Node can limit. */
-const MOST_MEMORY = 2 ** 32;
-const LOOK_EVERY = 200; // ms
+/** In all, in bytes: typed arrays lie outside of the heap that Node can limit. */
+const MOST_MEMORY = 2 ** 20 * Number(process.argv[2]);
+const LOOK_EVERY = 100; // ms
 
 const send = (message: FromRunner): Promise<void> =>
   new Promise((resolve) => {

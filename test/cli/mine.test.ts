@@ -65,7 +65,7 @@ describe('fails', () => {
     [
       'loops',
       'export const forward = () => { for (;;); };',
-      'loops.mjs: forward did not end in 1 s',
+      'loops.mjs: forward did not end in 3 s',
     ],
     [
       'empty',
@@ -75,7 +75,7 @@ describe('fails', () => {
   ])('%s', async (name, content, message) => {
     const outcome = await cli.run(
       'check',
-      withModule(name, content, name === 'loops' ? 1 : 60),
+      withModule(name, content, name === 'loops' ? 3 : 60),
       '--mine',
     );
     expect(outcome.code).toBe(2);

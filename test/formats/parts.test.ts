@@ -1,28 +1,12 @@
-// The parts of several ranks: those that two processes of torch.distributed wrote, and all that can be wrong with parts.
+// The parts of several ranks: those that two processes of torch.distributed wrote, and how each kind is put together.
 import { readdirSync, readFileSync } from 'node:fs';
-import { strToU8, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
 import { fitsIn } from '../../src/compare/fits.ts';
-import { sizeOf, type Tensor } from '../../src/engine/tensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
-import { writeNpy } from '../../src/formats/npy.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
-import type { Joined, JoinOptions } from '../../src/formats/parts.ts';
-import { readTrace, readTraceFolder, type TraceFolder } from '../../src/formats/readTrace.ts';
-
-const options: JoinOptions = { resolve: (name, rank) => resolveName(name, {}, rank) };
-
-function folderOf(files: Readonly<Record<string, Uint8Array>>): TraceFolder {
-  return {
-    names: () => Promise.resolve(Object.keys(files)),
-    read: (name) =>
-      Object.hasOwn(files, name)
-        ? Promise.resolve(files[name])
-        : Promise.reject(new Error(`ENOENT ${name}`)),
-    label: (name) => name || 'folder',
-  };
-}
+import { readTrace, readTraceFolder } from '../../src/formats/readTrace.ts';
+import { counting, folderOf, joined, options, part } from './partFiles.ts';
 
 const FIXTURES = new URL('../python/fixtures/ranks/', import.meta.url);
 const written = Object.fromEntries(
@@ -33,34 +17,6 @@ const written = Object.fromEntries(
 );
 const without = (...names: string[]): typeof written =>
   Object.fromEntries(Object.entries(written).filter(([name]) => !names.includes(name)));
-
-/** Entries 0, 1, 2, ... from `first` on. */
-const counting = (shape: number[], first = 0): Tensor => ({
-  shape,
-  data: Float64Array.from({ length: sizeOf(shape) }, (_, n) => first + n),
-});
-
-/** A part as attention_trace.py writes it. */
-function part(
-  rank: number,
-  world: number,
-  spans: unknown,
-  tensors: Readonly<Record<string, Tensor>>,
-): Uint8Array {
-  const arrays = Object.entries(tensors).map(([name, tensor]) => [`${name}.npy`, writeNpy(tensor)]);
-  const meta = { complete: true, rank, world, part: spans, dtypes: {} };
-  return zipSync({
-    ...(Object.fromEntries(arrays) as Record<string, Uint8Array>),
-    '__meta__.json': strToU8(JSON.stringify(meta)),
-  });
-}
-
-const joined = (parts: readonly Uint8Array[], more: Partial<JoinOptions> = {}): Promise<Joined> =>
-  readTrace(
-    folderOf(Object.fromEntries(parts.map((bytes, n) => [`m.rank${n}.npz`, bytes]))),
-    'm.npz',
-    { ...options, ...more },
-  );
 
 describe('of two processes with gloo', () => {
   const open = async (): ReturnType<typeof openSetup> =>
@@ -235,82 +191,5 @@ describe('puts together', () => {
     const files = folderOf({ 'm.rank0.npz': own(0), 'm.rank1.npz': own(1) });
     const { tensors } = await readTrace(files, 'm.rank1.npz', options);
     expect(tensors[0].tensor).toEqual(counting([2, 2], 1));
-  });
-});
-
-describe('refuses', () => {
-  const P = counting([2, 1, 1]);
-  const spans = (...each: [number, number][]): Uint8Array[] =>
-    each.map((span, rank) => part(rank, each.length, { heads: span }, { P }));
-
-  test.each([
-    [
-      'an overlap',
-      spans([0, 2], [1, 3]),
-      'm.npz: P: found heads 1 in m.rank0.npz and in m.rank1.npz, expected once',
-    ],
-    ['a gap', spans([0, 2], [3, 5]), 'm.npz: P: found no heads 2, expected all from 0 to 4'],
-    ['a late start', spans([1, 3], [3, 5]), 'm.npz: P: found no heads 0, expected all from 0 to 4'],
-    [
-      'a tensor that one rank has not',
-      [part(0, 2, { heads: [0, 2] }, { P }), part(1, 2, { heads: [2, 4] }, { S: P })],
-      'm.npz: P: found no heads 2 to 3; it is not in m.rank1.npz, expected all from 0 to 3',
-    ],
-    [
-      'lengths that are not those of the spans',
-      spans([0, 1], [1, 4]),
-      'm.npz: P: found shapes (2, 1, 1), (2, 1, 1), expected 1, 3 heads on axis -3',
-    ],
-    [
-      'other axes that disagree',
-      [0, 1].map((rank) =>
-        part(rank, 2, { heads: [2 * rank, 2 * rank + 2] }, { P: counting([2, 1 + rank, 1]) }),
-      ),
-      'm.npz: P: found shapes (2, 1, 1) and (2, 2, 1), expected equal ones but for axis -3',
-    ],
-    [
-      'copies that disagree',
-      [0, 1].map((rank) => part(rank, 2, { heads: [rank, rank + 1] }, { x: counting([1 + rank]) })),
-      'm.npz: x: found shape (1) in m.rank0.npz and (2) in m.rank1.npz, expected one shape',
-    ],
-    [
-      'parts of two runs',
-      [part(0, 2, { heads: [0, 2] }, { P }), part(1, 3, { heads: [2, 4] }, { P })],
-      'm.npz: found a part of 3 ranks, m.rank1.npz, expected 2 ranks as in m.rank0.npz',
-    ],
-    [
-      'a name that says another rank',
-      [part(0, 2, { heads: [0, 2] }, { P }), part(0, 2, { heads: [2, 4] }, { P })],
-      'm.rank1.npz: found a part of rank 0, expected that of rank 1',
-    ],
-    [
-      'spans of something unknown',
-      [part(0, 2, { head: [0, 2] }, { P })],
-      'm.rank0.npz: __meta__.json: found head with [0,2], expected rank, world and part',
-    ],
-    [
-      'spans that are none',
-      [part(0, 2, { heads: [2, 2] }, { P })],
-      'm.rank0.npz: __meta__.json: found heads with [2,2], expected',
-    ],
-    [
-      'a rank beyond the last',
-      [part(2, 2, { heads: [0, 2] }, { P })],
-      'm.rank0.npz: __meta__.json: found rank 2 of 2, expected',
-    ],
-    [
-      'a broken description',
-      [zipSync({ '__meta__.json': strToU8('{"rank": ') })],
-      'm.rank0.npz: __meta__.json: found a text that is not JSON, expected',
-    ],
-  ])('%s', async (_, parts, message) => {
-    await expect(joined(parts)).rejects.toThrow(message);
-  });
-
-  test('what is not there at all, with the words of the file system', async () => {
-    await expect(readTrace(folderOf({}), 'm.npz', options)).rejects.toThrow('ENOENT m.npz');
-    await expect(readTraceFolder(folderOf({}), options)).rejects.toThrow(
-      'folder: found no .npy file, expected one .npy file per tensor, or the parts of all ranks',
-    );
   });
 });

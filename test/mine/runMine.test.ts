@@ -1,90 +1,18 @@
-// A person's module in a process of its own: what it is given, what it may return, and every way in which it can fail.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// A person's module in a process of its own: what it is given, and what it may return.
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { run } from '../../src/engine/run.ts';
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
-import { MineError, type MineOptions, runMine } from '../../src/mine/runMine.ts';
+import { SETUP, useMine } from './mine.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
-const folder = mkdtempSync(join(tmpdir(), 'attention-mine-'));
-const runner = join(folder, 'runMine.mjs');
-const source = fileURLToPath(new URL('../../src/mine/runner.ts', import.meta.url));
-
-beforeAll(async () => {
-  const entry = { entryPoints: [source], outfile: runner, bundle: true };
-  await build({ ...entry, platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' });
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const SETUP = {
-  head: 'qkv',
-  x: [
-    [1, 2],
-    [3, 4],
-    [5, 6],
-  ],
-  weights: { W_K: [[1], [2]], W_Q: [[3], [4]], W_V: [[0.5], [-1]] },
-  mask: 'causal',
-};
-
-const printed: string[] = [];
-let count = 0;
-
-const write = (name: string, text: string): string => {
-  const file = join(folder, name);
-  writeFileSync(file, text);
-  return file;
-};
-
-async function mine(
-  code: string,
-  {
-    setup = {},
-    ending = 'mjs',
-    ...more
-  }: Partial<MineOptions> & { setup?: object; ending?: string } = {},
-): Promise<NamedTensor[]> {
-  const { config, graph, problems } = await openSetup(JSON.stringify({ ...SETUP, ...setup }), () =>
-    Promise.reject(new Error('no files')),
-  );
-  expect(problems).toEqual([]);
-  return runMine({
-    ...{ runner, timeout: 60, config: config!, graph: graph!, names: {} },
-    module: write(`mine${count++}.${ending}`, code),
-    onOutput: (text) => printed.push(text),
-    ...more,
-  });
-}
+const mine = useMine();
 
 const plain = (tensors: readonly NamedTensor[]): unknown =>
   Object.fromEntries(
     tensors.map(({ name, dtype, tensor }) => [name, [dtype, tensor.shape, [...tensor.data]]]),
   );
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What the module fails with, its name replaced. */
-async function failure(...words: Parameters<typeof mine>): Promise<string> {
-  const error: unknown = await mine(...words).then(
-    () => expect.fail('it did not fail'),
-    (each: unknown) => each,
-  );
-  expect(error).toBeInstanceOf(MineError);
-  return (error as Error).message.replaceAll(/mine\d+\./g, 'mine.');
-}
 
 describe('what a module is given', () => {
   test.concurrent('nested arrays by their names in the setup, defaults filled in', async () => {
@@ -98,7 +26,7 @@ describe('what a module is given', () => {
         });
         return { f: 1 };
       }`;
-    await expect(mine(check)).resolves.toHaveLength(1);
+    await expect(mine.run(check)).resolves.toHaveLength(1);
   });
 
   test.concurrent('masks as booleans or numbers, and everything else a setup can say', async () => {
@@ -134,7 +62,7 @@ describe('what a module is given', () => {
         });
         return { f: 1 };
       }`;
-    await expect(mine(check, { setup })).resolves.toHaveLength(1);
+    await expect(mine.run(check, { setup })).resolves.toHaveLength(1);
     const added = {
       mask: [
         [0, '-inf', 0],
@@ -143,14 +71,14 @@ describe('what a module is given', () => {
       ],
     };
     const numbers = `export const forward = ({ mask, maskMeaning }) => ({ [maskMeaning]: mask });`;
-    const [{ name, tensor }] = await mine(numbers, { setup: added });
+    const [{ name, tensor }] = await mine.run(numbers, { setup: added });
     expect([name, ...tensor.data]).toEqual(['add', 0, -Infinity, 0, 0, 0, 0, 0, 0, 0]);
   });
 
   test.concurrent(
     'the upstream gradient at its own y, fresh inputs, and what forward returned',
     async () => {
-      const own = await mine(`
+      const own = await mine.run(`
       export function forward(inputs) {
         inputs.x[0][0] = 99;
         return { y: [[1], [2], [4]], secret: null, cache: { shape: [1], data: [7] } };
@@ -172,7 +100,7 @@ describe('what a module is given', () => {
   );
 
   test.concurrent("the reference's upstream gradient where it returns no y", async () => {
-    const [P, dy] = await mine(`
+    const [P, dy] = await mine.run(`
       export const forward = () => ({ P: 1 });
       export const backward = (inputs, result, dy) => ({ dy });`);
     const { graph } = await openSetup(JSON.stringify(SETUP), () => Promise.reject(new Error()));
@@ -185,7 +113,7 @@ describe('what it may return', () => {
   test.concurrent(
     'nested arrays, typed arrays, {shape, data}, numbers, booleans; nothing',
     async () => {
-      const tensors = await mine(`
+      const tensors = await mine.run(`
       export async function forward() {
         await new Promise((resolve) => setTimeout(resolve, 10));
         return {
@@ -252,14 +180,14 @@ describe('what it may return', () => {
       'mine.mjs: forward: P: found more than 8 axes, expected a tensor',
     ],
   ])('not %s', async (result, message) => {
-    expect(await failure(`export const forward = () => (${result});`)).toContain(message);
+    expect(await mine.failure(`export const forward = () => (${result});`)).toContain(message);
   });
 });
 
 describe('modules', () => {
   test.concurrent('in TypeScript, with another beside it', async () => {
-    write('helper.ts', `export const twice = (value: number): number => 2 * value;\n`);
-    const tensors = await mine(
+    mine.write('helper.ts', `export const twice = (value: number): number => 2 * value;\n`);
+    const tensors = await mine.run(
       `import { twice } from './helper.ts';
       interface Inputs { readonly scale: number }
       export const forward = ({ scale }: Inputs): Record<string, number> => ({ f: twice(scale) });`,
@@ -269,8 +197,10 @@ describe('modules', () => {
   });
 
   test.concurrent('of CommonJS, and with a default export', async () => {
-    const common = await mine('module.exports = { forward: () => ({ f: 1 }) };', { ending: 'cjs' });
-    const standard = await mine('export default { forward: () => ({ f: 2 }) };');
+    const common = await mine.run('module.exports = { forward: () => ({ f: 1 }) };', {
+      ending: 'cjs',
+    });
+    const standard = await mine.run('export default { forward: () => ({ f: 2 }) };');
     expect([common, standard].map(([{ tensor }]) => tensor.data[0])).toEqual([1, 2]);
   });
 
@@ -282,123 +212,13 @@ describe('modules', () => {
     ['', 'mine.mjs: the module exports nothing, expected a function forward(inputs)'],
     ['export const forward = 3;', 'mine.mjs: forward is a number, expected a function'],
   ])('without forward: %s', async (code, message) => {
-    expect(await failure(code)).toContain(message);
+    expect(await mine.failure(code)).toContain(message);
   });
 
   test.concurrent('that are not there', async () => {
-    const module = join(folder, 'nowhere.mjs');
-    expect(await failure('', { module })).toBe(
+    const module = join(mine.folder, 'nowhere.mjs');
+    expect(await mine.failure('', { module })).toBe(
       `${module}: no such file, expected the setup's implementation`,
     );
-  });
-});
-
-describe('what fails', () => {
-  test.concurrent.each([
-    [
-      'forward',
-      'export function forward({ x }) {\n  return x.nothing.at;\n}',
-      'mine.mjs:2: TypeError: Cannot read properties of undefined',
-    ],
-    [
-      'later',
-      'export async function forward() {\n  await null;\n\n  throw new RangeError("too far\\nand more");\n}',
-      'mine.mjs:4: RangeError: too far',
-    ],
-    [
-      'backward',
-      'export const forward = () => ({ f: 1 });\nexport const backward = () => { throw "just a text"; };',
-      'mine.mjs: threw just a text',
-    ],
-    [
-      'loading',
-      'import "./not-there.mjs";\nexport const forward = 1;',
-      'mine.mjs: Error: Cannot find module',
-    ],
-    [
-      'its grammar',
-      'export const forward = () => ({ f: 1 });\nconst = 3;',
-      'mine.mjs:2: SyntaxError: Unexpected token',
-    ],
-    [
-      'beside it',
-      'export function forward() {\n  setTimeout(() => {\n    throw new Error("in a timer");\n  });\n  return new Promise(() => {});\n}',
-      'mine.mjs:3: Error: in a timer',
-    ],
-  ])('in %s is told with its line', async (_, code, message) => {
-    expect(await failure(code)).toContain(message);
-  });
-
-  test.concurrent('in a module beside it is told with that one', async () => {
-    write('broken.mjs', '\n\nexport const boom = () => nothing.at;\n');
-    const code = 'import { boom } from "./broken.mjs";\nexport const forward = () => boom();';
-    expect(await failure(code)).toBe('broken.mjs:3: ReferenceError: nothing is not defined');
-  });
-
-  test.concurrent('in TypeScript is told with the line of the source', async () => {
-    const code =
-      'interface A { b: number }\n\nexport function forward(a: A) {\n  throw new Error(String(a.b));\n}';
-    expect(await failure(code, { ending: 'mts' })).toBe('mine.mts:4: Error: undefined');
-  });
-
-  test.concurrent.each([
-    ['loading it', 'for (;;);'],
-    ['forward', 'export const forward = () => { for (;;); };'],
-    ['forward', 'export const forward = () => new Promise(() => {});'],
-    [
-      'backward',
-      'export const forward = () => ({ f: 1 });\nexport const backward = () => { for (;;); };',
-    ],
-  ])('%s that does not end is ended: %s', async (phase, code) => {
-    const file = join(folder, `pid${count}`);
-    const first = `import { writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(file)}, String(process.pid));\n`;
-    expect(await failure(first + code, { timeout: 1 })).toBe(
-      `mine.mjs: ${phase} did not end in 1 s (the setup's implementation.timeout)`,
-    );
-    const pid = Number(readFileSync(file, 'utf8'));
-    for (let tries = 0; tries < 100 && isAlive(pid); tries++) await sleep(50);
-    expect(isAlive(pid)).toBe(false);
-  });
-
-  test.concurrent('the process itself ends', async () => {
-    expect(await failure('export const forward = () => process.exit(3);')).toBe(
-      'mine.mjs: forward ended the process with exit code 3',
-    );
-  });
-
-  test.concurrent('memory ends', async () => {
-    const code =
-      'export const forward = () => { const all = []; for (;;) all.push(Array(1e5).fill(all)); };';
-    expect(await failure(code, { memory: 64 })).toBe(
-      'mine.mjs: forward took more memory than it may',
-    );
-  });
-
-  test.concurrent('nobody waits any more', async () => {
-    const stop = new AbortController();
-    setTimeout(() => stop.abort(), 500);
-    const code = 'export const forward = () => { for (;;); };';
-    expect(await failure(code, { signal: stop.signal })).toBe('mine.mjs: was stopped');
-  });
-
-  test('what is printed is passed on, up to a limit, and the stack of an error', async () => {
-    printed.length = 0;
-    await mine(`export function forward() {
-      console.log('to out');
-      console.error('to err');
-      return { f: 1 };
-    }`);
-    expect(printed.sort()).toEqual(['to err\n', 'to out\n']);
-    printed.length = 0;
-    await failure(
-      'console.log("a".repeat(2 ** 21));\nexport const forward = () => { throw new Error("deep"); };',
-    );
-    const text = printed.join('');
-    expect(text.length).toBeLessThan(2 ** 20 + 2000);
-    // All in one, a failure would print a megabyte.
-    expect([/is left out/.test(text), /Error: deep\n {4}at forward/.test(text)]).toEqual([
-      true,
-      true,
-    ]);
   });
 });
