@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   ftruncateSync,
   mkdtempSync,
   openSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Frame } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readNpy } from '../../src/formats/npy.ts';
 import { saveEvidenceOfFailures } from './harness/evidence.ts';
 import { openWorkbench, type Workbench } from './harness/workbench.ts';
 
@@ -82,7 +84,12 @@ describe('the tensor inspector', () => {
       join(folder, 'cut.npy'),
       readFileSync(join(folder, 'big_endian_fortran.npy')).subarray(0, 200),
     );
-    workbench = await openWorkbench({ folder, viewport: { width: 1400, height: 900 } });
+    workbench = await openWorkbench({
+      folder,
+      viewport: { width: 1400, height: 900 },
+      // A dialog of the desktop cannot be seen from the page.
+      settings: { 'files.simpleDialog.enable': true },
+    });
     // Until the extension is known, its files open as text.
     await workbench.page
       .locator('.activitybar a[aria-label^="Attention"]')
@@ -153,7 +160,7 @@ describe('the tensor inspector', () => {
     const frame = await inspector('editor', 'big_endian_fortran');
     await see(frame, '.tensor h1', 'big_endian_fortran');
     await see(frame, '.about', 'float32, big-endian, Fortran order');
-    expect(await numbers(frame)).toEqual(written.a.flat());
+    await eventually(() => numbers(frame)).toEqual(written.a.flat());
   });
 
   test('a compressed npz: every array but the pickled one, which is refused in one line', async () => {
@@ -170,7 +177,7 @@ describe('the tensor inspector', () => {
       '.problems',
       /odd: found dtype '\|O', Python objects \(a pickle, which is not run\)/,
     );
-    expect(await numbers(frame)).toEqual(written.x.flat());
+    await eventually(() => numbers(frame)).toEqual(written.x.flat());
     await frame.locator('.entry', { hasText: 'half' }).click();
     await see(frame, '.statistics', /NaN1.*infinite1/);
     await frame.locator('.entry', { hasText: 'int64' }).click();
@@ -180,10 +187,50 @@ describe('the tensor inspector', () => {
     await eventually(() => numbers(frame)).toEqual(written.q[1].flat());
   });
 
+  test('copies a tensor as text, and saves it where the person says', async () => {
+    const { page } = workbench;
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await workbench.openFile('trace.npz');
+    const frame = await inspector('editor', 'half');
+    await frame.locator('.entry', { hasText: 'float64' }).click();
+    await see(frame, '.tensor h1', /^x$/);
+    const choose = async (menu: string, item: string): Promise<void> => {
+      await frame.getByRole('button', { name: menu }).click();
+      await frame.getByRole('menuitem', { name: item }).click();
+    };
+    await choose('Copy', 'as JSON');
+    await eventually(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(/^\[\[/);
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(JSON.parse(copied)).toEqual(written.x);
+
+    for (const [item, name] of [
+      ['as .npy', 'saved.npy'],
+      ['picture as PNG', 'saved.png'],
+      ['picture as SVG', 'saved.svg'],
+    ]) {
+      await frame.getByText('Heatmap', { exact: true }).click();
+      await choose('Save', item);
+      const input = page.locator('.quick-input-widget:visible input.input');
+      // The dialog writes its own proposal first.
+      await eventually(() => input.inputValue()).toMatch(/x\.\w+$/);
+      await input.fill(join(workbench.folder, name));
+      await input.press('Enter');
+      await eventually(() => existsSync(join(workbench.folder, name))).toBe(true);
+      await eventually(() => readFileSync(join(workbench.folder, name)).length).toBeGreaterThan(
+        100,
+      );
+    }
+    const saved = readFileSync(join(workbench.folder, 'saved.npy'));
+    const { tensor } = readNpy(saved, 'saved.npy', 'saved');
+    expect([...tensor.data]).toEqual(written.x.flat());
+    expect(readFileSync(join(workbench.folder, 'saved.png')).subarray(1, 4).toString()).toBe('PNG');
+    expect(readFileSync(join(workbench.folder, 'saved.svg'), 'utf8')).toMatch(/^<svg[^]*<\/svg>/);
+  });
+
   test('bfloat16 of a safetensors file; its tensor becomes the input of a setup that is not saved', async () => {
     await workbench.openFile('weights.safetensors');
     const frame = await inspector('editor', 'layer.0.w');
-    expect(await numbers(frame)).toEqual([1, 2, -3, Infinity]);
+    await eventually(() => numbers(frame)).toEqual([1, 2, -3, Infinity]);
     await frame.getByRole('button', { name: "Open as the Setup's Input" }).click();
     const tab = workbench.page.locator(
       '.tab.active.dirty[data-resource-name="layer_0_w.attention.json"]',
@@ -235,5 +282,17 @@ describe('the tensor inspector', () => {
       return false;
     };
     await eventually(walk, PATIENCE).toBe(true);
+
+    // It goes where the person wants it, and shows there what it showed.
+    await workbench.runCommand('View: Move View');
+    const choice = (label: string) =>
+      workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).first();
+    await choice('Inspector').click();
+    await choice('New Panel Entry').click();
+    await workbench.page
+      .locator('.part.panel .pane-body, .part.panel .composite')
+      .first()
+      .waitFor();
+    await see(await inspector('view'), '.tensor h1', /^K$/);
   });
 });
