@@ -77,21 +77,39 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
   },
 };
 
+interface Other {
+  readonly tensor: Tensor;
+  readonly layout: string;
+}
+
 interface Placed extends Aligned {
+  /** The node that the name says. */
+  readonly named: NodeId;
   /** Another layout of the same shape under which the content is the reference's. */
-  readonly other?: { readonly tensor: Tensor; readonly layout: string };
+  readonly other?: Other;
+  /** Other layouts of the same shape, whatever their content. */
+  readonly others: readonly Other[];
   readonly fits: boolean;
 }
 
 export function align(input: AlignInput): Alignment {
   const placed = new Map<Key, Placed>();
   const left: { entry: NamedTensor; reason: string }[] = [];
-  for (const entry of input.trace) {
-    const found = place(input, entry);
+  // What a name was found to mean for a value it means for the gradient too: scores that are scaled already.
+  const meant = new Map<NodeId, NodeId>();
+  const isGradient = ({ name, tensor }: NamedTensor): boolean =>
+    input.resolve(name, tensor.shape.length)?.kind === 'gradient';
+  const valuesFirst = [
+    ...input.trace.filter((entry) => !isGradient(entry)),
+    ...input.trace.filter(isGradient),
+  ];
+  for (const entry of valuesFirst) {
+    const found = place(input, entry, meant);
     if (typeof found === 'string') {
       left.push({ entry, reason: found });
       continue;
     }
+    if (found.kind === 'value' && found.fits) meant.set(found.named, found.node);
     const key = keyOf(found.node, found.kind);
     const earlier = placed.get(key);
     if (!earlier) placed.set(key, found);
@@ -116,17 +134,21 @@ export function align(input: AlignInput): Alignment {
 function place(
   { graph, resolve, isExact, matches }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
+  meant: ReadonlyMap<NodeId, NodeId>,
 ): Placed | string {
   const resolved = resolve(name, tensor.shape.length);
   if (!resolved) return 'the name is no node';
   const { node, kind } = resolved;
   const isId = name === node || name === `d${node}` || isExact(name);
-  const own = hasNode(graph, node)
-    ? [node]
-    : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+  const moved = kind === 'gradient' && !isExact(name) ? meant.get(node) : undefined;
+  const own = moved
+    ? [moved]
+    : hasNode(graph, node)
+      ? [node]
+      : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
   // A gradient that equals another node's may be a step left out: only its shape can overrule the name.
   const also =
-    own.includes(node) && (isId || kind === 'gradient')
+    moved !== undefined || (own.includes(node) && (isId || kind === 'gradient'))
       ? []
       : (ALSO[node] ?? []).filter((id) => hasNode(graph, id) && !own.includes(id));
   const results: { id: NodeId; layout: Layout; undone: Tensor; fits: boolean }[] = [];
@@ -160,10 +182,15 @@ function place(
     return `its shape ${formatShape(tensor.shape)} does not fit: ${expected || `this head has no ${node}`}`;
   }
   const { id: chosen } = best;
-  const other = best.fits
-    ? undefined
-    : results.find(({ id, layout, fits }) => id === chosen && layout.ambiguous && fits);
+  const ambiguous = results.filter(({ id, layout }) => id === chosen && layout.ambiguous);
+  const asOther = ({ undone, layout }: (typeof results)[number]): Other => ({
+    tensor: undone,
+    layout: layout.words,
+  });
+  const other = best.fits ? undefined : ambiguous.find(({ fits }) => fits);
   return {
+    named: node,
+    others: ambiguous.map(asOther),
     ...{
       node: best.id,
       kind,
@@ -174,7 +201,7 @@ function place(
       fits: best.fits,
     },
     guess: best.id === node ? '' : `its numbers are those of ${best.id}`,
-    ...(other && { other: { tensor: other.undone, layout: other.layout.words } }),
+    ...(other && { other: asOther(other) }),
   };
 }
 
@@ -201,7 +228,8 @@ function propose(
   if (!best) return null;
   const { id, kind, layout, undone } = best;
   const guess = 'by its numbers; the name says nothing';
-  return { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess, fits: true };
+  const own = { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess };
+  return { ...own, named: id, others: [], fits: true };
 }
 
 const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
@@ -229,8 +257,23 @@ function settle(placed: readonly Placed[]): Aligned[] {
     if (twins.length > 0) return twins.every(({ other, layout }) => other ?? layout !== '');
     return peers.length > 1 || /weight|kernel/i.test(each.name);
   };
-  return placed.map((each) => {
-    const { other, fits: _fits, ...rest } = each;
-    return accepts(each) && other ? { ...rest, tensor: other.tensor, layout: other.layout } : rest;
+  const own = placed.map((each): Placed => {
+    const { other } = each;
+    return accepts(each) && other ? { ...each, tensor: other.tensor, layout: other.layout } : each;
   });
+  return own.map((each) => {
+    const { node, kind, name, dtype, guess } = each;
+    const { tensor, layout } = followsValues(each, own) ?? each;
+    return { node, kind, name, tensor, dtype, layout, guess };
+  });
+}
+
+/** A square gradient is laid out as the values of its kind are, if those are all laid out in one other way. */
+function followsValues(each: Placed, placed: readonly Placed[]): Other | undefined {
+  if (each.kind !== 'gradient' || each.layout !== '' || !SCORES.has(each.node)) return undefined;
+  const twins = placed.filter(({ node, kind }) => kind === 'value' && SCORES.has(node));
+  const [first] = twins;
+  if (!first || first.layout === '' || twins.some(({ layout }) => layout !== first.layout))
+    return undefined;
+  return each.others.find(({ layout }) => layout === first.layout);
 }

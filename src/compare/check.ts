@@ -10,7 +10,13 @@ import { describeUnknown } from './clues.ts';
 import { explain } from './explain.ts';
 import { type Forgiven, forgive } from './conventions.ts';
 import { typeOf } from './dtypes.ts';
-import { harmlessValues, isConvention, type Right } from './harmless.ts';
+import {
+  harmlessGradients,
+  harmlessValues,
+  isConvention,
+  isOtherLoss,
+  type Right,
+} from './harmless.ts';
 import { difference } from './judge.ts';
 import {
   type Given,
@@ -128,11 +134,25 @@ class Check {
     let state = new State(referenceProgram(graph), this.#sources);
     let first: Report['first'] = null;
     let inBackward = false;
+    let isFirstKnown: boolean | undefined;
     const explained: Key[] = [];
     const right = new Map(
       [...this.#tensors].map(([key, tensor]) => [key, this.#reference.isRight(key, tensor)]),
     );
     const harmless = this.#harmless(right);
+    const own = (each: Key): Tensor => this.#tensors.get(each)!;
+    const reference = (each: Key): Tensor => this.#reference.state.predict(each);
+    const harmlessBackward = harmlessGradients(
+      graph,
+      right,
+      (id) => own(`g:${id}`),
+      (id) => reference(`g:${id}`),
+      this.#reference.type.epsilon,
+    );
+    const otherLoss =
+      this.#input.config.loss.kind === 'upstream' &&
+      right.get('v:f') === false &&
+      isOtherLoss(graph, right, own, reference);
     for (const [key, aligned] of this.#given) {
       if (aligned.kind === 'gradient' && !inBackward) {
         inBackward = true;
@@ -156,7 +176,10 @@ class Check {
       const isExcused =
         aligned.kind === 'value' ||
         [...right].some(([each, ok]) => ok && /^g:(x|[Wb]_)/.test(each));
-      if (harmless.has(aligned.node) && isExcused) {
+      const isHarmless =
+        (harmless.has(aligned.node) && isExcused) ||
+        (aligned.kind === 'gradient' && harmlessBackward.has(aligned.node));
+      if (isHarmless) {
         add(
           'layout',
           'differs, but nothing that is computed from it does: another convention, or logged at another point',
@@ -176,27 +199,43 @@ class Check {
         explained.push(key);
         continue;
       }
+      if (key === 'v:f' && otherLoss) {
+        add(
+          'layout',
+          'another loss than the setup’s: with a given upstream gradient it plays no part',
+        );
+        continue;
+      }
       first ??= { node: aligned.node, kind: aligned.kind };
       const context = { config: this.#input.config, graph, type: this.#reference.type, state };
       const before = state;
       const settled = this.#settled(state, explained);
       const find = (user: Tensor): Found | null =>
-        explain(context, { key, user, predicted, precision, settled }, this.#tensors, (program) =>
-          this.#score(before, program),
+        explain(
+          context,
+          { key, user, predicted, precision, settled },
+          this.#tensors,
+          (program) => this.#score(before, program),
+          // What comes after an unknown step may follow from it.
+          isFirstKnown === false,
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
       const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
       if (found) {
         causes.push(...causesOf(found));
+        isFirstKnown ??= true;
         state = state.under(found.state.program);
         add('diverges', found.edits.map(({ title }) => title).join('; '));
-      } else add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
+      } else {
+        isFirstKnown ??= false;
+        add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
+      }
     }
     return {
       verdict: this.#given.size === 0 ? 'unaligned' : first ? 'diverges' : 'match',
       first,
       nodes: this.#nodes(judged),
-      causes: withoutRepeats(causes),
+      causes: isFirstKnown ? withoutRepeats(causes) : [],
       dtype: this.#reference.type.name,
       unaligned: this.#unaligned,
     };
@@ -220,25 +259,36 @@ class Check {
     const { graph } = this.#input;
     const known = [...harmlessValues(graph, right)].filter((id) => {
       const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
-      return isConvention(graph, id, this.#tensors.get(`v:${id}`)!, reference);
+      const user = this.#tensors.get(`v:${id}`)!;
+      return isConvention(graph, id, user, reference, this.#reference.type.epsilon);
     });
     return new Set(known);
   }
 
-  /** How many more given tensors a program explains than another does, of those that the edit reaches. */
+  /**
+   * How many more given tensors a program explains than another does, of those that the edit reaches: with its own
+   * derivative or, if that is more, with the reference's (a backward pass written by hand).
+   */
   #score(before: State, program: Program): number {
-    let score = 0;
+    const byHand = { ...program, backward: before.program.backward };
+    const isForward = program.backward !== before.program.backward;
+    const scores = [program, ...(isForward ? [byHand] : [])].map((own) => this.#gain(before, own));
+    return Math.max(...scores);
+  }
+
+  #gain(before: State, program: Program): number {
+    let gain = 0;
     const reached = reachedBy(before.program, program, this.#sources);
     const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
     // What depends on what is known only of what has been computed.
     for (const [key] of tensors) before.predict(key);
     const edited = before.under(program);
     for (const [key, user] of tensors) {
-      score +=
+      gain +=
         Number(this.#reference.explains(edited, key, user)) -
         Number(this.#reference.explains(before, key, user));
     }
-    return score;
+    return gain;
   }
 
   /** A mistaken forward step goes with its own derivative (autograd) or with the reference's (written by hand). */

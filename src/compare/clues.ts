@@ -4,9 +4,10 @@ import { nodeOf } from '../engine/graph.ts';
 import { indexOf, largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Aligned } from './align.ts';
 import { type Context, roles } from './edits/edit.ts';
-
+import { factorsAlong, indexAlong } from './edits/piecewise.ts';
 import { fibres } from './operations.ts';
 import { constantRatio } from './search.ts';
+import { indexName } from './transforms/indices.ts';
 
 export function describeUnknown(
   context: Context,
@@ -19,6 +20,7 @@ export function describeUnknown(
     notFinite(user, predicted, node),
     ratioClue(user, predicted, precision),
     sortedClue(user, predicted, precision),
+    slicesClue(context, node, user, predicted, precision),
     sumClue(context, node, kind, user),
     whereClue(context, node, user, predicted, precision),
   ].filter((clue) => clue !== '');
@@ -48,6 +50,37 @@ function sortedClue(user: Tensor, predicted: Tensor, precision: number): string 
   return a.every((value, n) => Math.abs(value - b[n]) <= most)
     ? 'the entries are right but in other places'
     : '';
+}
+
+/** One factor for each head, token or batch entry, but not the same for all. */
+function slicesClue(
+  { graph }: Context,
+  node: string,
+  user: Tensor,
+  predicted: Tensor,
+  precision: number,
+): string {
+  if (constantRatio(user, predicted, precision) !== null) return '';
+  const { axes } = nodeOf(graph, node);
+  const letters = axes.flat().filter((letter) => graph.extents[letter] > 1);
+  // A whole row, or a slice along one axis.
+  const groups = [
+    ...letters.map((letter) => letters.filter((each) => each !== letter)),
+    ...letters.map((letter) => [letter]),
+  ];
+  for (const group of groups) {
+    if (group.length === 0) continue;
+    const factors = factorsAlong(
+      indexAlong(axes, group, graph.extents),
+      user,
+      predicted,
+      Math.max(precision, 1e-9),
+    );
+    if (!factors) continue;
+    const [low, high] = [Math.min(...factors), Math.max(...factors)];
+    return `a constant ratio for each ${indexName(group)}, from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
+  }
+  return '';
 }
 
 /** Row sums: weights add to 1, the softmax's input gradients add to 0. */

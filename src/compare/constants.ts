@@ -109,6 +109,20 @@ function entries(context: Context): Entry[] {
       `scaled by 1/√${extents['v']}, the width of the values, instead of a key's`,
       SCORES,
     ],
+    [
+      '⁴√dh',
+      width ** -0.25 / scale,
+      'scale-of-fourth-root',
+      `scaled by 1/⁴√${width} instead of 1/√${width}`,
+      SCORES,
+    ],
+    [
+      '√H',
+      1 / (Math.sqrt(heads) * scale),
+      'scale-of-head-count',
+      `scaled by 1/√${heads}, the number of heads, instead of a key's width`,
+      SCORES,
+    ],
     ['G', members, 'group-summed', `a factor ${members}, the query heads of one KV head`, KV],
     [
       '1/G',
@@ -279,7 +293,7 @@ export function namesOf(
 export function scoreRatios(context: Context): RatioName[] {
   const list = entries(context)
     .filter(([, value, , , at]) => at === SCORES && value !== 1)
-    .map(([symbol, value, id, meaning], n) => ({ symbol, value, id, meaning, rank: n }));
+    .map(([symbol, value, id, meaning], n) => ({ symbol, value, id, meaning, rank: n / 1000 }));
   return list.filter(
     ({ value }, n) => list.findIndex((each) => Math.abs(each.value / value - 1) < 1e-12) === n,
   );

@@ -9,20 +9,21 @@ import { sliceOf } from './slice.ts';
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
 
-/** Time for what the slice could not explain. */
-const WHOLE_MS = 1500;
+/** Multiply-adds for what the slice could not explain. */
+const WHOLE_WORK = 1e9;
 
-/** `given`: all tensors of the person, by key. */
+/** `given`: all tensors of the person, by key; `isBrief`: only what is quickly looked through. */
 export function explain(
   context: Context,
   target: Target,
   given: ReadonlyMap<Key, Tensor>,
   score: Score,
+  isBrief: boolean,
 ): Found | null {
   const size = context.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
-  if (!slice || !user) return search(context, target, score);
+  if (!slice || !user) return search(context, target, score, { isBrief });
   const predicted = slice.context.state.predict(target.key);
   // Rounding is told by the largest entry of the whole.
   const precision =
@@ -33,12 +34,14 @@ export function explain(
       const own = slice.cut(key, tensor);
       return own ? [[key, own]] : [];
     });
-    const found = search(slice.context, part, sliceScore(slice.context.state, cut, precision));
+    const found = search(slice.context, part, sliceScore(slice.context.state, cut, precision), {
+      isBrief,
+    });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, score, WHOLE_MS);
+  return search(context, target, score, { budget: WHOLE_WORK, isBrief });
 }
 
 /** How many more tensors of the slice an edited program explains. */

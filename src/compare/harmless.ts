@@ -38,8 +38,9 @@ function isHarmless(graph: Graph, right: Right, id: NodeId): boolean {
   );
 }
 
-/** Differences of this size are rounding in every number type that is told apart here. */
+/** Differences of this size are rounding in every number type but the narrowest. */
 const LOOSE = 1e-3;
+const looseFor = (epsilon: number): number => Math.max(LOOSE, 4 * epsilon);
 
 /** One factor throughout (scaled earlier), another node's numbers (logged at another point), the row's maximum subtracted. */
 export function isConvention(
@@ -47,29 +48,92 @@ export function isConvention(
   id: NodeId,
   user: Tensor,
   reference: (id: NodeId) => Tensor,
+  epsilon: number,
 ): boolean {
   if (user.data.some(Number.isNaN)) return false;
+  const loose = looseFor(epsilon);
   const right = reference(id);
   // Queries or scores may be scaled early; the logits themselves have to be right.
   const isEarly = id !== 'Z' && id !== roles(graph).logits;
-  if (isEarly && constantRatio(user, right, LOOSE) !== null) return true;
+  if (isEarly && constantRatio(user, right, loose) !== null) return true;
   const isOther = graph.nodes.some(
     (node) =>
       node.id !== id &&
       sameShape(node.shape, user.shape) &&
-      difference(user, reference(node.id)).maxAbs <= LOOSE * largestMagnitude(user),
+      difference(user, reference(node.id)).maxAbs <= loose * largestMagnitude(user),
   );
-  return isOther || (/^[SZM]$/.test(id) && isShifted(graph, id, user, right));
+  return isOther || (/^[SZM]$/.test(id) && isShifted(graph, id, user, right, loose));
 }
 
-function isShifted(graph: Graph, id: NodeId, user: Tensor, right: Tensor): boolean {
+function isShifted(graph: Graph, id: NodeId, user: Tensor, right: Tensor, loose: number): boolean {
   const shift = map(user, (value, at) => (value === right.data[at] ? 0 : value - right.data[at]));
   const { starts, steps } = fibres(nodeOf(graph, id).axes, ['i'], graph.extents);
-  const most = LOOSE * largestMagnitude(user);
+  const most = loose * largestMagnitude(user);
   return starts.every((start) => {
     const row = Array.from(steps, (step) => start + step).filter(
       (at) => right.data[at] !== -Infinity,
     );
     return row.every((at) => Math.abs(shift.data[at] - shift.data[row[0]]) <= most);
+  });
+}
+
+/**
+ * The wrong gradients without any effect: all that reverse mode computes from them is given and right (there is one
+ * at least), and they are 0, another gradient or one factor of it. dS before the scale is in it; dC of a program
+ * that never merges the heads.
+ */
+export function harmlessGradients(
+  graph: Graph,
+  right: Right,
+  user: (id: NodeId) => Tensor,
+  reference: (id: NodeId) => Tensor,
+  epsilon: number,
+): Set<NodeId> {
+  const loose = looseFor(epsilon);
+  const passesOnRightly = (id: NodeId): boolean => {
+    const own = nodeOf(graph, id);
+    if (own.kind !== 'operation') return false;
+    return own.inputs.every((input) => {
+      const state = right.get(`g:${input}`);
+      return state === true || (state === undefined && passesOnRightly(input));
+    });
+  };
+  const isKnown = (id: NodeId): boolean => {
+    const own = user(id);
+    if (own.data.some(Number.isNaN)) return false;
+    if (own.data.every((value) => value === 0)) return true;
+    if (constantRatio(own, reference(id), loose) !== null) return true;
+    return graph.nodes.some(
+      (node) =>
+        node.id !== id &&
+        sameShape(node.shape, own.shape) &&
+        difference(own, reference(node.id)).maxAbs <= loose * largestMagnitude(own),
+    );
+  };
+  const wrong = operationNodes(graph).filter(({ id }) => right.get(`g:${id}`) === false);
+  return new Set(wrong.filter(({ id }) => passesOnRightly(id) && isKnown(id)).map(({ id }) => id));
+}
+
+/** A factor this near to another is the same, for two scalars in a narrow type. */
+const SAME_FACTOR = 0.02;
+
+/**
+ * Where the setup gives the upstream gradient, f only serves to have it: a person's loss may be any that does. It is
+ * wrong only if the gradients are wrong by the same factor.
+ */
+export function isOtherLoss(
+  graph: Graph,
+  right: Right,
+  user: (key: Key) => Tensor,
+  reference: (key: Key) => Tensor,
+): boolean {
+  if (right.get('g:y') === true) return true;
+  const factor = user('v:f').data[0] / reference('v:f').data[0];
+  if (!Number.isFinite(factor)) return false;
+  const gradients = [...right].filter(([key]) => key.startsWith('g:') && key !== 'g:f');
+  return !gradients.some(([key, isRight]) => {
+    if (isRight || nodeOf(graph, key.slice(2)).shape.length === 0) return false;
+    const own = constantRatio(user(key), reference(key), SAME_FACTOR);
+    return own !== null && Math.abs(own / factor - 1) <= SAME_FACTOR;
   });
 }

@@ -135,14 +135,21 @@ export function spreadSum(
   return out;
 }
 
-/** out = weight(input) / (extra + sum over letters of weight(input)), with the weight's slope. */
+/**
+ * out = weight(input) / (extra + sum over letters of weight(input)), with the weight's slope. `shift` subtracts the
+ * maximum, which changes nothing; where `extra` is added to the sum of what is shifted already, it is `late`.
+ */
 export function normalised(
   axes: readonly AxisLetters[],
   letters: readonly Letter[],
   extents: Extents,
   weight: (input: number) => number,
   slope: (input: number, weighted: number) => number,
-  { extra = 0, shift = true }: { extra?: number; shift?: boolean } = {},
+  {
+    extra = 0,
+    shift = true,
+    late = false,
+  }: { extra?: number; shift?: boolean; late?: boolean } = {},
 ): StepOperation {
   const { starts, steps } = fibres(axes, letters, extents);
   const raw = (input: Tensor): { weighted: Tensor; sums: Float64Array } => {
@@ -154,7 +161,7 @@ export function normalised(
         for (const step of steps)
           if (input.data[start + step] > max) max = input.data[start + step];
       const base = max === -Infinity ? 0 : max;
-      let sum = shift ? extra * Math.exp(-base) : extra;
+      let sum = shift && !late ? extra * Math.exp(-base) : extra;
       for (const step of steps) {
         const value = weight(input.data[start + step] - base);
         weighted.data[start + step] = value;

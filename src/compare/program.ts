@@ -1,6 +1,6 @@
 // A program of attention as data: the reference's steps, or those of a person with an edit in them; evaluated lazily.
 import type { Graph, NodeId } from '../engine/graph.ts';
-import { operationNodes } from '../engine/graph.ts';
+import { nodeOf, operationNodes } from '../engine/graph.ts';
 import type { Operation } from '../engine/operation.ts';
 import { add, scalar, type Tensor, zeros } from '../engine/tensor.ts';
 
@@ -131,6 +131,15 @@ export function changedKeys(before: Program, after: Program): Key[] {
   return keys;
 }
 
+/** How much has been computed, in multiply-adds: a measure of time that is the same on every machine. */
+export interface Meter {
+  work: number;
+}
+
+/** What looking up, allocating and reading cost beside the arithmetic, in multiply-adds. */
+const WORK_OF_ANY = 4000;
+const WORK_OF_ENTRY = 8;
+
 /** Changes a computed tensor: how rounding is simulated. */
 export type Perturb = (result: Tensor, key: Key, state: State) => Tensor;
 
@@ -156,6 +165,8 @@ export class State {
   readonly #perturb: Perturb | undefined;
   readonly #base: State | undefined;
   readonly #changed: ReadonlySet<Key>;
+  /** Shared with the states that are made from this one. */
+  readonly meter: Meter;
   readonly #born = clock++;
   readonly #memo = new Map<Key, Entry>();
   readonly #reads = new Map<Key, Set<Key>>();
@@ -166,6 +177,7 @@ export class State {
     this.given = given;
     this.#perturb = perturb;
     this.#base = base;
+    this.meter = base?.meter ?? { work: 0 };
     this.#changed = base ? base.#dependents(changedKeys(base.program, program)) : new Set();
   }
 
@@ -257,11 +269,33 @@ export class State {
       if (!result) throw new RangeError(`nothing is computed for ${key}`);
       if (this.#perturb && !key.startsWith('b:'))
         result = this.#perturb(result as Tensor, key, this);
+      this.meter.work += this.#workOf(key, result);
       this.#memo.set(key, { result, at: clock++ });
       return result;
     } finally {
       this.#stack.pop();
     }
+  }
+
+  /** About the multiply-adds of computing a key: a product's letters, all of them, or the entries of what is made. */
+  #workOf(key: Key, result: Tensor | readonly Tensor[]): number {
+    const id = key.slice(2).split('#')[0];
+    const isBack = /^[bc]:/.test(key);
+    const step = (isBack ? this.program.backward : this.program.forward).get(id);
+    // A rewritten contribution passes back anew.
+    const isComputed =
+      key.startsWith('v:') || key.startsWith('b:') || this.program.contributions.has(key);
+    if (isComputed && step?.operation.name === 'contraction') {
+      const { graph } = this.program;
+      const letters = new Set(
+        [id, ...step.inputs].flatMap((each) => nodeOf(graph, each).axes.flat()),
+      );
+      let product = isBack ? 2 : 1;
+      for (const letter of letters) product *= graph.extents[letter];
+      return WORK_OF_ANY + product;
+    }
+    const parts = 'data' in result ? [result] : result;
+    return parts.reduce((sum, { data }) => sum + WORK_OF_ENTRY * data.length, WORK_OF_ANY);
   }
 
   /** What the base had computed when this state began. Later results may depend on the edit. */

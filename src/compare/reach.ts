@@ -1,13 +1,30 @@
 // Which given tensors an edit can reach at all, told from the graph alone: nothing has to be computed for it.
-import { changedKeys, contributionKey, type Given, type Key, type Program } from './program.ts';
+import {
+  changedKeys,
+  contributionKey,
+  type Given,
+  type Key,
+  NOTHING_GIVEN,
+  type Program,
+} from './program.ts';
 
 /** The changed keys and all that depend on them; a given tensor ends a path, for it stands in for the computed one. */
 export function reachedBy(before: Program, after: Program, given: Given): Set<Key> {
+  return follow(changedKeys(before, after), [before, after], given);
+}
+
+/** All keys that a program computes from `key`, itself included. */
+export function dependentsOf(key: Key, program: Program): Set<Key> {
+  return follow([key], [program], NOTHING_GIVEN);
+}
+
+function follow(keys: readonly Key[], programs: readonly Program[], given: Given): Set<Key> {
   const users = new Map<string, string[]>();
-  for (const [id, { inputs }] of [...before.backward, ...after.backward]) {
+  const after = programs[programs.length - 1];
+  for (const [id, { inputs }] of programs.flatMap(({ backward }) => [...backward])) {
     for (const input of inputs) users.set(input, [...(users.get(input) ?? []), id]);
   }
-  const found = new Set(changedKeys(before, after));
+  const found = new Set(keys);
   for (const key of found) {
     const id = key.slice(2);
     if (key.startsWith('v:') && !given.values.has(id)) {

@@ -1,10 +1,9 @@
 // Looks for the edits of the program that reproduce a person's tensor: one edit, one and a factor, two edits.
 import { nodeOf } from '../engine/graph.ts';
 import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
-import { causalOrder } from './causalOrder.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Site } from './edits/edit.ts';
-import { FAMILIES } from './edits/families.ts';
+import { FAMILIES, STAGES } from './edits/families.ts';
 import { scaleEdit } from './edits/scale.ts';
 import { difference } from './judge.ts';
 import {
@@ -13,8 +12,10 @@ import {
   type Key,
   type Kind,
   type Program,
+  referenceProgram,
   type State,
 } from './program.ts';
+import { dependentsOf } from './reach.ts';
 
 export interface Hypothesis {
   readonly edits: readonly Edit[];
@@ -41,8 +42,13 @@ export interface Target {
 /** How many of the given tensors that an edit reaches it explains, less those it contradicts. */
 export type Score = (program: Program) => number;
 
-const SINGLES_MS = 4000;
-const PAIRS_MS = 1500;
+/** Multiply-adds for single edits and for pairs: two seconds and one. */
+const SINGLES_WORK = 1e9;
+const PAIRS_WORK = 5e8;
+/** The last resort on a machine that is very slow. */
+const LONGEST_MS = 60_000;
+/** Reproduced so much more exactly than before, up to a small eps that the person adds somewhere. */
+const NEARLY = 1e-6;
 /** Entries beyond which the first plain explanation is taken. */
 const LARGE = 50_000;
 const PLAIN_COST = 1.25;
@@ -73,18 +79,23 @@ export function constantRatio(user: Tensor, predicted: Tensor, precision: number
   return ratio;
 }
 
+/** `isBrief`: known mistakes only, one at a time. */
 export function search(
   context: Context,
   target: Target,
   score: Score,
-  milliseconds = SINGLES_MS,
+  { budget = SINGLES_WORK, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
 ): Found | null {
   const { state } = context;
+  const { meter } = state;
   const { key, user, predicted, precision } = target;
   const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
   const own = difference(predicted, user).maxAbs / scale;
   const accepted: Hypothesis[] = [];
+  /** Known mistakes that miss, for pairs; whatever comes nearest, to be told. */
   const near: (Hypothesis & { readonly prediction: Tensor })[] = [];
+  let nearest: Hypothesis | null = null;
+  let isKnown = true;
   const seen = new Set<string>();
   const test = (from: State, edits: readonly Edit[], last: Edit): void => {
     let prediction: Tensor;
@@ -111,29 +122,48 @@ export function search(
     // An edit that changes nothing explains nothing.
     if (residual <= precision && own >= 4 * residual) accepted.push(hypothesis);
     else if (edits.length === 1) {
+      if (!nearest || residual < nearest.residual) nearest = hypothesis;
+      if (!isKnown) return;
       const mark = fingerprint(prediction);
       if (seen.has(mark)) return;
       seen.add(mark);
       near.push({ ...hypothesis, prediction });
     }
   };
-  const order = causalOrder(context.graph);
-  const later = new Set(order.slice(order.indexOf(key)).map(givenKey));
+  const later = new Set([...dependentsOf(key, referenceProgram(context.graph))].map(givenKey));
   const began = Date.now();
+  const beganWork = meter.work;
   const sites = sitesOf(context, target);
   const isLarge = user.data.length > LARGE;
-  const isLate = (): boolean => Date.now() - began > milliseconds;
-  for (const family of FAMILIES) {
-    for (const site of sites) {
-      for (const edit of isLate() ? [] : family(site)) {
-        test(state, [edit], edit);
-        if (isLate()) break;
+  const isLate = (most: number): boolean =>
+    meter.work - beganWork > most || Date.now() - began > LONGEST_MS;
+  for (const [stage, families] of STAGES.entries()) {
+    const most = budget * (1 + stage);
+    for (const family of families) {
+      for (const site of sites) {
+        for (const edit of isLate(most) ? [] : family(site)) {
+          test(state, [edit], edit);
+          if (isLate(most)) break;
+        }
       }
+      // Where each test takes long, a plain explanation is taken before stranger ones are tried.
+      if (isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST)) break;
     }
-    // Where each test takes long, a plain explanation is taken before stranger ones are tried.
-    if (isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST)) break;
+    if (accepted.length > 0) break;
+    if (stage === 0) withFactors();
+    if (isBrief) break;
+    isKnown = false;
   }
-  if (accepted.length === 0) {
+  if (accepted.length === 0 && !isLarge && !isBrief) pairs();
+  if (accepted.length === 0 && nearest) {
+    const { residual } = nearest as Hypothesis;
+    if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
+  }
+  return best(accepted, nearest, score, isLarge ? 4 : 40);
+
+  /** One edit and one factor. */
+  function withFactors(): void {
+    if (accepted.length > 0) return;
     const [first] = sites;
     for (const { edits, state: edited, prediction } of near) {
       const ratio = constantRatio(user, prediction, precision);
@@ -146,8 +176,6 @@ export function search(
       test(edited, [...edits, factor], factor);
     }
   }
-  if (accepted.length === 0 && !isLarge) pairs();
-  return best(accepted, near, score, isLarge ? 4 : 40);
 
   function pairs(): void {
     const closeness = (each: Tensor): number => meanError(each, user) / scale;
@@ -155,13 +183,13 @@ export function search(
       .map((each) => ({ ...each, mean: closeness(each.prediction) }))
       .sort((a, b) => a.mean - b.mean)
       .slice(0, MOST_IN_PAIRS);
-    const start = Date.now();
+    const start = meter.work;
     // Diagonals: the pairs of the nearest edits come first.
     for (let sum = 1; sum < 2 * list.length; sum++) {
       for (let a = Math.max(0, sum - list.length + 1); a < list.length && a <= sum; a++) {
         const b = sum - a;
         if (a === b || b >= list.length) continue;
-        if (Date.now() - start > PAIRS_MS || accepted.length > 8) return;
+        if (meter.work - start > PAIRS_WORK || accepted.length > 8) return;
         const [one, two] = [list[a], list[b]];
         if (a > b && one.edits[0].node !== two.edits[0].node) continue;
         test(one.state, [...one.edits, ...two.edits], two.edits[0]);
@@ -172,12 +200,12 @@ export function search(
 
 function best(
   accepted: readonly Hypothesis[],
-  near: readonly Hypothesis[],
+  runnerUp: Hypothesis | null,
   score: Score,
   most: number,
 ): Found | null {
   const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
-  if (candidates.length === 1) return { ...candidates[0], runnerUp: nearest(near) };
+  if (candidates.length === 1) return { ...candidates[0], runnerUp };
   const ranked = candidates
     .map((each) => ({ ...each, score: score(each.state.program) }))
     .sort(
@@ -185,12 +213,8 @@ function best(
     );
   const [winner] = ranked;
   if (!winner) return null;
-  return { ...winner, runnerUp: nearest(near) };
+  return { ...winner, runnerUp };
 }
-
-/** The nearest that does not reproduce the tensor: those that do say the same otherwise. */
-const nearest = (near: readonly Hypothesis[]): Hypothesis | null =>
-  near.reduce<Hypothesis | null>((a, b) => (!a || b.residual < a.residual ? b : a), null);
 
 /** The edits of a slice, made anew for the whole, if they explain the whole too. */
 export function onWhole(

@@ -6,7 +6,7 @@ import { buildGraph } from '../engine/heads/build.ts';
 import { broadcast } from '../engine/heads/mask.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
-import { layoutOf } from './edits/masks.ts';
+import { layoutOf } from './edits/maskLayout.ts';
 import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 

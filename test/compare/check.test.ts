@@ -167,7 +167,7 @@ describe('what cannot be explained', () => {
     );
     expect(report.first).toEqual({ node: 'O', kind: 'value' });
     expect(report.nodes.find(({ node, kind }) => node === 'O' && kind === 'value')?.note).toContain(
-      'NaN is born here, first at O[0, 0, 1, 3]',
+      'NaN is born in O, first at [0, 0, 1, 3]',
     );
   });
 
@@ -176,6 +176,11 @@ describe('what cannot be explained', () => {
     expect(report).toMatchObject({ verdict: 'unaligned', first: null });
   });
 });
+
+/** Only scores differ: by a constant for each query, say, which the softmax does not see. */
+function isWithoutEffect({ changed }: ReturnType<typeof inject>): boolean {
+  return changed.every((key) => /^v:[SZM]$/.test(key));
+}
 
 describe('any edit of any setup', () => {
   it('leads to the first wrong node, and nearly always to a cause', async () => {
@@ -192,7 +197,7 @@ describe('any edit of any setup', () => {
         // Some edits do not fit some programs.
         continue;
       }
-      if (!injected.first) continue;
+      if (!injected.first || isWithoutEffect(injected)) continue;
       cases++;
       const report = check(injected.input);
       const { first } = injected;

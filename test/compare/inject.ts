@@ -16,6 +16,8 @@ export interface Injected {
   readonly input: CheckInput;
   /** The first tensor in causal order that the mistake changes. */
   readonly first: Key | undefined;
+  /** All of them. */
+  readonly changed: readonly Key[];
 }
 
 /** All edits at all places of a graph. */
@@ -46,11 +48,16 @@ export function inject(
     const [a, b]: [Tensor, Tensor] = [wrong.predict(key), right.predict(key)];
     return difference(a, b).maxAbs > 1e-7 * (largestMagnitude(b) || 1);
   };
-  const first = keys.find(differs);
+  const changed = keys.filter(differs);
   const trace = keys.map((key) => ({
     name: key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`,
     dtype: 'float64' as const,
     tensor: wrong.predict(key),
   }));
-  return { edit, first, input: { config, graph, trace, names: {}, resolve: resolveName } };
+  return {
+    edit,
+    first: changed[0],
+    changed,
+    input: { config, graph, trace, names: {}, resolve: resolveName },
+  };
 }

@@ -143,6 +143,9 @@ function paths(site: Site, parts: Parts): Edit[] {
   return edits;
 }
 
+/** More backward passes than that are hardly added up by mistake: a loss scale. */
+const MOST_STEPS = 64;
+
 /** The gradients of all inputs by one factor: not zeroed between steps, or divided afterwards. */
 function allLeaves(site: Site): Edit[] {
   const { graph, node, ratio } = site;
@@ -157,7 +160,11 @@ function allLeaves(site: Site): Edit[] {
     );
   if (ratio === null || ratio === 1) return [];
   const times = Math.round(ratio);
-  if (times >= 2 && Math.abs(ratio / times - 1) < Math.max(1e-9, 4 * site.precision)) {
+  if (
+    times >= 2 &&
+    times <= MOST_STEPS &&
+    Math.abs(ratio / times - 1) < Math.max(1e-9, 4 * site.precision)
+  ) {
     return [
       scaled(times, {
         ...{
@@ -181,7 +188,7 @@ function allLeaves(site: Site): Edit[] {
     scaled(ratio, {
       ...{
         id: 'gradients-of-inputs-scaled',
-        title: `the gradients of all inputs are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ' (clipped, or averaged)'}`,
+        title: `the gradients of all inputs are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
       },
       ...{
         why: 'One factor on all parameters after the backward pass: an average, a learning rate or a clipped norm.',
@@ -190,4 +197,11 @@ function allLeaves(site: Site): Edit[] {
       },
     }),
   ];
+}
+
+function unnamed(ratio: number): string {
+  const power = Math.log2(Math.abs(ratio));
+  if (power > 6 && Math.abs(power - Math.round(power)) < 1e-6)
+    return 'a loss scale that was not taken out again';
+  return 'clipped to a norm, averaged, or times a learning rate or momentum';
 }

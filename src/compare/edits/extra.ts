@@ -9,7 +9,8 @@ import { gradientEdit, stepEdit } from './make.ts';
 const ENOUGH = 6;
 
 export const extra: Family = ({ target, ...site }) => {
-  if (!target || target.user.data.length < ENOUGH) return [];
+  // One factor throughout is no extra term, though the difference is proportional to an operand.
+  if (!target || site.ratio !== null || target.user.data.length < ENOUGH) return [];
   const { node, kind, state, graph, precision } = site;
   const { user, predicted } = target;
   const difference = map(user, (value, at) => value - predicted.data[at]);
@@ -69,8 +70,13 @@ export const extra: Family = ({ target, ...site }) => {
       if (term) consider(`d${other.id}`, term, 1.5);
     }
   }
-  const ones = map(user, () => 1);
-  consider('1', ones, 1.6);
+  consider(
+    'a constant (an eps or offset)',
+    map(user, () => 1),
+    1.6,
+  );
+  if (kind === 'gradient' && node.kind === 'input')
+    consider(`sign(${node.id}) (L1 weight decay)`, map(node.value, Math.sign), 1.5);
   return edits;
 };
 

@@ -1,37 +1,42 @@
-// All families of edits, the commonest mistakes first. A new one is one file and one line here.
+// All families of edits, in the order in which they are tried. A new one is one file and one line here.
 import { accumulate } from './accumulate.ts';
 import { bias } from './bias.ts';
 import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
 import { extra } from './extra.ts';
 import { heads } from './heads.ts';
+import { limits } from './limits.ts';
 import { loss } from './loss.ts';
 import { mask } from './mask.ts';
+import { maskSolved } from './maskSolved.ts';
 import { operands } from './operands.ts';
 import { overflow } from './overflow.ts';
 import { past } from './past.ts';
 import { permute } from './permute.ts';
+import { piecewise } from './piecewise.ts';
 import { precision } from './precision.ts';
 import { reduction } from './reduction.ts';
 import { rope } from './rope.ts';
 import { scale } from './scale.ts';
+import { similarity } from './similarity.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
 import { softmaxBackward } from './softmaxBackward.ts';
 import { softmaxForward } from './softmaxForward.ts';
+import { softmaxShapes } from './softmaxShapes.ts';
+import { softmaxSolved } from './softmaxSolved.ts';
+import { transformed } from './transformed.ts';
 
-export const FAMILIES: readonly Family[] = [
-  ...[
-    scale,
-    precision,
-    skip,
-    mask,
-    dropout,
-    softcap,
-    softmaxForward,
-    overflow,
-    accumulate,
-    softmaxBackward,
-  ],
-  ...[reduction, heads, rope, bias, permute, operands, past, loss, extra],
+/** The mistakes that people are known for, the commonest first. */
+const KNOWN: readonly Family[] = [
+  ...[scale, precision, skip, mask, dropout, softcap, softmaxForward, overflow, accumulate],
+  ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
+  ...[maskSolved, softmaxSolved, similarity],
 ];
+
+/** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
+const ANYTHING: readonly Family[] = [piecewise, limits, transformed, softmaxShapes];
+
+export const STAGES: readonly (readonly Family[])[] = [KNOWN, ANYTHING];
+
+export const FAMILIES: readonly Family[] = STAGES.flat();

@@ -110,5 +110,68 @@ export const loss: Family = (site) => {
       (y) => Math.sqrt(sum(y, square)),
       (entry, y) => entry / Math.sqrt(sum(y, square)),
     ),
+    ...(config.loss.kind === 'target' ? ofTarget(config.loss.T.data) : []),
   ];
+
+  /** Other losses of the distance from the target. */
+  function ofTarget(T: Float64Array): Edit[] {
+    const away = (y: Float64Array): Float64Array => y.map((entry, at) => entry - T[at]);
+    const of = (
+      id: string,
+      title: string,
+      wrong: string,
+      total: (d: Float64Array) => number,
+      slope: (entry: number, d: Float64Array) => number,
+    ): Edit =>
+      stepEdit(
+        site,
+        'f',
+        { id, title, why: `f is exactly ${wrong}.`, wrong: `f = ${wrong}`, cost: 1.2 },
+        () => ({
+          name: 'loss',
+          forward: ([y]) => ({ shape: [], data: Float64Array.of(total(away(y.data))) }),
+          vjp: ({ inputs: [y] }, upstream) => {
+            const d = away(y.data);
+            return [map(y, (_, at) => slope(d[at], d) * upstream.data[0])];
+          },
+        }),
+      );
+    return [
+      of(
+        'loss-absolute',
+        'f is the sum of absolute errors (L1 loss), not half the squared error',
+        'Σ |y − target|',
+        (d) => sum(d, Math.abs),
+        Math.sign,
+      ),
+      of(
+        'loss-absolute',
+        'f is the mean of absolute errors (L1 loss), not half the squared error',
+        'mean |y − target|',
+        (d) => sum(d, Math.abs) / d.length,
+        (e, d) => Math.sign(e) / d.length,
+      ),
+      of(
+        'loss-norm',
+        'f is the norm of the error, not half its square',
+        '‖y − target‖',
+        (d) => Math.sqrt(sum(d, square)),
+        (e, d) => e / Math.sqrt(sum(d, square)),
+      ),
+      of(
+        'loss-root-mean-square',
+        'f is the root of the mean squared error',
+        '√mean((y − target)²)',
+        (d) => Math.sqrt(sum(d, square) / d.length),
+        (e, d) => e / Math.sqrt(sum(d, square) * d.length),
+      ),
+      of(
+        'loss-huber',
+        'f is a smooth L1 (Huber) loss',
+        'Σ huber(y − target)',
+        (d) => sum(d, (e) => (Math.abs(e) < 1 ? (e * e) / 2 : Math.abs(e) - 0.5)),
+        (e) => Math.max(-1, Math.min(1, e)),
+      ),
+    ];
+  }
 };

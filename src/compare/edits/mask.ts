@@ -15,7 +15,8 @@ import {
   type Say,
   stepEdit,
 } from './make.ts';
-import { maskVariants, rightMask } from './masks.ts';
+import { rightMask } from './maskLayout.ts';
+import { maskVariants } from './masks.ts';
 
 export const mask: Family = (site) => {
   const { kind, node, graph } = site;
@@ -163,7 +164,8 @@ function ways(site: Site): Edit[] {
     { mask: right, id: '', words: '', cost: 0 },
   ];
   for (const { mask: own, id, title, cost } of maskVariants(site, node)) {
-    if (id !== 'mask-missing')
+    // Two slips in one step: of the usual masks only.
+    if (id !== 'mask-missing' && cost <= 1.1 && !id.startsWith('alibi'))
       masks.push({ mask: own, id: `-and-${id}`, words: `; ${title}`, cost: 0.6 + cost / 2 });
   }
   const own = [...WAYS];

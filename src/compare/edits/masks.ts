@@ -5,42 +5,10 @@ import { additiveMask } from '../../engine/heads/mask.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import type { GraphNode } from '../../engine/graph.ts';
 import type { Context } from './edit.ts';
+import { groupsOf, indexTransforms } from '../transforms/indices.ts';
+import { alibiVariants } from './alibi.ts';
+import { type Add, layoutOf, type MaskVariant, rightMask } from './maskLayout.ts';
 import { givenVariants } from './masksGiven.ts';
-
-export interface MaskVariant {
-  readonly id: string;
-  readonly title: string;
-  readonly why: string;
-  readonly wrong: string;
-  readonly cost: number;
-  /** To be added to the scores. */
-  readonly mask: Tensor;
-}
-
-export type Layout = Parameters<typeof additiveMask>[1];
-export type Add = (
-  id: string,
-  title: string,
-  why: string,
-  wrong: string,
-  mask: Tensor,
-  cost?: number,
-) => void;
-
-export function layoutOf({ config, graph }: Context, node: GraphNode): Layout {
-  const letters = node.axes.flat();
-  return {
-    axes: node.axes,
-    extents: graph.extents,
-    heads: letters.filter((letter) => /^[hrg]$/.test(letter)),
-    past: config.past ? graph.extents['i'] - graph.extents['t'] : 0,
-  };
-}
-
-/** The right mask, or zeros where the setup has none. */
-export function rightMask(context: Context, node: GraphNode): Tensor {
-  return additiveMask(context.config, layoutOf(context, node)) ?? zeros(node.shape);
-}
 
 /** Entries by key i and query j: which are hidden. */
 function build(
@@ -70,12 +38,24 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
     title: string,
     why: string,
     wrong: string,
-    mask: Tensor,
+    mask: Tensor | (() => Tensor),
     cost = 1,
   ): void => {
+    const say = { id, title, why, wrong, cost };
+    if (typeof mask === 'function') {
+      let made: Tensor | undefined;
+      variants.push({
+        ...say,
+        // Thousands are made, few are looked at.
+        get mask() {
+          return (made ??= mask());
+        },
+      });
+      return;
+    }
     const { data } = right;
-    if (mask.data.every((value, at) => Object.is(value, data[at]))) return;
-    variants.push({ id, title, why, wrong, cost, mask });
+    if (!mask.data.every((value, at) => Object.is(value, data[at])))
+      variants.push({ ...say, mask });
   };
   const withConfig = (change: Partial<HeadConfig>): Tensor =>
     additiveMask({ ...config, ...change }, layout) ?? zeros(node.shape);
@@ -219,58 +199,27 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
     side((d) => d >= window, 'left');
     side((d) => d <= -window, 'right');
   }
-  if (config.alibi !== undefined) variants.push(...alibiVariants(context, node, right, add));
+  if (config.alibi !== undefined) alibiVariants(context, node, right, add);
+  moved(context, node, right, add);
   if (typeof config.mask === 'object') givenVariants(context, node, layout, add, withConfig);
   return variants;
 }
 
-function alibiVariants(context: Context, node: GraphNode, right: Tensor, add: Add): MaskVariant[] {
-  const { config } = context;
-  const layout = layoutOf(context, node);
-  const without = additiveMask({ ...config, alibi: undefined }, layout) ?? zeros(node.shape);
-  const map = (change: (bias: number) => number): Tensor => ({
-    shape: right.shape,
-    data: right.data.map((value, at) =>
-      value === -Infinity ? value : without.data[at] + change(value - without.data[at]),
-    ),
-  });
-  add(
-    'alibi-missing',
-    'the ALiBi bias is missing',
-    'No distance is subtracted from the scores.',
-    'no ALiBi bias',
-    map(() => 0),
-  );
-  add(
-    'alibi-sign',
-    'the sign of the ALiBi bias is wrong',
-    'Distant keys are favoured.',
-    '+ slope · distance',
-    map((bias) => -bias),
-  );
-  const heads = config.heads;
-  const slopes = (of: (h: number) => number): Tensor => ({
-    shape: [heads],
-    data: Float64Array.from({ length: heads }, (_, h) => of(h)),
-  });
-  const use = (title: string, wrong: string, of: (h: number) => number): void =>
-    add(
-      'alibi-slopes',
-      title,
-      'The slopes of the heads are other ones.',
-      wrong,
-      additiveMask({ ...config, alibi: slopes(of) }, layout) ?? right,
-    );
-  use(
-    'the ALiBi slopes start at h instead of h + 1',
-    '2^(−8 h / H)',
-    (h) => 2 ** ((-8 * h) / heads),
-  );
-  use(
-    'the ALiBi slopes are in the reverse order',
-    'slopes reversed',
-    (h) => 2 ** ((-8 * (heads - h)) / heads),
-  );
-  use('all heads have the ALiBi slope of the first', 'slope of head 0', () => 2 ** (-8 / heads));
-  return [];
+/** The right mask moved along an axis: keys reversed, batch entries exchanged, the first query's for all. */
+function moved(context: Context, node: GraphNode, right: Tensor, add: Add): void {
+  const { extents } = context.graph;
+  for (const group of groupsOf(node.axes, extents)) {
+    for (const { id, title, formula, operation } of indexTransforms(node.axes, group, extents)) {
+      // Means and sums of -inf are no masks.
+      if (/-(mean|sum)-for-all$/.test(id)) continue;
+      add(
+        `mask-${id}`,
+        title('the mask'),
+        `M comes out exactly if ${title('the mask')}.`,
+        formula('mask'),
+        () => operation.forward([right]),
+        1.3,
+      );
+    }
+  }
 }

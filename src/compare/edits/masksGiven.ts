@@ -5,7 +5,7 @@ import type { GraphNode } from '../../engine/graph.ts';
 import { broadcast } from '../../engine/heads/mask.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import type { Context } from './edit.ts';
-import type { Add, Layout } from './masks.ts';
+import type { Add, Layout } from './maskLayout.ts';
 
 export function givenVariants(
   { config, graph }: Context,
@@ -26,23 +26,7 @@ export function givenVariants(
       `hidden = ${other === 'attend' ? 'not ' : ''}mask`,
       as(other),
     );
-  } else
-    add(
-      'mask-inverted',
-      'the sign of the added mask is wrong',
-      'The mask is subtracted.',
-      'Z − mask',
-      withConfig({
-        mask: {
-          tensor: {
-            ...tensor,
-            data: tensor.data.map((value) => (value === -Infinity ? value : -value)),
-          },
-          meaning,
-        },
-      }),
-      1.1,
-    );
+  }
   add(
     'mask-given-missing',
     'the given mask is missing',

@@ -163,6 +163,26 @@ function gradientEdits(site: Parameters<Family>[0]): Edit[] {
     const result: Edit[] = [];
     const used = from.inputs.map((id, n) => [id, n] as const);
     for (const [id, n] of used) {
+      if (n !== slot) {
+        for (const other of [id, ...like(site, id)]) {
+          const say = {
+            id: 'backward-gradient-for-operand',
+            title: `${own} is computed with the gradient d${other} where the value ${id} belongs`,
+            why: `${own} comes out exactly if d${other} stands where ${id} belongs in the backward pass.`,
+            wrong: `${own} with d${other} for ${id}`,
+            cost: 1.5,
+          };
+          result.push(
+            contributionEdit(site, from.id, slot, say, (_, state) =>
+              passedBack(state, from.id, slot, {
+                inputs: from.inputs.map((each, at) =>
+                  at === n ? state.gradient(other) : state.value(each),
+                ),
+              }),
+            ),
+          );
+        }
+      }
       for (const other of like(site, id)) {
         result.push(
           contributionEdit(

@@ -1,14 +1,18 @@
 // Earlier keys and values: behind the new ones, or keys and values exchanged.
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { prepend } from '../../engine/ops/layout.ts';
-import { sameShape } from '../../engine/tensor.ts';
-import { after, gather } from '../operations.ts';
+import { shapeOf } from '../../engine/axes.ts';
+import { sameShape, type Tensor } from '../../engine/tensor.ts';
+import { after, entrywise, gather } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
-import { type Edit, type Family, operationAt } from './edit.ts';
-import { stepEdit } from './make.ts';
+import { groupsOf, indexTransforms } from '../transforms/indices.ts';
+import { type Edit, type Family, operationAt, type Site } from './edit.ts';
+import { contributionEdit, passedBack, stepEdit } from './make.ts';
+import { rotation } from './rotation.ts';
 
 export const past: Family = (site) => {
   const { config, graph, node, kind } = site;
+  if (config.past && kind === 'gradient' && /^[KV]$/.test(node.id)) return [wrongSlice(site)];
   const own = operationAt(site);
   if (!config.past || !hasNode(graph, 'Kh') || kind !== 'value' || !own || !/^[KV]h$/.test(node.id))
     return [];
@@ -35,6 +39,7 @@ export const past: Family = (site) => {
       ({ operation }) => after(operation, from(earlier)),
     ),
   ];
+  edits.push(...movedPast(site));
   const { K, V } = config.past;
   const other = node.id === 'Kh' ? V : K;
   if (sameShape(K.shape, V.shape)) {
@@ -71,3 +76,99 @@ export const past: Family = (site) => {
     return [...nodeOf(graph, node.id).shape.slice(0, -2), graph.extents['t'], width];
   }
 };
+
+/** The earlier tokens reversed, shifted, of the first batch entry for all, 0 or rotated again. */
+function movedPast(site: Site): Edit[] {
+  const { config, graph, node } = site;
+  const earlier = (node.id === 'Kh' ? config.past!.K : config.past!.V).shape.slice(-2)[0];
+  const axes = node.axes.map((axis) => axis.map((letter) => (letter === 'i' ? 'p' : letter)));
+  const shape = shapeOf(axes, graph.extents);
+  const [tokens, width] = node.shape.slice(-2);
+  const isPast = (at: number): boolean => Math.floor(at / width) % tokens < earlier;
+  const name = node.id === 'Kh' ? 'the earlier keys (past)' : 'the earlier values (past)';
+  /** `change` of the earlier tokens alone. */
+  const on = (change: StepOperation): StepOperation => {
+    const split = (whole: Tensor): Tensor => ({
+      shape,
+      data: whole.data.filter((_, at) => isPast(at)),
+    });
+    const join = (whole: Tensor, part: Tensor): Tensor => {
+      let next = 0;
+      const one = (value: number, at: number): number => (isPast(at) ? part.data[next++] : value);
+      return { shape: whole.shape, data: whole.data.map(one) };
+    };
+    return {
+      name: change.name,
+      forward: ([whole]) => join(whole, change.forward([split(whole)])),
+      // The earlier tokens are constants.
+      vjp: (_, upstream) => [upstream],
+    };
+  };
+  const edit = (
+    id: string,
+    title: string,
+    formula: string,
+    change: StepOperation,
+    cost: number,
+  ): Edit =>
+    stepEdit(
+      site,
+      node.id,
+      {
+        id,
+        title,
+        why: `${node.id} comes out exactly if ${title}.`,
+        wrong: `${node.id} = concat(${formula}, new)`,
+        cost,
+      },
+      ({ operation }) => after(operation, on(change)),
+    );
+  const moves = groupsOf(axes, graph.extents).flatMap((group) =>
+    indexTransforms(axes, group, graph.extents).map((each) =>
+      edit(`past-${each.id}`, each.title(name), each.formula('past'), each.operation, each.cost),
+    ),
+  );
+  const zero = entrywise(
+    () => 0,
+    () => 0,
+  );
+  moves.push(
+    edit('past-zero', `${name} are 0: the cache is missing or not filled`, '0', zero, 1.2),
+  );
+  if (config.rope && node.id === 'Kh') {
+    const { base, pairing } = config.rope;
+    const own = graph.extents['a'];
+    for (const [first, words] of [
+      [0, 'at their own positions'],
+      [earlier, 'at the positions of the new ones'],
+    ] as const) {
+      const turn = rotation(axes, site, pairing, (t, k) => (first + t) * base ** ((-2 * k) / own));
+      const title = `${name} are rotated again (RoPE twice) ${words}`;
+      moves.push(edit('past-rotated-again', title, 'rotate(past)', turn, 1.2));
+    }
+  }
+  return moves;
+}
+
+/** The gradient's first tokens taken for the new ones. */
+function wrongSlice(site: Site): Edit {
+  const { node, graph } = site;
+  const head = `${node.id}h`;
+  const say = {
+    id: 'backward-past-slice',
+    title: `d${node.id} takes the first tokens of d${head}, which are the earlier ones (past), for the new ones`,
+    why: `The earlier tokens come first in ${head}: the gradient of the new ones is d${head}[past:].`,
+    wrong: `d${node.id} = merge(d${head}[:new])`,
+    cost: 1.1,
+  };
+  return contributionEdit(site, head, 0, say, (_, state) => {
+    const own = state.gradient(head);
+    const [tokens, width] = own.shape.slice(-2);
+    const earlier = tokens - graph.extents['t'];
+    const data = own.data.map((_each, at) => {
+      const row = Math.floor(at / width) % tokens;
+      return row < earlier ? 0 : own.data[at - earlier * width];
+    });
+    return passedBack(state, head, 0, { upstream: { shape: own.shape, data } });
+  });
+}

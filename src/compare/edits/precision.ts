@@ -57,8 +57,17 @@ export const precision: Family = (site) => {
   const { user, predicted } = target;
   const own = kind === 'value' ? node.id : `d${node.id}`;
   const types = [BFLOAT16, FLOAT16, FLOAT32].filter(({ epsilon }) => epsilon > type.epsilon);
-  const error = difference(user, predicted).maxAbs;
-  const near = types.filter(({ epsilon }) => error <= 16 * epsilon * largestMagnitude(predicted));
+  // What overflows is rounded to infinity.
+  const rounds = (type_: NumberType): boolean =>
+    user.data.every(
+      (value, at) => Number.isFinite(value) || Object.is(value, type_.round(predicted.data[at])),
+    );
+  const finite = (tensor: Tensor): Tensor =>
+    map(tensor, (value, at) => (Number.isFinite(user.data[at]) ? value : 0));
+  const error = difference(finite(user), finite(predicted)).maxAbs;
+  const near = types.filter(
+    (each) => error <= 16 * each.epsilon * largestMagnitude(predicted) && rounds(each),
+  );
   if (near.length === 0) return [];
   const edits: Edit[] = [];
   const stored = narrowestType({ tensor: user, dtype: 'float64' });

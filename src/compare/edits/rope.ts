@@ -1,225 +1,12 @@
-// Rotary embedding: the other pairing, sign, base or positions; rotated values; not rotated; not turned back.
-import { type AxisLetters, shapeOf } from '../../engine/axes.ts';
-import { hasNode, nodeOf } from '../../engine/graph.ts';
-import { prepend, rearrange } from '../../engine/ops/layout.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { after } from '../operations.ts';
+// Rotary embedding: rotated otherwise or not at all, rotated values; not turned back.
+import type { AxisLetters } from '../../engine/axes.ts';
+import { hasNode } from '../../engine/graph.ts';
 import { type Program, type StepOperation, withStep } from '../program.ts';
-import type { Context, Edit, Family } from './edit.ts';
+import { type Edit, type Family, type Site } from './edit.ts';
 import { contributionEdit, makeEdit, passedBack, type Say } from './make.ts';
-
-type Pairing = 'half' | 'interleaved';
-type Angle = (token: number, pair: number, head: number) => number;
-
-/** The rotation of pairs of features by an angle. */
-function rotation(
-  axes: readonly AxisLetters[],
-  { graph }: Context,
-  pairing: Pairing,
-  angle: Angle,
-  sign: 1 | -1 = 1,
-): StepOperation {
-  const shape = shapeOf(axes, graph.extents);
-  const [tokens, width] = shape.slice(-2);
-  const half = width / 2;
-  const heads = shape[shape.length - 3];
-  const turn = ({ data }: Tensor, way: 1 | -1): Tensor => {
-    const out = new Float64Array(data.length);
-    for (let row = 0; row < data.length; row += width) {
-      const token = (row / width) % tokens;
-      const head = Math.floor(row / width / tokens) % heads;
-      for (let pair = 0; pair < half; pair++) {
-        const [a, b] = pairing === 'half' ? [pair, pair + half] : [2 * pair, 2 * pair + 1];
-        const theta = angle(token, pair, head);
-        const [cos, sin] = [Math.cos(theta), way * sign * Math.sin(theta)];
-        out[row + a] = data[row + a] * cos - data[row + b] * sin;
-        out[row + b] = data[row + b] * cos + data[row + a] * sin;
-      }
-    }
-    return { shape, data: out };
-  };
-  return {
-    name: 'rotary embedding',
-    forward: ([input]) => turn(input, 1),
-    vjp: (_, upstream) => [turn(upstream, -1)],
-  };
-}
-
-const write = (axes: readonly AxisLetters[]): string =>
-  axes.map((axis) => (axis.length === 1 ? axis[0] : `(${axis.join(' ')})`)).join(' ');
-
-/** Split into heads, `turn`, then earlier tokens in front. */
-function headStep(
-  context: Context,
-  id: 'Q' | 'K' | 'V',
-  turn: ((axes: readonly AxisLetters[]) => StepOperation) | null,
-): StepOperation {
-  const { graph, config } = context;
-  const merged = nodeOf(graph, id).axes;
-  const whole = nodeOf(graph, `${id}h`).axes;
-  const past = id === 'Q' ? undefined : config.past?.[id];
-  const axes = whole.map((axis) => axis.map((letter) => (past && letter === 'i' ? 't' : letter)));
-  const split = rearrange(`${write(merged)} -> ${write(axes)}`, graph.extents, '');
-  const turned = turn ? after(split, turn(axes)) : split;
-  return past ? after(turned, prepend(whole, axes, past)) : turned;
-}
-
-interface Way {
-  readonly say: Omit<Say, 'title' | 'wrong'> & { readonly words: string };
-  readonly turn: ((axes: readonly AxisLetters[]) => StepOperation) | null;
-}
-
-function ways(context: Context): Way[] {
-  const { config, graph } = context;
-  if (!config.rope) return [];
-  const { base, pairing } = config.rope;
-  const { extents } = graph;
-  const width = extents['a'];
-  const half = width / 2;
-  const first = config.past ? extents['i'] - extents['t'] : 0;
-  const other: Pairing = pairing === 'half' ? 'interleaved' : 'half';
-  const theta = (pair: number, own = base, size = width): number => own ** ((-2 * pair) / size);
-  const right: Angle = (token, pair) => (first + token) * theta(pair);
-  const make = (
-    id: string,
-    words: string,
-    why: string,
-    angle: Angle,
-    own = pairing,
-    sign: 1 | -1 = 1,
-    cost = 1,
-  ): Way => ({
-    say: { id, words, why, cost },
-    turn: (axes) => rotation(axes, context, own, angle, sign),
-  });
-  const list: Way[] = [
-    {
-      say: {
-        id: 'rope-missing',
-        words: 'not rotated',
-        why: 'The rotary embedding is not applied.',
-      },
-      turn: null,
-    },
-    make(
-      'rope-pairing',
-      `rotated in ${other === 'half' ? 'half-split' : 'interleaved'} pairs instead of ${pairing === 'half' ? 'half-split' : 'interleaved'} ones`,
-      `The setup pairs feature k with ${pairing === 'half' ? 'k + width/2' : 'its neighbour'}; here it is the other convention.`,
-      right,
-      other,
-    ),
-    make(
-      'rope-sign',
-      'rotated in the other direction',
-      'The sign of the sine is wrong.',
-      right,
-      pairing,
-      -1,
-    ),
-    make(
-      'rope-pairing-and-sign',
-      'rotated in the other pairing and direction',
-      'Both the pairing and the sign of the sine differ.',
-      right,
-      other,
-      -1,
-      1.6,
-    ),
-    make(
-      'rope-position',
-      'rotated by positions that start one too late',
-      'Positions start at 1 instead of 0.',
-      (t, k) => (first + t + 1) * theta(k),
-    ),
-    make(
-      'rope-position',
-      'rotated by positions that start one too early',
-      'Positions are shifted by −1.',
-      (t, k) => (first + t - 1) * theta(k),
-    ),
-    make(
-      'rope-swapped-sine-cosine',
-      'rotated with sine and cosine exchanged',
-      'cos and sin change places.',
-      (t, k) => Math.PI / 2 - (first + t) * theta(k),
-    ),
-    make(
-      'rope-exponent',
-      'rotated by base^(−k/width) instead of base^(−2k/width)',
-      'The exponent lacks its factor 2.',
-      (t, k) => (first + t) * base ** (-k / width),
-    ),
-    make(
-      'rope-exponent',
-      'rotated by base^(−2k/(width/2))',
-      'The exponent is divided by half the width.',
-      (t, k) => (first + t) * base ** ((-2 * k) / half),
-    ),
-    make(
-      'rope-frequencies-reversed',
-      'rotated by the frequencies in reverse order',
-      'The slow and the fast pairs are exchanged.',
-      (t, k) => (first + t) * theta(half - 1 - k),
-    ),
-    make(
-      'rope-inverse-frequency',
-      'rotated by base^(+2k/width)',
-      'The frequencies are inverted.',
-      (t, k) => (first + t) * base ** ((2 * k) / width),
-    ),
-    make(
-      'rope-partial',
-      'rotated in the first half of the features only',
-      'Only part of the features turn.',
-      (t, k) => (k < half / 2 ? (first + t) * theta(k) : 0),
-      pairing,
-      1,
-      1.3,
-    ),
-    make(
-      'rope-twice',
-      'rotated twice',
-      'The rotary embedding is applied twice.',
-      (t, k) => 2 * (first + t) * theta(k),
-    ),
-    make(
-      'rope-by-head',
-      'rotated by the number of the head instead of the position',
-      'The rotation runs along the wrong axis: heads and tokens are exchanged.',
-      (_, k, head) => head * theta(k),
-    ),
-    make(
-      'rope-base',
-      `rotated with the frequencies of all heads together (width ${width * config.heads})`,
-      'The exponent is divided by the model width.',
-      (t, k) => (first + t) * theta(k, base, width * config.heads),
-      pairing,
-      1,
-      1.2,
-    ),
-  ];
-  if (first > 0)
-    list.push(
-      make(
-        'rope-position',
-        'rotated as if there were no earlier tokens',
-        'Positions start at 0 though earlier tokens come first.',
-        (t, k) => t * theta(k),
-      ),
-    );
-  for (const own of [10000, 1000, 100, 10, 500000, 1000000]) {
-    if (own !== base)
-      list.push(
-        make(
-          'rope-base',
-          `rotated with base ${own} instead of ${base}`,
-          'The base of the frequencies differs.',
-          (t, k) => (first + t) * theta(k, own),
-        ),
-      );
-  }
-  return list;
-}
+import { solvedAngles } from './ropeSolved.ts';
+import { rotation } from './rotation.ts';
+import { headStep, rotatedBeforeSplit, ropeWays, type Way } from './ropeWays.ts';
 
 export const rope: Family = (site) => {
   const { node, kind, graph, config } = site;
@@ -243,8 +30,84 @@ export const rope: Family = (site) => {
       ),
     );
   };
-  return ways(site).flatMap((way) => [edit(['Q', 'K'], way, 0.01), edit([letter], way, 0)]);
+  const solved = site.target ? solvedAngles(site, letter) : [];
+  return [
+    ...ropeWays(site).flatMap((way) => [edit(['Q', 'K'], way, 0.01), edit([letter], way, 0)]),
+    ...solved.map((way) => edit([letter], way, 0)),
+    ...beforeSplit(site, letter),
+  ];
 };
+
+/** Rotated before the split into heads; rotated before the bias is added. */
+function beforeSplit(site: Site, letter: 'Q' | 'K'): Edit[] {
+  const { state, graph } = site;
+  const use = (ids: readonly ('Q' | 'K')[], say: Say, of: (id: 'Q' | 'K') => StepOperation): Edit =>
+    makeEdit(site, site.node.id, 'value', say, (program: Program) =>
+      ids.reduce(
+        (own, id) => withStep(own, `${id}h`, { operation: of(id), inputs: [id] }),
+        program,
+      ),
+    );
+  const all = [['Q', 'K'], [letter]] as const;
+  const edits = all.map((ids, n) =>
+    use(
+      ids,
+      {
+        id: 'rope-before-split',
+        title: `${ids.join(' and ')} ${ids.length > 1 ? 'are' : 'is'} rotated before the split into heads: the frequencies run over all heads together`,
+        why: 'RoPE turns the features of each head by the same angles; here the width of all heads together is taken.',
+        wrong: `${site.node.id} = split(rotate(${letter}))`,
+        cost: 1.3 - n / 100,
+      },
+      (id) => rotatedBeforeSplit(site, id),
+    ),
+  );
+  const biased = all.filter((ids) => ids.every((id) => hasNode(graph, `b_${id}`)));
+  return [
+    ...edits,
+    ...biased.map((ids, n) =>
+      use(
+        ids,
+        {
+          id: 'rope-before-bias',
+          title: `${ids.join(' and ')} ${ids.length > 1 ? 'are' : 'is'} rotated before the bias is added`,
+          why: 'The bias belongs to the projection, before the rotation; here it stays unrotated.',
+          wrong: `${site.node.id} = rotate(x W) + b`,
+          cost: 1.3 - n / 100,
+        },
+        (id) => {
+          const turn = headStep(site, id, (axes) => rightRotation(site, axes));
+          const plain = headStep(site, id, null);
+          const bias = state.value(`b_${id}`).data;
+          return {
+            name: turn.name,
+            forward: ([merged]) => {
+              const spread = merged.data.map((_, at) => bias[at % bias.length]);
+              const without = merged.data.map((value, at) => value - spread[at]);
+              const turned = turn.forward([{ shape: merged.shape, data: without }]);
+              const whole = plain.forward([merged]);
+              const rest = plain.forward([{ shape: merged.shape, data: without }]);
+              const data = turned.data.map((value, at) => value + whole.data[at] - rest.data[at]);
+              return { shape: turned.shape, data };
+            },
+            vjp: (at, upstream) => turn.vjp(at, upstream),
+          };
+        },
+      ),
+    ),
+  ];
+}
+
+function rightRotation(site: Site, axes: readonly AxisLetters[]): StepOperation {
+  const { base, pairing } = site.config.rope!;
+  const first = site.config.past ? site.graph.extents['i'] - site.graph.extents['t'] : 0;
+  return rotation(
+    axes,
+    site,
+    pairing,
+    (t, k) => (first + t) * base ** ((-2 * k) / site.graph.extents['a']),
+  );
+}
 
 function onValues(site: Parameters<Family>[0]): Edit[] {
   const { config, graph } = site;
@@ -299,6 +162,7 @@ function unrotated(site: Parameters<Family>[0]): Edit[] {
 /** dQ from dQh: the rotation must be turned back. */
 function backward(site: Parameters<Family>[0]): Edit[] {
   const { id } = site.node;
+  if (id === 'V') return valuesTurnedBack(site);
   if (id !== 'Q' && id !== 'K') return unrotated(site);
   const own = site.state.program.forward.get(`${id}h`)!;
   const passed = (operation: StepOperation, say: Say): Edit =>
@@ -329,7 +193,7 @@ function backward(site: Parameters<Family>[0]): Edit[] {
       why: 'The transpose of a rotation is the rotation back: the sine changes its sign.',
       wrong: `d${id} = merge(rotate(d${id}h, +θ))`,
     }),
-    ...ways(site)
+    ...ropeWays(site)
       .filter(({ turn }) => turn)
       .map(({ say, turn }) =>
         passed(headStep(site, id, turn), {
@@ -341,4 +205,27 @@ function backward(site: Parameters<Family>[0]): Edit[] {
         }),
       ),
   ];
+}
+
+function valuesTurnedBack(site: Site): Edit[] {
+  const { config, graph } = site;
+  if (graph.extents['v'] % 2 !== 0) return [];
+  const { base, pairing } = config.rope!;
+  const first = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const width = graph.extents['v'];
+  return ([-1, 1] as const).map((sign) => {
+    const turn = (axes: readonly AxisLetters[]): StepOperation =>
+      rotation(axes, site, pairing, (t, k) => (first + t) * base ** ((-2 * k) / width), sign);
+    const say = {
+      id: 'backward-rope-on-values',
+      title: 'dV is rotated as if the values had a position (RoPE)',
+      why: 'Only queries and keys are rotated, so only their gradients are rotated back.',
+      wrong: 'dV = merge(rotate(dVh))',
+      cost: 1.1,
+    };
+    return contributionEdit(site, 'Vh', 0, say, (_, state) => {
+      const at = { inputs: [state.value('V')], output: state.value('Vh') };
+      return headStep(site, 'V', turn).vjp(at, state.gradient('Vh'))[0];
+    });
+  });
 }

@@ -1,18 +1,30 @@
 // A factor too many, missing or wrong.
 import { namesOf, type RatioName, scoreRatios, shortNumber } from '../constants.ts';
-import { after, onOperand, times } from '../operations.ts';
+import { scaleFactor } from '../../engine/heads/weights.ts';
+import { after, entrywise, onOperand, times } from '../operations.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { gradientEdit, type Say, stepEdit } from './make.ts';
 
-function say({ node, kind }: Site, factor: number, name: RatioName | undefined): Say {
+function describe(site: Site, factor: number, name: RatioName | undefined): Say {
+  const { node, kind } = site;
   const own = kind === 'value' ? node.id : `d${node.id}`;
   const number = shortNumber(factor);
   const id = name ? `${kind === 'value' ? '' : 'backward-'}${name.id}` : 'constant-factor';
+  // With small numbers one factor may be several: 1/2 is a scale, half, and a mean over two.
+  const same = name ? namesOf(name.value, site, node.id, kind, 1e-9) : [];
+  const meanings = same.filter((each) => each.rank < 2.5 && each.meaning !== name?.meaning);
+  const others =
+    meanings.length > 0
+      ? ` (or: ${meanings
+          .slice(0, 2)
+          .map(({ meaning }) => meaning)
+          .join('; ')})`
+      : '';
   if (!name) {
     return {
       id,
-      title: `${own} is ${number} times what it should be`,
+      title: `${own} is ${number} times what it should be${scaled(site, factor)}`,
       why: `Every entry of ${own} is ${number} times the right one; none of the usual factors has this value.`,
       wrong: `${own} = ${number} · (right ${own})`,
       cost: 2.5,
@@ -20,22 +32,29 @@ function say({ node, kind }: Site, factor: number, name: RatioName | undefined):
   }
   return {
     id,
-    title: `${own}: ${name.meaning}`,
+    title: `${own}: ${name.meaning}${others}`,
     why: `Every entry of ${own} is ${number} = ${name.symbol} times the right one: ${name.meaning}.`,
     wrong: `${own} = ${number} · (right ${own}), ${number} = ${name.symbol}`,
     cost: 1 + 0.1 * Math.floor(name.rank),
   };
 }
 
+/** Of scores, the scale that the factor amounts to. */
+function scaled({ config, graph, node }: Site, factor: number): string {
+  const scale = scaleFactor(config, graph.extents['a']);
+  if (scale === null || !/^[SZ]$/.test(node.id)) return '';
+  return `: the scale is ${shortNumber(scale * factor)} instead of ${shortNumber(scale)}`;
+}
+
 /** The node's value or gradient times a factor; in Z and before, the scores are scaled before the softcap. */
 export function scaleEdit(site: Site, factor: number, name: RatioName | undefined): Edit {
   const { node, kind } = site;
   if (kind === 'gradient') {
-    return gradientEdit(site, node.id, say(site, factor, name), (own) =>
+    return gradientEdit(site, node.id, describe(site, factor, name), (own) =>
       map(own(), (value) => value * factor),
     );
   }
-  const text = say(site, factor, name);
+  const text = describe(site, factor, name);
   return node.id === 'Z' && site.config.softcap !== undefined
     ? stepEdit(site, node.id, text, ({ operation }) => onOperand(operation, 0, times(factor)))
     : stepEdit(site, node.id, text, ({ operation }) => after(operation, times(factor)));
@@ -62,5 +81,26 @@ export const scale: Family = (site) => {
     kind === 'value' &&
     (node.id === 'Z' || (node.id === 'S' && !site.graph.nodes.some(({ id }) => id === 'Z')));
   if (scores) for (const name of scoreRatios(site)) edits.push(scaleEdit(site, name.value, name));
+  if (scores && node.id === 'Z') edits.push(...notMultiplied(site));
   return edits;
 };
+
+/** The scale added or subtracted. */
+function notMultiplied(site: Site): Edit[] {
+  const factor = scaleFactor(site.config, site.graph.extents['a']) ?? 1;
+  return ([1, -1] as const).map((sign) => {
+    const word = sign > 0 ? 'added' : 'subtracted';
+    const say = {
+      id: `scale-${word}`,
+      title: `the scale is ${word} instead of multiplied`,
+      why: `Z is exactly S ${sign > 0 ? '+' : '−'} ${shortNumber(factor)}.`,
+      wrong: `Z = S ${sign > 0 ? '+' : '−'} scale`,
+      cost: 1.3,
+    };
+    const change = entrywise(
+      (value) => value + sign * factor,
+      () => 1,
+    );
+    return stepEdit(site, 'Z', say, () => change);
+  });
+}

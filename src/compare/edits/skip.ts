@@ -2,13 +2,14 @@
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { identity } from '../operations.ts';
-import { type Family, operationAt } from './edit.ts';
+import { type Edit, type Family, operationAt } from './edit.ts';
 import { contributionEdit, contributionsTo, stepEdit } from './make.ts';
 
 export const skip: Family = (site) => {
   const { node, kind, graph } = site;
   const own = operationAt(site);
   if (kind === 'value') {
+    if (own?.operation.name === 'contraction') return products(site, own.inputs);
     if (own?.inputs.length !== 1 || !sameShape(nodeOf(graph, own.inputs[0]).shape, node.shape))
       return [];
     const [input] = own.inputs;
@@ -28,15 +29,17 @@ export const skip: Family = (site) => {
     ];
   }
   return contributionsTo(site, node.id).flatMap(({ from, slot }) => {
-    if (from.inputs.length !== 1 || !sameShape(from.shape, node.shape)) return [];
-    const step = from.operation.name;
+    if (!sameShape(from.shape, node.shape) || (slot > 0 && from.inputs.length > 1)) return [];
+    const isProduct = from.operation.name === 'contraction';
+    if (from.inputs.length !== 1 && !isProduct) return [];
+    const step = isProduct ? `product with ${from.inputs[1]}` : from.operation.name;
     return [
       contributionEdit(
         site,
         from.id,
         slot,
         {
-          id: `backward-${step.replaceAll(/[^a-z]+/g, '-')}-missing`,
+          id: `backward-${isProduct ? 'product' : step.replaceAll(/[^a-z]+/g, '-')}-missing`,
           title: `the backward pass leaves out the ${step}: d${node.id} is d${from.id}`,
           why: `d${node.id} equals d${from.id}: the derivative of the ${step} between them is not applied.`,
           wrong: `d${node.id} = d${from.id}`,
@@ -46,3 +49,17 @@ export const skip: Family = (site) => {
     ];
   });
 };
+
+/** y = C for y = C W_O. */
+function products(site: Parameters<Family>[0], [input, other]: readonly string[]): Edit[] {
+  const { node, graph } = site;
+  if (!sameShape(nodeOf(graph, input).shape, node.shape)) return [];
+  const say = {
+    id: 'product-missing',
+    title: `the product with ${other} is left out: ${node.id} is ${input}`,
+    why: `${node.id} equals ${input}: it is not multiplied by ${other}.`,
+    wrong: `${node.id} = ${input}`,
+    cost: 1.1,
+  };
+  return [stepEdit(site, node.id, say, () => ({ operation: identity, inputs: [input] }))];
+}

@@ -1,11 +1,12 @@
 // The softmax's Jacobian gone wrong: dM = a · L ∘ dP + b · R ∘ Σ(...), the right one being P ∘ dP − P ∘ Σ(P ∘ dP).
 import { axisLength } from '../../engine/axes.ts';
-import type { NodeId } from '../../engine/graph.ts';
+import { hasNode, type NodeId } from '../../engine/graph.ts';
 import { sizeOf, map, type Tensor } from '../../engine/tensor.ts';
 import { gather, permutationTable, softmaxOver, spreadSum } from '../operations.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Family, longLetters, roles } from './edit.ts';
 import { contributionEdit, type Say } from './make.ts';
+import { softmaxBackwardSums } from './softmaxBackwardSums.ts';
 import { letterNames, subsets } from './softmaxForward.ts';
 
 type Read = (state: State) => Tensor;
@@ -163,6 +164,15 @@ export const softmaxBackward: Family = (site) => {
     ['dP', 'sum-without-weights', dP],
     ['P', 'sum-of-weights', P.of],
     ['dP ∘ dP', 'sum-of-squares', (state) => product(dP(state), dP(state))],
+    ...(hasNode(graph, 'Pd')
+      ? [
+          [
+            'P ∘ dPd',
+            'sum-of-gradients-before-dropout',
+            (state: State) => product(P.of(state), state.gradient('Pd')),
+          ] as [string, string, Read],
+        ]
+      : []),
   ];
   for (const other of [logits, 'S', 'Z', weights, 'M']) {
     if (other === 'P' || !graph.nodes.some(({ id }) => id === other)) continue;
@@ -187,8 +197,10 @@ export const softmaxBackward: Family = (site) => {
             ['−', -1],
             ['+', 1],
             ['− mean', -1 / length],
+            ['− part mean', -extents['i'] / length],
           ] as const) {
             if (factorWords === '− mean' && length === 1) continue;
+            if (factorWords === '− part mean' && !(set.includes('i') && set.length > 1)) continue;
             const isRight =
               leftWords === 'P' && rightWords === 'P' && what === 'sum' && set.join() === 'i';
             if (isRight && factorWords === '−') continue;
@@ -199,7 +211,7 @@ export const softmaxBackward: Family = (site) => {
               Number(set.join() !== 'i') +
               Number(factorWords !== '−');
             if (changes > most) continue;
-            const sumWords = factorWords === '− mean' ? 'mean' : 'Σ';
+            const sumWords = factorWords.includes('mean') ? 'mean' : 'Σ';
             const sign = factorWords === '+' ? '+' : '−';
             const over = set.length === 0 ? '' : `_${set.join('')}`;
             const wrong = `d${logits} = ${leftWords} ∘ dP ${sign} ${rightWords} ∘ ${sumWords}${over}(${integrandWords})`;
@@ -217,6 +229,7 @@ export const softmaxBackward: Family = (site) => {
       }
     }
   }
+  edits.push(...softmaxBackwardSums(site));
   if (logits === 'M') {
     const { logits: own } = roles(graph);
     const before = graph.nodes.find(({ id }) => id === own);
@@ -265,6 +278,12 @@ function describe(
       'sign',
       'the sum term is added instead of subtracted',
       'The sum term has the wrong sign.',
+    ]);
+  if (factor === '− part mean')
+    slips.push([
+      'mean-over-others',
+      'the row sums are averaged over the others',
+      'Each row has its own sum.',
     ]);
   if (factor === '− mean')
     slips.push([

@@ -91,7 +91,7 @@ export const softmaxForward: Family = (site) => {
     ),
     other(
       'softmax-plus-one',
-      'a 1 is added to the sum of the exponentials',
+      'a 1 is added to the denominator, the sum of the exponentials (softmax + 1)',
       `exp(${logits}) / (1 + Σ exp(${logits}))`,
       softmaxOver(axes, ['i'], extents, 1),
     ),

@@ -1,0 +1,40 @@
+// What a mask hypothesis is made of: the axes it is laid along, the right mask, a variant of it.
+import { additiveMask } from '../../engine/heads/mask.ts';
+import { type Tensor, zeros } from '../../engine/tensor.ts';
+import type { GraphNode } from '../../engine/graph.ts';
+import type { Context } from './edit.ts';
+
+export interface MaskVariant {
+  readonly id: string;
+  readonly title: string;
+  readonly why: string;
+  readonly wrong: string;
+  readonly cost: number;
+  /** To be added to the scores. */
+  readonly mask: Tensor;
+}
+
+export type Layout = Parameters<typeof additiveMask>[1];
+export type Add = (
+  id: string,
+  title: string,
+  why: string,
+  wrong: string,
+  mask: Tensor | (() => Tensor),
+  cost?: number,
+) => void;
+
+export function layoutOf({ config, graph }: Context, node: GraphNode): Layout {
+  const letters = node.axes.flat();
+  return {
+    axes: node.axes,
+    extents: graph.extents,
+    heads: letters.filter((letter) => /^[hrg]$/.test(letter)),
+    past: config.past ? graph.extents['i'] - graph.extents['t'] : 0,
+  };
+}
+
+/** The right mask, or zeros where the setup has none. */
+export function rightMask(context: Context, node: GraphNode): Tensor {
+  return additiveMask(context.config, layoutOf(context, node)) ?? zeros(node.shape);
+}

@@ -1,0 +1,221 @@
+// What masked scores or weights tell by themselves: which entries are hidden, and by which factor a bias is added.
+import { bindingAt, type Extents } from '../../engine/axes.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import { scaleFactor } from '../../engine/heads/weights.ts';
+import { addMask } from '../../engine/ops/elementwise.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { namesOf, shortNumber } from '../constants.ts';
+import { after, entrywise, onOperand } from '../operations.ts';
+import { type Edit, type Family, roles, type Site } from './edit.ts';
+import { type Say, stepEdit } from './make.ts';
+import { rightMask } from './maskLayout.ts';
+
+export const maskSolved: Family = (site) => {
+  const { node, kind, target } = site;
+  if (kind !== 'value') return [];
+  if (node.id === 'M') return [...biases(site), ...(target ? hidden(site) : [])];
+  return node.id === 'P' && target ? hidden(site) : [];
+};
+
+/** A score this low is hidden in every number type. */
+const FILL = -9e3;
+
+/** Entries that have no weight here though the scores would give them one, or the other way round. */
+function hidden(site: Site): Edit[] {
+  const { node, target, graph, state } = site;
+  const { data } = target!.user;
+  const { logits } = roles(graph);
+  const before = state.value(logits).data;
+  const isHidden = (at: number): boolean =>
+    node.id === 'P' ? data[at] === 0 && before[at] > -700 : data[at] <= FILL;
+  const right = rightMask(site, node).data;
+  const own = Array.from(
+    data,
+    (_, at) => isHidden(at) || (node.id === 'P' && right[at] === -Infinity),
+  );
+  const more = own.filter((is, at) => is && right[at] !== -Infinity).length;
+  const fewer = own.filter((is, at) => !is && right[at] === -Infinity).length;
+  if (more + fewer === 0 || own.every(Boolean)) return [];
+  const words =
+    pattern(own, site) ??
+    `hides ${more} entries that should be seen${fewer > 0 ? ` and shows ${fewer} that should be hidden` : ''}`;
+  const say: Say = {
+    id: /largest/.test(words) ? 'top-k' : 'mask-of-other-entries',
+    title: `the mask ${words}`,
+    why: `${node.id} comes out exactly if the mask ${words}; ${more} entries too many and ${fewer} too few are hidden.`,
+    wrong: `hidden: the mask ${words}`,
+    cost: pattern(own, site) === null ? 1.9 : 1.35,
+  };
+  const additive: Tensor = {
+    shape: node.shape,
+    data: Float64Array.from(own, (is, at) =>
+      is ? -Infinity : right[at] === -Infinity ? 0 : right[at],
+    ),
+  };
+  if (node.id === 'M') return [stepEdit(site, 'M', say, () => addMask(node.axes, additive))];
+  const hide = entrywise(
+    (value, at) => (own[at] ? -Infinity : value),
+    (_, at) => Number(!own[at]),
+  );
+  return [
+    stepEdit(site, 'P', say, ({ operation }) => onOperand(operation, 0, hide)),
+    stepEdit(
+      site,
+      'P',
+      { ...say, title: `${say.title}, after the softmax`, cost: say.cost! + 0.05 },
+      ({ operation }) =>
+        after(
+          operation,
+          entrywise(
+            (value, at) => (own[at] ? 0 : value),
+            (_, at) => Number(!own[at]),
+          ),
+        ),
+    ),
+  ];
+}
+
+/** What rule the hidden entries follow, or null for none that is usual. */
+function pattern(own: readonly boolean[], site: Site): string | null {
+  const { node, graph, state, config } = site;
+  const { extents } = graph;
+  const past = config.past ? extents['i'] - extents['t'] : 0;
+  const places = own.map((_, at) => bindingAt(node.axes, extents, at));
+  const rule = (of: (j: number, i: number, at: number) => boolean): boolean =>
+    own.every((is, at) => is === of(places[at]['j'], places[at]['i'], at));
+  const seen = own.flatMap((is, at) => (is ? [] : [past + places[at]['j'] - places[at]['i']]));
+  const [low, high] = [Math.min(...seen), Math.max(...seen)];
+  if (rule((j, i) => past + j - i < low || past + j - i > high)) {
+    const side = (distance: number): string =>
+      distance === 0
+        ? 'its own place'
+        : `${Math.abs(distance)} ${distance > 0 ? 'before' : 'after'} it`;
+    return `lets a query see the keys from ${side(high)} to ${side(low)} (a band: causal mask or window)`;
+  }
+  const keys = hiddenAlong(own, places, 'i', extents);
+  if (rule((_, i) => keys.has(i)))
+    return `hides the ${list('key', keys, extents['i'])} from all queries`;
+  const queries = hiddenAlong(own, places, 'j', extents);
+  if (rule((j) => queries.has(j)))
+    return `hides all keys from the ${list('query', queries, extents['j'])}`;
+  for (let width = 2; width < extents['i']; width++)
+    if (rule((j, i) => Math.floor((past + j) / width) !== Math.floor(i / width)))
+      return `lets a query see only the keys of its own block (chunk) of ${width}`;
+  const { data } = state.value(roles(graph).logits);
+  const rows = new Map<string, number[]>();
+  places.forEach((place, at) => {
+    const row = JSON.stringify({ ...place, i: 0 });
+    rows.set(row, [...(rows.get(row) ?? []), at]);
+  });
+  const counts = new Set([...rows.values()].map((row) => row.filter((at) => !own[at]).length));
+  const [count] = counts;
+  const isTop = [...rows.values()].every((row) => {
+    const least = Math.min(...row.filter((at) => !own[at]).map((at) => data[at]));
+    return row.every((at) => !own[at] || data[at] <= least);
+  });
+  if (counts.size === 1 && isTop)
+    return `keeps only the ${count} largest scores of each query (top-k)`;
+  return null;
+}
+
+function hiddenAlong(
+  own: readonly boolean[],
+  places: readonly Readonly<Record<string, number>>[],
+  letter: string,
+  extents: Extents,
+): Set<number> {
+  const found = new Set(Array.from({ length: extents[letter] }, (_, n) => n));
+  own.forEach((is, at) => {
+    if (!is) found.delete(places[at][letter]);
+  });
+  return found;
+}
+
+function list(name: string, which: ReadonlySet<number>, length: number): string {
+  const many = name === 'query' ? 'queries' : `${name}s`;
+  const all = [...which];
+  const last = all.length === 1 && all[0] === length - 1 ? ' (the last)' : '';
+  return `${all.length > 1 ? many : name} ${all.join(', ')}${last}`;
+}
+
+/** M = Z + β · bias: the bias scaled, twice, subtracted, multiplied. */
+function biases(site: Site): Edit[] {
+  const { node, graph, target, state, precision } = site;
+  const right = rightMask(site, node).data;
+  if (right.every((value) => value === 0 || value === -Infinity)) return [];
+  const M = nodeOf(graph, 'M');
+  const [unmasked] = M.kind === 'operation' ? M.inputs : ['S'];
+  const use = (beta: number, id: string, title: string, cost: number): Edit =>
+    stepEdit(
+      site,
+      'M',
+      {
+        id,
+        title,
+        why: `Every entry of M is ${unmasked} plus ${shortNumber(beta)} times the bias of the mask, where it should be plus the bias.`,
+        wrong: `M = ${unmasked} + ${shortNumber(beta)} · mask`,
+        cost,
+      },
+      () =>
+        entrywise(
+          (value, at) => (right[at] === -Infinity ? -Infinity : value + beta * right[at]),
+          (_, at) => Number(right[at] !== -Infinity),
+        ),
+    );
+  const known = (beta: number): Edit => {
+    const [name] = namesOf(beta, site, 'Z', 'value', 1e-6);
+    if (beta === 0) return use(0, 'mask-bias-missing', 'the bias of the mask is not added', 1);
+    if (beta === -1)
+      return use(-1, 'mask-inverted', 'the bias of the mask is subtracted (its sign is wrong)', 1);
+    if (beta === 2) return use(2, 'mask-bias-twice', 'the bias of the mask is added twice', 1);
+    if (name?.id === 'scale-twice')
+      return use(
+        beta,
+        'mask-before-scale',
+        'the mask is added before the scale, so its bias is scaled too',
+        0.95,
+      );
+    return use(
+      beta,
+      'mask-bias-factor',
+      `the bias of the mask is ${shortNumber(beta)} times too large${name ? `: ${name.meaning}` : ''}`,
+      name ? 1.2 : 1.6,
+    );
+  };
+  const edits = [0, -1, 2, 0.5].map(known);
+  const factor = scaleFactor(site.config, graph.extents['a']) ?? 1;
+  if (factor !== 1) edits.push(known(factor), known(1 / factor));
+  edits.push(
+    stepEdit(
+      site,
+      'M',
+      {
+        id: 'mask-bias-multiplied',
+        title: 'the bias of the mask is multiplied into the scores instead of added',
+        why: 'An additive mask is added to the scores.',
+        wrong: `M = ${unmasked} ∘ mask`,
+        cost: 1.2,
+      },
+      () =>
+        entrywise(
+          (value, at) => value * right[at],
+          (_, at) => right[at],
+        ),
+    ),
+  );
+  if (target) {
+    let [products, squares] = [0, 0];
+    const { data } = state.value(unmasked);
+    right.forEach((bias, at) => {
+      const off = target.user.data[at] - data[at];
+      if (!Number.isFinite(bias) || !Number.isFinite(off)) return;
+      products += off * bias;
+      squares += bias * bias;
+    });
+    const beta = products / squares;
+    const usual = [0, -1, 2, 0.5].some((each) => Math.abs(beta - each) < 1e-6);
+    if (Number.isFinite(beta) && !usual && Math.abs(beta - 1) > 10 * precision)
+      edits.push(known(beta));
+  }
+  return edits;
+}

@@ -1,0 +1,110 @@
+// The angles that a person's rotated queries or keys tell, and what they mean.
+import { shortNumber } from '../constants.ts';
+import type { Site } from './edit.ts';
+import { type Pairing, rotation } from './rotation.ts';
+import { headStep, type Way } from './ropeWays.ts';
+
+const TURN = 2 * Math.PI;
+/** Into (-π, π]. */
+const wrap = (angle: number): number => angle - TURN * Math.round(angle / TURN);
+
+export function solvedAngles(site: Site, id: 'Q' | 'K'): Way[] {
+  const { graph, config, state, target } = site;
+  const { base, pairing } = config.rope!;
+  const width = graph.extents['a'];
+  const before = headStep(site, id, null).forward([state.value(id)]);
+  const [tokens] = before.shape.slice(-2);
+  const first = id === 'K' && config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const rows = before.data.length / width;
+  const pairings: Pairing[] =
+    pairing === 'half' ? ['half', 'interleaved'] : ['interleaved', 'half'];
+  return pairings.flatMap((own, n): Way[] => {
+    const half = width / 2;
+    const places = (pair: number): [number, number] =>
+      own === 'half' ? [pair, pair + half] : [2 * pair, 2 * pair + 1];
+    const size = (tokens - first) * half;
+    const [along, across] = [new Float64Array(size), new Float64Array(size)];
+    for (let row = 0; row < rows; row++) {
+      const token = (row % tokens) - first;
+      if (token < 0) continue;
+      for (let pair = 0; pair < half; pair++) {
+        const [a, b] = places(pair).map((feature) => row * width + feature);
+        const [x, y] = [before.data, target!.user.data];
+        along[token * half + pair] += x[a] * y[a] + x[b] * y[b];
+        across[token * half + pair] += x[a] * y[b] - x[b] * y[a];
+      }
+    }
+    const angles = along.map((value, at) => Math.atan2(across[at], value));
+    if (!angles.every(Number.isFinite)) return [];
+    const position = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+    const { words, sort } = meaning(angles, half, base, position);
+    const pairs =
+      own === pairing ? '' : ` in ${own === 'half' ? 'half-split' : 'interleaved'} pairs and`;
+    return [
+      {
+        say: {
+          id: sort,
+          words: `rotated${pairs} ${words}`,
+          why: `The angles by which the pairs of features are turned can be read off ${id}h; right are position · base^(−2k/width).`,
+          cost: 1.4 + n / 10,
+        },
+        turn: (axes) => rotation(axes, site, own, (token, pair) => angles[token * half + pair]),
+      },
+    ];
+  });
+}
+
+const close = (a: number, b: number): boolean => Math.abs(wrap(a - b)) < 1e-4;
+
+/** Position times frequency, for some positions and frequencies, or neither. */
+function meaning(
+  angles: Float64Array,
+  half: number,
+  base: number,
+  first: number,
+): { words: string; sort: string } {
+  const tokens = angles.length / half;
+  const right = (pair: number): number => base ** (-pair / half);
+  const at = (token: number, pair: number): number => angles[token * half + pair];
+  const all = (of: (token: number, pair: number) => number): boolean =>
+    angles.every((value, n) => close(value, of(Math.floor(n / half), n % half)));
+  if (all(() => 0)) return { words: 'by no angle at all', sort: 'rope-missing' };
+  // Whole positions, the frequencies being right.
+  const positions = Array.from({ length: tokens }, (_, token) => {
+    for (let size = 0; size <= 4 * (tokens + first + 4); size++)
+      for (const own of [size, -size])
+        if (Array.from({ length: half }).every((_each, k) => close(at(token, k), own * right(k))))
+          return own;
+    return NaN;
+  });
+  if (!positions.some(Number.isNaN)) {
+    const listed =
+      positions.length > 8 ? `${positions.slice(0, 8).join(', ')}, …` : positions.join(', ');
+    return {
+      words: `by the positions ${listed} instead of ${first}, ${first + 1}, …`,
+      sort: 'rope-position',
+    };
+  }
+  if (tokens < 2) return { words: 'by other angles', sort: 'rope-angles' };
+  const steps = Array.from({ length: half }, (_, k) => wrap(at(1, k) - at(0, k)));
+  const offset = steps[half - 1] === 0 ? 0 : wrap(at(0, half - 1)) / steps[half - 1];
+  const start = Math.abs(offset - Math.round(offset)) < 1e-3 ? Math.round(offset) : offset;
+  if (!all((token, k) => (token + start) * steps[k]))
+    return { words: 'by other angles than position · base^(−2k/width)', sort: 'rope-angles' };
+  const factor = steps[half - 1] / right(half - 1);
+  if (steps.every((step, k) => close(step, factor * right(k))))
+    return {
+      words: `by ${shortNumber(factor)} times the angles (positions or frequencies scaled)`,
+      sort: 'rope-angle-factor',
+    };
+  const own = (1 / Math.abs(steps[half - 1])) ** (half / (half - 1));
+  if (half > 1 && steps.every((step, k) => close(Math.abs(step), own ** (-k / half))))
+    return {
+      words: `with base ${shortNumber(own)} instead of ${shortNumber(base)}`,
+      sort: 'rope-base',
+    };
+  return {
+    words: `by the frequencies ${steps.slice(0, 4).map(shortNumber).join(', ')}${half > 4 ? ', …' : ''} instead of base^(−2k/width)`,
+    sort: 'rope-frequencies',
+  };
+}

@@ -1,0 +1,259 @@
+// The softmax's gradient with its row sum taken elsewhere (D = Σ O ∘ dO, as FlashAttention does), or of other weights.
+import { type AxisLetters, letterStrides, offsetTable } from '../../engine/axes.ts';
+import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
+import { map, type Tensor, zeros } from '../../engine/tensor.ts';
+import { entrywise, fibres, gather, permutationTable, softmaxOver } from '../operations.ts';
+import type { State } from '../program.ts';
+import { type Edit, type Site, roles } from './edit.ts';
+import { contributionEdit } from './make.ts';
+
+type Read = (state: State) => Tensor;
+
+export function softmaxBackwardSums(site: Site): Edit[] {
+  const { graph, config } = site;
+  const { logits, output } = roles(graph);
+  const { axes } = site.node;
+  const { extents } = graph;
+  const P: Read = (state) => state.value('P');
+  const rows = fibres(axes, ['i'], extents);
+  const add = (
+    id: string,
+    title: string,
+    wrong: string,
+    why: string,
+    formula: Read,
+    cost = 1.2,
+  ): Edit =>
+    contributionEdit(
+      site,
+      'P',
+      0,
+      {
+        id: `softmax-backward-${id}`,
+        title: `softmax backward: ${title}`,
+        why,
+        wrong: `d${logits} = ${wrong}`,
+        cost,
+      },
+      (_, state) => formula(state),
+    );
+  /** W ∘ (dP − D) */
+  const minus = (state: State, weights: Tensor, D: Tensor): Tensor =>
+    map(weights, (w, at) => (w === 0 ? 0 : w * (state.gradient('P').data[at] - D.data[at])));
+  /** One number for each row, spread over it. */
+  const perRow = (input: Tensor, of: (row: Float64Array) => number): Tensor => {
+    const out = zeros(input.shape);
+    for (const start of rows.starts) {
+      const row = Float64Array.from(rows.steps, (step) => input.data[start + step]);
+      const value = of(row);
+      for (const step of rows.steps) out.data[start + step] = value;
+    }
+    return out;
+  };
+  const weighted: Read = (state) =>
+    map(P(state), (p, at) => (p === 0 ? 0 : p * state.gradient('P').data[at]));
+  const sum = (row: Float64Array): number => row.reduce((total, value) => total + value, 0);
+  const right: Read = (state) => perRow(weighted(state), sum);
+  /** Σ a ∘ da over the letters that scores do not have, and over `more`, times a factor. */
+  const products =
+    (id: NodeId, more: string, factor: number): Read =>
+    (state) => {
+      const own = nodeOf(graph, id).axes;
+      const product = map(
+        state.value(id),
+        (value, at) => factor * value * state.gradient(id).data[at],
+      );
+      return spreadTo(product, own, axes, more, extents);
+    };
+  const why =
+    'The row sum Σ P ∘ dP equals Σ O ∘ dO of one head and one query; here another sum is taken.';
+  const width = extents[graph.head === 'kq' ? 'c' : 'v'];
+  const edits: Edit[] = [
+    add(
+      'sum-is-mean',
+      `D = mean(${output} ∘ d${output}), a mean over the features instead of their sum`,
+      `P ∘ (dP − mean(${output} ∘ d${output}))`,
+      why,
+      (state) => minus(state, P(state), products(output, '', 1 / width)(state)),
+    ),
+    add(
+      'maximum',
+      'the maximum of dP is subtracted instead of the row sum Σ P ∘ dP',
+      'P ∘ (dP − max dP)',
+      'The largest entry is no mean.',
+      (state) =>
+        minus(
+          state,
+          P(state),
+          perRow(state.gradient('P'), (row) => Math.max(...row)),
+        ),
+    ),
+    ...[0.5, 2].map((factor) =>
+      add(
+        'sum-factor',
+        `the sum term has a factor ${factor}`,
+        `P ∘ (dP − ${factor} · Σ P ∘ dP)`,
+        'The sum term is subtracted once.',
+        (state) =>
+          minus(
+            state,
+            P(state),
+            map(right(state), (value) => factor * value),
+          ),
+        1.5,
+      ),
+    ),
+    ...(
+      [
+        ['last', (row: Float64Array) => row.slice(0, -1)],
+        ['first', (row: Float64Array) => row.slice(1)],
+      ] as const
+    ).map(([words, part]) =>
+      add(
+        'sum-skips-a-key',
+        `the row sum skips the ${words} key`,
+        `P ∘ (dP − Σ P ∘ dP without the ${words} key)`,
+        'The loop of the row sum has the wrong bounds.',
+        (state) =>
+          minus(
+            state,
+            P(state),
+            perRow(weighted(state), (row) => sum(part(row))),
+          ),
+        1.3,
+      ),
+    ),
+  ];
+  if (graph.head === 'multihead') {
+    edits.push(
+      add(
+        'sum-over-all-heads',
+        `D = Σ ${output} ∘ d${output} over all heads together (or of the merged tensors)`,
+        `P ∘ (dP − Σ over heads and features of ${output} ∘ d${output})`,
+        why,
+        (state) => minus(state, P(state), products(output, 'hrg', 1)(state)),
+      ),
+    );
+    if (hasNode(graph, 'C'))
+      edits.push(
+        add(
+          'sum-of-output',
+          'D = Σ y ∘ dy, after the projection W_O',
+          'P ∘ (dP − Σ y ∘ dy)',
+          why,
+          (state) => minus(state, P(state), products('y', '', 1)(state)),
+        ),
+      );
+  }
+  if (config.dropout) {
+    edits.push(
+      add(
+        'sum-without-dropout',
+        'D = Σ O ∘ dO with the output before dropout',
+        'P ∘ (dP − Σ P ∘ dPd)',
+        why,
+        (state) =>
+          minus(
+            state,
+            P(state),
+            perRow(
+              map(P(state), (p, at) => p * state.gradient('Pd').data[at]),
+              sum,
+            ),
+          ),
+      ),
+    );
+  }
+  const others: [string, string, Read][] = [
+    ['exp(M − max)', 'exponentials that are not normalised', (state) => exponentials(state, true)],
+    ['exp(M)', 'exponentials that are not normalised', (state) => exponentials(state, false)],
+    ...(hasNode(graph, 'Z') && logits !== 'S'
+      ? [
+          [
+            'softmax(S)',
+            'weights recomputed without the scale',
+            (state) => softmaxOver(axes, ['i'], extents).forward([state.value('S')]),
+          ] as [string, string, Read],
+        ]
+      : []),
+    [
+      'softmax over the queries',
+      'weights normalised over the queries',
+      (state) => softmaxOver(axes, ['j'], extents).forward([state.value(logits)]),
+    ],
+  ];
+  if (extents['i'] === extents['j']) {
+    const swap = (letter: string): string => (letter === 'i' ? 'j' : letter === 'j' ? 'i' : letter);
+    const turn = gather(permutationTable(axes, axes.flat().map(swap), extents), site.node.shape);
+    others.push(['P^T', 'weights transposed', (state) => turn.forward([P(state)])]);
+  }
+  for (const [symbol, words, weights] of others) {
+    const text = `${words} stand where the weights P belong (${symbol})`;
+    const reason = `The weights P are needed, not ${symbol}.`;
+    edits.push(
+      add('wrong-weights', text, `W ∘ (dP − Σ W ∘ dP), W = ${symbol}`, reason, (state) => {
+        const W = weights(state);
+        const shares = map(W, (w, at) => (w === 0 ? 0 : w * state.gradient('P').data[at]));
+        return minus(state, W, perRow(shares, sum));
+      }),
+      add(
+        'wrong-weights',
+        `${text}, outside the sum`,
+        `W ∘ (dP − Σ P ∘ dP), W = ${symbol}`,
+        reason,
+        (state) => minus(state, weights(state), right(state)),
+        1.25,
+      ),
+      add(
+        'wrong-weights',
+        `${text}, in the sum`,
+        `P ∘ (dP − Σ W ∘ dP), W = ${symbol}`,
+        reason,
+        (state) => {
+          const shares = map(weights(state), (w, at) =>
+            w === 0 ? 0 : w * state.gradient('P').data[at],
+          );
+          return minus(state, P(state), perRow(shares, sum));
+        },
+        1.3,
+      ),
+    );
+  }
+  return edits;
+
+  function exponentials(state: State, shift: boolean): Tensor {
+    const input = state.value(logits);
+    if (!shift) return entrywise(Math.exp, Math.exp).forward([input]);
+    const max = perRow(input, (row) => Math.max(...row));
+    return map(input, (value, at) => (value === -Infinity ? 0 : Math.exp(value - max.data[at])));
+  }
+}
+
+/** Sums over letters that the scores lack, and over those of `more`; then one number for each row of the scores. */
+function spreadTo(
+  input: Tensor,
+  from: readonly AxisLetters[],
+  to: readonly AxisLetters[],
+  more: string,
+  extents: Readonly<Record<string, number>>,
+): Tensor {
+  const kept = from.flat().filter((letter) => to.flat().includes(letter) && !more.includes(letter));
+  const summed = from.flat().filter((letter) => !kept.includes(letter));
+  const strides = letterStrides(from, extents);
+  const steps = offsetTable(summed, strides, extents);
+  const starts = offsetTable(kept, strides, extents);
+  const sums = Float64Array.from(starts, (start) => {
+    let total = 0;
+    for (const step of steps) total += input.data[start + step];
+    return total;
+  });
+  const own = letterStrides(
+    kept.map((letter) => [letter]),
+    extents,
+  );
+  const table = offsetTable(to.flat(), own, extents);
+  return {
+    shape: to.map((axis) => axis.reduce((size, letter) => size * extents[letter], 1)),
+    data: Float64Array.from(table, (at) => sums[at]),
+  };
+}

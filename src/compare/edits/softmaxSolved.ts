@@ -1,0 +1,176 @@
+// What the weights themselves tell: by which temperature, by which term in the denominator, over which keys.
+import { namesOf, shortNumber } from '../constants.ts';
+import { broadcast } from '../../engine/heads/mask.ts';
+import { entrywise, fibres, normalised, onOperand } from '../operations.ts';
+import { withStep } from '../program.ts';
+import { type Edit, type Family, roles, type Site } from './edit.ts';
+import { makeEdit, stepEdit } from './make.ts';
+import { layoutOf } from './maskLayout.ts';
+
+export const softmaxSolved: Family = (site) => {
+  const { node, kind, target } = site;
+  if (kind !== 'value' || node.id !== 'P') return [];
+  return [...(target ? [...temperature(site), ...denominator(site)] : []), ...onScores(site)];
+};
+
+/** P = softmax(τ · logits): the logarithms of a row are τ times its logits, up to a constant. */
+function temperature(site: Site): Edit[] {
+  const { node, graph, state, target, precision } = site;
+  const { logits } = roles(graph);
+  const { data } = state.value(logits);
+  const user = target!.user.data;
+  const { starts, steps } = fibres(node.axes, ['i'], graph.extents);
+  let [products, squares] = [0, 0];
+  for (const start of starts) {
+    const rows = steps.filter((step) => data[start + step] > -1e4 && user[start + step] > 1e-30);
+    if (rows.length < 2) continue;
+    const mean = (of: (at: number) => number): number =>
+      rows.reduce((sum, step) => sum + of(start + step), 0) / rows.length;
+    const [x, y] = [mean((at) => data[at]), mean((at) => Math.log(user[at]))];
+    for (const step of rows) {
+      const own = data[start + step] - x;
+      products += own * (Math.log(user[start + step]) - y);
+      squares += own * own;
+    }
+  }
+  const tau = products / squares;
+  if (!Number.isFinite(tau) || Math.abs(tau - 1) < 1e-6) return [];
+  const [name] = namesOf(tau, site, logits, 'value', Math.max(1e3 * precision, 1e-6));
+  const usual: readonly (readonly [number, string, string])[] = [
+    [
+      Math.LN2,
+      'softmax-of-base-2',
+      'powers of 2 (exp2) instead of exponentials, without the factor log2(e)',
+    ],
+    [Math.LN10, 'softmax-of-base-10', 'powers of 10 instead of exponentials'],
+    [Math.LOG2E, 'softmax-of-base-2', 'the factor log2(e) without exp2: exp(log2(e) · scores)'],
+  ];
+  const base = usual.find(([value]) => Math.abs(tau / value - 1) < 1e-3);
+  const exact = base?.[0] ?? name?.value ?? tau;
+  const number = shortNumber(exact);
+  const title = base
+    ? base[2]
+    : `softmax of ${number} · ${logits}: ${name ? name.meaning : `a temperature of ${shortNumber(1 / exact)} that does not belong here`}`;
+  const say = {
+    ...{ id: base?.[1] ?? 'softmax-temperature', title, cost: base ? 1.2 : name ? 1.3 : 1.6 },
+    why: `P comes out exactly with all scores times ${number} (a temperature, or a scale too many).`,
+    wrong: `P = softmax(${number} · ${logits})`,
+  };
+  return [
+    stepEdit(site, 'P', say, ({ operation }) =>
+      onOperand(
+        operation,
+        0,
+        entrywise(
+          (value) => exact * value,
+          () => exact,
+        ),
+      ),
+    ),
+  ];
+}
+
+/** P = exp(logits) / (extra + Σ exp(logits)): every row tells the extra term. */
+function denominator(site: Site): Edit[] {
+  const { node, graph, state, target, precision } = site;
+  const { logits } = roles(graph);
+  const { data } = state.value(logits);
+  const { user, predicted } = target!;
+  const { starts, steps } = fibres(node.axes, ['i'], graph.extents);
+  const extras: { plain: number[]; shifted: number[] } = { plain: [], shifted: [] };
+  for (const start of starts) {
+    let max = -Infinity;
+    let [own, right, sum] = [0, 0, 0];
+    for (const step of steps) max = Math.max(max, data[start + step]);
+    if (max === -Infinity) continue;
+    for (const step of steps) {
+      own += user.data[start + step];
+      right += predicted.data[start + step];
+      sum += Math.exp(data[start + step] - max);
+    }
+    const shifted = sum * (right / own - 1);
+    extras.shifted.push(shifted);
+    extras.plain.push(shifted * Math.exp(max));
+  }
+  return (['plain', 'shifted'] as const).flatMap((which): Edit[] => {
+    const list = extras[which].filter(Number.isFinite).sort((a, b) => a - b);
+    const middle = list[Math.floor(list.length / 2)];
+    if (middle === undefined || Math.abs(middle) < 10 * precision) return [];
+    const round = Number(middle.toPrecision(1));
+    const extra = Math.abs(middle / round - 1) < 1e-3 ? round : middle;
+    const late = which === 'shifted';
+    const isOne = extra === 1;
+    const text = shortNumber(extra);
+    const exp = late ? `exp(${logits} − max)` : `exp(${logits})`;
+    const say = {
+      id: isOne ? 'softmax-plus-one' : 'softmax-denominator-eps',
+      title: isOne
+        ? `a 1 is added to the sum of the exponentials (softmax + 1, quiet softmax)${late ? ', after the maximum is subtracted' : ''}`
+        : `an eps of ${text} is added to the denominator of the softmax${late ? ', after the maximum is subtracted' : ''}`,
+      why: `The weights of a row add to less than 1: each denominator is Σ ${exp} + ${text}.`,
+      wrong: `P = ${exp} / (${text} + Σ ${exp})`,
+      cost: 1.2,
+    };
+    const own = (_: number, weighted: number): number => weighted;
+    const options = { extra, late };
+    const operation = normalised(node.axes, ['i'], graph.extents, Math.exp, own, options);
+    return [stepEdit(site, 'P', say, () => operation)];
+  });
+}
+
+/** The keep-mask multiplied into the scores, or hiding them, and no dropout of the weights. */
+function onScores(site: Site): Edit[] {
+  const { config, graph } = site;
+  if (!config.dropout) return [];
+  const { p } = config.dropout;
+  const { logits } = roles(graph);
+  const kept = broadcast('dropout.keep', config.dropout.keep, layoutOf(site, site.node)).data;
+  const ways = [
+    [
+      'times keep',
+      (value: number, at: number) => (kept[at] === 0 ? 0 : value),
+      (at: number) => Number(kept[at] !== 0),
+    ],
+    [
+      'times keep / (1 − p)',
+      (value: number, at: number) => (kept[at] === 0 ? 0 : value / (1 - p)),
+      (at: number) => (kept[at] === 0 ? 0 : 1 / (1 - p)),
+    ],
+    [
+      'with −∞ where dropped',
+      (value: number, at: number) => (kept[at] === 0 ? -Infinity : value),
+      (at: number) => Number(kept[at] !== 0),
+    ],
+  ] as const;
+  return ways.flatMap(([words, value, slope], n) => {
+    const say = {
+      id: 'dropout-on-scores',
+      title: `the dropout mask is applied to the scores before the softmax (${logits} ${words}), not to the weights`,
+      why: 'Dropout belongs after the softmax: before it, dropped scores still count or the others grow.',
+      wrong: `P = softmax(${logits} ${words})`,
+      cost: 1.2 + n / 100,
+    };
+    const change = entrywise(value, (_, at) => slope(at));
+    return [true, false].map((without) =>
+      makeEdit(
+        site,
+        'P',
+        'value',
+        without ? say : { ...say, title: `${say.title} alone`, cost: say.cost + 0.1 },
+        (program) => {
+          const step = program.forward.get('P')!;
+          const own = withStep(program, 'P', {
+            ...step,
+            operation: onOperand(step.operation, 0, change),
+          });
+          if (!without) return own;
+          const identity = entrywise(
+            (entry) => entry,
+            () => 1,
+          );
+          return withStep(own, 'Pd', { ...own.forward.get('Pd')!, operation: identity });
+        },
+      ),
+    );
+  });
+}
