@@ -77,7 +77,7 @@ function slicesClue(
       Math.max(precision, 1e-9),
     );
     if (!factors) continue;
-    const [low, high] = [Math.min(...factors), Math.max(...factors)];
+    const [low, high] = range(factors);
     return `a constant ratio for each ${indexName(group)}, from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
   }
   return '';
@@ -93,7 +93,7 @@ function sumClue({ graph }: Context, node: string, kind: string, user: Tensor): 
   const sums = Array.from(starts, (start) =>
     steps.reduce((sum, step) => sum + user.data[start + step], 0),
   );
-  const [low, high] = [Math.min(...sums), Math.max(...sums)];
+  const [low, high] = range(sums);
   const worst = Math.max(Math.abs(low - expected), Math.abs(high - expected));
   if (worst <= 1e-3 * Math.max(largestMagnitude(user), expected))
     return `sums over the keys are ${expected}, as they must be`;
@@ -127,4 +127,13 @@ function whereClue(
       : [`${axisName(axis)} ${[...wrong[n]].join(', ')}`],
   );
   return `${count} of ${user.data.length} entries differ${parts.length > 0 ? `, only at ${parts.join('; ')}` : ''}`;
+}
+
+function range(values: Iterable<number>): [number, number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
 }

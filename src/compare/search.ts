@@ -2,9 +2,9 @@
 import { nodeOf } from '../engine/graph.ts';
 import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
-import type { Context, Edit, Site } from './edits/edit.ts';
-import { FAMILIES, STAGES } from './edits/families.ts';
-import { scaleEdit } from './edits/scale.ts';
+import type { Context, Edit, Family, Site } from './edits/edit.ts';
+import { STAGES } from './edits/families.ts';
+import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { difference } from './judge.ts';
 import {
   CircularError,
@@ -79,6 +79,9 @@ export function constantRatio(user: Tensor, predicted: Tensor, precision: number
   return ratio;
 }
 
+/** Which family an edit is of: on the whole of a problem it is made anew. */
+const madeBy = new WeakMap<Edit, Family>();
+
 /** `isBrief`: known mistakes only, one at a time. */
 export function search(
   context: Context,
@@ -91,6 +94,7 @@ export function search(
   const { key, user, predicted, precision } = target;
   const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
   const own = difference(predicted, user).maxAbs / scale;
+  const isLarge = user.data.length > LARGE;
   const accepted: Hypothesis[] = [];
   /** Known mistakes that miss, for pairs; whatever comes nearest, to be told. */
   const near: (Hypothesis & { readonly prediction: Tensor })[] = [];
@@ -123,7 +127,8 @@ export function search(
     if (residual <= precision && own >= 4 * residual) accepted.push(hypothesis);
     else if (edits.length === 1) {
       if (!nearest || residual < nearest.residual) nearest = hypothesis;
-      if (!isKnown) return;
+      // Those of large tensors fill the memory, and are too many to be tried in pairs.
+      if (!isKnown || (isLarge && constantRatio(user, prediction, precision) === null)) return;
       const mark = fingerprint(prediction);
       if (seen.has(mark)) return;
       seen.add(mark);
@@ -134,20 +139,21 @@ export function search(
   const began = Date.now();
   const beganWork = meter.work;
   const sites = sitesOf(context, target);
-  const isLarge = user.data.length > LARGE;
   const isLate = (most: number): boolean =>
     meter.work - beganWork > most || Date.now() - began > LONGEST_MS;
+  // Where each test takes long, the first plain explanation is taken.
+  const isSettled = (): boolean =>
+    isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST);
   for (const [stage, families] of STAGES.entries()) {
     const most = budget * (1 + stage);
     for (const family of families) {
       for (const site of sites) {
-        for (const edit of isLate(most) ? [] : family(site)) {
+        for (const edit of isLate(most) || isSettled() ? [] : family(site)) {
+          madeBy.set(edit, family);
           test(state, [edit], edit);
-          if (isLate(most)) break;
+          if (isLate(most) || isSettled()) break;
         }
       }
-      // Where each test takes long, a plain explanation is taken before stranger ones are tried.
-      if (isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST)) break;
     }
     if (accepted.length > 0) break;
     if (stage === 0) withFactors();
@@ -173,6 +179,7 @@ export function search(
           : namesOf(ratio, context, first.node.id, first.kind, Math.max(precision, 1e-9));
       if (names.length === 0) continue;
       const factor = scaleEdit(first, names[0].value, names[0]);
+      madeBy.set(factor, scaleFamily);
       test(edited, [...edits, factor], factor);
     }
   }
@@ -225,13 +232,14 @@ export function onWhole(
   const { key, user, precision } = target;
   let { state } = context;
   const made: Edit[] = [];
-  for (const { id, title, wrong, node, kind } of edits) {
+  for (const edit of edits) {
+    const { id, title, wrong, node, kind } = edit;
     const site = sitesOf({ ...context, state }, target).find(
       (each) => each.node.id === node && each.kind === kind,
     );
     const same =
       site &&
-      FAMILIES.flatMap((family) => family(site)).find(
+      (madeBy.get(edit)?.(site) ?? []).find(
         (each) => each.id === id && each.title === title && each.wrong === wrong,
       );
     if (!same) return null;

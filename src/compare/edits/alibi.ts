@@ -25,7 +25,7 @@ export function alibiVariants(context: Context, node: GraphNode, right: Tensor, 
     'the ALiBi bias is missing',
     'No distance is subtracted from the scores.',
     'no ALiBi bias',
-    without,
+    () => without,
   );
   const heads = config.heads;
   const own = typeof config.alibi === 'object' ? config.alibi.data : null;

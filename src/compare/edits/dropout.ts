@@ -100,7 +100,7 @@ export const dropout: Family = (site) => {
     ...{ kept: 1 / (1 - p), dropped: 0 },
   };
   return [
-    ...ways.map((way) => edit(site, way, keep.data, gradient)),
+    ...ways.map((way) => edit(site, way, () => keep.data, gradient)),
     ...(gradient ? [byWeights(site)] : []),
     ...otherMasks(site, keep, gradient).flatMap(({ words, id, mask, cost }) =>
       [right, ...ways.filter(({ dropped }) => dropped === 0)].map((way) => {
@@ -137,7 +137,7 @@ function byWeights(site: Site): Edit {
 interface OtherMask {
   readonly id: string;
   readonly words: string;
-  readonly mask: Float64Array;
+  readonly mask: () => Float64Array;
   readonly cost: number;
 }
 
@@ -148,16 +148,21 @@ function otherMasks(site: Site, keep: Tensor, gradient: boolean): OtherMask[] {
   const masks: OtherMask[] = groupsOf(node.axes, extents).flatMap((group) =>
     indexTransforms(node.axes, group, extents)
       .filter(({ id }) => !/-(mean|sum)-for-all$/.test(id))
-      .map(({ id, title, operation }) => ({
-        ...{ id: `dropout-mask-${id}`, words: title('the dropout mask'), cost: 0.3 },
-        mask: operation.forward([keep]).data,
+      .map((each) => ({
+        ...{ id: `dropout-mask-${each.id}`, words: each.title('the dropout mask'), cost: 0.3 },
+        mask: () => each.operation.forward([keep]).data,
       })),
   );
   if (extents['i'] === extents['j']) {
     const swap = (letter: string): string => (letter === 'i' ? 'j' : letter === 'j' ? 'i' : letter);
     const table = permutationTable(node.axes, node.axes.flat().map(swap), extents);
     const words = 'the dropout mask is transposed';
-    masks.unshift({ id: 'dropout-mask-transposed', words, cost: 0, mask: pick(keep.data, table) });
+    masks.unshift({
+      id: 'dropout-mask-transposed',
+      words,
+      cost: 0,
+      mask: () => pick(keep.data, table),
+    });
   }
   if (target) {
     const before = gradient ? state.gradient('Pd').data : state.value('P').data;
@@ -167,7 +172,7 @@ function otherMasks(site: Site, keep: Tensor, gradient: boolean): OtherMask[] {
     const other = mask.filter((value, at) => (value !== 0) !== (keep.data[at] !== 0)).length;
     const words = `the dropout mask is another one than the setup's: ${other} of ${mask.length} entries differ (drawn anew?)`;
     if (other > 0 && mask.includes(0))
-      masks.push({ id: 'dropout-mask-other', words, cost: 0.5, mask });
+      masks.push({ id: 'dropout-mask-other', words, cost: 0.5, mask: () => mask });
   }
   return masks;
 }
@@ -175,19 +180,23 @@ function otherMasks(site: Site, keep: Tensor, gradient: boolean): OtherMask[] {
 function edit(
   site: Site,
   { id, title, wrong, kept, dropped }: Way,
-  keep: Float64Array,
+  keepOf: () => Float64Array,
   gradient: boolean,
   cost = 0,
 ): Edit {
-  const factor = (at: number): number => (keep[at] === 0 ? dropped : kept);
+  const factors = (): ((at: number) => number) => {
+    const keep = keepOf();
+    return (at) => (keep[at] === 0 ? dropped : kept);
+  };
   if (!gradient) {
     const why = `Pd is exactly ${wrong}; it should be P ∘ keep / (1 − p), so that the mean stays the same.`;
-    return stepEdit(site, 'Pd', { id, title, why, wrong: `Pd = ${wrong}`, cost: 1 + cost }, () =>
-      entrywise(
+    return stepEdit(site, 'Pd', { id, title, why, wrong: `Pd = ${wrong}`, cost: 1 + cost }, () => {
+      const factor = factors();
+      return entrywise(
         (input, at) => input * factor(at),
         (_, at) => factor(at),
-      ),
-    );
+      );
+    });
   }
   const wrongBackward = `dP = ${wrong.replace('P', 'dPd')}`;
   const say = {
@@ -198,6 +207,7 @@ function edit(
     cost: 1 + cost,
   };
   return contributionEdit(site, 'Pd', 0, say, (_, state) => {
+    const factor = factors();
     const upstream = state.gradient('Pd');
     return { shape: upstream.shape, data: upstream.data.map((value, at) => value * factor(at)) };
   });

@@ -160,13 +160,19 @@ const WAYS: readonly Way[] = [
 function ways(site: Site): Edit[] {
   const { node, config, target } = site;
   const right = rightMask(site, node);
-  const masks: { mask: Tensor; id: string; words: string; cost: number }[] = [
-    { mask: right, id: '', words: '', cost: 0 },
+  const masks: { mask: () => Tensor; id: string; words: string; cost: number }[] = [
+    { mask: () => right, id: '', words: '', cost: 0 },
   ];
-  for (const { mask: own, id, title, cost } of maskVariants(site, node)) {
+  for (const variant of maskVariants(site, node)) {
+    const { id, title, cost } = variant;
     // Two slips in one step: of the usual masks only.
     if (id !== 'mask-missing' && cost <= 1.1 && !id.startsWith('alibi'))
-      masks.push({ mask: own, id: `-and-${id}`, words: `; ${title}`, cost: 0.6 + cost / 2 });
+      masks.push({
+        mask: () => variant.mask,
+        id: `-and-${id}`,
+        words: `; ${title}`,
+        cost: 0.6 + cost / 2,
+      });
   }
   const own = [...WAYS];
   const hidden = hiddenOf(right);
@@ -185,17 +191,18 @@ function ways(site: Site): Edit[] {
     });
   }
   return own.flatMap((way) =>
-    masks.map(({ mask: additive, id, words, cost }) => {
-      const isHidden = hiddenOf(additive);
+    masks.map(({ mask: additiveOf, id, words, cost }) => {
       const say = {
         ...way,
         id: way.id + id,
         title: way.title + words,
         cost: (way.id === 'softcap-after-mask' ? 0.95 : 1) + cost,
       };
-      return stepEdit(site, 'M', say, () =>
-        way.operation(isHidden, (at) => (isHidden(at) ? 0 : additive.data[at])),
-      );
+      return stepEdit(site, 'M', say, () => {
+        const additive = additiveOf();
+        const isHidden = hiddenOf(additive);
+        return way.operation(isHidden, (at) => (isHidden(at) ? 0 : additive.data[at]));
+      });
     }),
   );
 }

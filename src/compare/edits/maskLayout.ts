@@ -20,7 +20,7 @@ export type Add = (
   title: string,
   why: string,
   wrong: string,
-  mask: Tensor | (() => Tensor),
+  mask: () => Tensor,
   cost?: number,
 ) => void;
 

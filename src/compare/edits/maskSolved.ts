@@ -1,14 +1,14 @@
 // What masked scores or weights tell by themselves: which entries are hidden, and by which factor a bias is added.
-import { bindingAt, type Extents } from '../../engine/axes.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { addMask } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../constants.ts';
-import { after, entrywise, onOperand } from '../operations.ts';
+import { after, entrywise, fibres, onOperand } from '../operations.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
 import { rightMask } from './maskLayout.ts';
+import { indexAlong } from './piecewise.ts';
 
 export const maskSolved: Family = (site) => {
   const { node, kind, target } = site;
@@ -29,33 +29,37 @@ function hidden(site: Site): Edit[] {
   const isHidden = (at: number): boolean =>
     node.id === 'P' ? data[at] === 0 && before[at] > -700 : data[at] <= FILL;
   const right = rightMask(site, node).data;
-  const own = Array.from(
-    data,
-    (_, at) => isHidden(at) || (node.id === 'P' && right[at] === -Infinity),
-  );
-  const more = own.filter((is, at) => is && right[at] !== -Infinity).length;
-  const fewer = own.filter((is, at) => !is && right[at] === -Infinity).length;
-  if (more + fewer === 0 || own.every(Boolean)) return [];
+  const own = new Uint8Array(data.length);
+  let [more, fewer, all] = [0, 0, 0];
+  for (let at = 0; at < own.length; at++) {
+    const isRight = right[at] === -Infinity;
+    if (isHidden(at) || (node.id === 'P' && isRight)) own[at] = 1;
+    all += own[at];
+    if (own[at] === 1 && !isRight) more++;
+    if (own[at] === 0 && isRight) fewer++;
+  }
+  if (more + fewer === 0 || all === own.length) return [];
+  const known = pattern(own, site);
   const words =
-    pattern(own, site) ??
+    known ??
     `hides ${more} entries that should be seen${fewer > 0 ? ` and shows ${fewer} that should be hidden` : ''}`;
   const say: Say = {
     id: /largest/.test(words) ? 'top-k' : 'mask-of-other-entries',
     title: `the mask ${words}`,
     why: `${node.id} comes out exactly if the mask ${words}; ${more} entries too many and ${fewer} too few are hidden.`,
     wrong: `hidden: the mask ${words}`,
-    cost: pattern(own, site) === null ? 1.9 : 1.35,
+    cost: known === null ? 1.9 : 1.35,
   };
   const additive: Tensor = {
     shape: node.shape,
     data: Float64Array.from(own, (is, at) =>
-      is ? -Infinity : right[at] === -Infinity ? 0 : right[at],
+      is === 1 ? -Infinity : right[at] === -Infinity ? 0 : right[at],
     ),
   };
   if (node.id === 'M') return [stepEdit(site, 'M', say, () => addMask(node.axes, additive))];
   const hide = entrywise(
-    (value, at) => (own[at] ? -Infinity : value),
-    (_, at) => Number(!own[at]),
+    (value, at) => (own[at] === 1 ? -Infinity : value),
+    (_, at) => 1 - own[at],
   );
   return [
     stepEdit(site, 'P', say, ({ operation }) => onOperand(operation, 0, hide)),
@@ -67,8 +71,8 @@ function hidden(site: Site): Edit[] {
         after(
           operation,
           entrywise(
-            (value, at) => (own[at] ? 0 : value),
-            (_, at) => Number(!own[at]),
+            (value, at) => (own[at] === 1 ? 0 : value),
+            (_, at) => 1 - own[at],
           ),
         ),
     ),
@@ -76,15 +80,23 @@ function hidden(site: Site): Edit[] {
 }
 
 /** What rule the hidden entries follow, or null for none that is usual. */
-function pattern(own: readonly boolean[], site: Site): string | null {
+function pattern(own: Uint8Array, site: Site): string | null {
   const { node, graph, state, config } = site;
   const { extents } = graph;
   const past = config.past ? extents['i'] - extents['t'] : 0;
-  const places = own.map((_, at) => bindingAt(node.axes, extents, at));
-  const rule = (of: (j: number, i: number, at: number) => boolean): boolean =>
-    own.every((is, at) => is === of(places[at]['j'], places[at]['i'], at));
-  const seen = own.flatMap((is, at) => (is ? [] : [past + places[at]['j'] - places[at]['i']]));
-  const [low, high] = [Math.min(...seen), Math.max(...seen)];
+  const [keyOf, queryOf] = ['i', 'j'].map((letter) => indexAlong(node.axes, [letter], extents));
+  const rule = (isHidden: (j: number, i: number) => boolean): boolean => {
+    for (let at = 0; at < own.length; at++)
+      if ((own[at] === 1) !== isHidden(queryOf[at], keyOf[at])) return false;
+    return true;
+  };
+  let [low, high] = [Infinity, -Infinity];
+  for (let at = 0; at < own.length; at++) {
+    if (own[at] === 1) continue;
+    const distance = past + queryOf[at] - keyOf[at];
+    if (distance < low) low = distance;
+    if (distance > high) high = distance;
+  }
   if (rule((j, i) => past + j - i < low || past + j - i > high)) {
     const side = (distance: number): string =>
       distance === 0
@@ -92,42 +104,42 @@ function pattern(own: readonly boolean[], site: Site): string | null {
         : `${Math.abs(distance)} ${distance > 0 ? 'before' : 'after'} it`;
     return `lets a query see the keys from ${side(high)} to ${side(low)} (a band: causal mask or window)`;
   }
-  const keys = hiddenAlong(own, places, 'i', extents);
+  const keys = hiddenAlong(own, keyOf, extents['i']);
   if (rule((_, i) => keys.has(i)))
     return `hides the ${list('key', keys, extents['i'])} from all queries`;
-  const queries = hiddenAlong(own, places, 'j', extents);
+  const queries = hiddenAlong(own, queryOf, extents['j']);
   if (rule((j) => queries.has(j)))
     return `hides all keys from the ${list('query', queries, extents['j'])}`;
   for (let width = 2; width < extents['i']; width++)
     if (rule((j, i) => Math.floor((past + j) / width) !== Math.floor(i / width)))
       return `lets a query see only the keys of its own block (chunk) of ${width}`;
-  const { data } = state.value(roles(graph).logits);
-  const rows = new Map<string, number[]>();
-  places.forEach((place, at) => {
-    const row = JSON.stringify({ ...place, i: 0 });
-    rows.set(row, [...(rows.get(row) ?? []), at]);
-  });
-  const counts = new Set([...rows.values()].map((row) => row.filter((at) => !own[at]).length));
-  const [count] = counts;
-  const isTop = [...rows.values()].every((row) => {
-    const least = Math.min(...row.filter((at) => !own[at]).map((at) => data[at]));
-    return row.every((at) => !own[at] || data[at] <= least);
-  });
-  if (counts.size === 1 && isTop)
-    return `keeps only the ${count} largest scores of each query (top-k)`;
-  return null;
+  return largestOnly(own, state.value(roles(graph).logits).data, site);
 }
 
-function hiddenAlong(
-  own: readonly boolean[],
-  places: readonly Readonly<Record<string, number>>[],
-  letter: string,
-  extents: Extents,
-): Set<number> {
-  const found = new Set(Array.from({ length: extents[letter] }, (_, n) => n));
-  own.forEach((is, at) => {
-    if (!is) found.delete(places[at][letter]);
-  });
+function largestOnly(own: Uint8Array, logits: Float64Array, { node, graph }: Site): string | null {
+  const { starts, steps } = fibres(node.axes, ['i'], graph.extents);
+  let count = -1;
+  for (const start of starts) {
+    let kept = 0;
+    let [least, most] = [Infinity, -Infinity];
+    for (const step of steps) {
+      const at = start + step;
+      if (own[at] === 1) most = Math.max(most, logits[at]);
+      else {
+        kept++;
+        least = Math.min(least, logits[at]);
+      }
+    }
+    if (most > least || (count >= 0 && kept !== count)) return null;
+    count = kept;
+  }
+  return `keeps only the ${count} largest scores of each query (top-k)`;
+}
+
+/** Indices at which everything is hidden. */
+function hiddenAlong(own: Uint8Array, index: Int32Array, length: number): Set<number> {
+  const found = new Set(Array.from({ length }, (_, n) => n));
+  for (let at = 0; at < own.length; at++) if (own[at] === 0) found.delete(index[at]);
   return found;
 }
 

@@ -1,5 +1,4 @@
 // The masks that people build in place of the right one: shifted, inverted, transposed, of another axis, missing.
-import { bindingAt } from '../../engine/axes.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import { additiveMask } from '../../engine/heads/mask.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
@@ -9,6 +8,7 @@ import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import { alibiVariants } from './alibi.ts';
 import { type Add, layoutOf, type MaskVariant, rightMask } from './maskLayout.ts';
 import { givenVariants } from './masksGiven.ts';
+import { indexAlong } from './piecewise.ts';
 
 /** Entries by key i and query j: which are hidden. */
 function build(
@@ -19,8 +19,9 @@ function build(
 ): Tensor {
   const out = zeros(node.shape);
   const { extents } = context.graph;
+  const [keyOf, queryOf] = ['i', 'j'].map((letter) => indexAlong(node.axes, [letter], extents));
   for (let at = 0; at < out.data.length; at++) {
-    const { i, j } = bindingAt(node.axes, extents, at);
+    const [i, j] = [keyOf[at], queryOf[at]];
     out.data[at] = hidden(j, i, at) ? -Infinity : base.data[at] === -Infinity ? 0 : base.data[at];
   }
   return out;
@@ -38,31 +39,33 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
     title: string,
     why: string,
     wrong: string,
-    mask: Tensor | (() => Tensor),
+    mask: () => Tensor,
     cost = 1,
   ): void => {
-    const say = { id, title, why, wrong, cost };
-    if (typeof mask === 'function') {
-      let made: Tensor | undefined;
-      variants.push({
-        ...say,
-        // Thousands are made, few are looked at.
-        get mask() {
-          return (made ??= mask());
-        },
-      });
-      return;
-    }
-    const { data } = right;
-    if (!mask.data.every((value, at) => Object.is(value, data[at])))
-      variants.push({ ...say, mask });
+    let known: Tensor | undefined;
+    variants.push({
+      ...{ id, title, why, wrong, cost },
+      // Many are thought of, few are looked at.
+      get mask() {
+        return (known ??= mask());
+      },
+    });
   };
-  const withConfig = (change: Partial<HeadConfig>): Tensor =>
+  const made = (change: Partial<HeadConfig>): Tensor =>
     additiveMask({ ...config, ...change }, layout) ?? zeros(node.shape);
-  const none = withConfig({ mask: 'none' });
+  const withConfig = (change: Partial<HeadConfig>) => (): Tensor => made(change);
+  let unmasked: Tensor | undefined;
+  const none = (): Tensor => (unmasked ??= made({ mask: 'none' }));
   const offset = config.mask === 'causal-bottom-right' ? keys - queries : layout.past;
-  const causal = (hidden: (distance: number) => boolean, shift = offset): Tensor =>
-    build(context, node, none, (j, i, at) => hidden(shift + j - i) || none.data[at] === -Infinity);
+  const causal =
+    (hidden: (distance: number) => boolean, shift = offset) =>
+    (): Tensor =>
+      build(
+        context,
+        node,
+        none(),
+        (j, i, at) => hidden(shift + j - i) || none().data[at] === -Infinity,
+      );
   const isCausal = config.mask === 'causal' || config.mask === 'causal-bottom-right';
 
   add(
@@ -148,12 +151,13 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
         `a ${words} is applied that the setup does not ask for`,
         'Keys are hidden that should be seen.',
         `hidden: ${words}`,
-        build(
-          context,
-          node,
-          right,
-          (j, i, at) => hidden(shift + j - i) || right.data[at] === -Infinity,
-        ),
+        () =>
+          build(
+            context,
+            node,
+            right,
+            (j, i, at) => hidden(shift + j - i) || right.data[at] === -Infinity,
+          ),
         1.2,
       );
     extra('mask-unwanted', 'causal mask', (d) => d < 0, layout.past);
@@ -188,12 +192,15 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
         `the window only limits the ${words} side`,
         'The distance is taken with its sign.',
         `hidden on the ${words} side only`,
-        build(
-          context,
-          node,
-          open,
-          (j, i, at) => hidden(offset + j - i) || open.data[at] === -Infinity,
-        ),
+        () => {
+          const wide = open();
+          return build(
+            context,
+            node,
+            wide,
+            (j, i, at) => hidden(offset + j - i) || wide.data[at] === -Infinity,
+          );
+        },
       );
     };
     side((d) => d >= window, 'left');
@@ -209,7 +216,8 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
 function moved(context: Context, node: GraphNode, right: Tensor, add: Add): void {
   const { extents } = context.graph;
   for (const group of groupsOf(node.axes, extents)) {
-    for (const { id, title, formula, operation } of indexTransforms(node.axes, group, extents)) {
+    for (const each of indexTransforms(node.axes, group, extents)) {
+      const { id, title, formula } = each;
       // Means and sums of -inf are no masks.
       if (/-(mean|sum)-for-all$/.test(id)) continue;
       add(
@@ -217,7 +225,7 @@ function moved(context: Context, node: GraphNode, right: Tensor, add: Add): void
         title('the mask'),
         `M comes out exactly if ${title('the mask')}.`,
         formula('mask'),
-        () => operation.forward([right]),
+        () => each.operation.forward([right]),
         1.3,
       );
     }

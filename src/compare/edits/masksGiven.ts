@@ -12,11 +12,12 @@ export function givenVariants(
   node: GraphNode,
   layout: Layout,
   add: Add,
-  withConfig: (change: Partial<HeadConfig>) => Tensor,
+  withConfig: (change: Partial<HeadConfig>) => () => Tensor,
 ): void {
   if (typeof config.mask !== 'object') return;
   const { tensor, meaning } = config.mask;
-  const as = (own: typeof meaning): Tensor => withConfig({ mask: { tensor, meaning: own } });
+  const as = (own: typeof meaning): (() => Tensor) =>
+    withConfig({ mask: { tensor, meaning: own } });
   if (meaning !== 'add') {
     const other = meaning === 'attend' ? 'ignore' : 'attend';
     add(
@@ -41,17 +42,18 @@ export function givenVariants(
   for (let a = 0; a < letters.length; a++) {
     for (let b = a + 1; b < letters.length; b++) {
       const [one, two] = [letters[a], letters[b]];
-      const out = zeros(node.shape);
-      let outside = 0;
-      for (let at = 0; at < out.data.length; at++) {
-        const own = bindingAt(node.axes, extents, at);
-        const moved: Record<string, number> = { ...own, [one]: own[two], [two]: own[one] };
-        const fits = moved[one] < extents[one] && moved[two] < extents[two];
-        if (!fits) outside++;
-        const offset = letters.reduce((sum, letter) => sum * extents[letter] + moved[letter], 0);
-        // Beyond the mask's end nothing is hidden.
-        out.data[at] = fits ? full.data[offset] : meaning === 'attend' ? 1 : 0;
-      }
+      const exchanged = (): Tensor => {
+        const out = zeros(node.shape);
+        for (let at = 0; at < out.data.length; at++) {
+          const own = bindingAt(node.axes, extents, at);
+          const moved: Record<string, number> = { ...own, [one]: own[two], [two]: own[one] };
+          const fits = moved[one] < extents[one] && moved[two] < extents[two];
+          const offset = letters.reduce((sum, letter) => sum * extents[letter] + moved[letter], 0);
+          // Beyond the mask's end nothing is hidden.
+          out.data[at] = fits ? full.data[offset] : meaning === 'attend' ? 1 : 0;
+        }
+        return withConfig({ mask: { tensor: fourAxes(out, layout), meaning } })();
+      };
       const queries = one === 'j' || two === 'j';
       const keysToo = one === 'i' || two === 'i';
       const words =
@@ -59,39 +61,34 @@ export function givenVariants(
           ? 'is applied to the queries instead of the keys (transposed)'
           : `is laid along the wrong axis (${one} and ${two} exchanged)`;
       const id = queries && keysToo ? 'mask-on-queries' : 'mask-wrong-axis';
-      if (outside < out.data.length) {
-        add(
-          id,
-          `the mask ${words}`,
-          'Mask rows and columns are exchanged.',
-          'mask with two axes exchanged',
-          withConfig({ mask: { tensor: fourAxes(out, layout), meaning } }),
-          outside > 0 ? 1.1 : 1,
-        );
-      }
+      add(
+        id,
+        `the mask ${words}`,
+        'Mask rows and columns are exchanged.',
+        'mask with two axes exchanged',
+        exchanged,
+        extents[one] === extents[two] ? 1 : 1.1,
+      );
     }
   }
   // One batch entry's or head's mask for all.
   for (const letter of ['b', 'h', 'r', 'g'].filter(
     (each) => letters.includes(each) && extents[each] > 1,
   )) {
-    const out = zeros(node.shape);
-    for (let at = 0; at < out.data.length; at++) {
-      const own = { ...bindingAt(node.axes, extents, at), [letter]: 0 };
-      out.data[at] =
-        full.data[
-          letters.reduce(
-            (sum, each) => sum * extents[each] + (own as Record<string, number>)[each],
-            0,
-          )
-        ];
-    }
+    const first = (): Tensor => {
+      const out = zeros(node.shape);
+      for (let at = 0; at < out.data.length; at++) {
+        const own: Record<string, number> = { ...bindingAt(node.axes, extents, at), [letter]: 0 };
+        out.data[at] = full.data[letters.reduce((sum, each) => sum * extents[each] + own[each], 0)];
+      }
+      return withConfig({ mask: { tensor: fourAxes(out, layout), meaning } })();
+    };
     add(
       'mask-of-first-only',
       `the mask of the first ${letter === 'b' ? 'batch entry' : 'head'} is used for all`,
       'The mask is broadcast along an axis that it has.',
       `mask[${letter} = 0] everywhere`,
-      withConfig({ mask: { tensor: fourAxes(out, layout), meaning } }),
+      first,
       1.1,
     );
   }

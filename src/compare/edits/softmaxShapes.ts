@@ -49,7 +49,12 @@ export const softmaxShapes: Family = (site) => {
   return [identity, ...FUNCTIONS].flatMap((weight): Edit[] => {
     const name = weight.formula(logits);
     const first = visible(weight);
-    const add = (words: string, wrong: string, operation: StepOperation, cost: number): Edit =>
+    const add = (
+      words: string,
+      wrong: string,
+      operation: () => StepOperation,
+      cost: number,
+    ): Edit =>
       stepEdit(
         site,
         'P',
@@ -60,15 +65,15 @@ export const softmaxShapes: Family = (site) => {
           wrong: `P = ${wrong}`,
           cost: weight.cost + cost,
         },
-        () => operation,
+        operation,
       );
     return [
-      add('as they are', name, first, 0.2),
+      add('as they are', name, () => first, 0.2),
       ...norms.map((norm) =>
         add(
           norm.title('').trim().replace(/^is /, ''),
           norm.formula(name),
-          after(first, norm.operation),
+          () => after(first, norm.operation),
           0.1,
         ),
       ),
@@ -79,13 +84,14 @@ export const softmaxShapes: Family = (site) => {
         add(
           words,
           `${name} ${words}`,
-          after(
-            first,
-            entrywise(
-              (value) => factor * value,
-              () => factor,
+          () =>
+            after(
+              first,
+              entrywise(
+                (value) => factor * value,
+                () => factor,
+              ),
             ),
-          ),
           0.3,
         ),
       ),

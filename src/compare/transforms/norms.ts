@@ -50,6 +50,12 @@ const sumOf = (x: Float64Array): number => {
   for (const value of x) total += value;
   return total;
 };
+/** Math.max(...) of a long row is more than the stack holds. */
+const largest = (x: Float64Array): number => {
+  let max = -Infinity;
+  for (const value of x) if (value > max) max = value;
+  return max;
+};
 const dot = (x: Float64Array, y: Float64Array): number => {
   let total = 0;
   for (let n = 0; n < x.length; n++) total += x[n] * y[n];
@@ -86,9 +92,9 @@ const then = (first: OnFibre, second: OnFibre): OnFibre => ({
 });
 
 const byMaximum: OnFibre = {
-  value: (x) => x.map((value) => value / Math.max(...x)),
+  value: (x) => x.map((value) => value / largest(x)),
   vjp: (x, g) => {
-    const max = Math.max(...x);
+    const max = largest(x);
     const at = x.indexOf(max);
     const out = g.map((value) => value / max);
     out[at] -= dot(x, g) / (max * max);
@@ -98,12 +104,12 @@ const byMaximum: OnFibre = {
 
 const lessMaximum: OnFibre = {
   value: (x) => {
-    const max = Math.max(...x);
+    const max = largest(x);
     return x.map((value) => (max === -Infinity ? value : value - max));
   },
   vjp: (x, g) => {
     const out = g.slice();
-    out[x.indexOf(Math.max(...x))] -= sumOf(g);
+    out[x.indexOf(largest(x))] -= sumOf(g);
     return out;
   },
 };
@@ -122,7 +128,7 @@ const bySum: OnFibre = {
 
 const softmax: OnFibre = {
   value: (x) => {
-    const max = Math.max(...x);
+    const max = largest(x);
     const own = x.map((value) => (max === -Infinity ? 0 : Math.exp(value - max)));
     const total = sumOf(own);
     return total === 0 ? own : own.map((value) => value / total);
