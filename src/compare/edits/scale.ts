@@ -16,10 +16,10 @@ function describe(site: Site, factor: number, name: RatioName | undefined): Say 
   const meanings = same.filter((each) => each.rank < 2.5 && each.meaning !== name?.meaning);
   const others =
     meanings.length > 0
-      ? ` (or: ${meanings
+      ? ` With these sizes it may as well be: ${meanings
           .slice(0, 2)
           .map(({ meaning }) => meaning)
-          .join('; ')})`
+          .join('; ')}.`
       : '';
   if (!name) {
     return {
@@ -32,8 +32,8 @@ function describe(site: Site, factor: number, name: RatioName | undefined): Say 
   }
   return {
     id,
-    title: `${own}: ${name.meaning}${others}`,
-    why: `Every entry of ${own} is ${number} = ${name.symbol} times the right one: ${name.meaning}.`,
+    title: `${own}: ${name.meaning}`,
+    why: `Every entry of ${own} is ${number} = ${name.symbol} times the right one: ${name.meaning}.${others}`,
     wrong: `${own} = ${number} · (right ${own}), ${number} = ${name.symbol}`,
     cost: 1 + 0.1 * Math.floor(name.rank),
   };
