@@ -37,6 +37,12 @@ function needs(flavour) {
         'a Python with numpy and torch (pip install numpy torch); set ATTENTION_PYTHON to it, ' +
         'or ATTENTION_SKIP_TORCH=1 to go without',
     });
+    list.push({
+      name: 'debugpy',
+      present: () => findPython(['debugpy', 'torch', 'numpy']) !== undefined,
+      apt: ['python3-debugpy'],
+      hint: 'debugpy beside PyTorch (pip install debugpy); or ATTENTION_SKIP_TORCH=1 to go without',
+    });
   }
   if (process.platform === 'linux' && flavour === 'electron') {
     list.push({

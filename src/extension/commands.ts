@@ -18,6 +18,7 @@ export const Command = {
   FirstDivergence: 'attention.firstDivergence',
   Explain: 'attention.explain',
   AddPythonHelper: 'attention.addPythonHelper',
+  CompareVariable: 'attention.compareVariable',
   RunMine: 'attention.runMine',
 } as const;
 

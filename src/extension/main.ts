@@ -68,7 +68,7 @@ export function activate({
     register(Command.OpenSetup, openSetup),
     register(Command.NewSetup, () => newSetup(exercise)),
     found,
-    compareCommands(panels),
+    compareCommands(panels, models),
     register(Command.RunMine, (given?: unknown) => runMineCommand(panels, mine, given)),
     register(Command.AddPythonHelper, (given?: unknown) => addPythonHelper(extensionUri, given)),
     ...Object.entries(MOVES).map(([id, move]) =>

@@ -1,6 +1,7 @@
 // The panel: a webview with the computation graph of one setup, and the walk over it.
 import * as vscode from 'vscode';
 import type { Binding } from '../engine/axes.ts';
+import type { NodeId } from '../engine/graph.ts';
 import { run } from '../engine/run.ts';
 import type { OpenedSetup } from '../formats/openSetup.ts';
 import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
@@ -133,8 +134,13 @@ export class Panel implements vscode.Disposable {
   /** To the first node of the person's that is wrong. */
   goToFirstDivergence(): void {
     const first = this.#compared?.report?.first;
-    if (!first || !this.#session) return;
-    this.#session.goToNode(first.node, first.kind);
+    if (first) this.goTo(first.node, first.kind);
+  }
+
+  /** To where this node's value is computed, or its gradient complete. */
+  goTo(node: NodeId, kind: 'value' | 'gradient'): void {
+    if (!this.#session) return;
+    this.#session.goToNode(node, kind);
     this.#send({ type: 'step', step: this.#session.stepView(), id: null });
     this.#saveSoon();
   }
@@ -162,12 +168,10 @@ export class Panel implements vscode.Disposable {
   explain(cause: string): void {
     const { report } = this.#compared ?? {};
     const at = report?.causes[Number(cause)] ?? report?.first;
-    if (!at || !this.#session) return;
-    this.#session.goToNode(at.node, at.kind);
-    this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+    if (!at) return;
+    this.goTo(at.node, at.kind);
     this.#explained = cause;
     this.#send({ type: 'explain', cause });
-    this.#saveSoon();
   }
 
   reveal(): void {

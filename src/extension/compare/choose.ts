@@ -1,5 +1,28 @@
 // What a comparison still needs is asked for: the file with the person's tensors, or the setup.
 import * as vscode from 'vscode';
+import { Command } from '../commands.ts';
+import type { SetupModels } from '../setups.ts';
+
+type Way = 'file' | typeof Command.CompareVariable | typeof Command.RunMine;
+
+/** Where the tensors are to come from, asked for only where there is a choice. */
+export async function chooseWay(models: SetupModels, uri: vscode.Uri): Promise<Way | undefined> {
+  const { model, release } = models.acquire(uri);
+  const { setup } = await model.opened().finally(() => release.dispose());
+  const program = vscode.debug.activeDebugSession;
+  const module = setup?.implementation?.module;
+  const ways: (vscode.QuickPickItem & { way: Way })[] = [
+    { label: 'A file of tensors...', description: '.npz, .npy, .safetensors, .json', way: 'file' },
+    ...(program
+      ? [{ label: `A variable of ${program.name}...`, way: Command.CompareVariable }]
+      : []),
+    ...(module === undefined
+      ? []
+      : [{ label: `Run ${module}`, description: 'the implementation', way: Command.RunMine }]),
+  ];
+  if (ways.length === 1) return 'file';
+  return (await vscode.window.showQuickPick(ways, { title: 'Compare with which tensors?' }))?.way;
+}
 
 const TRACES = { 'Tensor files': ['npz', 'safetensors', 'json', 'npy'] };
 

@@ -1,19 +1,26 @@
-// "Compare with My Tensors...": finds the setup and the tensors that are meant, and asks for what is missing.
+// Comparing: finds the setup and the tensors that are meant, and asks for what is missing.
 import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
+import { compareVariable } from '../debugger/compareVariable.ts';
 import type { Panels } from '../panels.ts';
-import { isSetup } from '../setups.ts';
-import { chooseSetup, chooseTrace } from './choose.ts';
+import { isSetup, type SetupModels } from '../setups.ts';
+import { chooseSetup, chooseTrace, chooseWay } from './choose.ts';
 import { FileSource } from './fileSource.ts';
 
 /** From a menu on a setup or on a trace that file is given; what is missing is the active panel's, or asked for. */
-async function compare(panels: Panels, given: unknown): Promise<void> {
+async function compare(panels: Panels, models: SetupModels, given: unknown): Promise<void> {
   const file = given instanceof vscode.Uri ? given : undefined;
   const edited = vscode.window.activeTextEditor?.document.uri;
   const known = [file, panels.active()?.setup, edited].find((uri) => uri && isSetup(uri));
   const setup = known ?? (await chooseSetup());
   if (!setup) return;
-  const trace = file && !isSetup(file) ? file : await chooseTrace(setup);
+  const isTrace = file && !isSetup(file);
+  const way = isTrace ? 'file' : await chooseWay(models, setup);
+  if (way === Command.CompareVariable || way === Command.RunMine) {
+    await vscode.commands.executeCommand(way, setup);
+    return;
+  }
+  const trace = isTrace ? file : way && (await chooseTrace(setup));
   if (trace) await panels.show(setup).compareWith(new FileSource(trace));
 }
 
@@ -23,10 +30,13 @@ function explain(panels: Panels, setup: unknown, cause: unknown): void {
   panels.show(vscode.Uri.parse(setup)).explain(cause);
 }
 
-export function compareCommands(panels: Panels): vscode.Disposable {
+export function compareCommands(panels: Panels, models: SetupModels): vscode.Disposable {
   const { registerCommand } = vscode.commands;
   return vscode.Disposable.from(
-    registerCommand(Command.Compare, (given?: unknown) => compare(panels, given)),
+    registerCommand(Command.Compare, (given?: unknown) => compare(panels, models, given)),
+    registerCommand(Command.CompareVariable, (given?: unknown) =>
+      compareVariable(panels, models, given),
+    ),
     registerCommand(Command.FirstDivergence, () => panels.active()?.goToFirstDivergence()),
     registerCommand(Command.Explain, (setup?: unknown, cause?: unknown) =>
       explain(panels, setup, cause),

@@ -33,7 +33,7 @@ export class Comparison implements vscode.Disposable {
     try {
       const { setup, graph, config } = await this.#setup.opened();
       if (!setup || !graph || !config) throw new Error(NO_REFERENCE);
-      const { names } = setup;
+      const names = { ...setup.names, ...this.source.names };
       const tensors = await this.source.read({ setup, graph, config });
       const compared = compare({ config, graph, trace: tensors, names, resolve: resolveName });
       const unaligned = [...(this.source.leftOut ?? []), ...compared.report.unaligned];

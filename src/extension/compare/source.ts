@@ -18,6 +18,8 @@ export interface TensorSource extends vscode.Disposable {
   readonly onDidChange: vscode.Event<void>;
   /** Throws an Error whose message is for the person. */
   read(reference: Reference): Promise<readonly NamedTensor[]>;
+  /** Beside the setup's own, which node a tensor of a name is. */
+  readonly names?: Readonly<Record<string, string>>;
   /** What the last `read` could not give. */
   readonly leftOut?: readonly LeftOut[];
 }

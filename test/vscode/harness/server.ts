@@ -1,7 +1,9 @@
 // Starts code-server's VS Code and a headless Chromium on it.
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { browserFlags, findBrowser } from '../../../scripts/lib/find.mjs';
 import { installServer, installVsix, startServer } from '../../../scripts/lib/vscode-server.mjs';
+import { packFolder } from './pack.ts';
 import type { Launched, LaunchOptions } from './workbench.ts';
 
 export interface ServerLaunchOptions extends LaunchOptions {
@@ -17,6 +19,12 @@ export async function launchServer(options: ServerLaunchOptions): Promise<Launch
   if (!executablePath) throw new Error('No Chrome or Chromium was found; set CHROME_PATH to one.');
   installServer();
   if (vsix) await installVsix(vsix, dataFolder);
+  const [developed, ...fixtures] = developmentPaths;
+  for (const [n, fixture] of fixtures.entries()) {
+    const packed = join(dataFolder, `fixture-${n}.vsix`);
+    packFolder(fixture, packed);
+    await installVsix(packed, dataFolder);
+  }
   const server = await startServer({ dataFolder, env: options.env });
   try {
     const browser = await chromium.launch({ executablePath, args: browserFlags });
@@ -25,7 +33,11 @@ export async function launchServer(options: ServerLaunchOptions): Promise<Launch
       await page.exposeFunction(name, callback);
     }
     await page.goto(
-      server.address({ folder, extensionDevelopmentPath: developmentPaths, extensionTestsPath }),
+      server.address({
+        folder,
+        extensionDevelopmentPath: developed === undefined ? [] : [developed],
+        extensionTestsPath,
+      }),
     );
     return {
       page,

@@ -1,0 +1,118 @@
+// The selected frame of the program that is paused in VS Code's debugger.
+import * as vscode from 'vscode';
+import { javascript } from './javascript.ts';
+import { python } from './python.ts';
+import type { Language, PausedFrame } from './tensor.ts';
+
+const LANGUAGES: readonly (readonly [types: RegExp, language: Language])[] = [
+  [/^(debugpy|python)$/, python],
+  [/^(pwa-)?(node|chrome|msedge|extensionHost)$|^node-terminal$/, javascript],
+];
+
+const NOT_PAUSED =
+  'No program is paused. Set a breakpoint where your tensors are computed, start debugging, and try again there.';
+
+const GONE_ON = 'The program went on while it was read. Pause it again to compare.';
+
+type Request = <T>(command: string, words: object) => Promise<T>;
+
+/** The part of the Debug Adapter Protocol's answers that is used here. */
+interface Scope {
+  readonly variablesReference: number;
+  readonly expensive: boolean;
+}
+
+interface Paused {
+  readonly session: vscode.DebugSession;
+  readonly language: Language;
+  /**
+   * Does `work` with the frame until `token` is cancelled or the program goes on: a tensor that the next steps
+   * change is never read in parts.
+   */
+  readonly read: <T>(
+    token: vscode.CancellationToken,
+    work: (frame: PausedFrame) => Promise<T>,
+  ) => Promise<T>;
+}
+
+/** Throws an Error that says what to do where no program is paused, or none whose language is known. */
+export async function pausedProgram(): Promise<Paused> {
+  const item = vscode.debug.activeStackItem;
+  if (!item) throw new Error(NOT_PAUSED);
+  const { session } = item;
+  const language = LANGUAGES.find(([types]) => types.test(session.type))?.[1];
+  if (!language) {
+    throw new Error(
+      `${session.name} is a program of type "${session.type}"; the variables of Python and JavaScript programs can be compared.`,
+    );
+  }
+  const frameId = 'frameId' in item ? item.frameId : await topFrame(session, item.threadId);
+  return {
+    session,
+    language,
+    read: (token, work) => whilePaused(session, frameId, token, work),
+  };
+}
+
+async function topFrame(session: vscode.DebugSession, threadId: number): Promise<number> {
+  const { stackFrames } = (await session.customRequest('stackTrace', { threadId, levels: 1 })) as {
+    readonly stackFrames: readonly { readonly id: number }[];
+  };
+  if (stackFrames.length === 0) throw new Error(NOT_PAUSED);
+  return stackFrames[0].id;
+}
+
+async function whilePaused<T>(
+  session: vscode.DebugSession,
+  frameId: number,
+  token: vscode.CancellationToken,
+  work: (frame: PausedFrame) => Promise<T>,
+): Promise<T> {
+  let why: Error | null = null;
+  let end: (error: Error) => void = () => undefined;
+  const ended = new Promise<never>((_, reject) => {
+    end = (error) => {
+      why = error;
+      reject(error);
+    };
+  });
+  const subscriptions = [
+    token.onCancellationRequested(() => end(new vscode.CancellationError())),
+    // A program that goes on leaves the selection at its thread, without a frame; a step is seen as well.
+    vscode.debug.onDidChangeActiveStackItem((item) => {
+      if (!item || (item.session.id === session.id && !('frameId' in item)))
+        end(new Error(GONE_ON));
+    }),
+  ];
+  const request: Request = async (command, words) => {
+    if (why) throw why;
+    return session.customRequest(command, words) as Promise<never>;
+  };
+  try {
+    return await Promise.race([ended, work(frameOf(request, frameId))]);
+  } finally {
+    vscode.Disposable.from(...subscriptions).dispose();
+  }
+}
+
+function frameOf(request: Request, frameId: number): PausedFrame {
+  const namesIn = async ({ variablesReference }: Scope): Promise<string[]> => {
+    const { variables } = await request<{ variables: readonly { readonly name: string }[] }>(
+      'variables',
+      { variablesReference },
+    );
+    return variables.map(({ name }) => name);
+  };
+  return {
+    // Of the contexts, this one alone gives long texts whole.
+    evaluate: async (expression) => {
+      const words = { expression, frameId, context: 'clipboard' };
+      return (await request<{ result: string }>('evaluate', words)).result;
+    },
+    variables: async () => {
+      const { scopes } = await request<{ scopes: readonly Scope[] }>('scopes', { frameId });
+      const near = scopes.filter(({ expensive }) => !expensive);
+      return (await Promise.all(near.map(namesIn))).flat();
+    },
+  };
+}

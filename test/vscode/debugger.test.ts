@@ -1,0 +1,153 @@
+// As a person whose program is paused: a variable is picked, or pointed at, and held against a node.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FrameLocator, Locator } from 'playwright-core';
+import { afterEach, describe, expect, test } from 'vitest';
+import { root } from '../../scripts/lib/setup.mjs';
+import { run } from '../../src/engine/run.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { openSetup } from '../../src/formats/openSetup.ts';
+import { saveEvidenceOfFailures } from './harness/evidence.ts';
+import { openWorkbench, type Workbench } from './harness/workbench.ts';
+
+const setup = 'exercise.attention.json';
+const debugpy = fileURLToPath(new URL('fixtures/debugpy', import.meta.url));
+
+const nested = ({ shape: [rows, cols], data }: Tensor): number[][] =>
+  Array.from({ length: rows }, (_, row) => [...data.subarray(row * cols, (row + 1) * cols)]);
+
+describe('a paused program', () => {
+  let workbench: Workbench | undefined;
+
+  afterEach(async () => {
+    await workbench?.dispose();
+    workbench = undefined;
+  });
+  saveEvidenceOfFailures(() => workbench);
+
+  /** Opens the setup's panel, debugs `program` and waits until it is paused. */
+  async function debug(
+    file: string,
+    program: (
+      values: ReadonlyMap<string, Tensor>,
+      gradients: ReadonlyMap<string, Tensor>,
+    ) => string,
+    launch: object,
+  ): Promise<FrameLocator> {
+    workbench = await openWorkbench({
+      folder: join(root, 'examples'),
+      moreExtensions: [debugpy],
+      viewport: { width: 1400, height: 1000 },
+      settings: { 'debug.internalConsoleOptions': 'neverOpen' },
+    });
+    const { page, folder } = workbench;
+    const text = readFileSync(join(folder, setup), 'utf8');
+    const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
+    const { values, gradients } = run(graph!);
+    writeFileSync(join(folder, file), program(values, gradients));
+    mkdirSync(join(folder, '.vscode'));
+    const configuration = { name: file, request: 'launch', cwd: folder, ...launch };
+    writeFileSync(
+      join(folder, '.vscode', 'launch.json'),
+      JSON.stringify({ version: '0.2.0', configurations: [configuration] }),
+    );
+    await workbench.openFile(setup);
+    await workbench.runCommand('Step Attention Backprop');
+    const view = workbench.webview();
+    await view.locator('.caption').waitFor();
+    await workbench.runCommand('Debug: Start Debugging');
+    await page.locator('.debug-toolbar').waitFor();
+    await workbench.runCommand('Focus on Variables View');
+    await variable('P').waitFor();
+    return view;
+  }
+
+  /** A row of the Variables view. */
+  const variable = (name: string): Locator =>
+    workbench!.page.getByRole('treeitem', { name: new RegExp(`^${name}\\b`) }).first();
+  const offers = (): Locator =>
+    workbench!.page.locator('.quick-input-widget:visible .quick-input-list .monaco-list-row');
+  const comparison = (view: FrameLocator): Locator =>
+    view.getByRole('region', { name: 'Comparison with your tensors' });
+
+  test.skipIf(process.env['ATTENTION_SKIP_TORCH'] === '1')(
+    'of Python: a variable from the list, one from its menu, and a gradient',
+    async () => {
+      const view = await debug(
+        'train.py',
+        (values, gradients) => `
+import numpy as np
+import torch
+P = np.array(${JSON.stringify(nested(values.get('P')!))})
+K = torch.tensor(${JSON.stringify(nested(values.get('K')!))}, dtype=torch.float64, requires_grad=True)
+(K * torch.tensor(${JSON.stringify(nested(gradients.get('K')!))}, dtype=torch.float64) * 2).sum().backward()
+steps = 3
+breakpoint()
+print('done')
+`,
+        { type: 'debugpy', program: '${workspaceFolder}/train.py', console: 'internalConsole' },
+      );
+      await workbench!.runCommand('Compare Variable with Node...');
+      await expect
+        .poll(() => offers().allInnerTexts())
+        .toEqual([
+          expect.stringMatching(/K\s*\(4, 2\) float64/),
+          expect.stringMatching(/K\.grad\s*\(4, 2\) float64/),
+          expect.stringMatching(/P\s*\(4, 3\) float64/),
+        ]);
+      await offers().filter({ hasText: '(4, 3)' }).click();
+      await offers().first().filter({ hasText: 'by its name' }).click();
+      await expect
+        .poll(() => comparison(view).innerText())
+        .toMatch(/1 variable of train\.py[^]*are right/);
+      await expect.poll(() => view.locator('.caption').innerText()).toMatch(/forward\s+P/);
+      expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
+
+      await variable('K').click({ button: 'right' });
+      await workbench!.page
+        .locator('.context-view .action-label', { hasText: 'Compare Variable with Node' })
+        .click();
+      await offers().filter({ hasText: 'K.grad' }).click();
+      await offers().first().filter({ hasText: 'dK' }).click();
+      await expect
+        .poll(() => comparison(view).innerText())
+        .toMatch(/2 variables[^]*First wrong:\s*dK/);
+      expect(await view.locator('[data-node="P"] .verdict.match').count()).toBe(1);
+      expect(await view.locator('[data-node="K"] .verdict.diverges').count()).toBe(1);
+    },
+  );
+
+  test('of JavaScript: typed and nested arrays; when it has ended, that is said', async () => {
+    const view = await debug(
+      'train.mjs',
+      (values) => `
+function attention() {
+  const P = ${JSON.stringify(nested(values.get('P')!))};
+  const mine = { S: { shape: [4, 3], data: Float32Array.from(${JSON.stringify([...values.get('S')!.data])}) } };
+  debugger;
+  return [P, mine];
+}
+attention();
+`,
+      { type: 'node', program: '${workspaceFolder}/train.mjs', console: 'internalConsole' },
+    );
+    await workbench!.runCommand('Compare Variable with Node...');
+    await offers().filter({ hasText: 'mine.S' }).click();
+    await offers().first().filter({ hasText: 'by its name' }).click();
+    await expect
+      .poll(() => comparison(view).innerText())
+      .toMatch(/1 variable of train\.mjs[^]*float32/);
+    await variable('P').click({ button: 'right' });
+    await workbench!.page
+      .locator('.context-view .action-label', { hasText: 'Compare Variable with Node' })
+      .click();
+    await offers().first().filter({ hasText: 'by its name' }).click();
+    await expect.poll(() => comparison(view).innerText()).toMatch(/2 variables[^]*are right/);
+
+    await workbench!.runCommand('Debug: Stop');
+    await workbench!.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+    await workbench!.runCommand('Compare Variable with Node...');
+    await workbench!.page.getByText('No program is paused.').first().waitFor();
+  });
+});
