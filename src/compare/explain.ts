@@ -1,16 +1,17 @@
 // The search for a cause, first on a slice where the problem is large.
-import { largestMagnitude, sizeOf, type Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
-import { CircularError, type Key, type Program, type State } from './program.ts';
+import { CircularError, entriesOf, type Key, type Program, type State } from './program.ts';
 import { type Found, onWhole, type Score, search, type Target } from './search.ts';
 import { sliceOf } from './slice.ts';
 
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
 
-/** Multiply-adds for what the slice could not explain. */
-const WHOLE_WORK = 1e9;
+/** Work for each stage of the search in a slice, and of what the slice could not explain. */
+const SLICE_WORK = 1e9;
+const WHOLE_WORK = 4e8;
 
 /** `given`: all tensors of the person, by key; `isBrief`: only what is quickly looked through. */
 export function explain(
@@ -20,7 +21,9 @@ export function explain(
   score: Score,
   isBrief: boolean,
 ): Found | null {
-  const size = context.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const size = entriesOf(context.graph);
+  // It takes seconds, and what comes after an unknown step may follow from it.
+  if (isBrief && size > LARGE) return null;
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
   if (!slice || !user) return search(context, target, score, { isBrief });
@@ -35,13 +38,13 @@ export function explain(
       return own ? [[key, own]] : [];
     });
     const found = search(slice.context, part, sliceScore(slice.context.state, cut, precision), {
-      isBrief,
+      budget: SLICE_WORK,
     });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, score, { budget: WHOLE_WORK, isBrief });
+  return search(context, target, score, { budget: WHOLE_WORK });
 }
 
 /** How many more tensors of the slice an edited program explains. */

@@ -1,8 +1,8 @@
 // How far two tensors are apart, and how far they may be: twice or three times the error of a simulated run.
-import { indexOf, largestMagnitude, sizeOf, type Tensor } from '../engine/tensor.ts';
+import { indexOf, largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
 import { rounding } from './noise.ts';
-import { type Key, type Program, type Given, State } from './program.ts';
+import { entriesOf, type Key, type Program, type Given, State } from './program.ts';
 
 export interface Difference {
   readonly maxAbs: number;
@@ -58,7 +58,7 @@ export class Tolerances {
   readonly #samples: State[];
 
   constructor(program: Program, given: Given, type: NumberType, exact = new State(program, given)) {
-    const size = program.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const size = entriesOf(program.graph);
     const count = size < SMALL ? 8 : size < MEDIUM ? 3 : 1;
     this.#type = type;
     this.#exact = exact;

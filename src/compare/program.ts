@@ -2,7 +2,7 @@
 import type { Graph, NodeId } from '../engine/graph.ts';
 import { nodeOf, operationNodes } from '../engine/graph.ts';
 import type { Operation } from '../engine/operation.ts';
-import { add, scalar, type Tensor, zeros } from '../engine/tensor.ts';
+import { add, scalar, sizeOf, type Tensor, zeros } from '../engine/tensor.ts';
 
 /** What a step needs of an operation. */
 export type StepOperation = Pick<Operation, 'name' | 'forward' | 'vjp'>;
@@ -42,6 +42,10 @@ export interface Given {
 }
 
 export const NOTHING_GIVEN: Given = { values: new Map(), gradients: new Map() };
+
+/** Entries of all nodes together. */
+export const entriesOf = ({ nodes }: Graph): number =>
+  nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 export function referenceProgram(graph: Graph): Program {
   const steps = new Map(operationNodes(graph).map((node) => [node.id, node]));
@@ -131,14 +135,16 @@ export function changedKeys(before: Program, after: Program): Key[] {
   return keys;
 }
 
-/** How much has been computed, in multiply-adds: a measure of time that is the same on every machine. */
+/** How much has been computed: a measure of time that is the same on every machine, some 300 a microsecond. */
 export interface Meter {
   work: number;
 }
 
-/** What looking up, allocating and reading cost beside the arithmetic, in multiply-adds. */
+/** What looking up, allocating and reading cost. */
 const WORK_OF_ANY = 4000;
 const WORK_OF_ENTRY = 8;
+/** Products are computed many at a time. */
+const WORK_OF_PRODUCT = 0.1;
 
 /** Changes a computed tensor: how rounding is simulated. */
 export type Perturb = (result: Tensor, key: Key, state: State) => Tensor;
@@ -277,25 +283,28 @@ export class State {
     }
   }
 
-  /** About the multiply-adds of computing a key: a product's letters, all of them, or the entries of what is made. */
+  /** What computing a key cost: the entries of what is made, and the multiply-adds of a product. */
   #workOf(key: Key, result: Tensor | readonly Tensor[]): number {
-    const id = key.slice(2).split('#')[0];
-    const isBack = /^[bc]:/.test(key);
-    const step = (isBack ? this.program.backward : this.program.forward).get(id);
-    // A rewritten contribution passes back anew.
-    const isComputed =
-      key.startsWith('v:') || key.startsWith('b:') || this.program.contributions.has(key);
-    if (isComputed && step?.operation.name === 'contraction') {
-      const { graph } = this.program;
-      const letters = new Set(
-        [id, ...step.inputs].flatMap((each) => nodeOf(graph, each).axes.flat()),
-      );
-      let product = isBack ? 2 : 1;
-      for (const letter of letters) product *= graph.extents[letter];
-      return WORK_OF_ANY + product;
-    }
     const parts = 'data' in result ? [result] : result;
-    return parts.reduce((sum, { data }) => sum + WORK_OF_ENTRY * data.length, WORK_OF_ANY);
+    let work = WORK_OF_ANY;
+    for (const { data } of parts) work += WORK_OF_ENTRY * data.length;
+    const isBack = /^[bc]:/.test(key);
+    const step = (isBack ? this.program.backward : this.program.forward).get(
+      key.slice(2).split('#')[0],
+    );
+    // A rewritten contribution passes back anew.
+    const isComputed = /^[vb]:/.test(key) || this.program.contributions.has(key);
+    if (!isComputed || step?.operation.name !== 'contraction') return work;
+    const operands = step.inputs.slice(0, 2).map((id) => this.#sizeOf(id));
+    // (m, k) by (k, n) is m n k: the root of the product of the three sizes.
+    const products = Math.sqrt(
+      this.#sizeOf(key.slice(2).split('#')[0]) * operands.reduce((a, b) => a * b, 1),
+    );
+    return work + WORK_OF_PRODUCT * (isBack ? 2 : 1) * products;
+  }
+
+  #sizeOf(id: NodeId): number {
+    return sizeOf(nodeOf(this.program.graph, id).shape);
   }
 
   /** What the base had computed when this state began. Later results may depend on the edit. */

@@ -8,6 +8,7 @@ import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { difference } from './judge.ts';
 import {
   CircularError,
+  entriesOf,
   givenKey,
   type Key,
   type Kind,
@@ -42,15 +43,16 @@ export interface Target {
 /** How many of the given tensors that an edit reaches it explains, less those it contradicts. */
 export type Score = (program: Program) => number;
 
-/** Multiply-adds for single edits and for pairs: two seconds and one. */
+/** Work for single edits of one stage and for pairs: three seconds and two. */
 const SINGLES_WORK = 1e9;
 const PAIRS_WORK = 5e8;
 /** The last resort on a machine that is very slow. */
 const LONGEST_MS = 60_000;
 /** Reproduced so much more exactly than before, up to a small eps that the person adds somewhere. */
 const NEARLY = 1e-6;
-/** Entries beyond which the first plain explanation is taken. */
+/** Entries, of the tensor or of all nodes, beyond which the first plain explanation is taken. */
 const LARGE = 50_000;
+const LARGE_GRAPH = 500_000;
 const PLAIN_COST = 1.25;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 220;
@@ -94,7 +96,7 @@ export function search(
   const { key, user, predicted, precision } = target;
   const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
   const own = difference(predicted, user).maxAbs / scale;
-  const isLarge = user.data.length > LARGE;
+  const isLarge = user.data.length > LARGE || entriesOf(context.graph) > LARGE_GRAPH;
   const accepted: Hypothesis[] = [];
   /** Known mistakes that miss, for pairs; whatever comes nearest, to be told. */
   const near: (Hypothesis & { readonly prediction: Tensor })[] = [];
@@ -146,13 +148,12 @@ export function search(
     isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST);
   for (const [stage, families] of STAGES.entries()) {
     const most = budget * (1 + stage);
-    for (const family of families) {
-      for (const site of sites) {
-        for (const edit of isLate(most) || isSettled() ? [] : family(site)) {
-          madeBy.set(edit, family);
-          test(state, [edit], edit);
-          if (isLate(most) || isSettled()) break;
-        }
+    for (const [family, site] of placesOf(families, sites, isLarge)) {
+      if (isLate(most) || isSettled()) break;
+      for (const edit of family(site)) {
+        madeBy.set(edit, family);
+        test(state, [edit], edit);
+        if (isLate(most) || isSettled()) break;
       }
     }
     if (accepted.length > 0) break;
@@ -203,6 +204,18 @@ export function search(
       }
     }
   }
+}
+
+/** The commonest mistakes anywhere first; where each test takes long, all mistakes of the target's own step. */
+function placesOf(
+  families: readonly Family[],
+  sites: readonly Site[],
+  isLarge: boolean,
+): (readonly [Family, Site])[] {
+  const anywhere = (some: readonly Site[]): (readonly [Family, Site])[] =>
+    families.flatMap((family) => some.map((site) => [family, site] as const));
+  const own = isLarge ? 1 : 0;
+  return [...anywhere(sites.slice(0, own)), ...anywhere(sites.slice(own))];
 }
 
 function best(

@@ -29,7 +29,7 @@ import { transformed } from './transformed.ts';
 
 /** The mistakes that people are known for, the commonest first. */
 const KNOWN: readonly Family[] = [
-  ...[scale, precision, skip, mask, dropout, softcap, softmaxForward, overflow, accumulate],
+  ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[maskSolved, softmaxSolved, similarity],
 ];

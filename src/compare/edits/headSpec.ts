@@ -1,4 +1,4 @@
-// The spec of S or O with the letters of the query heads exchanged: KV heads in turn instead of in blocks.
+// The specs of S or O with KV heads in turn instead of in blocks, or with a KV head for each query head.
 import type { AxisLetters } from '../../engine/axes.ts';
 import { type Graph, nodeOf, type OperationNode } from '../../engine/graph.ts';
 
@@ -11,4 +11,13 @@ export function permutedSpec(graph: Graph, id: string): string {
     axes.map((axis) => (axis.join('') === 'rg' ? ['g', 'r'] : axis));
   const operands = node.inputs.map((input) => write(exchange(nodeOf(graph, input).axes)));
   return `${operands.join(', ')} -> ${write(exchange(node.axes))}`;
+}
+
+/** Keys and values have the heads of the queries. */
+export function perHeadSpec(graph: Graph, id: string): string {
+  const node = nodeOf(graph, id) as OperationNode;
+  const all = (axes: readonly AxisLetters[]): AxisLetters[] =>
+    axes.map((axis) => (axis.join('') === 'r' ? ['r', 'g'] : axis));
+  const operands = node.inputs.map((input) => write(all(nodeOf(graph, input).axes)));
+  return `${operands.join(', ')} -> ${write(node.axes)}`;
 }

@@ -1,5 +1,5 @@
 // Grouped query heads: which KV head a query head uses, and how a group's gradients come together.
-import { permutedSpec } from './headSpec.ts';
+import { perHeadSpec, permutedSpec } from './headSpec.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { contraction } from '../../engine/ops/contraction.ts';
 import { sizeOf, zeros } from '../../engine/tensor.ts';
@@ -81,7 +81,34 @@ function values(site: Site): Edit[] {
       firstHead,
       1.1 + n / 100,
     ),
+    edit(
+      ids,
+      'gqa-repeated-on-tokens',
+      'KV heads are repeated along the tokens instead of the heads',
+      'repeat_interleave was given the axis of the tokens: every key stands twice, and each head has only part of them.',
+      `${node.id}: token t of query head h is token (h mod group · tokens + t) / group of its KV head`,
+      (at) => repeatedOnTokens(site, at),
+      1.1 + n / 100,
+    ),
   ]);
+}
+
+/** K.repeat_interleave(group, dim=-2), read as if the heads had been repeated. */
+function repeatedOnTokens({ graph }: Site, id: string): StepOperation {
+  const kv = nodeOf(graph, id === 'S' ? 'Kh' : 'Vh');
+  const { extents } = graph;
+  const [tokens, width] = kv.shape.slice(-2);
+  const members = extents['g'];
+  const shape = [...kv.shape.slice(0, -3), kv.shape[kv.shape.length - 3] * members, tokens, width];
+  const table = Int32Array.from({ length: sizeOf(shape) }, (_, at) => {
+    const feature = at % width;
+    const token = Math.floor(at / width) % tokens;
+    const head = Math.floor(at / width / tokens);
+    const [block, member] = [Math.floor(head / members), head % members];
+    const source = Math.floor((member * tokens + token) / members);
+    return (block * tokens + source) * width + feature;
+  });
+  return onOperand(contraction(perHeadSpec(graph, id), extents, ''), 0, gather(table, shape));
 }
 
 function gradients(site: Site): Edit[] {

@@ -181,7 +181,7 @@ export function ropeWays(context: Context): Way[] {
         (t, k) => t * theta(k),
       ),
     );
-  for (const own of [10000, 1000, 100, 10, 500000, 1000000]) {
+  for (const own of [10000, 1000, 100, 10, 500, 5000, 50000, 100000, 500000, 1000000]) {
     if (own !== base)
       list.push(
         make(

@@ -253,8 +253,11 @@ export const softcap: Family = (site) => {
 /** Another softcap than the setup's, or one where it has none: read off the largest score. */
 function solvedCap(site: Site): Edit[] {
   const { target, config, graph, state } = site;
-  if (!target) return [];
   const scale = scaleFactor(config, graph.extents['a']) ?? 1;
+  if (!target)
+    return USUAL_CAPS.filter((cap) => cap !== config.softcap).map((cap) =>
+      otherCap(site, scale, cap),
+    );
   const scores = state.value('S').data;
   let at = 0;
   for (let n = 0; n < scores.length; n++)
@@ -270,6 +273,14 @@ function solvedCap(site: Site): Edit[] {
   }
   const round = Number(high.toPrecision(3));
   const cap = Math.abs(high / round - 1) < 1e-4 ? round : high;
+  return [otherCap(site, scale, cap)];
+}
+
+/** Tried where the scores are not given. */
+const USUAL_CAPS = [1, 2, 5, 10, 15, 20, 30, 50, 100];
+
+function otherCap(site: Site, scale: number, cap: number): Edit {
+  const { config } = site;
   const number = shortNumber(cap);
   const say = {
     id: config.softcap !== undefined ? 'softcap-value' : 'softcap-unwanted',
@@ -281,12 +292,10 @@ function solvedCap(site: Site): Edit[] {
     wrong: `Z = ${number} · tanh(scale · S / ${number})`,
     cost: 1.2,
   };
-  return [
-    stepEdit(site, 'Z', say, () =>
-      entrywise(
-        (s) => cap * Math.tanh((scale * s) / cap),
-        (s) => scale * (1 - Math.tanh((scale * s) / cap) ** 2),
-      ),
+  return stepEdit(site, 'Z', say, () =>
+    entrywise(
+      (s) => cap * Math.tanh((scale * s) / cap),
+      (s) => scale * (1 - Math.tanh((scale * s) / cap) ** 2),
     ),
-  ];
+  );
 }

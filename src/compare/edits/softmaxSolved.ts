@@ -1,7 +1,7 @@
 // What the weights themselves tell: by which temperature, by which term in the denominator, over which keys.
 import { namesOf, shortNumber } from '../constants.ts';
 import { broadcast } from '../../engine/heads/mask.ts';
-import { entrywise, fibres, normalised, onOperand } from '../operations.ts';
+import { after, entrywise, fibres, normalised, onOperand } from '../operations.ts';
 import { withStep } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { makeEdit, stepEdit } from './make.ts';
@@ -10,7 +10,8 @@ import { layoutOf } from './maskLayout.ts';
 export const softmaxSolved: Family = (site) => {
   const { node, kind, target } = site;
   if (kind !== 'value' || node.id !== 'P') return [];
-  return [...(target ? [...temperature(site), ...denominator(site)] : []), ...onScores(site)];
+  const solved = target ? [...temperature(site), ...denominator(site), ...dropped(site)] : [];
+  return [...solved, ...onScores(site)];
 };
 
 /** P = softmax(τ · logits): the logarithms of a row are τ times its logits, up to a constant. */
@@ -173,4 +174,35 @@ function onScores(site: Site): Edit[] {
       ),
     );
   });
+}
+
+/** Some weights are 0 and all others have one factor: dropout where the setup has none. */
+function dropped(site: Site): Edit[] {
+  const { config, target, precision } = site;
+  if (config.dropout) return [];
+  const { user, predicted } = target!;
+  let [products, squares, zeros] = [0, 0, 0];
+  user.data.forEach((value, at) => {
+    if (value === 0 && predicted.data[at] !== 0) zeros++;
+    if (value === 0) return;
+    products += value * predicted.data[at];
+    squares += predicted.data[at] ** 2;
+  });
+  const factor = products / squares;
+  if (zeros === 0 || !(factor > 1 + 10 * precision)) return [];
+  const p = 1 - 1 / factor;
+  const kept = user.data.map((value) => Number(value !== 0));
+  const by = (at: number): number => kept[at] * factor;
+  const say = {
+    id: 'dropout-unwanted',
+    title: `the weights went through dropout (p = ${shortNumber(p)}) that the setup does not have`,
+    why: `${zeros} weights are 0 and all others are ${shortNumber(factor)} = 1/(1 − p) times the right ones: dropout is active, perhaps at evaluation (eval() forgotten).`,
+    wrong: `P = softmax ∘ keep / (1 − ${shortNumber(p)})`,
+    cost: 1.2,
+  };
+  const change = entrywise(
+    (value, at) => value * by(at),
+    (_, at) => by(at),
+  );
+  return [stepEdit(site, 'P', say, ({ operation }) => after(operation, change))];
 }

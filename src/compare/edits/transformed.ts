@@ -66,7 +66,8 @@ function values(site: Site): Edit[] {
   own.inputs.forEach((input, slot) => {
     const operand = nodeOf(graph, input);
     // A hidden operand that is transformed is its own place.
-    if (!target && operand.kind !== 'input') return;
+    const isGiven = operand.kind === 'input' || site.state.given.values.has(input);
+    if (!target && !isGiven) return;
     for (const each of transformsOf(operand, site, false)) {
       const text = say(
         each,

@@ -92,7 +92,10 @@ const then = (first: OnFibre, second: OnFibre): OnFibre => ({
 });
 
 const byMaximum: OnFibre = {
-  value: (x) => x.map((value) => value / largest(x)),
+  value: (x) => {
+    const max = largest(x);
+    return x.map((value) => value / max);
+  },
   vjp: (x, g) => {
     const max = largest(x);
     const at = x.indexOf(max);
