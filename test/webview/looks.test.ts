@@ -37,9 +37,9 @@ const places: readonly (readonly string[])[] = [
   ['End', 'ArrowDown', 'ArrowDown'],
 ];
 
-/** Compares tensors of which dS, and nothing else, is twice what it should be; goes there. */
+/** Compares a program whose dS is twice what it should be; goes there. */
 async function compareWithWrongScores(page: Page): Promise<void> {
-  await page.evaluate(() => window.fakeHost.compare({ dS: 2 }));
+  await page.evaluate(() => window.fakeHost.compare(2));
   await answered(page, () => page.getByRole('button', { name: 'go there' }).click());
   await page.locator('.side-by-side').waitFor();
 }

@@ -46,7 +46,7 @@ describe('comparing', () => {
     const { gradients } = runOf('causal');
     const right = gradients.get('S')!;
     const page = await openPanel(browser, bundle, { example: 'causal' });
-    await page.evaluate(() => window.fakeHost.compare({ dS: 2 }));
+    await page.evaluate(() => window.fakeHost.compare(2));
     await answered(page, () => page.getByRole('button', { name: 'go there' }).click());
     const own = page.locator('.side-by-side');
     await own.waitFor();
@@ -68,9 +68,7 @@ describe('comparing', () => {
       page
         .locator(`[data-node="${node}"] .verdict`)
         .evaluateAll((all) => all.map(({ className }) => className.replace('verdict ', '')));
-    // Twice dS, and what a program with that mistake makes of it.
-    const factors = { dS: 2, dK: 2, dQ: 2, dW_K: 2, dW_Q: 2 };
-    await page.evaluate((all) => window.fakeHost.compare(all), factors);
+    await page.evaluate(() => window.fakeHost.compare(2));
     await page.locator('.comparison').waitFor();
     expect(await verdicts('P')).toEqual(['match', 'match']);
     expect(await verdicts('S')).toEqual(['match', 'diverges']);
@@ -87,7 +85,7 @@ describe('comparing', () => {
   it('opens the cause that is asked for', async () => {
     const page = await openPanel(browser, bundle, { example: 'causal' });
     await page.evaluate(() => {
-      window.fakeHost.compare({ dS: Math.sqrt(3) });
+      window.fakeHost.compare(Math.sqrt(3));
       window.fakeHost.send({ type: 'explain', cause: '0' });
     });
     const cause = page.locator('.cause[open]');
