@@ -99,6 +99,9 @@ export const precision: Family = (site) => {
       () => 1,
     );
     if (kind === 'value' && step) {
+      edits.push(
+        stepEdit(site, node.id, say(own, each, own), ({ operation }) => after(operation, rounded)),
+      );
       step.inputs.forEach((input, slot) => {
         if (nodeOf(site.graph, input).shape.length > 0)
           edits.push(

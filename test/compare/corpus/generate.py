@@ -9,6 +9,8 @@ import numpy as np
 import attention_numpy
 import cases
 import problems
+from beyond.cases import beyond_cases, traces
+from beyond.conventions import SUBSETS as CONVENTION_SUBSETS, conventions, right_trace
 
 ALIASES = dict(Q="query", K="key", V="value", Qh="q_heads", Kh="k_heads", Vh="v_heads", S="scores", Z="scaled_scores",
                M="masked_scores", P="attn_weights", Pd="attn_dropped", O="head_outputs", C="context", y="output", f="loss",
@@ -19,6 +21,7 @@ SUBSETS = {
     "all": lambda node, gradient: True,
     "coarse": lambda node, gradient: node in (("P", "y", "Q", "K", "V", *LEAVES) if gradient else
                                               ("Q", "K", "V", "S", "M", "P", "Pd", "C", "y")),
+    "mid": lambda node, gradient: node in LEAVES if gradient else node in ("P", "y"),
     "leaves": lambda node, gradient: node in LEAVES if gradient else node in ("y", "f"),
 }
 
@@ -32,7 +35,7 @@ def named(trace, style):
     if style == "ids":
         return trace, None
     if style == "alias":
-        return {("grad_" if g else "") + ALIASES[n]: v for (n, g), v in ((split_key(k), v) for k, v in trace.items())}, None
+        return {("grad_" if g else "") + ALIASES[n]: v for (n, g), v in ((split_key(k), v) for k, v in trace.items()) if n in ALIASES}, None
     names = {f"t{k}_{'g' if split_key(key)[1] else 'v'}": key for k, key in enumerate(trace)}
     return {name: trace[key] for name, key in names.items()}, names
 
@@ -87,6 +90,32 @@ def main(folder):
         (folder / f"{stem}.attention.json").write_text(json.dumps(problems.setup(o, arrays, names)))
         np.savez(folder / f"{stem}.npz", **{k: np.asarray(v) for k, v in trace.items()})
         manifest.append(dict(stem=stem, changed=changed, **case))
+    for entry, case, mode in beyond_cases():
+        text = json.dumps(entry)
+        if only and only not in text:
+            continue
+        clean, slipped, setup = traces(case, mode, entry["dtype"], text)
+        wanted = SUBSETS[entry["subset"]]
+        pick = lambda trace: {k: v for k, v in trace.items() if wanted(*split_key(k))}
+        changed = differing(pick(clean), pick(slipped), entry["dtype"])
+        if not changed:
+            continue
+        trace, names = named(pick(slipped), entry["names"])
+        stem = f"beyond-{len(manifest):04d}"
+        (folder / f"{stem}.attention.json").write_text(json.dumps(setup(names)))
+        np.savez(folder / f"{stem}.npz", **trace)
+        manifest.append(dict(stem=stem, changed=changed, **entry))
+    for entry, case, dtype in conventions():
+        if only and only not in json.dumps(entry):
+            continue
+        trace, setup = right_trace(case, dtype)
+        wanted = CONVENTION_SUBSETS[case["subset"]]
+        is_node = lambda key: split_key(key)[0] in ALIASES
+        trace, names = named({k: v for k, v in trace.items() if not is_node(k) or wanted(*split_key(k))}, entry["names"])
+        stem = f"right-{len(manifest):04d}"
+        (folder / f"{stem}.attention.json").write_text(json.dumps(setup(names)))
+        np.savez(folder / f"{stem}.npz", **trace)
+        manifest.append(dict(stem=stem, changed=[], **entry))
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
