@@ -88,7 +88,7 @@ interface Placed extends Aligned {
   /** Another layout of the same shape under which the content is the reference's. */
   readonly other?: Other;
   /** Other layouts of the same shape, whatever their content. */
-  readonly others: readonly Other[];
+  others(): readonly Other[];
   readonly fits: boolean;
 }
 
@@ -182,15 +182,17 @@ function place(
     return `its shape ${formatShape(tensor.shape)} does not fit: ${expected || `this head has no ${node}`}`;
   }
   const { id: chosen } = best;
-  const ambiguous = results.filter(({ id, layout }) => id === chosen && layout.ambiguous);
-  const asOther = ({ undone, layout }: (typeof results)[number]): Other => ({
-    tensor: undone,
-    layout: layout.words,
-  });
-  const other = best.fits ? undefined : ambiguous.find(({ fits }) => fits);
+  const other = best.fits
+    ? undefined
+    : results.find(({ id, layout, fits }) => id === chosen && layout.ambiguous && fits);
+  const asOther = ({ words }: Layout, undone: Tensor): Other => ({ tensor: undone, layout: words });
   return {
     named: node,
-    others: ambiguous.map(asOther),
+    others: () =>
+      layoutsOf(tensor.shape, nodeOf(graph, chosen).axes, graph.extents).flatMap((layout) => {
+        const undone = layout.ambiguous ? layout.undo(tensor, kind) : null;
+        return undone ? [asOther(layout, undone)] : [];
+      }),
     ...{
       node: best.id,
       kind,
@@ -201,7 +203,7 @@ function place(
       fits: best.fits,
     },
     guess: best.id === node ? '' : `its numbers are those of ${best.id}`,
-    ...(other && { other: asOther(other) }),
+    ...(other && { other: asOther(other.layout, other.undone) }),
   };
 }
 
@@ -229,7 +231,7 @@ function propose(
   const { id, kind, layout, undone } = best;
   const guess = 'by its numbers; the name says nothing';
   const own = { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess };
-  return { ...own, named: id, others: [], fits: true };
+  return { ...own, named: id, others: () => [], fits: true };
 }
 
 const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
@@ -275,5 +277,5 @@ function followsValues(each: Placed, placed: readonly Placed[]): Other | undefin
   const [first] = twins;
   if (!first || first.layout === '' || twins.some(({ layout }) => layout !== first.layout))
     return undefined;
-  return each.others.find(({ layout }) => layout === first.layout);
+  return each.others().find(({ layout }) => layout === first.layout);
 }

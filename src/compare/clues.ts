@@ -6,7 +6,7 @@ import type { Aligned } from './align.ts';
 import { type Context, roles } from './edits/edit.ts';
 import { factorsAlong, indexAlong } from './edits/piecewise.ts';
 import { fibres } from './operations.ts';
-import { constantRatio } from './search.ts';
+import { constantRatio } from './judge.ts';
 import { indexName } from './transforms/indices.ts';
 
 export function describeUnknown(

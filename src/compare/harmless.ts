@@ -2,10 +2,9 @@
 import { type Graph, nodeOf, type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, map, sameShape, type Tensor } from '../engine/tensor.ts';
 import { roles } from './edits/edit.ts';
-import { difference } from './judge.ts';
+import { constantRatio, difference } from './judge.ts';
 import { fibres } from './operations.ts';
 import type { Key } from './program.ts';
-import { constantRatio } from './search.ts';
 
 /** What is known of the given tensors: whether each is the reference's. */
 export type Right = ReadonlyMap<Key, boolean>;

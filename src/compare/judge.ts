@@ -33,6 +33,28 @@ export function difference(user: Tensor, reference: Tensor): Difference {
   return { maxAbs, maxRel, worst, worstIndex: indexOf(reference.shape, worst) };
 }
 
+/** The factor by which `user` is `predicted` throughout, or null. */
+export function constantRatio(user: Tensor, predicted: Tensor, precision: number): number | null {
+  let [dot, square] = [0, 0];
+  for (let at = 0; at < user.data.length; at++) {
+    const [a, b] = [user.data[at], predicted.data[at]];
+    if (!Number.isFinite(a) || !Number.isFinite(b)) {
+      if (Object.is(a, b)) continue;
+      return null;
+    }
+    dot += a * b;
+    square += b * b;
+  }
+  if (square === 0 || dot === 0) return null;
+  const ratio = dot / square;
+  const most = precision * largestMagnitude(user);
+  for (let at = 0; at < user.data.length; at++) {
+    const error = user.data[at] - ratio * predicted.data[at];
+    if (Math.abs(error) > most) return null;
+  }
+  return ratio;
+}
+
 /** The distance to the next number of `type` at the size of `value`. */
 export function unitInLastPlace(value: number, type: NumberType): number {
   if (value === 0) return 0;

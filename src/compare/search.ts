@@ -5,7 +5,7 @@ import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
-import { difference } from './judge.ts';
+import { constantRatio, difference } from './judge.ts';
 import {
   CircularError,
   entriesOf,
@@ -58,28 +58,6 @@ const PLAIN_COST = 1.25;
 const MOST_IN_PAIRS = 220;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
-
-/** The factor by which `user` is `predicted` throughout, or null. */
-export function constantRatio(user: Tensor, predicted: Tensor, precision: number): number | null {
-  let [dot, square] = [0, 0];
-  for (let at = 0; at < user.data.length; at++) {
-    const [a, b] = [user.data[at], predicted.data[at]];
-    if (!Number.isFinite(a) || !Number.isFinite(b)) {
-      if (Object.is(a, b)) continue;
-      return null;
-    }
-    dot += a * b;
-    square += b * b;
-  }
-  if (square === 0 || dot === 0) return null;
-  const ratio = dot / square;
-  const most = precision * largestMagnitude(user);
-  for (let at = 0; at < user.data.length; at++) {
-    const error = user.data[at] - ratio * predicted.data[at];
-    if (Math.abs(error) > most) return null;
-  }
-  return ratio;
-}
 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();

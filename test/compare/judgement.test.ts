@@ -65,6 +65,40 @@ describe('a given upstream gradient', () => {
     expect(report.first).toEqual({ node: 'f', kind: 'value' });
     expect(report.causes[0].id).toBe('loss-mean');
   });
+
+  it('has a loss times any factor where the gradient of y has it too', async () => {
+    const report = await checked((own) =>
+      Object.fromEntries(
+        Object.entries(own).map(([name, value]) => [
+          name,
+          name === 'f' || (name.startsWith('d') && name !== 'df') ? times(value, 1000) : value,
+        ]),
+      ),
+    );
+    expect(report.first).toEqual({ node: 'f', kind: 'value' });
+    expect(report.causes[0].title).toContain('1000 times');
+  });
+});
+
+describe('a square matrix', () => {
+  it('has its gradient laid out as its values are', async () => {
+    const turn = ({ shape, data }: Tensor): Tensor => {
+      const n = shape[0];
+      return { shape, data: data.map((_, at) => data[(at % n) * n + Math.floor(at / n)]) };
+    };
+    const own = {
+      head: 'kq',
+      x: random(1, 5, 4),
+      weights: { W_K: random(2, 4, 3), W_Q: random(3, 4, 3) },
+    };
+    // Query first throughout, but dS transposed once more: a mistake that looks like the reference.
+    const report = await checked(
+      (all) => ({ ...all, S: turn(all['S']), P: turn(all['P']), dP: turn(all['dP']) }),
+      own,
+    );
+    expect(report.first).toEqual({ node: 'S', kind: 'gradient' });
+    expect(report.causes[0].title).toContain('transposed');
+  });
 });
 
 describe('a convention', () => {

@@ -1,6 +1,7 @@
 // A factor too many, missing or wrong.
 import { namesOf, type RatioName, scoreRatios, shortNumber } from '../constants.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
+import { constantRatio } from '../judge.ts';
 import { after, entrywise, onOperand, times } from '../operations.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
@@ -63,6 +64,13 @@ export function scaleEdit(site: Site, factor: number, name: RatioName | undefine
 /** Entries enough to tell a constant ratio from chance. */
 const ENOUGH = 4;
 
+/** A loss is one number, which any factor reproduces; that the gradient of y has it too is no chance. */
+function isSeenInGradient({ node, state, precision }: Site, ratio: number): boolean {
+  const own = node.id === 'f' ? state.given.gradients.get('y') : undefined;
+  const found = own && constantRatio(own, state.predict('g:y'), Math.max(precision, 1e-9));
+  return typeof found === 'number' && Math.abs(found / ratio - 1) < Math.max(8 * precision, 1e-9);
+}
+
 export const scale: Family = (site) => {
   const { node, kind, ratio, precision, target } = site;
   if (node.kind === 'input' && kind === 'value') return [];
@@ -71,7 +79,8 @@ export const scale: Family = (site) => {
     const [name] = namesOf(ratio, site, node.id, kind, Math.max(4 * precision, 1e-9));
     const entries = target?.user.data.length ?? ENOUGH;
     if (name) edits.push(scaleEdit(site, name.value, name));
-    else if (target && entries >= ENOUGH) edits.push(scaleEdit(site, ratio, undefined));
+    else if (target && (entries >= ENOUGH || isSeenInGradient(site, ratio)))
+      edits.push(scaleEdit(site, ratio, undefined));
   }
   // On one of several paths a factor is no constant ratio of the whole.
   if (kind === 'gradient' && !target && ratio === null && /^([QK]h?|S)$/.test(node.id)) {
