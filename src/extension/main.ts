@@ -36,8 +36,11 @@ export function activate({
 
   /** From a menu the file is given; from the palette it is the one in the editor, else the exercise. */
   const step = (given?: vscode.Uri): void => {
+    // Just after a file was opened, its tab is known before its editor.
+    const tab = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+    const opened = tab instanceof vscode.TabInputText ? tab.uri : undefined;
     const edited = vscode.window.activeTextEditor?.document.uri;
-    const setup = [given, edited].find((uri) => uri instanceof vscode.Uri && isSetup(uri));
+    const setup = [given, opened, edited].find((uri) => uri instanceof vscode.Uri && isSetup(uri));
     if (!setup && given === undefined && panels.active()) panels.active()?.reveal();
     else panels.show(setup ?? exercise);
   };

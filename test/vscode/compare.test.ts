@@ -61,7 +61,10 @@ describe('comparing', () => {
     // The width of the keys is 3: without the scale in the backward pass, dS is sqrt(3) times too large.
     writeFileSync(trace, await traceOf(text, Math.sqrt(3)));
     await workbench.openFile(setup);
-    await workbench.runCommand('Step Attention Backprop');
+    await page
+      .locator('.editor-actions')
+      .getByRole('button', { name: 'Step Attention Backprop' })
+      .click();
     const view = workbench.webview();
     await view.locator('.caption').waitFor();
     const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'mine' });
@@ -107,7 +110,10 @@ describe('comparing', () => {
     const trace = join(folder, 'mine.npz');
     writeFileSync(trace, await npzOf(text, Math.sqrt(3), { dS: [code, 2] }));
     await workbench.openFile(setup);
-    await workbench.runCommand('Step Attention Backprop');
+    await page
+      .locator('.editor-actions')
+      .getByRole('button', { name: 'Step Attention Backprop' })
+      .click();
     const view = workbench.webview();
     await view.locator('.caption').waitFor();
     // As a drop from the explorer arrives in the page.

@@ -53,7 +53,10 @@ describe('a paused program', () => {
       JSON.stringify({ version: '0.2.0', configurations: [configuration] }),
     );
     await workbench.openFile(setup);
-    await workbench.runCommand('Step Attention Backprop');
+    await page
+      .locator('.editor-actions')
+      .getByRole('button', { name: 'Step Attention Backprop' })
+      .click();
     const view = workbench.webview();
     await view.locator('.caption').waitFor();
     await workbench.runCommand('Debug: Start Debugging');
