@@ -1,6 +1,7 @@
 // In a node's card: whether the person's value and gradient of this node are right.
 import type { JSX } from 'preact';
 import type { Status } from '../../src/compare/report.ts';
+import { tensorName } from '../../src/engine/graph.ts';
 import { comparison } from '../state.ts';
 
 const signs: Readonly<Record<Status, string>> = {
@@ -27,7 +28,7 @@ export function Verdicts({ node }: { readonly node: string }): JSX.Element | nul
   return (
     <span class="verdicts">
       {given.map(({ kind, status, note }) => {
-        const name = kind === 'value' ? node : `d${node}`;
+        const name = tensorName(node, kind);
         return (
           <span
             key={kind}

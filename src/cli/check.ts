@@ -1,7 +1,8 @@
 // check SETUP --against TRACE | --mine [--json]: a person's tensors against the reference.
 import { check } from '../compare/check.ts';
 import { fitsIn } from '../compare/fits.ts';
-import type { NodeReport, Report } from '../compare/report.ts';
+import { tensorName } from '../engine/graph.ts';
+import type { Report } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
 import { runImplementation } from './mine.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
@@ -39,13 +40,10 @@ export async function checkCommand(
   return report.verdict === 'match' ? 0 : 1;
 }
 
-const nameOf = ({ node, kind }: Pick<NodeReport, 'node' | 'kind'>): string =>
-  kind === 'value' ? node : `d${node}`;
-
 function print({ verdict, first, nodes, causes, dtype, unaligned }: Report): void {
   const given = nodes.filter(({ status }) => status !== 'missing');
   const rows = given.map((each) => [
-    nameOf(each),
+    tensorName(each.node, each.kind),
     each.status,
     each.maxAbs?.toExponential(2) ?? '',
     each.maxRel?.toExponential(2) ?? '',
@@ -58,7 +56,7 @@ function print({ verdict, first, nodes, causes, dtype, unaligned }: Report): voi
   console.log(`\nJudged as ${dtype}; ${given.length} of ${nodes.length} nodes given.`);
   for (const { name, reason } of unaligned) console.log(`Not compared: ${name} (${reason}).`);
   if (verdict === 'match') console.log('All that is given is right.');
-  if (first) console.log(`First wrong: ${nameOf(first)}.`);
+  if (first) console.log(`First wrong: ${tensorName(first.node, first.kind)}.`);
   for (const cause of causes) {
     const { runnerUp } = cause;
     console.log(`\n${cause.title}  [${cause.id}]`);

@@ -2,8 +2,9 @@
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NamedTensor } from '../formats/namedTensor.ts';
+import type { ComputableSetup } from '../formats/openSetup.ts';
 import { MineError, runMine } from '../mine/runMine.ts';
-import { InputError, type Opened } from './support.ts';
+import { InputError } from './support.ts';
 
 /** Bundled beside the command line. */
 const RUNNER = fileURLToPath(new URL('runMine.mjs', import.meta.url));
@@ -11,7 +12,7 @@ const RUNNER = fileURLToPath(new URL('runMine.mjs', import.meta.url));
 /** What the module prints goes to standard error. Throws InputError. */
 export async function runImplementation(
   file: string,
-  { setup, graph, config }: Opened,
+  { setup, graph, config }: ComputableSetup,
 ): Promise<readonly NamedTensor[]> {
   const { implementation, names } = setup;
   if (!implementation) {

@@ -1,15 +1,13 @@
 // What the commands of the command line share: reading a setup, printing, refusing bad input in one line.
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { openSetup, type OpenedSetup } from '../formats/openSetup.ts';
-
-export type Opened = { readonly [K in 'setup' | 'graph' | 'config']: NonNullable<OpenedSetup[K]> };
+import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
 
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
 
 /** The setup of a file with its graph; warnings go to standard error. Throws InputError. */
-export async function openSetupFile(file: string): Promise<Opened> {
+export async function openSetupFile(file: string): Promise<ComputableSetup> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new InputError(
       `${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}, expected a setup`,

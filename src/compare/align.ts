@@ -4,6 +4,7 @@ import { hasNode, nodeOf } from '../engine/graph.ts';
 import { formatShape, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
+import type { LeftOut } from '../formats/parts.ts';
 import { type Layout, layoutsOf } from './layouts.ts';
 import { type Key, type Kind, keyOf } from './program.ts';
 
@@ -21,14 +22,9 @@ export interface Aligned {
   readonly guess: string;
 }
 
-export interface Unaligned {
-  readonly name: string;
-  readonly reason: string;
-}
-
 export interface Alignment {
   readonly tensors: readonly Aligned[];
-  readonly unaligned: readonly Unaligned[];
+  readonly unaligned: readonly LeftOut[];
 }
 
 export interface AlignInput {
@@ -121,7 +117,7 @@ export function align(input: AlignInput): Alignment {
       });
     } else left.push({ entry, reason: `${earlier.name} is already ${key.slice(2)}` });
   }
-  const unaligned: Unaligned[] = [];
+  const unaligned: LeftOut[] = [];
   for (const { entry, reason } of left) {
     const proposal = propose(input, entry, placed);
     if (proposal) placed.set(keyOf(proposal.node, proposal.kind), proposal);

@@ -1,34 +1,45 @@
 // What can be said of a wrong tensor that no hypothesis reproduces: where, how much, and which invariant breaks.
 import { axisName } from '../engine/axes.ts';
-import { nodeOf } from '../engine/graph.ts';
+import { type Graph, nodeOf, type NodeId, tensorName } from '../engine/graph.ts';
 import { indexOf, largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Aligned } from './align.ts';
 import { type Context, roles } from './edits/edit.ts';
 import { factorsAlong, indexAlong } from './edits/piecewise.ts';
+import type { Kind } from './program.ts';
 import { fibres } from './operations.ts';
 import { constantRatio } from './judge.ts';
 import { indexName } from './transforms/indices.ts';
 
+/** A tensor that is not what its step makes of the person's own tensors before it. */
+interface Wrong {
+  readonly graph: Graph;
+  readonly node: NodeId;
+  readonly user: Tensor;
+  readonly predicted: Tensor;
+  /** Relative difference that is rounding. */
+  readonly precision: number;
+}
+
 export function describeUnknown(
-  context: Context,
+  { graph }: Context,
   { node, kind, name }: Aligned,
   user: Tensor,
   predicted: Tensor,
   precision: number,
 ): string {
+  const wrong: Wrong = { graph, node, user, predicted, precision };
   const clues = [
-    notFinite(user, predicted, node),
-    ratioClue(user, predicted, precision),
-    sortedClue(user, predicted, precision),
-    slicesClue(context, node, user, predicted, precision),
-    sumClue(context, node, kind, user),
-    whereClue(context, node, user, predicted, precision),
+    notFinite(wrong),
+    ratioClue(wrong),
+    sortedClue(wrong),
+    slicesClue(wrong),
+    sumClue(wrong, kind),
+    whereClue(wrong),
   ].filter((clue) => clue !== '');
-  const what = kind === 'value' ? node : `d${node}`;
-  return `unknown cause: ${what} (${name}) is not what its step makes of your own tensors before it; ${clues.join('; ')}`;
+  return `unknown cause: ${tensorName(node, kind)} (${name}) is not what its step makes of your own tensors before it; ${clues.join('; ')}`;
 }
 
-function notFinite(user: Tensor, predicted: Tensor, node: string): string {
+function notFinite({ user, predicted, node }: Wrong): string {
   const at = user.data.findIndex(
     (value, n) => !Number.isFinite(value) && !Object.is(value, predicted.data[n]),
   );
@@ -37,13 +48,13 @@ function notFinite(user: Tensor, predicted: Tensor, node: string): string {
   return `${what} is born here, first at ${node}[${indexOf(user.shape, at).join(', ')}]`;
 }
 
-function ratioClue(user: Tensor, predicted: Tensor, precision: number): string {
+function ratioClue({ user, predicted, precision }: Wrong): string {
   if (user.data.every((value) => value === 0)) return 'all entries are 0';
   const ratio = constantRatio(user, predicted, precision);
   return ratio === null ? '' : `constant ratio ${ratio.toPrecision(6)}`;
 }
 
-function sortedClue(user: Tensor, predicted: Tensor, precision: number): string {
+function sortedClue({ user, predicted, precision }: Wrong): string {
   const sorted = (t: Tensor): Float64Array => t.data.slice().sort();
   const [a, b] = [sorted(user), sorted(predicted)];
   const most = precision * largestMagnitude(user);
@@ -53,13 +64,7 @@ function sortedClue(user: Tensor, predicted: Tensor, precision: number): string 
 }
 
 /** One factor for each head, token or batch entry, but not the same for all. */
-function slicesClue(
-  { graph }: Context,
-  node: string,
-  user: Tensor,
-  predicted: Tensor,
-  precision: number,
-): string {
+function slicesClue({ graph, node, user, predicted, precision }: Wrong): string {
   if (constantRatio(user, predicted, precision) !== null) return '';
   const { axes } = nodeOf(graph, node);
   const letters = axes.flat().filter((letter) => graph.extents[letter] > 1);
@@ -84,7 +89,7 @@ function slicesClue(
 }
 
 /** Row sums: weights add to 1, the softmax's input gradients add to 0. */
-function sumClue({ graph }: Context, node: string, kind: string, user: Tensor): string {
+function sumClue({ graph, node, user }: Wrong, kind: Kind): string {
   const { logits } = roles(graph);
   const expected =
     kind === 'value' && node === 'P' ? 1 : kind === 'gradient' && node === logits ? 0 : null;
@@ -101,13 +106,7 @@ function sumClue({ graph }: Context, node: string, kind: string, user: Tensor): 
 }
 
 /** Which indices of each axis are concerned, where not all are. */
-function whereClue(
-  { graph }: Context,
-  node: string,
-  user: Tensor,
-  predicted: Tensor,
-  precision: number,
-): string {
+function whereClue({ graph, node, user, predicted, precision }: Wrong): string {
   const most = precision * (largestMagnitude(user) || 1);
   const { axes, shape } = nodeOf(graph, node);
   const wrong = axes.map(() => new Set<number>());

@@ -2,6 +2,7 @@
 import type { NodeId } from '../engine/graph.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { scaleFactor } from '../engine/heads/weights.ts';
+import { sizeOf } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import type { Kind } from './program.ts';
 
@@ -33,10 +34,18 @@ function entries(context: Context): Entry[] {
   const members = extents['g'] ?? 1;
   const scale = scaleFactor(config, width) ?? 1;
   const y = nodeOf(graph, 'y').shape;
-  const size = y.reduce((a, b) => a * b, 1);
+  const size = sizeOf(y);
   const outputs = y[y.length - 1];
   const [batch, keys, queries] = [extents['b'] ?? 1, extents['i'], extents['j']];
   const model = heads * width;
+  /** The scores scaled by the root of another number. */
+  const rooted = (symbol: string, of: string, count: number, what: string): Entry => [
+    symbol,
+    1 / (Math.sqrt(count) * scale),
+    `scale-of-${of}`,
+    `scaled by 1/√${count}, ${what}`,
+    SCORES,
+  ];
   const list: Entry[] = [
     [
       '1/scale',
@@ -69,7 +78,7 @@ function entries(context: Context): Entry[] {
     ],
     [
       '√dh',
-      Math.sqrt(width) / 1,
+      Math.sqrt(width),
       'scale-missing',
       `a factor √${width}, the root of a head's width`,
       SCORES,
@@ -81,34 +90,20 @@ function entries(context: Context): Entry[] {
       `a factor 1/√${width}, the root of a head's width`,
       SCORES,
     ],
-    [
-      '√(1/n)',
-      1 / (Math.sqrt(keys) * scale),
-      'scale-of-token-count',
-      `scaled by 1/√${keys}, the number of keys, instead of a key's width`,
-      SCORES,
-    ],
-    [
-      '√(1/m)',
-      1 / (Math.sqrt(queries) * scale),
-      'scale-of-token-count',
-      `scaled by 1/√${queries}, the number of queries, instead of a key's width`,
-      SCORES,
-    ],
-    [
+    rooted('√(1/n)', 'token-count', keys, "the number of keys, instead of a key's width"),
+    rooted('√(1/m)', 'token-count', queries, "the number of queries, instead of a key's width"),
+    rooted(
       '√(1/d)',
-      1 / (Math.sqrt(extents['c'] ?? model) * scale),
-      'scale-of-model-width',
-      `scaled by 1/√${extents['c']}, the width of x, instead of a key's width`,
-      SCORES,
-    ],
-    [
+      'model-width',
+      extents['c'] ?? model,
+      "the width of x, instead of a key's width",
+    ),
+    rooted(
       '√(1/dv)',
-      1 / (Math.sqrt(extents['v'] ?? width) * scale),
-      'scale-of-value-width',
-      `scaled by 1/√${extents['v']}, the width of the values, instead of a key's`,
-      SCORES,
-    ],
+      'value-width',
+      extents['v'] ?? width,
+      "the width of the values, instead of a key's",
+    ),
     [
       '⁴√dh',
       width ** -0.25 / scale,
@@ -116,13 +111,7 @@ function entries(context: Context): Entry[] {
       `scaled by 1/⁴√${width} instead of 1/√${width}`,
       SCORES,
     ],
-    [
-      '√H',
-      1 / (Math.sqrt(heads) * scale),
-      'scale-of-head-count',
-      `scaled by 1/√${heads}, the number of heads, instead of a key's width`,
-      SCORES,
-    ],
+    rooted('√H', 'head-count', heads, "the number of heads, instead of a key's width"),
     ['G', members, 'group-summed', `a factor ${members}, the query heads of one KV head`, KV],
     [
       '1/G',

@@ -1,5 +1,6 @@
 // What a comparison says: the object that `check --json` prints and the panel shows.
 import type { NodeId } from '../engine/graph.ts';
+import type { LeftOut } from '../formats/parts.ts';
 import type { Kind } from './program.ts';
 
 export type Status = 'match' | 'diverges' | 'consequence' | 'missing' | 'layout';
@@ -45,5 +46,5 @@ export interface Report {
   /** The number type that the tensors were computed in. */
   readonly dtype: string;
   /** Entries of the trace that are no node. */
-  readonly unaligned: readonly { readonly name: string; readonly reason: string }[];
+  readonly unaligned: readonly LeftOut[];
 }

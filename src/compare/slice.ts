@@ -1,9 +1,9 @@
 // A large problem cut down to its first batch entry and its first key/value head, where hypotheses cost less.
-import { type AxisLetters, letterStrides, offsetTable } from '../engine/axes.ts';
+import { type AxisLetters, letterStrides, offsetTable, shapeOf } from '../engine/axes.ts';
 import type { HeadConfig, WeightId } from '../engine/config.ts';
 import { type Graph, hasNode, nodeOf, type NodeId } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
-import { broadcast } from '../engine/heads/mask.ts';
+import { alibiSlopes, broadcast } from '../engine/heads/mask.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { layoutOf } from './edits/maskLayout.ts';
@@ -49,10 +49,7 @@ export function sliceOf(context: Context, key: Key): Slice | null {
   const first = (axes: readonly AxisLetters[], tensor: Tensor): Tensor => {
     const kept = axes.map((axis) => axis.filter((letter) => !CUT.has(letter)));
     const table = offsetTable(kept.flat(), letterStrides(axes, graph.extents), graph.extents);
-    const shape = kept.map((axis) =>
-      axis.reduce((product, letter) => product * graph.extents[letter], 1),
-    );
-    return { shape, data: pick(tensor.data, table) };
+    return { shape: shapeOf(kept, graph.extents), data: pick(tensor.data, table) };
   };
   const cutNode = (id: NodeId, tensor: Tensor): Tensor => first(nodeOf(graph, id).axes, tensor);
   const small = cutConfig(context, cutNode, first);
@@ -93,28 +90,17 @@ function cutConfig(
   const node = (id: NodeId, tensor: Tensor | undefined): Tensor | undefined =>
     tensor && hasNode(graph, id) ? cutNode(id, tensor) : tensor;
   const heads = extents['g'] ?? 1;
-  const slopes = (): Tensor => ({
-    shape: [heads],
-    data: Float64Array.from({ length: heads }, (_, h) =>
-      typeof config.alibi === 'object'
-        ? config.alibi.data[h]
-        : 2 ** ((-8 * (h + 1)) / config.heads),
-    ),
-  });
+  const slopes = (): Tensor => {
+    const { alibi } = config;
+    const all = typeof alibi === 'object' ? alibi.data : alibiSlopes(config.heads);
+    return { shape: [heads], data: all.slice(0, heads) };
+  };
   const weights = Object.fromEntries(
     Object.entries(config.weights).map(([id, tensor]) => [id, node(id, tensor)]),
   ) as Partial<Record<WeightId, Tensor>>;
   const { mask, dropout, past, start } = config;
-  const pastAxes = [
-    ...(extents['b'] ? [['b']] : []),
-    [graph.extents['g'] ? 'r' : 'h'],
-    ['p'],
-    ['a'],
-  ];
-  const cutPast = (tensor: Tensor, width: string): Tensor => {
-    const part = first([...pastAxes.slice(0, -1), [width]], tensor);
-    return part;
-  };
+  const pastAxes = [...(extents['b'] ? [['b']] : []), [extents['g'] ? 'r' : 'h'], ['p']];
+  const cutPast = (tensor: Tensor, width: string): Tensor => first([...pastAxes, [width]], tensor);
   return {
     ...config,
     ...{

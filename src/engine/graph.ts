@@ -35,6 +35,10 @@ export interface Graph {
   readonly selfAttention: boolean;
 }
 
+/** What a node's tensor is called everywhere: "P", its gradient "dP". */
+export const tensorName = (id: NodeId, kind: 'value' | 'gradient'): string =>
+  kind === 'gradient' ? `d${id}` : id;
+
 export function nodeOf(graph: Graph, id: NodeId): GraphNode {
   const node = graph.nodes.find((each) => each.id === id);
   if (!node)

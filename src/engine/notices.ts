@@ -1,6 +1,6 @@
 // Where NaN and infinity are born, and which queries see no key: found once per run and told, not spread in silence.
 import type { Graph, NodeId } from './graph.ts';
-import { hasNode, nodeOf } from './graph.ts';
+import { hasNode, nodeOf, tensorName } from './graph.ts';
 import { indexOf, strides, type Tensor } from './tensor.ts';
 
 export interface Notice {
@@ -29,7 +29,7 @@ function nonFinite(node: NodeId, kind: Notice['kind'], { shape, data }: Tensor):
   if (at < 0) return null;
   const what = Number.isNaN(data[at]) ? 'NaN' : 'infinity';
   const index = indexOf(shape, at);
-  const name = kind === 'value' ? node : `d${node}`;
+  const name = tensorName(node, kind);
   const more = count > 1 ? ` and in ${count - 1} more ${count === 2 ? 'entry' : 'entries'}` : '';
   const message = `${what} arises in ${name}[${index.join(', ')}]${more}; what it was computed from is finite`;
   return { node, kind, what, index, count, message };

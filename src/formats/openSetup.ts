@@ -15,6 +15,11 @@ export interface OpenedSetup {
   readonly problems: readonly Problem[];
 }
 
+/** A setup that can be computed. */
+export type ComputableSetup = {
+  readonly [Key in 'setup' | 'graph' | 'config']: NonNullable<OpenedSetup[Key]>;
+};
+
 /** Parses, reads tensors and builds the graph. Never rejects: whatever is wrong is a problem. */
 export async function openSetup(text: string, readFile: ReadFile): Promise<OpenedSetup> {
   const { setup, problems } = parseSetup(text);

@@ -1,6 +1,13 @@
 // Puts together the parts that the ranks of one torchrun wrote with attention_trace.py: mine.rank0.npz, ...
 import type { NodeId } from '../engine/graph.ts';
-import { formatShape, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
+import {
+  add,
+  formatShape,
+  largestMagnitude,
+  sameShape,
+  sizeOf,
+  type Tensor,
+} from '../engine/tensor.ts';
 import { FormatError } from './formatError.ts';
 import { checkedSize, type NamedTensor } from './namedTensor.ts';
 import type { ResolvedName } from './nodeNames.ts';
@@ -169,7 +176,7 @@ class Join {
     if (!other) return first.tensor;
     if (this.#addsUp(pieces)) {
       this.#summed = pieces.length;
-      return sum(pieces.map(({ tensor }) => tensor));
+      return pieces.map(({ tensor }) => tensor).reduce(add);
     }
     const ranks = `rank ${other.part.rank} has other numbers than rank ${first.part.rank}`;
     this.#differs ||= `${ranks}; what each rank has whole must be equal`;
@@ -199,7 +206,7 @@ class Join {
     const whole = [...shape];
     whole[at] = lengths.reduce((total, length) => total + length, 0);
     const data = new Float64Array(checkedSize(this.#whole, this.#name, whole));
-    const inner = shape.slice(at + 1).reduce((size, length) => size * length, 1);
+    const inner = sizeOf(shape.slice(at + 1));
     const row = whole[at] * inner;
     let offset = 0;
     for (const each of tensors) {
@@ -228,10 +235,4 @@ function agree(a: Tensor, b: Tensor): boolean {
   return a.data.every(
     (value, at) => Object.is(value, b.data[at]) || Math.abs(value - b.data[at]) <= allowed,
   );
-}
-
-function sum([first, ...others]: readonly Tensor[]): Tensor {
-  const data = Float64Array.from(first.data);
-  for (const each of others) for (let at = 0; at < data.length; at++) data[at] += each.data[at];
-  return { shape: first.shape, data };
 }

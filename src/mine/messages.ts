@@ -1,5 +1,6 @@
 // What "run mine" and the process in which the person's module runs say to each other.
 import type { DType } from '../formats/dtype.ts';
+import type { CodeLine } from '../formats/namedTensor.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
 /** A setup's entries by name, each a tensor, a number, a word or an object of such; nested arrays for the person. */
@@ -20,12 +21,6 @@ export interface Output {
 
 export type Phase = 'load' | 'forward' | 'backward';
 
-/** A line of the person's code, from 1. */
-export interface Place {
-  readonly file: string;
-  readonly line: number;
-}
-
 export type ToRunner =
   | { readonly type: 'run'; readonly module: string; readonly inputs: Inputs }
   /** df/dy at the y that forward gave. */
@@ -45,5 +40,5 @@ export type FromRunner =
       readonly type: 'failed';
       readonly message: string;
       readonly stack: string;
-      readonly place: Place | null;
+      readonly place: CodeLine | null;
     };

@@ -1,6 +1,6 @@
 // Between flat tensors and what a person's JavaScript has: nested arrays, typed arrays, {shape, data}.
 import type { DType } from '../formats/dtype.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { sizeOf, type Tensor } from '../engine/tensor.ts';
 import { isTensor } from './inputs.ts';
 import type { Output } from './messages.ts';
 
@@ -103,7 +103,7 @@ class Flattening {
       return this.#fail('.shape', describe(shape), `an array of up to ${MOST_AXES} lengths`);
     if (!Array.isArray(data) && !isTyped(data))
       return this.#fail('.data', describe(data), 'an array or a typed array');
-    const size = lengths.reduce((product, length) => product * length, 1);
+    const size = sizeOf(lengths);
     if (data.length !== size)
       this.#fail('.data', `${data.length} entries`, `${size} for shape (${lengths.join(', ')})`);
     this.#walkRow(data as ArrayLike<unknown>, '.data');

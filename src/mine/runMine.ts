@@ -8,10 +8,10 @@ import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { run } from '../engine/run.ts';
 import { sameShape, type Tensor } from '../engine/tensor.ts';
-import type { NamedTensor } from '../formats/namedTensor.ts';
+import type { CodeLine, NamedTensor } from '../formats/namedTensor.ts';
 import { resolveName } from '../formats/nodeNames.ts';
 import { inputsOf } from './inputs.ts';
-import type { FromRunner, Inputs, Output, Phase, Place, ToRunner } from './messages.ts';
+import type { FromRunner, Inputs, Output, Phase, ToRunner } from './messages.ts';
 import { nodeFor, plainEnvironment } from './node.ts';
 
 export interface MineOptions {
@@ -35,9 +35,9 @@ export interface MineOptions {
 
 /** The person's module failed; the message is one line for the person. */
 export class MineError extends Error {
-  readonly place: Place | null;
+  readonly place: CodeLine | null;
 
-  constructor(message: string, place: Place | null = null) {
+  constructor(message: string, place: CodeLine | null = null) {
     super(message);
     this.place = place;
   }

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { FromRunner, Inputs, Phase, Place, ToRunner } from './messages.ts';
+import type { CodeLine } from '../formats/namedTensor.ts';
+import type { FromRunner, Inputs, Phase, ToRunner } from './messages.ts';
 import { OutputError, toNested, toOutputs } from './nested.ts';
 
 /** In all, in bytes: typed arrays lie outside of the heap that Node can limit. */
@@ -28,7 +29,7 @@ function watchMemory(): void {
 }
 
 /** Where in the person's code an error comes from: the first frame that is neither Node's nor this file's. */
-function placeOf(stack: string): Place | null {
+function placeOf(stack: string): CodeLine | null {
   const own = import.meta.url;
   for (const line of stack.split('\n')) {
     if (line.includes('node:')) continue;
@@ -53,7 +54,7 @@ async function leave(code: number): Promise<never> {
 let module = '';
 
 /** Of the error that the grammar of a standard module has: its stack has Node's own lines only. */
-function placeOfSyntax(): Place | null {
+function placeOfSyntax(): CodeLine | null {
   const { stderr } = spawnSync(process.execPath, ['--check', module], {
     encoding: 'utf8',
     timeout: 10_000,

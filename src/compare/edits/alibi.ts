@@ -1,6 +1,6 @@
 // Other ALiBi biases: other slopes, another distance, another sign, and any of these together.
 import { bindingAt } from '../../engine/axes.ts';
-import { additiveMask } from '../../engine/heads/mask.ts';
+import { additiveMask, alibiSlopes } from '../../engine/heads/mask.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import type { GraphNode } from '../../engine/graph.ts';
 import type { Context } from './edit.ts';
@@ -11,9 +11,10 @@ type Choice<T> = readonly [words: string, id: string, of: T];
 /** Slopes where the number of heads is no power of two, as in the paper's code. */
 function interleavedSlopes(heads: number): number[] {
   const power = 2 ** Math.floor(Math.log2(heads));
-  const of = (count: number): number[] =>
-    Array.from({ length: count }, (_, h) => 2 ** ((-8 * (h + 1)) / count));
-  return [...of(power), ...of(2 * power).filter((_, h) => h % 2 === 0)].slice(0, heads);
+  return [...alibiSlopes(power), ...alibiSlopes(2 * power).filter((_, h) => h % 2 === 0)].slice(
+    0,
+    heads,
+  );
 }
 
 export function alibiVariants(context: Context, node: GraphNode, right: Tensor, add: Add): void {
@@ -28,8 +29,8 @@ export function alibiVariants(context: Context, node: GraphNode, right: Tensor, 
     () => without,
   );
   const heads = config.heads;
-  const own = typeof config.alibi === 'object' ? config.alibi.data : null;
-  const rightSlope = (h: number): number => own?.[h] ?? 2 ** ((-8 * (h + 1)) / heads);
+  const own = typeof config.alibi === 'object' ? config.alibi.data : alibiSlopes(heads);
+  const rightSlope = (h: number): number => own[h];
   const interleaved = interleavedSlopes(heads);
   const slopes: Choice<(h: number) => number>[] = [
     ['', '', rightSlope],

@@ -1,4 +1,5 @@
 // A term too many: a residual connection, weight decay, another path; whatever is proportional to a known tensor.
+import { tensorName } from '../../engine/graph.ts';
 import { largestMagnitude, map, sameShape, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
 
@@ -16,7 +17,7 @@ export const extra: Family = ({ target, ...site }) => {
   const difference = map(user, (value, at) => value - predicted.data[at]);
   if (!difference.data.every(Number.isFinite)) return [];
   const size = largestMagnitude(user);
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const edits: Edit[] = [];
   const consider = (name: string, term: Tensor, cost: number): void => {
     if (!sameShape(term.shape, user.shape)) return;

@@ -1,4 +1,5 @@
 // Limits read off the tensor itself: entries clipped at a value, a constant floor, NaN born at some entries.
+import { tensorName } from '../../engine/graph.ts';
 import { indexOf, map } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
 import { after, entrywise } from '../operations.ts';
@@ -9,7 +10,7 @@ export const limits: Family = (site) => {
   const { target, node, kind } = site;
   if (!target || node.shape.length === 0 || (kind === 'value' && !operationAt(site))) return [];
   const { user, predicted } = target;
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const use = (
     say: Say,
     value: (entry: number, at: number) => number,

@@ -1,5 +1,5 @@
 // The start of the backward pass: another loss, its target or upstream gradient left out.
-import { map, type Tensor } from '../../engine/tensor.ts';
+import { map, scalar, type Tensor } from '../../engine/tensor.ts';
 import type { State } from '../program.ts';
 import type { Edit, Family } from './edit.ts';
 import { gradientEdit, stepEdit } from './make.ts';
@@ -45,25 +45,33 @@ export const loss: Family = (site) => {
     return edits;
   }
   if (kind !== 'value' || node.id !== 'f') return [];
-  const edit = (
-    id: string,
-    title: string,
-    wrong: string,
-    value: (y: Float64Array) => number,
-    slope: (entry: number, y: Float64Array) => number,
-  ): Edit =>
-    stepEdit(
-      site,
-      'f',
-      { id, title, why: `f is exactly ${wrong}.`, wrong: `f = ${wrong}`, cost: 1.2 },
-      () => ({
-        name: 'loss',
-        forward: ([y]) => ({ shape: [], data: Float64Array.of(value(y.data)) }),
-        vjp: ({ inputs: [y] }, upstream) => [
-          map(y, (entry) => slope(entry, y.data) * upstream.data[0]),
-        ],
-      }),
-    );
+  /** Losses of y, or of its distance from a target. */
+  const lossOf =
+    (target?: Float64Array) =>
+    (
+      id: string,
+      title: string,
+      wrong: string,
+      value: (distance: Float64Array) => number,
+      slope: (entry: number, distance: Float64Array) => number,
+    ): Edit => {
+      const from = ({ data }: Tensor): Float64Array =>
+        target ? data.map((entry, at) => entry - target[at]) : data;
+      return stepEdit(
+        site,
+        'f',
+        { id, title, why: `f is exactly ${wrong}.`, wrong: `f = ${wrong}`, cost: 1.2 },
+        () => ({
+          name: 'loss',
+          forward: ([y]) => scalar(value(from(y))),
+          vjp: ({ inputs: [y] }, upstream) => {
+            const distance = from(y);
+            return [map(y, (_, at) => slope(distance[at], distance) * upstream.data[0])];
+          },
+        }),
+      );
+    };
+  const edit = lossOf();
   const sum = (y: Float64Array, of: (entry: number) => number): number =>
     y.reduce((total, entry) => total + of(entry), 0);
   const square = (entry: number): number => entry * entry;
@@ -115,27 +123,7 @@ export const loss: Family = (site) => {
 
   /** Other losses of the distance from the target. */
   function ofTarget(T: Float64Array): Edit[] {
-    const away = (y: Float64Array): Float64Array => y.map((entry, at) => entry - T[at]);
-    const of = (
-      id: string,
-      title: string,
-      wrong: string,
-      total: (d: Float64Array) => number,
-      slope: (entry: number, d: Float64Array) => number,
-    ): Edit =>
-      stepEdit(
-        site,
-        'f',
-        { id, title, why: `f is exactly ${wrong}.`, wrong: `f = ${wrong}`, cost: 1.2 },
-        () => ({
-          name: 'loss',
-          forward: ([y]) => ({ shape: [], data: Float64Array.of(total(away(y.data))) }),
-          vjp: ({ inputs: [y] }, upstream) => {
-            const d = away(y.data);
-            return [map(y, (_, at) => slope(d[at], d) * upstream.data[0])];
-          },
-        }),
-      );
+    const of = lossOf(T);
     return [
       of(
         'loss-absolute',

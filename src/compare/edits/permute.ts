@@ -1,6 +1,6 @@
 // Entries in the wrong places: transposed, viewed without a transpose, heads split or merged the wrong way.
 import type { GraphNode } from '../../engine/graph.ts';
-import { nodeOf } from '../../engine/graph.ts';
+import { nodeOf, tensorName } from '../../engine/graph.ts';
 import { axisLength, axisName } from '../../engine/axes.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { after, gather, onOperand, permutationTable } from '../operations.ts';
@@ -119,7 +119,7 @@ function say(name: string, order: Order, role: string, cost: number): Say {
 export const permute: Family = (site) => {
   const { node, kind } = site;
   const edits: Edit[] = [];
-  const name = kind === 'value' ? node.id : `d${node.id}`;
+  const name = tensorName(node.id, kind);
   const isTarget = site.target !== undefined;
   for (const order of orders(node, site, true)) {
     const operation = move(node, order, site);

@@ -1,4 +1,5 @@
 // A factor that only some heads, tokens or batch entries have: 0 where a loop ends early, -1 in one head.
+import { tensorName } from '../../engine/graph.ts';
 import {
   type AxisLetters,
   axisLength,
@@ -67,7 +68,7 @@ export const piecewise: Family = (site) => {
   if (!target || ratio !== null || node.shape.length === 0) return [];
   if (kind === 'value' && node.kind === 'input') return [];
   const { user, predicted } = target;
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const precision = Math.max(site.precision, 1e-9);
   const groups = groupsOf(node.axes, graph.extents);
   const permuted = groups.flatMap((group) => permutation(site, group));
@@ -154,7 +155,7 @@ function permutation(site: Site, group: readonly Letter[]): Edit[] {
     (_, to) => Array.from({ length }, (_each, from) => from).find((from) => isSame(to, from)) ?? -1,
   );
   if (order.includes(-1) || order.every((from, to) => from === to)) return [];
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const one = indexName(group);
   const moved = order
     .flatMap((from, to) => (from === to ? [] : [`${to} holds ${from}`]))

@@ -1,5 +1,5 @@
 // A step in a narrower number type than the rest: weights kept in bfloat16, gradients summed in float16.
-import { nodeOf } from '../../engine/graph.ts';
+import { nodeOf, tensorName } from '../../engine/graph.ts';
 import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
 import { BFLOAT16, FLOAT16, FLOAT32, narrowestType, type NumberType } from '../dtypes.ts';
 import { difference } from '../judge.ts';
@@ -27,7 +27,7 @@ const say = (own: string, type: NumberType, of: string): Say => ({
 /** A step that is not given, in a narrower type; only where the error is small enough for that. */
 function hidden(site: Site): Edit[] {
   const { node, kind, type, deviation } = site;
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const isStep = kind === 'gradient' || node.kind === 'operation';
   const types = [BFLOAT16, FLOAT16, FLOAT32].filter(
     ({ epsilon }) => epsilon > type.epsilon && deviation <= 16 * epsilon,
@@ -55,7 +55,7 @@ export const precision: Family = (site) => {
   const { node, kind, target, type } = site;
   if (!target) return hidden(site);
   const { user, predicted } = target;
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const types = [BFLOAT16, FLOAT16, FLOAT32].filter(({ epsilon }) => epsilon > type.epsilon);
   // What overflows is rounded to infinity.
   const rounds = (type_: NumberType): boolean =>

@@ -1,4 +1,5 @@
 // A factor too many, missing or wrong.
+import { tensorName } from '../../engine/graph.ts';
 import { namesOf, type RatioName, scoreRatios, shortNumber } from '../constants.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { constantRatio } from '../judge.ts';
@@ -9,7 +10,7 @@ import { gradientEdit, type Say, stepEdit } from './make.ts';
 
 function describe(site: Site, factor: number, name: RatioName | undefined): Say {
   const { node, kind } = site;
-  const own = kind === 'value' ? node.id : `d${node.id}`;
+  const own = tensorName(node.id, kind);
   const number = shortNumber(factor);
   const id = name ? `${kind === 'value' ? '' : 'backward-'}${name.id}` : 'constant-factor';
   // With small numbers one factor may be several: 1/2 is a scale, half, and a mean over two.

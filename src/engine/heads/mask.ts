@@ -57,7 +57,7 @@ export function broadcast(entry: string, given: Tensor, { axes, extents, heads }
 }
 
 /** 2^(−8 (h + 1) / H), Press et al. 2022 (ALiBi). */
-function alibiSlopes(count: number): Float64Array {
+export function alibiSlopes(count: number): Float64Array {
   return Float64Array.from({ length: count }, (_, h) => 2 ** ((-8 * (h + 1)) / count));
 }
 

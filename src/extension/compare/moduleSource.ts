@@ -1,7 +1,6 @@
 // The setup's implementation: the person's module, run again when it, a module beside it or the setup is saved.
 import * as vscode from 'vscode';
-import type { NamedTensor } from '../../formats/namedTensor.ts';
-import type { Place } from '../../mine/messages.ts';
+import type { CodeLine, NamedTensor } from '../../formats/namedTensor.ts';
 import { MineError, runMine } from '../../mine/runMine.ts';
 import { fileUri } from '../setups.ts';
 import { fileName } from '../uris.ts';
@@ -95,7 +94,7 @@ export class ModuleSource implements TensorSource {
     vscode.Disposable.from(this.#changed, this.#problems, this.#watcher).dispose();
   }
 
-  #tell(message: string, place: Place | null): void {
+  #tell(message: string, place: CodeLine | null): void {
     this.#services.log.error(message);
     if (!place) return;
     const range = new vscode.Range(place.line - 1, 0, place.line - 1, 1000);

@@ -1,6 +1,7 @@
 // What is wrong in a person's tensors, in Problems: at the line that logged them where that is known, with a way to the panel.
 import * as vscode from 'vscode';
 import type { Cause, NodeReport, Report } from '../../compare/report.ts';
+import { tensorName } from '../../engine/graph.ts';
 import { Command } from '../commands.ts';
 import type { Compared } from './comparison.ts';
 
@@ -14,11 +15,8 @@ export interface Finding {
   readonly compared: Compared;
 }
 
-const nameOf = ({ node, kind }: Pick<Cause, 'node' | 'kind'>): string =>
-  kind === 'gradient' ? `d${node}` : node;
-
 const titleOf = (cause: Cause): string => {
-  const name = `${nameOf(cause)}: `;
+  const name = `${tensorName(cause.node, cause.kind)}: `;
   return cause.title.startsWith(name) ? cause.title : name + cause.title;
 };
 
@@ -48,7 +46,8 @@ function entriesOf({ causes, nodes }: Report): Entry[] {
     .filter((each) => each.status === 'diverges' && !has(each))
     .map((each): Entry => ({
       node: each,
-      message: `${nameOf(each)} is wrong, and no known mistake reproduces it. ${each.note}`.trim(),
+      message:
+        `${tensorName(each.node, each.kind)} is wrong, and no known mistake reproduces it. ${each.note}`.trim(),
       code: 'unknown',
       cause: 'unknown',
     }));

@@ -1,5 +1,5 @@
 // Which nodes a variable may be, the likeliest first: by its name, then by its shape. Pure.
-import type { Graph, NodeId } from '../../engine/graph.ts';
+import { type Graph, type NodeId, tensorName } from '../../engine/graph.ts';
 import { formatShape, sameShape, sizeOf } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 import { isGradOf, type ProgramTensor } from './tensor.ts';
@@ -38,7 +38,7 @@ export function candidatesFor(
       const fit = isSame ? 2 : isLike ? 1 : 0;
       const rank = (isNamed ? 8 : 0) + 2 * fit + ((kind === 'gradient') === isGradient ? 1 : 0);
       const why = isNamed ? 'by its name' : isSame ? 'by its shape' : isLike ? 'by its size' : '';
-      const name = kind === 'gradient' ? `d${node.id}` : node.id;
+      const name = tensorName(node.id, kind);
       return {
         rank,
         candidate: { node: node.id, kind, name, shape: formatShape(node.shape), why },
