@@ -2,15 +2,14 @@
 import type { JSX } from 'preact';
 import type { Extents } from '../../src/engine/axes.ts';
 import type { NodeReport } from '../../src/compare/report.ts';
-import type { Picture } from '../../src/stepper/picture.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { SideBySideView, StepView } from '../../src/stepper/stepView.ts';
 import { sliceOf } from '../matrix/cells.ts';
-import { Matrix } from '../matrix/Matrix.tsx';
 import { plainName } from '../names.tsx';
 import { formatOne } from '../numbers.ts';
 import { request } from '../requests.ts';
 import { comparison } from '../state.ts';
+import { MatrixRow } from '../step/MatrixRow.tsx';
 import { EntryName, MatrixHeading } from '../step/parts.tsx';
 import { statusWords } from './Verdicts.tsx';
 
@@ -36,31 +35,7 @@ export function SideBySide({
   // Rounding is not painted as if it were a mistake.
   const isRight = judged?.status === 'match' || judged?.status === 'layout';
   const ownRange = isRight || difference.largest === 0 ? range : difference.largest;
-  const operand = (sign: string, label: string, picture: Picture): JSX.Element => (
-    <figure class="operand">
-      {sign && (
-        <span class="sign" aria-hidden="true">
-          {sign}
-        </span>
-      )}
-      <div>
-        <figcaption>{label}</figcaption>
-        <Matrix
-          picture={picture}
-          label={`${name} ${label}`}
-          name={name}
-          axes={node.axes}
-          extents={extents}
-          range={picture === difference ? ownRange : range}
-          index={focus.index}
-          largest={Math.max(yours.largest, reference.largest)}
-          room={148}
-          follows={sign !== ''}
-          onSelect={(selection) => request({ type: 'select', selection })}
-        />
-      </div>
-    </figure>
-  );
+  const largest = Math.max(yours.largest, reference.largest);
   return (
     <div class="block side-by-side">
       <MatrixHeading
@@ -71,11 +46,15 @@ export function SideBySide({
       >
         {judged && <Judgement {...judged} />}
       </MatrixHeading>
-      <div class="sum-row">
-        {operand('', 'yours', yours)}
-        {operand('−', 'reference', reference)}
-        {operand('=', 'difference', difference)}
-      </div>
+      <MatrixRow
+        operands={[
+          { sign: '', label: 'yours', picture: yours, range },
+          { sign: '−', label: 'reference', picture: reference, range },
+          { sign: '=', label: 'difference', picture: difference, range: ownRange },
+        ]}
+        index={focus.index}
+        {...{ name, node, extents, largest }}
+      />
       <p class="entry-line figures">
         <EntryName id={node.id} index={focus.index} gradient={gradient} />
         <span class="equation">

@@ -2,14 +2,12 @@
 import type { JSX } from 'preact';
 import type { Extents } from '../../src/engine/axes.ts';
 import { pathWords } from '../../src/engine/paths.ts';
-import type { Picture } from '../../src/stepper/picture.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { AccumulationView } from '../../src/stepper/stepView.ts';
 import { sliceOf } from '../matrix/cells.ts';
-import { Matrix } from '../matrix/Matrix.tsx';
 import { plainName } from '../names.tsx';
 import { bracketed, formatTogether } from '../numbers.ts';
-import { request } from '../requests.ts';
+import { MatrixRow } from './MatrixRow.tsx';
 import { EntryName, MatrixHeading } from './parts.tsx';
 
 export function Accumulation({
@@ -28,31 +26,6 @@ export function Accumulation({
   const { before, contribution, after, entry, ordinal, of, path } = accumulation;
   const largest = Math.max(before.largest, contribution.largest, after.largest);
   const name = `d${plainName(node.id)}`;
-  const operand = (sign: string, label: string, picture: Picture): JSX.Element => (
-    <figure class="operand">
-      {sign && (
-        <span class="sign" aria-hidden="true">
-          {sign}
-        </span>
-      )}
-      <div>
-        <figcaption>{label}</figcaption>
-        <Matrix
-          picture={picture}
-          label={`${name} ${label}`}
-          name={name}
-          axes={node.axes}
-          extents={extents}
-          range={range}
-          index={index}
-          largest={largest}
-          room={148}
-          follows={sign !== ''}
-          onSelect={(selection) => request({ type: 'select', selection })}
-        />
-      </div>
-    </figure>
-  );
   const [was, adds, is] = formatTogether(entry.before, entry.contribution, entry.after);
   return (
     <div class="block">
@@ -66,11 +39,14 @@ export function Accumulation({
           {of > 1 ? `contribution ${ordinal} of ${of}, ${pathWords[path]}` : 'only contribution'}
         </span>
       </MatrixHeading>
-      <div class="sum-row">
-        {operand('', 'before', before)}
-        {operand('+', 'contribution', contribution)}
-        {operand('=', 'after', after)}
-      </div>
+      <MatrixRow
+        operands={[
+          { sign: '', label: 'before', picture: before, range },
+          { sign: '+', label: 'contribution', picture: contribution, range },
+          { sign: '=', label: 'after', picture: after, range },
+        ]}
+        {...{ name, node, extents, index, largest }}
+      />
       <p class="entry-line figures">
         <EntryName id={node.id} index={index} gradient />
         <span class="equation">
