@@ -1,26 +1,25 @@
 // As a person whose dS is wrong: from the trace file's menu to the first wrong node, its cause, and the mended file.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { strToU8, zipSync } from 'fflate';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
-import { run } from '../../src/engine/run.ts';
 import { writeNpy } from '../../src/formats/npy.ts';
-import { openSetup } from '../../src/formats/openSetup.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
+import { exampleRun } from '../support/setups.ts';
 import { root } from '../../scripts/lib/setup.mjs';
-import { saveEvidenceOfFailures } from './harness/evidence.ts';
-import { openWorkbench, type Workbench } from './harness/workbench.ts';
+import { workbenchPerTest } from './harness/suite.ts';
+import type { Workbench } from './harness/workbench.ts';
 
-const setup = 'causal-qkv.attention.json';
+const example = 'causal-qkv';
+const setup = `${example}.attention.json`;
 
 type Named = readonly [name: string, tensor: Tensor];
 
 /** Every value and gradient of the setup as a person's trace; dS, and what follows from it, times `factor`. */
-async function tensorsOf(text: string, factor: number): Promise<Named[]> {
-  const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
-  const { values, gradients } = run(graph!);
+async function tensorsOf(factor: number): Promise<Named[]> {
+  const { values, gradients } = await exampleRun(example);
   const follows = new Set(['S', 'K', 'Q', 'W_K', 'W_Q']);
   const tensors = ['K', 'Q', 'V', 'S', 'P', 'y'].map((id) => [id, values.get(id)!] as const);
   const own = ['y', 'P', 'M', 'S', 'K', 'Q', 'V', 'W_K', 'W_Q', 'W_V'].map((id) => {
@@ -31,12 +30,12 @@ async function tensorsOf(text: string, factor: number): Promise<Named[]> {
   return [...tensors, ...own];
 }
 
-const traceOf = async (text: string, factor: number): Promise<Uint8Array> =>
-  writeSafetensors(await tensorsOf(text, factor));
+const traceOf = async (factor: number): Promise<Uint8Array> =>
+  writeSafetensors(await tensorsOf(factor));
 
 /** As attention_trace.py writes it: with the lines that logged the tensors. */
-async function npzOf(text: string, factor: number, lines: object): Promise<Uint8Array> {
-  const arrays = (await tensorsOf(text, factor)).map(([name, tensor]) => [
+async function npzOf(factor: number, lines: object): Promise<Uint8Array> {
+  const arrays = (await tensorsOf(factor)).map(([name, tensor]) => [
     `${name}.npy`,
     writeNpy(tensor),
   ]);
@@ -45,28 +44,16 @@ async function npzOf(text: string, factor: number, lines: object): Promise<Uint8
 }
 
 describe('comparing', () => {
-  let workbench: Workbench | undefined;
-
-  afterEach(async () => {
-    await workbench?.dispose();
-    workbench = undefined;
-  });
-  saveEvidenceOfFailures(() => workbench);
+  const open = workbenchPerTest();
+  let workbench: Workbench;
 
   test('names the first wrong node and the cause, and follows the file', async () => {
-    workbench = await openWorkbench({ folder: join(root, 'examples') });
+    workbench = await open({ folder: join(root, 'examples') });
     const { page, folder } = workbench;
-    const text = readFileSync(join(folder, setup), 'utf8');
     const trace = join(folder, 'mine.safetensors');
     // The width of the keys is 3: without the scale in the backward pass, dS is sqrt(3) times too large.
-    writeFileSync(trace, await traceOf(text, Math.sqrt(3)));
-    await workbench.openFile(setup);
-    await page
-      .locator('.editor-actions')
-      .getByRole('button', { name: 'Step Attention Backprop' })
-      .click();
-    const view = workbench.webview();
-    await view.locator('.caption').waitFor();
+    writeFileSync(trace, await traceOf(Math.sqrt(3)));
+    const view = await workbench.walk(setup);
     const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'mine' });
     await file.click({ button: 'right' });
     await page
@@ -90,32 +77,24 @@ describe('comparing', () => {
         .evaluateAll((cells) =>
           cells.map((cell) => Number((cell as HTMLElement).dataset['value'])),
         );
-    const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
-    const right = [...run(graph!).gradients.get('S')!.data];
+    const right = [...(await exampleRun(example)).gradients.get('S')!.data];
     expect(await numbers('reference')).toEqual(right);
     expect(await numbers('yours')).toEqual(right.map((value) => Math.sqrt(3) * value));
     expect(await numbers('difference')).toEqual(right.map((value) => Math.sqrt(3) * value - value));
 
-    writeFileSync(trace, await traceOf(text, 1));
+    writeFileSync(trace, await traceOf(1));
     await expect.poll(() => comparison.innerText()).toMatch(/are right/);
     expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
   });
 
   test('tells the cause at the line that logged the tensor, and opens it from there', async () => {
-    workbench = await openWorkbench({ folder: join(root, 'examples') });
+    workbench = await open({ folder: join(root, 'examples') });
     const { page, folder } = workbench;
     const code = join(folder, 'train.py');
     writeFileSync(code, 'with trace("mine.npz") as t:\n    t.dS = dS\n');
-    const text = readFileSync(join(folder, setup), 'utf8');
     const trace = join(folder, 'mine.npz');
-    writeFileSync(trace, await npzOf(text, Math.sqrt(3), { dS: [code, 2] }));
-    await workbench.openFile(setup);
-    await page
-      .locator('.editor-actions')
-      .getByRole('button', { name: 'Step Attention Backprop' })
-      .click();
-    const view = workbench.webview();
-    await view.locator('.caption').waitFor();
+    writeFileSync(trace, await npzOf(Math.sqrt(3), { dS: [code, 2] }));
+    const view = await workbench.walk(setup);
     // As a drop from the explorer arrives in the page.
     await view.locator('body').evaluate((body, uri) => {
       const dataTransfer = new DataTransfer();

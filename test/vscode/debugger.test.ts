@@ -1,30 +1,24 @@
 // As a person whose program is paused: a variable is picked, or pointed at, and held against a node.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FrameLocator, Locator } from 'playwright-core';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/lib/setup.mjs';
-import { run } from '../../src/engine/run.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
-import { openSetup } from '../../src/formats/openSetup.ts';
-import { saveEvidenceOfFailures } from './harness/evidence.ts';
-import { openWorkbench, type Workbench } from './harness/workbench.ts';
+import { exampleRun } from '../support/setups.ts';
+import { workbenchPerTest } from './harness/suite.ts';
+import type { Workbench } from './harness/workbench.ts';
 
-const setup = 'exercise.attention.json';
+const example = 'exercise';
 const debugpy = fileURLToPath(new URL('fixtures/debugpy', import.meta.url));
 
 const nested = ({ shape: [rows, cols], data }: Tensor): number[][] =>
   Array.from({ length: rows }, (_, row) => [...data.subarray(row * cols, (row + 1) * cols)]);
 
 describe('a paused program', () => {
-  let workbench: Workbench | undefined;
-
-  afterEach(async () => {
-    await workbench?.dispose();
-    workbench = undefined;
-  });
-  saveEvidenceOfFailures(() => workbench);
+  const open = workbenchPerTest();
+  let workbench: Workbench;
 
   /** Opens the setup's panel, debugs `program` and waits until it is paused. */
   async function debug(
@@ -35,16 +29,14 @@ describe('a paused program', () => {
     ) => string,
     launch: { readonly type: string; readonly program: string; readonly console: string },
   ): Promise<FrameLocator> {
-    workbench = await openWorkbench({
+    workbench = await open({
       folder: join(root, 'examples'),
       moreExtensions: launch.type === 'debugpy' ? [debugpy] : [],
       viewport: { width: 1400, height: 1000 },
       settings: { 'debug.internalConsoleOptions': 'neverOpen' },
     });
     const { page, folder } = workbench;
-    const text = readFileSync(join(folder, setup), 'utf8');
-    const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
-    const { values, gradients } = run(graph!);
+    const { values, gradients } = await exampleRun(example);
     writeFileSync(join(folder, file), program(values, gradients));
     mkdirSync(join(folder, '.vscode'));
     const configuration = { name: file, request: 'launch', cwd: folder, ...launch };
@@ -52,13 +44,7 @@ describe('a paused program', () => {
       join(folder, '.vscode', 'launch.json'),
       JSON.stringify({ version: '0.2.0', configurations: [configuration] }),
     );
-    await workbench.openFile(setup);
-    await page
-      .locator('.editor-actions')
-      .getByRole('button', { name: 'Step Attention Backprop' })
-      .click();
-    const view = workbench.webview();
-    await view.locator('.caption').waitFor();
+    const view = await workbench.walk(`${example}.attention.json`);
     await workbench.runCommand('Debug: Start Debugging');
     await page.locator('.debug-toolbar').waitFor();
     await workbench.runCommand('Focus on Variables View');
@@ -68,16 +54,16 @@ describe('a paused program', () => {
 
   /** A row of the Variables view. */
   const variable = (name: string): Locator =>
-    workbench!.page.getByRole('treeitem', { name: new RegExp(`^${name}\\b`) }).first();
+    workbench.page.getByRole('treeitem', { name: new RegExp(`^${name}\\b`) }).first();
   async function compareFromMenu(name: string): Promise<void> {
     await variable(name).click({ button: 'right' });
-    await workbench!.page
+    await workbench.page
       .locator('.context-view .action-label', { hasText: 'Compare Variable with Node' })
       .click();
   }
   /** In the list behind the bell, which closes when it is empty: under a driver VS Code shows no toasts. */
   async function notification(text: string): Promise<Locator> {
-    const { page } = workbench!;
+    const { page } = workbench;
     const center = page.locator('.notifications-center.visible');
     const item = center.locator('.notification-list-item', { hasText: text });
     const look = async (): Promise<boolean> => {
@@ -92,7 +78,7 @@ describe('a paused program', () => {
     return item;
   }
   const offers = (): Locator =>
-    workbench!.page.locator('.quick-input-widget:visible .quick-input-list .monaco-list-row');
+    workbench.page.locator('.quick-input-widget:visible .quick-input-list .monaco-list-row');
   const comparison = (view: FrameLocator): Locator =>
     view.getByRole('region', { name: 'Comparison with your tensors' });
 
@@ -116,7 +102,7 @@ print('done')
 `,
         { type: 'debugpy', program: '${workspaceFolder}/train.py', console: 'internalConsole' },
       );
-      await workbench!.runCommand('Compare Variable with Node...');
+      await workbench.runCommand('Compare Variable with Node...');
       await expect
         .poll(() => offers().allInnerTexts())
         .toEqual([
@@ -151,7 +137,7 @@ print('done')
       await compareFromMenu('big');
       await offers().first().click();
       await notification('Reading big');
-      await workbench!.page.locator('.debug-toolbar .codicon-debug-step-over').click();
+      await workbench.page.locator('.debug-toolbar .codicon-debug-step-over').click();
       await notification('The program went on');
       await variable('after').waitFor();
     },
@@ -171,7 +157,7 @@ attention();
 `,
       { type: 'node', program: '${workspaceFolder}/train.mjs', console: 'internalConsole' },
     );
-    await workbench!.runCommand('Compare Variable with Node...');
+    await workbench.runCommand('Compare Variable with Node...');
     await offers().filter({ hasText: 'mine.S' }).click();
     await offers().first().filter({ hasText: 'by its name' }).click();
     await expect
@@ -181,9 +167,9 @@ attention();
     await offers().first().filter({ hasText: 'by its name' }).click();
     await expect.poll(() => comparison(view).innerText()).toMatch(/2 variables[^]*are right/);
 
-    await workbench!.runCommand('Debug: Stop');
-    await workbench!.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
-    await workbench!.runCommand('Compare Variable with Node...');
+    await workbench.runCommand('Debug: Stop');
+    await workbench.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+    await workbench.runCommand('Compare Variable with Node...');
     await notification('No program is paused.');
   });
 
@@ -191,7 +177,7 @@ attention();
   test.skipIf(process.env['ATTENTION_VSCODE'] === 'electron')(
     'is not read in a workspace that is not trusted',
     async () => {
-      workbench = await openWorkbench({
+      workbench = await open({
         folder: join(root, 'examples'),
         settings: {
           'security.workspace.trust.enabled': true,

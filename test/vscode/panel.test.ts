@@ -2,22 +2,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Run, run } from '../../src/engine/run.ts';
-import { openSetup } from '../../src/formats/openSetup.ts';
+import { describe, expect, test } from 'vitest';
+import { runOf } from '../support/setups.ts';
 import { root } from '../../scripts/lib/setup.mjs';
 import { vsixFile } from '../../scripts/lib/vsix.mjs';
-import { saveEvidenceOfFailures } from './harness/evidence.ts';
-import { openWorkbench, type Workbench } from './harness/workbench.ts';
+import { workbenchPerTest } from './harness/suite.ts';
+import type { Workbench } from './harness/workbench.ts';
 
 const examples = join(root, 'examples');
 const exercise = 'exercise.attention.json';
-
-async function runOf(text: string): Promise<Run> {
-  const { graph } = await openSetup(text, () => Promise.reject(new Error('no files here')));
-  if (!graph) throw new Error('the setup cannot be computed');
-  return run(graph);
-}
 
 const textOf = (name: string): string => readFileSync(join(examples, name), 'utf8');
 
@@ -52,16 +45,11 @@ async function stepToEnd({ page }: Workbench, view: FrameLocator): Promise<void>
 }
 
 describe('the panel', () => {
-  let workbench: Workbench | undefined;
-
-  afterEach(async () => {
-    await workbench?.dispose();
-    workbench = undefined;
-  });
-  saveEvidenceOfFailures(() => workbench);
+  const open = workbenchPerTest();
+  let workbench: Workbench;
 
   test('walks the exercise from its package, with no file open, to the end and back', async () => {
-    workbench = await openWorkbench({ extension: { vsix: vsixFile() } });
+    workbench = await open({ extension: { vsix: vsixFile() } });
     await workbench.runCommand('Step Attention Backprop');
     const view = workbench.webview();
     await tickIs(view, 0);
@@ -86,7 +74,7 @@ describe('the panel', () => {
   });
 
   test('shows the accumulator before, the contribution and after where paths meet', async () => {
-    workbench = await openWorkbench({ folder: examples });
+    workbench = await open({ folder: examples });
     await workbench.openFile('self-attention.attention.json');
     await workbench.page
       .locator('.editor-actions [aria-label*="Step Attention Backprop"]')
@@ -109,7 +97,7 @@ describe('the panel', () => {
   });
 
   test('follows the setup while it is typed, and keeps the last good picture when it is wrong', async () => {
-    workbench = await openWorkbench({ folder: examples });
+    workbench = await open({ folder: examples });
     await workbench.openFile(exercise);
     await workbench.runCommand('Step Attention Backprop');
     const view = workbench.webview();
@@ -139,7 +127,7 @@ describe('the panel', () => {
   });
 
   test('is there again, at its step, after hiding, moving and reloading', async () => {
-    workbench = await openWorkbench({ folder: examples });
+    workbench = await open({ folder: examples });
     const { page } = workbench;
     await workbench.openFile('causal-qkv.attention.json');
     await workbench.runCommand('Step Attention Backprop');
@@ -163,7 +151,7 @@ describe('the panel', () => {
   });
 
   test('opens from the explorer, and says what is wrong with a setup that cannot be computed', async () => {
-    workbench = await openWorkbench({ folder: examples });
+    workbench = await open({ folder: examples });
     const { page } = workbench;
     writeFileSync(
       join(workbench.folder, 'broken.attention.json'),
@@ -189,7 +177,7 @@ describe('the panel', () => {
     await expect.poll(() => view.locator('#root').innerText(), { timeout: 15_000 }).toMatch(/W_K/);
     await view.getByRole('button', { name: /example/i }).click();
     await expect
-      .poll(() => workbench!.webview().getByRole('slider').count(), { timeout: 15_000 })
+      .poll(() => workbench.webview().getByRole('slider').count(), { timeout: 15_000 })
       .toBe(1);
   });
 });

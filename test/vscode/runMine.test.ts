@@ -2,30 +2,25 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/lib/setup.mjs';
-import { saveEvidenceOfFailures } from './harness/evidence.ts';
-import { openWorkbench, type Workbench } from './harness/workbench.ts';
+import { workbenchPerTest } from './harness/suite.ts';
+import type { Workbench } from './harness/workbench.ts';
 
 const setup = 'own-implementation.attention.json';
 const command = 'Run Mine and Compare';
 
 describe('running mine', () => {
-  let workbench: Workbench | undefined;
-
-  afterEach(async () => {
-    await workbench?.dispose();
-    workbench = undefined;
-  });
-  saveEvidenceOfFailures(() => workbench);
+  const open = workbenchPerTest();
+  let workbench: Workbench;
 
   const comparison = (): Locator =>
-    workbench!.webview().getByRole('region', { name: 'Comparison with your tensors' });
+    workbench.webview().getByRole('region', { name: 'Comparison with your tensors' });
   const says = (words: RegExp): Promise<unknown> =>
     expect.poll(() => comparison().innerText(), { timeout: 30_000 }).toMatch(words);
 
   test('names the mistake of the example, and follows the module', async () => {
-    workbench = await openWorkbench({ folder: join(root, 'examples') });
+    workbench = await open({ folder: join(root, 'examples') });
     const module = join(workbench.folder, 'own-implementation.mjs');
     const code = readFileSync(module, 'utf8');
     await workbench.openFile(setup);
@@ -48,7 +43,7 @@ describe('running mine', () => {
 
   // The desktop VS Code of the tests is started without the question of trust.
   test.skipIf(process.env.ATTENTION_VSCODE === 'electron')('takes trust', async () => {
-    workbench = await openWorkbench({
+    workbench = await open({
       folder: join(root, 'examples'),
       settings: {
         'security.workspace.trust.enabled': true,

@@ -56,3 +56,13 @@ export function extensionWebview(page: Page): FrameLocator {
     .frameLocator(`iframe.webview.ready[src*="extensionId=${id}"]:visible`)
     .frameLocator('#active-frame');
 }
+
+/** By the button in the editor's title, which says which setup is meant. */
+export async function walk(page: Page, setup: string): Promise<FrameLocator> {
+  await openFile(page, setup);
+  const title = page.locator('.editor-actions');
+  await title.getByRole('button', { name: 'Step Attention Backprop' }).click();
+  const view = extensionWebview(page);
+  await view.locator('.caption').waitFor();
+  return view;
+}

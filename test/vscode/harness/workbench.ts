@@ -6,7 +6,7 @@ import type { FrameLocator, Page } from 'playwright-core';
 import { root } from '../../../scripts/lib/setup.mjs';
 import { vscodeFlavour } from '../../../scripts/lib/vscode-flavour.mjs';
 import { writeSettings } from '../../../scripts/lib/vscode-server.mjs';
-import { extensionWebview, openFile, runCommand } from './actions.ts';
+import { extensionWebview, openFile, runCommand, walk } from './actions.ts';
 import { launchElectron } from './electron.ts';
 import { saveEvidence } from './evidence.ts';
 import { launchServer } from './server.ts';
@@ -36,6 +36,8 @@ export interface Workbench {
   runCommand(title: string): Promise<void>;
   /** Opens a file of the folder in an editor and waits for its tab. */
   openFile(relativePath: string): Promise<void>;
+  /** Opens a setup of the folder, clicks its "Step Attention Backprop" and waits until its panel is drawn. */
+  walk(setup: string): Promise<FrameLocator>;
   /** The document inside the extension's visible webview. */
   webview(): FrameLocator;
   /** Keeps a screenshot and all logs in .vscode-test/logs/<name>. */
@@ -100,6 +102,7 @@ export async function openWorkbench(options: WorkbenchOptions = {}): Promise<Wor
     folder,
     runCommand: (title) => runCommand(page, title),
     openFile: (relativePath) => openFile(page, join(folder, relativePath)),
+    walk: (setup) => walk(page, join(folder, setup)),
     webview: () => extensionWebview(page),
     saveEvidence: (name) =>
       saveEvidence(name, {

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'mocha';
 import * as vscode from 'vscode';
-import { openSetup } from '../../../src/formats/openSetup.ts';
+import { type ComputableSetup, openSetup } from '../../../src/formats/openSetup.ts';
 import { FileSource } from '../../../src/extension/compare/fileSource.ts';
-import type { Reference } from '../../../src/extension/compare/source.ts';
 import manifest from '../../../package.json' with { type: 'json' };
 
 const { fs } = vscode.workspace;
@@ -12,7 +11,7 @@ const FILES = ['heads.attention.json', 'heads.rank0.npz', 'heads.rank1.npz'];
 
 describe('a trace in parts', () => {
   let folder: vscode.Uri;
-  let reference: Reference;
+  let reference: ComputableSetup;
 
   before(async () => {
     const extension = vscode.extensions.getExtension(`${manifest.publisher}.${manifest.name}`);

@@ -4,8 +4,7 @@ import { after, before, describe, it } from 'mocha';
 import * as vscode from 'vscode';
 import manifest from '../../../package.json' with { type: 'json' };
 import { ModuleSource } from '../../../src/extension/compare/moduleSource.ts';
-import type { Reference } from '../../../src/extension/compare/source.ts';
-import { openSetup } from '../../../src/formats/openSetup.ts';
+import { type ComputableSetup, openSetup } from '../../../src/formats/openSetup.ts';
 
 const { fs } = vscode.workspace;
 const SETUP = `{
@@ -15,7 +14,7 @@ const SETUP = `{
 
 describe('a module as the source of tensors', () => {
   let module: vscode.Uri;
-  let reference: Reference;
+  let reference: ComputableSetup;
   let source: ModuleSource;
   const log = vscode.window.createOutputChannel('Attention test', { log: true });
 
