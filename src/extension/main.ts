@@ -11,6 +11,7 @@ import { Panels } from './panels.ts';
 import { watchProblems } from './problems.ts';
 import { addPythonHelper } from './pythonHelper.ts';
 import { isSetup, SetupModels } from './setups.ts';
+import { editedFile } from './uris.ts';
 import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
 
 export function activate({
@@ -36,11 +37,7 @@ export function activate({
 
   /** From a menu the file is given; from the palette it is the one in the editor, else the exercise. */
   const step = (given?: vscode.Uri): void => {
-    // Just after a file was opened, its tab is known before its editor.
-    const tab = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-    const opened = tab instanceof vscode.TabInputText ? tab.uri : undefined;
-    const edited = vscode.window.activeTextEditor?.document.uri;
-    const setup = [given, opened, edited].find((uri) => uri instanceof vscode.Uri && isSetup(uri));
+    const setup = [given, editedFile()].find((uri) => uri instanceof vscode.Uri && isSetup(uri));
     if (!setup && given === undefined && panels.active()) panels.active()?.reveal();
     else panels.show(setup ?? exercise);
   };

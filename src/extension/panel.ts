@@ -93,9 +93,9 @@ export class Panel implements vscode.Disposable {
       bundle: 'webview',
       data: { setup: model.uri.toString() },
     });
-    void this.#refresh();
     const trace = resume ? services.memory.get<string>(this.#traceKey) : undefined;
-    void this.compareWith(trace === undefined ? null : new FileSource(vscode.Uri.parse(trace)));
+    this.#attach(trace === undefined ? null : new FileSource(vscode.Uri.parse(trace)));
+    void this.#refresh();
   }
 
   get active(): boolean {
@@ -122,13 +122,17 @@ export class Panel implements vscode.Disposable {
 
   /** Holds the person's tensors against this setup from now on; null ends it. The panel disposes the source. */
   async compareWith(source: TensorSource | null): Promise<void> {
+    this.#attach(source);
+    await this.#compare();
+  }
+
+  #attach(source: TensorSource | null): void {
     this.#comparison?.dispose();
     this.#explained = null;
     this.#comparison = source && new Comparison(this.#model, source);
-    source?.onDidChange(() => this.#compare());
+    source?.onDidChange?.(() => this.#compare());
     const kept = source instanceof FileSource ? source.file.toString() : undefined;
     void this.#services.memory.update(this.#traceKey, kept);
-    await this.#compare();
   }
 
   /** To the first node of the person's that is wrong. */
@@ -141,8 +145,7 @@ export class Panel implements vscode.Disposable {
   goTo(node: NodeId, kind: 'value' | 'gradient'): void {
     if (!this.#session) return;
     this.#session.goToNode(node, kind);
-    this.#send({ type: 'step', step: this.#session.stepView(), id: null });
-    this.#saveSoon();
+    this.#stepped();
   }
 
   async #compare(): Promise<void> {
@@ -153,7 +156,7 @@ export class Panel implements vscode.Disposable {
     this.#session?.holdAgainst(comparison?.compared?.tensors ?? []);
     this.#tell();
     this.#send({ type: 'comparison', comparison: compared });
-    if (this.#session) this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+    this.#sendStep();
   }
 
   #tell(): void {
@@ -181,7 +184,12 @@ export class Panel implements vscode.Disposable {
   move(move: Move): void {
     if (!this.#session) return;
     this.#session.move(move);
-    this.#send({ type: 'step', step: this.#session.stepView(), id: null });
+    this.#stepped();
+  }
+
+  /** The walk is elsewhere, and not because the page asked for it. */
+  #stepped(): void {
+    this.#sendStep();
     this.#saveSoon();
   }
 
@@ -274,6 +282,10 @@ export class Panel implements vscode.Disposable {
     } else if (this.#problems.length > 0) {
       this.#send({ type: 'empty', message: this.#problems.join('\n'), canOpenExample: true });
     }
+  }
+
+  #sendStep(): void {
+    if (this.#session) this.#send({ type: 'step', step: this.#session.stepView(), id: null });
   }
 
   #send(message: ToWebview): void {

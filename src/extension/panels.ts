@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { Panel, PANEL_TYPE, type PanelServices } from './panel.ts';
 import type { SetupModels } from './setups.ts';
+import { editedFile } from './uris.ts';
 
 export class Panels implements vscode.WebviewPanelSerializer {
   readonly #panels = new Map<string, Panel>();
@@ -27,7 +28,7 @@ export class Panels implements vscode.WebviewPanelSerializer {
       open.reveal();
       return open;
     }
-    const isShown = vscode.window.activeTextEditor?.document.uri.toString() === setup.toString();
+    const isShown = editedFile()?.toString() === setup.toString();
     const column = isShown ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
     const webviewPanel = vscode.window.createWebviewPanel(PANEL_TYPE, 'Attention', column);
     return this.#adopt(webviewPanel, setup, false);

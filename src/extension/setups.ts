@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { ReadFile } from '../formats/loadSetup.ts';
 import { type OpenedSetup, openSetup } from '../formats/openSetup.ts';
 import { fileName } from './uris.ts';
+import { watchFiles } from './watch.ts';
 
 const TYPING_PAUSE = 150; // ms
 
@@ -45,18 +46,13 @@ export class SetupModel implements vscode.Disposable {
 
   constructor(uri: vscode.Uri) {
     this.uri = uri;
-    const folder = new vscode.RelativePattern(vscode.Uri.joinPath(onDisk(uri), '..'), '**/*');
-    const watcher = vscode.workspace.createFileSystemWatcher(folder);
     const onFile = (changed: vscode.Uri): void => {
       const name = changed.toString();
       if (name === this.uri.toString() || this.#filesRead.has(name)) this.#invalidate();
     };
     this.#subscriptions.push(
       this.#changed,
-      watcher,
-      watcher.onDidChange(onFile),
-      watcher.onDidCreate(onFile),
-      watcher.onDidDelete(onFile),
+      watchFiles(vscode.Uri.joinPath(onDisk(uri), '..'), '**/*', onFile),
       vscode.workspace.onDidChangeTextDocument(({ document }) => {
         if (document.uri.toString() === this.uri.toString()) this.#invalidate();
       }),

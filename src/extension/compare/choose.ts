@@ -1,7 +1,7 @@
 // What a comparison still needs is asked for: the file with the person's tensors, or the setup.
 import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
-import type { SetupModels } from '../setups.ts';
+import { isSetup, type SetupModels } from '../setups.ts';
 
 type Way = 'file' | typeof Command.CompareVariable | typeof Command.RunMine;
 
@@ -38,8 +38,14 @@ export async function chooseTrace(setup: vscode.Uri): Promise<vscode.Uri | undef
   return trace;
 }
 
+/** The first of these that is a setup, else the person is asked; undefined where they choose none. */
+export async function setupAmong(...files: readonly unknown[]): Promise<vscode.Uri | undefined> {
+  const known = files.find((file) => file instanceof vscode.Uri && isSetup(file));
+  return (known as vscode.Uri | undefined) ?? (await chooseSetup());
+}
+
 /** Asks which of the workspace's setups is meant; undefined where there is none or the choice is dismissed. */
-export async function chooseSetup(): Promise<vscode.Uri | undefined> {
+async function chooseSetup(): Promise<vscode.Uri | undefined> {
   const setups = await vscode.workspace.findFiles('**/*.attention.json', '**/node_modules/**', 100);
   if (setups.length === 0) {
     void vscode.window.showInformationMessage(

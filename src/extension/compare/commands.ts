@@ -4,15 +4,14 @@ import { Command } from '../commands.ts';
 import { compareVariable } from '../debugger/compareVariable.ts';
 import type { Panels } from '../panels.ts';
 import { isSetup, type SetupModels } from '../setups.ts';
-import { chooseSetup, chooseTrace, chooseWay } from './choose.ts';
+import { editedFile } from '../uris.ts';
+import { chooseTrace, chooseWay, setupAmong } from './choose.ts';
 import { FileSource } from './fileSource.ts';
 
 /** From a menu on a setup or on a trace that file is given; what is missing is the active panel's, or asked for. */
 async function compare(panels: Panels, models: SetupModels, given: unknown): Promise<void> {
   const file = given instanceof vscode.Uri ? given : undefined;
-  const edited = vscode.window.activeTextEditor?.document.uri;
-  const known = [file, panels.active()?.setup, edited].find((uri) => uri && isSetup(uri));
-  const setup = known ?? (await chooseSetup());
+  const setup = await setupAmong(file, panels.active()?.setup, editedFile());
   if (!setup) return;
   const isTrace = file && !isSetup(file);
   const way = isTrace ? 'file' : await chooseWay(models, setup);

@@ -3,11 +3,13 @@ import * as vscode from 'vscode';
 import { fitsIn } from '../../compare/fits.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
+import type { ComputableSetup } from '../../formats/openSetup.ts';
 import { partName, wholeName } from '../../formats/partMeta.ts';
 import type { LeftOut } from '../../formats/parts.ts';
 import { readTrace, readTraceFolder, type TraceFolder } from '../../formats/readTrace.ts';
 import { fileName } from '../uris.ts';
-import type { Reference, TensorSource } from './source.ts';
+import { watchFiles } from '../watch.ts';
+import type { TensorSource } from './source.ts';
 
 const WRITING_PAUSE = 200; // ms
 
@@ -35,13 +37,7 @@ export class FileSource implements TensorSource {
     const folder = vscode.Uri.joinPath(file, '..');
     // The file itself, the files in it if it is a folder, and its parts.
     const patterns = [name, `${name}/*`, partName(wholeName(name) ?? name, '*')];
-    const watchers = patterns.flatMap((pattern) => {
-      const watcher = vscode.workspace.createFileSystemWatcher(
-        new vscode.RelativePattern(folder, pattern),
-      );
-      const events = [watcher.onDidChange, watcher.onDidCreate, watcher.onDidDelete];
-      return [watcher, ...events.map((event) => event(changed))];
-    });
+    const watchers = patterns.map((pattern) => watchFiles(folder, pattern, changed));
     this.#subscriptions = vscode.Disposable.from(this.#changed, ...watchers);
   }
 
@@ -53,7 +49,7 @@ export class FileSource implements TensorSource {
     return this.#leftOut;
   }
 
-  async read({ setup, graph }: Reference): Promise<readonly NamedTensor[]> {
+  async read({ setup, graph }: ComputableSetup): Promise<readonly NamedTensor[]> {
     const options = {
       resolve: (name: string, rank: number) => resolveName(name, setup.names, rank),
       fits: fitsIn(graph),

@@ -1,10 +1,12 @@
 // The setup's implementation: the person's module, run again when it, a module beside it or the setup is saved.
 import * as vscode from 'vscode';
 import type { CodeLine, NamedTensor } from '../../formats/namedTensor.ts';
+import type { ComputableSetup } from '../../formats/openSetup.ts';
 import { MineError, runMine } from '../../mine/runMine.ts';
 import { fileUri } from '../setups.ts';
 import { fileName } from '../uris.ts';
-import type { Reference, TensorSource } from './source.ts';
+import { watchFiles } from '../watch.ts';
+import type { TensorSource } from './source.ts';
 
 const SAVING_PAUSE = 200; // ms
 const IS_MODULE = /\.[cm]?[jt]s$/;
@@ -47,7 +49,7 @@ export class ModuleSource implements TensorSource {
     return this.#file;
   }
 
-  async read(reference: Reference): Promise<readonly NamedTensor[]> {
+  async read(reference: ComputableSetup): Promise<readonly NamedTensor[]> {
     const run = this.#run(reference);
     this.#latest = run;
     try {
@@ -59,7 +61,7 @@ export class ModuleSource implements TensorSource {
     }
   }
 
-  async #run({ setup, graph, config }: Reference): Promise<readonly NamedTensor[]> {
+  async #run({ setup, graph, config }: ComputableSetup): Promise<readonly NamedTensor[]> {
     this.#running.abort();
     this.#problems.clear();
     if (!vscode.workspace.isTrusted) throw new Error(UNTRUSTED);
@@ -112,14 +114,11 @@ export class ModuleSource implements TensorSource {
 
   /** Its folder: what it imports is most often there. */
   #watch(): vscode.Disposable {
-    const folder = new vscode.RelativePattern(vscode.Uri.joinPath(this.#file, '..'), '*');
-    const watcher = vscode.workspace.createFileSystemWatcher(folder);
     const changed = ({ path }: vscode.Uri): void => {
       if (!IS_MODULE.test(path)) return;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#changed.fire(), SAVING_PAUSE);
     };
-    const events = [watcher.onDidChange, watcher.onDidCreate, watcher.onDidDelete];
-    return vscode.Disposable.from(watcher, ...events.map((event) => event(changed)));
+    return watchFiles(vscode.Uri.joinPath(this.#file, '..'), '*', changed);
   }
 }

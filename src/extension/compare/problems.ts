@@ -57,6 +57,7 @@ function entriesOf({ causes, nodes }: Report): Entry[] {
 export class ComparisonProblems implements vscode.Disposable {
   readonly #collection = vscode.languages.createDiagnosticCollection('attention comparison');
   readonly #findings = new Map<string, Finding>();
+  #publications = 0;
   readonly #actions = vscode.languages.registerCodeActionsProvider('*', {
     provideCodeActions: (_document, _range, { diagnostics }) => explainActions(diagnostics),
   });
@@ -77,6 +78,7 @@ export class ComparisonProblems implements vscode.Disposable {
   }
 
   async #publish(): Promise<void> {
+    const publication = ++this.#publications;
     const told: [vscode.Uri, vscode.Diagnostic[]][] = [];
     for (const { setup, file, compared } of this.#findings.values()) {
       for (const entry of entriesOf(compared.report)) {
@@ -87,6 +89,8 @@ export class ComparisonProblems implements vscode.Disposable {
         told.push([uri, [problem]]);
       }
     }
+    // Reading the lines takes its time: a later publication may have overtaken this one.
+    if (publication !== this.#publications) return;
     this.#collection.clear();
     // Entries of one file add up in one call.
     this.#collection.set(told);

@@ -2,12 +2,11 @@
 import * as vscode from 'vscode';
 import { parseSetup } from '../../formats/parseSetup.ts';
 import type { Panels } from '../panels.ts';
-import { isSetup } from '../setups.ts';
-import { fileName } from '../uris.ts';
-import { chooseSetup } from './choose.ts';
+import { isTrusted } from '../trust.ts';
+import { editedFile, fileName } from '../uris.ts';
+import { setupAmong } from './choose.ts';
 import { type MineServices, ModuleSource, UNTRUSTED } from './moduleSource.ts';
 
-const TRUST = 'Manage Workspace Trust';
 const OPEN = 'Open the Setup';
 
 /** From a menu the setup is given; else it is the one being edited, the active panel's, or asked for. */
@@ -16,16 +15,8 @@ export async function runMineCommand(
   services: MineServices,
   given: unknown,
 ): Promise<void> {
-  if (!vscode.workspace.isTrusted) {
-    void vscode.window.showErrorMessage(UNTRUSTED, TRUST).then((answer) => {
-      if (answer === TRUST) void vscode.commands.executeCommand('workbench.trust.manage');
-    });
-    return;
-  }
-  const file = given instanceof vscode.Uri ? given : undefined;
-  const edited = vscode.window.activeTextEditor?.document.uri;
-  const known = [file, edited, panels.active()?.setup].find((uri) => uri && isSetup(uri));
-  const setup = known ?? (await chooseSetup());
+  if (!isTrusted(UNTRUSTED)) return;
+  const setup = await setupAmong(given, editedFile(), panels.active()?.setup);
   if (!setup) return;
   const document = await vscode.workspace.openTextDocument(setup);
   const parsed = parseSetup(document.getText()).setup;

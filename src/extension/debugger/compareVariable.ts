@@ -1,15 +1,16 @@
 // "Compare Variable with Node...": reads one tensor of the paused program, when asked, and holds it against the reference.
 import * as vscode from 'vscode';
-import { chooseSetup } from '../compare/choose.ts';
+import { setupAmong } from '../compare/choose.ts';
 import type { Panels } from '../panels.ts';
-import { isSetup, type SetupModels } from '../setups.ts';
+import type { SetupModels } from '../setups.ts';
+import { isTrusted } from '../trust.ts';
+import { editedFile } from '../uris.ts';
 import { type Candidate, candidatesFor } from './candidates.ts';
 import { pausedProgram } from './frame.ts';
 import { ProgramSource } from './programSource.ts';
 import { ProgramReader } from './read.ts';
 import { bytesOf, describeTensor, type ProgramTensor } from './tensor.ts';
 
-const TRUST = 'Manage Workspace Trust';
 const UNTRUSTED =
   'Reading the variables of a program evaluates expressions in it, which takes a trusted workspace.';
 
@@ -29,11 +30,7 @@ export async function compareVariable(
   models: SetupModels,
   given: unknown,
 ): Promise<void> {
-  if (!vscode.workspace.isTrusted) {
-    const answer = await vscode.window.showErrorMessage(UNTRUSTED, TRUST);
-    if (answer === TRUST) await vscode.commands.executeCommand('workbench.trust.manage');
-    return;
-  }
+  if (!isTrusted(UNTRUSTED)) return;
   try {
     await compareWith(panels, models, given);
   } catch (error) {
@@ -45,10 +42,7 @@ export async function compareVariable(
 async function compareWith(panels: Panels, models: SetupModels, given: unknown): Promise<void> {
   const expression = expressionIn(given);
   const { session, language, read: readFrame } = await pausedProgram();
-  const edited = vscode.window.activeTextEditor?.document.uri;
-  const asked = given instanceof vscode.Uri ? given : undefined;
-  const known = [asked, panels.active()?.setup, edited].find((uri) => uri && isSetup(uri));
-  const setup = known ?? (await chooseSetup());
+  const setup = await setupAmong(given, panels.active()?.setup, editedFile());
   if (!setup) return;
   const tensors = await withProgress('Looking for tensors', (token) =>
     readFrame(token, (frame) => {
