@@ -16,7 +16,7 @@ export interface Forgiven {
 /** A logit this far below its row's largest leaves no weight in any number type. */
 const NO_WEIGHT = 80;
 /** No score of a real program is this low; the fill values of float16 programs are. */
-const FILL = -9e3;
+export const FILL = -9e3;
 
 /**
  * What is forgiven in a tensor, or null where there is nothing to forgive. `nanSpreads`: NaN is found in other

@@ -55,13 +55,27 @@ export function isConvention(
   // Queries or scores may be scaled early; the logits themselves have to be right.
   const isEarly = id !== 'Z' && id !== roles(graph).logits;
   if (isEarly && constantRatio(user, right, loose) !== null) return true;
-  const isOther = graph.nodes.some(
+  return (
+    isAnother(graph, id, user, reference, loose) ||
+    (/^[SZM]$/.test(id) && isShifted(graph, id, user, right, loose))
+  );
+}
+
+/** Whether a tensor given for `id` has the numbers of another node of its shape. */
+function isAnother(
+  graph: Graph,
+  id: NodeId,
+  user: Tensor,
+  reference: (id: NodeId) => Tensor,
+  loose: number,
+): boolean {
+  const most = loose * largestMagnitude(user);
+  return graph.nodes.some(
     (node) =>
       node.id !== id &&
       sameShape(node.shape, user.shape) &&
-      difference(user, reference(node.id)).maxAbs <= loose * largestMagnitude(user),
+      difference(user, reference(node.id)).maxAbs <= most,
   );
-  return isOther || (/^[SZM]$/.test(id) && isShifted(graph, id, user, right, loose));
 }
 
 function isShifted(graph: Graph, id: NodeId, user: Tensor, right: Tensor, loose: number): boolean {
@@ -102,12 +116,7 @@ export function harmlessGradients(
     if (own.data.some(Number.isNaN)) return false;
     if (own.data.every((value) => value === 0)) return true;
     if (constantRatio(own, reference(id), loose) !== null) return true;
-    return graph.nodes.some(
-      (node) =>
-        node.id !== id &&
-        sameShape(node.shape, own.shape) &&
-        difference(own, reference(node.id)).maxAbs <= loose * largestMagnitude(own),
-    );
+    return isAnother(graph, id, own, reference, loose);
   };
   const wrong = operationNodes(graph).filter(({ id }) => right.get(`g:${id}`) === false);
   return new Set(wrong.filter(({ id }) => passesOnRightly(id) && isKnown(id)).map(({ id }) => id));

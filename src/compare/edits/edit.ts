@@ -35,6 +35,10 @@ export interface Context {
   readonly state: State;
 }
 
+/** Earlier tokens, before the first key of x. */
+export const pastTokens = ({ config, graph }: Context): number =>
+  config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+
 /** A place where an edit may stand: the value of a node, or its gradient. */
 export interface Site extends Context {
   readonly node: GraphNode;

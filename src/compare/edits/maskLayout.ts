@@ -2,7 +2,7 @@
 import { additiveMask } from '../../engine/heads/mask.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import type { GraphNode } from '../../engine/graph.ts';
-import type { Context } from './edit.ts';
+import { type Context, pastTokens } from './edit.ts';
 
 export interface MaskVariant {
   readonly id: string;
@@ -24,13 +24,13 @@ export type Add = (
   cost?: number,
 ) => void;
 
-export function layoutOf({ config, graph }: Context, node: GraphNode): Layout {
+export function layoutOf(context: Context, node: GraphNode): Layout {
   const letters = node.axes.flat();
   return {
     axes: node.axes,
-    extents: graph.extents,
+    extents: context.graph.extents,
     heads: letters.filter((letter) => /^[hrg]$/.test(letter)),
-    past: config.past ? graph.extents['i'] - graph.extents['t'] : 0,
+    past: pastTokens(context),
   };
 }
 

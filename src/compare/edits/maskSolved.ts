@@ -4,8 +4,9 @@ import { scaleFactor } from '../../engine/heads/weights.ts';
 import { addMask } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../constants.ts';
+import { FILL } from '../conventions.ts';
 import { after, entrywise, fibres, onOperand } from '../operations.ts';
-import { type Edit, type Family, roles, type Site } from './edit.ts';
+import { type Edit, type Family, roles, type Site, pastTokens } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
 import { rightMask } from './maskLayout.ts';
 import { indexAlong } from './piecewise.ts';
@@ -16,9 +17,6 @@ export const maskSolved: Family = (site) => {
   if (node.id === 'M') return [...biases(site), ...(target ? hidden(site) : [])];
   return node.id === 'P' && target ? hidden(site) : [];
 };
-
-/** A score this low is hidden in every number type. */
-const FILL = -9e3;
 
 /** Entries that have no weight here though the scores would give them one, or the other way round. */
 function hidden(site: Site): Edit[] {
@@ -81,9 +79,9 @@ function hidden(site: Site): Edit[] {
 
 /** What rule the hidden entries follow, or null for none that is usual. */
 function pattern(own: Uint8Array, site: Site): string | null {
-  const { node, graph, state, config } = site;
+  const { node, graph, state } = site;
   const { extents } = graph;
-  const past = config.past ? extents['i'] - extents['t'] : 0;
+  const past = pastTokens(site);
   const [keyOf, queryOf] = ['i', 'j'].map((letter) => indexAlong(node.axes, [letter], extents));
   const rule = (isHidden: (j: number, i: number) => boolean): boolean => {
     for (let at = 0; at < own.length; at++)

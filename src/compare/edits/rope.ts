@@ -2,7 +2,7 @@
 import type { AxisLetters } from '../../engine/axes.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { type Program, type StepOperation, withStep } from '../program.ts';
-import { type Edit, type Family, type Site } from './edit.ts';
+import { type Edit, type Family, type Site, pastTokens } from './edit.ts';
 import { contributionEdit, makeEdit, passedBack, type Say } from './make.ts';
 import { solvedAngles } from './ropeSolved.ts';
 import { rotation } from './rotation.ts';
@@ -113,7 +113,7 @@ function onValues(site: Parameters<Family>[0]): Edit[] {
   const { config, graph } = site;
   if (!config.rope || graph.extents['v'] % 2 !== 0) return [];
   const { base, pairing } = config.rope;
-  const first = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const first = pastTokens(site);
   const width = graph.extents['v'];
   const turn = (axes: readonly AxisLetters[]): StepOperation =>
     rotation(axes, site, pairing, (token, pair) => (first + token) * base ** ((-2 * pair) / width));
@@ -211,7 +211,7 @@ function valuesTurnedBack(site: Site): Edit[] {
   const { config, graph } = site;
   if (graph.extents['v'] % 2 !== 0) return [];
   const { base, pairing } = config.rope!;
-  const first = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const first = pastTokens(site);
   const width = graph.extents['v'];
   return ([-1, 1] as const).map((sign) => {
     const turn = (axes: readonly AxisLetters[]): StepOperation =>

@@ -1,6 +1,6 @@
 // The angles that a person's rotated queries or keys tell, and what they mean.
 import { shortNumber } from '../constants.ts';
-import type { Site } from './edit.ts';
+import { pastTokens, type Site } from './edit.ts';
 import { type Pairing, rotation } from './rotation.ts';
 import { headStep, type Way } from './ropeWays.ts';
 
@@ -14,7 +14,9 @@ export function solvedAngles(site: Site, id: 'Q' | 'K'): Way[] {
   const width = graph.extents['a'];
   const before = headStep(site, id, null).forward([state.value(id)]);
   const [tokens] = before.shape.slice(-2);
-  const first = id === 'K' && config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const position = pastTokens(site);
+  /** Earlier keys stand in front as they are. */
+  const first = id === 'K' ? position : 0;
   const rows = before.data.length / width;
   const pairings: Pairing[] =
     pairing === 'half' ? ['half', 'interleaved'] : ['interleaved', 'half'];
@@ -36,7 +38,6 @@ export function solvedAngles(site: Site, id: 'Q' | 'K'): Way[] {
     }
     const angles = along.map((value, at) => Math.atan2(across[at], value));
     if (!angles.every(Number.isFinite)) return [];
-    const position = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
     const { words, sort } = meaning(angles, half, base, position);
     const pairs =
       own === pairing ? '' : ` in ${own === 'half' ? 'half-split' : 'interleaved'} pairs and`;

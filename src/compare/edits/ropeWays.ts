@@ -5,7 +5,7 @@ import { prepend, rearrange, rotary } from '../../engine/ops/layout.ts';
 import { shortNumber } from '../constants.ts';
 import { after } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
-import type { Context } from './edit.ts';
+import { type Context, pastTokens } from './edit.ts';
 import type { Say } from './make.ts';
 import {
   type Angle,
@@ -49,7 +49,7 @@ export function ropeWays(context: Context): Way[] {
   const { extents } = graph;
   const width = extents['a'];
   const half = width / 2;
-  const first = config.past ? extents['i'] - extents['t'] : 0;
+  const first = pastTokens(context);
   const other: Pairing = pairing === 'half' ? 'interleaved' : 'half';
   const theta = (pair: number, own = base, size = width): number => own ** ((-2 * pair) / size);
   const right: Angle = (token, pair) => (first + token) * theta(pair);
@@ -276,7 +276,7 @@ function notRotations(context: Context, right: Angle): Way[] {
   const { config, graph } = context;
   const { base, pairing } = config.rope!;
   const width = graph.extents['a'];
-  const first = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const first = pastTokens(context);
   const angle = (token: number, feature: number): number =>
     right(token, pairOf(feature, width, pairing), 0);
   const way = (id: string, words: string, why: string, map: Partial<PairMap>, cost = 1.2): Way => ({
@@ -386,7 +386,7 @@ function added(of: (token: number, feature: number) => number, width: number): S
 /** Rotated before the split into heads, across all of them. */
 export function rotatedBeforeSplit(context: Context, id: 'Q' | 'K'): StepOperation {
   const { graph, config } = context;
-  const first = config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const first = pastTokens(context);
   const merged = nodeOf(graph, id).axes;
   return after(
     rotary(merged, graph.extents, { ...config.rope!, firstPosition: first }),

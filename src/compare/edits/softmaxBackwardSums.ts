@@ -1,5 +1,5 @@
 // The softmax's gradient with its row sum taken elsewhere (D = Σ O ∘ dO, as FlashAttention does), or of other weights.
-import { type AxisLetters, letterStrides, offsetTable } from '../../engine/axes.ts';
+import { type AxisLetters, letterStrides, offsetTable, shapeOf } from '../../engine/axes.ts';
 import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
 import { entrywise, fibres, gather, permutationTable, softmaxOver } from '../operations.ts';
@@ -253,7 +253,7 @@ function spreadTo(
   );
   const table = offsetTable(to.flat(), own, extents);
   return {
-    shape: to.map((axis) => axis.reduce((size, letter) => size * extents[letter], 1)),
+    shape: shapeOf(to, extents),
     data: Float64Array.from(table, (at) => sums[at]),
   };
 }

@@ -1,5 +1,5 @@
 // Any function of the scores with any way to normalise it, where exp and the sum over the keys belong.
-import { after, entrywise } from '../operations.ts';
+import { after, entrywise, identity, times } from '../operations.ts';
 import { type StepOperation } from '../program.ts';
 import { FUNCTIONS } from '../transforms/functions.ts';
 import { normTransforms } from '../transforms/norms.ts';
@@ -21,11 +21,10 @@ function visible({ operation }: Transform): StepOperation {
       const out = own.forward([input]);
       return { ...out, data: out.data.map((value, at) => (isHidden(input.data[at]) ? 0 : value)) };
     },
-    vjp: (at, upstream) => own.vjp(at, upstream),
   };
 }
 
-const identity: Transform = {
+const asItIs: Transform = {
   ...{
     id: 'no-exponential',
     title: (name) => name,
@@ -33,10 +32,7 @@ const identity: Transform = {
     cost: 1.3,
     isLinear: true,
   },
-  operation: entrywise(
-    (value) => value,
-    () => 1,
-  ),
+  operation: identity,
 };
 
 export const softmaxShapes: Family = (site) => {
@@ -46,7 +42,7 @@ export const softmaxShapes: Family = (site) => {
   const norms = normTransforms(node.axes, ['i'], graph.extents).filter(({ id }) =>
     /^(normalised-by-sum|l2-normalised|divided-by-its-maximum)/.test(id),
   );
-  return [identity, ...FUNCTIONS].flatMap((weight): Edit[] => {
+  return [asItIs, ...FUNCTIONS].flatMap((weight): Edit[] => {
     const name = weight.formula(logits);
     const first = visible(weight);
     const add = (
@@ -81,19 +77,7 @@ export const softmaxShapes: Family = (site) => {
         [1 / graph.extents['i'], 'divided by the number of keys'] as const,
         [1 / Math.sqrt(graph.extents['i']), 'divided by the root of the number of keys'] as const,
       ].map(([factor, words]) =>
-        add(
-          words,
-          `${name} ${words}`,
-          () =>
-            after(
-              first,
-              entrywise(
-                (value) => factor * value,
-                () => factor,
-              ),
-            ),
-          0.3,
-        ),
+        add(words, `${name} ${words}`, () => after(first, times(factor)), 0.3),
       ),
     ];
   });

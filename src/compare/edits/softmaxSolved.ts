@@ -1,7 +1,7 @@
 // What the weights themselves tell: by which temperature, by which term in the denominator, over which keys.
 import { namesOf, shortNumber } from '../constants.ts';
 import { broadcast } from '../../engine/heads/mask.ts';
-import { after, entrywise, fibres, normalised, onOperand } from '../operations.ts';
+import { after, entrywise, fibres, identity, normalised, onOperand, times } from '../operations.ts';
 import { withStep } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { makeEdit, stepEdit } from './make.ts';
@@ -57,18 +57,7 @@ function temperature(site: Site): Edit[] {
     why: `P comes out exactly with all scores times ${number} (a temperature, or a scale too many).`,
     wrong: `P = softmax(${number} · ${logits})`,
   };
-  return [
-    stepEdit(site, 'P', say, ({ operation }) =>
-      onOperand(
-        operation,
-        0,
-        entrywise(
-          (value) => exact * value,
-          () => exact,
-        ),
-      ),
-    ),
-  ];
+  return [stepEdit(site, 'P', say, ({ operation }) => onOperand(operation, 0, times(exact)))];
 }
 
 /** P = exp(logits) / (extra + Σ exp(logits)): every row tells the extra term. */
@@ -165,10 +154,6 @@ function onScores(site: Site): Edit[] {
             operation: onOperand(step.operation, 0, change),
           });
           if (!without) return own;
-          const identity = entrywise(
-            (entry) => entry,
-            () => 1,
-          );
           return withStep(own, 'Pd', { ...own.forward.get('Pd')!, operation: identity });
         },
       ),
