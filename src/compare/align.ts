@@ -36,6 +36,8 @@ export interface AlignInput {
   readonly isExact: (name: string) => boolean;
   /** Whether a tensor is the reference's, up to rounding. */
   readonly matches: (key: Key, tensor: Tensor) => boolean;
+  /** Whether a few entries of a large tensor, given by offset, leave it possible that it matches. */
+  readonly resembles: (key: Key, entryAt: (offset: number) => number) => boolean;
 }
 
 /** Where a head has no such node, the one that holds the same numbers. */
@@ -128,7 +130,7 @@ export function align(input: AlignInput): Alignment {
 
 /** The node that the name says, in the layout that the shape and the numbers say; or why there is none. */
 function place(
-  { graph, resolve, isExact, matches }: AlignInput,
+  { graph, resolve, isExact, matches, resembles }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
   meant: ReadonlyMap<NodeId, NodeId>,
 ): Placed | string {
@@ -153,6 +155,14 @@ function place(
     for (const layout of best
       ? []
       : layoutsOf(tensor.shape, nodeOf(graph, id).axes, graph.extents)) {
+      const { ambiguous, placeOf } = layout;
+      // Another order of a large tensor takes long to make, and seldom is the person's.
+      if (
+        ambiguous &&
+        placeOf &&
+        !resembles(keyOf(id, kind), (offset) => tensor.data[placeOf(offset)])
+      )
+        continue;
       const undone = layout.undo(tensor, kind);
       if (!undone) continue;
       const result = { id, layout, undone, fits: matches(keyOf(id, kind), undone) };

@@ -11,16 +11,25 @@ export interface NumberType {
   round(value: number): number;
 }
 
-/** Rounds to `bits` significant bits, ties to even, with subnormals below 2^least. */
-function roundTo(value: number, bits: number, least: number, largest: number): number {
-  if (value === 0 || !Number.isFinite(value)) return value;
-  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), least);
-  const unit = 2 ** (exponent - bits + 1);
-  const scaled = value / unit;
-  let whole = Math.round(scaled);
-  if (Math.abs(scaled - Math.trunc(scaled)) === 0.5) whole = 2 * Math.round(scaled / 2);
-  const rounded = whole * unit;
-  return Math.abs(rounded) > largest ? Math.sign(value) * Infinity : rounded;
+const BITS = new Float64Array(1);
+/** Machines that this runs on are little-endian: sign and exponent come second. */
+const WORDS = new Uint32Array(BITS.buffer);
+
+/** Rounding to `bits` significant bits, ties to even, with subnormals below 2^least. */
+function rounder(bits: number, least: number, largest: number): (value: number) => number {
+  // Added to a number of that exponent it leaves no bit below the last significant one.
+  const magic = Float64Array.from(
+    { length: 2048 },
+    (_, biased) => 1.5 * 2 ** (52 + Math.max(biased - 1023, least) - bits + 1),
+  );
+  return (value) => {
+    if (value === 0 || !Number.isFinite(value)) return value;
+    if (Math.abs(value) > 2 * largest) return value * Infinity;
+    BITS[0] = value;
+    const most = magic[(WORDS[1] >>> 20) & 0x7ff];
+    const rounded = value + most - most;
+    return Math.abs(rounded) > largest ? rounded * Infinity : rounded;
+  };
 }
 
 export const FLOAT64: NumberType = {
@@ -39,13 +48,13 @@ export const BFLOAT16: NumberType = {
   name: 'bfloat16',
   epsilon: 2 ** -7,
   sumEpsilon: 2 ** -23,
-  round: (value) => roundTo(value, 8, -126, 3.3895313892515355e38),
+  round: rounder(8, -126, 3.3895313892515355e38),
 };
 export const FLOAT16: NumberType = {
   name: 'float16',
   epsilon: 2 ** -10,
   sumEpsilon: 2 ** -23,
-  round: (value) => roundTo(value, 11, -14, 65504),
+  round: rounder(11, -14, 65504),
 };
 
 /** Numbers printed with `digits` decimals. */

@@ -1,8 +1,6 @@
-// How far two tensors are apart, and how far they may be: twice or three times the error of a simulated run.
+// How far two tensors are apart.
 import { indexOf, largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
-import { rounding } from './noise.ts';
-import { entriesOf, type Key, type Program, type Given, State } from './program.ts';
 
 export interface Difference {
   readonly maxAbs: number;
@@ -60,53 +58,4 @@ export function unitInLastPlace(value: number, type: NumberType): number {
   if (value === 0) return 0;
   if (type.name.endsWith('decimals')) return type.epsilon;
   return type.epsilon * 2 ** Math.floor(Math.log2(value));
-}
-
-/** In a large run: as many units in the last place are right, and so large a part of the largest entry is wrong. */
-const PLAIN_ULPS = 16;
-const PLAINLY_WRONG = 0.02;
-
-/** Entries of a whole graph beyond which fewer simulated runs must do. */
-const SMALL = 20_000;
-const MEDIUM = 500_000;
-
-/**
- * Tolerances of one program on one set of given tensors. DESIGN.md, "Judging equal": 2e for a value, 3e for a
- * gradient, e being the error of a run in the person's number type, plus one unit in the last place.
- */
-export class Tolerances {
-  readonly #type: NumberType;
-  readonly #exact: State;
-  readonly #samples: State[];
-
-  constructor(program: Program, given: Given, type: NumberType, exact = new State(program, given)) {
-    const size = entriesOf(program.graph);
-    const count = size < SMALL ? 8 : size < MEDIUM ? 3 : 1;
-    this.#type = type;
-    this.#exact = exact;
-    this.#samples = Array.from(
-      { length: count },
-      (_, n) => new State(program, given, rounding(type, n + 1)),
-    );
-  }
-
-  /** The tolerance at `key` for a tensor that is `off` by so much. */
-  of(key: Key, off: number): number {
-    const exact = this.#exact.predict(key);
-    const size = largestMagnitude(exact);
-    // Simulating a large run takes seconds: not where the answer is plain.
-    const plain = PLAIN_ULPS * this.#type.epsilon * size;
-    const isPlain = off <= plain || off > PLAINLY_WRONG * size;
-    if (this.#samples.length === 1 && this.#type.epsilon < PLAINLY_WRONG / 1000 && isPlain)
-      return plain;
-    let error = 0;
-    for (const sample of this.#samples) {
-      const { maxAbs } = difference(sample.predict(key), exact);
-      if (maxAbs > error && Number.isFinite(maxAbs)) error = maxAbs;
-    }
-    const factor = key.startsWith('v:') ? 2 : 3;
-    // One simulated run may be lucky where a tensor has few entries.
-    const luck = this.#samples.length === 1 ? 1.5 : 1;
-    return factor * luck * error + unitInLastPlace(size, this.#type);
-  }
 }

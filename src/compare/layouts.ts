@@ -2,9 +2,11 @@
 import {
   type AxisLetters,
   axisName,
+  bindingAt,
   type Extents,
   type Letter,
   letterStrides,
+  offsetAt,
   offsetTable,
   shapeOf,
 } from '../engine/axes.ts';
@@ -15,6 +17,8 @@ export interface Layout {
   readonly words: string;
   /** The shape does not tell it apart from the plain one: only the content can. */
   readonly ambiguous: boolean;
+  /** Where the person's tensor has the entry that the node has at `offset`; undefined where that is no one place. */
+  readonly placeOf?: (offset: number) => number;
   /** The tensor as the node has it; null if the content contradicts (repeated heads that differ). */
   undo(user: Tensor, kind: 'value' | 'gradient'): Tensor | null;
 }
@@ -100,6 +104,7 @@ export function layoutsOf(
     layouts.push({
       words: isPlain && same ? '' : describe(shape, order, axes, extents),
       ambiguous: same && !isPlain,
+      placeOf: (offset) => offsetAt([from], extents, bindingAt(axes, extents, offset)),
       undo(user) {
         if (isPlain) return { shape: target, data: user.data };
         const table = offsetTable(letters, letterStrides([from], extents), extents);

@@ -103,16 +103,16 @@ export function rounding(type: NumberType, seed: number): Perturb {
     const { length } = source;
     // Storing into a Float32Array is the quickest way of rounding to it.
     const isSingle = type === FLOAT32 && !given;
+    const isNarrow = !isSingle && !given && type.epsilon > FLOAT64.epsilon;
     const moved = isSingle ? new Float32Array(length) : new Float64Array(length);
     for (let at = 0; at < length; at++) {
       const value = source[at];
       if (value === 0 && sums === 0) continue;
       const size = Math.abs(value);
-      moved[at] = size < Infinity ? value + random() * (own * size + sums + fixed) : value;
+      const off = size < Infinity ? value + random() * (own * size + sums + fixed) : value;
+      moved[at] = isNarrow ? type.round(off) : off;
     }
     if (isSingle) return { shape: result.shape, data: new Float64Array(moved) };
-    if (!given && type.epsilon > FLOAT64.epsilon)
-      for (let at = 0; at < length; at++) moved[at] = type.round(moved[at]);
     return { shape: result.shape, data: moved as Float64Array };
   };
 }

@@ -1,9 +1,11 @@
 // The reference run and how near to it a tensor must be: every judgement of right and wrong is made here.
+import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
-import { type Difference, difference, Tolerances, unitInLastPlace } from './judge.ts';
-import { CircularError, type Key, NOTHING_GIVEN, referenceProgram, State } from './program.ts';
+import { type Difference, difference, unitInLastPlace } from './judge.ts';
+import { CircularError, type Key, referenceProgram, State } from './program.ts';
+import { Tolerances } from './tolerances.ts';
 
 /** A tensor must be so much larger than its tolerance to be more than rounding. */
 const NOISE = 100;
@@ -12,15 +14,16 @@ export class Reference {
   readonly state: State;
   /** The number type that the person computes in. */
   readonly type: NumberType;
+  readonly #config: HeadConfig;
   readonly #global: Tolerances;
   readonly #tolerance = new Map<string, number>();
   readonly #differences = new WeakMap<Tensor, { key: Key; found: Difference }>();
 
-  constructor(graph: Graph, type: NumberType) {
-    const program = referenceProgram(graph);
-    this.state = new State(program);
+  constructor(config: HeadConfig, graph: Graph, type: NumberType) {
+    this.state = new State(referenceProgram(graph));
     this.type = type;
-    this.#global = new Tolerances(program, NOTHING_GIVEN, type, this.state);
+    this.#config = config;
+    this.#global = new Tolerances(config, type, this.state);
   }
 
   /** The difference from the reference; a tensor is compared with one node, mostly, and more than once. */
@@ -54,7 +57,7 @@ export class Reference {
     const scale = this.#sizeOf(key, size);
     const known = this.allowed(key, (off / size) * scale) / scale;
     if (off <= known * size) return known;
-    const local = new Tolerances(state.program, state.given, this.type, state).of(key, off);
+    const local = new Tolerances(this.#config, this.type, state).of(key, off);
     // What is itself no more than rounding is no measure: the gradient of b_K is 0 in every right program.
     const own = largestMagnitude(predicted);
     const relative = local / (own > NOISE * local ? own : size);

@@ -11,7 +11,7 @@ import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 
 /** Letters of which only the first index is kept. */
-const CUT = new Set(['b', 'h', 'r']);
+export const CUT = new Set(['b', 'h', 'r']);
 const INPUTS = /^(x|xPrime|[Wb]_.)$/;
 /** Values of one head alone; y, f and the gradients of x and x' mix all heads. */
 const OF_ONE_HEAD = /^(K|Q|V|Kh|Qh|Vh|S|Z|M|P|Pd|O|C)$/;
@@ -32,20 +32,23 @@ function factorOf({ extents }: Graph): number {
  * heads or batch entries is not in it: what is found here has to be tried on the whole.
  */
 export function sliceOf(context: Context, key: Key): Slice | null {
+  return isOwn(context.graph, key) ? headSlice(context) : null;
+}
+
+/** Whether a key is found in one head and one batch entry alone. */
+function isOwn({ extents }: Graph, key: Key): boolean {
+  const id = key.slice(2);
+  if (OF_ONE_HEAD.test(id)) return true;
+  // A parameter's gradient is a sum over the batch.
+  return (
+    key.startsWith('g:') && /^[Wb]_[KQVO]$/.test(id) && (extents['b'] ?? 1) === 1 && id !== 'b_O'
+  );
+}
+
+/** The first head of the first batch entry; null where there are no more, or the program is edited. */
+export function headSlice(context: Context): Slice | null {
   const { graph, state } = context;
   if (graph.head !== 'multihead' || factorOf(graph) < 2 || !isReference(state.program)) return null;
-  const isOwn = (each: Key): boolean => {
-    const id = each.slice(2);
-    if (OF_ONE_HEAD.test(id)) return true;
-    // A parameter's gradient is a sum over the batch.
-    return (
-      each.startsWith('g:') &&
-      /^[Wb]_[KQVO]$/.test(id) &&
-      (graph.extents['b'] ?? 1) === 1 &&
-      id !== 'b_O'
-    );
-  };
-  if (!isOwn(key)) return null;
   const first = (axes: readonly AxisLetters[], tensor: Tensor): Tensor => {
     const kept = axes.map((axis) => axis.filter((letter) => !CUT.has(letter)));
     const table = offsetTable(kept.flat(), letterStrides(axes, graph.extents), graph.extents);
@@ -56,11 +59,11 @@ export function sliceOf(context: Context, key: Key): Slice | null {
   const smallGraph = buildGraph(small);
   const values = new Map<NodeId, Tensor>();
   for (const [id, tensor] of state.given.values) {
-    if (isOwn(keyOf(id, 'value')) || INPUTS.test(id)) values.set(id, cutNode(id, tensor));
+    if (isOwn(graph, keyOf(id, 'value')) || INPUTS.test(id)) values.set(id, cutNode(id, tensor));
   }
   const gradients = new Map([['y', cutNode('y', state.gradient('y'))]]);
   for (const [id, tensor] of state.given.gradients) {
-    if (isOwn(keyOf(id, 'gradient'))) gradients.set(id, cutNode(id, tensor));
+    if (isOwn(graph, keyOf(id, 'gradient'))) gradients.set(id, cutNode(id, tensor));
   }
   const part: Context = {
     ...{ config: small, graph: smallGraph, type: context.type },
@@ -69,7 +72,7 @@ export function sliceOf(context: Context, key: Key): Slice | null {
   };
   return {
     context: part,
-    cut: (each, tensor) => (isOwn(each) ? cutNode(each.slice(2), tensor) : null),
+    cut: (each, tensor) => (isOwn(graph, each) ? cutNode(each.slice(2), tensor) : null),
   };
 }
 

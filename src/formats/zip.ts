@@ -168,16 +168,40 @@ export function getUint64(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+/** How many bytes are looked up at once ("slicing by 8"). */
+const SLICE = 8;
+
+/** Entry `256 * n + byte` is the checksum of `byte` with n zero bytes behind it. */
+const CRC_TABLES = new Int32Array(SLICE * 256);
+for (let byte = 0; byte < 256; byte++) {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
+  CRC_TABLES[byte] = crc;
+}
+for (let at = 256; at < CRC_TABLES.length; at++) {
+  const before = CRC_TABLES[at - 256];
+  CRC_TABLES[at] = (before >>> 8) ^ CRC_TABLES[before & 0xff];
+}
 
 /** Goes on from `before`, the checksum of the bytes in front of these. */
 export function crc32(bytes: Uint8Array, before = 0): number {
+  const T = CRC_TABLES;
+  const whole = bytes.length - (bytes.length % SLICE);
   let crc = ~before;
-  // An index is several times faster than an iterator.
-  for (let at = 0; at < bytes.length; at++) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ bytes[at]) & 0xff];
+  let at = 0;
+  for (; at < whole; at += SLICE) {
+    const low =
+      crc ^ (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24));
+    crc =
+      T[1792 + (low & 0xff)] ^
+      T[1536 + ((low >>> 8) & 0xff)] ^
+      T[1280 + ((low >>> 16) & 0xff)] ^
+      T[1024 + (low >>> 24)] ^
+      T[768 + bytes[at + 4]] ^
+      T[512 + bytes[at + 5]] ^
+      T[256 + bytes[at + 6]] ^
+      T[bytes[at + 7]];
+  }
+  for (; at < bytes.length; at++) crc = (crc >>> 8) ^ T[(crc ^ bytes[at]) & 0xff];
   return ~crc >>> 0;
 }

@@ -164,7 +164,14 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       ),
     );
   }
+  /** Scores stand for weights: a hidden one, where it is not left at -inf, counts for nothing. */
+  const scores = ['M', 'Z', 'S'].filter((id) => hasNode(graph, id));
   const others: [string, string, Read][] = [
+    ...scores.map((id): [string, string, Read] => [
+      id,
+      'scores',
+      (state) => map(state.value(id), (value) => (value === -Infinity ? 0 : value)),
+    ]),
     ['exp(M − max)', 'exponentials that are not normalised', (state) => exponentials(state, true)],
     ['exp(M)', 'exponentials that are not normalised', (state) => exponentials(state, false)],
     ...(hasNode(graph, 'Z') && logits !== 'S'

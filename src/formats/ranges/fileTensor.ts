@@ -49,42 +49,6 @@ export function stridesOf({
   return fortranOrder ? strides([...shape].reverse()).reverse() : strides(shape);
 }
 
-/** All 16-bit patterns of a float type, decoded once. */
-const tables = new Map<DType, Float64Array>();
-
-function tableOf(dtype: DType): Float64Array {
-  const known = tables.get(dtype);
-  if (known) return known;
-  const patterns = new Uint8Array(2 ** 17);
-  const view = new DataView(patterns.buffer);
-  for (let n = 0; n < 2 ** 16; n++) view.setUint16(2 * n, n, true);
-  const table = decode(dtype, patterns, true, 2 ** 16);
-  tables.set(dtype, table);
-  return table;
-}
-
-function decodeRange(
-  { dtype, littleEndian }: FileTensor,
-  bytes: Uint8Array,
-  count: number,
-): Float64Array {
-  if (dtype === 'float16' || dtype === 'bfloat16') {
-    const table = tableOf(dtype);
-    const data = new Float64Array(count);
-    const [low, high] = littleEndian ? [0, 1] : [1, 0];
-    for (let n = 0; n < count; n++)
-      data[n] = table[bytes[2 * n + low] | (bytes[2 * n + high] << 8)];
-    return data;
-  }
-  if (littleEndian && (dtype === 'float32' || dtype === 'float64')) {
-    // Machines that this runs on are little-endian; a typed view must begin at a multiple of its entries.
-    const aligned = bytes.byteOffset % byteSize(dtype) === 0 ? bytes : bytes.slice();
-    const View = dtype === 'float32' ? Float32Array : Float64Array;
-    return Float64Array.from(new View(aligned.buffer as ArrayBuffer, aligned.byteOffset, count));
-  }
-  return decode(dtype, bytes, littleEndian, count);
-}
-
 /** The entries in the order of the file, decoded as they are read. `file` is for messages. */
 export function entriesOf(
   tensor: FileTensor,
@@ -96,7 +60,7 @@ export function entriesOf(
     size: sizeOf(tensor.shape),
     read: async (offset, length) => {
       const raw = await readExactly(bytes, offset * each, length * each, file, tensor.name);
-      return decodeRange(tensor, raw, length);
+      return decode(tensor.dtype, raw, tensor.littleEndian, length);
     },
   };
 }

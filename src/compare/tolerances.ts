@@ -1,0 +1,87 @@
+// How far a tensor may be from the reference: twice or three times the error of a simulated run.
+import type { HeadConfig } from '../engine/config.ts';
+import { largestMagnitude } from '../engine/tensor.ts';
+import type { NumberType } from './dtypes.ts';
+import { HeadErrors } from './headErrors.ts';
+import { difference, unitInLastPlace } from './judge.ts';
+import { rounding } from './noise.ts';
+import { entriesOf, type Key, State } from './program.ts';
+
+/** In a large run: as many units in the last place are right, and so large a part of the largest entry is wrong. */
+const PLAIN_ULPS = 16;
+const PLAINLY_WRONG = 0.02;
+/** Types in which rounding is far below that. */
+const FINE = PLAINLY_WRONG / 1000;
+/** The sum of dK over the tokens is 0 in every right program: what is there is rounding alone, and no measure. */
+const MAY_BE_ROUNDING = /^g:b_/;
+
+/** Of a tolerance told by one head: so far beyond it the other heads need not be asked. */
+const FAR = 8;
+
+/** Entries of a whole graph beyond which fewer simulated runs must do. */
+const SMALL = 20_000;
+const MEDIUM = 500_000;
+
+/**
+ * Tolerances of one program on one set of given tensors. DESIGN.md, "Judging equal": 2e for a value, 3e for a
+ * gradient, e being the error of a run in the person's number type, plus one unit in the last place.
+ */
+export class Tolerances {
+  readonly #config: HeadConfig;
+  readonly #type: NumberType;
+  readonly #exact: State;
+  readonly #samples: State[];
+  #oneHead: HeadErrors | null | undefined;
+
+  constructor(config: HeadConfig, type: NumberType, exact: State) {
+    const { program, given } = exact;
+    const size = entriesOf(program.graph);
+    const count = size < SMALL ? 8 : size < MEDIUM ? 3 : 1;
+    this.#config = config;
+    this.#type = type;
+    this.#exact = exact;
+    this.#samples = Array.from(
+      { length: count },
+      (_, n) => new State(program, given, rounding(type, n + 1)),
+    );
+  }
+
+  /** The tolerance at `key` for a tensor that is `off` by so much. */
+  of(key: Key, off: number): number {
+    return (
+      (this.#samples.length === 1 ? this.#quick(key, off) : null) ??
+      this.#allow(key, this.#simulated(key), this.#samples.length === 1 ? 1.5 : 1)
+    );
+  }
+
+  /** Simulating a large run takes seconds: null only where it must be done. */
+  #quick(key: Key, off: number): number | null {
+    const size = largestMagnitude(this.#exact.predict(key));
+    const plain = PLAIN_ULPS * this.#type.epsilon * size;
+    const isFine = this.#type.epsilon < FINE;
+    if (isFine && off <= plain) return plain;
+    if (isFine && off > PLAINLY_WRONG * size && !MAY_BE_ROUNDING.test(key)) return plain;
+    this.#oneHead ??= HeadErrors.of(this.#config, this.#type, this.#exact);
+    if (!this.#oneHead) return null;
+    const told = this.#allow(key, this.#oneHead.at(key), 2);
+    return off <= told || off > FAR * told ? told : null;
+  }
+
+  /** The largest error of the simulated runs. */
+  #simulated(key: Key): number {
+    const exact = this.#exact.predict(key);
+    let error = 0;
+    for (const sample of this.#samples) {
+      const { maxAbs } = difference(sample.predict(key), exact);
+      if (maxAbs > error && Number.isFinite(maxAbs)) error = maxAbs;
+    }
+    return error;
+  }
+
+  /** `luck`: one simulated run may be lucky where a tensor has few entries. */
+  #allow(key: Key, error: number, luck: number): number {
+    const factor = key.startsWith('v:') ? 2 : 3;
+    const size = largestMagnitude(this.#exact.predict(key));
+    return factor * luck * error + unitInLastPlace(size, this.#type);
+  }
+}
