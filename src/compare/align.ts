@@ -240,6 +240,9 @@ function propose(
   return { ...own, named: id, others: () => [], fits: true };
 }
 
+const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
+const isTokensFirst = (layout: string): boolean => /in the order \((key|query), batch,/.test(layout);
+
 const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
 const isWeight = (node: NodeId): boolean => node.startsWith('W_');
 const group = (node: NodeId): string =>
@@ -256,11 +259,14 @@ function settle(placed: readonly Placed[]): Aligned[] {
   const valuesAgree = values.every(({ fits, other }) => fits || other);
   const sameGroup = ({ node, kind }: Placed): Placed[] =>
     placed.filter((each) => each.kind === kind && group(each.node) === group(node));
+  // Tokens before the batch entries, everywhere: no single gradient is transposed then.
+  const tokens = placed.filter(({ node }) => TOKENS.has(node));
+  const tokensFirst = tokens.length > 2 && tokens.every(({ other, layout }) => isTokensFirst(other?.layout ?? layout));
   const accepts = (each: Placed): boolean => {
     if (!each.other || !valuesAgree) return false;
     const peers = sameGroup(each);
     if (!peers.every(({ other, layout }) => other ?? layout !== '')) return false;
-    if (each.kind === 'value') return true;
+    if (each.kind === 'value' || (tokensFirst && TOKENS.has(each.node))) return true;
     const twins = values.filter(({ node }) => group(node) === group(each.node));
     if (twins.length > 0) return twins.every(({ other, layout }) => other ?? layout !== '');
     return peers.length > 1 || /weight|kernel/i.test(each.name);

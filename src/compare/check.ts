@@ -5,8 +5,10 @@ import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import { align, type Aligned } from './align.ts';
+import { type BlindConvention, blindConventions } from './blindQueries.ts';
 import { causalOrder } from './causalOrder.ts';
 import { describeUnknown } from './clues.ts';
+import { roles } from './edits/edit.ts';
 import { explain } from './explain.ts';
 import { type Forgiven, forgive } from './conventions.ts';
 import { typeOf } from './dtypes.ts';
@@ -65,14 +67,36 @@ export interface Compared {
 }
 
 export function compare(input: CheckInput): Compared {
-  const check = new Check(input);
+  const own = new Check(input);
+  const check = otherConvention(input, own) ?? own;
   return { report: check.report(), tensors: check.aligned };
+}
+
+/** The check against a reference of another convention for queries that see no key, if that explains more. */
+function otherConvention(input: CheckInput, own: Check): Check | null {
+  const rightKeys = own.right();
+  if (rightKeys.size === own.aligned.length) return null;
+  let best: { check: Check; count: number } = { check: own, count: rightKeys.size };
+  for (const convention of own.blindConventions()) {
+    const { graph, note } = convention;
+    const check = new Check({ ...input, graph }, { note, rightKeys });
+    const count = check.right().size;
+    if (count > best.count) best = { check, count };
+  }
+  return best.check === own ? null : best.check;
 }
 
 export const check = (input: CheckInput): Report => compare(input).report;
 
+/** Another convention than the reference's; `rightKeys` need none. */
+interface Convention {
+  readonly note: string;
+  readonly rightKeys: ReadonlySet<Key>;
+}
+
 class Check {
   readonly #input: CheckInput;
+  readonly #convention: Convention | null;
   readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
   readonly #given = new Map<Key, Aligned>();
@@ -81,8 +105,9 @@ class Check {
   readonly #notes = new Map<Key, string>();
   readonly #sources: Given;
 
-  constructor(input: CheckInput) {
+  constructor(input: CheckInput, convention: Convention | null = null) {
     this.#input = input;
+    this.#convention = convention;
     const { graph, trace, names } = input;
     const resolve = (name: string, rank: number): ResolvedName | null =>
       input.resolve(name, names, rank);
@@ -126,6 +151,17 @@ class Check {
     return [...this.#given].map(([key, each]) => ({ ...each, judged: this.#tensors.get(key)! }));
   }
 
+  /** The keys of the given tensors that are the reference's. */
+  right(): Set<Key> {
+    const keys = [...this.#tensors].filter(([key, tensor]) => this.#reference.isRight(key, tensor));
+    return new Set(keys.map(([key]) => key));
+  }
+
+  blindConventions(): BlindConvention[] {
+    const { graph } = this.#input;
+    return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
+  }
+
   /** By samples of what passes something on: other entries may differ by convention. */
   #resembles(key: Key, entryAt: (offset: number) => number): boolean {
     const { state } = this.#reference;
@@ -164,9 +200,8 @@ class Check {
     let inBackward = false;
     let isFirstKnown: boolean | undefined;
     const explained: Key[] = [];
-    const right = new Map(
-      [...this.#tensors].map(([key, tensor]) => [key, this.#reference.isRight(key, tensor)]),
-    );
+    const rightKeys = this.right();
+    const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
     const reference = (each: Key): Tensor => this.#reference.state.predict(each);
@@ -196,7 +231,9 @@ class Check {
         judged.set(key, { aligned, tensor, status, tolerance, note: words });
       };
       if (off <= tolerance) {
-        add(aligned.layout || this.#notes.has(key) ? 'layout' : 'match', '');
+        const convention =
+          this.#convention?.rightKeys.has(key) === false ? this.#convention.note : '';
+        add(aligned.layout || this.#notes.has(key) || convention ? 'layout' : 'match', convention);
         explained.push(key);
         continue;
       }

@@ -8,6 +8,8 @@ export interface NumberType {
   readonly epsilon: number;
   /** The same for sums: half types accumulate in float32. */
   readonly sumEpsilon: number;
+  /** The distance from 0 to the next number. */
+  readonly smallest: number;
   round(value: number): number;
 }
 
@@ -36,24 +38,28 @@ export const FLOAT64: NumberType = {
   name: 'float64',
   epsilon: 2 ** -52,
   sumEpsilon: 2 ** -52,
+  smallest: 2 ** -1074,
   round: (value) => value,
 };
 export const FLOAT32: NumberType = {
   name: 'float32',
   epsilon: 2 ** -23,
   sumEpsilon: 2 ** -23,
+  smallest: 2 ** -149,
   round: (value) => Math.fround(value),
 };
 export const BFLOAT16: NumberType = {
   name: 'bfloat16',
   epsilon: 2 ** -7,
   sumEpsilon: 2 ** -23,
+  smallest: 2 ** -133,
   round: rounder(8, -126, 3.3895313892515355e38),
 };
 export const FLOAT16: NumberType = {
   name: 'float16',
   epsilon: 2 ** -10,
   sumEpsilon: 2 ** -23,
+  smallest: 2 ** -24,
   round: rounder(11, -14, 65504),
 };
 
@@ -64,6 +70,7 @@ function decimals(digits: number): NumberType {
     name: `${digits} decimals`,
     epsilon: unit,
     sumEpsilon: 2 ** -52,
+    smallest: unit,
     round: (value) => (Number.isFinite(value) ? Math.round(value / unit) * unit : value),
   };
 }
@@ -84,15 +91,30 @@ function sampled({ shape, data }: Tensor): Tensor {
   };
 }
 
-/** Whether most entries could tell the types apart: not 0, ±1 or another small whole number. */
+/** Whether most entries that are not 0 could tell the types apart: not ±1 or another small whole number. */
 function telling({ data }: Tensor): boolean {
-  let count = 0;
-  for (const value of data) if (Number.isFinite(value) && !Number.isInteger(value * 64)) count++;
-  return count >= Math.min(4, data.length) && count > data.length / 8;
+  let [count, all] = [0, 0];
+  for (const value of data) {
+    if (value === 0) continue;
+    all++;
+    if (Number.isFinite(value) && !Number.isInteger(value * 64)) count++;
+  }
+  return count >= Math.min(4, data.length) && count > all / 8;
 }
+
+const vector = (values: readonly number[]): Tensor => ({
+  shape: [values.length],
+  data: Float64Array.from(values),
+});
 
 const holds = ({ data }: Tensor, type: NumberType): boolean =>
   data.every((value) => !Number.isFinite(value) || type.round(value) === value);
+
+/** Whether a tensor has numbers so small that float16 keeps few of their bits, which are then bfloat16's too. */
+function isUnderflown(tensor: Tensor): boolean {
+  const isSmall = (value: number): boolean => value !== 0 && Math.abs(value) < 2 ** -16;
+  return tensor.data.some(isSmall) && holds(tensor, FLOAT16);
+}
 
 /** The narrowest type that holds all entries, or null where the entries cannot tell. */
 export function narrowestType({
@@ -102,6 +124,8 @@ export function narrowestType({
   const own = BY_NAME.get(dtype);
   const tensor = sampled(whole);
   if (!own || !telling(tensor)) return null;
+  if (own === FLOAT16 || own === BFLOAT16) return own;
+  if (isUnderflown(tensor)) return FLOAT16;
   for (const type of NARROW_FIRST.slice(0, NARROW_FIRST.indexOf(own)))
     if (holds(tensor, type)) return type;
   if (own !== FLOAT64) return own;
@@ -127,5 +151,11 @@ export function typeOf(tensors: readonly Pick<NamedTensor, 'tensor' | 'dtype'>[]
   );
   if (ranked.length > 0) return ranked[0].type;
   const declared = tensors.flatMap(({ dtype }) => BY_NAME.get(dtype) ?? []);
+  // Fractions that fit a half type by chance are few: a loss alone, computed in one and saved as float32.
+  const fractions = tensors.flatMap(({ tensor: { data } }) =>
+    [...sampled({ shape: [data.length], data }).data].filter((value) => !Number.isInteger(value)),
+  );
+  const half = [BFLOAT16, FLOAT16].find((type) => holds(vector(fractions), type));
+  if (half && fractions.length > 0 && declared.every((type) => type === FLOAT32)) return half;
   return declared.sort((a, b) => b.epsilon - a.epsilon)[0] ?? FLOAT64;
 }

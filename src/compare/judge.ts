@@ -57,5 +57,5 @@ export function constantRatio(user: Tensor, predicted: Tensor, precision: number
 export function unitInLastPlace(value: number, type: NumberType): number {
   if (value === 0) return 0;
   if (type.name.endsWith('decimals')) return type.epsilon;
-  return type.epsilon * 2 ** Math.floor(Math.log2(value));
+  return Math.max(type.epsilon * 2 ** Math.floor(Math.log2(value)), type.smallest);
 }
