@@ -241,7 +241,8 @@ function propose(
 }
 
 const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
-const isTokensFirst = (layout: string): boolean => /in the order \((key|query), batch,/.test(layout);
+const isTokensFirst = (layout: string): boolean =>
+  /in the order \((key|query), batch,/.test(layout);
 
 const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
 const isWeight = (node: NodeId): boolean => node.startsWith('W_');
@@ -261,7 +262,9 @@ function settle(placed: readonly Placed[]): Aligned[] {
     placed.filter((each) => each.kind === kind && group(each.node) === group(node));
   // Tokens before the batch entries, everywhere: no single gradient is transposed then.
   const tokens = placed.filter(({ node }) => TOKENS.has(node));
-  const tokensFirst = tokens.length > 2 && tokens.every(({ other, layout }) => isTokensFirst(other?.layout ?? layout));
+  const tokensFirst =
+    tokens.length > 2 &&
+    tokens.every(({ other, layout }) => isTokensFirst(other?.layout ?? layout));
   const accepts = (each: Placed): boolean => {
     if (!each.other || !valuesAgree) return false;
     const peers = sameGroup(each);

@@ -168,7 +168,8 @@ class Check {
     const own = state.predict(key);
     if (own.data.length < LARGE) return true;
     const weights = state.value('P');
-    const isLive = (at: number): boolean => !sameShape(own.shape, weights.shape) || weights.data[at] !== 0;
+    const isLive = (at: number): boolean =>
+      !sameShape(own.shape, weights.shape) || weights.data[at] !== 0;
     let [live, near] = [0, 0];
     for (let n = 0; n < SAMPLES; n++) {
       // The golden ratio spreads them over every axis.

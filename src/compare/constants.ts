@@ -1,4 +1,5 @@
 // What a constant ratio between a person's tensor and the right one can mean.
+import type { Extents } from '../engine/axes.ts';
 import type { NodeId } from '../engine/graph.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { scaleFactor } from '../engine/heads/weights.ts';
@@ -23,7 +24,7 @@ const SCORES = /^v:[SZMQK]h?$|^g:[SZMQK]h?$/;
 const DROPPED = /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/;
 const LOSS = /^[vg]:f$|^g:y$|^v:f$/;
 const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
-const KV = /^g:([KV]h?|W_[KV]|b_[KV])$/;
+const KV = /^g:([KV]h?|W_[KV])$/;
 const ANY = /^/;
 
 function entries(context: Context): Entry[] {
@@ -55,6 +56,14 @@ function entries(context: Context): Entry[] {
       SCORES,
     ],
     ['scale', scale, 'scale-twice', `the scale ${shortNumber(scale)} is applied twice`, SCORES],
+    ['G', members, 'group-summed', `a factor ${members}, the query heads of one KV head`, KV],
+    [
+      '1/G',
+      1 / members,
+      'group-mean',
+      `averaged over the ${members} query heads of a group instead of summed`,
+      KV,
+    ],
     [
       '√(dh/D)',
       Math.sqrt(width / model) / (scale * Math.sqrt(width)),
@@ -104,6 +113,7 @@ function entries(context: Context): Entry[] {
       extents['v'] ?? width,
       "the width of the values, instead of a key's",
     ),
+    rooted('√H', 'head-count', heads, "the number of heads, instead of a key's width"),
     [
       '⁴√dh',
       width ** -0.25 / scale,
@@ -111,18 +121,31 @@ function entries(context: Context): Entry[] {
       `scaled by 1/⁴√${width} instead of 1/√${width}`,
       SCORES,
     ],
-    rooted('√H', 'head-count', heads, "the number of heads, instead of a key's width"),
-    ['G', members, 'group-summed', `a factor ${members}, the query heads of one KV head`, KV],
-    [
-      '1/G',
-      1 / members,
-      'group-mean',
-      `averaged over the ${members} query heads of a group instead of summed`,
-      KV,
-    ],
     ['-1', -1, 'sign', 'the sign is wrong', ANY],
     ['2', 2, 'twice', 'counted twice', ANY],
     ['1/2', 0.5, 'half', 'halved', ANY],
+    ...(config.loss.kind === 'target' || config.loss.kind === 'half-squared-norm'
+      ? [
+          [
+            '2',
+            2,
+            'loss-without-half',
+            'a factor 2: the derivative of the squares, where f is half their sum',
+            /^g:y$/,
+          ] as const,
+        ]
+      : []),
+    ...(config.loss.kind === 'expression'
+      ? [
+          [
+            '1/2',
+            0.5,
+            'loss-factor-2',
+            'halved: the factor 2 that a square leaves behind is missing, or f is halved',
+            /^g:y$/,
+          ] as const,
+        ]
+      : []),
     [
       '1/N',
       1 / size,
@@ -245,7 +268,32 @@ function entries(context: Context): Entry[] {
       ['p', p, 'dropout-scale-p', `a factor p = ${p}`, DROPPED],
     );
   }
-  return list;
+  if (scaleFactor(config, width) !== null) return list;
+  return [...unwantedScales(extents), ...list.filter(([, , , , at]) => at !== SCORES)];
+}
+
+/** Where the setup has no scale. */
+function unwantedScales(extents: Extents): Entry[] {
+  const lengths: readonly (readonly [letter: string, what: string])[] = [
+    ['a', 'the width of the keys'],
+    ['c', 'the width of x'],
+    ['e', "the width of x'"],
+    ['i', 'the number of keys'],
+    ['j', 'the number of queries'],
+  ];
+  const list = lengths.flatMap(([letter, what]): Entry[] => {
+    const length = extents[letter] ?? 1;
+    const entry = (symbol: string, value: number): Entry => [
+      symbol,
+      value,
+      'scale-unwanted',
+      `a scale ${symbol} (${length} is ${what}), where this setup has none`,
+      SCORES,
+    ];
+    return [entry(`1/√${length}`, length ** -0.5), entry(`1/${length}`, 1 / length)];
+  });
+  // A root is what people take first, whatever of.
+  return list.sort(([a], [b]) => Number(b.includes('√')) - Number(a.includes('√')));
 }
 
 export function shortNumber(value: number): string {

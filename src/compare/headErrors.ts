@@ -35,6 +35,8 @@ export class HeadErrors {
     const terms = summed.reduce((count, letter) => count * (graph.extents[letter] ?? 1), 1);
     const exact = this.#part.predict(key);
     const ratio = largestMagnitude(this.#whole.predict(key)) / (largestMagnitude(exact) || 1);
-    return difference(this.#sample.predict(key), exact).maxAbs * Math.max(1, ratio, Math.sqrt(terms));
+    return (
+      difference(this.#sample.predict(key), exact).maxAbs * Math.max(1, ratio, Math.sqrt(terms))
+    );
   }
 }

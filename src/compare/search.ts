@@ -3,8 +3,9 @@ import { nodeOf } from '../engine/graph.ts';
 import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
-import { STAGES } from './edits/families.ts';
+import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
+import { isZero } from './edits/unwritten.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
   CircularError,
@@ -46,6 +47,8 @@ export type Score = (program: Program) => number;
 /** Work for single edits of one stage and for pairs: three seconds and two. */
 const SINGLES_WORK = 1e9;
 const PAIRS_WORK = 5e8;
+/** With an explanation found, better ones are looked for as long. */
+const ENOUGH_WORK = 3e8;
 /** The last resort on a machine that is very slow. */
 const LONGEST_MS = 60_000;
 /** Reproduced so much more exactly than before, up to a small eps that the person adds somewhere. */
@@ -124,10 +127,11 @@ export function search(
   // Where each test takes long, the first plain explanation is taken.
   const isSettled = (): boolean =>
     isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST);
-  for (const [stage, families] of STAGES.entries()) {
+  const stages = stagesFor(target);
+  for (const [stage, families] of stages.entries()) {
     const most = budget * (1 + stage);
     for (const [family, site] of placesOf(families, sites, isLarge)) {
-      if (isLate(most) || isSettled()) break;
+      if (isLate(most) || isSettled() || (accepted.length > 0 && isLate(ENOUGH_WORK))) break;
       for (const edit of family(site)) {
         madeBy.set(edit, family);
         test(state, [edit], edit);
@@ -139,7 +143,7 @@ export function search(
     if (isBrief) break;
     isKnown = false;
   }
-  if (accepted.length === 0 && !isLarge && !isBrief) pairs();
+  if (accepted.length === 0 && !isLarge && !isBrief && stages === STAGES) pairs();
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
@@ -182,6 +186,12 @@ export function search(
       }
     }
   }
+}
+
+/** A tensor without a number, or of zeros alone, is reproduced by far too much. */
+function stagesFor({ key, user }: Target): readonly (readonly Family[])[] {
+  if (user.shape.length > 0 && !user.data.some(Number.isFinite)) return [OF_NO_NUMBERS];
+  return key.startsWith('v:') && isZero(user) ? [OF_ZEROS] : STAGES;
 }
 
 /** The commonest mistakes anywhere first; where each test takes long, all mistakes of the target's own step. */

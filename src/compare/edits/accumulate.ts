@@ -160,6 +160,10 @@ function allLeaves(site: Site): Edit[] {
     );
   if (ratio === null || ratio === 1) return [];
   const times = Math.round(ratio);
+  // With no gradient between f and the inputs in the trace the factor may come from anywhere above.
+  const seen = [...site.state.given.gradients.keys()].some(
+    (id) => id !== 'f' && !leaves.includes(id),
+  );
   if (
     times >= 2 &&
     times <= MOST_STEPS &&
@@ -169,10 +173,12 @@ function allLeaves(site: Site): Edit[] {
       scaled(times, {
         ...{
           id: 'gradients-not-zeroed',
-          title: `the gradients of all inputs are ${times} times too large: not zeroed between steps`,
+          title: `the gradients of the inputs are ${times} times too large: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
         },
         ...{
-          why: `Every parameter's gradient is ${times} times the right one while those of the steps between are right: ${times} backward passes were added up.`,
+          why: seen
+            ? `Every parameter's gradient is ${times} times the right one while those of the steps between are right: ${times} backward passes were added up.`
+            : `Every gradient in the trace is ${times} times the right one: ${times} backward passes were added up, or dy is ${times} times too large (a loss without its 1/2). Log dy, and it can be told.`,
           wrong: `.grad after ${times} backward passes without zero_grad`,
         },
         ...{
@@ -188,7 +194,7 @@ function allLeaves(site: Site): Edit[] {
     scaled(ratio, {
       ...{
         id: 'gradients-of-inputs-scaled',
-        title: `the gradients of all inputs are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
+        title: `the gradients of the inputs are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
       },
       ...{
         why: 'One factor on all parameters after the backward pass: an average, a learning rate or a clipped norm.',

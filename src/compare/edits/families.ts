@@ -5,6 +5,8 @@ import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
 import { extra } from './extra.ts';
 import { heads } from './heads.ts';
+import { kernelBackward } from './kernelBackward.ts';
+import { kernelForward } from './kernelForward.ts';
 import { limits } from './limits.ts';
 import { loss } from './loss.ts';
 import { mask } from './mask.ts';
@@ -26,17 +28,22 @@ import { softmaxForward } from './softmaxForward.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
 import { transformed } from './transformed.ts';
+import { unwritten } from './unwritten.ts';
 
 /** The mistakes that people are known for, the commonest first. */
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[maskSolved, softmaxSolved, similarity],
+  ...[maskSolved, softmaxSolved, similarity, kernelBackward],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
-const ANYTHING: readonly Family[] = [piecewise, limits, transformed, softmaxShapes];
+const ANYTHING: readonly Family[] = [kernelForward, piecewise, limits, transformed, softmaxShapes];
 
 export const STAGES: readonly (readonly Family[])[] = [KNOWN, ANYTHING];
+
+/** What is known of a tensor that is nothing but NaN and infinities, or nothing but zeros: anything else fits too. */
+export const OF_NO_NUMBERS: readonly Family[] = [overflow, limits];
+export const OF_ZEROS: readonly Family[] = [unwritten];
 
 export const FAMILIES: readonly Family[] = STAGES.flat();

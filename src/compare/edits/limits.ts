@@ -3,8 +3,8 @@ import { tensorName } from '../../engine/graph.ts';
 import { indexOf, map } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
 import { after, entrywise } from '../operations.ts';
-import { type Edit, type Family, operationAt } from './edit.ts';
-import { gradientEdit, type Say, stepEdit } from './make.ts';
+import { type Edit, type Family, operationAt, type Site } from './edit.ts';
+import { contributionsTo, gradientEdit, type Say, stepEdit } from './make.ts';
 
 export const limits: Family = (site) => {
   const { target, node, kind } = site;
@@ -60,7 +60,8 @@ export const limits: Family = (site) => {
   const born = [...user.data.keys()].filter(
     (at) => !Number.isFinite(user.data[at]) && Number.isFinite(predicted.data[at]),
   );
-  if (born.length > 0 && born.length < user.data.length) {
+  // Of a tensor without any number only what it is directly computed from tells that this is the place.
+  if (born.length > 0 && (born.length < user.data.length || isNextToGiven(site))) {
     const where = indexOf(node.shape, born[0]).join(', ');
     const what = Number.isNaN(user.data[born[0]]) ? 'NaN' : 'infinity';
     const set = new Set(born);
@@ -69,7 +70,7 @@ export const limits: Family = (site) => {
         {
           id: 'not-finite-born',
           title: `${what} is born in ${own}, first at [${where}]`,
-          why: `All that ${own} is computed from is finite; ${born.length} of its ${user.data.length} entries are not: 0/0, ∞ − ∞, an overflow or memory that was never written. The others are right.`,
+          why: `All that ${own} is computed from is finite; ${born.length} of its ${user.data.length} entries are not: 0/0, ∞ − ∞, an overflow or memory that was never written.${born.length < user.data.length ? ' The others are right.' : ''}`,
           wrong: `${own}[${where}] = ${what}`,
           cost: 2.2,
         },
@@ -80,3 +81,11 @@ export const limits: Family = (site) => {
   }
   return edits;
 };
+
+/** Whether all that the tensor is directly computed from is given. */
+function isNextToGiven(site: Site): boolean {
+  const { node, kind, state } = site;
+  const { values, gradients } = state.given;
+  if (kind === 'value') return operationAt(site)!.inputs.every((id) => values.has(id));
+  return contributionsTo(site, node.id).every(({ from }) => gradients.has(from.id));
+}

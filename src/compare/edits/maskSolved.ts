@@ -2,11 +2,12 @@
 import { nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { addMask } from '../../engine/ops/elementwise.ts';
-import type { Tensor } from '../../engine/tensor.ts';
+import { map, type Tensor } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../constants.ts';
 import { FILL } from '../conventions.ts';
 import { after, entrywise, fibres, onOperand } from '../operations.ts';
-import { type Edit, type Family, roles, type Site, pastTokens } from './edit.ts';
+import { indexName } from '../transforms/indices.ts';
+import { type Edit, type Family, operationAt, roles, type Site, pastTokens } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
 import { rightMask } from './maskLayout.ts';
 import { indexAlong } from './piecewise.ts';
@@ -14,7 +15,8 @@ import { indexAlong } from './piecewise.ts';
 export const maskSolved: Family = (site) => {
   const { node, kind, target } = site;
   if (kind !== 'value') return [];
-  if (node.id === 'M') return [...biases(site), ...(target ? hidden(site) : [])];
+  if (node.id === 'M')
+    return [...biases(site), ...(target ? [...partly(site), ...hidden(site)] : [])];
   return node.id === 'P' && target ? hidden(site) : [];
 };
 
@@ -37,14 +39,23 @@ function hidden(site: Site): Edit[] {
     if (own[at] === 0 && isRight) fewer++;
   }
   if (more + fewer === 0 || all === own.length) return [];
+  if (node.id === 'P' && isSlices(own, right, site)) return [];
   const known = pattern(own, site);
   const words =
     known ??
     `hides ${more} entries that should be seen${fewer > 0 ? ` and shows ${fewer} that should be hidden` : ''}`;
+  const isMaskRight = node.id === 'P' && state.given.values.has(logits);
   const say: Say = {
     id: /largest/.test(words) ? 'top-k' : 'mask-of-other-entries',
-    title: `the mask ${words}`,
-    why: `${node.id} comes out exactly if the mask ${words}; ${more} entries too many and ${fewer} too few are hidden.`,
+    title: isMaskRight
+      ? `weights are 0 where ${logits} hides nothing, as if the mask ${words
+          .replace(/^hides/, 'hid')
+          .replace(/^lets/, 'let')
+          .replace(/^keeps/, 'kept')}`
+      : `the mask ${words}`,
+    why: isMaskRight
+      ? `${logits} is right; between it and P, ${more} weights become 0 that should not.`
+      : `${node.id} comes out exactly if the mask ${words}; ${more} entries too many and ${fewer} too few are hidden.`,
     wrong: `hidden: the mask ${words}`,
     cost: known === null ? 1.9 : 1.35,
   };
@@ -75,6 +86,68 @@ function hidden(site: Site): Edit[] {
         ),
     ),
   ];
+}
+
+/**
+ * Whether the weights that should not be 0 are whole heads, batch entries or, where the scores are given and right,
+ * queries: no mask's doing.
+ */
+function isSlices(own: Uint8Array, right: Float64Array, { node, graph, state }: Site): boolean {
+  const isGiven = state.given.values.has(roles(graph).logits);
+  return ['b', 'h', 'r', 'g', ...(isGiven ? ['j'] : [])].some((letter) => {
+    if (!(graph.extents[letter] > 1) || !node.axes.flat().includes(letter)) return false;
+    const index = indexAlong(node.axes, [letter], graph.extents);
+    const [more, seen] = [new Set<number>(), new Set<number>()];
+    for (let at = 0; at < own.length; at++) {
+      if (right[at] === -Infinity) continue;
+      (own[at] === 1 ? more : seen).add(index[at]);
+    }
+    return more.size > 0 && [...more].every((n) => !seen.has(n));
+  });
+}
+
+/** The mask left out in some heads or batch entries only. */
+function partly(site: Site): Edit[] {
+  const { node, target, graph } = site;
+  const step = operationAt(site)!;
+  const unmasked = site.state.value(step.inputs[0]).data;
+  const { user, predicted } = target!;
+  return ['b', 'h', 'r', 'g'].flatMap((letter): Edit[] => {
+    const count = graph.extents[letter] ?? 1;
+    if (count === 1 || !node.axes.flat().includes(letter)) return [];
+    const index = indexAlong(node.axes, [letter], graph.extents);
+    const lacking = new Set<number>();
+    for (let at = 0; at < index.length; at++) {
+      if (user.data[at] !== predicted.data[at] && user.data[at] === unmasked[at])
+        lacking.add(index[at]);
+    }
+    if (lacking.size === 0 || lacking.size === count) return [];
+    const where = `${indexName([letter])} ${[...lacking].join(', ')}`;
+    return [
+      stepEdit(
+        site,
+        'M',
+        {
+          id: 'mask-missing-in-some',
+          title: `the mask is missing in ${where}`,
+          why: `There M is ${step.inputs[0]}; in the others the mask is right: a loop ends early, or the mask is broadcast along the wrong axis.`,
+          wrong: `M[${where}] = ${step.inputs[0]}`,
+          cost: 0.95,
+        },
+        ({ operation }) => ({
+          name: 'mask',
+          forward: ([input]) => {
+            const own = operation.forward([input]);
+            return map(own, (value, at) => (lacking.has(index[at]) ? input.data[at] : value));
+          },
+          vjp: (application, upstream) => {
+            const [own] = operation.vjp(application, upstream);
+            return [map(own, (value, at) => (lacking.has(index[at]) ? upstream.data[at] : value))];
+          },
+        }),
+      ),
+    ];
+  });
 }
 
 /** What rule the hidden entries follow, or null for none that is usual. */

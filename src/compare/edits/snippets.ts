@@ -49,6 +49,62 @@ const both = (write: (transposed: (name: string) => string) => string): Snippet 
   pytorch: write((name) => T(name).pytorch),
 });
 
+/** Code with a key/value tensor repeated for the query heads of its group. */
+function repeated(
+  { graph }: Context,
+  name: string,
+  write: (name: string, transposed: (name: string) => string) => string,
+): Snippet {
+  const members = graph.extents['g'] ?? 1;
+  if (members === 1) return both((t) => write(name, t));
+  return {
+    numpy: write(`np.repeat(${name}, ${members}, axis=-3)`, (each) => T(each).numpy),
+    pytorch: write(`${name}.repeat_interleave(${members}, dim=-3)`, (each) => T(each).pytorch),
+  };
+}
+
+/** Code with the sum over the query heads of a group behind it. */
+function summedOverGroup({ graph }: Context, { numpy, pytorch }: Snippet): Snippet {
+  const members = graph.extents['g'] ?? 1;
+  if (members === 1) return { numpy, pytorch };
+  const parts = (code: string): [string, string] => code.split(' = ', 2) as [string, string];
+  const [name, np] = parts(numpy);
+  const [, torch] = parts(pytorch);
+  return {
+    numpy: `G = ${np}; ${name} = G.reshape(*G.shape[:-3], -1, ${members}, *G.shape[-2:]).sum(axis=-3)  # over the query heads of each KV head`,
+    pytorch: `${name} = (${torch}).unflatten(-3, (-1, ${members})).sum(-3)  # over the query heads of each KV head`,
+  };
+}
+
+/** The mask: what is hidden, and what is added where nothing is. */
+function masked({ config }: Context): Snippet {
+  const { mask, alibi, window } = config;
+  const isAdded = typeof mask === 'object' && mask.meaning === 'add';
+  const bias = `${isAdded ? ' + mask' : ''}${alibi ? ' - slopes[:, None, None] * abs(query_position - key_position)' : ''}`;
+  const hides = mask === 'none' ? window !== undefined : !isAdded || window !== undefined;
+  if (!hides) return same(`M = Z${bias}`);
+  return {
+    numpy: `M = np.where(hidden, -np.inf, Z${bias})`,
+    pytorch: bias
+      ? `M = (Z${bias}).masked_fill(hidden, float("-inf"))`
+      : 'M = Z.masked_fill(hidden, float("-inf"))',
+  };
+}
+
+/** The derivative of the setup's loss by y. */
+function lossGradient({ config: { loss } }: Context): Snippet {
+  switch (loss.kind) {
+    case 'upstream':
+      return same('dy = G  # the upstream gradient that the setup gives');
+    case 'target':
+      return same('dy = y - target');
+    case 'half-squared-norm':
+      return same('dy = y  # the derivative of (y ** 2).sum() / 2');
+    default:
+      return same('dy = ...  # the derivative by y of the setup’s loss expression');
+  }
+}
+
 function valueSnippets(context: Context): Record<NodeId, Snippet> {
   const { graph, config } = context;
   const { logits, weights, output, values, keys, queries } = roles(graph);
@@ -57,10 +113,17 @@ function valueSnippets(context: Context): Record<NodeId, Snippet> {
   const source = graph.selfAttention ? 'x' : 'xPrime';
   const project = (id: string, from: string): Snippet =>
     same(`${id} = ${from} @ W_${id}${hasNode(graph, `b_${id}`) ? ` + b_${id}` : ''}`);
-  const split = (id: string, heads: string): Snippet => ({
-    numpy: `${id}h = ${id}.reshape(*${id}.shape[:-1], ${heads}, -1).swapaxes(-2, -3)`,
-    pytorch: `${id}h = ${id}.view(*${id}.shape[:-1], ${heads}, -1).transpose(-3, -2)`,
-  });
+  const split = (id: string, heads: string): Snippet => {
+    const turned = (code: string): string =>
+      config.rope && id !== 'V' ? `rotate(${code}, cos, sin)` : code;
+    const numpy = turned(`${id}.reshape(*${id}.shape[:-1], ${heads}, -1).swapaxes(-2, -3)`);
+    const pytorch = turned(`${id}.view(*${id}.shape[:-1], ${heads}, -1).transpose(-3, -2)`);
+    const hasPast = config.past && id !== 'Q';
+    return {
+      numpy: `${id}h = ${hasPast ? `np.concatenate([past_${id}, ${numpy}], axis=-2)` : numpy}`,
+      pytorch: `${id}h = ${hasPast ? `torch.cat([past_${id}, ${pytorch}], dim=-2)` : pytorch}`,
+    };
+  };
   const scaled = config.head === 'kq' && config.scale === undefined ? 'S' : 'S * scale';
   return {
     K: project('K', 'x'),
@@ -69,23 +132,22 @@ function valueSnippets(context: Context): Record<NodeId, Snippet> {
     Kh: split('K', 'kv_heads'),
     Qh: split('Q', 'heads'),
     Vh: split('V', 'kv_heads'),
-    S: both((t) => (keyFirst ? `S = ${keys} @ ${t(queries)}` : `S = ${queries} @ ${t(keys)}`)),
+    S: repeated(context, keys, (K, t) =>
+      keyFirst ? `S = ${K} @ ${t(queries)}` : `S = ${queries} @ ${t(K)}`,
+    ),
     Z: config.softcap
       ? {
           numpy: `Z = softcap * np.tanh(${scaled} / softcap)`,
           pytorch: `Z = softcap * torch.tanh(${scaled} / softcap)`,
         }
       : same(`Z = ${scaled}`),
-    M: {
-      numpy: 'M = np.where(hidden, -np.inf, Z)',
-      pytorch: 'M = Z.masked_fill(hidden, float("-inf"))',
-    },
+    M: masked(context),
     P: {
       numpy: `E = np.exp(${logits} - ${logits}.max(axis=${axis}, keepdims=True)); P = E / E.sum(axis=${axis}, keepdims=True)`,
       pytorch: `P = torch.softmax(${logits}, dim=${axis})`,
     },
     Pd: same('Pd = P * keep / (1 - p)'),
-    O: both((t) => `O = ${keyFirst ? t(weights) : weights} @ ${values}`),
+    O: repeated(context, values, (V, t) => `O = ${keyFirst ? t(weights) : weights} @ ${V}`),
     C: {
       numpy: 'C = O.swapaxes(-2, -3).reshape(*y.shape[:-1], -1)',
       pytorch: 'C = O.transpose(-3, -2).flatten(-2)',
@@ -107,7 +169,6 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
   const { logits, weights, output, values, keys, queries } = roles(graph);
   const keyFirst = config.axes === 'key-first';
   const axis = keyFirst ? -2 : -1;
-  const grouped = graph.extents['g'] > 1 ? ', summed over the query heads of each KV head' : '';
   const weight = (id: string, from: string): Snippet =>
     both(
       (t) =>
@@ -125,10 +186,11 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
     numpy: '.swapaxes(-2, -3).reshape(*tokens, -1)',
     pytorch: '.transpose(-3, -2).flatten(-2)',
   };
-  const merged = (id: string): Snippet => ({
-    numpy: `d${id} = d${id}h${merge.numpy}`,
-    pytorch: `d${id} = d${id}h${merge.pytorch}`,
-  });
+  const merged = (id: string): Snippet => {
+    const own = `d${id}h${config.past && id !== 'Q' ? '[..., past:, :]' : ''}`;
+    const back = config.rope && id !== 'V' ? `rotate(${own}, cos, -sin)` : own;
+    return { numpy: `d${id} = ${back}${merge.numpy}`, pytorch: `d${id} = ${back}${merge.pytorch}` };
+  };
   const paths = both((t) =>
     ['K', ...(graph.selfAttention ? ['Q'] : []), ...(graph.head === 'kq' ? [] : ['V'])]
       .map((id) => `d${id} @ ${t(`W_${id}`)}`)
@@ -137,15 +199,10 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
       .replace(/^/, 'dx = '),
   );
   const result: Record<NodeId, Snippet> = {
-    Pd: both((t) =>
-      keyFirst ? `dPd = ${values} @ ${t(`d${output}`)}` : `dPd = d${output} @ ${t(values)}`,
+    [weights]: repeated(context, values, (V, t) =>
+      keyFirst ? `d${weights} = ${V} @ ${t(`d${output}`)}` : `d${weights} = d${output} @ ${t(V)}`,
     ),
-    P:
-      weights === 'Pd'
-        ? same('dP = dPd * keep / (1 - p)')
-        : both((t) =>
-            keyFirst ? `dP = ${values} @ ${t(`d${output}`)}` : `dP = d${output} @ ${t(values)}`,
-          ),
+    ...(weights === 'Pd' && { P: same('dP = dPd * keep / (1 - p)') }),
     M: same('dM = dZ'),
     Z: {
       numpy: 'dZ = np.where(hidden, 0, dM)',
@@ -154,14 +211,18 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
     S: config.softcap
       ? same('dS = dZ * scale * (1 - (Z / softcap) ** 2)')
       : same('dS = dZ * scale'),
-    [queries]: both((t) => `d${queries} = ${keyFirst ? t('dS') : 'dS'} @ ${keys}`),
-    [keys]: both(
-      (t) =>
-        `d${keys} = ${keyFirst ? 'dS' : t('dS')} @ ${queries}${grouped && `  # ${grouped.slice(2)}`}`,
+    [queries]: repeated(
+      context,
+      keys,
+      (K, t) => `d${queries} = ${keyFirst ? t('dS') : 'dS'} @ ${K}`,
     ),
-    [values]: both(
-      (t) =>
-        `d${values} = ${keyFirst ? weights : t(weights)} @ d${output}${grouped && `  # ${grouped.slice(2)}`}`,
+    [keys]: summedOverGroup(
+      context,
+      both((t) => `d${keys} = ${keyFirst ? 'dS' : t('dS')} @ ${queries}`),
+    ),
+    [values]: summedOverGroup(
+      context,
+      both((t) => `d${values} = ${keyFirst ? weights : t(weights)} @ d${output}`),
     ),
     ...(graph.head === 'multihead' && { K: merged('K'), Q: merged('Q'), V: merged('V') }),
     O: {
@@ -178,7 +239,7 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
     },
     W_O: both((t) => `dW_O = ${t('C')} @ dy`),
     ...{ b_K: bias('K', 'dK'), b_Q: bias('Q', 'dQ'), b_V: bias('V', 'dV'), b_O: bias('O', 'dy') },
-    y: same('dy = y  # the derivative of the loss'),
+    y: lossGradient(context),
   };
   result[logits] = logitGradient;
   return result;

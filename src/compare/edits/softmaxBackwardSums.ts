@@ -1,7 +1,7 @@
 // The softmax's gradient with its row sum taken elsewhere (D = Σ O ∘ dO, as FlashAttention does), or of other weights.
 import { type AxisLetters, letterStrides, offsetTable, shapeOf } from '../../engine/axes.ts';
 import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
-import { map, type Tensor, zeros } from '../../engine/tensor.ts';
+import { map, sameShape, type Tensor, zeros } from '../../engine/tensor.ts';
 import { entrywise, fibres, gather, permutationTable, softmaxOver } from '../operations.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Site, roles } from './edit.ts';
@@ -76,6 +76,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       why,
       (state) => minus(state, P(state), products(output, '', 1 / width)(state)),
     ),
+    ...otherProducts(),
     add(
       'maximum',
       'the maximum of dP is subtracted instead of the row sum Σ P ∘ dP',
@@ -227,6 +228,29 @@ export function softmaxBackwardSums(site: Site): Edit[] {
     );
   }
   return edits;
+
+  /** D = Σ a ∘ da with another factor of the same shape. */
+  function otherProducts(): Edit[] {
+    const { values } = roles(graph);
+    const own = nodeOf(graph, output);
+    const others: [string, Read][] = [
+      [`d${output} ∘ d${output}`, (state) => state.gradient(output)],
+    ];
+    if (sameShape(nodeOf(graph, values).shape, own.shape))
+      others.push([`${values} ∘ d${output}`, (state) => state.value(values)]);
+    return others.map(([words, of]) =>
+      add(
+        'sum-of-other-product',
+        `D = Σ ${words} instead of Σ ${output} ∘ d${output}`,
+        `P ∘ (dP − Σ ${words})`,
+        why,
+        (state) => {
+          const product = map(state.gradient(output), (value, at) => value * of(state).data[at]);
+          return minus(state, P(state), spreadTo(product, own.axes, axes, '', extents));
+        },
+      ),
+    );
+  }
 
   function exponentials(state: State, shift: boolean): Tensor {
     const input = state.value(logits);

@@ -1,5 +1,6 @@
 // Other ways to turn logits into weights: over the wrong axis, not normalised, another function than exp.
 import { axisName } from '../../engine/axes.ts';
+import { zeros } from '../../engine/tensor.ts';
 import { entrywise, fibres, normalised, softmaxOver } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Edit, type Family, longLetters, roles } from './edit.ts';
@@ -56,8 +57,15 @@ export const softmaxForward: Family = (site) => {
   return [
     ...edits,
     other(
+      'weights-equal',
+      `all keys that are seen have the same weight: the scores do not enter`,
+      `softmax(0 · ${logits})`,
+      equal(site),
+      1.05,
+    ),
+    other(
       'softmax-axis-of-length-one',
-      'softmax over an axis of length one (the batch): every weight is 1',
+      `softmax over an axis of length one (${shortAxes(site)}): every weight is 1`,
       '1 in every entry',
       entrywise(
         () => 1,
@@ -164,6 +172,29 @@ export const softmaxForward: Family = (site) => {
 };
 
 type Site = Parameters<Family>[0];
+
+const shortAxes = ({ graph: { extents } }: Site): string =>
+  ['b', 'j', 'h', 'r']
+    .filter((letter) => extents[letter] === 1)
+    .map((letter) => `the ${axisName([letter])}`)
+    .join(' or ') || 'one more than there is';
+
+/** The softmax of a score that is 0 wherever it is not hidden. */
+function equal({ node, graph }: Site): StepOperation {
+  const { starts, steps } = keyFibres(node, graph);
+  return {
+    name: 'softmax',
+    forward: ([input]) => {
+      const out = zeros(input.shape);
+      for (const start of starts) {
+        const seen = steps.filter((step) => input.data[start + step] !== -Infinity);
+        for (const step of seen) out.data[start + step] = 1 / seen.length;
+      }
+      return out;
+    },
+    vjp: ({ inputs: [input] }) => [zeros(input.shape)],
+  };
+}
 
 function maxShifted({ node, graph }: Site): StepOperation {
   const { axes } = node;

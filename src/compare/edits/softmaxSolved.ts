@@ -35,7 +35,8 @@ function temperature(site: Site): Edit[] {
     }
   }
   const tau = products / squares;
-  if (!Number.isFinite(tau) || Math.abs(tau - 1) < 1e-6) return [];
+  // Next to 0 the scores do not enter at all, which is no temperature.
+  if (!Number.isFinite(tau) || Math.abs(tau - 1) < 1e-6 || Math.abs(tau) < 1e-6) return [];
   const [name] = namesOf(tau, site, logits, 'value', Math.max(1e3 * precision, 1e-6));
   const usual: readonly (readonly [number, string, string])[] = [
     [
