@@ -80,8 +80,10 @@ function otherConvention(input: CheckInput, own: Check): Check | null {
   for (const convention of own.blindConventions()) {
     const { graph, note } = convention;
     const check = new Check({ ...input, graph }, { note, rightKeys });
-    const count = check.right().size;
-    if (count > best.count) best = { check, count };
+    const right = check.right();
+    // What is right as it is speaks against a program that does otherwise.
+    const fits = [...rightKeys].every((key) => right.has(key));
+    if (fits && right.size > best.count) best = { check, count: right.size };
   }
   return best.check === own ? null : best.check;
 }

@@ -266,7 +266,7 @@ function sitesOf(context: Context, { key, user, predicted, precision, settled }:
     const node = nodeOf(context.graph, each.slice(2));
     if (kind === 'value' && node.kind === 'input' && each !== key) return [];
     const own = each === key ? { target: { user, predicted } } : {};
-    return [{ ...context, node, kind, ratio, precision, deviation, ...own }];
+    return [{ ...context, node, kind, ratio, precision, deviation, goal: { key, user }, ...own }];
   });
 }
 

@@ -5,10 +5,16 @@ import { causalOrder } from '../../src/compare/causalOrder.ts';
 import type { CheckInput } from '../../src/compare/check.ts';
 import { FLOAT64 } from '../../src/compare/dtypes.ts';
 import { difference } from '../../src/compare/judge.ts';
-import { type Key, NOTHING_GIVEN, referenceProgram, State } from '../../src/compare/program.ts';
+import {
+  type Key,
+  keyOf,
+  NOTHING_GIVEN,
+  referenceProgram,
+  State,
+} from '../../src/compare/program.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import type { Graph } from '../../src/engine/graph.ts';
-import { largestMagnitude, type Tensor } from '../../src/engine/tensor.ts';
+import { largestMagnitude, type Tensor, zeros } from '../../src/engine/tensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 
 export interface Injected {
@@ -28,7 +34,10 @@ export function allEdits(config: HeadConfig, graph: Graph): Edit[] {
   return graph.nodes.flatMap((node) =>
     (['value', 'gradient'] as const).flatMap((kind) =>
       FAMILIES.flatMap((family) =>
-        family({ ...context, node, kind, ratio: null, deviation: 1, precision: 1e-12 }),
+        family({
+          ...{ ...context, node, kind, ratio: null, deviation: 1, precision: 1e-12 },
+          goal: { key: keyOf(node.id, kind), user: zeros([]) },
+        }),
       ),
     ),
   );

@@ -4,7 +4,7 @@ import type { Graph, GraphNode, NodeId, OperationNode } from '../../engine/graph
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { NumberType } from '../dtypes.ts';
-import type { Kind, Program, State } from '../program.ts';
+import type { Key, Kind, Program, State } from '../program.ts';
 
 export interface Edit {
   /** Stable, kebab-case; the same mistake at another node has the same id. */
@@ -49,6 +49,8 @@ export interface Site extends Context {
   readonly deviation: number;
   /** Accepted relative difference. */
   readonly precision: number;
+  /** The person's tensor that is to be explained, here or further on. */
+  readonly goal: { readonly key: Key; readonly user: Tensor };
   /** The person's tensor, if this is the place to be explained, and what should be there. */
   readonly target?: { readonly user: Tensor; readonly predicted: Tensor };
 }

@@ -4,6 +4,7 @@ import { bias } from './bias.ts';
 import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
 import { extra } from './extra.ts';
+import { fitted } from './fitted.ts';
 import { heads } from './heads.ts';
 import { kernelBackward } from './kernelBackward.ts';
 import { kernelForward } from './kernelForward.ts';
@@ -38,7 +39,14 @@ const KNOWN: readonly Family[] = [
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
-const ANYTHING: readonly Family[] = [kernelForward, piecewise, limits, transformed, softmaxShapes];
+const ANYTHING: readonly Family[] = [
+  fitted,
+  kernelForward,
+  piecewise,
+  limits,
+  transformed,
+  softmaxShapes,
+];
 
 export const STAGES: readonly (readonly Family[])[] = [KNOWN, ANYTHING];
 

@@ -4,10 +4,10 @@ import { prepend } from '../../engine/ops/layout.ts';
 import { shapeOf } from '../../engine/axes.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { after, entrywise, gather } from '../operations.ts';
-import type { StepOperation } from '../program.ts';
+import { type StepOperation, withStep } from '../program.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
-import { contributionEdit, passedBack, stepEdit } from './make.ts';
+import { contributionEdit, makeEdit, passedBack, stepEdit } from './make.ts';
 import { rotation } from './rotation.ts';
 
 export const past: Family = (site) => {
@@ -39,6 +39,22 @@ export const past: Family = (site) => {
       ({ operation }) => after(operation, from(earlier)),
     ),
   ];
+  if (node.id === 'Kh' && sameShape(nodeOf(graph, 'Vh').shape, node.shape)) {
+    const say = {
+      id: 'past-appended',
+      title: 'the earlier tokens come after the new ones in Kh and Vh',
+      why: 'Earlier keys and values belong in front: the mask counts positions from them.',
+      wrong: 'Kh = concat(new, past), Vh = concat(new, past)',
+    };
+    edits.push(
+      makeEdit(site, 'Kh', 'value', say, (program) =>
+        ['Kh', 'Vh'].reduce((own, id) => {
+          const { operation, inputs } = own.forward.get(id)!;
+          return withStep(own, id, { operation: after(operation, from(earlier)), inputs });
+        }, program),
+      ),
+    );
+  }
   edits.push(...movedPast(site));
   const { K, V } = config.past;
   const other = node.id === 'Kh' ? V : K;

@@ -26,21 +26,19 @@ export const softmaxForward: Family = (site) => {
     stepEdit(site, 'P', say, () => operation);
   const edits = subsets(longLetters(node, graph))
     .filter((set) => set.join() !== 'i')
-    .map((set) =>
-      use(
-        {
-          id:
-            set.includes('i') && set.length > 1
-              ? 'softmax-over-several-axes'
-              : 'softmax-wrong-axis',
-          title: `softmax over the ${letterNames(set)} axis instead of the keys`,
-          why: `P sums to 1 over ${letterNames(set)}, not over the keys.`,
-          wrong: `P = softmax(${logits}) over ${letterNames(set)}`,
-          cost: 1 + 0.05 * set.length,
-        },
-        softmaxOver(axes, set, extents),
-      ),
-    );
+    .flatMap((set) => {
+      const say = {
+        id:
+          set.includes('i') && set.length > 1 ? 'softmax-over-several-axes' : 'softmax-wrong-axis',
+        title: `softmax over the ${letterNames(set)} axis instead of the keys`,
+        why: `P sums to 1 over ${letterNames(set)}, not over the keys.`,
+        wrong: `P = softmax(${logits}) over ${letterNames(set)}`,
+        cost: 1 + 0.05 * set.length,
+      };
+      const own = softmaxOver(axes, set, extents);
+      const why = `${say.why} Where all of it is hidden, that is 0/0 = NaN.`;
+      return [use(say, own), use({ ...say, why }, notANumber(own, fibres(axes, set, extents)))];
+    });
   const other = (
     id: string,
     title: string,
@@ -102,6 +100,12 @@ export const softmaxForward: Family = (site) => {
       'a 1 is added to the denominator, the sum of the exponentials (softmax + 1)',
       `exp(${logits}) / (1 + Σ exp(${logits}))`,
       softmaxOver(axes, ['i'], extents, 1),
+    ),
+    other(
+      'softmax-plus-one',
+      'a 1 is added to the denominator, the sum of the exponentials, after the maximum is subtracted',
+      `exp(${logits} − max) / (1 + Σ exp(${logits} − max))`,
+      normalised(axes, ['i'], extents, Math.exp, (_, own) => own, { extra: 1, late: true }),
     ),
     other(
       'sigmoid',
@@ -178,6 +182,24 @@ const shortAxes = ({ graph: { extents } }: Site): string =>
     .filter((letter) => extents[letter] === 1)
     .map((letter) => `the ${axisName([letter])}`)
     .join(' or ') || 'one more than there is';
+
+/** NaN where all that is summed is hidden. */
+function notANumber(
+  own: StepOperation,
+  { starts, steps }: ReturnType<typeof fibres>,
+): StepOperation {
+  return {
+    ...own,
+    forward(inputs) {
+      const out = own.forward(inputs);
+      for (const start of starts) {
+        if (steps.some((step) => inputs[0].data[start + step] !== -Infinity)) continue;
+        for (const step of steps) out.data[start + step] = NaN;
+      }
+      return out;
+    },
+  };
+}
 
 /** The softmax of a score that is 0 wherever it is not hidden. */
 function equal({ node, graph }: Site): StepOperation {

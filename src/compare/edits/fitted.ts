@@ -1,0 +1,198 @@
+// One number of the setup taken for another: the value that reproduces the person's tensor, wherever that stands.
+import type { HeadConfig } from '../../engine/config.ts';
+import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
+import { buildGraph } from '../../engine/heads/build.ts';
+import { alibiSlopes } from '../../engine/heads/mask.ts';
+import { scaleFactor } from '../../engine/heads/weights.ts';
+import { largestMagnitude, sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { shortNumber } from '../constants.ts';
+import { difference } from '../judge.ts';
+import { normalised } from '../operations.ts';
+import { type Program, type StepOperation, withStep } from '../program.ts';
+import { type Edit, type Family, roles, type Site } from './edit.ts';
+import { SMALL } from './kernelForward.ts';
+import { makeEdit } from './make.ts';
+
+interface Parameter {
+  readonly id: string;
+  readonly title: (value: string) => string;
+  /** What it should be; where the search begins. */
+  readonly right: number;
+  /** The steps that it is in. */
+  readonly steps: readonly NodeId[];
+  readonly operations: (value: number) => readonly StepOperation[];
+}
+
+/** A fit of one number needs more entries than that to be no chance. */
+const ENOUGH = 8;
+const STARTS = [0, Math.LN2, -Math.LN2, 1.6, -1.6];
+const MOST_STEPS = 12;
+/** Of the logarithm of the number. */
+const SLOPE_STEP = 1e-5;
+
+export const fitted: Family = (site) => {
+  const { node, kind, goal, graph } = site;
+  if (kind !== 'value' || goal.user.data.length < ENOUGH) return [];
+  if (graph.nodes.some(({ shape }) => sizeOf(shape) > SMALL)) return [];
+  return parametersOf(site)
+    .filter(({ steps }) => steps[0] === node.id)
+    .flatMap((parameter) => {
+      const value = fit(site, parameter);
+      return value === null ? [] : [editOf(site, parameter, value)];
+    });
+};
+
+function parametersOf(site: Site): Parameter[] {
+  const { config, graph } = site;
+  const { extents } = graph;
+  const { rope, softcap, dropout, alibi } = config;
+  const found: Parameter[] = [];
+  /** The operations of the graph of a changed setup. */
+  const add = (
+    id: string,
+    name: string,
+    right: number,
+    steps: readonly NodeId[],
+    change: (value: number) => Partial<HeadConfig>,
+  ): void => {
+    found.push({
+      id,
+      title: (value) => `${name} is ${value} instead of ${shortNumber(right)}`,
+      ...{ right, steps },
+      operations: (value) => {
+        const other = buildGraph({ ...config, ...change(value) });
+        return steps.map((step) => {
+          const own = nodeOf(other, step);
+          if (own.kind !== 'operation') throw new RangeError(`${step} is no operation`);
+          return own.operation;
+        });
+      },
+    });
+  };
+  const scale = scaleFactor(config, extents['a']);
+  if (scale !== null && hasNode(graph, 'Z')) {
+    add('scale-value', 'the scale', scale, ['Z'], (value) => ({ scale: value }));
+    if (softcap !== undefined)
+      add('softcap-value', 'the softcap', softcap, ['Z'], (value) => ({ softcap: value }));
+  }
+  if (rope)
+    add('rope-base', 'the base of the rotation', rope.base, ['Kh', 'Qh'], (base) => ({
+      rope: { ...rope, base },
+    }));
+  if (dropout && hasNode(graph, 'Pd'))
+    add('dropout-rate', 'p of the dropout', dropout.p, ['Pd'], (p) => ({
+      dropout: { ...dropout, p: Math.min(p, 0.999) },
+    }));
+  if (alibi === true && hasNode(graph, 'M')) {
+    const slopes = alibiSlopes(config.heads);
+    const exponent = -Math.log2(slopes[0]);
+    add(
+      'alibi-slopes',
+      'the exponent by which the ALiBi slopes fall',
+      exponent,
+      ['M'],
+      (value) => ({
+        alibi: {
+          shape: [config.heads],
+          data: slopes.map((_, head) => 2 ** (-value * (head + 1))),
+        },
+      }),
+    );
+    add('alibi-factor', 'a factor on all ALiBi slopes', 1, ['M'], (value) => ({
+      alibi: { shape: [config.heads], data: slopes.map((slope) => slope * value) },
+    }));
+  }
+  return [...found, ...denominators(site)];
+}
+
+/** A term in the softmax's denominator, before or after the maximum is subtracted. */
+function denominators({ graph }: Site): Parameter[] {
+  const { logits } = roles(graph);
+  const { axes } = nodeOf(graph, 'P');
+  return [false, true].map((late) => ({
+    id: 'softmax-denominator-eps',
+    title: (value) =>
+      `${value} is added to the denominator of the softmax of ${logits}${late ? ', after the maximum is subtracted' : ''}`,
+    right: 0.1,
+    steps: ['P'],
+    operations: (extra) => [
+      normalised(axes, ['i'], graph.extents, Math.exp, (_, own) => own, { extra, late }),
+    ],
+  }));
+}
+
+function editOf(site: Site, parameter: Parameter, value: number): Edit {
+  const { id, title, steps, operations } = parameter;
+  const text = title(shortNumber(value));
+  return makeEdit(
+    site,
+    steps[0],
+    'value',
+    {
+      id,
+      title: text,
+      why: `All ${site.goal.user.data.length} entries of the first wrong tensor come out with this one number, which was fitted to them.`,
+      wrong: text,
+      cost: 1.5,
+    },
+    (program: Program) => {
+      const own = operations(value);
+      return steps.reduce(
+        (changed, step, n) =>
+          withStep(changed, step, {
+            operation: own[n],
+            inputs: program.forward.get(step)!.inputs,
+          }),
+        program,
+      );
+    },
+  );
+}
+
+/** Gauss and Newton's method for the logarithm of one number; null where none reproduces the goal. */
+function fit(site: Site, parameter: Parameter): number | null {
+  const { goal, state, precision } = site;
+  const { user, key } = goal;
+  const predict = (value: number): Tensor | null => {
+    try {
+      const edited = state.under(editOf(site, parameter, value).apply(state.program));
+      const found = edited.reaches(key) ? edited.predict(key) : null;
+      return found && sameShape(found.shape, user.shape) ? found : null;
+    } catch {
+      // Not every value makes a setup.
+      return null;
+    }
+  };
+  const accepted = precision * (largestMagnitude(user) || 1);
+  const isExact = (value: number): boolean => {
+    const found = predict(value);
+    return found !== null && difference(found, user).maxAbs <= accepted;
+  };
+  for (const start of STARTS) {
+    let t = start;
+    for (let step = 0; step < MOST_STEPS; step++) {
+      const here = predict(parameter.right * Math.exp(t));
+      const there = here && predict(parameter.right * Math.exp(t + SLOPE_STEP));
+      if (!there) break;
+      let [products, squares] = [0, 0];
+      for (let at = 0; at < user.data.length; at++) {
+        const slope = (there.data[at] - here.data[at]) / SLOPE_STEP;
+        const off = user.data[at] - here.data[at];
+        if (!Number.isFinite(slope) || !Number.isFinite(off)) continue;
+        products += slope * off;
+        squares += slope * slope;
+      }
+      if (squares === 0) break;
+      const change = Math.max(-1, Math.min(1, products / squares));
+      t += change;
+      if (!(Math.abs(t) < 12)) break;
+      if (Math.abs(change) < 1e-9) break;
+    }
+    const value = parameter.right * Math.exp(t);
+    if (!Number.isFinite(value) || !isExact(value)) continue;
+    if (Math.abs(value / parameter.right - 1) < 1e-9) return null;
+    const round = [1, 2, 3, 4].map((digits) => Number(value.toPrecision(digits)));
+    return round.find(isExact) ?? value;
+  }
+  return null;
+}
