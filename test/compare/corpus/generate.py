@@ -8,6 +8,7 @@ import numpy as np
 
 import attention_numpy
 import cases
+import kernel
 import problems
 from beyond.cases import beyond_cases, traces
 from beyond.conventions import SUBSETS as CONVENTION_SUBSETS, conventions, right_trace
@@ -90,6 +91,14 @@ def main(folder):
         (folder / f"{stem}.attention.json").write_text(json.dumps(problems.setup(o, arrays, names)))
         np.savez(folder / f"{stem}.npz", **{k: np.asarray(v) for k, v in trace.items()})
         manifest.append(dict(stem=stem, changed=changed, **case))
+    for entry, clean, slipped, setup in kernel.kernel_cases():
+        if only and only not in json.dumps(entry):
+            continue
+        changed = differing(clean, slipped, entry["dtype"])
+        stem = f"kernel-{len(manifest):04d}"
+        (folder / f"{stem}.attention.json").write_text(json.dumps(setup))
+        np.savez(folder / f"{stem}.npz", **slipped)
+        manifest.append(dict(stem=stem, changed=changed, **entry))
     for entry, case, mode in beyond_cases():
         text = json.dumps(entry)
         if only and only not in text:
