@@ -23,6 +23,10 @@ describe('rounding', () => {
   it('is that of bfloat16', () => {
     expect(BFLOAT16.round(0.1)).toBe(0.10009765625);
     expect(BFLOAT16.round(1 + 3 * 2 ** -8)).toBe(1 + 2 ** -6);
+    expect(BFLOAT16.round(1 + 2 ** -8)).toBe(1);
+    expect(BFLOAT16.round(1e300)).toBe(Infinity);
+    expect(BFLOAT16.round(-1e300)).toBe(-Infinity);
+    expect(BFLOAT16.round(3 * 2 ** -134)).toBe(2 ** -132);
   });
 });
 
@@ -38,6 +42,27 @@ describe('the type of a trace', () => {
     expect(
       narrowestType({ dtype: 'float64', tensor: tensor([8], [0, 1, 2, 3, 1, 0, 1, 2]) }),
     ).toBeNull();
+  });
+
+  it('is read from what is not 0', () => {
+    const sparse = values.map((value, n) => (n < 26 ? 0 : BFLOAT16.round(value / 10)));
+    expect(narrowestType({ dtype: 'float32', tensor: tensor([32], sparse) })?.name).toBe(
+      'bfloat16',
+    );
+  });
+
+  it('is float16 where numbers underflow, which keeps few of their bits', () => {
+    const small = values.map((value) => FLOAT16.round(value * 2 ** -20));
+    expect(narrowestType({ dtype: 'float16', tensor: tensor([32], small) })?.name).toBe('float16');
+    expect(narrowestType({ dtype: 'float32', tensor: tensor([32], small) })?.name).toBe('float16');
+  });
+
+  it('is told by a loss alone', () => {
+    const f = (value: number): Parameters<typeof typeOf>[0] => [
+      { dtype: 'float32', tensor: tensor([], [value]) },
+    ];
+    expect(typeOf(f(24.375)).name).toBe('bfloat16');
+    expect(typeOf(f(Math.fround(24.3751))).name).toBe('float32');
   });
 
   it('is that of most tensors', () => {
