@@ -1,12 +1,13 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
 import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
-import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import { align, type Aligned } from './align.ts';
 import { type BlindConvention, blindConventions } from './blindQueries.ts';
 import { causalOrder } from './causalOrder.ts';
+import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
 import { explain } from './explain.ts';
@@ -31,14 +32,9 @@ import {
 } from './program.ts';
 import { reachedBy } from './reach.ts';
 import { Reference } from './reference.ts';
+import { resembles } from './resembles.ts';
 import type { Cause, NodeReport, Report, Status } from './report.ts';
 import type { Found } from './search.ts';
-
-/** Entries beyond which samples are looked at first. */
-const LARGE = 50_000;
-const SAMPLES = 1000;
-/** Relative difference, beyond the rounding of any number type. */
-const RESEMBLES = 0.05;
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -122,9 +118,10 @@ class Check {
       const forgiven = forgive(graph, this.#reference.state, key.slice(2), kind, tensor);
       return forgiven !== null && this.#reference.isRight(key, forgiven.tensor);
     };
-    const resembles = (key: Key, entryAt: (offset: number) => number): boolean =>
-      this.#resembles(key, entryAt);
-    const { tensors, unaligned } = align({ graph, trace, resolve, isExact, matches, resembles });
+    const { tensors, unaligned } = align({
+      ...{ graph, trace, resolve, isExact, matches },
+      resembles: (key, entryAt) => resembles(this.#reference.state, key, entryAt),
+    });
     this.#unaligned = unaligned;
     const order = causalOrder(graph);
     const sorted = [...tensors].sort(
@@ -162,27 +159,6 @@ class Check {
   blindConventions(): BlindConvention[] {
     const { graph } = this.#input;
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
-  }
-
-  /** By samples of what passes something on: other entries may differ by convention. */
-  #resembles(key: Key, entryAt: (offset: number) => number): boolean {
-    const { state } = this.#reference;
-    const own = state.predict(key);
-    if (own.data.length < LARGE) return true;
-    const weights = state.value('P');
-    const isLive = (at: number): boolean =>
-      !sameShape(own.shape, weights.shape) || weights.data[at] !== 0;
-    let [live, near] = [0, 0];
-    for (let n = 0; n < SAMPLES; n++) {
-      // The golden ratio spreads them over every axis.
-      const at = Math.floor(((n * 0.618034) % 1) * own.data.length);
-      if (!isLive(at) || own.data[at] === 0) continue;
-      live++;
-      const user = entryAt(at);
-      const size = Math.max(Math.abs(user), Math.abs(own.data[at]));
-      if (user === own.data[at] || Math.abs(user - own.data[at]) <= RESEMBLES * size) near++;
-    }
-    return 2 * near >= live;
   }
 
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
@@ -405,23 +381,4 @@ class Check {
       };
     });
   }
-}
-
-function causesOf({ edits, residual, runnerUp }: Found): Cause[] {
-  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch }) => ({
-    ...{ id, title, node, kind, why, wrong, right, numpy, pytorch, residual },
-    fix: `NumPy: ${numpy}\nPyTorch: ${pytorch}`,
-    runnerUp: runnerUp && {
-      title: runnerUp.edits.map((edit) => edit.title).join('; '),
-      residual: runnerUp.residual,
-    },
-  }));
-}
-
-/** One mistake made in two places (tiled heads in S and in O) is told once for each node, not twice for one. */
-function withoutRepeats(causes: readonly Cause[]): Cause[] {
-  return causes.filter(
-    ({ id, node, kind }, n) =>
-      causes.findIndex((each) => each.id === id && each.node === node && each.kind === kind) === n,
-  );
 }

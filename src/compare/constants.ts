@@ -113,7 +113,6 @@ function entries(context: Context): Entry[] {
       extents['v'] ?? width,
       "the width of the values, instead of a key's",
     ),
-    rooted('√H', 'head-count', heads, "the number of heads, instead of a key's width"),
     [
       '⁴√dh',
       width ** -0.25 / scale,
@@ -121,6 +120,7 @@ function entries(context: Context): Entry[] {
       `scaled by 1/⁴√${width} instead of 1/√${width}`,
       SCORES,
     ],
+    rooted('√H', 'head-count', heads, "the number of heads, instead of a key's width"),
     ['-1', -1, 'sign', 'the sign is wrong', ANY],
     ['2', 2, 'twice', 'counted twice', ANY],
     ['1/2', 0.5, 'half', 'halved', ANY],

@@ -44,9 +44,9 @@ export interface Target {
 /** How many of the given tensors that an edit reaches it explains, less those it contradicts. */
 export type Score = (program: Program) => number;
 
-/** Work for single edits of one stage and for pairs: three seconds and two. */
-const SINGLES_WORK = 1e9;
-const PAIRS_WORK = 5e8;
+/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+const SINGLES_WORK = 5e8;
+const PAIRS_WORK = 4e8;
 /** With an explanation found, better ones are looked for as long. */
 const ENOUGH_WORK = 3e8;
 /** The last resort on a machine that is very slow. */
@@ -130,7 +130,8 @@ export function search(
   const stages = stagesFor(target);
   for (const [stage, families] of stages.entries()) {
     const most = budget * (1 + stage);
-    for (const [family, site] of placesOf(families, sites, isLarge)) {
+    const where = stages === STAGES ? sites : sites.slice(0, 1);
+    for (const [family, site] of placesOf(families, where, isLarge)) {
       if (isLate(most) || isSettled() || (accepted.length > 0 && isLate(ENOUGH_WORK))) break;
       for (const edit of family(site)) {
         madeBy.set(edit, family);

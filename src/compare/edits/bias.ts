@@ -5,7 +5,8 @@ import { map, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
 import { entrywise, onOperand } from '../operations.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
-import { stepEdit } from './make.ts';
+import { withStep } from '../program.ts';
+import { makeEdit, stepEdit } from './make.ts';
 
 export const bias: Family = (site) => {
   const own = operationAt(site);
@@ -62,6 +63,7 @@ export const bias: Family = (site) => {
     ];
   };
   return [
+    ...(own.id === 'K' ? [allMissing(site)] : []),
     ...solved(site, own.inputs[2], edit),
     ...beforeProduct(),
     edit('bias-missing', `the bias ${name} is missing`, `without ${name}`, 0),
@@ -107,4 +109,32 @@ function solved(
       value,
     ),
   ];
+}
+
+/** No projection adds its bias. */
+function allMissing(site: Site): Edit {
+  const say = {
+    id: 'biases-missing',
+    title: 'the biases of all projections are missing',
+    why: 'All products come out without their bias (bias=False, or weights loaded without it).',
+    wrong: 'K = x W_K, Q = x′ W_Q, V = x W_V, y = C W_O',
+    cost: 1.1,
+  };
+  return makeEdit(site, 'K', 'value', say, (program) =>
+    [...program.forward]
+      .filter(([, { inputs }]) => inputs[2]?.startsWith('b_'))
+      .reduce((changed, [id, { operation, inputs }]) => {
+        const without = (given: readonly Tensor[]): Tensor[] =>
+          given.map((each, n) => (n === 2 ? map(each, () => 0) : each));
+        return withStep(changed, id, {
+          inputs,
+          operation: {
+            name: operation.name,
+            forward: (given) => operation.forward(without(given)),
+            vjp: (at, upstream) =>
+              operation.vjp(at, upstream).map((part, n) => (n === 2 ? map(part, () => 0) : part)),
+          },
+        });
+      }, program),
+  );
 }

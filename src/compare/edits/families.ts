@@ -5,6 +5,7 @@ import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
 import { extra } from './extra.ts';
 import { fitted } from './fitted.ts';
+import { fused } from './fused.ts';
 import { heads } from './heads.ts';
 import { kernelBackward } from './kernelBackward.ts';
 import { kernelForward } from './kernelForward.ts';
@@ -35,7 +36,7 @@ import { unwritten } from './unwritten.ts';
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[maskSolved, softmaxSolved, similarity, kernelBackward],
+  ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

@@ -1,13 +1,13 @@
 // One number of the setup taken for another: the value that reproduces the person's tensor, wherever that stands.
 import type { HeadConfig } from '../../engine/config.ts';
-import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
+import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../engine/graph.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { largestMagnitude, sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
 import { difference } from '../judge.ts';
-import { normalised } from '../operations.ts';
+import { normalised, onOperand, times } from '../operations.ts';
 import { type Program, type StepOperation, withStep } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { SMALL } from './kernelForward.ts';
@@ -102,7 +102,7 @@ function parametersOf(site: Site): Parameter[] {
       alibi: { shape: [config.heads], data: slopes.map((slope) => slope * value) },
     }));
   }
-  return [...found, ...denominators(site)];
+  return [...found, ...denominators(site), ...scaledInput(site)];
 }
 
 /** A term in the softmax's denominator, before or after the maximum is subtracted. */
@@ -119,6 +119,23 @@ function denominators({ graph }: Site): Parameter[] {
       normalised(axes, ['i'], graph.extents, Math.exp, (_, own) => own, { extra, late }),
     ],
   }));
+}
+
+/** x (in self-attention all that is made of it) times a number. */
+function scaledInput({ graph, state }: Site): Parameter[] {
+  const steps = ['K', 'Q', 'V'].filter((id) => state.program.forward.get(id)?.inputs[0] === 'x');
+  if (steps.length === 0) return [];
+  return [
+    {
+      id: 'input-scaled',
+      title: (value) => `x is multiplied by ${value} before the projections`,
+      ...{ right: 1, steps },
+      operations: (value) =>
+        steps.map((id) =>
+          onOperand((nodeOf(graph, id) as OperationNode).operation, 0, times(value)),
+        ),
+    },
+  ];
 }
 
 function editOf(site: Site, parameter: Parameter, value: number): Edit {

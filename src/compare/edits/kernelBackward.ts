@@ -139,10 +139,10 @@ function wrongWeights(site: Site): Edit[] {
       },
       (program) => {
         const mix = program.backward.get(output)!;
-        const slot = mix.inputs.findIndex((id) => id !== weights);
+        const slot = mix.inputs.findIndex((input) => input !== weights);
         const withValues = withContribution(program, output, slot, (_, state) =>
           passedBack(state, output, slot, {
-            inputs: mix.inputs.map((id, n) => (n === slot ? state.value(id) : of(state))),
+            inputs: mix.inputs.map((input, n) => (n === slot ? state.value(input) : of(state))),
           }),
         );
         return withContribution(withValues, 'P', 0, (_, state) => {

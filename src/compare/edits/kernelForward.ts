@@ -254,7 +254,7 @@ export const kernelForward: Family = (site) => {
         },
         ({ operation, inputs }) => ({
           operation: onOperand(operation, slot, weighing(weigh, size)),
-          inputs: inputs.map((id, n) => (n === slot ? logits : id)),
+          inputs: inputs.map((input, n) => (n === slot ? logits : input)),
         }),
       ),
     ),

@@ -57,6 +57,28 @@ export const limits: Family = (site) => {
     // At 0 it is a ReLU, which has its own name.
     else if (below && low !== 0) clip(low, Infinity, `at least ${shortNumber(low)}`);
   }
+  for (const digits of [1, 2, 3, 4]) {
+    const unit = 10 ** -digits;
+    const round = (value: number): number => Math.round(value / unit) * unit;
+    const isRounded = (value: number): boolean =>
+      !Number.isFinite(value) || Math.abs(round(value) - value) <= 1e-6 * unit;
+    if (!user.data.every(isRounded) || predicted.data.every(isRounded)) continue;
+    const say = {
+      id: 'rounded-to-decimals',
+      title: `${own} is rounded to ${digits} decimal${digits > 1 ? 's' : ''}`,
+      why: `Every entry of ${own} is a multiple of ${unit}; what it is computed from is not.`,
+      wrong: `${own} = round(right ${own}, ${digits})`,
+      cost: 1.1,
+    };
+    edits.push(
+      use(
+        say,
+        (value) => (Number.isFinite(value) ? round(value) : value),
+        () => true,
+      ),
+    );
+    break;
+  }
   const born = [...user.data.keys()].filter(
     (at) => !Number.isFinite(user.data[at]) && Number.isFinite(predicted.data[at]),
   );

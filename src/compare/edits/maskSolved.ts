@@ -1,22 +1,25 @@
-// What masked scores or weights tell by themselves: which entries are hidden, and by which factor a bias is added.
-import { nodeOf } from '../../engine/graph.ts';
-import { scaleFactor } from '../../engine/heads/weights.ts';
+// What masked scores or weights tell by themselves: which entries are hidden, in which heads, by how much.
 import { addMask } from '../../engine/ops/elementwise.ts';
 import { map, type Tensor } from '../../engine/tensor.ts';
-import { namesOf, shortNumber } from '../constants.ts';
+import { shortNumber } from '../constants.ts';
 import { FILL } from '../conventions.ts';
 import { after, entrywise, fibres, onOperand } from '../operations.ts';
-import { indexName } from '../transforms/indices.ts';
+import { indexName, plural } from '../transforms/indices.ts';
 import { type Edit, type Family, operationAt, roles, type Site, pastTokens } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
+import { beforeScale, biases } from './maskBias.ts';
 import { rightMask } from './maskLayout.ts';
 import { indexAlong } from './piecewise.ts';
 
 export const maskSolved: Family = (site) => {
   const { node, kind, target } = site;
   if (kind !== 'value') return [];
+  if (node.id === 'Z') return beforeScale(site);
   if (node.id === 'M')
-    return [...biases(site), ...(target ? [...partly(site), ...hidden(site)] : [])];
+    return [
+      ...biases(site),
+      ...(target ? [...partly(site), ...penalty(site), ...hidden(site)] : []),
+    ];
   return node.id === 'P' && target ? hidden(site) : [];
 };
 
@@ -106,6 +109,41 @@ function isSlices(own: Uint8Array, right: Float64Array, { node, graph, state }: 
   });
 }
 
+/** Hidden scores lowered by one number, which leaves them some weight. */
+function penalty(site: Site): Edit[] {
+  const { node, target, state } = site;
+  const step = operationAt(site)!;
+  const before = state.value(step.inputs[0]).data;
+  const right = rightMask(site, node).data;
+  const { data } = target!.user;
+  const hiddenAt = [...right.keys()].filter((at) => right[at] === -Infinity);
+  if (hiddenAt.length < 2) return [];
+  const by = before[hiddenAt[0]] - data[hiddenAt[0]];
+  const isSame = (at: number): boolean =>
+    Math.abs(before[at] - data[at] - by) <= 1e-5 * Math.abs(by) + 1e-9;
+  if (!Number.isFinite(by) || by === 0 || !hiddenAt.every(isSame)) return [];
+  const text = shortNumber(by);
+  const exact = Math.abs(Number(text) / by - 1) < 1e-5 ? Number(text) : by;
+  return [
+    stepEdit(
+      site,
+      'M',
+      {
+        id: 'mask-penalty-finite',
+        title: `hidden scores are only lowered by ${text}, which leaves them weight`,
+        why: `Where M should be −∞ it is ${step.inputs[0]} − ${text}: after the softmax such keys still count.`,
+        wrong: `M = ${step.inputs[0]} − ${text} where hidden`,
+        cost: 1.15,
+      },
+      () =>
+        entrywise(
+          (value, at) => (right[at] === -Infinity ? value - exact : value + right[at]),
+          () => 1,
+        ),
+    ),
+  ];
+}
+
 /** The mask left out in some heads or batch entries only. */
 function partly(site: Site): Edit[] {
   const { node, target, graph } = site;
@@ -122,7 +160,8 @@ function partly(site: Site): Edit[] {
         lacking.add(index[at]);
     }
     if (lacking.size === 0 || lacking.size === count) return [];
-    const where = `${indexName([letter])} ${[...lacking].join(', ')}`;
+    const one = indexName([letter]);
+    const where = `${lacking.size > 1 ? plural(one) : one} ${[...lacking].join(', ')}`;
     return [
       stepEdit(
         site,
@@ -219,86 +258,4 @@ function list(name: string, which: ReadonlySet<number>, length: number): string 
   const all = [...which];
   const last = all.length === 1 && all[0] === length - 1 ? ' (the last)' : '';
   return `${all.length > 1 ? many : name} ${all.join(', ')}${last}`;
-}
-
-/** M = Z + β · bias: the bias scaled, twice, subtracted, multiplied. */
-function biases(site: Site): Edit[] {
-  const { node, graph, target, state, precision } = site;
-  const right = rightMask(site, node).data;
-  if (right.every((value) => value === 0 || value === -Infinity)) return [];
-  const M = nodeOf(graph, 'M');
-  const [unmasked] = M.kind === 'operation' ? M.inputs : ['S'];
-  const use = (beta: number, id: string, title: string, cost: number): Edit =>
-    stepEdit(
-      site,
-      'M',
-      {
-        id,
-        title,
-        why: `Every entry of M is ${unmasked} plus ${shortNumber(beta)} times the bias of the mask, where it should be plus the bias.`,
-        wrong: `M = ${unmasked} + ${shortNumber(beta)} · mask`,
-        cost,
-      },
-      () =>
-        entrywise(
-          (value, at) => (right[at] === -Infinity ? -Infinity : value + beta * right[at]),
-          (_, at) => Number(right[at] !== -Infinity),
-        ),
-    );
-  const known = (beta: number): Edit => {
-    const [name] = namesOf(beta, site, 'Z', 'value', 1e-6);
-    if (beta === 0) return use(0, 'mask-bias-missing', 'the bias of the mask is not added', 1);
-    if (beta === -1)
-      return use(-1, 'mask-inverted', 'the bias of the mask is subtracted (its sign is wrong)', 1);
-    if (beta === 2) return use(2, 'mask-bias-twice', 'the bias of the mask is added twice', 1);
-    if (name?.id === 'scale-twice')
-      return use(
-        beta,
-        'mask-before-scale',
-        'the mask is added before the scale, so its bias is scaled too',
-        0.95,
-      );
-    return use(
-      beta,
-      'mask-bias-factor',
-      `the bias of the mask is ${shortNumber(beta)} times too large${name ? `: ${name.meaning}` : ''}`,
-      name ? 1.2 : 1.6,
-    );
-  };
-  const edits = [0, -1, 2, 0.5].map(known);
-  const factor = scaleFactor(site.config, graph.extents['a']) ?? 1;
-  if (factor !== 1) edits.push(known(factor), known(1 / factor));
-  edits.push(
-    stepEdit(
-      site,
-      'M',
-      {
-        id: 'mask-bias-multiplied',
-        title: 'the bias of the mask is multiplied into the scores instead of added',
-        why: 'An additive mask is added to the scores.',
-        wrong: `M = ${unmasked} ∘ mask`,
-        cost: 1.2,
-      },
-      () =>
-        entrywise(
-          (value, at) => value * right[at],
-          (_, at) => right[at],
-        ),
-    ),
-  );
-  if (target) {
-    let [products, squares] = [0, 0];
-    const { data } = state.value(unmasked);
-    right.forEach((bias, at) => {
-      const off = target.user.data[at] - data[at];
-      if (!Number.isFinite(bias) || !Number.isFinite(off)) return;
-      products += off * bias;
-      squares += bias * bias;
-    });
-    const beta = products / squares;
-    const usual = [0, -1, 2, 0.5].some((each) => Math.abs(beta - each) < 1e-6);
-    if (Number.isFinite(beta) && !usual && Math.abs(beta - 1) > 10 * precision)
-      edits.push(known(beta));
-  }
-  return edits;
 }

@@ -48,9 +48,9 @@ export const past: Family = (site) => {
     };
     edits.push(
       makeEdit(site, 'Kh', 'value', say, (program) =>
-        ['Kh', 'Vh'].reduce((own, id) => {
-          const { operation, inputs } = own.forward.get(id)!;
-          return withStep(own, id, { operation: after(operation, from(earlier)), inputs });
+        ['Kh', 'Vh'].reduce((changed, id) => {
+          const { operation, inputs } = changed.forward.get(id)!;
+          return withStep(changed, id, { operation: after(operation, from(earlier)), inputs });
         }, program),
       ),
     );

@@ -169,6 +169,18 @@ export const softcap: Family = (site) => {
     );
   return [
     way(
+      'backward-softcap-not-divided',
+      'the derivative of the softcap takes tanh of the scores that are not divided by the softcap',
+      'scale · (1 − tanh²(scale · S)) ∘ dZ',
+      (s) => slope(scale * s, scale),
+    ),
+    way(
+      'backward-softcap-root',
+      'the derivative of the softcap is 1 / cosh instead of 1 / cosh²',
+      'scale / cosh(scale · S / softcap) ∘ dZ',
+      (s) => scale / Math.cosh((scale * s) / cap),
+    ),
+    way(
       'backward-softcap-missing',
       'the derivative of the softcap is missing',
       'scale · dZ',

@@ -77,6 +77,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       (state) => minus(state, P(state), products(output, '', 1 / width)(state)),
     ),
     ...otherProducts(),
+    ...wrongIndices(),
     add(
       'maximum',
       'the maximum of dP is subtracted instead of the row sum Σ P ∘ dP',
@@ -147,7 +148,25 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       );
   }
   if (config.dropout) {
+    const dPd = (state: State): Tensor => state.gradient('Pd');
     edits.push(
+      ...([true, false] as const).map((everywhere) =>
+        add(
+          'gradient-after-dropout',
+          `dPd stands where dP belongs${everywhere ? '' : ', outside the sum'}`,
+          everywhere ? 'P ∘ (dPd − Σ P ∘ dPd)' : 'P ∘ (dPd − Σ P ∘ dP)',
+          'The softmax is before the dropout: its gradient is dP.',
+          (state) => {
+            const D = everywhere
+              ? perRow(
+                  map(P(state), (p, at) => p * dPd(state).data[at]),
+                  sum,
+                )
+              : right(state);
+            return map(P(state), (p, at) => (p === 0 ? 0 : p * (dPd(state).data[at] - D.data[at])));
+          },
+        ),
+      ),
       add(
         'sum-without-dropout',
         'D = Σ O ∘ dO with the output before dropout',
@@ -168,6 +187,12 @@ export function softmaxBackwardSums(site: Site): Edit[] {
   /** Scores stand for weights: a hidden one, where it is not left at -inf, counts for nothing. */
   const scores = ['M', 'Z', 'S'].filter((id) => hasNode(graph, id));
   const others: [string, string, Read][] = [
+    ['P²', 'squared weights', (state) => map(P(state), (p) => p * p)],
+    [
+      'P ∘ (1 − P)',
+      'the derivatives P (1 − P) of a sigmoid',
+      (state) => map(P(state), (p) => p * (1 - p)),
+    ],
     ...scores.map((id): [string, string, Read] => [
       id,
       'scores',
@@ -229,16 +254,59 @@ export function softmaxBackwardSums(site: Site): Edit[] {
   }
   return edits;
 
+  /** An index of the Jacobian P_l (δ_li − P_i) that is another. */
+  function wrongIndices(): Edit[] {
+    const squares: Read = (state) => map(P(state), (p, at) => p * state.gradient('P').data[at] * p);
+    return [
+      add(
+        'jacobian-index',
+        'P of the summed key stands where P of the own key belongs',
+        'P ∘ dP − Σ P² ∘ dP',
+        'The Jacobian is P[l] (δ[l,i] − P[i]); here it is P[l] (δ[l,i] − P[l]).',
+        (state) => {
+          const sums = perRow(squares(state), sum);
+          return map(weighted(state), (value, at) => value - sums.data[at]);
+        },
+      ),
+      add(
+        'diagonal-twice',
+        'the diagonal of the Jacobian is subtracted twice',
+        'P ∘ (1 − P) ∘ dP − P ∘ Σ P ∘ dP',
+        'P (1 − P) on the diagonal has the − P² already that the sum over all keys has too.',
+        (state) => {
+          const own = minus(state, P(state), right(state));
+          const twice = squares(state);
+          return map(own, (value, at) => value - twice.data[at]);
+        },
+      ),
+      add(
+        'sum-of-squares-of-weights',
+        'D = Σ P ∘ P instead of Σ P ∘ dP',
+        'P ∘ (dP − Σ P ∘ P)',
+        'The weights are multiplied by themselves, not by their gradients.',
+        (state) =>
+          minus(
+            state,
+            P(state),
+            perRow(
+              map(P(state), (p) => p * p),
+              sum,
+            ),
+          ),
+      ),
+    ];
+  }
+
   /** D = Σ a ∘ da with another factor of the same shape. */
   function otherProducts(): Edit[] {
     const { values } = roles(graph);
     const own = nodeOf(graph, output);
-    const others: [string, Read][] = [
+    const pairs: [string, Read][] = [
       [`d${output} ∘ d${output}`, (state) => state.gradient(output)],
     ];
     if (sameShape(nodeOf(graph, values).shape, own.shape))
-      others.push([`${values} ∘ d${output}`, (state) => state.value(values)]);
-    return others.map(([words, of]) =>
+      pairs.push([`${values} ∘ d${output}`, (state) => state.value(values)]);
+    return pairs.map(([words, of]) =>
       add(
         'sum-of-other-product',
         `D = Σ ${words} instead of Σ ${output} ∘ d${output}`,

@@ -1,6 +1,6 @@
 // Other ways to turn logits into weights: over the wrong axis, not normalised, another function than exp.
 import { axisName } from '../../engine/axes.ts';
-import { zeros } from '../../engine/tensor.ts';
+import { map, type Tensor, zeros } from '../../engine/tensor.ts';
 import { entrywise, fibres, normalised, softmaxOver } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Edit, type Family, longLetters, roles } from './edit.ts';
@@ -160,6 +160,12 @@ export const softmaxForward: Family = (site) => {
     ),
     other('softmax-twice', 'softmax is applied twice', `softmax(softmax(${logits}))`, twice(site)),
     other(
+      'softmax-twice',
+      'softmax is applied twice, with the mask before each',
+      `softmax(mask(softmax(${logits})))`,
+      twice(site, true),
+    ),
+    other(
       'softmax-squared',
       'the exponentials are squared: softmax of 2 times the scores',
       `softmax(2 ${logits})`,
@@ -269,13 +275,19 @@ function logSoftmax({ node, graph }: Site): StepOperation {
   };
 }
 
-function twice({ node, graph }: Site): StepOperation {
+function twice({ node, graph }: Site, masked = false): StepOperation {
   const own = softmaxOver(node.axes, ['i'], graph.extents);
+  const first = (inputs: readonly Tensor[]): Tensor => {
+    const weights = own.forward(inputs);
+    return masked
+      ? map(weights, (p, at) => (inputs[0].data[at] === -Infinity ? -Infinity : p))
+      : weights;
+  };
   return {
     name: 'softmax',
-    forward: (inputs) => own.forward([own.forward(inputs)]),
+    forward: (inputs) => own.forward([first(inputs)]),
     vjp({ inputs, output }, upstream) {
-      const middle = own.forward(inputs);
+      const middle = first(inputs);
       return own.vjp(
         { inputs, output: middle },
         own.vjp({ inputs: [middle], output }, upstream)[0],
