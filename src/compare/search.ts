@@ -47,6 +47,9 @@ export type Score = (program: Program) => number;
 /** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
 const SINGLES_WORK = 5e8;
 const PAIRS_WORK = 4e8;
+/** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
+const SHARES = [1, 2];
+const LARGE_SHARES = [2, 2.5];
 /** With an explanation found, better ones are looked for as long. */
 const ENOUGH_WORK = 3e8;
 /** The last resort on a machine that is very slow. */
@@ -57,6 +60,10 @@ const NEARLY = 1e-6;
 const LARGE = 50_000;
 const LARGE_GRAPH = 500_000;
 const PLAIN_COST = 1.25;
+/** Places of which a target's own is the likeliest: what it is computed from is given. */
+const FEW_SITES = 6;
+/** Families that are tried there first all the same. */
+const USUAL_FAMILIES = 12;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 220;
 
@@ -129,7 +136,7 @@ export function search(
     isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST);
   const stages = stagesFor(target);
   for (const [stage, families] of stages.entries()) {
-    const most = budget * (1 + stage);
+    const most = budget * (isLarge ? LARGE_SHARES : SHARES)[stage];
     const where = stages === STAGES ? sites : sites.slice(0, 1);
     for (const [family, site] of placesOf(families, where, isLarge)) {
       if (isLate(most) || isSettled() || (accepted.length > 0 && isLate(ENOUGH_WORK))) break;
@@ -195,7 +202,10 @@ function stagesFor({ key, user }: Target): readonly (readonly Family[])[] {
   return key.startsWith('v:') && isZero(user) ? [OF_ZEROS] : STAGES;
 }
 
-/** The commonest mistakes anywhere first; where each test takes long, all mistakes of the target's own step. */
+/**
+ * The commonest mistakes anywhere first; where each test takes long and the target's own step is nearly all there is,
+ * all mistakes of that.
+ */
 function placesOf(
   families: readonly Family[],
   sites: readonly Site[],
@@ -203,8 +213,11 @@ function placesOf(
 ): (readonly [Family, Site])[] {
   const anywhere = (some: readonly Site[]): (readonly [Family, Site])[] =>
     families.flatMap((family) => some.map((site) => [family, site] as const));
-  const own = isLarge ? 1 : 0;
-  return [...anywhere(sites.slice(0, own)), ...anywhere(sites.slice(own))];
+  if (!isLarge) return anywhere(sites);
+  const here = anywhere(sites.slice(0, 1));
+  const elsewhere = anywhere(sites.slice(1));
+  if (sites.length <= FEW_SITES) return [...here, ...elsewhere];
+  return [...here.slice(0, USUAL_FAMILIES), ...elsewhere, ...here.slice(USUAL_FAMILIES)];
 }
 
 function best(
