@@ -55,7 +55,7 @@ function levelText({ run, step }: Shown): string {
     return `term ${terms.current + 1} of ${terms.terms.length}`;
   if (level === 'node') return '';
   const node = run.nodes.find(({ id }) => id === currentNode.value);
-  return `contribution ${(edges[0]?.slot ?? 0) + 1} of ${node?.inputs.length ?? 1}`;
+  return `operand ${(edges[0]?.slot ?? 0) + 1} of ${node?.inputs.length ?? 1}`;
 }
 
 export function Header(now: Shown): JSX.Element {

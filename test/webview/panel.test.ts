@@ -171,7 +171,7 @@ describe('walking', () => {
     for (let n = 0; n < 8; n++) await step(page, 'ArrowRight');
     expect(await caption(page)).toContain('y → x, P');
     await step(page, 'ArrowDown');
-    expect(await caption(page)).toMatch(/y → x\s+contribution 1 of 2/);
+    expect(await caption(page)).toMatch(/y → x\s+operand 1 of 2/);
     expect(await page.locator('[role=tab][aria-selected=true]').innerText()).toMatch(/^y → x/);
     await step(page, 'F11');
     expect(await caption(page)).toContain('term 1 of 9');
