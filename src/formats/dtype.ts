@@ -56,7 +56,8 @@ export function decode(
   }
   if (littleEndian && HOST_IS_LITTLE_ENDIAN && (dtype === 'float32' || dtype === 'float64'))
     return decodeNative(dtype, bytes, count);
-  if (dtype === 'float16' || dtype === 'bfloat16') return decodeHalf(dtype, bytes, littleEndian, count);
+  if (dtype === 'float16' || dtype === 'bfloat16')
+    return decodeHalf(dtype, bytes, littleEndian, count);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = new Float64Array(count);
   for (let i = 0; i < count; i++) data[i] = read(view, i * size, littleEndian);
@@ -94,7 +95,8 @@ function decodeHalf(
   count: number,
 ): Float64Array {
   const read = dtype === 'float16' ? fromFloat16 : fromBfloat16;
-  const table = patterns.get(dtype) ?? Float64Array.from({ length: 2 ** 16 }, (_, bits) => read(bits));
+  const table =
+    patterns.get(dtype) ?? Float64Array.from({ length: 2 ** 16 }, (_, bits) => read(bits));
   patterns.set(dtype, table);
   const [low, high] = littleEndian ? [0, 1] : [1, 0];
   const data = new Float64Array(count);
