@@ -151,11 +151,13 @@ export function typeOf(tensors: readonly Pick<NamedTensor, 'tensor' | 'dtype'>[]
   );
   if (ranked.length > 0) return ranked[0].type;
   const declared = tensors.flatMap(({ dtype }) => BY_NAME.get(dtype) ?? []);
-  // Fractions that fit a half type by chance are few: a loss alone, computed in one and saved as float32.
-  const fractions = tensors.flatMap(({ tensor: { data } }) =>
-    [...sampled({ shape: [data.length], data }).data].filter((value) => !Number.isInteger(value)),
-  );
-  const half = [BFLOAT16, FLOAT16].find((type) => holds(vector(fractions), type));
-  if (half && fractions.length > 0 && declared.every((type) => type === FLOAT32)) return half;
+  // A loss alone, computed in a half type and saved as float32; a tensor of quarters is none.
+  const values = tensors.flatMap(({ tensor }) => [
+    ...(tensor.shape.length === 0 ? tensor.data : []),
+  ]);
+  const isAlone =
+    values.length === tensors.length && values.some((value) => !Number.isInteger(value));
+  const half = [BFLOAT16, FLOAT16].find((type) => holds(vector(values), type));
+  if (half && isAlone && declared.every((type) => type === FLOAT32)) return half;
   return declared.sort((a, b) => b.epsilon - a.epsilon)[0] ?? FLOAT64;
 }

@@ -65,6 +65,11 @@ describe('the type of a trace', () => {
     expect(typeOf(f(Math.fround(24.3751))).name).toBe('float32');
   });
 
+  it('is the declared one where quarters could be of any', () => {
+    const quarters = tensor([4], [0.25, 0.75, 1.5, 2.25]);
+    expect(typeOf([{ dtype: 'float32', tensor: quarters }]).name).toBe('float32');
+  });
+
   it('is that of most tensors', () => {
     expect(
       typeOf([of(Math.fround), of(Math.fround), of((value) => BFLOAT16.round(value))]).name,
