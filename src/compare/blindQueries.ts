@@ -4,7 +4,7 @@ import type { Operation } from '../engine/operation.ts';
 import { softmax } from '../engine/ops/softmax.ts';
 import { type Tensor, zeros } from '../engine/tensor.ts';
 import { roles } from './edits/edit.ts';
-import { fibres } from './operations.ts';
+import { blindStarts, fibres } from './operations.ts';
 
 export interface BlindConvention {
   readonly graph: Graph;
@@ -18,12 +18,12 @@ export function blindConventions(graph: Graph, logits: Tensor): BlindConvention[
   if (!hasNode(graph, 'M') || roles(graph).logits !== 'M') return [];
   const P = nodeOf(graph, 'P') as OperationNode;
   const M = nodeOf(graph, 'M') as OperationNode;
-  const { starts, steps } = fibres(P.axes, ['i'], graph.extents);
-  const blind = [...starts].filter((start) =>
-    steps.every((step) => logits.data[start + step] === -Infinity),
+  const rows = fibres(P.axes, ['i'], graph.extents);
+  const { steps } = rows;
+  const entries = [...blindStarts(rows, logits)].flatMap((start) =>
+    Array.from(steps, (step) => start + step),
   );
-  if (blind.length === 0) return [];
-  const entries = blind.flatMap((start) => Array.from(steps, (step) => start + step));
+  if (entries.length === 0) return [];
   const rowSoftmax = softmax(P.axes, 'i', graph.extents);
   /** Copies the blind rows of one tensor into another. */
   const graft = (from: Tensor, to: Tensor): void => {

@@ -1,7 +1,7 @@
 // What can be said of a wrong tensor that no hypothesis reproduces: where, how much, and which invariant breaks.
 import { axisName } from '../engine/axes.ts';
 import { type Graph, nodeOf, type NodeId, tensorName } from '../engine/graph.ts';
-import { indexOf, largestMagnitude, type Tensor } from '../engine/tensor.ts';
+import { indexOf, isZero, largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Aligned } from './align.ts';
 import { type Context, roles } from './edits/edit.ts';
 import { factorsAlong, indexAlong } from './edits/piecewise.ts';
@@ -49,7 +49,7 @@ function notFinite({ user, predicted, node }: Wrong): string {
 }
 
 function ratioClue({ user, predicted, precision }: Wrong): string {
-  if (user.data.every((value) => value === 0)) return 'all entries are 0';
+  if (isZero(user)) return 'all entries are 0';
   const ratio = constantRatio(user, predicted, precision);
   return ratio === null ? '' : `constant ratio ${ratio.toPrecision(6)}`;
 }

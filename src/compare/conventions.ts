@@ -4,7 +4,7 @@ import type { Graph, NodeId } from '../engine/graph.ts';
 import { hasNode, nodeOf } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { roles } from './edits/edit.ts';
-import { fibres } from './operations.ts';
+import { blindStarts, fibres } from './operations.ts';
 import type { Kind, State } from './program.ts';
 
 export interface Forgiven {
@@ -81,13 +81,12 @@ function blindRows(
   nanSpreads: boolean,
 ): Forgiven | null {
   if (!hasNode(graph, 'M')) return null;
-  const { data: logits } = reference.value(roles(graph).logits);
   const own = reference.value(node);
-  const { starts, steps } = fibres(keyAxes(graph), ['i'], graph.extents);
+  const rows = fibres(keyAxes(graph), ['i'], graph.extents);
+  const { steps } = rows;
   const out = user.data.slice();
   let found = '';
-  for (const start of starts) {
-    if (!steps.every((step) => logits[start + step] === -Infinity)) continue;
+  for (const start of blindStarts(rows, reference.value(roles(graph).logits))) {
     const row = Array.from(steps, (step) => user.data[start + step]);
     if (row.every((value) => value === 0)) continue;
     if (row.every((value) => Number.isNaN(value))) {

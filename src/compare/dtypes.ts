@@ -102,11 +102,6 @@ function telling({ data }: Tensor): boolean {
   return count >= Math.min(4, data.length) && count > all / 8;
 }
 
-const vector = (values: readonly number[]): Tensor => ({
-  shape: [values.length],
-  data: Float64Array.from(values),
-});
-
 const holds = ({ data }: Tensor, type: NumberType): boolean =>
   data.every((value) => !Number.isFinite(value) || type.round(value) === value);
 
@@ -152,12 +147,11 @@ export function typeOf(tensors: readonly Pick<NamedTensor, 'tensor' | 'dtype'>[]
   if (ranked.length > 0) return ranked[0].type;
   const declared = tensors.flatMap(({ dtype }) => BY_NAME.get(dtype) ?? []);
   // A loss alone, computed in a half type and saved as float32; a tensor of quarters is none.
-  const values = tensors.flatMap(({ tensor }) => [
-    ...(tensor.shape.length === 0 ? tensor.data : []),
-  ]);
-  const isAlone =
-    values.length === tensors.length && values.some((value) => !Number.isInteger(value));
-  const half = [BFLOAT16, FLOAT16].find((type) => holds(vector(values), type));
-  if (half && isAlone && declared.every((type) => type === FLOAT32)) return half;
+  const half = [BFLOAT16, FLOAT16].find((type) =>
+    tensors.every(({ tensor }) => holds(tensor, type)),
+  );
+  const isLoss = tensors.every(({ tensor }) => tensor.shape.length === 0);
+  const isWhole = tensors.every(({ tensor }) => tensor.data.every(Number.isInteger));
+  if (half && isLoss && !isWhole && declared.every((type) => type === FLOAT32)) return half;
   return declared.sort((a, b) => b.epsilon - a.epsilon)[0] ?? FLOAT64;
 }

@@ -1,6 +1,6 @@
 // Values that differ, yet nothing computed from them does: logged at another point, or scaled earlier than here.
 import { type Graph, nodeOf, type NodeId, operationNodes } from '../engine/graph.ts';
-import { largestMagnitude, map, sameShape, type Tensor } from '../engine/tensor.ts';
+import { isZero, largestMagnitude, map, sameShape, type Tensor } from '../engine/tensor.ts';
 import { roles } from './edits/edit.ts';
 import { constantRatio, difference } from './judge.ts';
 import { fibres } from './operations.ts';
@@ -114,7 +114,7 @@ export function harmlessGradients(
   const isKnown = (id: NodeId): boolean => {
     const own = user(id);
     if (own.data.some(Number.isNaN)) return false;
-    if (own.data.every((value) => value === 0)) return true;
+    if (isZero(own)) return true;
     if (constantRatio(own, reference(id), loose) !== null) return true;
     return isAnother(graph, id, own, reference, loose);
   };

@@ -118,6 +118,13 @@ export function fibres(
   };
 }
 
+/** The first entries of the rows (fibres along the keys) in which every score is hidden. */
+export const blindStarts = (
+  { starts, steps }: ReturnType<typeof fibres>,
+  logits: Tensor,
+): Int32Array =>
+  starts.filter((start) => steps.every((step) => logits.data[start + step] === -Infinity));
+
 /** Sum over `letters`, spread again over them (keepdims and broadcasting). */
 export function spreadSum(
   input: Tensor,

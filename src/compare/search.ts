@@ -1,11 +1,10 @@
 // Looks for the edits of the program that reproduce a person's tensor: one edit, one and a factor, two edits.
 import { nodeOf } from '../engine/graph.ts';
-import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
+import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
-import { isZero } from './edits/unwritten.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
   CircularError,

@@ -31,7 +31,7 @@ export class Tolerances {
   readonly #type: NumberType;
   readonly #exact: State;
   readonly #samples: State[];
-  #oneHead: HeadErrors | null | undefined;
+  #oneHead: HeadErrors | null = null;
 
   constructor(config: HeadConfig, type: NumberType, exact: State) {
     const { program, given } = exact;

@@ -105,6 +105,8 @@ export function norm({ data }: Tensor): number {
   return largest * Math.sqrt(sum);
 }
 
+export const isZero = ({ data }: Tensor): boolean => data.every((value) => value === 0);
+
 const knownLargest = new WeakMap<Tensor, number>();
 
 /** Largest finite magnitude; remembered, for it is asked for at every step. */

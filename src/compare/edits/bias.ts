@@ -3,7 +3,7 @@ import { nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { map, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
-import { entrywise, onOperand } from '../operations.ts';
+import { entrywise, onOperand, times } from '../operations.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
 import { withStep } from '../program.ts';
 import { makeEdit, stepEdit } from './make.ts';
@@ -17,20 +17,7 @@ export const bias: Family = (site) => {
       site,
       own.id,
       { id, title, why: `${own.id} comes out exactly as ${wrong}.`, wrong: `${own.id} = ${wrong}` },
-      ({ operation, inputs }) => ({
-        inputs,
-        operation: {
-          name: operation.name,
-          forward: (given) =>
-            operation.forward(
-              given.map((each, n) => (n === 2 ? map(each, (value) => factor * value) : each)),
-            ),
-          vjp: (at, upstream) =>
-            operation
-              .vjp(at, upstream)
-              .map((part, n) => (n === 2 ? map(part, (value) => factor * value) : part)),
-        },
-      }),
+      ({ operation }) => onOperand(operation, 2, times(factor)),
     );
   const beforeProduct = (): Edit[] => {
     const { shape } = nodeOf(site.graph, operand);
@@ -123,18 +110,10 @@ function allMissing(site: Site): Edit {
   return makeEdit(site, 'K', 'value', say, (program) =>
     [...program.forward]
       .filter(([, { inputs }]) => inputs[2]?.startsWith('b_'))
-      .reduce((changed, [id, { operation, inputs }]) => {
-        const without = (given: readonly Tensor[]): Tensor[] =>
-          given.map((each, n) => (n === 2 ? map(each, () => 0) : each));
-        return withStep(changed, id, {
-          inputs,
-          operation: {
-            name: operation.name,
-            forward: (given) => operation.forward(without(given)),
-            vjp: (at, upstream) =>
-              operation.vjp(at, upstream).map((part, n) => (n === 2 ? map(part, () => 0) : part)),
-          },
-        });
-      }, program),
+      .reduce(
+        (changed, [id, { operation, inputs }]) =>
+          withStep(changed, id, { inputs, operation: onOperand(operation, 2, times(0)) }),
+        program,
+      ),
   );
 }

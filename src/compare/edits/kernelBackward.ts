@@ -2,11 +2,13 @@
 import { hasNode, nodeOf, type OperationNode } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
-import { fibres } from '../operations.ts';
-import { type State, withContribution } from '../program.ts';
+import { fibres, spreadSum } from '../operations.ts';
+import { type State, type StepOperation, withContribution } from '../program.ts';
+import { reindexed } from '../transforms/indices.ts';
 import { type Edit, type Family, type Site, roles } from './edit.ts';
 import { contributionsTo, contributionEdit, makeEdit, passedBack } from './make.ts';
 import { blockSizes, SMALL } from './kernelForward.ts';
+import { indexAlong } from './piecewise.ts';
 
 type Read = (state: State) => Tensor;
 
@@ -19,69 +21,92 @@ export const kernelBackward: Family = (site) => {
   return [...wrongWeights(site), ...(node.id === logits ? rowSums(site) : partsOfSums(site))];
 };
 
+/** P ∘ dP, 0 where there is no weight. */
+const weighted = (state: State): Tensor => {
+  const dP = state.gradient('P').data;
+  return map(state.value('P'), (p, at) => (p === 0 ? 0 : p * dP[at]));
+};
+
+/** Each row's sum, in every entry of it. */
+const rowSum = ({ graph }: Site, input: Tensor): Tensor =>
+  spreadSum(input, nodeOf(graph, 'P').axes, ['i'], graph.extents);
+
+/** In every row that of the query `by` further. */
+const ofOtherQuery = ({ graph }: Site, by: number): StepOperation => {
+  const { axes, shape } = nodeOf(graph, 'P');
+  return reindexed(axes, shape, ['j'], graph.extents, (j, count) => (j + by + count) % count);
+};
+
+/** Of each row's maximum m and sum l of exp(logits − m) what `of` makes; infinite where all is hidden. */
+function logSumExp(
+  { graph }: Site,
+  logits: Tensor,
+  of = (m: number, l: number): number => m + Math.log(l),
+): Tensor {
+  const out = zeros(logits.shape);
+  const { starts, steps } = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
+  for (const start of starts) {
+    let m = -Infinity;
+    let l = 0;
+    for (const step of steps) m = Math.max(m, logits.data[start + step]);
+    for (const step of steps) l += Math.exp(logits.data[start + step] - m);
+    const L = m === -Infinity ? Infinity : of(m, l);
+    for (const step of steps) out.data[start + step] = L;
+  }
+  return out;
+}
+
 /** exp(scores − L) with something wrong, in dV and in the softmax's gradient alike. */
 function wrongWeights(site: Site): Edit[] {
   const { graph, config } = site;
   const { logits, output, weights } = roles(graph);
-  const rows = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
-  /** exp(scores − L(m, l)) of each row, m and l being those of the right logits. */
-  const exponentials =
-    (of: (state: State) => Tensor, sum: (m: number, l: number) => number): Read =>
-    (state) => {
-      const right = state.value(logits).data;
-      const scores = of(state);
-      const out = zeros(scores.shape);
-      for (const start of rows.starts) {
-        let m = -Infinity;
-        let l = 0;
-        for (const step of rows.steps) m = Math.max(m, right[start + step]);
-        if (m === -Infinity) continue;
-        for (const step of rows.steps) l += Math.exp(right[start + step] - m);
-        const L = sum(m, l);
-        for (const step of rows.steps)
-          out.data[start + step] = Math.exp(scores.data[start + step] - L);
-      }
-      return out;
-    };
   const own: Read = (state) => state.value(logits);
-  const lse = (m: number, l: number): number => m + Math.log(l);
-  const M = hasNode(graph, 'M') ? (nodeOf(graph, 'M') as OperationNode) : null;
-  const scale = scaleFactor(config, graph.extents['a']) ?? 1;
-  const unscaled: Read = (state) => map(state.value(logits), (value) => value / scale);
+  const exponentials = (scores: Tensor, L: Tensor): Tensor =>
+    map(scores, (value, at) => Math.exp(value - L.data[at]));
+  const withL =
+    (of: (m: number, l: number) => number): Read =>
+    (state) =>
+      exponentials(own(state), logSumExp(site, own(state), of));
+  const withScores =
+    (of: Read): Read =>
+    (state) =>
+      exponentials(of(state), logSumExp(site, own(state)));
   const shifted =
     (by: number): Read =>
     (state) =>
-      nextRows(site, state, by);
+      exponentials(own(state), ofOtherQuery(site, by).forward([logSumExp(site, own(state))]));
+  const M = hasNode(graph, 'M') ? (nodeOf(graph, 'M') as OperationNode) : null;
+  const scale = scaleFactor(config, graph.extents['a']) ?? 1;
   const list: [id: string, title: string, wrong: string, of: Read][] = [
     [
       'lse-of-base-2',
       'the log-sum-exp is m + log2(l) instead of m + log(l)',
       "P' = exp(M − m − log2(l))",
-      exponentials(own, (m, l) => m + Math.log2(l)),
+      withL((m, l) => m + Math.log2(l)),
     ],
     [
       'lse-without-sum',
       'the log-sum-exp is only the row’s maximum: log(l) is missing',
       "P' = exp(M − m)",
-      exponentials(own, (m) => m),
+      withL((m) => m),
     ],
     [
       'lse-without-maximum',
       'the log-sum-exp is only log(l): the row’s maximum is missing',
       "P' = exp(M − log(l))",
-      exponentials(own, (_, l) => Math.log(l)),
+      withL((_, l) => Math.log(l)),
     ],
     [
       'lse-not-logarithm',
       'm + l stands where m + log(l) belongs',
       "P' = exp(M − m − l)",
-      exponentials(own, (m, l) => m + l),
+      withL((m, l) => m + l),
     ],
     [
       'lse-is-denominator',
       'the denominator l stands where the log-sum-exp belongs',
       "P' = exp(M − l)",
-      exponentials(own, (_, l) => l),
+      withL((_, l) => l),
     ],
     [
       'lse-of-other-query',
@@ -101,7 +126,7 @@ function wrongWeights(site: Site): Edit[] {
             'unmasked',
             'the weights are recomputed without the mask',
             `P' = exp(${M.inputs[0]} − L)`,
-            exponentials((state) => state.value(M.inputs[0]), lse),
+            withScores((state) => state.value(M.inputs[0])),
           ] as [string, string, string, Read],
         ]
       : []),
@@ -112,14 +137,14 @@ function wrongWeights(site: Site): Edit[] {
             'unscaled',
             'the weights are recomputed without the scale',
             "P' = exp(S − L)",
-            exponentials(unscaled, lse),
+            withScores((state) => map(own(state), (value) => value / scale)),
           ] as [string, string, string, Read],
         ]),
     [
       'of-base-2',
       'the weights are recomputed with powers of 2',
       "P' = 2^(M − L)",
-      (state) => map(exponentials(own, lse)(state), (p) => (p === 0 ? 0 : 2 ** Math.log(p))),
+      (state) => map(withScores(own)(state), (p) => (p === 0 ? 0 : 2 ** Math.log(p))),
     ],
   ];
   return list.map(([id, title, wrong, of]) =>
@@ -146,68 +171,20 @@ function wrongWeights(site: Site): Edit[] {
           }),
         );
         return withContribution(withValues, 'P', 0, (_, state) => {
-          const W = of(state);
-          const P = state.value('P');
-          const dP = state.gradient('P');
-          const out = zeros(P.shape);
-          for (const start of rows.starts) {
-            let D = 0;
-            for (const step of rows.steps) {
-              const p = P.data[start + step];
-              if (p !== 0) D += p * dP.data[start + step];
-            }
-            for (const step of rows.steps) {
-              const at = start + step;
-              if (W.data[at] !== 0) out.data[at] = W.data[at] * (dP.data[at] - D);
-            }
-          }
-          return out;
+          const dP = state.gradient('P').data;
+          const D = rowSum(site, weighted(state)).data;
+          return map(of(state), (w, at) => (w === 0 ? 0 : w * (dP[at] - D[at])));
         });
       },
     ),
   );
 }
 
-/** exp(M − L) with the log-sum-exp of the query `by` further. */
-function nextRows({ graph }: Site, state: State, by: number): Tensor {
-  const { logits } = roles(graph);
-  const { axes } = nodeOf(graph, 'P');
-  const rows = fibres(axes, ['i'], graph.extents);
-  const queries = fibres(axes, ['j'], graph.extents);
-  const { shape, data } = state.value(logits);
-  const L = new Float64Array(data.length);
-  for (const start of rows.starts) {
-    let m = -Infinity;
-    for (const step of rows.steps) m = Math.max(m, data[start + step]);
-    let l = 0;
-    for (const step of rows.steps) l += m === -Infinity ? 0 : Math.exp(data[start + step] - m);
-    for (const step of rows.steps) L[start + step] = m + Math.log(l);
-  }
-  const out = zeros(shape);
-  const count = queries.steps.length;
-  for (const start of queries.starts)
-    queries.steps.forEach((step, j) => {
-      const other = start + queries.steps[(j + by + count) % count];
-      const value = data[start + step];
-      if (value !== -Infinity && L[other] !== -Infinity)
-        out.data[start + step] = Math.exp(value - L[other]);
-    });
-  return out;
-}
-
 /** D = Σ P ∘ dP of one block of keys, or of another query. */
 function rowSums(site: Site): Edit[] {
   const { graph } = site;
-  const { axes } = nodeOf(graph, 'P');
-  const rows = fibres(axes, ['i'], graph.extents);
-  const queries = fibres(axes, ['j'], graph.extents);
-  const use = (
-    id: string,
-    title: string,
-    wrong: string,
-    cost: number,
-    D: (weighted: Tensor) => Tensor,
-  ): Edit =>
+  const rows = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
+  const use = (id: string, title: string, wrong: string, of: (input: Tensor) => Tensor): Edit =>
     contributionEdit(
       site,
       'P',
@@ -217,22 +194,23 @@ function rowSums(site: Site): Edit[] {
         title: `softmax backward: ${title}`,
         why: 'D = Σ P ∘ dP of a query runs over all its keys.',
         wrong,
-        cost,
+        cost: 1.35,
       },
       (_, state) => {
-        const dP = state.gradient('P');
-        const weighted = map(state.value('P'), (p, at) => (p === 0 ? 0 : p * dP.data[at]));
-        const sums = D(weighted);
-        return map(weighted, (value, at) => value - state.value('P').data[at] * sums.data[at]);
+        const P = state.value('P').data;
+        const D = of(weighted(state)).data;
+        return map(weighted(state), (value, at) => value - P[at] * D[at]);
       },
     );
-  const perRow = (weighted: Tensor): Tensor => {
-    const out = zeros(weighted.shape);
-    for (const start of rows.starts) {
-      let sum = 0;
-      for (const step of rows.steps) sum += weighted.data[start + step];
-      for (const step of rows.steps) out.data[start + step] = sum;
-    }
+  const inBlocks = (input: Tensor, size: number): Tensor => {
+    const out = zeros(input.shape);
+    for (const start of rows.starts)
+      for (let from = 0; from < rows.steps.length; from += size) {
+        const block = rows.steps.subarray(from, from + size);
+        let sum = 0;
+        for (const step of block) sum += input.data[start + step];
+        for (const step of block) out.data[start + step] = sum;
+      }
     return out;
   };
   const blocks = blockSizes(rows.steps.length).map((size) =>
@@ -240,44 +218,16 @@ function rowSums(site: Site): Edit[] {
       'sum-of-block',
       `D is summed over each block of ${size} keys alone`,
       `dM = P ∘ (dP − Σ over the key's block of ${size} P ∘ dP)`,
-      1.35,
-      (weighted) => {
-        const out = zeros(weighted.shape);
-        for (const start of rows.starts)
-          for (let from = 0; from < rows.steps.length; from += size) {
-            const part = rows.steps.subarray(from, from + size);
-            let sum = 0;
-            for (const step of part) sum += weighted.data[start + step];
-            for (const step of part) out.data[start + step] = sum;
-          }
-        return out;
-      },
+      (input) => inBlocks(input, size),
     ),
   );
-  const shifts = [
-    -1,
-    1,
-    ...blockSizes(queries.steps.length)
-      .filter((size) => size > 1)
-      .map((size) => -size),
-  ];
-  const others = shifts.map((by) =>
+  const behind = blockSizes(graph.extents['j']).filter((size) => size > 1);
+  const others = [-1, 1, ...behind.map((size) => -size)].map((by) =>
     use(
       'sum-of-other-query',
       `D of the query ${Math.abs(by)} ${by < 0 ? 'before' : 'behind'} is used`,
       `dM[j] = P[j] ∘ (dP[j] − D[j ${by < 0 ? '−' : '+'} ${Math.abs(by)}])`,
-      1.35,
-      (weighted) => {
-        const sums = perRow(weighted);
-        const out = zeros(weighted.shape);
-        const count = queries.steps.length;
-        for (const start of queries.starts)
-          queries.steps.forEach((step, j) => {
-            const from = (j + by + count) % count;
-            out.data[start + step] = sums.data[start + queries.steps[from]];
-          });
-        return out;
-      },
+      (input) => ofOtherQuery(site, by).forward([rowSum(site, input)]),
     ),
   );
   return [...blocks, ...others];
@@ -293,15 +243,9 @@ function partsOfSums(site: Site): Edit[] {
     if (letter === undefined || !axes.flat().includes(letter)) return [];
     const what = letter === 'i' ? 'keys' : 'queries';
     const length = graph.extents[letter];
-    const strides = fibres(axes, [letter], graph.extents);
     const part = (upstream: Tensor, first: number, end: number): Tensor => {
-      const out = zeros(upstream.shape);
-      for (const start of strides.starts)
-        for (let n = first; n < end; n++) {
-          const at = start + strides.steps[n];
-          out.data[at] = upstream.data[at];
-        }
-      return out;
+      const index = indexAlong(axes, [letter], graph.extents);
+      return map(upstream, (value, at) => (index[at] >= first && index[at] < end ? value : 0));
     };
     const use = (first: number, end: number, id: string, title: string): Edit =>
       contributionEdit(

@@ -9,7 +9,7 @@ import { stepEdit } from './make.ts';
 /** Entries up to which all is tried where the output itself is not given. */
 export const SMALL = 20_000;
 
-/** One block's part of a row: its first key, the one behind its last, its maximum, the running maximum. */
+/** One block's part of a row: its first key, the one behind its last, its maximum. */
 interface Block {
   readonly from: number;
   readonly to: number;
@@ -60,8 +60,12 @@ const unscaled = (scores: Float64Array, blocks: readonly Block[]): Float64Array 
 };
 const only = (values: Float64Array, { from, to }: Block): Float64Array =>
   values.map((value, at) => (at >= from && at < to ? value : 0));
-const without = (values: Float64Array, { from, to }: Block): Float64Array =>
-  values.map((value, at) => (at >= from && at < to ? 0 : value));
+/** What was gathered up to a block, rescaled by the inverse of what belongs there. */
+const inverted = (scores: Float64Array, blocks: readonly Block[]): Float64Array => {
+  const max = running(blocks);
+  return each(scores, blocks, (score, n) => exp(score - max[n]) * exp(last(max) - max[n]));
+};
+const normalise = (values: Float64Array): Float64Array => over(values, total(values));
 
 /** The denominator after each block. */
 function partialSums(scores: Float64Array, blocks: readonly Block[]): number[] {
@@ -73,6 +77,16 @@ function partialSums(scores: Float64Array, blocks: readonly Block[]): number[] {
     return sum;
   });
 }
+
+/** The exponentials of each block divided by its divisor and all behind it. */
+const dividedIn = (
+  scores: Float64Array,
+  blocks: readonly Block[],
+  divisors: readonly number[],
+): Float64Array =>
+  each(right(scores, blocks), blocks, (value, n) =>
+    divisors.slice(n).reduce((rest, l) => (rest === 0 ? 0 : rest / l), value),
+  );
 
 const RESCALED =
   'When a later block has a larger score, what was gathered before must be multiplied by exp(m_old − m_new).';
@@ -97,30 +111,21 @@ const VARIANTS: readonly Variant[] = [
     title: 'nothing is rescaled when the running maximum changes',
     why: RESCALED,
     wrong: 'acc and l without exp(m_old − m_new)',
-    weigh: (scores, blocks) => over(unscaled(scores, blocks), total(unscaled(scores, blocks))),
+    weigh: (scores, blocks) => normalise(unscaled(scores, blocks)),
   },
   {
     id: 'rescaled-with-wrong-sign',
     title: 'the rescaling has the wrong sign: exp(m_new − m_old)',
     why: RESCALED,
     wrong: 'acc · exp(m_new − m_old), l · exp(m_new − m_old)',
-    weigh: (scores, blocks) => {
-      const max = running(blocks);
-      // From exp(m_b − m_last) to its inverse, for everything that was gathered up to block b.
-      const own = each(scores, blocks, (score, n) => exp(score - max[n]) * exp(last(max) - max[n]));
-      return over(own, total(own));
-    },
+    weigh: (scores, blocks) => normalise(inverted(scores, blocks)),
   },
   {
     id: 'accumulator-rescaled-with-wrong-sign',
     title: 'the accumulator is rescaled with the wrong sign: exp(m_new − m_old)',
     why: RESCALED,
     wrong: 'acc · exp(m_new − m_old)',
-    weigh: (scores, blocks) => {
-      const max = running(blocks);
-      const own = each(scores, blocks, (score, n) => exp(score - max[n]) * exp(last(max) - max[n]));
-      return over(own, total(right(scores, blocks)));
-    },
+    weigh: (scores, blocks) => over(inverted(scores, blocks), total(right(scores, blocks))),
   },
   {
     id: 'denominator-of-last-block',
@@ -137,13 +142,7 @@ const VARIANTS: readonly Variant[] = [
     title: 'the accumulator is divided by the denominator in each block, not once at the end',
     why: 'What was divided in one block is divided again in the next.',
     wrong: 'acc = (acc · exp(m_old − m_new) + P_block V_block) / l in each block',
-    weigh: (scores, blocks) => {
-      const sums = partialSums(scores, blocks);
-      const own = right(scores, blocks);
-      return each(own, blocks, (value, n) =>
-        sums.slice(n).reduce((rest, l) => (rest === 0 ? 0 : rest / l), value),
-      );
-    },
+    weigh: (scores, blocks) => dividedIn(scores, blocks, partialSums(scores, blocks)),
   },
   {
     id: 'only-last-block',
@@ -151,31 +150,21 @@ const VARIANTS: readonly Variant[] = [
       'only the last block of keys is left: the running maximum or the accumulator is not kept',
     why: 'The accumulator is started anew in each block.',
     wrong: 'acc = P_block V_block, l = Σ P_block',
-    weigh: (scores, blocks) => {
-      const own = only(right(scores, blocks), last(blocks));
-      return over(own, total(own));
-    },
+    weigh: (scores, blocks) => normalise(only(right(scores, blocks), last(blocks))),
   },
   {
     id: 'last-block-skipped',
     title: 'the last block of keys is left out of the loop',
     why: 'The number of blocks is rounded down, or the loop ends one block too early.',
     wrong: 'for block in range(n // B)',
-    weigh: (scores, blocks) => {
-      const rest = blocks.slice(0, -1);
-      const own = without(right(scores, rest), last(blocks));
-      return over(own, total(own));
-    },
+    weigh: (scores, blocks) => normalise(right(scores, blocks.slice(0, -1))),
   },
   {
     id: 'first-block-skipped',
     title: 'the first block of keys is left out of the loop',
     why: 'The loop begins one block too late.',
     wrong: 'for block in range(1, ...)',
-    weigh: (scores, blocks) => {
-      const own = right(scores, blocks.slice(1));
-      return over(own, total(own));
-    },
+    weigh: (scores, blocks) => normalise(right(scores, blocks.slice(1))),
   },
   {
     id: 'normalised-in-each-block-and-at-the-end',
@@ -184,9 +173,7 @@ const VARIANTS: readonly Variant[] = [
     wrong: 'acc = (acc · exp(m_old − m_new) + P_block V_block) / l in each block; O = acc / l',
     weigh: (scores, blocks) => {
       const sums = partialSums(scores, blocks);
-      return each(right(scores, blocks), blocks, (value, n) =>
-        [...sums.slice(n), last(sums)].reduce((rest, l) => (rest === 0 ? 0 : rest / l), value),
-      );
+      return dividedIn(scores, blocks, [...sums, last(sums)]);
     },
   },
   {
@@ -194,7 +181,7 @@ const VARIANTS: readonly Variant[] = [
     title: 'the output is not divided by the denominator',
     why: 'After the last block the accumulator is divided by l, the sum of the exponentials.',
     wrong: 'O = acc',
-    weigh: (scores, blocks) => right(scores, blocks),
+    weigh: right,
   },
   {
     id: 'divided-by-logarithm',
@@ -230,8 +217,7 @@ export const kernelForward: Family = (site) => {
       const out = zeros(input.shape);
       rows.starts.forEach((start) => {
         const values = Float64Array.from(rows.steps, (step) => input.data[start + step]);
-        const blocks = blocksOf(values, size);
-        const result = weigh(values, blocks);
+        const result = weigh(values, blocksOf(values, size));
         rows.steps.forEach((step, at) => (out.data[start + step] = result[at]));
       });
       return out;

@@ -110,7 +110,7 @@ export function biases(site: Site): Edit[] {
         ),
     ),
   );
-  const other = (id: string, title: string, wrong: string, changed: Float64Array): Edit =>
+  const other = (id: string, title: string, wrong: string, changed: () => Float64Array): Edit =>
     stepEdit(
       site,
       'M',
@@ -121,25 +121,21 @@ export function biases(site: Site): Edit[] {
         wrong: `M = ${unmasked} + ${wrong}`,
         cost: 1.3,
       },
-      () => addMask(node.axes, { shape: node.shape, data: changed }),
+      () => addMask(node.axes, { shape: node.shape, data: changed() }),
     );
   for (const set of subsets(longLetters(node, graph))) {
-    const mean = meanOver(right, site, set);
     const words = letterNames(set);
     edits.push(
       other(
         'mask-bias-averaged',
         `the bias of the mask is averaged over ${words}`,
         `mean of the mask over ${words}`,
-        mean,
+        () => meanOver(right, site, set),
       ),
     );
   }
   edits.push(
-    other(
-      'mask-bias-integer',
-      'the bias of the mask is cut to whole numbers',
-      'int(mask)',
+    other('mask-bias-integer', 'the bias of the mask is cut to whole numbers', 'int(mask)', () =>
       right.map(Math.trunc),
     ),
   );

@@ -1,5 +1,5 @@
 // NaN and infinity in the softmax: the maximum not subtracted, or taken over more than the row; rows without a key.
-import { fibres } from '../operations.ts';
+import { blindStarts, fibres } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Family, longLetters, roles } from './edit.ts';
 import { stepEdit } from './make.ts';
@@ -46,9 +46,7 @@ export const overflow: Family = (site) => {
       return [{ shape: upstream.shape, data }];
     },
   });
-  const hasBlindRow = [...rows.starts].some((start) =>
-    rows.steps.every((step) => state.value(logits).data[start + step] === -Infinity),
-  );
+  const hasBlindRow = blindStarts(rows, state.value(logits)).length > 0;
   const edits = [
     stepEdit(
       site,

@@ -63,16 +63,19 @@ function repeated(
   };
 }
 
-/** Code with the sum over the query heads of a group behind it. */
-function summedOverGroup({ graph }: Context, { numpy, pytorch }: Snippet): Snippet {
+/** A gradient of keys or values: its terms summed over the query heads of a group. */
+function summedOverGroup(
+  { graph }: Context,
+  name: string,
+  write: (transposed: (name: string) => string) => string,
+): Snippet {
   const members = graph.extents['g'] ?? 1;
-  if (members === 1) return { numpy, pytorch };
-  const parts = (code: string): [string, string] => code.split(' = ', 2) as [string, string];
-  const [name, np] = parts(numpy);
-  const [, torch] = parts(pytorch);
+  const { numpy, pytorch } = both(write);
+  const why = '  # over the query heads of each KV head';
+  if (members === 1) return { numpy: `${name} = ${numpy}`, pytorch: `${name} = ${pytorch}` };
   return {
-    numpy: `G = ${np}; ${name} = G.reshape(*G.shape[:-3], -1, ${members}, *G.shape[-2:]).sum(axis=-3)  # over the query heads of each KV head`,
-    pytorch: `${name} = (${torch}).unflatten(-3, (-1, ${members})).sum(-3)  # over the query heads of each KV head`,
+    numpy: `G = ${numpy}; ${name} = G.reshape(*G.shape[:-3], -1, ${members}, *G.shape[-2:]).sum(axis=-3)${why}`,
+    pytorch: `${name} = (${pytorch}).unflatten(-3, (-1, ${members})).sum(-3)${why}`,
   };
 }
 
@@ -218,11 +221,13 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
     ),
     [keys]: summedOverGroup(
       context,
-      both((t) => `d${keys} = ${keyFirst ? 'dS' : t('dS')} @ ${queries}`),
+      `d${keys}`,
+      (t) => `${keyFirst ? 'dS' : t('dS')} @ ${queries}`,
     ),
     [values]: summedOverGroup(
       context,
-      both((t) => `d${values} = ${keyFirst ? weights : t(weights)} @ d${output}`),
+      `d${values}`,
+      (t) => `${keyFirst ? weights : t(weights)} @ d${output}`,
     ),
     ...(graph.head === 'multihead' && { K: merged('K'), Q: merged('Q'), V: merged('V') }),
     O: {

@@ -1,11 +1,8 @@
 // A value that is 0 everywhere: never written.
-import type { Family } from './edit.ts';
-import { operationAt } from './edit.ts';
-import { stepEdit } from './make.ts';
+import { isZero } from '../../engine/tensor.ts';
 import { after, times } from '../operations.ts';
-
-export const isZero = ({ data }: { readonly data: Float64Array }): boolean =>
-  data.every((value) => value === 0);
+import { type Family, operationAt } from './edit.ts';
+import { stepEdit } from './make.ts';
 
 export const unwritten: Family = (site) => {
   const { target, node, kind } = site;
