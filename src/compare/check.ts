@@ -12,7 +12,7 @@ import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
 import { explain } from './explain.ts';
 import { type Forgiven, forgive } from './conventions.ts';
-import { typeOf } from './dtypes.ts';
+import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
 import {
   harmlessGradients,
   harmlessValues,
@@ -64,7 +64,7 @@ export interface Compared {
 
 export function compare(input: CheckInput): Compared {
   const own = new Check(input);
-  const check = otherConvention(input, own) ?? own;
+  const check = otherConvention(input, own) ?? inHalf(input, own) ?? own;
   return { report: check.report(), tensors: check.aligned };
 }
 
@@ -84,6 +84,14 @@ function otherConvention(input: CheckInput, own: Check): Check | null {
   return best.check === own ? null : best.check;
 }
 
+/** The check of numbers that may be of a half type as such, if all is right then. */
+function inHalf(input: CheckInput, own: Check): Check | null {
+  const count = own.aligned.length;
+  const type = own.right().size === count ? null : possibleHalf(own.named);
+  const check = type && new Check(input, null, type);
+  return check?.right().size === count ? check : null;
+}
+
 export const check = (input: CheckInput): Report => compare(input).report;
 
 /** Another convention than the reference's; `rightKeys` need none. */
@@ -95,6 +103,8 @@ interface Convention {
 class Check {
   readonly #input: CheckInput;
   readonly #convention: Convention | null;
+  /** The entries of the trace that are named as nodes. */
+  readonly named: readonly NamedTensor[];
   readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
   readonly #given = new Map<Key, Aligned>();
@@ -103,15 +113,15 @@ class Check {
   readonly #notes = new Map<Key, string>();
   readonly #sources: Given;
 
-  constructor(input: CheckInput, convention: Convention | null = null) {
+  constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
     this.#convention = convention;
     const { graph, trace, names } = input;
     const resolve = (name: string, rank: number): ResolvedName | null =>
       input.resolve(name, names, rank);
     const isExact = (name: string): boolean => Object.hasOwn(names, name);
-    const named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
-    this.#reference = new Reference(input.config, graph, typeOf(named));
+    this.named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
+    this.#reference = new Reference(input.config, graph, type ?? typeOf(this.named));
     const matches = (key: Key, tensor: Tensor): boolean => {
       if (this.#reference.isRight(key, tensor)) return true;
       const kind: Kind = key.startsWith('v:') ? 'value' : 'gradient';

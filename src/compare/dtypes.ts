@@ -146,12 +146,18 @@ export function typeOf(tensors: readonly Pick<NamedTensor, 'tensor' | 'dtype'>[]
   );
   if (ranked.length > 0) return ranked[0].type;
   const declared = tensors.flatMap(({ dtype }) => BY_NAME.get(dtype) ?? []);
-  // A loss alone, computed in a half type and saved as float32; a tensor of quarters is none.
-  const half = [BFLOAT16, FLOAT16].find((type) =>
-    tensors.every(({ tensor }) => holds(tensor, type)),
-  );
-  const isLoss = tensors.every(({ tensor }) => tensor.shape.length === 0);
-  const isWhole = tensors.every(({ tensor }) => tensor.data.every(Number.isInteger));
-  if (half && isLoss && !isWhole && declared.every((type) => type === FLOAT32)) return half;
   return declared.sort((a, b) => b.epsilon - a.epsilon)[0] ?? FLOAT64;
+}
+
+/**
+ * The half type that a trace saved as float32 may have been computed in, or null: its entries fit one, but are too few
+ * or too plain to tell. A tensor of quarters fits too: take it only for a trace that is right so.
+ */
+export function possibleHalf(
+  tensors: readonly Pick<NamedTensor, 'tensor' | 'dtype'>[],
+): NumberType | null {
+  const isOpen = ({ dtype, tensor }: (typeof tensors)[number]): boolean =>
+    dtype === FLOAT32.name && !telling(sampled(tensor));
+  const fits = (type: NumberType): boolean => tensors.every(({ tensor }) => holds(tensor, type));
+  return tensors.every(isOpen) ? ([BFLOAT16, FLOAT16].find(fits) ?? null) : null;
 }

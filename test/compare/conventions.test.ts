@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { blindConventions } from '../../src/compare/blindQueries.ts';
 import { check, type CheckInput } from '../../src/compare/check.ts';
 import { causalOrder } from '../../src/compare/causalOrder.ts';
-import { FLOAT32 } from '../../src/compare/dtypes.ts';
+import { BFLOAT16, FLOAT32 } from '../../src/compare/dtypes.ts';
 import { rounding } from '../../src/compare/noise.ts';
 import { type Key, NOTHING_GIVEN, referenceProgram, State } from '../../src/compare/program.ts';
 import { permutationTable } from '../../src/compare/operations.ts';
 import { pick } from '../../src/compare/layouts.ts';
 import { type Graph, nodeOf } from '../../src/engine/graph.ts';
-import type { Tensor } from '../../src/engine/tensor.ts';
+import { map, type Tensor } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 
@@ -120,3 +120,28 @@ it('a large run in float32, with a gradient of b_K that is rounding alone', asyn
   expect(report.nodes.filter(({ status }) => status === 'diverges')).toEqual([]);
   expect(report.verdict).toBe('match');
 }, 60_000);
+
+describe('few entries in float32 that fit a half type', async () => {
+  const setup = {
+    ...{ head: 'qkv', x: random(1, 3, 6), xPrime: random(2, 1, 6) },
+    weights: width,
+    mask: 'causal',
+    // So large that their halves are whole numbers and a few fractions of two.
+    loss: { upstream: { ...random(9, 1, 6), std: 30 } },
+  };
+  const opened = await open(setup);
+  const state = new State(referenceProgram(opened.graph));
+  const keys: Key[] = ['g:Q', 'g:K', 'g:V'];
+  const report = (change: (value: number) => number): ReturnType<typeof check> =>
+    reportOn(opened, keys, (key) => map(state.predict(key), change), 'float32');
+
+  it('are right as such', () => {
+    const found = report((value) => BFLOAT16.round(value));
+    expect(found).toMatchObject({ verdict: 'match', dtype: 'bfloat16' });
+  });
+
+  it('are wrong where that does not make them right', () => {
+    const found = report((value) => BFLOAT16.round(1.25 * value));
+    expect(found).toMatchObject({ verdict: 'diverges', first: { node: 'V', kind: 'gradient' } });
+  });
+});

@@ -1,6 +1,12 @@
 // Number types: how each rounds, and which one a trace was computed in.
 import { describe, expect, it } from 'vitest';
-import { BFLOAT16, FLOAT16, narrowestType, typeOf } from '../../src/compare/dtypes.ts';
+import {
+  BFLOAT16,
+  FLOAT16,
+  narrowestType,
+  possibleHalf,
+  typeOf,
+} from '../../src/compare/dtypes.ts';
 import { tensor } from '../../src/engine/tensor.ts';
 
 const values = Array.from({ length: 32 }, (_, n) => Math.sin(n + 1) * 3);
@@ -57,11 +63,12 @@ describe('the type of a trace', () => {
     expect(narrowestType({ dtype: 'float32', tensor: tensor([32], small) })?.name).toBe('float16');
   });
 
-  it('is told by a loss alone', () => {
+  it('may be a half one where a loss alone fits it', () => {
     const f = (value: number): Parameters<typeof typeOf>[0] => [
       { dtype: 'float32', tensor: tensor([], [value]) },
     ];
-    expect(typeOf(f(24.375)).name).toBe('bfloat16');
+    expect(possibleHalf(f(24.375))?.name).toBe('bfloat16');
+    expect(possibleHalf(f(Math.fround(24.3751)))).toBeNull();
     expect(typeOf(f(Math.fround(24.3751))).name).toBe('float32');
   });
 
