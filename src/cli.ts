@@ -4,7 +4,9 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
+import { runWithLargePages } from './cli/largePages.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
+import { bytesOfTrace } from './cli/trace.ts';
 import { gradcheck } from './engine/gradcheck.ts';
 import { run } from './engine/run.ts';
 import { formatShape, norm } from './engine/tensor.ts';
@@ -26,6 +28,9 @@ const USAGE = `Usage:
   --json     prints one JSON object
 
 Exit code: 0 fine, 1 something does not match, 2 bad input`;
+
+/** Bytes of a trace from which on a check touches so much memory that beginning once more pays. */
+const LARGE_TRACE = 1e6;
 
 /** Written beside its place and moved there, so that nobody reads half a file and a failure leaves the old one. */
 async function writeAtomically(file: string, bytes: Uint8Array): Promise<void> {
@@ -144,8 +149,11 @@ async function main(words: string[]): Promise<number> {
   switch (command) {
     case 'run':
       return runCommand(file, values.out, values.json ?? false);
-    case 'check':
-      return checkCommand(file, against ?? null, values.json ?? false);
+    case 'check': {
+      const isLarge = against !== undefined && (await bytesOfTrace(against)) >= LARGE_TRACE;
+      const done = isLarge ? await runWithLargePages() : null;
+      return done ?? checkCommand(file, against ?? null, values.json ?? false);
+    }
     case 'gradcheck':
       return gradcheckCommand(file, values.json ?? false);
     default:
