@@ -125,6 +125,19 @@ export const blindStarts = (
 ): Int32Array =>
   starts.filter((start) => steps.every((step) => logits.data[start + step] === -Infinity));
 
+/** A softmax that is 0/0 = NaN where all that it sums is hidden. */
+export function notANumber(own: StepOperation, rows: ReturnType<typeof fibres>): StepOperation {
+  return {
+    ...own,
+    forward(inputs) {
+      const out = own.forward(inputs);
+      for (const start of blindStarts(rows, inputs[0]))
+        for (const step of rows.steps) out.data[start + step] = NaN;
+      return out;
+    },
+  };
+}
+
 /** Sum over `letters`, spread again over them (keepdims and broadcasting). */
 export function spreadSum(
   input: Tensor,

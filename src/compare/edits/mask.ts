@@ -4,7 +4,15 @@ import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { addMask } from '../../engine/ops/elementwise.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
-import { after, entrywise, identity, softmaxOver, times } from '../operations.ts';
+import {
+  after,
+  entrywise,
+  fibres,
+  identity,
+  notANumber,
+  softmaxOver,
+  times,
+} from '../operations.ts';
 import { type Program, type StepOperation, withStep } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import {
@@ -41,11 +49,24 @@ function unwanted(site: Site): Edit[] {
   );
 }
 
+const BLIND = 'A query that sees no key divides 0 by 0: NaN.';
+
 function variants(site: Site): Edit[] {
-  const { node } = site;
-  return maskVariants(site, node).map((variant) =>
+  const { node, graph, goal } = site;
+  const edits = maskVariants(site, node).map((variant) =>
     stepEdit(site, 'M', variant, () => addMask(node.axes, variant.mask)),
   );
+  if (!goal.user.data.some(Number.isNaN)) return edits;
+  const rows = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
+  const blind = edits.map((edit) => {
+    const { id, title, wrong, cost } = edit;
+    const say = { id, title, why: `${edit.why} ${BLIND}`, wrong, cost };
+    return makeEdit(site, 'M', 'value', say, (program) => {
+      const { operation, inputs } = program.forward.get('P')!;
+      return withStep(edit.apply(program), 'P', { operation: notANumber(operation, rows), inputs });
+    });
+  });
+  return [...edits, ...blind];
 }
 
 /** Hidden entries of a mask. */

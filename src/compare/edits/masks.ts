@@ -7,6 +7,7 @@ import type { Context } from './edit.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import { alibiVariants } from './alibi.ts';
 import { type Add, layoutOf, type MaskVariant, rightMask } from './maskLayout.ts';
+import { blockedVariants } from './masksBlocked.ts';
 import { givenVariants } from './masksGiven.ts';
 import { indexAlong } from './piecewise.ts';
 
@@ -208,6 +209,11 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
   }
   if (config.alibi !== undefined) alibiVariants(context, node, right, add);
   moved(context, node, right, add);
+  if (isCausal) {
+    const blocked = (hidden: (j: number, i: number) => boolean): Tensor =>
+      build(context, node, none(), (j, i, at) => hidden(j, i) || none().data[at] === -Infinity);
+    blockedVariants([keys, queries], offset, blocked, add);
+  }
   if (typeof config.mask === 'object') givenVariants(context, node, layout, add, withConfig);
   return variants;
 }

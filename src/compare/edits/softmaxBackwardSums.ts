@@ -2,7 +2,14 @@
 import { type AxisLetters, letterStrides, offsetTable, shapeOf } from '../../engine/axes.ts';
 import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
 import { map, sameShape, type Tensor, zeros } from '../../engine/tensor.ts';
-import { entrywise, fibres, gather, permutationTable, softmaxOver } from '../operations.ts';
+import {
+  entrywise,
+  fibres,
+  gather,
+  permutationTable,
+  softmaxOver,
+  spreadSum,
+} from '../operations.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Site, roles } from './edit.ts';
 import { contributionEdit } from './make.ts';
@@ -38,31 +45,30 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       (_, state) => formula(state),
     );
   /** W ∘ (dP − D) */
-  const minus = (state: State, weights: Tensor, D: Tensor): Tensor =>
-    map(weights, (w, at) => (w === 0 ? 0 : w * (state.gradient('P').data[at] - D.data[at])));
+  const minus = (state: State, weights: Tensor, D: Tensor, dP = state.gradient('P')): Tensor =>
+    map(weights, (w, at) => (w === 0 ? 0 : w * (dP.data[at] - D.data[at])));
   /** One number for each row, spread over it. */
   const perRow = (input: Tensor, of: (row: Float64Array) => number): Tensor => {
     const out = zeros(input.shape);
+    const row = new Float64Array(rows.steps.length);
     for (const start of rows.starts) {
-      const row = Float64Array.from(rows.steps, (step) => input.data[start + step]);
+      for (let n = 0; n < row.length; n++) row[n] = input.data[start + rows.steps[n]];
       const value = of(row);
       for (const step of rows.steps) out.data[start + step] = value;
     }
     return out;
   };
-  const weighted: Read = (state) =>
-    map(P(state), (p, at) => (p === 0 ? 0 : p * state.gradient('P').data[at]));
+  const rowSums = (input: Tensor): Tensor => spreadSum(input, axes, ['i'], extents);
+  const weighted: Read = (state) => weigh(P(state), state.gradient('P'));
   const sum = (row: Float64Array): number => row.reduce((total, value) => total + value, 0);
-  const right: Read = (state) => perRow(weighted(state), sum);
+  const right: Read = (state) => rowSums(weighted(state));
   /** Σ a ∘ da over the letters that scores do not have, and over `more`, times a factor. */
   const products =
     (id: NodeId, more: string, factor: number): Read =>
     (state) => {
       const own = nodeOf(graph, id).axes;
-      const product = map(
-        state.value(id),
-        (value, at) => factor * value * state.gradient(id).data[at],
-      );
+      const { data } = state.gradient(id);
+      const product = map(state.value(id), (value, at) => factor * value * data[at]);
       return spreadTo(product, own, axes, more, extents);
     };
   const why =
@@ -157,13 +163,8 @@ export function softmaxBackwardSums(site: Site): Edit[] {
           everywhere ? 'P ∘ (dPd − Σ P ∘ dPd)' : 'P ∘ (dPd − Σ P ∘ dP)',
           'The softmax is before the dropout: its gradient is dP.',
           (state) => {
-            const D = everywhere
-              ? perRow(
-                  map(P(state), (p, at) => p * dPd(state).data[at]),
-                  sum,
-                )
-              : right(state);
-            return map(P(state), (p, at) => (p === 0 ? 0 : p * (dPd(state).data[at] - D.data[at])));
+            const D = everywhere ? rowSums(weigh(P(state), dPd(state))) : right(state);
+            return minus(state, P(state), D, dPd(state));
           },
         ),
       ),
@@ -172,15 +173,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
         'D = Σ O ∘ dO with the output before dropout',
         'P ∘ (dP − Σ P ∘ dPd)',
         why,
-        (state) =>
-          minus(
-            state,
-            P(state),
-            perRow(
-              map(P(state), (p, at) => p * state.gradient('Pd').data[at]),
-              sum,
-            ),
-          ),
+        (state) => minus(state, P(state), rowSums(weigh(P(state), dPd(state)))),
       ),
     );
   }
@@ -226,8 +219,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
     edits.push(
       add('wrong-weights', text, `W ∘ (dP − Σ W ∘ dP), W = ${symbol}`, reason, (state) => {
         const W = weights(state);
-        const shares = map(W, (w, at) => (w === 0 ? 0 : w * state.gradient('P').data[at]));
-        return minus(state, W, perRow(shares, sum));
+        return minus(state, W, rowSums(weigh(W, state.gradient('P'))));
       }),
       add(
         'wrong-weights',
@@ -242,12 +234,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
         `${text}, in the sum`,
         `P ∘ (dP − Σ W ∘ dP), W = ${symbol}`,
         reason,
-        (state) => {
-          const shares = map(weights(state), (w, at) =>
-            w === 0 ? 0 : w * state.gradient('P').data[at],
-          );
-          return minus(state, P(state), perRow(shares, sum));
-        },
+        (state) => minus(state, P(state), rowSums(weigh(weights(state), state.gradient('P')))),
         1.3,
       ),
     );
@@ -256,7 +243,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
 
   /** An index of the Jacobian P_l (δ_li − P_i) that is another. */
   function wrongIndices(): Edit[] {
-    const squares: Read = (state) => map(P(state), (p, at) => p * state.gradient('P').data[at] * p);
+    const squares: Read = (state) => weigh(P(state), weighted(state));
     return [
       add(
         'jacobian-index',
@@ -264,7 +251,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
         'P ∘ dP − Σ P² ∘ dP',
         'The Jacobian is P[l] (δ[l,i] − P[i]); here it is P[l] (δ[l,i] − P[l]).',
         (state) => {
-          const sums = perRow(squares(state), sum);
+          const sums = rowSums(squares(state));
           return map(weighted(state), (value, at) => value - sums.data[at]);
         },
       ),
@@ -284,15 +271,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
         'D = Σ P ∘ P instead of Σ P ∘ dP',
         'P ∘ (dP − Σ P ∘ P)',
         'The weights are multiplied by themselves, not by their gradients.',
-        (state) =>
-          minus(
-            state,
-            P(state),
-            perRow(
-              map(P(state), (p) => p * p),
-              sum,
-            ),
-          ),
+        (state) => minus(state, P(state), rowSums(weigh(P(state), P(state)))),
       ),
     ];
   }
@@ -313,7 +292,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
         `P ∘ (dP − Σ ${words})`,
         why,
         (state) => {
-          const product = map(state.gradient(output), (value, at) => value * of(state).data[at]);
+          const product = weigh(state.gradient(output), of(state));
           return minus(state, P(state), spreadTo(product, own.axes, axes, '', extents));
         },
       ),
@@ -328,6 +307,10 @@ export function softmaxBackwardSums(site: Site): Edit[] {
   }
 }
 
+/** W ∘ G; a weight of 0 hides what is infinite. */
+const weigh = (weights: Tensor, { data }: Tensor): Tensor =>
+  map(weights, (w, at) => (w === 0 ? 0 : w * data[at]));
+
 /** Sums over letters that the scores lack, and over those of `more`; then one number for each row of the scores. */
 function spreadTo(
   input: Tensor,
@@ -341,18 +324,14 @@ function spreadTo(
   const strides = letterStrides(from, extents);
   const steps = offsetTable(summed, strides, extents);
   const starts = offsetTable(kept, strides, extents);
-  const sums = Float64Array.from(starts, (start) => {
-    let total = 0;
-    for (const step of steps) total += input.data[start + step];
-    return total;
-  });
+  const sums = new Float64Array(starts.length);
+  for (let n = 0; n < sums.length; n++) {
+    for (const step of steps) sums[n] += input.data[starts[n] + step];
+  }
   const own = letterStrides(
     kept.map((letter) => [letter]),
     extents,
   );
   const table = offsetTable(to.flat(), own, extents);
-  return {
-    shape: shapeOf(to, extents),
-    data: Float64Array.from(table, (at) => sums[at]),
-  };
+  return map(zeros(shapeOf(to, extents)), (_, at) => sums[table[at]]);
 }

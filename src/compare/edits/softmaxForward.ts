@@ -1,7 +1,7 @@
 // Other ways to turn logits into weights: over the wrong axis, not normalised, another function than exp.
 import { axisName } from '../../engine/axes.ts';
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
-import { blindStarts, entrywise, fibres, normalised, softmaxOver } from '../operations.ts';
+import { entrywise, fibres, normalised, notANumber, softmaxOver } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Edit, type Family, longLetters, roles } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
@@ -188,19 +188,6 @@ const shortAxes = ({ graph: { extents } }: Site): string =>
     .filter((letter) => extents[letter] === 1)
     .map((letter) => `the ${axisName([letter])}`)
     .join(' or ') || 'one more than there is';
-
-/** NaN where all that is summed is hidden. */
-function notANumber(own: StepOperation, rows: ReturnType<typeof fibres>): StepOperation {
-  return {
-    ...own,
-    forward(inputs) {
-      const out = own.forward(inputs);
-      for (const start of blindStarts(rows, inputs[0]))
-        for (const step of rows.steps) out.data[start + step] = NaN;
-      return out;
-    },
-  };
-}
 
 /** The softmax of a score that is 0 wherever it is not hidden. */
 function equal({ node, graph }: Site): StepOperation {

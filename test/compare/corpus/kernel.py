@@ -28,11 +28,43 @@ SLIPS = {
     "dK_assigned": "^(kernel-backward-only-last-block|backward-only-last)",
     "dV_assigned": "^(kernel-backward-only-last-block|backward-only-last)",
 }
+# slip -> what the first cause must be, under a causal mask, with blocks of queries and of keys that differ in size
+MASK_SLIPS = {
+    "diagonal_not_visited": "^mask-block-diagonal-skipped",
+    "blocks_rounded_down": "^mask-block-bound-rounded-down",
+    "diagonal_not_masked": "^mask-block-unmasked",
+    "numbers_of_blocks": "^mask-block-number-compared",
+    "local_indices": "^mask-block-local-index",
+    "local_indices_on_diagonal": "^mask-block-local-index",
+}
+MASK_OPTIONS = (dict(B=0, m=8, n=8, H=2, Hk=2, dh=2, dv=3, mask="causal"), dict(B=2, m=7, n=10, H=2, Hk=1, dh=3, dv=2, mask="causal-bottom-right"))
 OPTIONS = (dict(B=0, m=5, n=8, H=2, Hk=2, dh=2, dv=3), dict(B=2, m=6, n=7, H=4, Hk=2, dh=3, dv=2, mask="causal-bottom-right"))
 WANTED = {
     "all": lambda key: True,
     "kernel": lambda key: key in ("y", "dQ", "dK", "dV"),
 }
+
+
+def hides(o, slip=None):
+    """What a kernel hides that walks the keys of each block of queries in blocks."""
+    hidden = np.ones((o["m"], o["n"]), bool)
+    more = o["n"] - o["m"] if o["mask"] == "causal-bottom-right" else 0
+    size_q, size_k = (3, 2) if o["mask"] == "causal" else (2, 3)
+    for number, q in enumerate(range(0, o["m"], size_q)):
+        end = q + size_q + more
+        count = -(-end // size_k)
+        if slip == "diagonal_not_visited": count = (q + more) // size_k
+        if slip == "blocks_rounded_down": count = end // size_k
+        if slip == "numbers_of_blocks": count = number + 1
+        for k in range(0, min(count * size_k, o["n"]), size_k):
+            rows, keys = np.arange(q, min(q + size_q, o["m"])), np.arange(k, min(k + size_k, o["n"]))
+            later = keys[None] > rows[:, None] + more
+            is_diagonal = k + size_k - 1 > q + more
+            if slip == "local_indices" or (slip == "local_indices_on_diagonal" and is_diagonal):
+                later = (keys - k)[None] > (rows - q)[:, None]
+            if slip == "diagonal_not_masked": later[:] = False
+            hidden[np.ix_(rows, keys)] = later
+    return hidden
 
 
 def forward(Q, K, V, scale, hidden, block, on):
@@ -92,9 +124,7 @@ def run(o, a, slip, block):
     merge = lambda t: t.swapaxes(-2, -3).reshape(t.shape[0], t.shape[2], -1)
     K, Q, V = x @ a["W_K"], xq @ a["W_Q"], x @ a["W_V"]
     Kh, Qh, Vh = split(K, o["Hk"]), split(Q, o["H"]), split(V, o["Hk"])
-    hidden = np.zeros((o["m"], o["n"]), bool)
-    if o["mask"] == "causal-bottom-right":
-        hidden = np.arange(o["n"])[None] > np.arange(o["m"])[:, None] + o["n"] - o["m"]
+    hidden = hides(o, slip) if o["mask"] != "none" else np.zeros((o["m"], o["n"]), bool)
     scale, group = o["dh"] ** -0.5, o["H"] // o["Hk"]
     O, L = np.zeros((*Qh.shape[:-1], o["dv"])), np.zeros(Qh.shape[:-1])
     for b in range(len(x)):
@@ -123,8 +153,8 @@ def run(o, a, slip, block):
 
 def kernel_cases():
     """Dictionaries for the manifest, each with the clean and the slipped trace and the setup."""
-    for slip, expect in SLIPS.items():
-        for number, options in enumerate(OPTIONS):
+    for slip, expect in {**SLIPS, **MASK_SLIPS}.items():
+        for number, options in enumerate(MASK_OPTIONS if slip in MASK_SLIPS else OPTIONS):
             for subset in WANTED:
                 # Later blocks that overwrite are told apart from a mask only where each query sees all keys.
                 if number == 1 and slip in ("dQ_assigned", "sum_of_last_block"):
