@@ -35,6 +35,16 @@ const bundles = [
   },
   {
     ...common,
+    // A thread of its own.
+    entryPoints: ['src/extension/compare/worker.ts'],
+    outfile: 'dist/compare.cjs',
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    mainFields: ['module', 'main'],
+  },
+  {
+    ...common,
     entryPoints: ['src/cli.ts'],
     outfile: 'dist/cli.js',
     platform: 'node',

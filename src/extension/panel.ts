@@ -129,7 +129,8 @@ export class Panel implements vscode.Disposable {
   #attach(source: TensorSource | null): void {
     this.#comparison?.dispose();
     this.#explained = null;
-    this.#comparison = source && new Comparison(this.#model, source);
+    const worker = vscode.Uri.joinPath(this.#services.extension, 'dist', 'compare.cjs').fsPath;
+    this.#comparison = source && new Comparison(this.#model, source, worker);
     source?.onDidChange?.(() => this.#compare());
     const kept = source instanceof FileSource ? source.file.toString() : undefined;
     void this.#services.memory.update(this.#traceKey, kept);
