@@ -21,20 +21,12 @@ import {
   type Right,
 } from './harmless.ts';
 import { difference } from './judge.ts';
-import {
-  type Given,
-  type Key,
-  keyOf,
-  type Kind,
-  type Program,
-  referenceProgram,
-  State,
-} from './program.ts';
+import { type Given, type Key, keyOf, type Kind, referenceProgram, State } from './program.ts';
 import { reachedBy } from './reach.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
 import type { Cause, NodeReport, Report, Status } from './report.ts';
-import type { Found } from './search.ts';
+import type { Found, Score } from './search.ts';
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -269,7 +261,7 @@ class Check {
           context,
           { key, user, predicted, precision, settled },
           this.#tensors,
-          (program) => this.#score(before, program),
+          (edited) => this.#score(before, edited, rightKeys),
           // What comes after an unknown step may follow from it.
           isFirstKnown === false,
         );
@@ -320,29 +312,37 @@ class Check {
   }
 
   /**
-   * How many more given tensors a program explains than another does, of those that the edit reaches: with its own
-   * derivative or, if that is more, with the reference's (a backward pass written by hand).
+   * How many more given tensors a hypothesis explains, of those that it reaches: with its own derivative or, if that
+   * is more, with the reference's (a backward pass written by hand).
    */
-  #score(before: State, program: Program): number {
-    const byHand = { ...program, backward: before.program.backward };
-    const isForward = program.backward !== before.program.backward;
-    const scores = [program, ...(isForward ? [byHand] : [])].map((own) => this.#gain(before, own));
-    return Math.max(...scores);
+  #score(before: State, edited: State, right: ReadonlySet<Key>): Score {
+    const own = this.#gain(before, edited, right);
+    const { program } = edited;
+    if (program.backward === before.program.backward) return own;
+    const byHand = before.under({ ...program, backward: before.program.backward });
+    const other = this.#gain(before, byHand, right);
+    return {
+      gain: Math.max(own.gain, other.gain),
+      spoilt: Math.min(own.spoilt, other.spoilt),
+    };
   }
 
-  #gain(before: State, program: Program): number {
-    let gain = 0;
-    const reached = reachedBy(before.program, program, this.#sources);
+  #gain(before: State, edited: State, right: ReadonlySet<Key>): Score {
+    let [gain, spoilt] = [0, 0];
+    const reached = reachedBy(before.program, edited.program, this.#sources);
     const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
     // What depends on what is known only of what has been computed.
     for (const [key] of tensors) before.predict(key);
-    const edited = before.under(program);
+    // A kernel computes its values anew for the backward pass, and rightly it may be.
+    const isForward = edited.program.forward !== before.program.forward;
+    const own = before.under(edited.program);
     for (const [key, user] of tensors) {
-      gain +=
-        Number(this.#reference.explains(edited, key, user)) -
-        Number(this.#reference.explains(before, key, user));
+      const was = this.#reference.explains(before, key, user);
+      const is = this.#reference.explains(own, key, user);
+      gain += Number(is) - Number(was);
+      if (was && !is && right.has(key) && !(isForward && key.startsWith('g:'))) spoilt++;
     }
-    return gain;
+    return { gain, spoilt };
   }
 
   /** A mistaken forward step goes with its own derivative (autograd) or with the reference's (written by hand). */

@@ -25,6 +25,8 @@ const DROPPED = /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/;
 const LOSS = /^[vg]:f$|^g:y$|^v:f$/;
 const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
 const KV = /^g:([KV]h?|W_[KV])$/;
+/** Where the scale is applied; dZ and dM come before it. */
+const SCALED = /^v:[SZQK]h?$|^g:[SQK]h?$/;
 const ANY = /^/;
 
 function entries(context: Context): Entry[] {
@@ -48,14 +50,6 @@ function entries(context: Context): Entry[] {
     SCORES,
   ];
   const list: Entry[] = [
-    [
-      '1/scale',
-      1 / scale,
-      'scale-missing',
-      `the scale ${shortNumber(scale)} of the scores is missing`,
-      SCORES,
-    ],
-    ['scale', scale, 'scale-twice', `the scale ${shortNumber(scale)} is applied twice`, SCORES],
     ['G', members, 'group-summed', `a factor ${members}, the query heads of one KV head`, KV],
     [
       '1/G',
@@ -64,6 +58,14 @@ function entries(context: Context): Entry[] {
       `averaged over the ${members} query heads of a group instead of summed`,
       KV,
     ],
+    [
+      '1/scale',
+      1 / scale,
+      'scale-missing',
+      `the scale ${shortNumber(scale)} of the scores is missing`,
+      SCORES,
+    ],
+    ['scale', scale, 'scale-twice', `the scale ${shortNumber(scale)} is applied twice`, SCORES],
     [
       '√(dh/D)',
       Math.sqrt(width / model) / (scale * Math.sqrt(width)),
@@ -130,8 +132,8 @@ function entries(context: Context): Entry[] {
             '2',
             2,
             'loss-without-half',
-            'a factor 2: the derivative of the squares, where f is half their sum',
-            /^g:y$/,
+            'a factor 2: the squares without the half that f takes of them',
+            LOSS,
           ] as const,
         ]
       : []),
@@ -142,7 +144,21 @@ function entries(context: Context): Entry[] {
             0.5,
             'loss-factor-2',
             'halved: the factor 2 that a square leaves behind is missing, or f is halved',
-            /^g:y$/,
+            LOSS,
+          ] as const,
+          [
+            'o',
+            outputs,
+            'mean-over-fewer',
+            `multiplied by ${outputs}, the width of y: f is divided by the number of tokens, not of all entries`,
+            LOSS,
+          ] as const,
+          [
+            'mo',
+            queries * outputs,
+            'mean-over-fewer',
+            `multiplied by ${queries * outputs}, the entries of y for one batch entry: f is divided by the batch size, not by the number of all entries`,
+            LOSS,
           ] as const,
         ]
       : []),
@@ -188,13 +204,17 @@ function entries(context: Context): Entry[] {
       `multiplied by 2/${size}: the derivative of a mean of squares where f is half their sum`,
       LOSS,
     ],
-    [
-      '2/B',
-      2 / batch,
-      'batch-mean',
-      `multiplied by 2/${batch}: a mean over the batch of squares`,
-      LOSS,
-    ],
+    ...(batch > 1
+      ? [
+          [
+            '2/B',
+            2 / batch,
+            'batch-mean',
+            `multiplied by 2/${batch}: a mean over the batch of squares`,
+            LOSS,
+          ] as const,
+        ]
+      : []),
     ['1/n', 1 / keys, 'key-mean', `divided by ${keys}, the number of keys`, ANY],
     ['n', keys, 'key-count', `multiplied by ${keys}, the number of keys`, ANY],
     ['1/H', 1 / heads, 'head-mean', `divided by the number of heads ${heads}`, ANY],
@@ -223,7 +243,15 @@ function entries(context: Context): Entry[] {
     ['B', batch, 'batch-count', `multiplied by the batch size ${batch}`, LEAF],
     ['N', size, 'loss-sum', `multiplied by ${size}, the entries of y`, LOSS],
     ['dh', width, 'width', `a factor ${width}, the width of a head`, SCORES],
-    ['scale²', scale ** 2, 'scale-three-times', 'the scale is applied three times', SCORES],
+    ...means(extents),
+    ['scale²', scale ** 2, 'scale-three-times', 'the scale is applied three times', SCALED],
+    ...[3, 4, 5, 8, 10, 16].map((count): Entry => [
+      `1/${count}`,
+      1 / count,
+      'divided-by-count',
+      `divided by ${count}: a mean over so many, or a loss divided for gradient accumulation`,
+      ANY,
+    ]),
     ['3', 3, 'three-times', 'counted three times', LEAF],
     ['4', 4, 'four-times', 'counted four times', LEAF],
   ];
@@ -270,6 +298,20 @@ function entries(context: Context): Entry[] {
   }
   if (scaleFactor(config, width) !== null) return list;
   return [...unwantedScales(extents), ...list.filter(([, , , , at]) => at !== SCORES)];
+}
+
+/** A sum over an axis taken as its mean. */
+function means(extents: Extents): Entry[] {
+  const lengths: readonly (readonly [letter: string, what: string, at: RegExp])[] = [
+    ['v', 'features of the values', /^g:(P|Pd)$/],
+    ['j', 'queries', /^g:[KV]h?$/],
+    ['i', 'keys', /^g:Qh?$|^v:(O|y)$/],
+  ];
+  return lengths.map(([letter, what, at]): Entry => {
+    const length = extents[letter] ?? 1;
+    const meaning = `divided by ${length}: a mean over the ${what}, where their sum belongs`;
+    return [`1/${length}`, 1 / length, 'mean-for-sum', meaning, at];
+  });
 }
 
 /** Where the setup has no scale. */

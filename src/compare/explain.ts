@@ -2,8 +2,8 @@
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
-import { CircularError, entriesOf, type Key, type Program, type State } from './program.ts';
-import { type Found, onWhole, type Score, search, type Target } from './search.ts';
+import { CircularError, entriesOf, type Key, type State } from './program.ts';
+import { type Found, type Judge, onWhole, search, type Target } from './search.ts';
 import { sliceOf } from './slice.ts';
 
 /** Entries of all nodes together beyond which a slice is looked at first. */
@@ -18,7 +18,7 @@ export function explain(
   context: Context,
   target: Target,
   given: ReadonlyMap<Key, Tensor>,
-  score: Score,
+  judge: Judge,
   isBrief: boolean,
 ): Found | null {
   const size = entriesOf(context.graph);
@@ -26,7 +26,7 @@ export function explain(
   if (isBrief && size > LARGE) return null;
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
-  if (!slice || !user) return search(context, target, score, { isBrief });
+  if (!slice || !user) return search(context, target, judge, { isBrief });
   const predicted = slice.context.state.predict(target.key);
   // Rounding is told by the largest entry of the whole.
   const precision =
@@ -37,22 +37,22 @@ export function explain(
       const own = slice.cut(key, tensor);
       return own ? [[key, own]] : [];
     });
-    const found = search(slice.context, part, sliceScore(slice.context.state, cut, precision), {
+    const found = search(slice.context, part, sliceJudge(slice.context.state, cut, precision), {
       budget: SLICE_WORK,
     });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, score, { budget: WHOLE_WORK });
+  return search(context, target, judge, { budget: WHOLE_WORK });
 }
 
-/** How many more tensors of the slice an edited program explains. */
-function sliceScore(
+/** By the tensors of the slice. */
+function sliceJudge(
   before: State,
   given: readonly (readonly [Key, Tensor])[],
   precision: number,
-): Score {
+): Judge {
   const explains = (state: State, key: Key, user: Tensor): boolean => {
     try {
       return difference(state.predict(key), user).maxAbs <= 8 * precision * largestMagnitude(user);
@@ -61,15 +61,15 @@ function sliceScore(
       throw error;
     }
   };
-  return (program: Program): number => {
+  return (edited) => {
     for (const [key] of given) before.predict(key);
-    const edited = before.under(program);
-    return given.reduce(
+    const gain = given.reduce(
       (sum, [key, user]) =>
         edited.reaches(key)
           ? sum + Number(explains(edited, key, user)) - Number(explains(before, key, user))
           : sum,
       0,
     );
+    return { gain, spoilt: 0 };
   };
 }

@@ -126,8 +126,8 @@ export function harmlessGradients(
 const SAME_FACTOR = 0.02;
 
 /**
- * Where the setup gives the upstream gradient, f only serves to have it: a person's loss may be any that does. It is
- * wrong only if the gradients are wrong by the same factor.
+ * Where the setup gives the upstream gradient, f only serves to have it: a person's loss may be any that does, as long
+ * as y is seen to be right. It is wrong if what is passed back is, or all gradients by the same factor.
  */
 export function isOtherLoss(
   graph: Graph,
@@ -135,12 +135,17 @@ export function isOtherLoss(
   user: (key: Key) => Tensor,
   reference: (key: Key) => Tensor,
 ): boolean {
+  const weights = graph.nodes.filter(({ id }) => id.startsWith('W_'));
+  const isRight = right.has('v:y')
+    ? right.get('v:y')
+    : weights.length > 0 && weights.every(({ id }) => right.get(`g:${id}`) === true);
+  if (!isRight || right.get('g:y') === false) return false;
   if (right.get('g:y') === true) return true;
   const factor = user('v:f').data[0] / reference('v:f').data[0];
   if (!Number.isFinite(factor)) return false;
   const gradients = [...right].filter(([key]) => key.startsWith('g:') && key !== 'g:f');
-  return !gradients.some(([key, isRight]) => {
-    if (isRight || nodeOf(graph, key.slice(2)).shape.length === 0) return false;
+  return !gradients.some(([key, is]) => {
+    if (is || nodeOf(graph, key.slice(2)).shape.length === 0) return false;
     const own = constantRatio(user(key), reference(key), SAME_FACTOR);
     return own !== null && Math.abs(own / factor - 1) <= SAME_FACTOR;
   });

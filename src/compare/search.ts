@@ -12,7 +12,6 @@ import {
   givenKey,
   type Key,
   type Kind,
-  type Program,
   referenceProgram,
   type State,
 } from './program.ts';
@@ -40,8 +39,15 @@ export interface Target {
   readonly precision: number;
 }
 
-/** How many of the given tensors that an edit reaches it explains, less those it contradicts. */
-export type Score = (program: Program) => number;
+export interface Score {
+  /** How many of the given tensors that an edit reaches it explains, less those that it no longer does. */
+  readonly gain: number;
+  /** How many that are right would be wrong: no edit that spoils any is the cause. */
+  readonly spoilt: number;
+}
+
+/** `edited`: of a hypothesis. */
+export type Judge = (edited: State) => Score;
 
 /** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
 const SINGLES_WORK = 5e8;
@@ -63,6 +69,9 @@ const PLAIN_COST = 1.25;
 const FEW_SITES = 6;
 /** Families that are tried there first all the same. */
 const USUAL_FAMILIES = 12;
+/** Entries that thousands of pairs of edits may reproduce by chance, where the precision is no better. */
+const FEW = 2;
+const EXACT = 1e-10;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 220;
 
@@ -75,7 +84,7 @@ const madeBy = new WeakMap<Edit, Family>();
 export function search(
   context: Context,
   target: Target,
-  score: Score,
+  judge: Judge,
   { budget = SINGLES_WORK, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
 ): Found | null {
   const { state } = context;
@@ -150,12 +159,13 @@ export function search(
     if (isBrief) break;
     isKnown = false;
   }
-  if (accepted.length === 0 && !isLarge && !isBrief && stages === STAGES) pairs();
+  const isTelling = user.data.length > FEW || precision < EXACT;
+  if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
   }
-  return best(accepted, nearest, score, isLarge ? 4 : 40);
+  return best(accepted, nearest, judge, isLarge ? 4 : 40);
 
   /** One edit and one factor. */
   function withFactors(): void {
@@ -195,10 +205,22 @@ export function search(
   }
 }
 
-/** A tensor without a number, or of zeros alone, is reproduced by far too much. */
-function stagesFor({ key, user }: Target): readonly (readonly Family[])[] {
+/** A tensor of which no number tells, or of zeros alone, is reproduced by far too much. */
+function stagesFor(target: Target): readonly (readonly Family[])[] {
+  const { key, user } = target;
   if (user.shape.length > 0 && !user.data.some(Number.isFinite)) return [OF_NO_NUMBERS];
+  if (isRightWhereNumber(target)) return [OF_NO_NUMBERS];
   return key.startsWith('v:') && isZero(user) ? [OF_ZEROS] : STAGES;
+}
+
+/** Whether there is no difference but where NaN stands. */
+function isRightWhereNumber({ user, predicted, precision }: Target): boolean {
+  if (!user.data.some(Number.isNaN)) return false;
+  const most = precision * largestMagnitude(user);
+  return user.data.every((value, at) => {
+    const right = predicted.data[at];
+    return Number.isNaN(value) || value === right || Math.abs(value - right) <= most;
+  });
 }
 
 /**
@@ -222,19 +244,17 @@ function placesOf(
 function best(
   accepted: readonly Hypothesis[],
   runnerUp: Hypothesis | null,
-  score: Score,
+  judge: Judge,
   most: number,
 ): Found | null {
   const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
-  if (candidates.length === 1) return { ...candidates[0], runnerUp };
-  const ranked = candidates
-    .map((each) => ({ ...each, score: score(each.state.program) }))
+  const [winner] = candidates
+    .map((each) => ({ ...each, ...judge(each.state) }))
+    .filter(({ spoilt }) => spoilt === 0)
     .sort(
-      (a, b) => b.score - a.score || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,
+      (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,
     );
-  const [winner] = ranked;
-  if (!winner) return null;
-  return { ...winner, runnerUp };
+  return winner ? { ...winner, runnerUp } : null;
 }
 
 /** The edits of a slice, made anew for the whole, if they explain the whole too. */

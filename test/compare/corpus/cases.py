@@ -184,7 +184,7 @@ NEW_BACKWARD = [
     ("clipped", "gradients-of-inputs-scaled|constant", [{}]),
     ("averaged_batch", "scaled|batch|half", [dict(B=3)]),
     ("dX_residual", "extra-term|weight-decay|residual", [{}]),
-    ("dX_mean_paths", "path-factors|three|constant", [SELF]),
+    ("dX_mean_paths", "path-factors|three|constant|divided-by-count", [SELF]),
     ("dy_ones", "upstream-of-ones", [{}]),
     ("dy_sign", "sign", [{}]),
     ("dy_no_half", "twice|loss", [dict(loss="default")]),

@@ -13,7 +13,7 @@ SLIPS = {
     "rescaling_sign": "^kernel-rescaled-with-wrong-sign",
     "sum_of_last_block": "^kernel-denominator-of-last-block",
     "divided_in_each_block": "^kernel-normalised-in-each-block",
-    "last_block_skipped": "^(kernel-last-block-skipped|operand-key-last-skipped|mask-of-other-entries)",
+    "last_block_skipped": "^(kernel-last-block-skipped|operand-key-last-skipped|mask-of-other-entries|mask-block-bound-rounded-down)",
     "not_divided": "^(kernel-last-accumulator-not-divided|softmax-not-normalised)",
     "divided_by_log": "^kernel-divided-by-logarithm",
     "lse_base_2": "^kernel-backward-lse-of-base-2",
