@@ -9,6 +9,8 @@ import { fused } from './fused.ts';
 import { heads } from './heads.ts';
 import { kernelBackward } from './kernelBackward.ts';
 import { kernelForward } from './kernelForward.ts';
+import { kernelLogged } from './kernelLogged.ts';
+import { letters } from './letters.ts';
 import { limits } from './limits.ts';
 import { loss } from './loss.ts';
 import { mask } from './mask.ts';
@@ -27,6 +29,7 @@ import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
 import { softmaxBackward } from './softmaxBackward.ts';
 import { softmaxForward } from './softmaxForward.ts';
+import { softmaxLoops } from './softmaxLoops.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
 import { transformed } from './transformed.ts';
@@ -36,7 +39,8 @@ import { unwritten } from './unwritten.ts';
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward],
+  ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
+  ...[softmaxLoops, letters],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

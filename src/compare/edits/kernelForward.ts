@@ -195,6 +195,39 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
+/** What the denominator of a row comes to in a kernel that loses something between two blocks. */
+export const DENOMINATORS: readonly {
+  readonly id: string;
+  readonly title: string;
+  readonly of: (scores: Float64Array, blocks: readonly Block[]) => number;
+}[] = [
+  {
+    id: 'denominator-not-rescaled',
+    title: 'the denominator is not rescaled when the running maximum changes',
+    of: (scores, blocks) => total(unscaled(scores, blocks)),
+  },
+  {
+    id: 'denominator-rescaled-with-wrong-sign',
+    title: 'the denominator is rescaled with the wrong sign: exp(m_new − m_old)',
+    of: (scores, blocks) => total(inverted(scores, blocks)),
+  },
+  {
+    id: 'denominator-of-last-block',
+    title: 'the denominator is that of the last block alone',
+    of: (scores, blocks) => total(only(right(scores, blocks), last(blocks))),
+  },
+  {
+    id: 'denominator-without-last-block',
+    title: 'the denominator lacks the last block',
+    of: (scores, blocks) => total(right(scores, blocks.slice(0, -1))),
+  },
+  {
+    id: 'denominator-without-first-block',
+    title: 'the denominator lacks the first block',
+    of: (scores, blocks) => total(right(scores, blocks.slice(1))),
+  },
+];
+
 /** Sizes that a block may have: all that a small problem leaves, those in use in a large one. */
 export function blockSizes(length: number): number[] {
   if (length <= 24) return Array.from({ length: length - 1 }, (_, n) => n + 1);
@@ -250,7 +283,7 @@ export const kernelForward: Family = (site) => {
 const FIX =
   'm2 = max(m, Z_block.max()); a = exp(m - m2); p = exp(Z_block - m2); l = a * l + p.sum(); acc = a * acc + p @ V_block; m = m2; after the loop: O = acc / l';
 
-function blocksOf(scores: Float64Array, size: number): Block[] {
+export function blocksOf(scores: Float64Array, size: number): Block[] {
   const blocks: Block[] = [];
   for (let from = 0; from < scores.length; from += size) {
     const to = Math.min(from + size, scores.length);

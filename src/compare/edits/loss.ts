@@ -40,6 +40,21 @@ export const loss: Family = (site) => {
         edit('loss-target-sign', 'the target is added instead of subtracted', 'y + target', (y) =>
           map(y, (value, at) => value + T.data[at]),
         ),
+        edit(
+          'upstream-is-target',
+          'the backward pass starts with −target: y is left out',
+          '−target',
+          () => map(T, (value) => -value),
+        ),
+        edit('upstream-is-target', 'the backward pass starts with the target', 'target', () => T),
+        ...[1, 1 / T.data.length].map((factor) =>
+          edit(
+            'loss-absolute',
+            'the backward pass starts with the gradient of absolute errors (L1 loss)',
+            factor === 1 ? 'sign(y − target)' : 'sign(y − target) / N',
+            (y) => map(y, (value, at) => factor * Math.sign(value - T.data[at])),
+          ),
+        ),
       );
     }
     return edits;

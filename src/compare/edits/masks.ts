@@ -131,6 +131,15 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
         'hidden = i > j',
         causal((d) => d < 0, 0),
       );
+    if (offset > 0)
+      add(
+        'mask-causal-alignment',
+        'the shift of the causal mask has the wrong sign',
+        `The diagonal is moved by ${offset} to the left instead of to the right.`,
+        `hidden = i > j − ${offset}`,
+        causal((d) => d < 0, -offset),
+        1.1,
+      );
     for (const shift of [-2, 2])
       add(
         'mask-causal-shifted',
@@ -204,6 +213,25 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
         },
       );
     };
+    if (isCausal) {
+      const either = withConfig({ mask: 'none', window: undefined });
+      add(
+        'mask-window-or-causal',
+        'keys are seen in the window or before the query, where both must hold',
+        'The two masks are joined by OR instead of AND.',
+        'seen = causal | window',
+        () =>
+          build(
+            context,
+            node,
+            either(),
+            (j, i, at) =>
+              (offset + j - i < 0 && Math.abs(offset + j - i) >= window) ||
+              either().data[at] === -Infinity,
+          ),
+        1.1,
+      );
+    }
     side((d) => d >= window, 'left');
     side((d) => d <= -window, 'right');
   }

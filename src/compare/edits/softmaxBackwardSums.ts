@@ -12,6 +12,7 @@ import {
 } from '../operations.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Site, roles } from './edit.ts';
+import { beforeMask, staleRows } from './kernelWeights.ts';
 import { contributionEdit } from './make.ts';
 
 type Read = (state: State) => Tensor;
@@ -95,6 +96,19 @@ export function softmaxBackwardSums(site: Site): Edit[] {
           P(state),
           perRow(state.gradient('P'), (row) => Math.max(...row)),
         ),
+    ),
+    add(
+      'maximum',
+      'the maximum of P ∘ dP is subtracted instead of its row sum',
+      'P ∘ (dP − max P ∘ dP)',
+      'The largest entry is no sum.',
+      (state) =>
+        minus(
+          state,
+          P(state),
+          perRow(weighted(state), (row) => Math.max(...row)),
+        ),
+      1.3,
     ),
     ...[0.5, 2].map((factor) =>
       add(
@@ -202,6 +216,20 @@ export function softmaxBackwardSums(site: Site): Edit[] {
           ] as [string, string, Read],
         ]
       : []),
+    ...(hasNode(graph, 'M')
+      ? [
+          [
+            `softmax(${beforeMask(site)})`,
+            'weights recomputed without the mask',
+            (state) => softmaxOver(axes, ['i'], extents).forward([state.value(beforeMask(site))]),
+          ] as [string, string, Read],
+        ]
+      : []),
+    ...staleRows(site).map(([words, of]): [string, string, Read] => [
+      'P of other rows',
+      `P of ${words}`,
+      (state) => of.forward([P(state)]),
+    ]),
     [
       'softmax over the queries',
       'weights normalised over the queries',
@@ -278,23 +306,33 @@ export function softmaxBackwardSums(site: Site): Edit[] {
 
   /** D = Σ a ∘ da with another factor of the same shape. */
   function otherProducts(): Edit[] {
-    const { values } = roles(graph);
+    const { values, queries, keys } = roles(graph);
     const own = nodeOf(graph, output);
-    const pairs: [string, Read][] = [
-      [`d${output} ∘ d${output}`, (state) => state.gradient(output)],
+    const { T } = config.loss.kind === 'target' ? config.loss : {};
+    const like = [values, queries, keys].filter((id) =>
+      sameShape(nodeOf(graph, id).shape, own.shape),
+    );
+    const withUpstream =
+      (of: Read): Read =>
+      (state) =>
+        weigh(state.gradient(output), of(state));
+    const list: [string, Read][] = [
+      [`d${output} ∘ d${output}`, withUpstream((state) => state.gradient(output))],
+      [`${output} ∘ ${output}`, (state) => weigh(state.value(output), state.value(output))],
+      ...like.map((id): [string, Read] => [
+        `${id} ∘ d${output}`,
+        withUpstream((state) => state.value(id)),
+      ]),
     ];
-    if (sameShape(nodeOf(graph, values).shape, own.shape))
-      pairs.push([`${values} ∘ d${output}`, (state) => state.value(values)]);
-    return pairs.map(([words, of]) =>
+    if (T && sameShape(T.shape, own.shape))
+      list.push([`target ∘ d${output}`, withUpstream(() => T)]);
+    return list.map(([words, of]) =>
       add(
         'sum-of-other-product',
         `D = Σ ${words} instead of Σ ${output} ∘ d${output}`,
         `P ∘ (dP − Σ ${words})`,
         why,
-        (state) => {
-          const product = weigh(state.gradient(output), of(state));
-          return minus(state, P(state), spreadTo(product, own.axes, axes, '', extents));
-        },
+        (state) => minus(state, P(state), spreadTo(of(state), own.axes, axes, '', extents)),
       ),
     );
   }

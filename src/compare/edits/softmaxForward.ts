@@ -55,6 +55,13 @@ export const softmaxForward: Family = (site) => {
   return [
     ...edits,
     other(
+      'weights-one-hot',
+      'each query takes the key of its largest score alone (argmax, hard attention)',
+      `one-hot(argmax ${logits})`,
+      hard(site),
+      1.1,
+    ),
+    other(
       'weights-equal',
       `all keys that are seen have the same weight: the scores do not enter`,
       `softmax(0 · ${logits})`,
@@ -188,6 +195,26 @@ const shortAxes = ({ graph: { extents } }: Site): string =>
     .filter((letter) => extents[letter] === 1)
     .map((letter) => `the ${axisName([letter])}`)
     .join(' or ') || 'one more than there is';
+
+/** 1 for the first of a row's largest scores, 0 for all others; nothing is passed back. */
+function hard({ node, graph }: Site): StepOperation {
+  const { starts, steps } = keyFibres(node, graph);
+  return {
+    name: 'softmax',
+    forward: ([input]) => {
+      const out = zeros(input.shape);
+      for (const start of starts) {
+        let best = -1;
+        for (const step of steps)
+          if (input.data[start + step] > (best < 0 ? -Infinity : input.data[best]))
+            best = start + step;
+        if (best >= 0) out.data[best] = 1;
+      }
+      return out;
+    },
+    vjp: ({ inputs: [input] }) => [zeros(input.shape)],
+  };
+}
 
 /** The softmax of a score that is 0 wherever it is not hidden. */
 function equal({ node, graph }: Site): StepOperation {

@@ -96,6 +96,9 @@ function spread(
   return { name: 'sum', forward: ([input]) => total(input), vjp: (_, up) => [total(up)] };
 }
 
+/** Sizes of a kernel's blocks of tokens. */
+const BLOCKS = [2, 3, 4, 5, 8, 16, 32, 64, 128];
+
 type Source = (n: number, length: number) => number;
 
 /** All moves along one group of letters. */
@@ -166,6 +169,16 @@ export function indexTransforms(
     0.05,
   );
   move('first-for-all', `has the first ${one} in place of all ${many}`, '0', () => 0, 0.05);
+  if (group.length === 1 && /^[ijt]$/.test(group[0])) {
+    for (const size of BLOCKS.filter((each) => each < length))
+      move(
+        'first-block-for-all',
+        `has its first block of ${size} ${many} in place of all blocks (a pointer is not advanced)`,
+        `k mod ${size}`,
+        (n) => n % size,
+        0.15,
+      );
+  }
   move('last-for-all', `has the last ${one} in place of all ${many}`, 'n−1', (_, l) => l - 1, 0.1);
   move(
     'last-skipped',

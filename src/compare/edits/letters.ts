@@ -1,0 +1,114 @@
+// An index of a product that is another: Q[i] for Q[j] in a loop, "ij" for "ji" in an einsum string.
+import { axisName } from '../../engine/axes.ts';
+import { nodeOf, type OperationNode } from '../../engine/graph.ts';
+import { sizeOf } from '../../engine/tensor.ts';
+import { einsum, type Indexed, reread } from '../einsum.ts';
+import type { State } from '../program.ts';
+import type { Edit, Family, Site } from './edit.ts';
+import { contributionEdit, contributionsTo, type Say, stepEdit } from './make.ts';
+
+/** Entries up to which the edits are tried where the tensor itself is not given. */
+const SMALL = 20_000;
+
+const PAIRS = [
+  ['j', 'i'],
+  ['i', 'j'],
+] as const;
+
+export const letters: Family = (site) => {
+  if (!site.target && sizeOf(site.node.shape) > SMALL) return [];
+  return site.kind === 'value' ? forward(site) : backward(site);
+};
+
+const isBetweenTokens = ({ id, operation }: OperationNode): boolean =>
+  /^(S|O|y)$/.test(id) && operation.name === 'contraction';
+
+/** A way to read one of a product's two operands, and what it is called. */
+interface Reading {
+  readonly words: string;
+  readonly symbol: string;
+  readonly read: (operand: Indexed) => Indexed | null;
+}
+
+/** Of the operand `name`; the lengths of its axes allow it. */
+function readings(site: Site, name: string, own: readonly string[]): Reading[] {
+  const { extents } = site.graph;
+  return PAIRS.flatMap(([from, to]): Reading[] => {
+    if (!own.includes(from) || extents[to] > extents[from]) return [];
+    const one: Reading = {
+      words: `${name} is read at the ${axisName([to])} where the ${axisName([from])} belongs`,
+      symbol: `${name}[${to}] for ${name}[${from}]`,
+      read: (operand) => reread(operand, from, to, extents),
+    };
+    const isSquare = from === 'j' && own.includes(to) && extents[to] === extents[from];
+    const turned: Reading = {
+      words: `${name} is read with its two token indices exchanged`,
+      symbol: `${name}[i, j] for ${name}[j, i]`,
+      read: (operand) => reread(operand, from, to, extents, true),
+    };
+    return isSquare ? [one, turned] : [one];
+  });
+}
+
+const say = (own: string, { words, symbol }: Reading, id: string): Say => ({
+  id,
+  title: `${own}: ${words}`,
+  why: `${own} comes out exactly with that index: a letter of the einsum, or of the loop, is another.`,
+  wrong: `${own} with ${symbol}`,
+  cost: 1.25,
+});
+
+function forward(site: Site): Edit[] {
+  const { node, graph } = site;
+  if (node.kind !== 'operation' || !isBetweenTokens(node) || node.inputs.length !== 2) return [];
+  const { inputs } = node;
+  return inputs.flatMap((input, slot) =>
+    readings(site, input, nodeOf(graph, input).axes.flat()).map((reading) =>
+      stepEdit(site, node.id, say(node.id, reading, 'wrong-index'), ({ operation }) => ({
+        ...operation,
+        // Whoever writes loops writes the backward pass by hand.
+        vjp: (at, upstream) => operation.vjp(at, upstream),
+        forward: (values) => {
+          const operands = values.map((tensor, n): Indexed => ({
+            tensor,
+            axes: nodeOf(graph, inputs[n]).axes,
+          }));
+          const [left, right] = operands.map((each, n) =>
+            n === slot ? reading.read(each)! : each,
+          );
+          return einsum(left, right, node.axes, graph.extents);
+        },
+      })),
+    ),
+  );
+}
+
+function backward(site: Site): Edit[] {
+  const { node, graph } = site;
+  const own = `d${node.id}`;
+  return contributionsTo(site, node.id).flatMap(({ from, slot }): Edit[] => {
+    if (!isBetweenTokens(from) || from.inputs.length !== 2) return [];
+    const other = from.inputs[1 - slot];
+    const operands: readonly [string, (state: State) => Indexed][] = [
+      [`d${from.id}`, (state) => ({ tensor: state.gradient(from.id), axes: from.axes })],
+      [other, (state) => ({ tensor: state.value(other), axes: nodeOf(graph, other).axes })],
+    ];
+    return operands.flatMap(([name], n) => {
+      const axes = n === 0 ? from.axes : nodeOf(graph, other).axes;
+      return readings(site, name, axes.flat()).map((reading) =>
+        contributionEdit(
+          site,
+          from.id,
+          slot,
+          say(own, reading, 'backward-wrong-index'),
+          (_, state) => {
+            const [left, right] = operands.map(([, read], at) =>
+              at === n ? reading.read(read(state))! : read(state),
+            );
+            return einsum(left, right, node.axes, graph.extents);
+          },
+        ),
+      );
+    });
+  });
+}
