@@ -27,6 +27,7 @@ const isBetweenTokens = ({ id, operation }: OperationNode): boolean =>
 interface Reading {
   readonly words: string;
   readonly symbol: string;
+  readonly cost: number;
   readonly read: (operand: Indexed) => Indexed | null;
 }
 
@@ -38,24 +39,27 @@ function readings(site: Site, name: string, own: readonly string[]): Reading[] {
     const one: Reading = {
       words: `${name} is read at the ${axisName([to])} where the ${axisName([from])} belongs`,
       symbol: `${name}[${to}] for ${name}[${from}]`,
+      cost: 1.25,
       read: (operand) => reread(operand, from, to, extents),
     };
     const isSquare = from === 'j' && own.includes(to) && extents[to] === extents[from];
     const turned: Reading = {
       words: `${name} is read with its two token indices exchanged`,
       symbol: `${name}[i, j] for ${name}[j, i]`,
+      // A transpose, mostly.
+      cost: 1.5,
       read: (operand) => reread(operand, from, to, extents, true),
     };
     return isSquare ? [one, turned] : [one];
   });
 }
 
-const say = (own: string, { words, symbol }: Reading, id: string): Say => ({
+const say = (own: string, { words, symbol, cost }: Reading, id: string): Say => ({
   id,
   title: `${own}: ${words}`,
   why: `${own} comes out exactly with that index: a letter of the einsum, or of the loop, is another.`,
   wrong: `${own} with ${symbol}`,
-  cost: 1.25,
+  cost,
 });
 
 function forward(site: Site): Edit[] {

@@ -9,6 +9,7 @@ import numpy as np
 import attention_numpy
 import cases
 import kernel
+import loops
 import problems
 from beyond.cases import beyond_cases, traces
 from beyond.conventions import SUBSETS as CONVENTION_SUBSETS, conventions, right_trace
@@ -91,11 +92,11 @@ def main(folder):
         (folder / f"{stem}.attention.json").write_text(json.dumps(problems.setup(o, arrays, names)))
         np.savez(folder / f"{stem}.npz", **{k: np.asarray(v) for k, v in trace.items()})
         manifest.append(dict(stem=stem, changed=changed, **case))
-    for entry, clean, slipped, setup in kernel.kernel_cases():
+    for entry, clean, slipped, setup in (*kernel.kernel_cases(), *loops.loop_cases()):
         if only and only not in json.dumps(entry):
             continue
         changed = differing(clean, slipped, entry["dtype"])
-        stem = f"kernel-{len(manifest):04d}"
+        stem = f"{entry['row']}-{len(manifest):04d}"
         (folder / f"{stem}.attention.json").write_text(json.dumps(setup))
         np.savez(folder / f"{stem}.npz", **slipped)
         manifest.append(dict(stem=stem, changed=changed, **entry))

@@ -38,9 +38,21 @@ MASK_SLIPS = {
     "local_indices_on_diagonal": "^mask-block-local-index",
 }
 MASK_OPTIONS = (dict(B=0, m=8, n=8, H=2, Hk=2, dh=2, dv=3, mask="causal"), dict(B=2, m=7, n=10, H=2, Hk=1, dh=3, dv=2, mask="causal-bottom-right"))
+# slip -> what the first cause must be, where the weights that the backward pass recomputes are given as P
+LOGGED_SLIPS = {
+    "sum_not_rescaled": "^kernel-recomputed-denominator-not-rescaled",
+    "nothing_rescaled": "^kernel-recomputed-denominator-not-rescaled",
+    "sum_of_last_block": "^kernel-recomputed-denominator-of-last-block",
+    "lse_base_2": "^kernel-recomputed-lse-of-base-2",
+    "lse_maximum_only": "^kernel-recomputed-lse-without-sum",
+    "lse_without_maximum": "^kernel-recomputed-lse-without-maximum",
+    "lse_of_first_block": "^kernel-recomputed-lse-of-other-row",
+    "recomputed_unscaled": "^kernel-recomputed-unscaled",
+}
 OPTIONS = (dict(B=0, m=5, n=8, H=2, Hk=2, dh=2, dv=3), dict(B=2, m=6, n=7, H=4, Hk=2, dh=3, dv=2, mask="causal-bottom-right"))
 WANTED = {
-    "all": lambda key: True,
+    "all": lambda key: key != "P",
+    "logged": lambda key: True,
     "kernel": lambda key: key in ("y", "dQ", "dK", "dV"),
 }
 
@@ -89,11 +101,13 @@ def forward(Q, K, V, scale, hidden, block, on):
         m = new
     O = acc if on("not_divided") or on("divided_in_each_block") else acc / (np.log(l) if on("divided_by_log") else l)[:, None]
     L = m + (np.log2(l) if on("lse_base_2") else 0 if on("lse_maximum_only") else np.log(l))
+    if on("lse_of_first_block"):
+        L = L[np.arange(len(L)) % block]
     return O, np.log(l) if on("lse_without_maximum") else np.roll(L, 1) if on("lse_rolled") else L
 
 
 def backward(Q, K, V, O, L, dO, scale, hidden, block, on):
-    dQ, dK, dV = np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V)
+    dQ, dK, dV, weights = np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V), np.zeros(hidden.shape)
     D = (dO * (dO if on("D_of_dO") else O)).sum(1)
     if on("D_rolled"):
         D = np.roll(D, 1)
@@ -103,6 +117,7 @@ def backward(Q, K, V, O, L, dO, scale, hidden, block, on):
             rows = slice(q, min(q + block, len(Q)))
             S = Q[rows] @ K[keys].T * (1 if on("recomputed_unscaled") else scale)
             P = np.where(hidden[rows, keys], 0, np.exp(S - L[rows, None]))
+            weights[rows, keys] = P
             dP = dO[rows] @ V[keys].T
             own = (P * dP).sum(1) if on("D_of_block") else D[rows]
             dS = P * (dP - own[:, None]) * scale
@@ -112,7 +127,7 @@ def backward(Q, K, V, O, L, dO, scale, hidden, block, on):
             dV[keys] += P.T @ dO[rows]
             dK[keys] += dS.T @ Q[rows]
             dQ[rows] += dS @ K[keys]
-    return dQ, dK, dV
+    return dQ, dK, dV, weights
 
 
 def run(o, a, slip, block):
@@ -136,15 +151,16 @@ def run(o, a, slip, block):
     dC = dy @ a["W_O"].T
     dO = split(dC, o["H"])
     dQh, dKh, dVh = np.zeros_like(Qh), np.zeros_like(Kh), np.zeros_like(Vh)
+    P = np.zeros((*O.shape[:-1], o["n"]))
     for b in range(len(x)):
         for h in range(o["H"]):
             g = h // group
-            dQh[b, h], k, v = backward(Qh[b, h], Kh[b, g], Vh[b, g], O[b, h], L[b, h], dO[b, h], scale, hidden, block, on)
+            dQh[b, h], k, v, P[b, h] = backward(Qh[b, h], Kh[b, g], Vh[b, g], O[b, h], L[b, h], dO[b, h], scale, hidden, block, on)
             dKh[b, g] += k
             dVh[b, g] += v
     dQ, dK, dV = merge(dQh), merge(dKh), merge(dVh)
     over = lambda left, right: np.einsum("bic,bio->co", left, right)
-    trace = dict(K=K, Q=Q, V=V, Kh=Kh, Qh=Qh, Vh=Vh, O=O, C=C, y=y, dy=dy, dC=dC, dO=dO, dQh=dQh, dKh=dKh, dVh=dVh, dQ=dQ, dK=dK, dV=dV,
+    trace = dict(K=K, Q=Q, V=V, Kh=Kh, Qh=Qh, Vh=Vh, P=P, O=O, C=C, y=y, dy=dy, dC=dC, dO=dO, dQh=dQh, dKh=dKh, dVh=dVh, dQ=dQ, dK=dK, dV=dV,
                  dW_O=over(C, dy), dW_K=over(x, dK), dW_Q=over(xq, dQ), dW_V=over(x, dV),
                  dx=dK @ a["W_K"].T + dV @ a["W_V"].T, dxPrime=dQ @ a["W_Q"].T)
     is_weight = lambda key: key.startswith("dW_")
@@ -153,15 +169,17 @@ def run(o, a, slip, block):
 
 def kernel_cases():
     """Dictionaries for the manifest, each with the clean and the slipped trace and the setup."""
-    for slip, expect in {**SLIPS, **MASK_SLIPS}.items():
+    for slip, expect, subset in [
+        *((slip, expect, subset) for slip, expect in {**SLIPS, **MASK_SLIPS}.items() for subset in ("all", "kernel")),
+        *((slip, expect, "logged") for slip, expect in LOGGED_SLIPS.items()),
+    ]:
         for number, options in enumerate(MASK_OPTIONS if slip in MASK_SLIPS else OPTIONS):
-            for subset in WANTED:
-                # Later blocks that overwrite are told apart from a mask only where each query sees all keys.
-                if number == 1 and slip in ("dQ_assigned", "sum_of_last_block"):
-                    continue
-                o, a = problems.make(zlib.crc32(f"{slip} {number}".encode()), **options)
-                clean, slipped = run(o, a, None, 3), run(o, a, slip, 3)
-                pick = lambda trace: {key: value for key, value in trace.items() if WANTED[subset](key)}
-                entry = dict(row="kernel", slips=[slip], expect=[expect], options=options, library="numpy, blocks",
-                             dtype="float64", subset=subset, names="ids")
-                yield entry, pick(clean), pick(slipped), problems.setup(o, a)
+            # Later blocks that overwrite are told apart from a mask only where each query sees all keys.
+            if number == 1 and slip in ("dQ_assigned", "sum_of_last_block"):
+                continue
+            o, a = problems.make(zlib.crc32(f"{slip} {number}".encode()), **options)
+            clean, slipped = run(o, a, None, 3), run(o, a, slip, 3)
+            pick = lambda trace: {key: value for key, value in trace.items() if WANTED[subset](key)}
+            entry = dict(row="kernel", slips=[slip], expect=[expect], options=options, library="numpy, blocks",
+                         dtype="float64", subset=subset, names="ids")
+            yield entry, pick(clean), pick(slipped), problems.setup(o, a)
