@@ -10,7 +10,7 @@ import { causalOrder } from './causalOrder.ts';
 import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
-import { explain } from './explain.ts';
+import { type Before, explain } from './explain.ts';
 import { type Forgiven, forgive } from './conventions.ts';
 import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
 import {
@@ -180,6 +180,9 @@ class Check {
     let first: Report['first'] = null;
     let inBackward = false;
     let isFirstKnown: boolean | undefined;
+    let hasUnknown = false;
+    const soFar = (): Before =>
+      isFirstKnown === undefined ? 'nothing' : hasUnknown ? 'unknown' : 'known';
     const explained: Key[] = [];
     const rightKeys = this.right();
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
@@ -254,16 +257,15 @@ class Check {
       }
       first ??= { node: aligned.node, kind: aligned.kind };
       const context = { config: this.#input.config, graph, type: this.#reference.type, state };
-      const before = state;
+      const known = state;
       const settled = this.#settled(state, explained);
       const find = (user: Tensor): Found | null =>
         explain(
           context,
           { key, user, predicted, precision, settled },
           this.#tensors,
-          (edited) => this.#score(before, edited, rightKeys),
-          // What comes after an unknown step may follow from it.
-          isFirstKnown === false,
+          (edited) => this.#score(known, edited, rightKeys),
+          soFar(),
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
       const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
@@ -274,6 +276,7 @@ class Check {
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         isFirstKnown ??= false;
+        hasUnknown = true;
         add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
       }
     }

@@ -9,24 +9,31 @@ import { sliceOf } from './slice.ts';
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
 
-/** Work for each stage of the search in a slice, and of what the slice could not explain. */
-const SLICE_WORK = 1e9;
-const WHOLE_WORK = 4e8;
+/** Parts of the usual work: in a slice, and for what the slice could not explain. */
+const SLICE = 2;
+const WHOLE = 0.8;
+/** After a mistake that is known, for another that may be there. */
+const LATER = 0.4;
 
-/** `given`: all tensors of the person, by key; `isBrief`: only what is quickly looked through. */
+/** What was looked for before: nothing, mistakes that all are known, or one that is unknown. */
+export type Before = 'nothing' | 'known' | 'unknown';
+
+/** `given`: all tensors of the person, by key. What comes after an unknown step is only quickly looked through. */
 export function explain(
   context: Context,
   target: Target,
   given: ReadonlyMap<Key, Tensor>,
   judge: Judge,
-  isBrief: boolean,
+  before: Before,
 ): Found | null {
   const size = entriesOf(context.graph);
+  const isBrief = before === 'unknown';
+  const share = before === 'known' ? LATER : 1;
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
-  if (!slice || !user) return search(context, target, judge, { isBrief });
+  if (!slice || !user) return search(context, target, judge, { isBrief, budget: share });
   const predicted = slice.context.state.predict(target.key);
   // Rounding is told by the largest entry of the whole.
   const precision =
@@ -38,13 +45,13 @@ export function explain(
       return own ? [[key, own]] : [];
     });
     const found = search(slice.context, part, sliceJudge(slice.context.state, cut, precision), {
-      budget: SLICE_WORK,
+      budget: share * SLICE,
     });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, judge, { budget: WHOLE_WORK });
+  return search(context, target, judge, { budget: share * WHOLE });
 }
 
 /** By the tensors of the slice. */

@@ -80,12 +80,12 @@ const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** `isBrief`: known mistakes only, one at a time. */
+/** `budget`: of the usual work; `isBrief`: known mistakes only, one at a time. */
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = SINGLES_WORK, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
+  { budget = 1, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -144,7 +144,7 @@ export function search(
     isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST);
   const stages = stagesFor(target);
   for (const [stage, families] of stages.entries()) {
-    const most = budget * (isLarge ? LARGE_SHARES : SHARES)[stage];
+    const most = budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
     const where = stages === STAGES ? sites : sites.slice(0, 1);
     for (const [family, site] of placesOf(families, where, isLarge)) {
       if (isLate(most) || isSettled() || (accepted.length > 0 && isLate(ENOUGH_WORK))) break;
@@ -196,7 +196,7 @@ export function search(
       for (let a = Math.max(0, sum - list.length + 1); a < list.length && a <= sum; a++) {
         const b = sum - a;
         if (a === b || b >= list.length) continue;
-        if (meter.work - start > PAIRS_WORK || accepted.length > 8) return;
+        if (meter.work - start > budget * PAIRS_WORK || accepted.length > 8) return;
         const [one, two] = [list[a], list[b]];
         if (a > b && one.edits[0].node !== two.edits[0].node) continue;
         test(one.state, [...one.edits, ...two.edits], two.edits[0]);

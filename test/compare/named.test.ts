@@ -143,3 +143,110 @@ it('the fix has the loss, the mask, the rotation and the groups of the setup', a
   expect(await fix('v:S')).toBe('S = Qh @ np.repeat(Kh, 2, axis=-3).swapaxes(-1, -2)');
   expect(await fix('g:Kh')).toContain('.reshape(*G.shape[:-3], -1, 2, *G.shape[-2:]).sum(axis=-3)');
 });
+
+describe('what tells less than it seems', () => {
+  const single = {
+    ...{ head: 'qkv', x: random(1, 6, 5) },
+    weights: { W_K: random(2, 5, 4), W_Q: random(3, 5, 4), W_V: random(4, 5, 3) },
+  };
+  const upstream = { ...single, loss: { upstream: random(5, 6, 3) } };
+
+  it('a wrong f is wrong where y is not given, and another loss where y is right', async () => {
+    const keys: Key[] = ['v:P', 'v:f', 'g:V'];
+    const wrong = (tensor: Tensor, key: Key): Tensor =>
+      key === 'v:f' ? map(tensor, (value) => value + 1) : tensor;
+    const report = await compared(upstream, upstream, keys, wrong);
+    expect([report.verdict, report.first]).toEqual(['diverges', { node: 'f', kind: 'value' }]);
+    expect((await compared(upstream, upstream, [...keys, 'v:y'], wrong)).verdict).toBe('match');
+  });
+
+  it('a quarter of dy is no scale, though the width is 4', async () => {
+    const quarter = (tensor: Tensor, key: Key): Tensor =>
+      key.startsWith('g:') ? map(tensor, (value) => value / 4) : tensor;
+    const { causes } = await compared(upstream, upstream, ['v:y', 'g:y', 'g:V', 'g:Q'], quarter);
+    expect(causes.map(({ id }) => id)).toEqual(['backward-divided-by-count']);
+  });
+
+  it('half of the squares forgotten is not a mean over a batch that is not there', async () => {
+    const twice = (tensor: Tensor, key: Key): Tensor =>
+      key === 'v:f' ? map(tensor, (value) => 2 * value) : tensor;
+    const { causes } = await compared(single, single, ['v:y', 'v:f', 'g:y'], twice);
+    expect(causes.map(({ id }) => id)).toEqual(['loss-without-half']);
+  });
+
+  it('NaN in some entries names no mistake that only leaves NaN', async () => {
+    const holes = (tensor: Tensor, key: Key): Tensor =>
+      key === 'v:y' ? map(tensor, (value, at) => (at < 6 ? NaN : value)) : tensor;
+    const causal = { ...upstream, mask: 'causal' };
+    const { first, causes } = await compared(causal, causal, ['v:y'], holes);
+    expect(first).toEqual({ node: 'y', kind: 'value' });
+    expect(causes.map(({ id }) => id)).toEqual(['not-finite-born']);
+  });
+
+  it('no cause spoils gradients that are right', async () => {
+    const other = { ...upstream, scale: 1 };
+    const { config, graph } = await open(upstream);
+    const [right, wrong] = [graph, (await open(other)).graph].map(
+      (own) => new State(referenceProgram(own)),
+    );
+    const trace = (['v:P', 'g:K', 'g:Q'] as const).map((key) => ({
+      name: key === 'v:P' ? 'P' : `d${key.slice(2)}`,
+      dtype: 'float64' as const,
+      tensor: (key === 'g:K' ? wrong : right).predict(key),
+    }));
+    const report = check({ config, graph, trace, names: {}, resolve: resolveName });
+    expect(report.first).toEqual({ node: 'K', kind: 'gradient' });
+    for (const { node } of report.causes) expect(node).not.toMatch(/^[SZMP]$/);
+  });
+});
+
+describe('inputs, earlier tokens and the target', () => {
+  it('x that is centred first', async () => {
+    const centred = (tensor: Tensor, key: Key): Tensor => {
+      if (key !== 'v:x') return tensor;
+      const width = tensor.shape[tensor.shape.length - 1];
+      const mean = (at: number): number => {
+        const from = at - (at % width);
+        return tensor.data.slice(from, from + width).reduce((a, b) => a + b, 0) / width;
+      };
+      return map(tensor, (value, at) => value - mean(at));
+    };
+    const { first, causes } = await compared(base, base, ['v:x', 'v:y'], centred);
+    expect(first).toEqual({ node: 'x', kind: 'value' });
+    expect(causes[0].id).toMatch(/^input-centred/);
+  });
+
+  it('dQ of the new keys alone', async () => {
+    const setup = {
+      ...{ head: 'multihead', heads: 2, x: random(1, 3, 8) },
+      weights: { ...base.weights },
+      past: { K: random(11, 2, 4, 4), V: random(12, 2, 4, 4) },
+    };
+    const { graph } = await open(setup);
+    const state = new State(referenceProgram(graph));
+    const [dS, Kh] = [state.predict('g:S'), state.predict('v:Kh')];
+    const newOnly = (tensor: Tensor, key: Key): Tensor =>
+      key !== 'g:Qh'
+        ? tensor
+        : map(tensor, (_, at) => {
+            const [h, j, a] = [Math.floor(at / 12), Math.floor(at / 4) % 3, at % 4];
+            let sum = 0;
+            for (let i = 4; i < 7; i++)
+              sum += dS.data[(h * 3 + j) * 7 + i] * Kh.data[(h * 7 + i) * 4 + a];
+            return sum;
+          });
+    const { causes } = await compared(setup, setup, ['v:P', 'g:S', 'g:Qh', 'g:Kh'], newOnly);
+    expect(causes[0].id).toBe('backward-past-left-out');
+  });
+
+  it('dy that is the target alone', async () => {
+    const setup = { ...base, loss: { target: random(20, 2, 5, 5) } };
+    const { config, graph } = await open(setup);
+    const { T } = config.loss as { T: Tensor };
+    const alone = (tensor: Tensor, key: Key): Tensor =>
+      key === 'g:y' ? map(T, (value) => -value) : tensor;
+    expect(graph.extents['b']).toBe(2);
+    const { causes } = await compared(setup, setup, ['v:y', 'g:y'], alone);
+    expect(causes[0].id).toBe('upstream-is-target');
+  });
+});

@@ -2,17 +2,19 @@
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { prepend } from '../../engine/ops/layout.ts';
 import { shapeOf } from '../../engine/axes.ts';
-import { sameShape, type Tensor } from '../../engine/tensor.ts';
+import { map, sameShape, type Tensor } from '../../engine/tensor.ts';
 import { after, entrywise, gather } from '../operations.ts';
 import { type StepOperation, withStep } from '../program.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
-import { type Edit, type Family, operationAt, type Site } from './edit.ts';
-import { contributionEdit, makeEdit, passedBack, stepEdit } from './make.ts';
+import { type Edit, type Family, operationAt, pastTokens, type Site } from './edit.ts';
+import { contributionEdit, contributionsTo, makeEdit, passedBack, stepEdit } from './make.ts';
+import { indexAlong } from './piecewise.ts';
 import { rotation } from './rotation.ts';
 
 export const past: Family = (site) => {
   const { config, graph, node, kind } = site;
   if (config.past && kind === 'gradient' && /^[KV]$/.test(node.id)) return [wrongSlice(site)];
+  if (config.past && kind === 'gradient' && hasNode(graph, 'Kh')) return withoutPast(site);
   const own = operationAt(site);
   if (!config.past || !hasNode(graph, 'Kh') || kind !== 'value' || !own || !/^[KV]h$/.test(node.id))
     return [];
@@ -186,5 +188,28 @@ function wrongSlice(site: Site): Edit {
       return row < earlier ? 0 : own.data[at - earlier * width];
     });
     return passedBack(state, head, 0, { upstream: { shape: own.shape, data } });
+  });
+}
+
+/** A gradient that sums over the keys, over the new ones alone. */
+function withoutPast(site: Site): Edit[] {
+  const { node, graph } = site;
+  const earlier = pastTokens(site);
+  return contributionsTo(site, node.id).flatMap(({ from, slot }): Edit[] => {
+    if (from.id !== 'S' || node.axes.flat().includes('i')) return [];
+    const key = indexAlong(from.axes, ['i'], graph.extents);
+    const say = {
+      id: 'backward-past-left-out',
+      title: `d${node.id} sums over the new keys alone: the ${earlier} earlier ones (past) are left out`,
+      why: 'A query sees the earlier keys too, and gets a gradient from them.',
+      wrong: `d${node.id} = dS[..., ${earlier}:] K[${earlier}:]`,
+    };
+    return [
+      contributionEdit(site, from.id, slot, say, (_, state) =>
+        passedBack(state, from.id, slot, {
+          upstream: map(state.gradient(from.id), (value, at) => (key[at] < earlier ? 0 : value)),
+        }),
+      ),
+    ];
   });
 }

@@ -3,6 +3,7 @@ import { type GraphNode, hasNode, nodeOf, type OperationNode } from '../../engin
 import { after, onOperand } from '../operations.ts';
 import { withStep } from '../program.ts';
 import { FUNCTIONS } from '../transforms/functions.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import { normTransforms } from '../transforms/norms.ts';
 import type { Transform } from '../transforms/transform.ts';
@@ -52,7 +53,7 @@ export const transformed: Family = (site) => {
 
 function values(site: Site): Edit[] {
   const own = operationAt(site);
-  if (!own) return [];
+  if (!own) return site.target ? ofInput(site, site.target.predicted) : [];
   const { node, graph, target } = site;
   const results = node.shape.length === 0 ? [] : transformsOf(node, site, false);
   const edits = results.map((each) =>
@@ -83,6 +84,30 @@ function values(site: Site): Edit[] {
     }
   });
   return [...edits, ...together(site), ...bothOperands(site, own)];
+}
+
+/** An input that is not the setup's as it is: normalised before, or in another order. */
+function ofInput(site: Site, right: Tensor): Edit[] {
+  const { node } = site;
+  if (node.shape.length === 0) return [];
+  return transformsOf(node, site, false).map((each) => {
+    const wrong = `${node.id} = ${each.formula(`the setup's ${node.id}`)}`;
+    return makeEdit(
+      site,
+      node.id,
+      'value',
+      say(each, 'input-', `${node.id}, an input,`, node.id, wrong),
+      (program) => {
+        const fixed = {
+          name: 'given',
+          forward: () => each.operation.forward([right]),
+          vjp: () => [],
+        };
+        const forward = new Map(program.forward).set(node.id, { operation: fixed, inputs: [] });
+        return { ...program, forward };
+      },
+    );
+  });
 }
 
 /** One transform of both operands of a product: unit vectors in place of queries and keys. */
