@@ -25,6 +25,9 @@ const DROPPED = /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/;
 const LOSS = /^[vg]:f$|^g:y$|^v:f$/;
 const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
 const KV = /^g:([KV]h?|W_[KV])$/;
+/** Gradients in which a loss divided by a count is seen, and no other scale is likelier. */
+const PASSED = /^g:(?![SZMQK]h?$)/;
+const COUNT = 'divided-by-count';
 /** Where the scale is applied; dZ and dM come before it. */
 const SCALED = /^v:[SZQK]h?$|^g:[SQK]h?$/;
 const ANY = /^/;
@@ -354,7 +357,8 @@ export function namesOf(
   const found: RatioName[] = [];
   entries(context).forEach(([symbol, value, id, meaning, at], n) => {
     for (const sign of [1, -1]) {
-      if (sign < 0 && (value === -1 || id === 'sign')) continue;
+      if (sign < 0 && (value === -1 || id === 'sign' || id === COUNT)) continue;
+      if (id === COUNT && !PASSED.test(key)) continue;
       if (Math.abs(value - 1) < 1e-9) continue;
       if (!(Math.abs(ratio / (sign * value) - 1) <= precision)) continue;
       const rank = (at === ANY ? 1 : at.test(key) ? 0 : 2) + n / 1000 + (sign < 0 ? 0.5 : 0);

@@ -49,9 +49,9 @@ export interface Score {
 /** `edited`: of a hypothesis. */
 export type Judge = (edited: State) => Score;
 
-/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or three each. */
 const SINGLES_WORK = 5e8;
-const PAIRS_WORK = 4e8;
+const PAIRS_WORK = 8e8;
 /** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
 const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
@@ -73,7 +73,7 @@ const USUAL_FAMILIES = 12;
 const FEW = 2;
 const EXACT = 1e-10;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
-const MOST_IN_PAIRS = 220;
+const MOST_IN_PAIRS = 300;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 

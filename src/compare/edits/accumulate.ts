@@ -146,10 +146,21 @@ function paths(site: Site, parts: Parts): Edit[] {
 /** More backward passes than that are hardly added up by mistake: a loss scale. */
 const MOST_STEPS = 64;
 
-/** The gradients of all inputs by one factor: not zeroed between steps, or divided afterwards. */
+/** The gradients of all inputs, or of all parameters, by one factor. */
 function allLeaves(site: Site): Edit[] {
-  const { graph, node, ratio } = site;
-  const leaves = graph.nodes.filter(({ kind }) => kind === 'input').map(({ id }) => id);
+  const { nodes } = site.graph;
+  const inputs = nodes.filter(({ kind }) => kind === 'input').map(({ id }) => id);
+  const parameters = inputs.filter((id) => /^[Wb]_/.test(id));
+  const isParameter = parameters.includes(site.node.id) && parameters.length < inputs.length;
+  return [
+    ...byOneFactor(site, inputs, 'inputs'),
+    ...(isParameter ? byOneFactor(site, parameters, 'parameters') : []),
+  ];
+}
+
+/** Not zeroed between steps, or divided afterwards. */
+function byOneFactor(site: Site, leaves: readonly NodeId[], words: string): Edit[] {
+  const { node, ratio } = site;
   const scaled = (factor: number, say: Parameters<typeof gradientEdit>[2]): Edit =>
     makeEdit(site, node.id, 'gradient', say, (program: Program) =>
       leaves.reduce(
@@ -173,7 +184,7 @@ function allLeaves(site: Site): Edit[] {
       scaled(times, {
         ...{
           id: 'gradients-not-zeroed',
-          title: `the gradients of the inputs are ${times} times too large: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
+          title: `the gradients of the ${words} are ${times} times too large: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
         },
         ...{
           why: seen
@@ -194,7 +205,7 @@ function allLeaves(site: Site): Edit[] {
     scaled(ratio, {
       ...{
         id: 'gradients-of-inputs-scaled',
-        title: `the gradients of the inputs are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
+        title: `the gradients of the ${words} are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
       },
       ...{
         why: 'One factor on all parameters after the backward pass: an average, a learning rate or a clipped norm.',

@@ -28,6 +28,7 @@ import { similarity } from './similarity.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
 import { softmaxBackward } from './softmaxBackward.ts';
+import { softmaxDetached } from './softmaxDetached.ts';
 import { softmaxForward } from './softmaxForward.ts';
 import { softmaxLoops } from './softmaxLoops.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
@@ -40,7 +41,7 @@ const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
-  ...[softmaxLoops, letters],
+  ...[softmaxLoops, softmaxDetached, letters],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

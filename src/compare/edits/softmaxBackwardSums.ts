@@ -294,57 +294,12 @@ export function softmaxBackwardSums(site: Site): Edit[] {
           return map(own, (value, at) => value - twice.data[at]);
         },
       ),
-      ...detached(),
       add(
         'sum-of-squares-of-weights',
         'D = Σ P ∘ P instead of Σ P ∘ dP',
         'P ∘ (dP − Σ P ∘ P)',
         'The weights are multiplied by themselves, not by their gradients.',
         (state) => minus(state, P(state), rowSums(weigh(P(state), P(state)))),
-      ),
-    ];
-  }
-
-  /** P = e / Σ e, e = exp(logits − max), where automatic differentiation misses e or its sum. */
-  function detached(): Edit[] {
-    /** The row's sum at its largest score: through the maximum, which is not detached. */
-    const atMaximum = (state: State): Tensor => {
-      const D = right(state);
-      const most = perRow(state.value(logits), (row) => Math.max(...row));
-      return map(state.value(logits), (value, at) => (value === most.data[at] ? D.data[at] : 0));
-    };
-    const through =
-      'The maximum is no constant of automatic differentiation: only in the softmax does it cancel.';
-    return [
-      add(
-        'denominator-detached',
-        'the denominator is detached, the maximum is not',
-        'P ∘ dP − Σ P ∘ dP at the largest score',
-        through,
-        (state) => {
-          const most = atMaximum(state).data;
-          return map(weighted(state), (value, at) => value - most[at]);
-        },
-        1.25,
-      ),
-      add(
-        'numerator-detached',
-        'the numerator is detached',
-        '−P ∘ Σ P ∘ dP',
-        'Only the denominator passes a gradient back.',
-        (state) => map(weigh(P(state), right(state)), (value) => -value),
-        1.25,
-      ),
-      add(
-        'numerator-detached',
-        'the numerator is detached, the maximum is not',
-        'Σ P ∘ dP at the largest score − P ∘ Σ P ∘ dP',
-        through,
-        (state) => {
-          const most = atMaximum(state).data;
-          return map(weigh(P(state), right(state)), (value, at) => most[at] - value);
-        },
-        1.3,
       ),
     ];
   }
