@@ -375,7 +375,7 @@ export function namesOf(
 /** Ratios by which scores come out wrong. */
 export function scoreRatios(context: Context): RatioName[] {
   const list = entries(context)
-    .filter(([, value, , , at]) => at === SCORES && value !== 1)
+    .filter(([, value, , , at]) => (at === SCORES || at === SCALED) && value !== 1)
     .map(([symbol, value, id, meaning], n) => ({ symbol, value, id, meaning, rank: n / 1000 }));
   return list.filter(
     ({ value }, n) => list.findIndex((each) => Math.abs(each.value / value - 1) < 1e-12) === n,

@@ -250,3 +250,42 @@ describe('inputs, earlier tokens and the target', () => {
     expect(causes[0].id).toBe('upstream-is-target');
   });
 });
+
+describe('weights and masks, seen in few tensors', () => {
+  const single = {
+    ...{ head: 'qkv', x: random(1, 6, 5), loss: { upstream: random(5, 6, 3) } },
+    weights: { W_K: random(2, 5, 4), W_Q: random(3, 5, 4), W_V: random(4, 5, 3) },
+  };
+
+  it('weights cut to 0 and 1, with more than one 1 in a row or none', async () => {
+    const cut = (tensor: Tensor, key: Key): Tensor =>
+      key === 'v:P' ? map(tensor, (value) => Number(value > 0.2)) : tensor;
+    const { causes } = await compared(single, single, ['v:S', 'v:P'], cut);
+    expect(causes.map(({ id }) => id)).toEqual(['weights-thresholded']);
+  });
+
+  it('a penalty of -10, in y alone', async () => {
+    const hidden = Array.from({ length: 6 }, (_, j) =>
+      Array.from({ length: 6 }, (_item, i) => (i > j ? -10 : 0)),
+    );
+    const soft = { ...single, mask: hidden, maskMeaning: 'add' };
+    const { causes } = await compared({ ...single, mask: 'causal' }, soft, ['v:y']);
+    expect(causes[0].id).toBe('mask-penalty-finite');
+    expect(causes[0].title).toContain('10');
+  });
+
+  it('scores with the scale on queries, keys and products, in P alone', async () => {
+    const { causes } = await compared(single, { ...single, scale: 0.125 }, ['v:P']);
+    expect(causes[0].title).toContain('three times');
+  });
+
+  it('ALiBi distances that are one too large but for the own place', async () => {
+    const slope = 2 ** -8;
+    const far = Array.from({ length: 6 }, (_, j) =>
+      Array.from({ length: 6 }, (_item, i) => (i === j ? 0 : -slope * (Math.abs(i - j) + 1))),
+    );
+    const theirs = { ...single, mask: far, maskMeaning: 'add' };
+    const { causes } = await compared({ ...single, alibi: true }, theirs, ['v:y']);
+    expect(causes[0].title).toContain('one too large, but for the own place');
+  });
+});

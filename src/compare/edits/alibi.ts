@@ -88,6 +88,11 @@ export function alibiVariants(context: Context, node: GraphNode, right: Tensor, 
       'alibi-distance',
       (j, i) => Math.abs(offset + j - i) + 1,
     ],
+    [
+      'the ALiBi distance is one too large, but for the own place',
+      'alibi-distance',
+      (j, i) => (offset + j === i ? 0 : Math.abs(offset + j - i) + 1),
+    ],
     ['the ALiBi distance is off by one', 'alibi-distance', (j, i) => Math.abs(offset + j + 1 - i)],
     ['the ALiBi distance is squared', 'alibi-distance', (j, i) => (offset + j - i) ** 2],
     [

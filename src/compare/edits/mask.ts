@@ -97,6 +97,20 @@ function fill(value: number, words: string, id = 'mask-fill-value'): Way {
   };
 }
 
+function penalty(value: number): Way {
+  return {
+    id: 'mask-penalty-finite',
+    title: `hidden scores are only lowered by ${-value}, which leaves them weight`,
+    why: `Hidden keys keep exp(${value}) of their weight, and their gradients leak.`,
+    wrong: `M = Z − ${-value} · hidden`,
+    operation: (hidden, bias) =>
+      entrywise(
+        (input, at) => input + (hidden(at) ? value : bias(at)),
+        () => 1,
+      ),
+  };
+}
+
 const WAYS: readonly Way[] = [
   {
     id: 'mask-added-as-zero-one',
@@ -154,6 +168,7 @@ const WAYS: readonly Way[] = [
       ),
   },
   ...[1e-9, -1e-9, -1, -10, 1e9, 1].map((value) => fill(value, shortNumber(value))),
+  ...[-2, -3, -5, -10, -20].map(penalty),
   {
     id: 'mask-sign',
     title: 'hidden scores are +∞ instead of −∞',

@@ -10,9 +10,38 @@ import { layoutOf } from './maskLayout.ts';
 export const softmaxSolved: Family = (site) => {
   const { node, kind, target } = site;
   if (kind !== 'value' || node.id !== 'P') return [];
-  const solved = target ? [...temperature(site), ...denominator(site), ...dropped(site)] : [];
+  const solved = target
+    ? [...temperature(site), ...denominator(site), ...dropped(site), ...thresholded(site)]
+    : [];
   return [...solved, ...onScores(site)];
 };
+
+/** 1 for all weights beyond a threshold, 0 for the others. */
+function thresholded(site: Site): Edit[] {
+  const { user, predicted } = site.target!;
+  let [lowest, highest] = [Infinity, -Infinity];
+  for (let at = 0; at < user.data.length; at++) {
+    const right = predicted.data[at];
+    if (user.data[at] === 1) lowest = Math.min(lowest, right);
+    else if (user.data[at] === 0) highest = Math.max(highest, right);
+    else return [];
+  }
+  if (!(lowest > highest) || highest <= 0) return [];
+  // A half where it may be one: what people round at.
+  const at = lowest > 0.5 && highest <= 0.5 ? 0.5 : (lowest + highest) / 2;
+  const say = {
+    id: 'weights-thresholded',
+    title: `the weights are cut to 0 and 1 at a threshold (of about ${shortNumber(at)})`,
+    why: `Every weight from ${shortNumber(lowest)} on is 1, every one up to ${shortNumber(highest)} is 0.`,
+    wrong: `P = (softmax > ${shortNumber(at)})`,
+    cost: 1.15,
+  };
+  const cut = entrywise(
+    (weight) => Number(weight > at),
+    () => 0,
+  );
+  return [stepEdit(site, 'P', say, ({ operation }) => after(operation, cut))];
+}
 
 /** P = softmax(τ · logits): the logarithms of a row are τ times its logits, up to a constant. */
 function temperature(site: Site): Edit[] {
