@@ -56,8 +56,8 @@ export function einsum(
   const within = (axes: readonly AxisLetters[], keep: (letter: Letter) => boolean): AxisLetters[] =>
     axes.map((axis) => axis.filter(keep)).filter(({ length }) => length > 0);
   const [a, b] = [
-    summed(left, (letter) => has(right, letter) || out.flat().includes(letter), extents),
-    summed(right, (letter) => has(left, letter) || out.flat().includes(letter), extents),
+    summed(left, (letter) => has(right, letter) || out.flat().includes(letter)),
+    summed(right, (letter) => has(left, letter) || out.flat().includes(letter)),
   ];
   const known = within(out, (letter) => has(a, letter) || has(b, letter));
   const product = contract(a.tensor, a.axes, b.tensor, b.axes, known, extents);
@@ -67,14 +67,14 @@ export function einsum(
   return spread;
 
   /** Summed over the letters that nothing else has. */
-  function summed(operand: Indexed, keep: (letter: Letter) => boolean, sizes: Extents): Indexed {
+  function summed(operand: Indexed, keep: (letter: Letter) => boolean): Indexed {
     const axes = within(operand.axes, keep);
-    const strides = letterStrides(operand.axes, sizes);
+    const strides = letterStrides(operand.axes, extents);
     const rest = operand.axes.flat().filter((letter) => !keep(letter));
     if (rest.length === 0) return operand;
-    const steps = offsetTable(rest, strides, sizes);
-    const sums = zeros(shapeOf(axes, sizes));
-    offsetTable(axes.flat(), strides, sizes).forEach((start, n) => {
+    const steps = offsetTable(rest, strides, extents);
+    const sums = zeros(shapeOf(axes, extents));
+    offsetTable(axes.flat(), strides, extents).forEach((start, n) => {
       for (const step of steps) sums.data[n] += operand.tensor.data[start + step];
     });
     return { tensor: sums, axes };
