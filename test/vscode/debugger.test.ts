@@ -57,9 +57,17 @@ describe('a paused program', () => {
     workbench.page.getByRole('treeitem', { name: new RegExp(`^${name}\\b`) }).first();
   async function compareFromMenu(name: string): Promise<void> {
     await variable(name).click({ button: 'right' });
-    await workbench.page
-      .locator('.context-view .action-label', { hasText: 'Compare Variable with Node' })
-      .click();
+    const entry = workbench.page.locator('.context-view .action-label', {
+      hasText: 'Compare Variable with Node',
+    });
+    await entry.waitFor();
+    // A menu does not take a click that comes too soon after it.
+    await expect
+      .poll(async () => {
+        await entry.click({ timeout: 1000 }).catch(() => undefined);
+        return entry.isVisible();
+      })
+      .toBe(false);
   }
   /** In the list behind the bell, which closes when it is empty: under a driver VS Code shows no toasts. */
   async function notification(text: string): Promise<Locator> {
