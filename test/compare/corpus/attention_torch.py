@@ -107,6 +107,9 @@ def run(o, arrays, slips=(), dtype=torch.float64):
         if on("mask_fill_tiny"): M = Z.masked_fill(hidden, 1e-9)
         if on("mask_1e9"): M = (Z + add).masked_fill(hidden, -1e9)
         if on("mask_missing") or on("mask_after_softmax"): M = Z + 0
+        if on("two_minima"):
+            low = torch.where(hidden, torch.full((), torch.finfo(dtype).min, dtype=dtype), torch.zeros((), dtype=dtype))
+            M = Z + add + low + low
         if cap and on("cap_after_mask"): M = cap * torch.tanh(torch.where(hidden, torch.full((), -math.inf, dtype=dtype), Z) / cap)
         step = keep("M", M)
     dim = -1
@@ -114,8 +117,9 @@ def run(o, arrays, slips=(), dtype=torch.float64):
     if on("softmax_head_axis"): dim = 1
     if on("softmax_batch_axis"): dim = 0
     dead = (step == -math.inf).all(dim, keepdim=True)
-    P = torch.softmax(step if on("nan_rows") else torch.where(dead, torch.zeros((), dtype=dtype), step), dim)
-    if not on("nan_rows"): P = torch.where(dead, torch.zeros((), dtype=dtype), P)
+    has_nan = on("nan_rows") or on("two_minima")
+    P = torch.softmax(step if has_nan else torch.where(dead, torch.zeros((), dtype=dtype), step), dim)
+    if not has_nan: P = torch.where(dead, torch.zeros((), dtype=dtype), P)
     if on("softmax_global"): P = torch.softmax(step.flatten(-2), -1).view_as(step)
     if on("no_softmax"): P = torch.where(torch.isinf(step), torch.zeros((), dtype=dtype), step)
     if on("sigmoid"): P = torch.sigmoid(step)

@@ -37,6 +37,7 @@ FORWARD = [
     (17, "mask_mul", "mask-multiplied|mask-fill", [CAUSAL, dict(mask="boolean")], "nt"),
     (17, "mask_fill_zero", "mask-multiplied|mask-fill", [CAUSAL, PAD], "n"),
     (18, "mask_fill_tiny", "mask-fill|mask-multiplied", [CAUSAL, PAD], "nt"),
+    (20, "two_minima", "fully-masked-row", [dict(mask="causal-bottom-right", m=7, n=5), dict(mask="causal-bottom-right", m=6, n=3, B=0)], "t"),
     (21, "nan_rows", "fully-masked-row", [dict(mask="causal-bottom-right", m=6, n=4), dict(mask="causal-bottom-right", m=5, n=3, B=0)], "t"),
     (22, "causal_strict", "mask-causal-strict", [CAUSAL, dict(mask="causal", m=4, n=6)], "nt"),
     (23, "causal_leak", "mask-causal-leak", [CAUSAL, dict(mask="causal", m=5, n=7)], "nt"),
