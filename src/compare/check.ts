@@ -21,7 +21,15 @@ import {
   type Right,
 } from './harmless.ts';
 import { difference } from './judge.ts';
-import { type Given, type Key, keyOf, type Kind, referenceProgram, State } from './program.ts';
+import {
+  type Given,
+  type Key,
+  keyOf,
+  type Kind,
+  type Program,
+  referenceProgram,
+  State,
+} from './program.ts';
 import { reachedBy } from './reach.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
@@ -179,10 +187,7 @@ class Check {
     let state = new State(referenceProgram(graph), this.#sources);
     let first: Report['first'] = null;
     let inBackward = false;
-    let isFirstKnown: boolean | undefined;
-    let hasUnknown = false;
-    const soFar = (): Before =>
-      isFirstKnown === undefined ? 'nothing' : hasUnknown ? 'unknown' : 'known';
+    let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
@@ -264,19 +269,19 @@ class Check {
           context,
           { key, user, predicted, precision, settled },
           this.#tensors,
-          (edited) => this.#score(known, edited, rightKeys),
-          soFar(),
+          (program) => this.#score(known, program, rightKeys),
+          soFar,
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
       const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
       if (found) {
-        causes.push(...causesOf(found));
-        isFirstKnown ??= true;
+        // After a first mistake that is unknown, what else there is may follow from it.
+        if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
+        if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
-        isFirstKnown ??= false;
-        hasUnknown = true;
+        soFar = 'unknown';
         add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
       }
     }
@@ -284,7 +289,7 @@ class Check {
       verdict: this.#given.size === 0 ? 'unaligned' : first ? 'diverges' : 'match',
       first,
       nodes: this.#nodes(judged),
-      causes: isFirstKnown ? withoutRepeats(causes) : [],
+      causes: withoutRepeats(causes),
       dtype: this.#reference.type.name,
       unaligned: this.#unaligned,
     };
@@ -318,30 +323,26 @@ class Check {
    * How many more given tensors a hypothesis explains, of those that it reaches: with its own derivative or, if that
    * is more, with the reference's (a backward pass written by hand).
    */
-  #score(before: State, edited: State, right: ReadonlySet<Key>): Score {
-    const own = this.#gain(before, edited, right);
-    const { program } = edited;
-    if (program.backward === before.program.backward) return own;
-    const byHand = before.under({ ...program, backward: before.program.backward });
-    const other = this.#gain(before, byHand, right);
-    return {
-      gain: Math.max(own.gain, other.gain),
-      spoilt: Math.min(own.spoilt, other.spoilt),
-    };
+  #score(before: State, program: Program, right: ReadonlySet<Key>): Score {
+    const own = this.#gain(before, program, right);
+    const { backward } = before.program;
+    if (program.backward === backward) return own;
+    const other = this.#gain(before, { ...program, backward }, right);
+    return { gain: Math.max(own.gain, other.gain), spoilt: Math.min(own.spoilt, other.spoilt) };
   }
 
-  #gain(before: State, edited: State, right: ReadonlySet<Key>): Score {
+  #gain(before: State, program: Program, right: ReadonlySet<Key>): Score {
     let [gain, spoilt] = [0, 0];
-    const reached = reachedBy(before.program, edited.program, this.#sources);
+    const reached = reachedBy(before.program, program, this.#sources);
     const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
     // What depends on what is known only of what has been computed.
     for (const [key] of tensors) before.predict(key);
     // A kernel computes its values anew for the backward pass, and rightly it may be.
-    const isForward = edited.program.forward !== before.program.forward;
-    const own = before.under(edited.program);
+    const isForward = program.forward !== before.program.forward;
+    const edited = before.under(program);
     for (const [key, user] of tensors) {
       const was = this.#reference.explains(before, key, user);
-      const is = this.#reference.explains(own, key, user);
+      const is = this.#reference.explains(edited, key, user);
       gain += Number(is) - Number(was);
       if (was && !is && right.has(key) && !(isForward && key.startsWith('g:'))) spoilt++;
     }

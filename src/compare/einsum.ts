@@ -8,7 +8,7 @@ import {
   shapeOf,
 } from '../engine/axes.ts';
 import { contract } from '../engine/ops/contraction.ts';
-import { type Tensor, zeros } from '../engine/tensor.ts';
+import { map, type Tensor, zeros } from '../engine/tensor.ts';
 
 export interface Indexed {
   readonly tensor: Tensor;
@@ -45,6 +45,32 @@ export function reread(
   return { tensor: out, axes: letters };
 }
 
+const within = (axes: readonly AxisLetters[], keep: (letter: Letter) => boolean): AxisLetters[] =>
+  axes.map((axis) => axis.filter(keep)).filter(({ length }) => length > 0);
+
+/** Summed over the letters that `out` lacks, and over those of `more`; one number along those that the operand lacks. */
+export function sumTo(
+  { tensor, axes }: Indexed,
+  out: readonly AxisLetters[],
+  extents: Extents,
+  more = '',
+): Tensor {
+  const own = axes.flat();
+  const kept = within(out, (letter) => own.includes(letter) && !more.includes(letter));
+  const strides = letterStrides(axes, extents);
+  const steps = offsetTable(
+    own.filter((letter) => !kept.flat().includes(letter)),
+    strides,
+    extents,
+  );
+  const sums = zeros(shapeOf(kept, extents));
+  offsetTable(kept.flat(), strides, extents).forEach((start, n) => {
+    for (const step of steps) sums.data[n] += tensor.data[start + step];
+  });
+  const table = offsetTable(out.flat(), letterStrides(kept, extents), extents);
+  return map(zeros(shapeOf(out, extents)), (_, at) => sums.data[table[at]]);
+}
+
 /** Σ left · right over all letters that `out` lacks; one number along those that only `out` has. */
 export function einsum(
   left: Indexed,
@@ -53,30 +79,16 @@ export function einsum(
   extents: Extents,
 ): Tensor {
   const has = ({ axes }: Indexed, letter: Letter): boolean => axes.flat().includes(letter);
-  const within = (axes: readonly AxisLetters[], keep: (letter: Letter) => boolean): AxisLetters[] =>
-    axes.map((axis) => axis.filter(keep)).filter(({ length }) => length > 0);
-  const [a, b] = [
-    summed(left, (letter) => has(right, letter) || out.flat().includes(letter)),
-    summed(right, (letter) => has(left, letter) || out.flat().includes(letter)),
-  ];
-  const known = within(out, (letter) => has(a, letter) || has(b, letter));
-  const product = contract(a.tensor, a.axes, b.tensor, b.axes, known, extents);
-  const table = offsetTable(out.flat(), letterStrides(known, extents), extents);
-  const spread = zeros(shapeOf(out, extents));
-  table.forEach((at, n) => (spread.data[n] = product.data[at]));
-  return spread;
-
   /** Summed over the letters that nothing else has. */
-  function summed(operand: Indexed, keep: (letter: Letter) => boolean): Indexed {
-    const axes = within(operand.axes, keep);
-    const strides = letterStrides(operand.axes, extents);
-    const rest = operand.axes.flat().filter((letter) => !keep(letter));
-    if (rest.length === 0) return operand;
-    const steps = offsetTable(rest, strides, extents);
-    const sums = zeros(shapeOf(axes, extents));
-    offsetTable(axes.flat(), strides, extents).forEach((start, n) => {
-      for (const step of steps) sums.data[n] += operand.tensor.data[start + step];
-    });
-    return { tensor: sums, axes };
-  }
+  const summed = (operand: Indexed, other: Indexed): Indexed => {
+    const axes = within(
+      operand.axes,
+      (letter) => has(other, letter) || out.flat().includes(letter),
+    );
+    return { tensor: sumTo(operand, axes, extents), axes };
+  };
+  const [a, b] = [summed(left, right), summed(right, left)];
+  const axes = within(out, (letter) => has(a, letter) || has(b, letter));
+  const tensor = contract(a.tensor, a.axes, b.tensor, b.axes, axes, extents);
+  return sumTo({ tensor, axes }, out, extents);
 }

@@ -68,8 +68,10 @@ function sliceJudge(
       throw error;
     }
   };
-  return (edited) => {
+  return (program) => {
+    // What depends on what is known only of what has been computed.
     for (const [key] of given) before.predict(key);
+    const edited = before.under(program);
     const gain = given.reduce(
       (sum, [key, user]) =>
         edited.reaches(key)

@@ -12,6 +12,7 @@ import {
   givenKey,
   type Key,
   type Kind,
+  type Program,
   referenceProgram,
   type State,
 } from './program.ts';
@@ -46,8 +47,8 @@ export interface Score {
   readonly spoilt: number;
 }
 
-/** `edited`: of a hypothesis. */
-export type Judge = (edited: State) => Score;
+/** Of the program of a hypothesis. */
+export type Judge = (program: Program) => Score;
 
 /** Work for single edits of the first stage (twice that for the second) and for pairs: a second or three each. */
 const SINGLES_WORK = 5e8;
@@ -249,7 +250,7 @@ function best(
 ): Found | null {
   const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
   const [winner] = candidates
-    .map((each) => ({ ...each, ...judge(each.state) }))
+    .map((each) => ({ ...each, ...judge(each.state.program) }))
     .filter(({ spoilt }) => spoilt === 0)
     .sort(
       (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,

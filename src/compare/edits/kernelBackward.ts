@@ -1,13 +1,13 @@
 // A backward kernel that recomputes the weights from the scores and the rows' log-sum-exp, and gets one of them wrong.
 import { nodeOf } from '../../engine/graph.ts';
 import { map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
-import { fibres, spreadSum } from '../operations.ts';
+import { fibres, spreadSum, weigh } from '../operations.ts';
 import { type State, withContribution } from '../program.ts';
 import { type Edit, type Family, type Site, roles } from './edit.ts';
 import { contributionsTo, contributionEdit, makeEdit, passedBack } from './make.ts';
 import { blockSizes, SMALL } from './kernelForward.ts';
 import { beforeMask, FIX, ofOtherQuery, recomputed, staleRows } from './kernelWeights.ts';
-import { indexAlong } from './piecewise.ts';
+import { partAlong } from './piecewise.ts';
 
 type Read = (state: State) => Tensor;
 
@@ -21,10 +21,7 @@ export const kernelBackward: Family = (site) => {
 };
 
 /** P ∘ dP, 0 where there is no weight. */
-const weighted = (state: State): Tensor => {
-  const dP = state.gradient('P').data;
-  return map(state.value('P'), (p, at) => (p === 0 ? 0 : p * dP[at]));
-};
+const weighted = (state: State): Tensor => weigh(state.value('P'), state.gradient('P'));
 
 /** Each row's sum, in every entry of it. */
 const rowSum = ({ graph }: Site, input: Tensor): Tensor =>
@@ -157,10 +154,6 @@ function partsOfSums(site: Site): Edit[] {
     if (letter === undefined || !axes.flat().includes(letter)) return [];
     const what = letter === 'i' ? 'keys' : 'queries';
     const length = graph.extents[letter];
-    const part = (upstream: Tensor, first: number, end: number): Tensor => {
-      const index = indexAlong(axes, [letter], graph.extents);
-      return map(upstream, (value, at) => (index[at] >= first && index[at] < end ? value : 0));
-    };
     const use = (first: number, end: number, id: string, title: string): Edit =>
       contributionEdit(
         site,
@@ -174,7 +167,9 @@ function partsOfSums(site: Site): Edit[] {
           cost: 1.3,
         },
         (_, state) =>
-          passedBack(state, from.id, slot, { upstream: part(state.gradient(from.id), first, end) }),
+          passedBack(state, from.id, slot, {
+            upstream: partAlong(state.gradient(from.id), axes, letter, [first, end], graph.extents),
+          }),
       );
     return blockSizes(length).flatMap((size) => {
       const tail = length - Math.floor((length - 1) / size) * size;

@@ -1,7 +1,7 @@
 // A kernel that walks the keys in blocks (online softmax, as FlashAttention) and loses something between two blocks.
 import { nodeOf } from '../../engine/graph.ts';
-import { sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
-import { fibres, onOperand } from '../operations.ts';
+import { sizeOf, zeros } from '../../engine/tensor.ts';
+import { fibres, NO_DERIVATIVE, onOperand } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Edit, type Family, operationAt, roles } from './edit.ts';
 import { stepEdit } from './make.ts';
@@ -256,7 +256,7 @@ export const kernelForward: Family = (site) => {
       return out;
     },
     // A kernel's backward pass is written by hand, and has its own weights.
-    vjp: ({ inputs: [input] }): Tensor[] => [zeros(input.shape)],
+    vjp: NO_DERIVATIVE,
   });
   return VARIANTS.flatMap(({ weigh, id, ...say }) =>
     blockSizes(length).map((size): Edit =>

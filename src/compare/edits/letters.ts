@@ -5,10 +5,8 @@ import { sizeOf } from '../../engine/tensor.ts';
 import { einsum, type Indexed, reread } from '../einsum.ts';
 import type { State } from '../program.ts';
 import type { Edit, Family, Site } from './edit.ts';
+import { SMALL } from './kernelForward.ts';
 import { contributionEdit, contributionsTo, type Say, stepEdit } from './make.ts';
-
-/** Entries up to which the edits are tried where the tensor itself is not given. */
-const SMALL = 20_000;
 
 const PAIRS = [
   ['j', 'i'],

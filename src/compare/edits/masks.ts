@@ -214,21 +214,23 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
       );
     };
     if (isCausal) {
-      const either = withConfig({ mask: 'none', window: undefined });
+      const open = withConfig({ mask: 'none', window: undefined });
       add(
         'mask-window-or-causal',
         'keys are seen in the window or before the query, where both must hold',
         'The two masks are joined by OR instead of AND.',
         'seen = causal | window',
-        () =>
-          build(
+        () => {
+          const wide = open();
+          const isSeen = (distance: number): boolean =>
+            distance >= 0 || Math.abs(distance) < window;
+          return build(
             context,
             node,
-            either(),
-            (j, i, at) =>
-              (offset + j - i < 0 && Math.abs(offset + j - i) >= window) ||
-              either().data[at] === -Infinity,
-          ),
+            wide,
+            (j, i, at) => !isSeen(offset + j - i) || wide.data[at] === -Infinity,
+          );
+        },
         1.1,
       );
     }

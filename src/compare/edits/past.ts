@@ -2,13 +2,13 @@
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { prepend } from '../../engine/ops/layout.ts';
 import { shapeOf } from '../../engine/axes.ts';
-import { map, sameShape, type Tensor } from '../../engine/tensor.ts';
+import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { after, entrywise, gather } from '../operations.ts';
 import { type StepOperation, withStep } from '../program.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import { type Edit, type Family, operationAt, pastTokens, type Site } from './edit.ts';
 import { contributionEdit, contributionsTo, makeEdit, passedBack, stepEdit } from './make.ts';
-import { indexAlong } from './piecewise.ts';
+import { partAlong } from './piecewise.ts';
 import { rotation } from './rotation.ts';
 
 export const past: Family = (site) => {
@@ -197,7 +197,7 @@ function withoutPast(site: Site): Edit[] {
   const earlier = pastTokens(site);
   return contributionsTo(site, node.id).flatMap(({ from, slot }): Edit[] => {
     if (from.id !== 'S' || node.axes.flat().includes('i')) return [];
-    const key = indexAlong(from.axes, ['i'], graph.extents);
+    const part = [earlier, graph.extents['i']] as const;
     const say = {
       id: 'backward-past-left-out',
       title: `d${node.id} sums over the new keys alone: the ${earlier} earlier ones (past) are left out`,
@@ -207,7 +207,7 @@ function withoutPast(site: Site): Edit[] {
     return [
       contributionEdit(site, from.id, slot, say, (_, state) =>
         passedBack(state, from.id, slot, {
-          upstream: map(state.gradient(from.id), (value, at) => (key[at] < earlier ? 0 : value)),
+          upstream: partAlong(state.gradient(from.id), from.axes, 'i', part, graph.extents),
         }),
       ),
     ];

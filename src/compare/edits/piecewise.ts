@@ -33,6 +33,18 @@ export function indexAlong(
   return out;
 }
 
+/** A tensor with 0 wherever the index along `letter` is not from `first` up to `end`. */
+export function partAlong(
+  tensor: Tensor,
+  axes: readonly AxisLetters[],
+  letter: Letter,
+  [first, end]: readonly [number, number],
+  extents: Extents,
+): Tensor {
+  const index = indexAlong(axes, [letter], extents);
+  return map(tensor, (value, at) => (index[at] >= first && index[at] < end ? value : 0));
+}
+
 /** The factor of each index by which `user` is `predicted`, or null where it is no factor; NaN where nothing tells. */
 export function factorsAlong(
   index: Int32Array,

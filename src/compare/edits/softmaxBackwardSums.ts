@@ -1,15 +1,16 @@
 // The softmax's gradient with its row sum taken elsewhere (D = Σ O ∘ dO, as FlashAttention does), or of other weights.
-import { type AxisLetters, letterStrides, offsetTable, shapeOf } from '../../engine/axes.ts';
 import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
 import { map, sameShape, type Tensor, zeros } from '../../engine/tensor.ts';
 import {
-  entrywise,
+  exponentials,
   fibres,
   gather,
   permutationTable,
   softmaxOver,
   spreadSum,
+  weigh,
 } from '../operations.ts';
+import { sumTo } from '../einsum.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Site, roles } from './edit.ts';
 import { beforeMask, staleRows } from './kernelWeights.ts';
@@ -70,7 +71,7 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       const own = nodeOf(graph, id).axes;
       const { data } = state.gradient(id);
       const product = map(state.value(id), (value, at) => factor * value * data[at]);
-      return spreadTo(product, own, axes, more, extents);
+      return sumTo({ tensor: product, axes: own }, axes, extents, more);
     };
   const why =
     'The row sum Σ P ∘ dP equals Σ O ∘ dO of one head and one query; here another sum is taken.';
@@ -205,8 +206,16 @@ export function softmaxBackwardSums(site: Site): Edit[] {
       'scores',
       (state) => map(state.value(id), (value) => (value === -Infinity ? 0 : value)),
     ]),
-    ['exp(M − max)', 'exponentials that are not normalised', (state) => exponentials(state, true)],
-    ['exp(M)', 'exponentials that are not normalised', (state) => exponentials(state, false)],
+    [
+      'exp(M − max)',
+      'exponentials that are not normalised',
+      (state) => exponentials(state.value(logits), rows),
+    ],
+    [
+      'exp(M)',
+      'exponentials that are not normalised',
+      (state) => exponentials(state.value(logits), rows, false),
+    ],
     ...(hasNode(graph, 'Z') && logits !== 'S'
       ? [
           [
@@ -332,44 +341,9 @@ export function softmaxBackwardSums(site: Site): Edit[] {
         `D = Σ ${words} instead of Σ ${output} ∘ d${output}`,
         `P ∘ (dP − Σ ${words})`,
         why,
-        (state) => minus(state, P(state), spreadTo(of(state), own.axes, axes, '', extents)),
+        (state) =>
+          minus(state, P(state), sumTo({ tensor: of(state), axes: own.axes }, axes, extents)),
       ),
     );
   }
-
-  function exponentials(state: State, shift: boolean): Tensor {
-    const input = state.value(logits);
-    if (!shift) return entrywise(Math.exp, Math.exp).forward([input]);
-    const max = perRow(input, (row) => Math.max(...row));
-    return map(input, (value, at) => (value === -Infinity ? 0 : Math.exp(value - max.data[at])));
-  }
-}
-
-/** W ∘ G; a weight of 0 hides what is infinite. */
-const weigh = (weights: Tensor, { data }: Tensor): Tensor =>
-  map(weights, (w, at) => (w === 0 ? 0 : w * data[at]));
-
-/** Sums over letters that the scores lack, and over those of `more`; then one number for each row of the scores. */
-function spreadTo(
-  input: Tensor,
-  from: readonly AxisLetters[],
-  to: readonly AxisLetters[],
-  more: string,
-  extents: Readonly<Record<string, number>>,
-): Tensor {
-  const kept = from.flat().filter((letter) => to.flat().includes(letter) && !more.includes(letter));
-  const summed = from.flat().filter((letter) => !kept.includes(letter));
-  const strides = letterStrides(from, extents);
-  const steps = offsetTable(summed, strides, extents);
-  const starts = offsetTable(kept, strides, extents);
-  const sums = new Float64Array(starts.length);
-  for (let n = 0; n < sums.length; n++) {
-    for (const step of steps) sums[n] += input.data[starts[n] + step];
-  }
-  const own = letterStrides(
-    kept.map((letter) => [letter]),
-    extents,
-  );
-  const table = offsetTable(to.flat(), own, extents);
-  return map(zeros(shapeOf(to, extents)), (_, at) => sums[table[at]]);
 }

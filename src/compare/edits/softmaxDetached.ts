@@ -1,6 +1,6 @@
 // P = e / Σ e, e = exp(logits − max), where automatic differentiation misses e or its sum: a detach in a hand-written softmax.
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
-import { fibres, spreadSum } from '../operations.ts';
+import { fibres, spreadSum, weigh } from '../operations.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Family, roles } from './edit.ts';
 import { contributionEdit } from './make.ts';
@@ -12,10 +12,7 @@ export const softmaxDetached: Family = (site) => {
   const { node, kind, graph } = site;
   const { logits } = roles(graph);
   if (kind !== 'gradient' || node.id !== logits) return [];
-  const weighted = (state: State): Tensor => {
-    const dP = state.gradient('P').data;
-    return map(state.value('P'), (p, at) => (p === 0 ? 0 : p * dP[at]));
-  };
+  const weighted = (state: State): Tensor => weigh(state.value('P'), state.gradient('P'));
   const sums = (state: State): Tensor =>
     spreadSum(weighted(state), node.axes, ['i'], graph.extents);
   /** The row's sum, at its largest score. */

@@ -1,7 +1,15 @@
 // Other ways to turn logits into weights: over the wrong axis, not normalised, another function than exp.
 import { axisName } from '../../engine/axes.ts';
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
-import { entrywise, fibres, normalised, notANumber, softmaxOver } from '../operations.ts';
+import {
+  entrywise,
+  exponentials,
+  fibres,
+  NO_DERIVATIVE,
+  normalised,
+  notANumber,
+  softmaxOver,
+} from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Edit, type Family, longLetters, roles } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
@@ -212,7 +220,7 @@ function hard({ node, graph }: Site): StepOperation {
       }
       return out;
     },
-    vjp: ({ inputs: [input] }) => [zeros(input.shape)],
+    vjp: NO_DERIVATIVE,
   };
 }
 
@@ -229,32 +237,16 @@ function equal({ node, graph }: Site): StepOperation {
       }
       return out;
     },
-    vjp: ({ inputs: [input] }) => [zeros(input.shape)],
+    vjp: NO_DERIVATIVE,
   };
 }
 
 function maxShifted({ node, graph }: Site): StepOperation {
   const { axes } = node;
   const one = normalised(axes, ['i'], graph.extents, Math.exp, (_, own) => own);
-  const largest = (
-    input: Float64Array,
-    set: { starts: Int32Array; steps: Int32Array },
-  ): Float64Array => {
-    const out = input.slice();
-    for (const start of set.starts) {
-      let max = -Infinity;
-      for (const step of set.steps) max = Math.max(max, input[start + step]);
-      for (const step of set.steps)
-        out[start + step] = max === -Infinity ? 0 : Math.exp(input[start + step] - max);
-    }
-    return out;
-  };
   return {
     name: 'softmax',
-    forward: ([input]) => ({
-      shape: input.shape,
-      data: largest(input.data, keyFibres(node, graph)),
-    }),
+    forward: ([input]) => exponentials(input, keyFibres(node, graph)),
     vjp: one.vjp,
   };
 }

@@ -1,12 +1,10 @@
 // The softmax as loops: a sum that is not reset, overwritten, or used before it is complete; sums over other axes.
 import { map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
-import { fibres, softmaxOver } from '../operations.ts';
+import { exponentials, fibres, NO_DERIVATIVE, softmaxOver, weigh } from '../operations.ts';
 import { type Edit, type Family, longLetters, roles, type Site } from './edit.ts';
+import { SMALL } from './kernelForward.ts';
 import { contributionEdit, stepEdit } from './make.ts';
 import { letterNames, subsets } from './softmaxForward.ts';
-
-/** Entries up to which all is tried where the tensor itself is not given. */
-const SMALL = 20_000;
 
 export const softmaxLoops: Family = (site) => {
   const { node, kind, graph, target } = site;
@@ -98,29 +96,10 @@ function summings({ graph, node }: Site, sum: string): Summing[] {
   return summing;
 }
 
-/** exp(logits), with the row's maximum subtracted or not; 0 where all is hidden. */
-function exponentials({ graph, node }: Site, input: Tensor, shift: boolean): Tensor {
-  const { starts, steps } = fibres(node.axes, ['i'], graph.extents);
-  const out = zeros(input.shape);
-  for (const start of starts) {
-    let max = shift ? -Infinity : 0;
-    if (shift) for (const step of steps) max = Math.max(max, input.data[start + step]);
-    for (const step of steps) {
-      const value = input.data[start + step];
-      out.data[start + step] = value === -Infinity ? 0 : Math.exp(value - max);
-    }
-  }
-  return out;
-}
-
-/** A loop's derivative is written by hand, and is the softmax's. */
-const NO_DERIVATIVE = ({ inputs: [input] }: { inputs: readonly Tensor[] }): Tensor[] => [
-  zeros(input.shape),
-];
-
 /** The denominators of the weights. */
 function sums(site: Site): Edit[] {
   const { logits } = roles(site.graph);
+  const rows = fibres(site.node.axes, ['i'], site.graph.extents);
   return [true, false].flatMap((shift) => {
     const e = shift ? `exp(${logits} − max)` : `exp(${logits})`;
     return summings(site, 'the denominator').map(({ id, title, symbol, of }) => {
@@ -134,7 +113,7 @@ function sums(site: Site): Edit[] {
       return stepEdit(site, 'P', say, () => ({
         name: 'softmax',
         forward: ([input]) => {
-          const weights = exponentials(site, input, shift);
+          const weights = exponentials(input, rows, shift);
           const divisors = of(weights).data;
           return map(weights, (value, at) => (value === 0 ? 0 : value / divisors[at]));
         },
@@ -148,6 +127,7 @@ function sums(site: Site): Edit[] {
 function otherAxes(site: Site): Edit[] {
   const { node, graph } = site;
   const { logits } = roles(graph);
+  const rows = fibres(node.axes, ['i'], graph.extents);
   return subsets(longLetters(node, graph))
     .filter((set) => set.join() !== 'i')
     .map((set) => {
@@ -162,7 +142,7 @@ function otherAxes(site: Site): Edit[] {
       const divide = softmaxOver(node.axes, set, graph.extents);
       return stepEdit(site, 'P', say, () => ({
         name: 'softmax',
-        forward: ([input]) => divide.forward([map(exponentials(site, input, true), Math.log)]),
+        forward: ([input]) => divide.forward([map(exponentials(input, rows), Math.log)]),
         vjp: NO_DERIVATIVE,
       }));
     });
@@ -186,7 +166,7 @@ function rowSums(site: Site): Edit[] {
       (_, state) => {
         const P = state.value('P');
         const dP = state.gradient('P').data;
-        const D = of(map(P, (p, at) => (p === 0 ? 0 : p * dP[at]))).data;
+        const D = of(weigh(P, state.gradient('P'))).data;
         return map(P, (p, at) => (p === 0 ? 0 : p * (dP[at] - D[at])));
       },
     ),

@@ -3,9 +3,9 @@ import type * as vscode from 'vscode';
 import type { Compared as Aligned } from '../../compare/check.ts';
 import type { CodeLine } from '../../formats/namedTensor.ts';
 import type { ComparisonView } from '../../protocol.ts';
+import { untilDone } from '../progress.ts';
 import type { SetupModel } from '../setups.ts';
 import { compareInWorker } from './inWorker.ts';
-import { untilDone } from './progress.ts';
 import type { TensorSource } from './source.ts';
 
 export interface Compared extends Aligned {

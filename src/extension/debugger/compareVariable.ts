@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { setupAmong } from '../compare/choose.ts';
 import type { Panels } from '../panels.ts';
+import { withProgress } from '../progress.ts';
 import type { SetupModels } from '../setups.ts';
 import { isTrusted } from '../trust.ts';
 import { editedFile } from '../uris.ts';
@@ -70,23 +71,6 @@ async function compareWith(panels: Panels, models: SetupModels, given: unknown):
   source.set(node.name, { name: tensor.expression, dtype: tensor.dtype, tensor: read });
   if (panel.source !== source) await panel.compareWith(source);
   panel.goTo(node.node, node.kind);
-}
-
-function withProgress<T>(
-  title: string,
-  work: (
-    token: vscode.CancellationToken,
-    progress: vscode.Progress<{ increment: number }>,
-  ) => Promise<T>,
-): Promise<T> {
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    ...{ title, cancellable: true },
-  };
-  // A thenable of VS Code's, made a promise.
-  return Promise.resolve(
-    vscode.window.withProgress(options, (progress, token) => work(token, progress)),
-  );
 }
 
 async function chooseTensor(

@@ -5,6 +5,7 @@ import type { Versioned } from '../../inspect/answers.ts';
 import { MOST_AS_TEXT, type TextFormat, toText } from '../../inspect/exportText.ts';
 import { planeOf, readRegion, type Slicing } from '../../inspect/plane.ts';
 import { MOST_IN_MEMORY, type TensorSource, wholeTensor } from '../../inspect/source.ts';
+import { withProgress } from '../progress.ts';
 import { breather } from './breathe.ts';
 
 const names: Readonly<Record<TextFormat, string>> = { json: 'JSON', numpy: 'NumPy', csv: 'CSV' };
@@ -70,12 +71,7 @@ export async function saveNpy({ source }: Versioned, name: string): Promise<void
   }
   const uri = await target(name, 'npy', 'NumPy array');
   if (!uri) return;
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    title: `Saving ${name}`,
-    cancellable: true,
-  };
-  await vscode.window.withProgress(options, async (_, token) => {
+  await withProgress(`Saving ${name}`, async (token) => {
     const tensor = await wholeTensor(
       source,
       breather(() => token.isCancellationRequested),
