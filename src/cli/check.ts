@@ -1,9 +1,9 @@
 // check SETUP --against TRACE | --mine [--json]: a person's tensors against the reference.
 import { check } from '../compare/check.ts';
-import { fitsIn } from '../compare/fits.ts';
+import { fitsIn, wantedBy } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
 import type { Report } from '../compare/report.ts';
-import { resolveName } from '../formats/nodeNames.ts';
+import { type ResolvedName, resolveName } from '../formats/nodeNames.ts';
 import { runImplementation } from './mine.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
 import { readTracePath } from './trace.ts';
@@ -20,13 +20,13 @@ export async function checkCommand(
   const opened = await openSetupFile(setupFile);
   const { setup, graph, config } = opened;
   const { names } = setup;
+  const resolve = (name: string, rank: number): ResolvedName | null =>
+    resolveName(name, names, rank);
+  const options = { resolve, fits: fitsIn(graph), want: wantedBy(graph, resolve) };
   const { tensors, leftOut } =
     traceFile === null
       ? { tensors: await runImplementation(setupFile, opened), leftOut: [] }
-      : await readTracePath(traceFile, {
-          resolve: (name, rank) => resolveName(name, names, rank),
-          fits: fitsIn(graph),
-        });
+      : await readTracePath(traceFile, options);
   const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
   const report = { ...found, unaligned: [...leftOut, ...found.unaligned] };
   if (json) printJson(report);

@@ -1,20 +1,18 @@
 // What the commands of the command line share: reading a setup, printing, refusing bad input in one line.
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { diskSource } from '../disk/regularFile.ts';
+import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
+import { decodeText } from '../formats/text.ts';
 
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
 
 /** The setup of a file with its graph; warnings go to standard error. Throws InputError. */
 export async function openSetupFile(file: string): Promise<ComputableSetup> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(
-      `${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}, expected a setup`,
-    );
-  });
+  const text = await readText(file);
   const { setup, graph, config, problems } = await openSetup(text, (path) =>
-    readFile(resolve(dirname(file), path)),
+    diskSource(resolve(dirname(file), path)),
   );
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (!setup || !graph || !config) {
@@ -28,6 +26,19 @@ export async function openSetupFile(file: string): Promise<ComputableSetup> {
       console.error(`${file}:${lineOf(text, offset)}: warning: ${message}`);
   }
   return { setup, graph, config };
+}
+
+/** Throws InputError. */
+async function readText(file: string): Promise<string> {
+  try {
+    const { size, read } = await diskSource(file);
+    if (size > MAX_SETUP_BYTES) throw new Error(`found ${size} bytes, at most ${MAX_SETUP_BYTES}`);
+    return decodeText(await read(0, size));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const found = code === 'ENOENT' ? 'no such file' : message.replace(/, expected .*/, '');
+    throw new InputError(`${file}: ${found}, expected a setup`);
+  }
 }
 
 const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;

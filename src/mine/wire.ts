@@ -47,7 +47,7 @@ export class Decoder {
   #needed = START;
 
   /** The messages that are whole now, one by one: what comes before a broken one is given. Throws WireError. */
-  *push(chunk: Uint8Array): Generator<unknown> {
+  *push(chunk: Uint8Array): Generator {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
     while (this.#length >= this.#needed) {
