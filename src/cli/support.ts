@@ -31,9 +31,10 @@ export async function openSetupFile(file: string): Promise<ComputableSetup> {
 /** Throws InputError. */
 async function readText(file: string): Promise<string> {
   try {
-    const { size, read } = await diskSource(file);
+    const source = await diskSource(file);
+    const { size } = source;
     if (size > MAX_SETUP_BYTES) throw new Error(`found ${size} bytes, at most ${MAX_SETUP_BYTES}`);
-    return decodeText(await read(0, size));
+    return decodeText(await source.read(0, size));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const found = code === 'ENOENT' ? 'no such file' : message.replace(/, expected .*/, '');

@@ -22,7 +22,10 @@ export const MAX_AXES = 32;
 export const MAX_DEPTH = 64;
 
 /** Longest setup file, in characters; larger tensors belong in a file of their own. */
-export const MAX_SETUP_LENGTH = 2 ** 26;
+export const MAX_SETUP_LENGTH = 2 ** 25;
+
+/** Most values in a setup file: each takes a hundred bytes while it is read. */
+export const MAX_SETUP_VALUES = 2 ** 20;
 
 /** A setup file of more is not read: each character has 4 bytes at most. */
 export const MAX_SETUP_BYTES = 4 * MAX_SETUP_LENGTH;

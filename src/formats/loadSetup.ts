@@ -119,13 +119,14 @@ class Loader {
     const { file, key } = source;
     const opening = this.#files.get(file) ?? this.#open(file);
     this.#files.set(file, opening);
-    const { names, read } = await opening;
+    const opened = await opening;
+    const { names } = opened;
     // Without a key, several tensors are a mistake that their headers tell.
     const isOne = names?.length === 1;
     const why = (name: string): string =>
       (key === undefined ? names === null || isOne : name === key) ? '' : OTHER;
     const most = Math.min(MAX_NODE_ENTRIES, MAX_ENTRIES - this.#entries);
-    return this.#pick(await read({ most, why }), names, source, path);
+    return this.#pick(await opened.read({ most, why }), names, source, path);
   }
 
   async #open(file: string): Promise<OpenedFile> {
