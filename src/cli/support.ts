@@ -3,7 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { diskSource } from '../disk/regularFile.ts';
 import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
+import { visibleJson } from '../formats/shown.ts';
 import { decodeText } from '../formats/text.ts';
+import { say, sayText, warn } from './output.ts';
 
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
@@ -22,8 +24,7 @@ export async function openSetupFile(file: string): Promise<ComputableSetup> {
   }
   // Bad input is one line: warnings are for what can be computed.
   for (const { severity, message, offset } of problems) {
-    if (severity === 'warning')
-      console.error(`${file}:${lineOf(text, offset)}: warning: ${message}`);
+    if (severity === 'warning') warn(`${file}:${lineOf(text, offset)}: warning: ${message}`);
   }
   return { setup, graph, config };
 }
@@ -49,19 +50,18 @@ const jsonNumber = (value: number): number | string =>
   Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
 
 export const printJson = (value: object): void => {
-  console.log(
-    JSON.stringify(
-      value,
-      (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
-      2,
-    ),
+  const json = JSON.stringify(
+    value,
+    (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
+    2,
   );
+  sayText(visibleJson(json));
 };
 
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows)
-    console.log(
+    say(
       row
         .map((cell, column) => cell.padEnd(widths[column]))
         .join('  ')

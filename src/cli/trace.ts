@@ -27,9 +27,8 @@ export async function readTracePath(path: string, options: JoinOptions): Promise
     if (error instanceof FormatError) throw new InputError(error.message);
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined && !(error instanceof NotRegularError)) throw error;
-    throw new InputError(
-      `${path}: ${code === 'ENOENT' ? 'no such file' : message}, expected a trace`,
-    );
+    const found = code === 'ENOENT' ? 'no such file' : message.replace(/, expected .*/, '');
+    throw new InputError(`${path}: ${found}, expected a trace`);
   }
 }
 

@@ -1,6 +1,7 @@
 // A strict JSON reader that moves through the text once, so that large arrays never become objects.
 import { strFromU8 } from 'fflate';
-import { FormatError, oneLine } from './formatError.ts';
+import { FormatError } from './formatError.ts';
+import { oneLine } from './shown.ts';
 import { MAX_DEPTH } from './limits.ts';
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;

@@ -8,7 +8,7 @@ import {
 } from '../engine/config.ts';
 import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
-import { oneLine } from './formatError.ts';
+import { oneLine } from './shown.ts';
 import { MAX_ENTRIES } from './limits.ts';
 import type { NamedTensor } from './namedTensor.ts';
 import { resolveName } from './nodeNames.ts';

@@ -1,7 +1,8 @@
 // What attention_trace.py says of a rank's part in __meta__.json: which rank of how many, which heads or tokens.
 import { strFromU8 } from 'fflate';
 import type { Tensor } from '../engine/tensor.ts';
-import { FormatError, oneLine } from './formatError.ts';
+import { FormatError } from './formatError.ts';
+import { oneLine } from './shown.ts';
 import type { NamedTensor } from './namedTensor.ts';
 import { META } from './npz.ts';
 import type { LeftOut } from './parts.ts';
