@@ -11,20 +11,20 @@ function messageOf(error: unknown): string {
 const LONGEST = 1000;
 
 /** Cuts the texts of a message where they are. Numbers, of which there may be many, are not looked at. */
-function cutTexts(holder: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(holder)) {
+function cutTexts(holder: object): void {
+  for (const [key, value] of Object.entries(holder) as [string, unknown][]) {
     if (typeof value === 'string' && value.length > LONGEST)
-      holder[key] = `${value.slice(0, LONGEST)}…`;
+      (holder as Record<string, unknown>)[key] = `${value.slice(0, LONGEST)}…`;
     else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
-      if (!Array.isArray(value) || typeof value[0] !== 'number')
-        cutTexts(value as Record<string, unknown>);
+      if (!Array.isArray(value) || typeof value[0] !== 'number') cutTexts(value);
     }
   }
 }
 
-export function listen<Message extends { readonly type: string }>(
+export function listen(
   fail: (message: string) => void,
-  receive: (message: Message) => void,
+  /** Takes messages of the host's, whose types are the page's own. */
+  receive: (message: never) => void,
 ): void {
   window.addEventListener('error', ({ error, message }) => {
     if (!HARMLESS.test(message)) fail(error ? messageOf(error) : message);
@@ -33,7 +33,7 @@ export function listen<Message extends { readonly type: string }>(
   // Only VS Code posts into a webview; what it posts for itself is no message of ours.
   window.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
     if (typeof data !== 'object' || data === null || !('type' in data)) return;
-    cutTexts(data as Record<string, unknown>);
-    receive(data as Message);
+    cutTexts(data);
+    receive(data as never);
   });
 }

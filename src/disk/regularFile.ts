@@ -10,7 +10,7 @@ export class NotRegularError extends Error {}
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** What is no regular file, in words; '' for one that is. */
-export function otherThanFile(found: Stats): string {
+function otherThanFile(found: Stats): string {
   if (found.isFile()) return '';
   if (found.isDirectory()) return 'a folder';
   if (found.isFIFO()) return 'a FIFO';
