@@ -1,8 +1,8 @@
 // The panel: a webview with the computation graph of one setup, and the walk over it.
 import * as vscode from 'vscode';
 import type { Binding } from '../engine/axes.ts';
-import type { NodeId } from '../engine/graph.ts';
-import { run } from '../engine/run.ts';
+import type { Graph, NodeId } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
 import type { OpenedSetup } from '../formats/openSetup.ts';
 import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
@@ -14,6 +14,7 @@ import { Comparison } from './compare/comparison.ts';
 import { FileSource } from './compare/fileSource.ts';
 import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
+import { Computing } from './large.ts';
 import { isSetup, type SetupModel, setupName } from './setups.ts';
 import { webviewPage } from './webviewPage.ts';
 
@@ -52,6 +53,7 @@ export class Panel implements vscode.Disposable {
   #session: Session | null = null;
   #problems: readonly string[] = [];
   #refreshes = 0;
+  readonly #computing: Computing;
   #comparison: Comparison | null = null;
   #compared: ComparisonView | null = null;
   /** The cause that was asked for last: told again to a page that was hidden. */
@@ -69,6 +71,8 @@ export class Panel implements vscode.Disposable {
     this.#panel = panel;
     this.#model = model;
     this.#services = services;
+    const worker = vscode.Uri.joinPath(services.extension, 'dist', 'compare.cjs');
+    this.#computing = new Computing(worker.fsPath);
     const icon = (theme: string): vscode.Uri =>
       vscode.Uri.joinPath(services.extension, 'media', 'icons', `panel-${theme}.svg`);
     panel.iconPath = { light: icon('light'), dark: icon('dark') };
@@ -84,6 +88,8 @@ export class Panel implements vscode.Disposable {
       clearTimeout(this.#saving);
       this.#save();
       this.#comparison?.dispose();
+      this.#refreshes++;
+      this.#computing.stop();
       services.found.forget(model.uri);
       vscode.Disposable.from(...subscriptions).dispose();
       this.#disposed.fire();
@@ -206,10 +212,17 @@ export class Panel implements vscode.Disposable {
     const errors = opened.problems.filter(({ severity }) => severity === 'error');
     this.#problems = errors.map(({ message }) => message);
     this.#panel.title = `Attention: ${setupName(this.#model.uri)}`;
-    if (opened.graph) {
+    const { graph, config } = opened;
+    if (graph && config) {
       try {
-        this.#show(run(opened.graph), aboutOf(opened, this.#model.uri));
+        const name = setupName(this.#model.uri);
+        const question = this.#computing.question(graph);
+        if (question && !(await this.#asked(name, graph, question))) return;
+        const result = await this.#computing.compute(name, { graph, config });
+        if (refresh !== this.#refreshes) return;
+        this.#show(result, aboutOf(opened, this.#model.uri));
       } catch (error) {
+        if (refresh !== this.#refreshes) return;
         this.#services.log.error(error as Error);
         this.#problems = [`The setup cannot be computed: ${(error as Error).message}`];
       }
@@ -218,7 +231,18 @@ export class Panel implements vscode.Disposable {
     if (this.#comparison) await this.#compare();
   }
 
-  #show(result: ReturnType<typeof run>, about: About): void {
+  /** Says what it takes; whether to go on, and nothing has changed meanwhile. */
+  async #asked(name: string, graph: Graph, question: string): Promise<boolean> {
+    const refresh = this.#refreshes;
+    this.#problems = [question];
+    this.#sendAll();
+    const isWanted = await this.#computing.ask(name, graph);
+    if (!isWanted || refresh !== this.#refreshes) return false;
+    this.#problems = [];
+    return true;
+  }
+
+  #show(result: Run, about: About): void {
     if (this.#session) {
       this.#session.replace(result, about);
       return;
