@@ -14,9 +14,9 @@ const signs: Readonly<Record<Status, string>> = {
 
 export const statusWords: Readonly<Record<Status, string>> = {
   match: 'right',
-  layout: 'right, in another layout',
+  layout: 'right, in another form',
   diverges: 'wrong',
-  consequence: 'off, as a consequence of what is wrong before it',
+  consequence: 'off, but only because of what is wrong before it',
   missing: 'not given',
 };
 

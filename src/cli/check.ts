@@ -2,7 +2,7 @@
 import { check } from '../compare/check.ts';
 import { fitsIn } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
-import type { Report } from '../compare/report.ts';
+import { isMisfit, type Report, summaryOf } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
 import { runImplementation } from './mine.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
@@ -28,19 +28,31 @@ export async function checkCommand(
           fits: fitsIn(graph),
         });
   const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
-  const report = { ...found, unaligned: [...leftOut, ...found.unaligned] };
+  const report = {
+    ...found,
+    given: found.given + leftOut.length,
+    unaligned: [...leftOut, ...found.unaligned],
+  };
   if (json) printJson(report);
   else print(report);
   if (report.verdict === 'unaligned') {
-    const [first] = report.unaligned;
-    const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
     const of = traceFile ?? setup.implementation?.module;
-    throw new InputError(`${of}: ${why}, expected at least one node such as P or dQ`);
+    throw new InputError(`${of}: ${whyUnaligned(report)}`);
   }
   return report.verdict === 'match' ? 0 : 1;
 }
 
-function print({ verdict, first, nodes, causes, dtype, unaligned }: Report): void {
+/** Why nothing is compared, with the first tensor that does not fit. */
+function whyUnaligned(report: Report): string {
+  const odd = report.nodes.find(isMisfit);
+  if (odd) return `${summaryOf(report)}: ${tensorName(odd.node, odd.kind)}: ${odd.note}`;
+  const [first] = report.unaligned;
+  const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
+  return `${why}, expected at least one node such as P or dQ`;
+}
+
+function print(report: Report): void {
+  const { first, nodes, causes, unaligned } = report;
   const given = nodes.filter(({ status }) => status !== 'missing');
   const rows = given.map((each) => [
     tensorName(each.node, each.kind),
@@ -48,14 +60,13 @@ function print({ verdict, first, nodes, causes, dtype, unaligned }: Report): voi
     each.maxAbs?.toExponential(2) ?? '',
     each.maxRel?.toExponential(2) ?? '',
     each.tolerance?.toExponential(1) ?? '',
-    `[${each.worstIndex?.join(', ')}]`,
+    each.worstIndex ? `[${each.worstIndex.join(', ')}]` : '',
     each.note,
   ]);
   if (rows.length > 0)
     printTable([['node', 'status', 'max abs', 'relative', 'allowed', 'worst at', ''], ...rows]);
-  console.log(`\nJudged as ${dtype}; ${given.length} of ${nodes.length} nodes given.`);
+  console.log(`\n${summaryOf(report)}.`);
   for (const { name, reason } of unaligned) console.log(`Not compared: ${name} (${reason}).`);
-  if (verdict === 'match') console.log('All that is given is right.');
   if (first) console.log(`First wrong: ${tensorName(first.node, first.kind)}.`);
   for (const cause of causes) {
     const { runnerUp } = cause;

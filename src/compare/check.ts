@@ -21,6 +21,7 @@ import {
   type Right,
 } from './harmless.ts';
 import { difference } from './judge.ts';
+import { type Misfit, reductionOf, unsummedCause, unsummedTitle } from './misfits.ts';
 import {
   type Given,
   type Key,
@@ -100,6 +101,9 @@ interface Convention {
   readonly rightKeys: ReadonlySet<Key>;
 }
 
+/** A misfit, and what of the reference it is; '' for nothing. */
+type Odd = Misfit & { readonly is: string };
+
 class Check {
   readonly #input: CheckInput;
   readonly #convention: Convention | null;
@@ -107,6 +111,9 @@ class Check {
   readonly named: readonly NamedTensor[];
   readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
+  readonly #misfits: readonly Odd[];
+  /** How many entries are named as nodes, by usual names too, and have no shape for it. */
+  readonly #unfit: number;
   readonly #given = new Map<Key, Aligned>();
   /** The tensors, what is forgiven in them put right. */
   readonly #tensors = new Map<Key, Tensor>();
@@ -128,11 +135,15 @@ class Check {
       const forgiven = forgive(graph, this.#reference.state, key.slice(2), kind, tensor);
       return forgiven !== null && this.#reference.isRight(key, forgiven.tensor);
     };
-    const { tensors, unaligned } = align({
+    const { tensors, misfits, unaligned } = align({
       ...{ graph, trace, resolve, isExact, matches },
       resembles: (key, entryAt) => resembles(this.#reference.state, key, entryAt),
     });
-    this.#unaligned = unaligned;
+    const read = misfits.map((misfit) => ({ ...misfit, is: this.#partOf(misfit) }));
+    this.#misfits = read.filter(({ is, isSure }) => is !== '' || isSure);
+    this.#unfit = read.filter(({ is }) => is === '').length;
+    const unknown = read.filter((misfit) => !this.#misfits.includes(misfit));
+    this.#unaligned = [...unknown, ...unaligned].map(({ name, reason }) => ({ name, reason }));
     const order = causalOrder(graph);
     const sorted = [...tensors].sort(
       (a, b) => order.indexOf(keyOf(a.node, a.kind)) - order.indexOf(keyOf(b.node, b.kind)),
@@ -171,6 +182,21 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
+  /** What of the reference a tensor is that has less axes than its node; '' for nothing. */
+  #partOf(misfit: Misfit): string {
+    const key = keyOf(misfit.node, misfit.kind);
+    const isRounding = (off: number): boolean => off <= this.#reference.allowed(key, off);
+    return reductionOf(this.#input.graph, misfit, this.#reference.state.predict(key), isRounding);
+  }
+
+  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
+  #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
+    const parts = this.#misfits.some(({ is }) => is !== '');
+    if (this.#given.size === 0) return !parts;
+    const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
+    return this.#unfit > this.#given.size && !sized && !parts;
+  }
+
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
   #forgiven({ node, kind, tensor }: Aligned, nanSpreads: boolean): Forgiven | null {
     const key = keyOf(node, kind);
@@ -190,6 +216,7 @@ class Check {
     let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
+    if (this.#isAnotherSetup(rightKeys)) return this.#reported('unaligned', null, new Map(), []);
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
@@ -215,10 +242,22 @@ class Check {
       const tolerance = this.#reference.allowed(key, off);
       const add = (status: Status, note: string): void => {
         const made = trace.find(({ name }) => name === aligned.name)?.note;
-        const parts = [made, aligned.guess, aligned.layout, this.#notes.get(key), note];
+        const { guess, layout, unsummed: sum } = aligned;
+        const unsummed = sum && unsummedTitle(aligned.node, aligned.kind, sum);
+        const parts = [made, guess, layout, this.#notes.get(key), unsummed, note];
         const words = parts.filter(Boolean).join('; ');
         judged.set(key, { aligned, tensor, status, tolerance, note: words });
       };
+      /** The sum of the person's tensor is right, or as it must be: that it is not summed is all that is wrong. */
+      const isUnsummed = (residual: number): boolean => {
+        if (!aligned.unsummed) return false;
+        first ??= { node: aligned.node, kind: aligned.kind };
+        causes.push(unsummedCause(aligned.node, aligned.kind, aligned.unsummed, residual));
+        explained.push(key);
+        add('diverges', '');
+        return true;
+      };
+      if (off <= tolerance && isUnsummed(off / (largestMagnitude(tensor) || 1))) continue;
       if (off <= tolerance) {
         const convention =
           this.#convention?.rightKeys.has(key) === false ? this.#convention.note : '';
@@ -244,12 +283,10 @@ class Check {
       const precision = this.#reference.precision(state, key, tensor, predicted);
       const scale = largestMagnitude(tensor) || largestMagnitude(predicted) || 1;
       const error = difference(predicted, tensor).maxAbs / scale;
+      if (error <= precision && isUnsummed(error)) continue;
       if (error <= precision) {
         const before = aligned.kind === 'value' ? 'values' : 'values and gradients';
-        add(
-          'consequence',
-          `right for your own ${before} before it (off by ${error.toExponential(1)})`,
-        );
+        add('consequence', `computed rightly from your own ${before} before it`);
         explained.push(key);
         continue;
       }
@@ -279,18 +316,42 @@ class Check {
         if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
         if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
+        if (aligned.unsummed)
+          causes.push(unsummedCause(aligned.node, aligned.kind, aligned.unsummed, found.residual));
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
         add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
       }
     }
+    first = this.#firstOf(first);
+    return this.#reported(first ? 'diverges' : 'match', first, judged, withoutRepeats(causes));
+  }
+
+  /** The first wrong one, or a tensor before it that cannot be the node that it is named as. */
+  #firstOf(first: Report['first']): Report['first'] {
+    const order = causalOrder(this.#input.graph);
+    const wrong = this.#misfits.filter(({ is }) => is === '');
+    const keys = [...wrong, ...(first ? [first] : [])].map(({ node, kind }) => keyOf(node, kind));
+    const [key] = keys.sort((a, b) => order.indexOf(a) - order.indexOf(b));
+    return key === undefined
+      ? null
+      : { node: key.slice(2), kind: key.startsWith('v:') ? 'value' : 'gradient' };
+  }
+
+  #reported(
+    verdict: Report['verdict'],
+    first: Report['first'],
+    judged: ReadonlyMap<Key, Judged>,
+    causes: readonly Cause[],
+  ): Report {
+    const agree = this.#misfits.filter(({ is }) => is !== '').length;
     return {
-      verdict: this.#given.size === 0 ? 'unaligned' : first ? 'diverges' : 'match',
-      first,
+      ...{ verdict, first, causes },
       nodes: this.#nodes(judged),
-      causes: withoutRepeats(causes),
       dtype: this.#reference.type.name,
+      given: this.#input.trace.length,
+      compared: verdict === 'unaligned' ? 0 : this.#given.size + agree,
       unaligned: this.#unaligned,
     };
   }
@@ -380,7 +441,10 @@ class Check {
       const own = judged.get(key);
       if (!own) {
         const nothing = { maxAbs: null, maxRel: null, worstIndex: null, tolerance: null };
-        return { node, kind, status: 'missing', ...nothing, note: '' };
+        const odd = this.#misfits.find((each) => each.node === node && each.kind === kind);
+        const status = !odd ? 'missing' : odd.is ? 'layout' : 'diverges';
+        const note = !odd ? '' : odd.is ? `${odd.is}, which is right` : odd.reason;
+        return { node, kind, status, ...nothing, note };
       }
       const { maxAbs, maxRel, worstIndex } = this.#reference.against(key, own.tensor);
       return {
