@@ -21,7 +21,9 @@ import {
   type Right,
 } from './harmless.ts';
 import { difference } from './judge.ts';
-import { type Misfit, reductionOf, unsummedCause, unsummedTitle } from './misfits.ts';
+import { unsummedCause, unsummedTitle } from './misfits.ts';
+import { Misfits } from './misfitsGiven.ts';
+import { type Judged, nodeReports } from './nodeReports.ts';
 import {
   type Given,
   type Key,
@@ -31,10 +33,10 @@ import {
   referenceProgram,
   State,
 } from './program.ts';
-import { reachedBy } from './reach.ts';
+import { reachedBy, settledBy } from './reach.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
-import type { Cause, NodeReport, Report, Status } from './report.ts';
+import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
 
 export interface CheckInput {
@@ -48,14 +50,6 @@ export interface CheckInput {
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
-
-interface Judged {
-  readonly aligned: Aligned;
-  readonly tensor: Tensor;
-  readonly status: Status;
-  readonly tolerance: number;
-  readonly note: string;
-}
 
 export interface Compared {
   readonly report: Report;
@@ -101,9 +95,6 @@ interface Convention {
   readonly rightKeys: ReadonlySet<Key>;
 }
 
-/** A misfit, and what of the reference it is; '' for nothing. */
-type Odd = Misfit & { readonly is: string };
-
 class Check {
   readonly #input: CheckInput;
   readonly #convention: Convention | null;
@@ -111,9 +102,7 @@ class Check {
   readonly named: readonly NamedTensor[];
   readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
-  readonly #misfits: readonly Odd[];
-  /** How many entries are named as nodes, by usual names too, and have no shape for it. */
-  readonly #unfit: number;
+  readonly #misfits: Misfits;
   readonly #given = new Map<Key, Aligned>();
   /** The tensors, what is forgiven in them put right. */
   readonly #tensors = new Map<Key, Tensor>();
@@ -139,11 +128,8 @@ class Check {
       ...{ graph, trace, resolve, isExact, matches },
       resembles: (key, entryAt) => resembles(this.#reference.state, key, entryAt),
     });
-    const read = misfits.map((misfit) => ({ ...misfit, is: this.#partOf(misfit) }));
-    this.#misfits = read.filter(({ is, isSure }) => is !== '' || isSure);
-    this.#unfit = read.filter(({ is }) => is === '').length;
-    const unknown = read.filter((misfit) => !this.#misfits.includes(misfit));
-    this.#unaligned = [...unknown, ...unaligned].map(({ name, reason }) => ({ name, reason }));
+    this.#misfits = new Misfits(graph, this.#reference, misfits);
+    this.#unaligned = [...this.#misfits.unknown, ...unaligned];
     const order = causalOrder(graph);
     const sorted = [...tensors].sort(
       (a, b) => order.indexOf(keyOf(a.node, a.kind)) - order.indexOf(keyOf(b.node, b.kind)),
@@ -182,19 +168,12 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
-  /** What of the reference a tensor is that has less axes than its node; '' for nothing. */
-  #partOf(misfit: Misfit): string {
-    const key = keyOf(misfit.node, misfit.kind);
-    const isRounding = (off: number): boolean => off <= this.#reference.allowed(key, off);
-    return reductionOf(this.#input.graph, misfit, this.#reference.state.predict(key), isRounding);
-  }
-
   /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
   #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
-    const parts = this.#misfits.some(({ is }) => is !== '');
-    if (this.#given.size === 0) return !parts;
+    const { unfit, agree } = this.#misfits;
+    if (this.#given.size === 0) return agree === 0;
     const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
-    return this.#unfit > this.#given.size && !sized && !parts;
+    return unfit > this.#given.size && !sized && agree === 0;
   }
 
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
@@ -300,7 +279,7 @@ class Check {
       first ??= { node: aligned.node, kind: aligned.kind };
       const context = { config: this.#input.config, graph, type: this.#reference.type, state };
       const known = state;
-      const settled = this.#settled(state, explained);
+      const settled = settledBy(state, explained, this.#sources);
       const find = (user: Tensor): Found | null =>
         explain(
           context,
@@ -324,19 +303,8 @@ class Check {
         add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
       }
     }
-    first = this.#firstOf(first);
+    first = this.#misfits.firstWith(first);
     return this.#reported(first ? 'diverges' : 'match', first, judged, withoutRepeats(causes));
-  }
-
-  /** The first wrong one, or a tensor before it that cannot be the node that it is named as. */
-  #firstOf(first: Report['first']): Report['first'] {
-    const order = causalOrder(this.#input.graph);
-    const wrong = this.#misfits.filter(({ is }) => is === '');
-    const keys = [...wrong, ...(first ? [first] : [])].map(({ node, kind }) => keyOf(node, kind));
-    const [key] = keys.sort((a, b) => order.indexOf(a) - order.indexOf(b));
-    return key === undefined
-      ? null
-      : { node: key.slice(2), kind: key.startsWith('v:') ? 'value' : 'gradient' };
   }
 
   #reported(
@@ -345,28 +313,14 @@ class Check {
     judged: ReadonlyMap<Key, Judged>,
     causes: readonly Cause[],
   ): Report {
-    const agree = this.#misfits.filter(({ is }) => is !== '').length;
     return {
       ...{ verdict, first, causes },
-      nodes: this.#nodes(judged),
+      nodes: nodeReports(this.#input.graph, this.#reference, judged, this.#misfits),
       dtype: this.#reference.type.name,
       given: this.#input.trace.length,
-      compared: verdict === 'unaligned' ? 0 : this.#given.size + agree,
+      compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,
       unaligned: this.#unaligned,
     };
-  }
-
-  /** What right values were computed from: a mistake there would show in them. */
-  #settled(state: State, explained: readonly Key[]): Set<Key> {
-    const settled = new Set(explained.filter((key) => key.startsWith('v:')));
-    for (const key of [...settled]) {
-      const step = state.program.forward.get(key.slice(2));
-      // Where all operands are given there is nothing hidden between.
-      if (!step || step.inputs.every((id) => this.#sources.values.has(id))) continue;
-      state.predict(key);
-      for (const each of state.region(key)) settled.add(each);
-    }
-    return settled;
   }
 
   /** Values without effect, of which is known what they are instead. */
@@ -430,33 +384,5 @@ class Check {
         this.#reference.explains(own, key, user),
       ).length;
     return count(byHand) > count(state) ? byHand : state;
-  }
-
-  #nodes(judged: ReadonlyMap<Key, Judged>): NodeReport[] {
-    return causalOrder(this.#input.graph).map((key): NodeReport => {
-      const [kind, node]: [Kind, string] = [
-        key.startsWith('v:') ? 'value' : 'gradient',
-        key.slice(2),
-      ];
-      const own = judged.get(key);
-      if (!own) {
-        const nothing = { maxAbs: null, maxRel: null, worstIndex: null, tolerance: null };
-        const odd = this.#misfits.find((each) => each.node === node && each.kind === kind);
-        const status = !odd ? 'missing' : odd.is ? 'layout' : 'diverges';
-        const note = !odd ? '' : odd.is ? `${odd.is}, which is right` : odd.reason;
-        return { node, kind, status, ...nothing, note };
-      }
-      const { maxAbs, maxRel, worstIndex } = this.#reference.against(key, own.tensor);
-      return {
-        node,
-        kind,
-        status: own.status,
-        maxAbs,
-        maxRel,
-        worstIndex,
-        tolerance: own.tolerance,
-        note: own.note,
-      };
-    });
   }
 }
