@@ -56,6 +56,8 @@ export class Panel implements vscode.Disposable {
   #compared: ComparisonView | null = null;
   /** The cause that was asked for last: told again to a page that was hidden. */
   #explained: string | null = null;
+  /** The next comparison is a new one: it goes to what is wrong first. */
+  #isNewComparison = false;
   #saving: NodeJS.Timeout | undefined;
 
   /** `resume`: go on where the walk was before the window was reloaded. */
@@ -123,6 +125,7 @@ export class Panel implements vscode.Disposable {
   /** Holds the person's tensors against this setup from now on; null ends it. The panel disposes the source. */
   async compareWith(source: TensorSource | null): Promise<void> {
     this.#attach(source);
+    this.#isNewComparison = source !== null;
     await this.#compare();
   }
 
@@ -158,6 +161,10 @@ export class Panel implements vscode.Disposable {
     this.#tell();
     this.#send({ type: 'comparison', comparison: compared });
     this.#sendStep();
+    // Without a session the comparison runs again as soon as there is one.
+    if (!this.#isNewComparison || !this.#session || !compared) return;
+    this.#isNewComparison = false;
+    this.goToFirstDivergence();
   }
 
   #tell(): void {

@@ -34,6 +34,12 @@ export class Panels implements vscode.WebviewPanelSerializer {
     return this.#adopt(webviewPanel, setup, false);
   }
 
+  /** The setup whose panel compares this trace. */
+  comparedWith(trace: vscode.Uri): vscode.Uri | undefined {
+    const all = [...this.#panels.values()];
+    return all.find(({ source }) => source?.file?.toString() === trace.toString())?.setup;
+  }
+
   /** The panel with the focus, else the one that had it last. */
   active(): Panel | null {
     return [...this.#panels.values()].find(({ active }) => active) ?? this.#last;
