@@ -179,7 +179,7 @@ function place(
   meant: ReadonlyMap<NodeId, NodeId>,
 ): Placed | Refused {
   const resolved = resolve(name, tensor.shape.length);
-  if (!resolved) return { reason: 'the name is no node' };
+  if (!resolved) return { reason: 'no node has this name' };
   const { node, kind } = resolved;
   const isId = name === node || name === `d${node}` || isExact(name);
   const moved = kind === 'gradient' && !isExact(name) ? meant.get(node) : undefined;

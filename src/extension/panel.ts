@@ -14,6 +14,7 @@ import { Comparison } from './compare/comparison.ts';
 import { FileSource } from './compare/fileSource.ts';
 import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
+import { look, onDidChangeLook } from './settings.ts';
 import { isSetup, type SetupModel, setupName } from './setups.ts';
 import { webviewPage } from './webviewPage.ts';
 
@@ -81,6 +82,7 @@ export class Panel implements vscode.Disposable {
     const subscriptions = [
       panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message)),
       model.onDidChange(() => this.#refresh()),
+      onDidChangeLook(() => this.#sendAll()),
     ];
     panel.onDidDispose(() => {
       clearTimeout(this.#saving);
@@ -102,6 +104,11 @@ export class Panel implements vscode.Disposable {
 
   get active(): boolean {
     return this.#panel.active;
+  }
+
+  /** The editor group it is in; undefined while it is not shown. */
+  get column(): vscode.ViewColumn | undefined {
+    return this.#panel.viewColumn;
   }
 
   get setup(): vscode.Uri {
@@ -267,7 +274,7 @@ export class Panel implements vscode.Disposable {
     }
     if (!this.#session) return;
     try {
-      const reply = answer(this.#session, message);
+      const reply = answer(this.#session, message, look());
       if (reply) this.#send(reply);
       this.#saveSoon();
     } catch (error) {
@@ -283,7 +290,7 @@ export class Panel implements vscode.Disposable {
 
   #sendAll(): void {
     if (this.#session) {
-      this.#send(runMessage(this.#session));
+      this.#send(runMessage(this.#session, look()));
       this.#send({ type: 'problems', problems: this.#problems });
       this.#send({ type: 'comparison', comparison: this.#compared });
       if (this.#explained !== null) this.#send({ type: 'explain', cause: this.#explained });

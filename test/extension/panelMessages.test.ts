@@ -24,7 +24,7 @@ test('the run, where the walk is, and how it is shown', () => {
     type: 'run',
     run: session.runView(),
     step: session.stepView(),
-    settings: { allHeads: false },
+    settings: { allHeads: false, colorScale: 'perTensor', digits: 4 },
   });
 });
 
@@ -62,7 +62,7 @@ describe('messages that move the walk', () => {
 describe('messages that change every picture are answered by the whole run', () => {
   test.each<[FromWebview]>([
     [{ type: 'select', selection: { r: 1, g: 2 }, id: 1 }],
-    [{ type: 'settings', settings: { allHeads: false } }],
+    [{ type: 'settings', settings: { allHeads: false, colorScale: 'perTensor', digits: 4 } }],
     [{ type: 'toggleBreakpoint', node: 'P' }],
   ])('%j', (message) => {
     const before = runMessage(session);

@@ -1,4 +1,4 @@
-// "Compare Variable with Node...": reads one tensor of the paused program, when asked, and holds it against the reference.
+// "Compare My Variable...": reads one tensor of the paused program, when asked, and holds it against the reference.
 import * as vscode from 'vscode';
 import { setupAmong } from '../compare/choose.ts';
 import type { Panels } from '../panels.ts';
@@ -89,7 +89,7 @@ async function chooseTensor(
     description: describeTensor(tensor),
     tensor,
   }));
-  const title = 'Compare which variable?';
+  const title = 'Compare My Variable: which one?';
   const choice = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
   return choice?.tensor;
 }

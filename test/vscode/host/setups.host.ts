@@ -128,11 +128,63 @@ describe('the JSON Schema', () => {
   });
 });
 
-describe('a new setup', () => {
-  it('is the exercise, not saved yet', async () => {
-    await vscode.commands.executeCommand('attention.newSetup');
+describe('a setup in the editor', () => {
+  afterEach(() => vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor'));
+
+  it('has a language of its own, in which comments are allowed', async () => {
+    const document = await openSetup(good.replace('{', '{ // a comment'));
+    assert.equal(document.languageId, 'attention-setup');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const all = vscode.languages.getDiagnostics(document.uri).map(({ message }) => message);
+    assert.deepEqual(all, []);
+  });
+
+  it('is told by JSON’s own checks what a key must be', async () => {
+    const document = await openSetup(good.replace('"kq"', '"kqq"'));
+    let sources: (string | undefined)[] = [];
+    for (let tries = 0; tries < 100 && !sources.some((each) => each !== 'attention'); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      sources = vscode.languages.getDiagnostics(document.uri).map(({ source }) => source);
+    }
+    assert.ok(
+      sources.some((each) => each !== 'attention'),
+      `sources of problems: ${sources.join()}`,
+    );
+  });
+});
+
+/** The setup that an editor shows once it is there. */
+async function unsavedSetup(): Promise<vscode.TextDocument> {
+  for (let tries = 0; tries < 100; tries++) {
     const document = vscode.window.activeTextEditor?.document;
-    assert.ok(document?.isUntitled);
+    if (document?.isUntitled && document.getText() !== '') return document;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return assert.fail('no setup was opened');
+}
+
+describe('a new setup', () => {
+  it('is begun from a trace: its names and shapes', async () => {
+    const folder = vscode.workspace.workspaceFolders?.[0].uri;
+    assert.ok(folder);
+    const trace = vscode.Uri.joinPath(folder, 'own.json');
+    const tensors = { x: [[1, 2]], W_K: [[1], [2]], W_Q: [[1], [0]], W_V: [[1], [2]], odd: [1] };
+    await vscode.workspace.fs.writeFile(trace, new TextEncoder().encode(JSON.stringify(tensors)));
+    await vscode.commands.executeCommand('attention.newSetup', trace);
+    const document = await unsavedSetup();
+    assert.match(document.uri.path, /own\.attention\.json$/);
+    assert.match(document.getText(), /"head": "qkv"[^]*"file":"own.json","key":"x"[^]*odd \(1\)/);
+    await problemsWhen(document, ({ length }) => length === 0);
+    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  });
+
+  it('is the exercise, not saved yet', async () => {
+    const asked = vscode.commands.executeCommand('attention.newSetup');
+    // The first offer is the exercise.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+    await asked;
+    const document = await unsavedSetup();
     assert.match(document.getText(), /"head": "kq"/);
     assert.match(document.uri.path, /\.attention\.json$/);
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
