@@ -63,19 +63,17 @@ export const countOf = (count: number, word: string): string =>
 
 /** What a report comes to, in one sentence, without naming the first wrong node. */
 export function summaryOf({ verdict, nodes, given, compared, dtype }: Report): string {
-  const wrong = nodes.filter(({ status }) => status === 'diverges').length;
-  const share =
-    compared === given ? countOf(given, 'tensor') : `${compared} of ${countOf(given, 'tensor')}`;
   if (verdict === 'unaligned') {
     return nodes.some(isMisfit)
       ? 'This is another setup: most of the tensors do not have the shapes of its nodes'
       : 'None of the tensors is a node of this setup';
   }
-  if (verdict === 'match')
-    return compared === 1 && given === 1
-      ? `Your tensor is right, judged as ${dtype}`
-      : compared === given
-        ? `All ${countOf(given, 'tensor')} are right, judged as ${dtype}`
-        : `${share} compared, and ${compared === 1 ? 'it is' : 'all of these are'} right, judged as ${dtype}`;
-  return `${share} compared, judged as ${dtype}; ${wrong} wrong`;
+  const precision = `to the precision of ${dtype}`;
+  const all = countOf(given, 'tensor');
+  const isAll = compared === given;
+  const share = `${isAll ? '' : `${compared} of `}${all} compared`;
+  const wrong = nodes.filter(({ status }) => status === 'diverges').length;
+  if (verdict === 'diverges') return `${share}, ${wrong} wrong, ${precision}`;
+  if (isAll) return `${given === 1 ? 'Your tensor is' : `All ${all} are`} right, ${precision}`;
+  return `${share}, and ${compared === 1 ? 'it is' : 'these are'} right, ${precision}`;
 }

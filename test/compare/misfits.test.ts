@@ -176,7 +176,9 @@ describe('what cannot be compared', () => {
     const unsure = held({ y: value('y'), scores: odd });
     expect(unsure).toMatchObject({ verdict: 'match', given: 2, compared: 1 });
     expect(unsure.unaligned).toMatchObject([{ name: 'scores' }]);
-    expect(summaryOf(unsure)).toBe('1 of 2 tensors compared, and it is right, judged as float64');
+    expect(summaryOf(unsure)).toBe(
+      '1 of 2 tensors compared, and it is right, to the precision of float64',
+    );
   });
 
   it('is another setup where most does not fit and nothing else is right', async () => {

@@ -62,7 +62,7 @@ describe('messages that move the walk', () => {
 describe('messages that change every picture are answered by the whole run', () => {
   test.each<[FromWebview]>([
     [{ type: 'select', selection: { r: 1, g: 2 }, id: 1 }],
-    [{ type: 'settings', settings: { allHeads: false, colorScale: 'perTensor', digits: 4 } }],
+    [{ type: 'settings', settings: { allHeads: false } }],
     [{ type: 'toggleBreakpoint', node: 'P' }],
   ])('%j', (message) => {
     const before = runMessage(session);

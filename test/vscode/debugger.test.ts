@@ -123,7 +123,7 @@ print('done')
       await offers().first().filter({ hasText: 'by its name' }).click();
       await expect
         .poll(() => comparison(view).innerText())
-        .toMatch(/1 variable of train\.py[^]*are right/);
+        .toMatch(/1 variable of train\.py[^]*is right/);
       await expect.poll(() => view.locator('.caption').innerText()).toMatch(/forward\s+P/);
       expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
 
