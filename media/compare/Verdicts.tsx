@@ -21,10 +21,11 @@ export const statusWords: Readonly<Record<Status, string>> = {
 };
 
 export function Verdicts({ node }: { readonly node: string }): JSX.Element | null {
-  const given = comparison.value?.report?.nodes.filter(
-    (each) => each.node === node && each.status !== 'missing',
-  );
-  if (!given || given.length === 0) return null;
+  const report = comparison.value?.report;
+  // Numbers of another setup say nothing of this one's nodes.
+  if (!report || report.verdict === 'unaligned') return null;
+  const given = report.nodes.filter((each) => each.node === node && each.status !== 'missing');
+  if (given.length === 0) return null;
   return (
     <span class="verdicts">
       {given.map(({ kind, status, note }) => {

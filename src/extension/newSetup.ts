@@ -68,7 +68,8 @@ async function fromExercise(exercise: vscode.Uri): Promise<void> {
     await openUnsavedSetup(folder, 'mine', content);
     return;
   }
-  const language = 'attention-setup';
+  // Without a name there is no schema yet, which is what allows comments in our own language.
+  const language = 'jsonc';
   await vscode.window.showTextDocument(
     await vscode.workspace.openTextDocument({ language, content }),
   );
