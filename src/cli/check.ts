@@ -2,7 +2,7 @@
 import { check } from '../compare/check.ts';
 import { fitsIn } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
-import { isMisfit, type Report, summaryOf } from '../compare/report.ts';
+import { isMisfit, type NodeReport, type Report, summaryOf } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
 import { runImplementation } from './mine.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
@@ -51,6 +51,10 @@ function whyUnaligned(report: Report): string {
   return `${why}, expected at least one node such as P or dQ`;
 }
 
+/** Nothing where all of the reference is rounding, of which no part is large or small. */
+const relativeOf = ({ maxRel, status }: NodeReport): string =>
+  maxRel === null || (status === 'match' && maxRel > 1) ? '' : maxRel.toExponential(2);
+
 function print(report: Report): void {
   const { first, nodes, causes, unaligned } = report;
   const given = nodes.filter(({ status }) => status !== 'missing');
@@ -58,7 +62,7 @@ function print(report: Report): void {
     tensorName(each.node, each.kind),
     each.status,
     each.maxAbs?.toExponential(2) ?? '',
-    each.maxRel?.toExponential(2) ?? '',
+    relativeOf(each),
     each.tolerance?.toExponential(1) ?? '',
     each.worstIndex ? `[${each.worstIndex.join(', ')}]` : '',
     each.note,

@@ -6,7 +6,7 @@ import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import { type Layout, layoutsOf } from './layouts.ts';
-import { type Misfit, readingsOf, shapeReason, type Unsummed } from './misfits.ts';
+import { isMask, type Misfit, readingsOf, shapeReason, type Unsummed } from './misfits.ts';
 import { type Key, type Kind, keyOf } from './program.ts';
 
 export interface Aligned {
@@ -147,9 +147,12 @@ export function align(input: AlignInput): Alignment {
   return { tensors: settle([...placed.values()]), misfits: [...misfits.values()], unaligned };
 }
 
-/** Whether a name can mean no other thing than the node: its id, that of its gradient, or the setup's word for it. */
+/**
+ * Whether a name can mean no other thing than the node: its id, that of its gradient, or the setup's word for it.
+ * Never of f: what a program calls its loss is its own affair.
+ */
 const isSure = ({ isExact }: AlignInput, name: string, node: NodeId): boolean =>
-  isExact(name) || name.replace(/^d(?=.)|^grad[_/]|[._/]grad$/, '') === node;
+  node !== 'f' && (isExact(name) || name.replace(/^d(?=.)|^grad[_/]|[._/]grad$/, '') === node);
 
 /** Where the shape does not fit: as what is summed, cut or one of several, if that fits. */
 function readOtherwise(
@@ -228,6 +231,8 @@ function place(
     results.find(({ id, layout }) => id === own[0] && !layout.ambiguous) ??
     results.find(({ layout }) => !layout.ambiguous);
   if (!best) {
+    if (node === 'M' && kind === 'value' && isMask(tensor))
+      return { reason: 'it is a mask; M is the masked scores' };
     if (own.length === 0) return { reason: `this head has no ${node}` };
     return { reason: shapeReason(graph, own, tensor), node: own[0], kind };
   }

@@ -166,9 +166,20 @@ export function* readingsOf(
   kind: Kind,
   user: Tensor,
 ): Generator<Reading> {
+  if (id === 'f' && kind === 'value') {
+    // A loss for each token is a choice, whatever is made of it later.
+    const { sum } = summedOver(user, [...user.shape.keys()]);
+    yield { tensor: sum, words: 'before its sum' };
+    yield { tensor: map(sum, (value) => value / user.data.length), words: 'before its mean' };
+    return;
+  }
   yield* unsummedReadings(graph, id, kind, user);
   yield* paddedReadings(graph, id, user);
 }
+
+/** Whether it is the mask itself, not the masked scores: 0 and 1, or 0 and what masks. */
+export const isMask = ({ data }: Tensor): boolean =>
+  data.every((value) => value === 0 || value === 1 || value <= -1e4);
 
 /** Most slices of an axis that are tried one by one. */
 const MOST_SLICES = 64;

@@ -166,6 +166,43 @@ describe('what has another shape and is right', () => {
   });
 });
 
+describe('what is no mistake under an id', () => {
+  it('the loss of each token, before its sum; the mask under the name of the masked scores', async () => {
+    const { config, graph } = await openSetup(JSON.stringify({ ...setup, loss: undefined }), () =>
+      Promise.reject(new Error('no files')),
+    );
+    const { values } = run(graph!);
+    const y = values.get('y')!;
+    const loss = tensor(
+      [3, 5],
+      Float64Array.from({ length: 15 }, (_, token) =>
+        y.data.slice(12 * token, 12 * token + 12).reduce((sum, each) => sum + (each * each) / 2, 0),
+      ),
+    );
+    const mask = tensor(
+      [5, 5],
+      Float64Array.from({ length: 25 }, (_, at) => (at % 5 > Math.floor(at / 5) ? -Infinity : 0)),
+    );
+    const trace = Object.entries({ y, f: loss, M: mask }).map(([name, each]): NamedTensor => ({
+      name,
+      dtype: 'float64',
+      tensor: each,
+    }));
+    const report = check({
+      config: config!,
+      graph: graph!,
+      trace,
+      names: {},
+      resolve: resolveName,
+    });
+    expect(report).toMatchObject({ verdict: 'match', given: 3, compared: 2 });
+    expect(noteOf(report, 'f', 'value')).toBe('layout: before its sum');
+    expect(report.unaligned).toEqual([
+      { name: 'M', reason: 'it is a mask; M is the masked scores' },
+    ]);
+  });
+});
+
 describe('what cannot be compared', () => {
   it('is wrong under a name that can mean nothing else, and told under a usual one', async () => {
     const { value, held } = await program();
