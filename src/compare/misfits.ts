@@ -1,7 +1,15 @@
 // What a tensor may be that is named as a node but has another shape: not summed, repeated, padded, or reduced.
 import { type Letter, shapeOf } from '../engine/axes.ts';
 import { type Graph, nodeOf, type NodeId, operationNodes, tensorName } from '../engine/graph.ts';
-import { formatShape, indexOf, map, offsetOf, sizeOf, type Tensor } from '../engine/tensor.ts';
+import {
+  formatShape,
+  indexOf,
+  map,
+  offsetOf,
+  sizeOf,
+  strides,
+  type Tensor,
+} from '../engine/tensor.ts';
 import { difference } from './judge.ts';
 import { layoutsOf } from './layouts.ts';
 import type { Kind } from './program.ts';
@@ -44,6 +52,15 @@ const ALL: Readonly<Record<Letter, string>> = {
 const listOf = (letters: readonly Letter[], words: Readonly<Record<Letter, string>>): string =>
   letters.map((letter) => words[letter]).join(' and ');
 
+/** As `listOf`, of a weight or bias: what its gradient is summed over are tokens, be they keys or queries. */
+const summandsOf = (id: NodeId, letters: readonly Letter[]): { one: string; all: string } =>
+  /^[Wb]_/.test(id)
+    ? {
+        one: listOf(letters, { ...ONE, i: 'token', j: 'token', t: 'token' }),
+        all: listOf(letters, { ...ALL, i: 'the tokens', j: 'the tokens', t: 'the tokens' }),
+      }
+    : { one: listOf(letters, ONE), all: listOf(letters, ALL) };
+
 /** The letters, other than features, that are summed over in this node's value or gradient. */
 function summedLetters(graph: Graph, id: NodeId, kind: Kind): Letter[] {
   const node = nodeOf(graph, id);
@@ -85,19 +102,32 @@ function summedOver(
   user: Tensor,
   axes: readonly number[],
 ): { sum: Tensor; first: Tensor; isRepeated: boolean } {
-  const shape = user.shape.filter((_, axis) => !axes.includes(axis));
+  const kept = [...user.shape.keys()].filter((axis) => !axes.includes(axis));
+  const shape = kept.map((axis) => user.shape[axis]);
   const data = new Float64Array(sizeOf(shape));
   const first = new Float64Array(data.length);
+  const own = strides(shape);
+  const steps = user.shape.map((_, axis) => (kept.includes(axis) ? own[kept.indexOf(axis)] : 0));
+  const index = new Int32Array(user.shape.length);
   let isRepeated = true;
+  // Of the entry: where its sum is, and on how many of the axes it is not the first.
+  let [to, away] = [0, 0];
   for (let at = 0; at < user.data.length; at++) {
-    const index = indexOf(user.shape, at);
-    const to = offsetOf(
-      shape,
-      index.filter((_, axis) => !axes.includes(axis)),
-    );
-    if (axes.every((axis) => index[axis] === 0)) first[to] = user.data[at];
-    else if (!Object.is(user.data[at], first[to])) isRepeated = false;
-    data[to] += user.data[at];
+    const value = user.data[at];
+    if (away === 0) first[to] = value;
+    else if (!Object.is(value, first[to])) isRepeated = false;
+    data[to] += value;
+    for (let axis = index.length - 1; axis >= 0; axis--) {
+      const isSummed = steps[axis] === 0 && !kept.includes(axis);
+      if (++index[axis] < user.shape[axis]) {
+        to += steps[axis];
+        if (isSummed && index[axis] === 1) away++;
+        break;
+      }
+      to -= steps[axis] * (user.shape[axis] - 1);
+      if (isSummed && user.shape[axis] > 1) away--;
+      index[axis] = 0;
+    }
   }
   return { sum: { shape, data }, first: { shape, data: first }, isRepeated };
 }
@@ -259,8 +289,8 @@ function counted(word: string, count: number): string {
 }
 
 export function unsummedTitle(id: NodeId, kind: Kind, { letters }: Unsummed): string {
-  const what = `${tensorName(id, kind)} is one per ${listOf(letters, ONE)}`;
-  return `${what}: the sum over ${listOf(letters, ALL)} is missing`;
+  const { one, all } = summandsOf(id, letters);
+  return `${tensorName(id, kind)} is one per ${one}: the sum over ${all} is missing`;
 }
 
 /** The cause of a tensor that is one of the summands for each entry of an axis. */
@@ -271,7 +301,7 @@ export function unsummedCause(
   residual: number,
 ): Cause {
   const name = tensorName(id, kind);
-  const [one, all] = [listOf(letters, ONE), listOf(letters, ALL)];
+  const { one, all } = summandsOf(id, letters);
   const axes = positions.length === 1 ? String(positions[0]) : `(${positions.join(', ')})`;
   const numpy = `${name} = ${name}.sum(axis=${axes})`;
   const pytorch = `${name} = ${name}.sum(dim=${axes})`;

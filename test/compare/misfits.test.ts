@@ -64,6 +64,18 @@ function perBatchEntry(x: Tensor, dK: Tensor): Tensor {
   return tensor([batch, width, out], data);
 }
 
+/** C dy^T of each token of each batch entry: the gradient of W_O before both sums. */
+function perToken(dy: Tensor, C: Tensor): Tensor {
+  const [batch, tokens, width] = C.shape;
+  const out = dy.shape[2];
+  const data = new Float64Array(batch * tokens * width * out);
+  for (let token = 0; token < batch * tokens; token++)
+    for (let c = 0; c < width; c++)
+      for (let o = 0; o < out; o++)
+        data[(token * width + c) * out + o] = C.data[token * width + c] * dy.data[token * out + o];
+  return tensor([batch, tokens, width, out], data);
+}
+
 describe('a gradient that lacks its sum', () => {
   it('over the batch is a finding, with its cause, and not silence', async () => {
     const { value, gradient, held } = await program();
@@ -100,6 +112,14 @@ describe('a gradient that lacks its sum', () => {
     );
     const report = held({ 'k_proj.weight.grad': turned });
     expect(report.causes).toMatchObject([{ numpy: 'dW_K = dW_K.sum(axis=2)' }]);
+  });
+
+  it('over tokens is named so', async () => {
+    const { value, gradient, held } = await program();
+    const report = held({ dW_O: perToken(gradient('y'), value('C')) });
+    expect(report.causes[0].title).toBe(
+      'dW_O is one per batch entry and token: the sum over the batch and the tokens is missing',
+    );
   });
 
   it('is told also where the numbers are wrong for another reason', async () => {
