@@ -15,6 +15,7 @@ import { FileSource } from './compare/fileSource.ts';
 import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
 import { Computing } from './large.ts';
+import { look, onDidChangeLook } from './settings.ts';
 import { isSetup, type SetupModel, setupName } from './setups.ts';
 import { webviewPage } from './webviewPage.ts';
 
@@ -58,6 +59,8 @@ export class Panel implements vscode.Disposable {
   #compared: ComparisonView | null = null;
   /** The cause that was asked for last: told again to a page that was hidden. */
   #explained: string | null = null;
+  /** The next comparison is a new one: it goes to what is wrong first. */
+  #isNewComparison = false;
   #saving: NodeJS.Timeout | undefined;
 
   /** `resume`: go on where the walk was before the window was reloaded. */
@@ -83,6 +86,7 @@ export class Panel implements vscode.Disposable {
     const subscriptions = [
       panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message)),
       model.onDidChange(() => this.#refresh()),
+      onDidChangeLook(() => this.#sendAll()),
     ];
     panel.onDidDispose(() => {
       clearTimeout(this.#saving);
@@ -108,6 +112,11 @@ export class Panel implements vscode.Disposable {
     return this.#panel.active;
   }
 
+  /** The editor group it is in; undefined while it is not shown. */
+  get column(): vscode.ViewColumn | undefined {
+    return this.#panel.viewColumn;
+  }
+
   get setup(): vscode.Uri {
     return this.#model.uri;
   }
@@ -129,6 +138,7 @@ export class Panel implements vscode.Disposable {
   /** Holds the person's tensors against this setup from now on; null ends it. The panel disposes the source. */
   async compareWith(source: TensorSource | null): Promise<void> {
     this.#attach(source);
+    this.#isNewComparison = source !== null;
     await this.#compare();
   }
 
@@ -164,6 +174,10 @@ export class Panel implements vscode.Disposable {
     this.#tell();
     this.#send({ type: 'comparison', comparison: compared });
     this.#sendStep();
+    // Without a session the comparison runs again as soon as there is one.
+    if (!this.#isNewComparison || !this.#session || !compared) return;
+    this.#isNewComparison = false;
+    this.goToFirstDivergence();
   }
 
   #tell(): void {
@@ -284,7 +298,7 @@ export class Panel implements vscode.Disposable {
     }
     if (!this.#session) return;
     try {
-      const reply = answer(this.#session, message);
+      const reply = answer(this.#session, message, look());
       if (reply) this.#send(reply);
       this.#saveSoon();
     } catch (error) {
@@ -300,7 +314,7 @@ export class Panel implements vscode.Disposable {
 
   #sendAll(): void {
     if (this.#session) {
-      this.#send(runMessage(this.#session));
+      this.#send(runMessage(this.#session, look()));
       this.#send({ type: 'problems', problems: this.#problems });
       this.#send({ type: 'comparison', comparison: this.#compared });
       if (this.#explained !== null) this.#send({ type: 'explain', cause: this.#explained });

@@ -93,7 +93,7 @@ describe.skipIf(!findBrowser())('the page', () => {
         type: 'run',
         run: { ...session!.runView(), title: words, description: words },
         step: { ...session!.stepView(), caption: words, next: words },
-        settings: { allHeads: true },
+        settings: { allHeads: true, colorScale: 'perTensor', digits: 4 },
       });
       window.fakeHost.send({ type: 'problems', problems: [words] });
       window.fakeHost.send({

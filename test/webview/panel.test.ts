@@ -340,7 +340,7 @@ describe('what is not a run', () => {
     expect(await page.locator('.empty').innerText()).toContain(
       'The active editor shows no attention setup.',
     );
-    await page.getByRole('button', { name: 'Open an example' }).click();
+    await page.getByRole('button', { name: 'Open the exercise' }).click();
     await page.getByRole('button', { name: 'Open the setup' }).click();
     const types = await page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
     expect(types).toEqual(['ready', 'openExample', 'openSetup']);
@@ -422,7 +422,7 @@ describe('what is not a run', () => {
         type: 'run',
         run: { ...runView, title: long, description: long },
         step: stepView,
-        settings: { allHeads },
+        settings: { allHeads, colorScale: 'perTensor', digits: 4 },
       });
       await new Promise((resolve) => setTimeout(resolve, 300));
       const boxes = [...document.querySelectorAll('.page *')].map((each) => each.textContent ?? '');

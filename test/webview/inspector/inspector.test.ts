@@ -370,7 +370,7 @@ describe('files', () => {
     expect(await page.evaluate(() => window.inspectorHost.received.at(-1)?.type)).toBe(
       'useAsInput',
     );
-    await page.getByRole('button', { name: 'Compare with Reference' }).click();
+    await page.getByRole('button', { name: 'Compare My Tensors' }).click();
     expect(await page.evaluate(() => window.inspectorHost.received.at(-1)?.type)).toBe(
       'compareFile',
     );
