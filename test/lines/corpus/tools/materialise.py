@@ -51,7 +51,8 @@ def main():
     with open(os.path.join(CORPUS, "mistakes.json")) as file:
         corpus = json.load(file)
     cases = []
-    for entry in [*corpus["mistakes"], *({**p, "program": p["name"], "edits": []} for p in corpus["programs"])]:
+    bases = ({**p, "program": p["name"], "edits": []} for p in corpus["programs"])
+    for entry in [*corpus["mistakes"], *bases, *corpus["conventions"]]:
         if half and entry["half"] != half:
             continue
         folder = os.path.join(out, entry["name"])
@@ -60,7 +61,7 @@ def main():
         main_file = os.path.basename(variant(entry, folder))
         case = {"name": entry["name"], "file": main_file, "setup": f"{entry['program']}.attention.json", "args": entry["args"],
                 "truth": entry.get("truth", "match")}
-        if entry["edits"]:
+        if "mistakes" in entry:
             case.update(setupNeeded=entry["setupNeeded"], mistakes=entry["mistakes"])
         cases.append({**case, "program": entry["program"], "half": entry["half"]})
     with open(os.path.join(out, "cases.json"), "w") as file:
