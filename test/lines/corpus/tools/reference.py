@@ -70,6 +70,9 @@ def run(path):
         if "rope" in setup:
             args = setup["rope"].get("base", 10000), setup["rope"].get("pairing", "half")
             q, k = rope(q, *args), rope(k, *args)
+        if "past" in setup:
+            past = {name: torch.tensor(tensor(entry, folder), dtype=torch.float64) for name, entry in setup["past"].items()}
+            k, v = torch.cat([past["K"], k], -2), torch.cat([past["V"], v], -2)
         q, k, v = keep("Qh", q), keep("Kh", k), keep("Vh", v)
         k, v = (t.repeat_interleave(heads // kv_heads, -3) for t in (k, v))
     s = keep("S", q @ k.transpose(-1, -2))
@@ -82,7 +85,7 @@ def run(path):
     j, i = torch.arange(rows)[:, None], torch.arange(cols)[None, :]
     m = z
     mask = setup.get("mask", "none")
-    shift = cols - rows if mask == "causal-bottom-right" else 0
+    shift = cols - rows if mask == "causal-bottom-right" or "past" in setup else 0
     distance = j + shift - i
     if "alibi" in setup:
         slopes = 2.0 ** (-8.0 * torch.arange(1, heads + 1, dtype=torch.float64) / heads)

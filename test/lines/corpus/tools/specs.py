@@ -258,3 +258,29 @@ SPECS["torch_notebook"] = dict(
             "dW_V": "net.kv.weight.grad[10:].T", "dW_O": "net.out.weight.grad.T", "db_O": "net.out.bias.grad"},
     tolerance=2e-5,
 )
+SPECS["square"] = dict(
+    setup=dict(title="All sizes equal", head="qkv", x=T("x"), weights=weights("qkv", "W?"), loss=dict(upstream=T("dout"))),
+    values={"y": "out", "P": "att", "dx": "dx", **gradients("qkv", "dW?")},
+)
+test = "LOCALS['test_gradient_along_random_directions']"
+SPECS["test_grads"] = dict(
+    setup=dict(title="Tests by plain assertions", head="multihead", x=T(f"{test}['args'][0]"),
+               weights={f"W_{c}": T(f"{test}['args'][{i + 1}]") for i, c in enumerate("QKVO")}, heads=2,
+               mask=T(f"{test}['args'][6][:, None, None, :] > 0"), maskMeaning="attend"),
+    values={"y": f"{test}['y']", "f": f"{test}['loss']", "dx": f"{test}['args'][0].grad",
+            **{f"dW_{c}": f"{test}['args'][{i + 1}].grad" for i, c in enumerate("QKVO")}},
+)
+SPECS["torch_cli"] = dict(
+    args=["--heads", "4", "--kv-heads", "2", "--length", "6", "--head-dim", "4", "--causal", "--seed", "5"],
+    setup=dict(title="Functions only, grouped queries", head="multihead", x=T(f"{main}['x']"),
+               weights={**weights("qkvo", main + "['weight']['?'].T"), **biases("qkvo", main + "['bias']['?']")}, heads=4, kvHeads=2, mask="causal",
+               loss=dict(target=T(f"{main}['goal']"))),
+    values={"y": f"{main}['out']", "dx": f"{main}['grads'][0]", **{f"dW_{c}": f"{main}['grads'][{i + 1}].T" for i, c in enumerate("QKVO")},
+            **{f"db_{c}": f"{main}['grads'][{i}]" for i, c in ((5, "Q"), (7, "V"), (8, "O"))}},
+    tolerance=2e-5,
+)
+SPECS["kv_cache"] = dict(
+    setup=dict(title="A chunk after a cache", head="multihead", x=T("x"), weights=weights("qkvo", "W?"), heads=2, mask="causal",
+               past=dict(K=T("past_k"), V=T("past_v")), loss=dict(upstream=T("dy"))),
+    values={"y": "y", "dx": "dx", **gradients("qkvo", "dW?")},
+)
