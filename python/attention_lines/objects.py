@@ -8,7 +8,7 @@ from .tensors import ARRAY, TENSOR
 
 
 class Root:
-    """The array that owns the memory of views, and how often that memory was written."""
+    """The array that owns the memory of views, and how often that memory was written; made when a view is met."""
 
     __slots__ = ("ref", "writes", "writer")
 
@@ -43,8 +43,9 @@ class Objects:
 
     def add(self, kind, value, strong=False):
         known = Known(kind, value, strong)
-        if kind == ARRAY:
+        if kind == ARRAY and value.base is not None:
             known.root = self.root(value)
+            known.version = known.root.writes
         self.known[id(value)] = known
         return known
 
@@ -55,12 +56,23 @@ class Objects:
         root = self._roots.get(id(owner))
         if root is None or root.ref() is not owner:
             root = self._roots[id(owner)] = Root(owner)
+            known = self.find(owner)
+            if known is not None:
+                known.root, known.version = root, 0
         return root
+
+    def written(self, known, array, writer):
+        """Notes that an array's memory was written, which all its views see."""
+        if known.root is None:
+            known.root = self.root(array)
+        known.root.writes += 1
+        known.root.writer = writer
 
     def settle(self, known, value):
         """Takes the present state as the one that was recorded."""
         if known.kind == ARRAY:
-            known.version = known.root.writes
+            if known.root is not None:
+                known.version = known.root.writes
         elif known.kind == TENSOR:
             known.version = version(value)
             self._memory[layout(value)] = known
@@ -74,7 +86,7 @@ class Objects:
 
     def is_stale(self, known, value):
         if known.kind == ARRAY:
-            return known.version != known.root.writes
+            return known.root is not None and known.version != known.root.writes
         return known.kind == TENSOR and known.version != version(value)
 
 

@@ -23,15 +23,15 @@ class Writer:
         self._written = 0
 
     def append(self, data):
-        """Where the bytes begin; `data` is bytes or a C-contiguous buffer."""
-        at, length = self.offset, len(data) if isinstance(data, bytes) else data.nbytes
+        """Where the bytes begin; `data` is bytes or a view of bytes."""
+        at, length = self.offset, len(data)
         if length <= _SMALL:
             self._pending += data
             if len(self._pending) > _BUFFER:
                 self._flush()
         else:
             self._flush()
-            self._write(memoryview(data).cast("B"))
+            self._write(memoryview(data))
         self.offset = at + length
         return at
 
