@@ -20,12 +20,13 @@ class Known:
     """A recorded object: its newest event, the event that has its content, and its state at that time."""
 
     __slots__ = ("ref", "strong", "kind", "event", "content", "root", "version", "at", "watched", "name",
-                 "leaf")  # fmt: skip
+                 "leaf", "simple")  # fmt: skip
 
     def __init__(self, kind, value, strong):
         self.kind, self.root, self.version, self.at, self.watched, self.name, self.leaf = kind, None, 0, None, None, "", None
         self.strong, self.ref = (value, None) if strong else (None, weakref.ref(value))
         self.event = self.content = -1
+        self.simple = kind == ARRAY  # no view of its memory is known: it is as it was recorded
 
     def object(self):
         return self.strong if self.ref is None else self.ref()
@@ -44,8 +45,7 @@ class Objects:
     def add(self, kind, value, strong=False):
         known = Known(kind, value, strong)
         if kind == ARRAY and value.base is not None:
-            known.root = self.root(value)
-            known.version = known.root.writes
+            self._rooted(known, self.root(value))
         self.known[id(value)] = known
         return known
 
@@ -58,13 +58,16 @@ class Objects:
             root = self._roots[id(owner)] = Root(owner)
             known = self.find(owner)
             if known is not None:
-                known.root, known.version = root, 0
+                self._rooted(known, root)
         return root
+
+    def _rooted(self, known, root):
+        known.root, known.version, known.simple = root, root.writes, False
 
     def written(self, known, array, writer):
         """Notes that an array's memory was written, which all its views see."""
         if known.root is None:
-            known.root = self.root(array)
+            self._rooted(known, self.root(array))
         known.root.writes += 1
         known.root.writer = writer
 

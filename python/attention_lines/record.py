@@ -56,8 +56,16 @@ class Recorder(Binding):
     def read(self, value, number):
         """A value that the statement reads as a whole."""
         known = self._known.get(id(value))
-        if known is None and type(value) in self._silent:
-            return value
+        if known is None:
+            if type(value) in self._silent:
+                return value
+        elif known.simple and known.ref() is value:
+            python_frame = _getframe(1)
+            frame = self._frames.get(id(python_frame))
+            if frame is not None and frame.statement == number and frame.code is python_frame.f_code:
+                frame.reads[known.event] = None
+                frame.seen[id(value)] = known
+                return value
         if self.on:
             try:
                 self._read(value, number, True, known, _getframe(1))
@@ -91,7 +99,7 @@ class Recorder(Binding):
         if frame.statement != number:
             frame.begin(number)
         if known is not None and known.object() is value:
-            if known.root is None and known.kind == ARRAY:
+            if known.simple:
                 frame.reads[known.event] = None
                 frame.seen[id(value)] = known
             else:
