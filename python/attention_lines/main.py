@@ -10,15 +10,15 @@ from . import options, program, server
 def main(arguments):
     chosen = options.parse(arguments)
     if chosen.serve:
-        chosen = serve()
+        chosen = serve(chosen.channel)
         if chosen is None:
             return
     program.Run(chosen).start()
 
 
-def serve():
+def serve(channel):
     """Options of a run, in a child that was forked for it; None at the end of the server."""
-    request = server.Server().serve()
+    request = server.Server(channel).serve()
     if request is None:
         return None
     server.fresh_randomness()

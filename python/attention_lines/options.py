@@ -22,6 +22,7 @@ def parse(arguments):
     parser.add_argument("--notebook", action="store_true", help="the file is a notebook, whatever its name")
     parser.add_argument("--pytest", action="store_true", help="run the file through pytest")
     parser.add_argument("--serve", action="store_true", help="answer requests, one JSON object a line")
+    parser.add_argument("--channel", type=int, metavar="FD", help="where the requests come and the answers go")
     parser.add_argument("file", nargs="?")
     options = parser.parse_args(arguments)
     options.args = rest

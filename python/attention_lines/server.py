@@ -33,21 +33,23 @@ class Child:
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, channel):
         self._children = []
+        self._channel = channel
+        self._reading, self._writing = (0, 1) if channel is None else (channel, channel)
         self._selector = selectors.DefaultSelector()
         self._input = b""
 
     def serve(self):
         """Until its input ends; then all runs are ended too. In a forked child it returns what is to be run."""
         self._answer({"ready": True, "python": sys.version.split()[0]})
-        self._selector.register(0, selectors.EVENT_READ, None)
+        self._selector.register(self._reading, selectors.EVENT_READ, None)
         while True:
             for key, _ in self._selector.select(0.005 if self._children else None):
                 if key.data is not None:
                     self._forward(key)
                     continue
-                data = os.read(0, 1 << 16)
+                data = os.read(self._reading, 1 << 16)
                 if not data:
                     for child in self._children:
                         _kill(child.pid)
@@ -95,6 +97,8 @@ class Server:
             os.dup2(source, target)
         for each in (nothing, *pipes["stdout"], *pipes["stderr"]):
             os.close(each)
+        if self._channel is not None:
+            os.close(self._channel)
         for child in self._children:
             for stream in child.streams:
                 os.close(stream)
@@ -133,7 +137,7 @@ class Server:
     def _answer(self, message):
         line = json.dumps(message).encode() + b"\n"
         while line:
-            line = line[os.write(1, line) :]
+            line = line[os.write(self._writing, line) :]
 
 
 def _kill(pid):
