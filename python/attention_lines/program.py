@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import builtins
+import contextlib
 import io
 import os
 import platform
 import signal
 import sys
+import tokenize
+import traceback
 import types
 
-from . import imports
+from . import BUILTINS, imports
 from .record import Recorder
 from .writer import Writer
 
@@ -54,7 +58,7 @@ class Run:
         module = types.ModuleType("__main__")
         loader = imports.importlib.machinery.SourceFileLoader("__main__", self.path)
         names = module.__dict__
-        names.update(__loader__=loader, __annotations__={}, __builtins__=sys.modules["builtins"])
+        names.update(__loader__=loader, __annotations__={}, __builtins__=builtins)
         names.update(__file__=self.path, __cached__=None)
         sys.modules["__main__"] = module
 
@@ -62,12 +66,27 @@ class Run:
         with io.open_code(self.path) if hasattr(io, "open_code") else open(self.path, "rb") as file:
             data = file.read()
         code = self.files.compile(data, self.path, "__main__")
-        return compile(data, self.path, "exec", dont_inherit=True) if code is None else code
+        if code is not None:
+            return code
+        self.files.add(self.path, data.decode("utf-8", "replace"))
+        try:
+            data.decode(tokenize.detect_encoding(io.BytesIO(data).readline)[0])
+        except (SyntaxError, UnicodeError):
+            self._hand_over()
+        return compile(data, self.path, "exec", dont_inherit=True)
+
+    def _hand_over(self):
+        """Python itself says best what it cannot decode."""
+        self.exit["code"] = 1
+        self.finish()
+        if os.name != "nt":
+            os.execv(sys.executable, [sys.executable, *sys.argv])
 
     def _died(self, error):
         """As Python ends on an exception that nothing caught, without the frames of this module."""
         trace = without_recorder(error.__traceback__)
-        self.exit = {"code": 1, "exception": _exception(error, trace, self.files)}
+        with _plain_builtins():
+            self.exit = {"code": 1, "exception": _exception(error, trace, self.files)}
         error.__traceback__ = trace
         sys.excepthook(type(error), error, trace)
         if isinstance(error, KeyboardInterrupt) and os.name != "nt":
@@ -84,8 +103,9 @@ class Run:
         self.finished = True
         if code is not None:
             self.exit["code"] = code
-        self.recorder.finish()
-        self.recorder.writer.finish(self.header())
+        with _plain_builtins():
+            self.recorder.finish()
+            self.recorder.writer.finish(self.header())
 
     def header(self):
         recorder, files = self.recorder, self.files
@@ -107,6 +127,18 @@ class Run:
             "leftOut": left,
             "notes": recorder.notes,
         }
+
+
+@contextlib.contextmanager
+def _plain_builtins():
+    """The standard library needs Python's own; the program may have put others in their place."""
+    own = vars(builtins)
+    replaced = {name: own.get(name) for name, value in BUILTINS.items() if own.get(name) is not value}
+    own.update(BUILTINS)
+    try:
+        yield
+    finally:
+        own.update(replaced)
 
 
 def _program(file):
@@ -136,8 +168,14 @@ def without_recorder(trace):
 
 
 def _exception(error, trace, files):
-    import traceback
+    """What the recording says of it; little where the program has put aside what that takes."""
+    try:
+        return _described(error, trace, files)
+    except Exception:
+        return {"type": "", "message": "", "file": "", "line": 0, "traceback": ""}
 
+
+def _described(error, trace, files):
     place = ("", 0)
     if isinstance(error, SyntaxError) and error.lineno:
         place = (error.filename or "", error.lineno)
