@@ -14,8 +14,8 @@ import tokenize
 import traceback
 import types
 
-from . import BUILTINS, imports
-from .record import Recorder
+from . import BUILTINS, imports, notebook, tests
+from .record import ExpressionRecorder, Recorder
 from .writer import Writer
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,10 +28,11 @@ class Run:
         self.options, self.exit = options, {"code": 0}
         self.path = _program(options.file)
         root = os.path.realpath(options.root or os.path.dirname(self.path))
-        self.recorder = None
-        if options.record:
-            self.recorder = Recorder(Writer(options.record), self._is_own, options.max_bytes, options.max_events)
-        self.files = imports.Files(self.recorder, root, options.expressions)
+        made = Recorder if options.expressions is None else ExpressionRecorder
+        self.recorder = made(Writer(options.record), self._is_own, options.max_bytes, options.max_events)
+        self.recorder.chosen = options.function
+        self.files = imports.Files(self.recorder, self.path, root, options.expressions)
+        self.cells, self.cell_names = None, {}
         self.finished = False
 
     def _is_own(self, cls):
@@ -43,13 +44,24 @@ class Run:
         atexit.register(self.finish)
         _before_exit(self.finish)
         try:
-            code = self._code()
-            exec(code, sys.modules["__main__"].__dict__)
+            self._run(sys.modules["__main__"].__dict__)
         except SystemExit as error:
             self.exit["code"] = _exit_code(error)
             raise
         except BaseException as error:
             self._died(error)
+
+    def _run(self, names):
+        if self.options.pytest:
+            raise SystemExit(tests.run(self))
+        if self.options.notebook or self.path.endswith(".ipynb"):
+            notebook.run(self, self._data(), names)
+        else:
+            exec(self._code(), names)
+
+    def _data(self):
+        with io.open_code(self.path) as file:
+            return file.read()
 
     def _as_python(self):
         sys.argv[:] = [self.options.file, *self.options.args]
@@ -63,8 +75,7 @@ class Run:
         sys.modules["__main__"] = module
 
     def _code(self):
-        with io.open_code(self.path) if hasattr(io, "open_code") else open(self.path, "rb") as file:
-            data = file.read()
+        data = self._data()
         code = self.files.compile(data, self.path, "__main__")
         if code is not None:
             return code
@@ -86,7 +97,7 @@ class Run:
         """As Python ends on an exception that nothing caught, without the frames of this module."""
         trace = without_recorder(error.__traceback__)
         with _plain_builtins():
-            self.exit = {"code": 1, "exception": _exception(error, trace, self.files)}
+            self.exit = {"code": 1, "exception": _exception(error, trace, self)}
         error.__traceback__ = trace
         sys.excepthook(type(error), error, trace)
         if isinstance(error, KeyboardInterrupt) and os.name != "nt":
@@ -120,6 +131,7 @@ class Run:
             "files": [
                 {"path": files.relative(path), "source": text} for path, text in zip(files.paths, files.sources)
             ],
+            **({} if self.cells is None else {"cells": self.cells}),
             "functions": [each.header() for each in recorder.places.functions],
             "statements": [each.header() for each in recorder.places.statements],
             "events": recorder.events,
@@ -167,15 +179,16 @@ def without_recorder(trace):
     return made
 
 
-def _exception(error, trace, files):
+def _exception(error, trace, run):
     """What the recording says of it; little where the program has put aside what that takes."""
     try:
-        return _described(error, trace, files)
+        return _described(error, trace, run)
     except Exception:
         return {"type": "", "message": "", "file": "", "line": 0, "traceback": ""}
 
 
-def _described(error, trace, files):
+def _described(error, trace, run):
+    files = run.files
     place = ("", 0)
     if isinstance(error, SyntaxError) and error.lineno:
         place = (error.filename or "", error.lineno)
@@ -183,15 +196,17 @@ def _described(error, trace, files):
         each = trace
         while each is not None:
             filename = each.tb_frame.f_code.co_filename
-            if filename in files.paths:
+            if filename in files.paths or filename in run.cell_names:
                 place = (filename, each.tb_lineno)
             each = each.tb_next
     try:
         text, message = "".join(traceback.format_exception(type(error), error, trace)), str(error)
     except Exception:
         text, message = "", ""
-    return {"type": type(error).__name__, "message": message, "file": files.relative(place[0]) if place[0] else "",
-            "line": place[1], "traceback": text}  # fmt: skip
+    cell = run.cell_names.get(place[0])
+    file = "" if not place[0] else files.relative(run.path if cell is not None else place[0])
+    return {"type": type(error).__name__, "message": message, "file": file,
+            **({} if cell is None else {"cell": cell}), "line": place[1], "traceback": text}  # fmt: skip
 
 
 def _before_exit(finish):
