@@ -168,8 +168,10 @@ class Events:
             self.content(event, TENSOR, gradient, self.objects.find(gradient) or self.adopt(gradient))
 
     def is_untouchable(self, value):
-        """Tensors of tracers and transforms, which have no numbers of their own."""
+        """Tensors without memory of their own, and those of tracers and transforms."""
         torch = self.kinds.torch
+        if value.layout is not torch.strided or value.device.type == "meta":
+            return True
         state = getattr(torch._C, "_get_tracing_state", None)
         if state is not None and state() is not None:
             return True

@@ -65,7 +65,7 @@ class Run:
 
     def _as_python(self):
         sys.argv[:] = [self.options.file, *self.options.args]
-        sys.path[0] = os.path.dirname(self.path)
+        sys.path[0] = os.path.dirname(os.path.realpath(self.path))
         imports.install(self.files)
         module = types.ModuleType("__main__")
         loader = imports.importlib.machinery.SourceFileLoader("__main__", self.path)
@@ -154,8 +154,8 @@ def _plain_builtins():
 
 
 def _program(file):
-    """The absolute path of a file, or of the __main__.py of a folder."""
-    path = os.path.abspath(file)
+    """The path of a file as Python says it, or of the __main__.py of a folder."""
+    path = os.path.abspath(file) if sys.version_info >= (3, 9) else file
     return os.path.join(path, "__main__.py") if os.path.isdir(path) else path
 
 
