@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import contextlib
 import io
 import os
 import platform
@@ -95,8 +94,8 @@ class Run:
 
     def _died(self, error):
         """As Python ends on an exception that nothing caught, without the frames of this module."""
-        trace = without_recorder(error.__traceback__)
-        with _plain_builtins():
+        with PlainBuiltins():
+            trace = without_recorder(error.__traceback__)
             self.exit = {"code": 1, "exception": _exception(error, trace, self)}
         error.__traceback__ = trace
         sys.excepthook(type(error), error, trace)
@@ -114,7 +113,7 @@ class Run:
         self.finished = True
         if code is not None:
             self.exit["code"] = code
-        with _plain_builtins():
+        with PlainBuiltins():
             self.recorder.finish()
             self.recorder.writer.finish(self.header())
 
@@ -141,16 +140,16 @@ class Run:
         }
 
 
-@contextlib.contextmanager
-def _plain_builtins():
+class PlainBuiltins:
     """The standard library needs Python's own; the program may have put others in their place."""
-    own = vars(builtins)
-    replaced = {name: own.get(name) for name, value in BUILTINS.items() if own.get(name) is not value}
-    own.update(BUILTINS)
-    try:
-        yield
-    finally:
-        own.update(replaced)
+
+    def __enter__(self):
+        own = builtins.__dict__
+        self.replaced = {name: own.get(name) for name, value in BUILTINS.items() if own.get(name) is not value}
+        own.update(BUILTINS)
+
+    def __exit__(self, *_error):
+        builtins.__dict__.update(self.replaced)
 
 
 def _program(file):
