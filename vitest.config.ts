@@ -2,8 +2,8 @@
 import { defineConfig } from 'vitest/config';
 
 const pure = [
-  ...['engine', 'stepper', 'inspect', 'compare', 'formats', 'protocol'],
-  ...['cli', 'mine', 'process', 'extension', 'scripts'],
+  ...['engine', 'stepper', 'inspect', 'compare', 'lines', 'formats', 'protocol'],
+  ...['cli', 'mine', 'process', 'recorder', 'extension', 'scripts'],
 ];
 
 export default defineConfig({
