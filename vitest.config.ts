@@ -2,7 +2,7 @@
 import { defineConfig } from 'vitest/config';
 
 const pure = [
-  ...['engine', 'stepper', 'inspect', 'compare', 'formats', 'protocol'],
+  ...['engine', 'stepper', 'inspect', 'compare', 'lines', 'formats', 'protocol'],
   ...['cli', 'mine', 'extension', 'scripts'],
 ];
 
