@@ -37,10 +37,12 @@ export function flowOf(recording: Recording): Flow {
   const writes = writesByArray(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
-    const own = from === null ? event.reads.filter((read) => read < event.id) : [from];
-    const all = event.how === 'loop-end' ? [...new Set([...own, ...(writes.get(event.id) ?? [])])] : own;
-    for (const source of all) users[source].push(event.id);
-    return all;
+    const read = event.reads.filter((each) => each < event.id);
+    const own = from !== null ? [from] : event.alias === undefined ? read : [...read, event.alias];
+    const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
+    const distinct = [...new Set(all)].filter((each) => each !== event.id);
+    for (const source of distinct) users[source].push(event.id);
+    return distinct;
   });
   return { sources, users, siblings };
 }
@@ -70,22 +72,31 @@ const sameIndex = (a: Event, b: Event): boolean =>
 export function leadsToRight(recording: Recording, flow: Flow, observed: readonly Observed[]): boolean[] {
   const { events } = recording;
   const leads = events.map(() => false);
+  const isGood = (id: number): boolean => leads[id] || isTelling(observed[id]);
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
-    leads[id] = flow.users[id].some((user) => {
+    // All iterations of a statement together: of an array that is wrong in places some will be right.
+    const groups = new Map<string, boolean>();
+    for (const user of flow.users[id]) {
       const other = events[user];
       // The next write into the same array says nothing of other entries.
-      if (other.how === 'write' && event.how === 'write' && other.alias !== undefined) {
-        if (!sameIndex(event, other)) return false;
-      }
-      if (leads[user]) return true;
-      if (observed[user].standing !== 'right') return false;
-      if (handedOn(recording, other) !== null) return true;
-      return flow.siblings[user].every((each) => observed[each].standing === 'right');
-    });
+      if (other.how === 'write' && event.how === 'write' && !sameIndex(event, other)) continue;
+      const isSure =
+        handedOn(recording, other) !== null || flow.siblings[user].every((each) => isGood(each));
+      const group = `${other.statement} ${other.frame} ${other.name}`;
+      groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
+    }
+    leads[id] = [...groups.values()].includes(true);
   }
   return leads;
 }
+
+/**
+ * Whether it speaks for what it was computed from. Gradients of biases do not: the weights of a query sum to 1
+ * whatever they are.
+ */
+const isTelling = ({ standing, found }: Observed): boolean =>
+  standing === 'right' && !(found.length > 0 && found.every(({ entry }) => entry.key.startsWith('g:b_')));
 
 /** Everything that was computed from some events, themselves included. */
 export function cone(flow: Flow, from: readonly number[]): Set<number> {

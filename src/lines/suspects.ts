@@ -1,5 +1,6 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
-import { type Key, sourcesOf } from '../compare/program.ts';
+import { sizeOf } from '../engine/tensor.ts';
+import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, handedOn, leadsToRight } from './flow.ts';
 import { ancestorsOf } from './goals.ts';
@@ -35,29 +36,37 @@ interface Operands {
   readonly isDoubtful: boolean;
 }
 
-/** What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. */
-function operandsOf({ observed, flow, recording }: Field, id: number): Operands | null {
+/**
+ * What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. What is
+ * no form but leads to one is right.
+ */
+function operandsOf(
+  { observed, flow, recording }: Field,
+  leads: readonly boolean[],
+  id: number,
+): Operands | null {
   const { events } = recording;
   const own = events[id];
   const keys: Key[][] = [];
   let isDoubtful = false;
+  let isTold = false;
   const seen = new Set([id]);
   const queue = [...flow.sources[id]];
   for (const source of queue) {
     if (seen.has(source)) continue;
     seen.add(source);
     const { standing, added } = observed[source];
-    const { name, frame } = events[source];
     // Other versions of the same sum are judged as themselves.
-    const isVersion = name === own.name && frame === own.frame && source !== id;
+    const isVersion = source === own.alias && own.how === 'write';
+    if (isVersion && (standing !== 'off' || added)) continue;
     if (standing === 'right' || standing === 'partial') keys.push(keysOf(observed[source]));
     else if (standing === 'neutral') queue.push(...flow.sources[source]);
     else if (standing === 'free' || standing === 'unknown') isDoubtful = true;
     else if (added) keys.push(keysOf(observed[source]));
-    else if (isVersion && own.how === 'loop-end') return null;
+    else if (leads[source]) isTold = true;
     else return null;
   }
-  return keys.length > 0 ? { keys, isDoubtful } : null;
+  return keys.length > 0 || isTold ? { keys, isDoubtful } : null;
 }
 
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
@@ -65,12 +74,13 @@ export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
   const leads = leadsToRight(recording, flow, observed);
   const found: Suspect[] = [];
+  if ((globalThis as any).DEBUG) console.log('leads', leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '));
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null) continue;
-    const operands = operandsOf(field, id);
+    const operands = operandsOf(field, leads, id);
     if (!operands) continue;
     if (added && !isLast(field, id)) continue;
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
@@ -89,11 +99,20 @@ function isLast({ recording: { events }, flow }: Field, id: number): boolean {
 }
 
 /** What is incomplete is innocent where a later statement that goes wrong was to complete it. */
-function withoutBeginnings({ flow, observed }: Field, suspects: readonly Suspect[]): Suspect[] {
+function withoutBeginnings({ flow, observed, catalogue }: Field, suspects: readonly Suspect[]): Suspect[] {
+  const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
   return suspects.filter(({ event, why }) => {
     if (why !== 'incomplete') return true;
-    for (const each of cone(flow, [event])) if (off.has(each)) return false;
+    const { shape } = observed[event].event;
+    const isLocal = observed[event].found.every(({ entry }) => entry.key === logits);
+    // Beside the sum over a row, a product with something else takes it for what it was to be by then.
+    const isCompleted = isLocal
+      ? flow.users[event].some(
+          (user) => off.has(user) && sizeOf(observed[user].event.shape) === sizeOf(shape),
+        )
+      : [...cone(flow, [event])].some((each) => off.has(each));
+    if (isCompleted) return false;
     // It is told of the first of them.
     return !flow.sources[event].some(
       (source) => observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
