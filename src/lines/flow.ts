@@ -1,4 +1,6 @@
 // Which recorded tensors each one was computed from, and what leads to something right.
+import { type Key, keyOf } from '../compare/program.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { Observed } from './observe.ts';
 import type { Event, Recording } from './recording.ts';
 
@@ -69,10 +71,16 @@ const sameIndex = (a: Event, b: Event): boolean =>
  * For each event whether something right was computed from it, and so it was no mistake. A statement that makes several
  * tensors says so only if all of them are right: which of them was computed from which operand is not known.
  */
-export function leadsToRight(recording: Recording, flow: Flow, observed: readonly Observed[]): boolean[] {
+export function leadsToRight(
+  recording: Recording,
+  catalogue: Catalogue,
+  flow: Flow,
+  observed: readonly Observed[],
+): boolean[] {
   const { events } = recording;
+  const given = givenKeys(catalogue);
   const leads = events.map(() => false);
-  const isGood = (id: number): boolean => leads[id] || isTelling(observed[id]);
+  const isGood = (id: number): boolean => leads[id] || isTelling(observed[id], given);
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
     // All iterations of a statement together: of an array that is wrong in places some will be right.
@@ -92,11 +100,19 @@ export function leadsToRight(recording: Recording, flow: Flow, observed: readonl
 }
 
 /**
- * Whether it speaks for what it was computed from. Gradients of biases do not: the weights of a query sum to 1
- * whatever they are.
+ * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do gradients of biases:
+ * the weights of a query sum to 1 whatever they are.
  */
-const isTelling = ({ standing, found }: Observed): boolean =>
-  standing === 'right' && !(found.length > 0 && found.every(({ entry }) => entry.key.startsWith('g:b_')));
+const isTelling = ({ standing, found, pieces }: Observed, given: ReadonlySet<Key>): boolean =>
+  standing === 'right' &&
+  [...found, ...pieces].some(({ entry: { key } }) => !key.startsWith('g:b_') && !given.has(key));
+
+/** Keys of what a program is given, not what it computes. */
+function givenKeys({ graph, config }: Catalogue): Set<Key> {
+  const inputs = graph.nodes.filter(({ kind }) => kind === 'input').map(({ id }) => keyOf(id, 'value'));
+  const upstream = ['g:y', 'g:C', 'g:O'];
+  return new Set(config.loss.kind === 'upstream' ? [...inputs, ...upstream] : inputs);
+}
 
 /** Everything that was computed from some events, themselves included. */
 export function cone(flow: Flow, from: readonly number[]): Set<number> {

@@ -3,7 +3,8 @@ import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
 import { autogradSuspect } from './autograd.ts';
-import { blameOf, returnsInExchange } from './blame.ts';
+import { blameOf } from './blame.ts';
+import { exchangedReturns, type Mistaken, mistakenNames } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, flowOf } from './flow.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
@@ -61,6 +62,10 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
+  const mistaken = [...mistakenNames(field), ...exchangedReturns(field)].sort((a, b) => a.event - b.event);
+  const [earliest] = mistaken;
+  const isFirst = earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
+  if (isFirst) return oneEach(field, mistaken);
   const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
   const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
   for (const some of order) {
@@ -79,11 +84,19 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     return found;
   }
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
-  const exchanged = returnsInExchange(field);
-  if (exchanged) return [{ ...named(field, exchanged.event), ...exchanged, seen: exchanged.event }];
   if (missing.length === 0) return [];
   const found = autogradSuspect(field, missing);
   return found ? [found] : [];
+}
+
+/** One for each statement. */
+function oneEach(field: Field, mistaken: readonly Mistaken[]): Wrong[] {
+  const found = new Map<number, Wrong>();
+  for (const each of mistaken) {
+    const statement = statementOf(field, each.event);
+    if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
+  }
+  return [...found.values()];
 }
 
 const statementOf = ({ recording }: Field, event: number): number => recording.events[event].statement;

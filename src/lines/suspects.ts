@@ -72,7 +72,7 @@ function operandsOf(
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
-  const leads = leadsToRight(recording, flow, observed);
+  const leads = leadsToRight(recording, field.catalogue, flow, observed);
   const found: Suspect[] = [];
   if ((globalThis as any).DEBUG) console.log('leads', leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '));
   for (const { event, standing, added } of observed) {
