@@ -1,5 +1,5 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
-import { offsetsIn } from './lettered.ts';
+import { strides, type Tensor } from '../engine/tensor.ts';
 import type { Alignment, Range } from './align.ts';
 import { handedOn } from './flow.ts';
 import type { Field, Suspect } from './suspects.ts';
@@ -39,11 +39,17 @@ function masksOf(field: Field, id: number): number[] {
     seen.add(source);
     const { standing, isMask, event } = observed[source];
     if (standing !== 'neutral') continue;
-    const isHidden = event.how === 'write' && event.dtype !== 'bool';
-    if (isMask || isHidden) found.push(originOf(field, source));
-    else queue.push(...flow.sources[source]);
+    const isHiding = event.how === 'write' && event.dtype !== 'bool';
+    if (isMask || isHiding) found.push(source);
+    queue.push(...flow.sources[source]);
   }
   return found;
+}
+
+/** The earliest of the masks that a mask was made from which hides other keys than it should; null if itself does not. */
+function originOfMask(field: Field, masks: readonly number[], isWrong: (id: number) => boolean): number | null {
+  const wrong = masks.filter(isWrong).sort((a, b) => a - b);
+  return wrong.length > 0 ? originOf(field, wrong[0]) : null;
 }
 
 /** For each entry of a tensor that is aligned so, its offset among all entries with the letters `inner`. */
@@ -89,37 +95,61 @@ function offsetsOf(
   return all;
 }
 
-/** Logits that are right but for which of them are hidden: the mask is to blame. */
+/** Logits that are right but for which of them are hidden: the mask is to blame, unless it is right. */
 function wrongMask(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow, catalogue } = field;
   const { visible, parts } = catalogue;
   const tensor = recording.tensor(event);
-  if (!tensor) return null;
-  const hides = tensor.data.some((value) => value <= MASKED);
+  if (!tensor || !tensor.data.some((value) => value <= MASKED)) return null;
   for (const source of flow.sources[event]) {
     const scores = observed[source].found.find(({ entry }) => /^v:[SZM]$/.test(entry.key));
     const before = recording.tensor(source);
     if (!scores || !before || before.data.length !== tensor.data.length) continue;
-    const masks = masksOf(field, event);
-    if (!hides && masks.length === 0) continue;
-    const where = visible
-      ? offsetsOf(scores, recording.events[source].shape, visible.letters, parts.extents)
-      : null;
+    const { shape } = recording.events[source];
+    const where = visible ? offsetsOf(scores, shape, visible.letters, parts.extents) : null;
+    const shouldBe = Uint8Array.from(tensor.data, (_, at) => (where ? visible!.data[where[at]] : 1));
     let isOther = false;
     for (let at = 0; at < tensor.data.length; at++) {
       const isSeen = tensor.data[at] > MASKED;
-      const shouldBe = where ? visible!.data[where[at]] === 1 : true;
-      if (isSeen !== shouldBe) isOther = true;
-      if (isSeen && shouldBe && tensor.data[at] !== before.data[at]) return null;
+      if (isSeen !== (shouldBe[at] === 1)) isOther = true;
+      if (isSeen && shouldBe[at] === 1 && tensor.data[at] !== before.data[at]) return null;
     }
-    if (!isOther || !hides) return null;
-    const note = 'the mask hides other keys than it should';
-    return { event: masks[0] ?? event, note };
+    if (!isOther) return null;
+    const masks = masksOf(field, event);
+    const isWrong = (id: number): boolean => hidesOther(recording.tensor(id), shouldBe, shape);
+    const origin = originOfMask(field, masks, isWrong);
+    return { event: origin ?? event, note: 'the mask hides other keys than it should' };
   }
   return null;
 }
 
-const LOOPED = /^[bhrg]$/;
+/** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
+function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly number[]): boolean {
+  if (!mask || mask.data.length < 2) return false;
+  const full = Array.from({ length: shape.length }, (_, axis) => {
+    const own = axis - (shape.length - mask.shape.length);
+    return own < 0 ? 1 : mask.shape[own];
+  });
+  // Parts of what was made for longer inputs are taken from its beginning.
+  if (mask.shape.length > shape.length || full.some((length, axis) => length !== 1 && length < shape[axis]))
+    return true;
+  const steps = strides(full);
+  let [isSame, isComplement] = [true, true];
+  for (let at = 0; at < shouldBe.length; at++) {
+    let rest = at;
+    let from = 0;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      if (full[axis] !== 1) from += (rest % shape[axis]) * steps[axis];
+      rest = Math.floor(rest / shape[axis]);
+    }
+    const isSet = mask.data[from] !== 0;
+    if (isSet !== (shouldBe[at] === 1)) isSame = false;
+    if (isSet === (shouldBe[at] === 1)) isComplement = false;
+  }
+  return !isSame && !isComplement;
+}
+
+const LOOPED = /^[bhrgij]$/;
 
 function fixedLetters({ found: [best] }: Field['observed'][number]): Map<string, number> {
   const fixed = new Map<string, number>();
@@ -137,7 +167,7 @@ function staleOperand(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
   const sources = flow.sources[event].filter((source) => observed[source].standing === 'right');
-  for (const letter of ['h', 'r', 'g', 'b']) {
+  for (const letter of ['h', 'r', 'g', 'b', 'j', 'i']) {
     const places = sources.flatMap((source) => {
       const value = fixedLetters(observed[source]).get(letter);
       return value === undefined ? [] : [{ source, value }];
@@ -156,11 +186,9 @@ function staleOperand(field: Field, { event }: Suspect): Blame | null {
           fixedLetters(observed[other.id]).get(letter) === value,
       );
       if (!isRepeated) continue;
-      const what = letter === 'b' ? 'sequence' : 'head';
+      const what = { b: 'sequence', i: 'key', j: 'query' }[letter] ?? 'head';
       return { event: source, note: `${own.name} is that of ${what} ${value}, as in an earlier iteration` };
     }
   }
   return null;
 }
-
-void offsetsIn;

@@ -1,5 +1,7 @@
 // Which recorded tensors each one was computed from, and what leads to something right.
 import { type Key, keyOf } from '../compare/program.ts';
+import { nodeOf } from '../engine/graph.ts';
+import { map, scalar } from '../engine/tensor.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Observed } from './observe.ts';
 import type { Event, Recording } from './recording.ts';
@@ -99,19 +101,32 @@ export function leadsToRight(
   return leads;
 }
 
+/** Forms that come out right of much that is wrong. */
+const LOSSY = /row maxim/;
+
 /**
- * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do gradients of biases:
- * the weights of a query sum to 1 whatever they are.
+ * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients
+ * of biases: the weights of a query sum to 1 whatever they are.
  */
 const isTelling = ({ standing, found, pieces }: Observed, given: ReadonlySet<Key>): boolean =>
   standing === 'right' &&
-  [...found, ...pieces].some(({ entry: { key } }) => !key.startsWith('g:b_') && !given.has(key));
+  [...found, ...pieces].some(
+    ({ entry: { key, title } }) => !key.startsWith('g:b_') && !given.has(key) && !LOSSY.test(title),
+  );
 
 /** Keys of what a program is given, not what it computes. */
-function givenKeys({ graph, config }: Catalogue): Set<Key> {
+function givenKeys({ graph, state }: Catalogue): Set<Key> {
   const inputs = graph.nodes.filter(({ kind }) => kind === 'input').map(({ id }) => keyOf(id, 'value'));
-  const upstream = ['g:y', 'g:C', 'g:O'];
-  return new Set(config.loss.kind === 'upstream' ? [...inputs, ...upstream] : inputs);
+  const loss = nodeOf(graph, 'f');
+  if (loss.kind !== 'operation') return new Set(inputs);
+  // An upstream gradient that is the same for other outputs was not computed from them.
+  const y = state.value('y');
+  const other = map(y, (value) => 2 * value + 1);
+  const [own, another] = [y, other].map(
+    (each) => loss.operation.vjp({ inputs: [each], output: loss.operation.forward([each]) }, scalar(1))[0],
+  );
+  const isGiven = own.data.every((value, at) => value === another.data[at]);
+  return new Set(isGiven ? [...inputs, 'g:y', 'g:C', 'g:O'] : inputs);
 }
 
 /** Everything that was computed from some events, themselves included. */
@@ -119,4 +134,17 @@ export function cone(flow: Flow, from: readonly number[]): Set<number> {
   const found = new Set(from);
   for (const id of found) for (const user of flow.users[id]) found.add(user);
   return found;
+}
+
+/** The event whose statement an event is told at: what a call computes for a parameter is of the calling statement. */
+export function tellingEvent({ events }: Recording, id: number): number {
+  const event = events[id];
+  if (event.how !== 'argument') return id;
+  const caller = events.find(
+    (other) =>
+      other.id > id &&
+      other.frame !== event.frame &&
+      other.reads.some((read) => events[read].frame === event.frame && events[read].how === 'return'),
+  );
+  return caller ? tellingEvent({ events } as Recording, caller.id) : id;
 }

@@ -6,7 +6,7 @@ import { autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
 import { exchangedReturns, type Mistaken, mistakenNames } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
-import { cone, type Flow, flowOf } from './flow.ts';
+import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
 import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
@@ -75,7 +75,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     for (const suspect of some) {
       if (reached.has(suspect.event)) continue;
       for (const id of cone(field.flow, [suspect.event])) reached.add(id);
-      const blamed = blameOf(field, suspect);
+      const own = blameOf(field, suspect);
+      const blamed = { ...own, event: tellingEvent(field.recording, own.event) };
       const same = found.some(
         (each) => statementOf(field, each.event) === statementOf(field, blamed.event),
       );

@@ -11,7 +11,7 @@ export interface Suspect {
   /** The first wrong event of it. */
   readonly event: number;
   /** What its operands are; one operand may be several things. */
-  readonly operands: readonly (readonly Key[])[];
+  readonly operands: readonly Key[][];
   /** The result is none of the forms, is one that is incomplete, or is a sum of right terms that came out wrong. */
   readonly why: 'off' | 'incomplete' | 'sum';
   /** Something it reads is unknown: it is looked at only where nothing else is to be found. */
@@ -127,8 +127,12 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
   const missing = goals.filter((goal) => !covered.has(goal));
   const isForwardRight = covered.has('v:y');
   return suspects.filter(({ event, operands, why }) => {
+    // Which of several results was computed from which operand is not known.
+    const isOneOfMany = flow.siblings[event].length > 1;
+    const areOf = (all: readonly Key[][], test: (keys: Key[]) => boolean): boolean =>
+      isOneOfMany ? all.some(test) : all.every(test);
     const of = missing.filter((goal) =>
-      operands.every((keys) => keys.some((key) => ancestors.get(goal)?.has(key) && key !== goal)),
+      areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
     if (own.length > 0 && own.every((key) => covered.has(key))) return false;
