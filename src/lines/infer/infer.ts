@@ -10,7 +10,7 @@ import { mixedAxes, tokenReadings } from './output.ts';
 import { type Rope, ropeOf } from './rope.ts';
 import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
-import { multipleOf, softcapOf } from './scores.ts';
+import { multipleOf } from './scores.ts';
 import { type Operand, type Projection, sameAxes } from './trace.ts';
 import { type Value, Values } from './values.ts';
 
@@ -306,12 +306,12 @@ class Inferring {
     const { told, query, key } = this.#model;
     const { site } = told;
     const before = stepsOf(query).factor * stepsOf(key).factor;
-    const capped = softcapOf(this.#values, told);
-    if (capped) {
-      this.#config.softcap = capped.cap;
-      this.#build.note('softcap', capped.from, `scores are capped at ${capped.cap}`);
+    const { cap } = site;
+    if (cap !== undefined) {
+      this.#config.softcap = cap;
+      this.#build.note('softcap', site.scores, `scores are capped at ${cap}`);
     }
-    const factor = (capped ? capped.scale : site.product.factor) * before;
+    const factor = site.product.factor * before;
     const found = scaleOf(this.#values, factor, told.query.feature.size, {
       isPlain: this.#config.head === 'kq',
       others: [],

@@ -7,6 +7,7 @@ import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
 import type { Value, Values } from './values.ts';
+import { tiledSites } from './tiles.ts';
 import { addProducts } from './virtual.ts';
 
 export interface Model {
@@ -106,19 +107,22 @@ function completeness({ query, key, value, mixed, output }: Model): number {
 }
 
 const SITES = 12;
+/** Completeness of a model that needs no other way. */
+const ENOUGH = 6;
 
 /** The attention that the recording shows, the first where there are several; null where there is none. */
 export function findModel(values: Values): Model | null {
   let best: Model | null = null;
-  for (const withProducts of [false, true]) {
-    if (withProducts) addProducts(values);
+  for (const way of ['recorded', 'tiled', 'products'] as const) {
+    if (way === 'products') addProducts(values);
     const lookup = new Lookup(values.all);
-    const sites = ordered(values, findSites(values)).slice(0, SITES);
+    const found = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
+    const sites = found.slice(0, SITES);
     for (const site of sites) {
       const model = modelOf(values, lookup, site);
       if (!best || completeness(model) > completeness(best) + 1e-9) best = model;
     }
-    if (best && completeness(best) >= 6) return best;
+    if (best && completeness(best) >= ENOUGH) return best;
   }
   return best;
 }

@@ -159,7 +159,8 @@ function crossProbes({ shape, data }: Tensor, u: number, w: number): Probe[] {
 const largestFirst = (probes: Probe[]): Probe[] =>
   probes.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
 
-const LEAST_PROBES = 3;
+/** Different numbers without which a product tells nothing. */
+const LEAST_PROBES = 5;
 
 /** The factor between probes of a target and of a product; null where they are not proportional. */
 function factorOf(
@@ -168,7 +169,7 @@ function factorOf(
   right: Operand,
   eps: number,
 ): number | null {
-  if (probes.length < LEAST_PROBES) return null;
+  if (new Set(probes.map(({ value }) => Math.abs(value))).size < LEAST_PROBES) return null;
   const size = Math.abs(probes[0].value);
   if (size < 1e-12) return null;
   let factor: number | null = null;

@@ -107,15 +107,15 @@ function matched(
 
 /** The factor between two columns; null where they are not proportional. */
 function proportion(target: Centred, product: Centred, eps: number): number | null {
-  if (product.norm === 0 || target.norm === 0) return null;
+  if (!(product.norm > 0) || !(target.norm > 0)) return null;
   let dot = 0;
   for (let row = 0; row < target.vector.length; row++)
     dot += target.vector[row] * product.vector[row];
   const factor = dot / product.norm ** 2;
-  if (factor === 0) return null;
+  if (factor === 0 || !Number.isFinite(factor)) return null;
   const allowed = 8 * eps * (target.norm + Math.abs(target.mean) + Math.abs(factor * product.mean));
   for (let row = 0; row < target.vector.length; row++)
-    if (Math.abs(target.vector[row] - factor * product.vector[row]) > allowed) return null;
+    if (!(Math.abs(target.vector[row] - factor * product.vector[row]) <= allowed)) return null;
   return factor;
 }
 

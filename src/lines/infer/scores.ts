@@ -4,7 +4,7 @@ import { type Factor, gather, type Layout } from './layout.ts';
 import { SUMMED } from './products.ts';
 import { normalisedAxes, type Site } from './site.ts';
 import type { Operand } from './trace.ts';
-import type { Value, Values } from './values.ts';
+import type { Value } from './values.ts';
 
 /** A site whose operands are told apart. */
 export interface Told {
@@ -128,74 +128,4 @@ export function multipleOf(a: Operand, b: Operand): number | null {
   return left.every((value, n) => Math.abs(value - factor * right[n]) <= 8 * eps * size)
     ? factor
     : null;
-}
-
-export interface Capped {
-  /** Z = cap tanh(scale S / cap). */
-  readonly cap: number;
-  readonly scale: number;
-  /** The tensor by which it was told. */
-  readonly from: Value;
-}
-
-/** Numbers that a program may cap with: those it recorded and those written in statements with a tanh. */
-function capCandidates(values: Values): number[] {
-  const texts = values.recording.statements
-    .filter(({ text }) => /cap|tanh/i.test(text))
-    .flatMap(({ text }) => [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)));
-  const recorded = values.numbers.flatMap(({ value, name }) =>
-    value !== undefined && (/cap/i.test(name) || !Number.isInteger(value)) ? [value] : [],
-  );
-  return [...new Set([...recorded, ...texts, 1])].filter((cap) => cap > 0 && Number.isFinite(cap));
-}
-
-/** A softcap, where a recorded tensor between scores and weights is a tanh of a multiple of the scores. */
-export function softcapOf(values: Values, { site }: Told): Capped | null {
-  if (!values.recording.statements.some(({ text }) => /tanh/.test(text))) return null;
-  const shape = site.weights.tensor.shape.join();
-  const raw = site.scores.tensor;
-  const perProduct = site.how === 'exact' ? site.product.factor : null;
-  if (perProduct === null) return null;
-  for (const value of values.all) {
-    if (value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
-    if (value.time <= site.scores.time || value.time > site.weights.time) continue;
-    const bound = value.tensor.data.reduce((a, b) => (Math.abs(b) < 1e6 ? Math.max(a, Math.abs(b)) : a), 0);
-    for (const cap of capCandidates(values)) {
-      if (cap <= bound) continue;
-      const inner = tanhRatio(value.tensor.data, raw.data, cap, value.eps);
-      if (inner === null) continue;
-      // tanh itself, before it is multiplied by the cap: the cap is what follows or what is named so.
-      const named = values.numbers.find(({ name }) => /cap/i.test(name))?.value;
-      const own = cap === 1 && named !== undefined ? named : cap;
-      const scale = (inner / cap) * own * perProduct;
-      return { cap: own, scale, from: value };
-    }
-  }
-  return null;
-}
-
-/** r with value = cap * tanh(r * raw / cap) at all entries that a mask leaves; null where there is none. */
-function tanhRatio(
-  value: Float64Array,
-  raw: Float64Array,
-  cap: number,
-  eps: number,
-): number | null {
-  let ratio: number | undefined;
-  let largest = 0;
-  for (let n = 0; n < raw.length; n++) {
-    if (!(Math.abs(raw[n]) < 1e6) || !(Math.abs(value[n]) < cap)) continue;
-    if (Math.abs(raw[n]) > largest && Math.abs(value[n]) < 0.95 * cap) {
-      largest = Math.abs(raw[n]);
-      ratio = (cap * Math.atanh(value[n] / cap)) / raw[n];
-    }
-  }
-  if (ratio === undefined) return null;
-  let tested = 0;
-  for (let n = 0; n < raw.length; n++) {
-    if (!(Math.abs(raw[n]) < 1e6) || !(Math.abs(value[n]) < 1e6)) continue;
-    if (Math.abs(value[n] - cap * Math.tanh((ratio * raw[n]) / cap)) > 20 * eps * cap) return null;
-    tested++;
-  }
-  return tested > 3 ? ratio : null;
 }

@@ -15,6 +15,8 @@ export interface Site {
   /** The scores of which `product` is the product: `weights` by its logarithm, or a tensor before it. */
   readonly scores: Value;
   readonly how: Comparison;
+  /** Where `scores` are cap * tanh(factor * product / cap): the cap. */
+  readonly cap?: number;
 }
 
 /** Largest tensor that is tried as an operand of scores, and how many. */
@@ -74,8 +76,10 @@ function operandsBefore(values: Values, value: Value): Value[] {
         each !== value &&
         each.kind === 'float' &&
         each.time < value.time &&
+        values.descends(value, each) &&
         isSquareEnough(each.tensor) &&
-        !isBinary(each.tensor),
+        !isBinary(each.tensor) &&
+        each.tensor.data.every(Number.isFinite),
     )
     .sort((a, b) => b.time - a.time)
     .slice(0, OPERANDS);
@@ -99,6 +103,64 @@ function sitesOf(
   });
 }
 
+/** Numbers that a program may cap with: those it recorded and those in statements with a tanh. */
+function caps(values: Values): number[] {
+  const texts = values.recording.statements
+    .filter(({ text }) => /cap|tanh/i.test(text))
+    .flatMap(({ text }) => [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)));
+  const recorded = values.numbers.flatMap(({ value, name }) =>
+    value !== undefined && (/cap/i.test(name) || !Number.isInteger(value)) ? [value] : [],
+  );
+  return [...new Set([1, ...recorded, ...texts])].filter((cap) => cap > 0 && Number.isFinite(cap));
+}
+
+/** The argument of a tanh times its cap; NaN where it is saturated or masked. */
+const uncapped = ({ shape, data }: Tensor, cap: number): Tensor => ({
+  shape,
+  data: data.map((value) => {
+    const share = value / cap;
+    return Math.abs(share) < 1 - 1e-9 ? cap * Math.atanh(share) : Number.NaN;
+  }),
+});
+
+/** Places whose scores are capped by a tanh, told by what the tanh gave. */
+function cappedSites(values: Values, weights: Value, earlier: readonly Value[]): Site[] {
+  for (const scores of earlier) {
+    if (!/tanh/.test(textOf(values, scores))) continue;
+    for (const cap of caps(values)) {
+      const target = uncapped(scores.tensor, cap);
+      const operands = operandsBefore(values, scores);
+      const found = sitesOf(weights, scores, target, operands, 'exact');
+      if (found.length > 0) return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
+    }
+  }
+  return [];
+}
+
+/** A tanh that was recorded by itself, with a cap of 1, has the cap in its argument. */
+const withCap = (site: Site, shown: number, cap: number): Site => ({
+  ...site,
+  cap,
+  product: { ...site.product, factor: (site.product.factor * cap) / shown },
+});
+
+/** The cap of a tanh that was recorded before it was multiplied: by the weights, else by its name. */
+function capOf(values: Values, { weights, scores }: Site, cap: number): number {
+  if (cap !== 1) return cap;
+  const [z, p] = [scores.tensor.data, weights.tensor.data];
+  const width = weights.tensor.shape[weights.tensor.shape.length - 1];
+  const ratios: number[] = [];
+  for (let n = 1; n < p.length; n++) {
+    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05) continue;
+    ratios.push((Math.log(p[n]) - Math.log(p[n - 1])) / (z[n] - z[n - 1]));
+  }
+  const [first] = ratios;
+  const eps = 100 * Math.max(weights.eps, 1e-6);
+  if (ratios.length > 1 && ratios.every((each) => Math.abs(each / first - 1) < eps))
+    return Number(first.toPrecision(6));
+  return values.numbers.find(({ name }) => /cap/i.test(name))?.value ?? cap;
+}
+
 /** All places that compute attention weights, each with the products that explain it; several weights may be one place. */
 export function findSites(values: Values): Site[] {
   const found: Site[] = [];
@@ -117,6 +179,9 @@ export function findSites(values: Values): Site[] {
         value.tensor.shape.join() === weights.tensor.shape.join() &&
         (ancestors.has(value.id) || weights.grid.length > 0),
     );
+    const capped = cappedSites(values, weights, earlier);
+    found.push(...capped);
+    if (capped.length > 0) continue;
     for (const scores of earlier) {
       const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
       if (direct.length === 0) continue;

@@ -225,7 +225,10 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
   const eps = operand.value.eps;
   const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const sources = values.all.filter(
-    ({ kind, tensor, time }) => kind === 'float' && time < before && isRank(2, 4, tensor),
+    ({ kind, tensor, time }) => kind === 'float' &&
+      time < before &&
+      isRank(2, 4, tensor) &&
+      tensor.data.every(Number.isFinite),
   );
   const found: Projection[] = [];
   for (const x of sources) {

@@ -23,6 +23,8 @@ export interface Value {
   readonly eps: number;
   /** Computed here, as the program may have done inside of an expression; nowhere recorded. */
   readonly isVirtual: boolean;
+  /** What a virtual value was computed from. */
+  readonly from: readonly Value[];
 }
 
 const EPSILON: Readonly<Record<string, number>> = {
@@ -101,6 +103,7 @@ export class Values {
       kind: kindOf(parts[0].dtype),
       eps: EPSILON[parts[0].dtype] ?? 1e-9,
       isVirtual: false,
+      from: [],
     };
     this.all.push(value);
     const key = contentKey(tensor);
@@ -123,16 +126,18 @@ export class Values {
   }
 
   /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
-  addVirtual(tensor: Tensor, from: readonly Value[]): void {
-    if (this.#known(tensor) || tensor.data.length > LARGEST) return;
+  addVirtual(tensor: Tensor, from: readonly Value[]): Value | null {
+    if (this.#known(tensor) || tensor.data.length > LARGEST) return null;
     const latest = from.reduce((a, b) => (a.time > b.time ? a : b));
     const value = {
       ...{ id: this.all.length, tensor, parts: latest.parts, grid: [], events: [] },
-      ...{ time: latest.time + 0.5, kind: 'float' as const, isVirtual: true },
+      ...{ time: latest.time + 0.5, kind: 'float' as const, isVirtual: true, from },
       eps: Math.max(...from.map(({ eps }) => eps)),
     };
     this.all.push(value);
+    this.#byContent.set(contentKey(tensor), [value, ...(this.#byContent.get(contentKey(tensor)) ?? [])]);
     this.#ancestors.set(value.id, new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])));
+    return value;
   }
 
   /** Numbers of the values from which a value was computed, as far as is known. */
@@ -156,6 +161,8 @@ export class Values {
   /** Whether `value`, or a piece of it, was computed from `from` or a piece of it. */
   descends(value: Value, from: Value): boolean {
     const ancestors = this.ancestors(value);
+    if (ancestors.has(from.id)) return true;
+    if (from.isVirtual) return from.from.every((each) => this.descends(value, each));
     return from.parts.some((event) => {
       const own = this.#ofEvent.get(event.id);
       return own !== undefined && ancestors.has(own.id);
