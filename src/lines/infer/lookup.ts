@@ -18,14 +18,15 @@ function sumsOf(data: Float64Array): Sums {
   return { sum, squares, size };
 }
 
+/** Finds among the values that were recorded, or with `virtual` among those that were not. */
 export class Lookup {
   readonly #bySize = new Map<number, Value[]>();
   readonly #sums = new Map<Value, Sums>();
   readonly #sorted = new Map<Value, Float64Array>();
 
-  constructor(values: readonly Value[]) {
+  constructor(values: readonly Value[], virtual = false) {
     for (const value of values) {
-      if (value.isVirtual) continue;
+      if (value.isVirtual !== virtual) continue;
       const { length } = value.tensor.data;
       const known = this.#bySize.get(length);
       if (known) known.push(value);

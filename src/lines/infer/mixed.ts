@@ -18,16 +18,18 @@ export interface Mixed {
   readonly tensor: Tensor;
   /** Where it stands in the recording. */
   readonly output: Value;
+  /** It is no weighted sum under the weights: taken by names and shapes, `tensor` is the person's own. */
+  readonly isGuess?: boolean;
 }
 
-interface Reading {
+export interface Reading {
   readonly operand: Operand;
   readonly key: number;
   readonly query: number;
 }
 
 /** The ways to read a tensor as values beside the weights: one axis of keys, one of features, others outer. */
-function readings(value: Value, site: Site): Reading[] {
+export function readings(value: Value, site: Site): Reading[] {
   const { shape } = value.tensor;
   const own = strides(shape);
   const weights = site.weights.tensor.shape;

@@ -1,7 +1,8 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
 import { Lookup } from './lookup.ts';
+import { guessMixed, guessOutput } from './guess.ts';
 import { findMixed, type Mixed } from './mixed.ts';
-import { roleOf } from './names.ts';
+import { isGradientName, roleOf } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
@@ -64,15 +65,51 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   };
   const { left, margin } = queryIsLeft(site, rank, mixes[0]?.key);
   const told = tell(site, left);
-  const mixed = mixes.find(({ key }) => key === told.keyAxis) ?? null;
   const query = rootOf(values, lookup, told.query);
   const key = rootOf(values, lookup, told.key);
+  const operands = [query, key].flatMap((root) => [root.operand.value, root.start?.value]);
+  const taken = operands.filter((each) => each !== undefined);
+  const mixed =
+    mixes.find((each) => each.key === told.keyAxis) ??
+    turned(mixes[0], told) ??
+    guessMixed(values, told, taken);
   const value = mixed && rootOf(values, lookup, mixed.values);
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
-  const outputs = mixed ? outputsOf(values, mixed, site.outer, heads) : [];
-  const used = [query, key, value].map((root) => root?.projection?.weight);
-  const output = outputs.find(({ weight }) => !used.includes(weight)) ?? null;
-  return { values, lookup, told, mixed, query, key, value, batch, heads, output, margin };
+  const found = { values, lookup, told, mixed, query, key, value, batch, heads, margin };
+  return { ...found, output: outputOf(found) };
+}
+
+/** A sum over the queries instead of the keys: the values and the person's own result. */
+function turned(mixed: Mixed | undefined, { site, keyAxis, queryAxis }: Told): Mixed | null {
+  const { shape } = site.weights.tensor;
+  if (!mixed || shape[keyAxis] !== shape[queryAxis]) return null;
+  // The gradient of the values is a sum over the queries too.
+  const all = [...mixed.values.value.events, ...mixed.output.events];
+  if (all.some(({ name }) => isGradientName(name))) return null;
+  return { ...mixed, key: keyAxis, query: queryAxis, isGuess: true };
+}
+
+/** y and its weight: by its numbers, else, where a weight is left over, by names and shapes. */
+function outputOf(model: Omit<Model, 'output'>): Output | null {
+  const { values, lookup, told, mixed, heads, batch } = model;
+  if (!mixed) return null;
+  const { outer } = told.site;
+  const taken = [model.query, model.key, model.value].flatMap((root) => {
+    const { projection, start, operand } = root ?? {};
+    const all = [projection?.weight, projection?.x, projection?.bias?.value, start?.value];
+    return [...all, operand?.value].filter((each) => each !== undefined);
+  });
+  const own = outputsOf(values, lookup, mixed, outer, heads).find(
+    ({ weight }) => !taken.includes(weight),
+  );
+  if (own) return own;
+  const { shape } = mixed.tensor;
+  const sizes = outer.map((axis, n) => ({ axis, size: shape[n] }));
+  const merged = sizes
+    .filter(({ axis }) => heads.includes(axis))
+    .reduce((product, { size }) => product * size, shape[shape.length - 1]);
+  const batches = sizes.filter(({ axis }) => batch.includes(axis));
+  return guessOutput(values, mixed, merged, batches, taken);
 }
 
 /** Outer axes that x has are batches, the others heads; of given projections by names and their number. */
@@ -103,7 +140,10 @@ function splitOuter(
 /** How much of a model is known: the more, the likelier it is the attention that is meant. */
 function completeness({ query, key, value, mixed, output }: Model): number {
   const root = (each: Root | null): number => (each?.projection ? 2 : each?.start ? 1.5 : 0);
-  return root(query) + root(key) + root(value) + (mixed ? 2 : 0) + (output ? 1 : 0);
+  const part = (each: { isGuess?: boolean } | null, worth: number): number =>
+    each === null ? 0 : each.isGuess ? worth / 4 : worth;
+  const trust = mixed?.isGuess ? 0.5 : 1;
+  return root(query) + root(key) + trust * root(value) + part(mixed, 2) + part(output, 1);
 }
 
 const SITES = 12;

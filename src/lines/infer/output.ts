@@ -2,7 +2,8 @@
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import type { Factor, Layout } from './layout.ts';
 import type { Mixed } from './mixed.ts';
-import { matchColumns, stridesOf } from './projections.ts';
+import type { Lookup } from './lookup.ts';
+import { matchColumns, type Matrix, stridesOf } from './projections.ts';
 import { type Operand, biasOf, type Projection } from './trace.ts';
 import type { Value, Values } from './values.ts';
 
@@ -15,6 +16,8 @@ export interface Output {
   readonly weightLayout: Layout;
   readonly bias?: Projection['bias'];
   readonly score: number;
+  /** Taken by names and shapes: the program's own numbers do not tell. */
+  readonly isGuess?: boolean;
 }
 
 /** Ways to read a weight as (heads * features) by outputs: axes beside each other merged. */
@@ -81,6 +84,7 @@ export function mixedAxes(
 /** The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. */
 export function outputsOf(
   values: Values,
+  lookup: Lookup,
   mixed: Mixed,
   outer: readonly number[],
   heads: readonly number[],
@@ -97,14 +101,28 @@ export function outputsOf(
   const later = values.all.filter(
     ({ kind, time, isVirtual }) => kind === 'float' && !isVirtual && time > mixed.output.time,
   );
+  const exact = { data: mixed.tensor.data, offset: 0, rows, cols };
+  // Heads that were put side by side in a wrong way have the right numbers and a width of their own.
+  const misplaced = lookup.find(mixed.tensor, mixed.output.eps).flatMap((value) =>
+    tokenReadings(value, batch, tokens)
+      .filter(({ feature }) => feature.size === merged)
+      .map(({ outer: own, token, feature }) => ({
+        ...{ data: value.tensor.data, offset: 0, rows: [...own.values(), token] },
+        cols: splitAs(feature, cols),
+      })),
+  );
   const found: Output[] = [];
   for (const y of later) {
     for (const operand of tokenReadings(y, batch, tokens)) {
       for (const weight of weights) {
         if (weight.time >= y.time || values.descends(weight, mixed.output)) continue;
         for (const matrix of matrices(weight, merged)) {
-          const fit = fitted(values, operand, { mixed, rows, cols }, weight, matrix);
-          if (fit) found.push(fit);
+          for (const x of [exact, ...misplaced]) {
+            const fit = fitted(values, operand, x, weight, matrix, mixed.output.eps);
+            if (!fit) continue;
+            found.push(fit);
+            break;
+          }
         }
       }
     }
@@ -112,28 +130,36 @@ export function outputsOf(
   return found.sort((a, b) => b.score - a.score || a.y.time - b.y.time);
 }
 
+/** A merged axis as the axes of `cols`. */
+function splitAs({ stride }: Factor, cols: readonly Factor[]): Factor[] {
+  return cols.map(({ size }, n) => ({
+    size,
+    stride: stride * sizeOf(cols.slice(n + 1).map((each) => each.size)),
+  }));
+}
+
 function fitted(
   values: Values,
   operand: Operand,
-  { mixed, rows, cols }: { mixed: Mixed; rows: readonly Factor[]; cols: readonly Factor[] },
+  x: Matrix,
   weight: Value,
   { tensor, summed }: { tensor: Tensor; summed: number },
+  epsOfX: number,
 ): Output | null {
-  const eps = Math.max(operand.value.eps, mixed.output.eps);
+  const eps = Math.max(operand.value.eps, epsOfX);
   const { data } = operand.value.tensor;
   const target = {
     ...{ data, offset: 0, rows: [...operand.outer.values(), operand.token] },
     cols: [operand.feature],
   };
-  const x = { data: mixed.tensor.data, offset: 0, rows, cols };
   const columns = matchColumns(target, x, tensor, summed, eps);
   if (!columns || Math.abs(columns.factor - 1) > 100 * eps) return null;
   const out = stridesOf(columns.starts, [operand.feature.size]);
   if (!out) return null;
   const step = strides(tensor.shape)[summed];
-  const axes = cols.map(({ size }, n) => ({
+  const axes = x.cols.map(({ size }, n) => ({
     size,
-    stride: step * sizeOf(cols.slice(n + 1).map((each) => each.size)),
+    stride: step * sizeOf(x.cols.slice(n + 1).map((each) => each.size)),
   }));
   const size = data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const width = operand.feature.size;

@@ -30,6 +30,8 @@ export interface Projection {
   readonly factor: number;
   /** How likely it is that these are meant. */
   readonly score: number;
+  /** Taken by names and shapes: the program's own numbers do not tell. */
+  readonly isGuess?: boolean;
 }
 
 const isRank = (low: number, high: number, { shape }: Tensor): boolean =>
@@ -290,6 +292,16 @@ export function sameAxes(value: Value, operand: Operand): Operand[] {
       if (taken.has(key)) continue;
       if (size === shape[axis]) visit(axis + 1, new Map([...taken, [key, factor(axis)]]));
     }
+    // Two axes of heads as one: (kv heads, group).
+    for (const [n, [key, { size }]] of outer.entries()) {
+      const next = outer[n + 1];
+      if (!next || taken.has(key) || taken.has(next[0]) || shape[axis] !== size * next[1].size)
+        continue;
+      const pair = new Map(taken);
+      pair.set(key, { size, stride: own[axis] * next[1].size });
+      pair.set(next[0], { size: next[1].size, stride: own[axis] });
+      visit(axis + 1, pair);
+    }
     // Heads and features side by side in one axis.
     for (const [key, { size }] of outer) {
       const width = operand.feature.size;
@@ -298,6 +310,18 @@ export function sameAxes(value: Value, operand: Operand): Operand[] {
       split.set(key, { size, stride: own[axis] * width });
       split.set('feature', { size: width, stride: own[axis] });
       visit(axis + 1, split);
+    }
+    // So too with two axes of heads.
+    for (const [n, [key, { size }]] of outer.entries()) {
+      const next = outer[n + 1];
+      const width = operand.feature.size;
+      if (!next || taken.has(key) || taken.has(next[0]) || taken.has('feature')) continue;
+      if (shape[axis] !== size * next[1].size * width) continue;
+      const all = new Map(taken);
+      all.set(key, { size, stride: own[axis] * next[1].size * width });
+      all.set(next[0], { size: next[1].size, stride: own[axis] * width });
+      all.set('feature', { size: width, stride: own[axis] });
+      visit(axis + 1, all);
     }
   };
   if (shape.length <= 5) visit(0, new Map());

@@ -5,8 +5,12 @@ import type { Value, Values } from './values.ts';
 
 const MOST = 60;
 
-/** Adds x W, and x W + b, for all leaves x, W and b that fit, as values of their own. */
+const done = new WeakSet<Values>();
+
+/** Adds, once, x W, and x W + b, for all leaves x, W and b that fit, as values of their own. */
 export function addProducts(values: Values): void {
+  if (done.has(values)) return;
+  done.add(values);
   const leaves = values.all.filter(
     (value) =>
       value.kind === 'float' &&
