@@ -43,7 +43,10 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
   const outerShape = site.outer.map((axis) => shape[axis]);
   const ranked = candidates
     .filter(({ operand, called }) => called || !isCalled(operand.value, isGradientName))
-    .toSorted((a, b) => Number(b.called) - Number(a.called));
+    .toSorted(
+      (a, b) =>
+        Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
+    );
   for (const { operand } of ranked) {
     const wanted: Operand = {
       value: operand.value,
@@ -56,6 +59,8 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
         value.kind === 'float' &&
         !value.isVirtual &&
         value.time > operand.value.time &&
+        !value.parts.some(isGradient) &&
+        !isCalled(value, isGradientName) &&
         values.descends(value, site.weights) &&
         values.descends(value, operand.value),
     );
@@ -154,6 +159,14 @@ function readsBoth(values: Values, y: Value, weight: Value, output: Value): bool
   return read.some(isWeight) && read.some((value) => !isWeight(value) && isOutput(value));
 }
 
+/** The bias of the layer whose weight this is. */
+export function biasBeside(values: Values, weight: Value): Value | undefined {
+  const names = new Set(weight.events.map(({ name }) => name.replace(/weight$/, 'bias')));
+  return values.all.find(
+    (value) => value !== weight && isCalled(value, (name) => names.has(name) && /bias$/.test(name)),
+  );
+}
+
 /** y and its weight by what is left over: called so, or the only matrix that fits. */
 export function guessOutput(
   values: Values,
@@ -172,17 +185,17 @@ export function guessOutput(
         values.descends(value, mixed.output),
     )
     .sort((a, b) => a.time - b.time);
-  const candidates = unused(values, taken).map((weight) => ({
-    weight,
-    called: isCalled(weight, (name) => weightRole(name) === 'O'),
-  }));
+  const candidates = unused(values, taken)
+    .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
+    .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
   for (const { weight, called } of candidates.toSorted((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {
       const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
         const layout = matrixLayout(weight, merged, operand.feature.size);
         const isRead = readsBoth(values, y, weight, mixed.output);
-        if (!layout || !(isRead || (called && isNamed))) continue;
+        const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';
+        if (!layout || !(isRead || (called && isNamed) || isLeft)) continue;
         return { y, operand, weight, weightLayout: layout, score: 0, isGuess: true };
       }
     }

@@ -1,11 +1,13 @@
 // From the recording of a program to the setup of the attention that it means to compute, each entry with its line.
-import type { HeadConfig, Mask, WeightId } from '../../engine/config.ts';
+import type { HeadConfig, Mask } from '../../engine/config.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
 import { type Factor, gather, type Layout, lengthOf } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
 import { findDropout, findMask, type FoundMask } from './maskFound.ts';
-import { findModel, type Model } from './model.ts';
+import { biasBeside, unusedBias } from './guess.ts';
+import { findModel, type Model, takenBy } from './model.ts';
+import { roleOf, weightRole } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
 import { type Rope, ropeOf } from './rope.ts';
 import type { Root } from './roots.ts';
@@ -145,7 +147,11 @@ function stepsOf(root: Root): { factor: number; rope: Rope | null; isKnown: bool
   return { factor: own, rope, isKnown: rope !== null };
 }
 
-const nameOf = (value: Value): string => value.events[0]?.name ?? value.parts[0].name;
+/** What a person would call it: the name that says what it is, else the first. */
+function nameOf({ events, parts }: Value): string {
+  const names = events.map(({ name }) => name);
+  return names.find((name) => weightRole(name) ?? roleOf(name)) ?? names[0] ?? parts[0].name;
+}
 
 /** The attention that a recorded program means to compute; null where it computes none. */
 export function infer(recording: Recording, options: InferOptions = {}): Inference | null {
@@ -167,6 +173,7 @@ class Inferring {
   readonly #build: Builder;
   readonly #config: Mutable<HeadConfig>;
   readonly #keyFirst: boolean;
+  #isOrdered = true;
 
   constructor(values: Values, model: Model) {
     this.#values = values;
@@ -240,6 +247,11 @@ class Inferring {
     const first = key.projection ?? value?.projection ?? query.projection;
     if (first) this.#x('x', first);
     else if (this.#config.head === 'kq' && value?.start) this.#start('V', value);
+    this.#isOrdered = inUsualOrder([query, key, value]);
+    if (!this.#isOrdered) {
+      const why = 'queries, keys and values are not taken in this order';
+      this.#build.ask('weights', 'as written', ['in the order Q, K, V'], why);
+    }
     this.#projection('Q', query);
     this.#projection('K', key);
     if (value && this.#config.head !== 'kq') this.#projection('V', value);
@@ -256,24 +268,42 @@ class Inferring {
   #projection(letter: 'Q' | 'K' | 'V', root: Root): void {
     const { projection } = root;
     if (!projection) return this.#start(letter, root);
-    const { weight, weightLayout, bias } = projection;
+    const { weight, weightLayout } = projection;
     const [summed, out] = weightLayout.axes;
     const layout = { offset: weightLayout.offset, axes: [summed, withFeature(out)] };
     const entry = `weights.W_${letter}`;
     const note = `${nameOf(weight)}, as in ${nameOf(projection.of.value)}`;
     const weights = { ...this.#config.weights };
-    weights[`W_${letter}`] = this.#build.tensor(entry, weight, layout, note);
-    if (bias) {
-      const own = { offset: bias.layout.offset, axes: [withFeature(bias.layout.axes[0])] };
-      const about = `${nameOf(bias.value)}, as in ${nameOf(projection.of.value)}`;
-      weights[`b_${letter}` as WeightId] = this.#build.tensor(
-        `weights.b_${letter}`,
-        bias.value,
-        own,
-        about,
-      );
-    }
+    const sure = !projection.isGuess && this.#isOrdered;
+    weights[`W_${letter}`] = this.#build.tensor(entry, weight, layout, note, sure);
+    if (projection.isGuess) this.#build.ask(entry, nameOf(weight), [], 'no tensor is projected by it');
+    this.#bias(letter, projection, weights);
     this.#config.weights = weights;
+  }
+
+  /** The bias of a projection; one that is left over and called so was forgotten. */
+  #bias(
+    letter: 'Q' | 'K' | 'V',
+    projection: Projection,
+    weights: Mutable<HeadConfig['weights']>,
+  ): void {
+    const { bias, weightLayout } = projection;
+    const entry = `weights.b_${letter}`;
+    const out = withFeature(weightLayout.axes[1]);
+    if (!bias) {
+      const { query, key, value } = this.#model;
+      const taken = takenBy([query, key, value]);
+      const unused = unusedBias(this.#values, letter, lengthOf(out), taken);
+      if (!unused) return;
+      const why = `${nameOf(unused)} is never added to ${nameOf(projection.of.value)}`;
+      const layout = { offset: 0, axes: [[{ size: lengthOf(out), stride: 1 }]] };
+      weights[`b_${letter}`] = this.#build.tensor(entry, unused, layout, why, false);
+      this.#build.ask(entry, nameOf(unused), ['none'], why);
+      return;
+    }
+    const own = { offset: bias.layout.offset, axes: [withFeature(bias.layout.axes[0])] };
+    const about = `${nameOf(bias.value)}, as in ${nameOf(projection.of.value)}`;
+    weights[`b_${letter}`] = this.#build.tensor(entry, bias.value, own, about);
   }
 
   #start(letter: 'Q' | 'K' | 'V', root: Root): void {
@@ -283,7 +313,8 @@ class Inferring {
       axes.flatMap((axis) => from.outer.get(axis) ?? []);
     const layout = tokens(merged(at(batch)), from.token, [...merged(at(heads)), from.feature]);
     const note = `${nameOf(from.value)}, given`;
-    const sure = root.start !== undefined;
+    const isCalled = from.value.events.some(({ name }) => roleOf(name) === letter);
+    const sure = root.start !== undefined && (isCalled || !this.#model.mixed?.isGuess);
     const tensor = this.#build.tensor(`start.${letter}`, from.value, layout, note, sure);
     this.#config.start = { ...this.#config.start, [letter]: tensor };
     if (!sure)
@@ -412,10 +443,17 @@ class Inferring {
     const { weight, weightLayout, bias } = output;
     const weights = { ...this.#config.weights };
     const note = `${nameOf(weight)}, as in ${nameOf(output.y)}`;
-    weights.W_O = this.#build.tensor('weights.W_O', weight, weightLayout, note);
+    const sure = !output.isGuess || weightRole(nameOf(weight)) === 'O';
+    weights.W_O = this.#build.tensor('weights.W_O', weight, weightLayout, note, sure);
+    if (!sure) this.#build.ask('weights.W_O', nameOf(weight), ['none'], 'y is not projected by it');
     if (bias) {
       const about = `${nameOf(bias.value)}, as in ${nameOf(output.y)}`;
       weights.b_O = this.#build.tensor('weights.b_O', bias.value, bias.layout, about);
+    } else if (output.isGuess) {
+      const own = biasBeside(this.#values, weight);
+      const layout = own && { offset: 0, axes: [[{ size: own.tensor.data.length, stride: 1 }]] };
+      if (own && layout)
+        weights.b_O = this.#build.tensor('weights.b_O', own, layout, 'the bias of W_O', sure);
     }
     this.#config.weights = weights;
   }
@@ -502,6 +540,25 @@ function expression(terms: string, by: number, entries: number): string {
   for (const over of [2, entries, 2 * entries, Math.round(1 / by)])
     if (over > 0 && Math.abs(by * over - 1) < 1e-4) return `${terms} / ${over}`;
   return `${Number(by.toPrecision(12))} * ${terms}`;
+}
+
+/** Whether parts of one weight, or weights of one list, are taken in the order Q, K, V. */
+function inUsualOrder(roots: readonly (Root | null)[]): boolean {
+  const projections = roots.flatMap((root) => (root?.projection ? [root.projection] : []));
+  const places = projections.map(({ weight, weightLayout }) => {
+    const number = /(?:^|[.[])(\d+)(?:\]|\.weight|$)/.exec(nameOf(weight));
+    const base = nameOf(weight).replaceAll(/\d+/g, '#');
+    return { base, weight, number: number && Number(number[1]), offset: weightLayout.offset };
+  });
+  const [first] = places;
+  if (places.length < 3) return true;
+  const isAscending = (all: readonly number[]): boolean =>
+    all.every((each, n) => n === 0 || each > all[n - 1]);
+  if (places.every(({ weight }) => weight === first.weight))
+    return isAscending(places.map(({ offset }) => offset));
+  const numbers = places.map(({ number }) => number);
+  if (places.some(({ base }) => base !== first.base) || new Set(numbers).size < 3) return true;
+  return isAscending(numbers.map(Number));
 }
 
 /** Columns of a projection: heads that are shared once, features last. */

@@ -18,15 +18,23 @@ function sumsOf(data: Float64Array): Sums {
   return { sum, squares, size };
 }
 
-/** Finds among the values that were recorded, or with `virtual` among those that were not. */
+/** Whether two tensors have the same entries in any order, up to rounding. */
+export function haveSameNumbers(a: Tensor, b: Tensor, eps: number): boolean {
+  return (
+    a.data.length === b.data.length &&
+    areNear(a.data.slice().sort(), b.data.slice().sort(), 4 * eps)
+  );
+}
+
+/** Finds among the values that were recorded. */
 export class Lookup {
   readonly #bySize = new Map<number, Value[]>();
   readonly #sums = new Map<Value, Sums>();
   readonly #sorted = new Map<Value, Float64Array>();
 
-  constructor(values: readonly Value[], virtual = false) {
+  constructor(values: readonly Value[]) {
     for (const value of values) {
-      if (value.isVirtual !== virtual) continue;
+      if (value.isVirtual) continue;
       const { length } = value.tensor.data;
       const known = this.#bySize.get(length);
       if (known) known.push(value);

@@ -146,7 +146,9 @@ function targetLoss(
   // The last multiple of the error is what the backward pass begins with; a bare difference may come before it.
   const slope = own ?? slopes.findLast(({ each }) => !each.value.events.every(({ how }) => how === 'expression'));
   const wanted = own ? own.factor : scalar === undefined ? slope?.factor : 2 * scalar;
-  const agree = slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
+  // What is called the loss is what is to be differentiated, whatever the backward pass begins with.
+  const agree =
+    scalar !== undefined || slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
   const factor = wanted ?? 1;
   const note =
     own || scalar === undefined
@@ -181,6 +183,18 @@ function withoutGradient(
   const { eps } = output;
   const squares = y.reduce((sum, value) => sum + value * value, 0);
   const [scalar] = lossFactors(values, squares, output.time, eps);
+  const isNamed = (value: Value): boolean => value.events.some(({ name }) => isGradientName(name));
+  // dY = Y is another name for y itself, or the last multiple of it.
+  const slope = output.family.some(isNamed)
+    ? 1
+    : gradientsOf(values, output)
+        .filter(({ value }) => isNamed(value))
+        .map((each) => multiple(dataOf(each), y, eps))
+        .find((factor) => factor !== null);
+  if (slope !== undefined && slope !== null && scalar === undefined) {
+    const note = `dy = ${Number(slope.toPrecision(6))} y`;
+    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: true, note };
+  }
   if (scalar !== undefined) {
     const note = `f = ${scalar} |y|²`;
     return { kind: 'squares', factor: 2 * scalar, from: null, sure: true, note };

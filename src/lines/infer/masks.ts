@@ -31,8 +31,10 @@ function obeys(pattern: Pattern, rule: Rule): boolean {
   const { keys, queries } = pattern;
   for (let j = 0; j < queries; j++) {
     const row = rowOf(pattern, 0, j);
-    // A query that sees nothing has no weights to be told by.
-    for (let i = 0; i < keys; i++) if ((row[i] === 1) !== rule(i, j)) return false;
+    const wanted = Array.from(row, (_, i) => rule(i, j));
+    // A query that is to see nothing has weights that tell nothing: NaN, or all the same.
+    if (!wanted.includes(true) && row.every((value) => value === row[0])) continue;
+    for (let i = 0; i < keys; i++) if ((row[i] === 1) !== wanted[i]) return false;
   }
   return true;
 }

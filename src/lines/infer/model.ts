@@ -89,16 +89,20 @@ function turned(mixed: Mixed | undefined, { site, keyAxis, queryAxis }: Told): M
   return { ...mixed, key: keyAxis, query: queryAxis, isGuess: true };
 }
 
+/** The tensors that queries, keys and values were made of. */
+export const takenBy = (roots: readonly (Root | null)[]): Value[] =>
+  roots.flatMap((root) => {
+    const { projection, start, operand } = root ?? {};
+    const all = [projection?.weight, projection?.x, projection?.bias?.value, start?.value];
+    return [...all, operand?.value].filter((each) => each !== undefined);
+  });
+
 /** y and its weight: by its numbers, else, where a weight is left over, by names and shapes. */
 function outputOf(model: Omit<Model, 'output'>): Output | null {
   const { values, lookup, told, mixed, heads, batch } = model;
   if (!mixed) return null;
   const { outer } = told.site;
-  const taken = [model.query, model.key, model.value].flatMap((root) => {
-    const { projection, start, operand } = root ?? {};
-    const all = [projection?.weight, projection?.x, projection?.bias?.value, start?.value];
-    return [...all, operand?.value].filter((each) => each !== undefined);
-  });
+  const taken = takenBy([model.query, model.key, model.value]);
   const own = outputsOf(values, lookup, mixed, outer, heads).find(
     ({ weight }) => !taken.includes(weight),
   );

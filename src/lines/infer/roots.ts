@@ -1,11 +1,11 @@
 // What queries, keys and values were made of: a projection of x, or tensors that were given.
 import type { Value, Values } from './values.ts';
 import { type Factor, gather } from './layout.ts';
-import { Lookup } from './lookup.ts';
+import { haveSameNumbers, type Lookup } from './lookup.ts';
 import { ropeOf } from './rope.ts';
 import { multipleOf } from './scores.ts';
 import { type Operand, type Projection, projectionsOf, sameAxes } from './trace.ts';
-import { addProducts } from './virtual.ts';
+import { productsOf } from './virtual.ts';
 
 export interface Root {
   /** As the scores or the weighted sum use it. */
@@ -88,7 +88,7 @@ function sharedBy(values: Values, operand: Operand): Operand | undefined {
 
 /** A head's axis met several times: each head for a group, or all heads in turns. */
 function repeat(from: Operand, axis: number, times: number): Operand[] {
-  const { size, stride } = from.outer.get(axis) as Factor;
+  const { size, stride } = from.outer.get(axis) ?? { size: 1, stride: 0 };
   const again = { size: times, stride: 0 };
   const own = { size, stride };
   return [
@@ -98,7 +98,7 @@ function repeat(from: Operand, axis: number, times: number): Operand[] {
     const outer = new Map<number, Factor>();
     for (const [key, factor] of from.outer) {
       if (key !== axis) outer.set(key, factor);
-      else pair.forEach((each, n) => outer.set(key + n / 2, each));
+      else for (const [n, each] of pair.entries()) outer.set(key + n / 2, each);
     }
     return { ...from, outer };
   });
@@ -111,10 +111,13 @@ function isSame(a: Float64Array, b: Float64Array, eps: number): boolean {
 
 /** A projection whose numbers the operand has, but not in the order of its heads: a reshape that went wrong. */
 function misplaced(values: Values, operand: Operand): Root | null {
-  addProducts(values);
   const { tensor, eps } = operand.value;
-  for (const value of new Lookup(values.all, true).find(tensor, eps)) {
-    for (const each of sameAxes(value, operand)) {
+  const ancestors = values.ancestors(operand.value);
+  const leaves = values.all.filter(({ id }) => ancestors.has(id));
+  for (const product of productsOf(values, leaves)) {
+    if (!haveSameNumbers(product.tensor, tensor, eps)) continue;
+    const value = values.addVirtual(product.tensor, product.from);
+    for (const each of value ? sameAxes(value, operand) : []) {
       const [projection] = projectionsOf(values, each, Infinity);
       if (projection && projection.score >= GOOD) return { operand, projection };
     }

@@ -4,7 +4,8 @@ import { type Factor, offsets } from './layout.ts';
 import { SUMMED } from './products.ts';
 import type { Event } from '../recording.ts';
 import type { Site } from './site.ts';
-import type { Value, Values } from './values.ts';
+import { isGradientName } from './names.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 /** A tensor read as blocks of tokens by features. */
 interface Whole {
@@ -14,20 +15,22 @@ interface Whole {
   readonly feature: number;
 }
 
-const WHOLES = 14;
+const WHOLES = 20;
 const PIECES = 400;
 
-/** Tensors that may be queries or keys as a whole: not made in a loop, with tokens before features. */
+/** Tensors that may be queries or keys as a whole: not made in a loop, or all that a loop made; tokens before features. */
 function wholes(values: Values): Whole[] {
   return values.all
     .filter(
-      ({ kind, tensor, parts, isVirtual, grid }) =>
+      ({ kind, tensor, parts, isVirtual, grid, events }) =>
         kind === 'float' &&
         !isVirtual &&
-        grid.length === 0 &&
+        !events.some(({ name }) => isGradientName(name)) &&
+        tensor.data.every(Number.isFinite) &&
         tensor.shape.length >= 2 &&
         tensor.shape.length <= 4 &&
-        parts.every(({ loops, how }) => loops.length === 0 && how !== 'gradient'),
+        (grid.length === 1 || parts.every(({ loops }) => loops.length === 0)) &&
+        !parts.some(isGradient),
     )
     .sort((a, b) => a.time - b.time)
     .slice(0, WHOLES)
@@ -193,25 +196,28 @@ function siteOf(
   const found = placements(pieces, scores);
   if (found.length < 2) return null;
   const [first] = found;
-  for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state);
+  // The factor of each entry: a row may have one of its own, where it is scaled by its length.
+  const factors = new Float64Array(scores.data.length);
+  for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
   // A piece in which all is hidden lies where its iteration's other pieces do.
   const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
   for (const piece of pieces.flat()) {
     const placed = byIteration.get(iterationOf(piece));
     if (placed && piece.tensor.data.every((each) => each <= LOW))
-      mark(piece.tensor, scores, placed, state);
+      mark(piece.tensor, scores, placed, state, factors);
   }
   const { factor } = found[found.length - 1].placed;
   const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
   const isBinary = values.recording.statements.some(({ text }) => /\bexp2\b|2(?:\.0)? \*\* /.test(text));
-  const scale = isBinary ? factor * Math.LN2 : factor;
-  const weights = softmax(scores, state, scale, isLeft ? 2 : 1);
+  const base = isBinary ? Math.LN2 : 1;
+  const scaled = scores.data.map((value, n) => value * factors[n] * base);
+  const weights = softmax({ shape: scores.shape, data: scaled }, state, isLeft ? 2 : 1);
   const outerShape = left.outer.map((axis) => left.value.tensor.shape[axis]);
   const tensor = { shape: [...outerShape, scores.shape[1], scores.shape[2]], data: weights };
   const virtual = values.addVirtual(tensor, [left.value, right.value, first.piece.value]);
   if (!virtual) return null;
-  return { ...wholeSite(virtual, left, right, scale), scores: first.piece.value };
+  return { ...wholeSite(virtual, left, right, factor * base), scores: first.piece.value };
 }
 
 interface PlacedPiece {
@@ -235,18 +241,25 @@ function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
 }
 
 /** 1 where a piece shows an entry, -1 where it hides it. */
-function mark(piece: Tensor, scores: Tensor, { start, isTransposed }: Placed, state: Int8Array): void {
+function mark(
+  piece: Tensor,
+  scores: Tensor,
+  { start, factor, isTransposed }: Placed,
+  state: Int8Array,
+  factors: Float64Array,
+): void {
   const width = piece.shape[piece.shape.length - 1];
   const [, , cols] = scores.shape;
   const [along, across] = isTransposed ? [cols, 1] : [1, cols];
   piece.data.forEach((value, n) => {
     const at = start + (n % width) * along + Math.floor(n / width) * across;
+    factors[at] = factor;
     if (value <= LOW) state[at] = -1;
     else if (state[at] === 0) state[at] = 1;
   });
 }
 
-function softmax(scores: Tensor, state: Int8Array, scale: number, axis: 1 | 2): Float64Array {
+function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
   const [blocks, rows, cols] = scores.shape;
   const out = new Float64Array(scores.data.length);
   const [lines, length, step] = axis === 2 ? [rows, cols, 1] : [cols, rows, cols];
@@ -256,11 +269,11 @@ function softmax(scores: Tensor, state: Int8Array, scale: number, axis: 1 | 2): 
       let largest = -Infinity;
       for (let n = 0; n < length; n++)
         if (state[start + n * step] === 1)
-          largest = Math.max(largest, scale * scores.data[start + n * step]);
+          largest = Math.max(largest, scores.data[start + n * step]);
       let sum = 0;
       for (let n = 0; n < length; n++) {
         const at = start + n * step;
-        if (state[at] === 1) sum += out[at] = Math.exp(scale * scores.data[at] - largest);
+        if (state[at] === 1) sum += out[at] = Math.exp(scores.data[at] - largest);
       }
       if (sum > 0) for (let n = 0; n < length; n++) out[start + n * step] /= sum;
     }

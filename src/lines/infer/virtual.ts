@@ -1,46 +1,55 @@
 // Products that a program may compute inside of an expression without binding them: x W for each x and W.
-import { strides } from '../../engine/tensor.ts';
+import { strides, type Tensor } from '../../engine/tensor.ts';
 import { offsets, type Factor } from './layout.ts';
-import type { Value, Values } from './values.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
-const MOST = 60;
+const MOST = 120;
 
-const done = new WeakSet<Values>();
+interface Made {
+  readonly tensor: Tensor;
+  readonly from: readonly Value[];
+}
 
-/** Adds, once, x W, and x W + b, for all leaves x, W and b that fit, as values of their own. */
-export function addProducts(values: Values): void {
-  if (done.has(values)) return;
-  done.add(values);
-  const leaves = values.all.filter(
+/** x W, and x W + b, for all leaves x, W and b among `values` that fit. */
+export function* productsOf(values: Values, among: readonly Value[]): Generator<Made> {
+  const leaves = among.filter(
     (value) =>
       value.kind === 'float' &&
       !value.isVirtual &&
       value.tensor.shape.length >= 1 &&
       value.tensor.shape.length <= 4 &&
       values.isLeaf(value) &&
-      !value.parts.some(({ how, name }) => how === 'gradient' || /\.grad$/.test(name)),
+      !value.parts.some(isGradient),
   );
   const biases = leaves.filter(({ tensor }) => tensor.shape.length === 1);
   const matrices = leaves.filter(({ tensor }) => tensor.shape.length >= 2);
-  let left = MOST;
   for (const x of matrices) {
     for (const weight of matrices) {
       if (x === weight) continue;
       for (const [n, length] of x.tensor.shape.entries()) {
         for (const [m, other] of weight.tensor.shape.entries()) {
-          if (length !== other || length < 2 || left-- <= 0) continue;
+          if (length !== other || length < 2) continue;
           const product = multiply(x, n, weight, m);
           if (!product) continue;
-          values.addVirtual(product, [x, weight]);
+          yield { tensor: product, from: [x, weight] };
           const width = product.shape[product.shape.length - 1];
           for (const bias of biases) {
             if (bias.tensor.data.length !== width) continue;
             const data = product.data.map((value, at) => value + bias.tensor.data[at % width]);
-            values.addVirtual({ shape: product.shape, data }, [x, weight, bias]);
+            yield { tensor: { shape: product.shape, data }, from: [x, weight, bias] };
           }
         }
       }
     }
+  }
+}
+
+/** Adds such products as values of their own. */
+export function addProducts(values: Values): void {
+  let left = MOST;
+  for (const { tensor, from } of productsOf(values, values.all)) {
+    if (left-- <= 0) return;
+    values.addVirtual(tensor, from);
   }
 }
 
@@ -52,7 +61,7 @@ function multiply(
   n: number,
   { tensor: weight }: Value,
   m: number,
-): { shape: number[]; data: Float64Array } | null {
+): Tensor | null {
   const others = (shape: readonly number[], without: number): Factor[] => {
     const own = strides(shape);
     return shape.flatMap((size, axis) => (axis === without ? [] : [{ size, stride: own[axis] }]));
