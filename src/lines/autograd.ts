@@ -47,16 +47,22 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
     const own = observed[id];
-    if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right') continue;
+    if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
+      continue;
     if (passing(event) === 'right') continue;
-    const users = flow.users[id].filter((user) => isComputed(field, user) && observed[user].standing === 'right');
+    const users = flow.users[id].filter(
+      (user) => isComputed(field, user) && observed[user].standing === 'right',
+    );
     const loser = users.find((user) => {
       const other = events[user];
-      return other.requiresGrad === true ? passing(other) === 'right' : isUsed(field, user, gradients);
+      return other.requiresGrad === true
+        ? passing(other) === 'right'
+        : isUsed(field, user, gradients);
     });
     if (loser === undefined) continue;
     const { entry } = own.found[0] ?? own.pieces[0] ?? {};
-    const what = passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
+    const what =
+      passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
     const note = `${event.name} ${what}: it is lost here`;
     return { event: loser, node: entry?.node ?? null, kind: 'gradient', note, seen: loser };
   }
@@ -67,7 +73,12 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
 const isComputed = ({ recording }: Field, id: number): boolean => {
   const { events } = recording;
   const { how, same } = events[id];
-  return how !== 'gradient' && how !== 'leaf' && how !== 'argument' && (same === undefined || originalOf(recording, id) === id);
+  return (
+    how !== 'gradient' &&
+    how !== 'leaf' &&
+    how !== 'argument' &&
+    (same === undefined || originalOf(recording, id) === id)
+  );
 };
 
 /** Whether something that has a gradient was computed from it. */

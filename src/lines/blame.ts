@@ -21,7 +21,7 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
 /** The event that was computed, of one that is handed on. */
 function originOf({ recording }: Field, id: number): number {
   let at = id;
-  for (let from = handedOn(recording, recording.events[at]); from !== null; ) {
+  for (let from = handedOn(recording, recording.events[at]); from !== null;) {
     at = from;
     from = handedOn(recording, recording.events[at]);
   }
@@ -47,7 +47,11 @@ function masksOf(field: Field, id: number): number[] {
 }
 
 /** The earliest of the masks that a mask was made from which hides other keys than it should; null if itself does not. */
-function originOfMask(field: Field, masks: readonly number[], isWrong: (id: number) => boolean): number | null {
+function originOfMask(
+  field: Field,
+  masks: readonly number[],
+  isWrong: (id: number) => boolean,
+): number | null {
   const wrong = masks.filter(isWrong).sort((a, b) => a - b);
   return wrong.length > 0 ? originOf(field, wrong[0]) : null;
 }
@@ -107,7 +111,9 @@ function wrongMask(field: Field, { event }: Suspect): Blame | null {
     if (!scores || !before || before.data.length !== tensor.data.length) continue;
     const { shape } = recording.events[source];
     const where = visible ? offsetsOf(scores, shape, visible.letters, parts.extents) : null;
-    const shouldBe = Uint8Array.from(tensor.data, (_, at) => (where ? visible!.data[where[at]] : 1));
+    const shouldBe = Uint8Array.from(tensor.data, (_, at) =>
+      where ? visible!.data[where[at]] : 1,
+    );
     let isOther = false;
     for (let at = 0; at < tensor.data.length; at++) {
       const isSeen = tensor.data[at] > MASKED;
@@ -131,7 +137,10 @@ function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly n
     return own < 0 ? 1 : mask.shape[own];
   });
   // Parts of what was made for longer inputs are taken from its beginning.
-  if (mask.shape.length > shape.length || full.some((length, axis) => length !== 1 && length < shape[axis]))
+  if (
+    mask.shape.length > shape.length ||
+    full.some((length, axis) => length !== 1 && length < shape[axis])
+  )
     return true;
   const steps = strides(full);
   let [isSame, isComplement] = [true, true];
@@ -187,7 +196,10 @@ function staleOperand(field: Field, { event }: Suspect): Blame | null {
       );
       if (!isRepeated) continue;
       const what = { b: 'sequence', i: 'key', j: 'query' }[letter] ?? 'head';
-      return { event: source, note: `${own.name} is that of ${what} ${value}, as in an earlier iteration` };
+      return {
+        event: source,
+        note: `${own.name} is that of ${what} ${value}, as in an earlier iteration`,
+      };
     }
   }
   return null;

@@ -116,14 +116,17 @@ const isTelling = ({ standing, found, pieces }: Observed, given: ReadonlySet<Key
 
 /** Keys of what a program is given, not what it computes. */
 function givenKeys({ graph, state }: Catalogue): Set<Key> {
-  const inputs = graph.nodes.filter(({ kind }) => kind === 'input').map(({ id }) => keyOf(id, 'value'));
+  const inputs = graph.nodes
+    .filter(({ kind }) => kind === 'input')
+    .map(({ id }) => keyOf(id, 'value'));
   const loss = nodeOf(graph, 'f');
   if (loss.kind !== 'operation') return new Set(inputs);
   // An upstream gradient that is the same for other outputs was not computed from them.
   const y = state.value('y');
   const other = map(y, (value) => 2 * value + 1);
   const [own, another] = [y, other].map(
-    (each) => loss.operation.vjp({ inputs: [each], output: loss.operation.forward([each]) }, scalar(1))[0],
+    (each) =>
+      loss.operation.vjp({ inputs: [each], output: loss.operation.forward([each]) }, scalar(1))[0],
   );
   const isGiven = own.data.every((value, at) => value === another.data[at]);
   return new Set(isGiven ? [...inputs, 'g:y', 'g:C', 'g:O'] : inputs);
@@ -144,7 +147,9 @@ export function tellingEvent({ events }: Recording, id: number): number {
     (other) =>
       other.id > id &&
       other.frame !== event.frame &&
-      other.reads.some((read) => events[read].frame === event.frame && events[read].how === 'return'),
+      other.reads.some(
+        (read) => events[read].frame === event.frame && events[read].how === 'return',
+      ),
   );
   return caller ? tellingEvent({ events } as Recording, caller.id) : id;
 }

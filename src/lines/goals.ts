@@ -65,7 +65,11 @@ export function coveredKeys({ entries }: Catalogue, observed: readonly Observed[
         covered.add(entry.key);
         continue;
       }
-      const ranges = [...alignment.ranges.values()].map(({ start, step, count }) => [start, step, count]);
+      const ranges = [...alignment.ranges.values()].map(({ start, step, count }) => [
+        start,
+        step,
+        count,
+      ]);
       const key = `${entry.id} ${ranges.join(';')}`;
       if (seenBefore.has(key)) continue;
       seenBefore.add(key);

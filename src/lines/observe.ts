@@ -66,7 +66,8 @@ export class Observer {
   /** Looks again at what was off, after forms were added. */
   refresh(): void {
     this.aligner.refresh();
-    for (const [id, { standing }] of this.#contents) if (standing === 'off') this.#contents.delete(id);
+    for (const [id, { standing }] of this.#contents)
+      if (standing === 'off') this.#contents.delete(id);
   }
 
   #one(event: Event, before: readonly Observed[]): Observed {
@@ -78,8 +79,11 @@ export class Observer {
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
-    const known = event.reads.some((read) => read < event.id && before[read]?.standing !== 'neutral');
-    if (!known && event.of === undefined && !isKnownWrite(event)) return { ...all, standing: 'free' };
+    const known = event.reads.some(
+      (read) => read < event.id && before[read]?.standing !== 'neutral',
+    );
+    if (!known && event.of === undefined && !isKnownWrite(event))
+      return { ...all, standing: 'free' };
     const change = increment(this.#recording, event);
     if (change && tellingOf(change).probes.length > 0) {
       const of = this.aligner.align(change);
@@ -131,15 +135,29 @@ export function ranked(
 ): readonly Alignment[] {
   if (found.length < 2) return found;
   const named = nodeNamed(event, recording);
-  const isGradient = event.how === 'gradient' || event.name.endsWith('.grad') || named?.kind === 'gradient';
+  const isGradient =
+    event.how === 'gradient' || event.name.endsWith('.grad') || named?.kind === 'gradient';
   const cost = ({ entry, axes }: Alignment): number => {
     const { node, kind, role } = entry;
     const fitsName = named !== null && named.node[0] === node[0] && named.kind === kind;
     const isExactly = named?.node === node && named.kind === kind;
-    const merged = axes.some((letters) => letters.length > 1 && letters.some((each) => /[hrg]/.test(each)));
-    const layout = /^[KQV]h$/.test(node) ? (merged ? 0.4 : 0) : /^[KQVC]$/.test(node) ? (merged ? 0 : 0.4) : 0;
+    const merged = axes.some(
+      (letters) => letters.length > 1 && letters.some((each) => /[hrg]/.test(each)),
+    );
+    const layout = /^[KQV]h$/.test(node)
+      ? merged
+        ? 0.4
+        : 0
+      : /^[KQVC]$/.test(node)
+        ? merged
+          ? 0
+          : 0.4
+        : 0;
     return (
-      ROLES[role] + layout - (isExactly ? 1.5 : fitsName ? 1 : 0) + (isGradient === (kind === 'gradient') ? 0 : 0.8)
+      ROLES[role] +
+      layout -
+      (isExactly ? 1.5 : fitsName ? 1 : 0) +
+      (isGradient === (kind === 'gradient') ? 0 : 0.8)
     );
   };
   return [...found].sort((a, b) => cost(a) - cost(b) || a.entry.id - b.entry.id);
@@ -152,7 +170,8 @@ export function nodeNamed(event: Event, { events }: Recording): ReturnType<typeo
     .replaceAll(/\[['"]?([A-Za-z_]\w*)['"]?\]/g, '.$1')
     .replaceAll(/\[[^\]]*\]/g, '')
     .replace(/^(self|ctx|cache|saved|params?|weights|w|proj|p)\./, '');
-  const found = resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
+  const found =
+    resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
   const isGradient = event.of !== undefined || /(^|[._\[])(d_?)?grads?\b/i.test(event.name);
   void events;
   return found && isGradient ? { node: found.node, kind: 'gradient' } : found;

@@ -74,7 +74,11 @@ export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
   const leads = leadsToRight(recording, field.catalogue, flow, observed);
   const found: Suspect[] = [];
-  if ((globalThis as any).DEBUG) console.log('leads', leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '));
+  if ((globalThis as any).DEBUG)
+    console.log(
+      'leads',
+      leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '),
+    );
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
@@ -99,7 +103,10 @@ function isLast({ recording: { events }, flow }: Field, id: number): boolean {
 }
 
 /** What is incomplete is innocent where a later statement that goes wrong was to complete it. */
-function withoutBeginnings({ flow, observed, catalogue }: Field, suspects: readonly Suspect[]): Suspect[] {
+function withoutBeginnings(
+  { flow, observed, catalogue }: Field,
+  suspects: readonly Suspect[],
+): Suspect[] {
   const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
   return suspects.filter(({ event, why }) => {
@@ -115,7 +122,8 @@ function withoutBeginnings({ flow, observed, catalogue }: Field, suspects: reado
     if (isCompleted) return false;
     // It is told of the first of them.
     return !flow.sources[event].some(
-      (source) => observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
+      (source) =>
+        observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
     );
   });
 }
@@ -144,7 +152,9 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     return after.some((id) => {
       if (nodeNamed(recording.events[id], recording)?.kind === 'gradient') return true;
       return flow.sources[id].some((source) =>
-        observed[source].found.some(({ entry }) => entry.kind === 'gradient' && entry.role !== 'form'),
+        observed[source].found.some(
+          ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',
+        ),
       );
     });
   });
@@ -162,7 +172,9 @@ function isMissingPath({ observed, catalogue }: Field, event: number): boolean {
   const [key, names] = own;
   if (names.length > 1) return true;
   const computed = new Set(
-    observed.flatMap(({ event: { id } }) => paths(id).flatMap(([of, some]) => (of === key ? some : []))),
+    observed.flatMap(({ event: { id } }) =>
+      paths(id).flatMap(([of, some]) => (of === key ? some : [])),
+    ),
   );
   const needed = sourcesOf(catalogue.state.program, key.slice(2));
   return needed.some(({ from }) => !computed.has(from));
