@@ -2,6 +2,8 @@
 import { strides, type Tensor } from '../engine/tensor.ts';
 import type { Alignment, Range } from './align.ts';
 import { handedOn } from './flow.ts';
+import type { Key } from '../compare/program.ts';
+import { replaced, Supposed } from './hypothesis.ts';
 import type { Field, Suspect } from './suspects.ts';
 
 export interface Blame {
@@ -12,9 +14,95 @@ export interface Blame {
 /** Weighs nothing in a softmax. */
 const MASKED = -50;
 
+/** Nodes that a tensor may have been taken for, which is right as the node or form before them. */
+function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
+  const { graph, parts } = catalogue;
+  const { key, node, role } = entry;
+  const has = (id: string): boolean => graph.nodes.some((each) => each.id === id);
+  const next: Record<string, string> = {
+    'v:S': 'v:Z',
+    'v:Q': 'v:Qh',
+    'v:K': 'v:Kh',
+    'v:P': 'v:Pd',
+    'g:Z': 'g:S',
+    'g:M': 'g:S',
+    'g:P': `g:${parts.logits}`,
+    'g:Pd': 'g:P',
+    'g:Qh': 'g:Q',
+    'g:Kh': 'g:K',
+  };
+  const keys = role === 'node' ? [next[key] ?? ''] : [key, next[key] ?? ''];
+  void node;
+  return keys.filter((each) => each !== '' && has(each.slice(2)));
+}
+
+/**
+ * An operand that is right, but not yet what its users take it for: all that was computed from it goes wrong, and is what
+ * a right program makes of it if it stands for the next node.
+ */
+function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  for (const source of flow.sources[event]) {
+    const { found, standing } = observed[source];
+    if (standing !== 'right' && standing !== 'partial') continue;
+    const users = usersOf(field, source);
+    if (users.some((user) => observed[user].standing === 'right' && !isSame(field, user, source))) continue;
+    const tensor = recording.tensor(source);
+    const result = recording.tensor(event);
+    if (!tensor || !result) continue;
+    for (const alignment of found) {
+      for (const key of takenFor(field, alignment)) {
+        const own = replaced(catalogue, key, tensor, alignment);
+        if (!own || isNearly(own, catalogue.state.predict(key))) continue;
+        if (!new Supposed(catalogue, key, own).makes(result)) continue;
+        const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
+        const note = `${alignment.entry.title} is used as ${name}`;
+        return { event: statedAt(field, source), note };
+      }
+    }
+  }
+  return null;
+}
+
+const isNearly = (a: Tensor, b: Tensor): boolean =>
+  a.data.every((value, at) => value === b.data[at] || Math.abs(value - b.data[at]) <= 1e-9 * Math.abs(value));
+
+/** Everything that was computed from a tensor, under whatever name it was handed on. */
+function usersOf({ recording, flow }: Field, id: number): number[] {
+  const found: number[] = [];
+  const queue = [id];
+  for (const each of queue)
+    for (const user of flow.users[each]) {
+      if (handedOn(recording, recording.events[user]) === null) found.push(user);
+      else queue.push(user);
+    }
+  return found;
+}
+
+/** Whether an event is of the same form as another: reshaped, no more. */
+const isSame = ({ observed }: Field, one: number, other: number): boolean => {
+  const keys = new Set(observed[other].found.map(({ entry }) => entry.key));
+  return observed[one].found.some(({ entry }) => keys.has(entry.key));
+};
+
+/** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
+function statedAt(field: Field, id: number): number {
+  const { recording } = field;
+  let at = id;
+  for (;;) {
+    const event = recording.events[at];
+    const from = handedOn(recording, event);
+    if (from === null) return at;
+    const { kind, text } = recording.statements[event.statement];
+    if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim())) return at;
+    at = from;
+  }
+}
+
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
-    wrongMask(field, suspect) ?? staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
+    wrongMask(field, suspect) ??
+    unfinishedOperand(field, suspect) ?? staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
   );
 }
 

@@ -82,7 +82,12 @@ export function leadsToRight(
   const { events } = recording;
   const given = givenKeys(catalogue);
   const leads = events.map(() => false);
-  const isGood = (id: number): boolean => leads[id] || isTelling(observed[id], given);
+  // What tells nothing, or is given, may have been made of the shape alone.
+  const isGood = (id: number): boolean => {
+    const { standing } = observed[id];
+    if (standing === 'right') return isTelling(observed[id], given);
+    return leads[id] && (standing !== 'neutral' || IN_PLACE.has(events[id].how));
+  };
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
     // All iterations of a statement together: of an array that is wrong in places some will be right.
@@ -97,12 +102,15 @@ export function leadsToRight(
       groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
     }
     leads[id] = [...groups.values()].includes(true);
+    if ((globalThis as any).DEBUG && leads[id] && observed[id].standing === 'off') console.log('lead', id, [...groups].filter(([, x]) => x).map(([g]) => flow.users[id].filter((u) => `${events[u].statement} ${events[u].frame} ${events[u].name}` === g).join('/') + ' ' + g));
   }
   return leads;
 }
 
+const IN_PLACE = new Set(['write', 'update', 'loop-end']);
+
 /** Forms that come out right of much that is wrong. */
-const LOSSY = /row maxim/;
+const LOSSY = /^(log2\(e\) )?row maxima/;
 
 /**
  * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients

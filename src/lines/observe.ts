@@ -1,7 +1,8 @@
 // What is known of each recorded tensor by its numbers alone: which part of which form it is, or that it tells nothing.
 import { resolveName } from '../formats/nodeNames.ts';
+import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { Aligner, type Alignment, tellingOf } from './align.ts';
+import { Aligner, type Alignment, isReversed, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
@@ -92,6 +93,12 @@ export class Observer {
     return { ...all, standing: 'off' };
   }
 
+  /** The unit of a type that is narrower than the program's, else 0. */
+  #coarser(dtype: string): number {
+    const own = [BFLOAT16, FLOAT16, FLOAT32].find(({ name }) => name === dtype)?.epsilon ?? 0;
+    return own > this.#catalogue.type.epsilon ? own : 0;
+  }
+
   #contentOf(id: number, event: Event, tensor: Tensor): Content {
     const known = this.#contents.get(id);
     if (known) return known;
@@ -109,9 +116,9 @@ export class Observer {
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
     }
-    const found = this.aligner.align(tensor, telling);
+    const found = this.aligner.align(tensor, telling, this.#coarser(dtype));
     if (found.length > 0) {
-      const standing = found.some(({ entry }) => entry.role !== 'partial') ? 'right' : 'partial';
+      const standing = found.some((each) => each.entry.role !== 'partial' && !isReversed(each)) ? 'right' : 'partial';
       return { found, pieces: [], isMask: false, standing };
     }
     const pieces = piecesOf(tensor, this.aligner, this.#catalogue);

@@ -143,8 +143,14 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
       areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
-    if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (why === 'incomplete' && !isMissingPath(field, event)) return false;
+    // Something that is named as a gradient is to be that, whether it is computed elsewhere too or not.
+    const name = nodeNamed(recording.events[event], recording);
+    const named = name?.kind === 'gradient' ? keyOf(name.node, 'gradient') : null;
+    const above = named === null ? undefined : ancestors.get(named);
+    if (above && areOf(operands, (keys) => keys.some((key) => key !== named && above.has(key))))
+      return true;
+    if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (of.length === 0) return false;
     const after = [...cone(flow, [event])];
     if (!isForwardRight) return after.some((id) => (recording.tensor(id)?.data.length ?? 0) > 1);
