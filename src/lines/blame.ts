@@ -99,10 +99,79 @@ function statedAt(field: Field, id: number): number {
   }
 }
 
+/** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
+function wrongTable({ observed, flow, catalogue, recording }: Field, { event }: Suspect): Blame | null {
+  const { rope, alibi } = catalogue.config;
+  if (!rope && !alibi) return null;
+  const found: number[] = [];
+  const seen = new Set([event]);
+  const queue = [...flow.sources[event]];
+  for (const source of queue) {
+    if (seen.has(source)) continue;
+    seen.add(source);
+    const { standing } = observed[source];
+    if (standing === 'free') found.push(source);
+    if (standing === 'free' || standing === 'neutral') queue.push(...flow.sources[source]);
+  }
+  if (found.length === 0) return null;
+  const first = Math.min(...found);
+  return { event: first, note: `${recording.events[first].name} is not the table that it should be` };
+}
+
+/** Queries, keys and values that are joined in another order than those that they meet. */
+function otherOrder({ observed, flow, recording }: Field, { event }: Suspect): Blame | null {
+  const joined = flow.sources[event].filter((source) => observed[source].pieces.length > 1);
+  const orderOf = (id: number): string =>
+    observed[id].pieces.map(({ entry }) => entry.node.replace(/^[Wb]_|h$/g, '')).join(' ');
+  const orders = new Set(joined.map(orderOf));
+  if (orders.size < 2) return null;
+  const made = joined.filter((id) => !recording.events[id].how.startsWith('leaf') && flow.sources[id].length > 1);
+  const last = made[made.length - 1];
+  if (last === undefined) return null;
+  return { event: last, note: `the order is ${orderOf(last)} here and another one there` };
+}
+
+/** A function that does right when it is called from elsewhere: the call is to blame. */
+function wrongCall(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed } = field;
+  const { events } = recording;
+  const own = events[event];
+  if (own.frame === 0) return null;
+  const caller = callOf(recording, own.frame);
+  if (caller === null) return null;
+  const others = events.filter(
+    (other) =>
+      other.statement === own.statement && other.frame !== own.frame && other.name === own.name && other.how === own.how,
+  );
+  const isElsewhere = others.some((other) => {
+    const from = callOf(recording, other.frame);
+    return (
+      from !== null &&
+      events[from].statement !== events[caller].statement &&
+      observed[other.id].standing === 'right'
+    );
+  });
+  return isElsewhere ? { event: caller, note: `what is called here is right when it is called elsewhere` } : null;
+}
+
+/** The event of the statement that called a function: it reads what the function returned. */
+function callOf({ events }: Field['recording'], frame: number): number | null {
+  const caller = events.find(
+    (other) =>
+      other.frame !== frame &&
+      other.how !== 'gradient' &&
+      other.reads.some((read) => events[read].frame === frame && events[read].how === 'return'),
+  );
+  return caller?.id ?? null;
+}
+
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
     wrongMask(field, suspect) ??
-    unfinishedOperand(field, suspect) ?? staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
+    unfinishedOperand(field, suspect) ??
+    wrongTable(field, suspect) ??
+    otherOrder(field, suspect) ??
+    wrongCall(field, suspect) ?? staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
   );
 }
 

@@ -6,12 +6,12 @@ import { Aligner, type Alignment, isReversed, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
-import { increment } from './versions.ts';
+import { Arrays } from './versions.ts';
 
 /**
  * right: a node, or a form of the same worth. partial: right on the way to one. neutral: numbers that tell nothing
  * (masks, sizes, zeros). off: none of these, and computed from something. free: none, and computed from nothing that
- * is known. unknown: not recorded.
+ * is known: tables, inputs of something else. unknown: not recorded.
  */
 export type Standing = 'right' | 'partial' | 'neutral' | 'off' | 'free' | 'unknown';
 
@@ -60,7 +60,9 @@ export class Observer {
   /** All events, in their order. */
   observe(): Observed[] {
     const done: Observed[] = [];
-    for (const event of this.#recording.events) done.push(this.#one(event, done));
+    const arrays = new Arrays(this.#recording);
+    for (const event of this.#recording.events)
+      done.push(this.#one(event, done, arrays.take(event)));
     return done;
   }
 
@@ -71,21 +73,23 @@ export class Observer {
       if (standing === 'off') this.#contents.delete(id);
   }
 
-  #one(event: Event, before: readonly Observed[]): Observed {
+  #one(event: Event, before: readonly Observed[], change: Tensor | null): Observed {
     const tensor = this.#recording.tensor(event.id);
     const nothing = { event, found: [], pieces: [], added: false, isMask: false };
-    if (!tensor) return { ...nothing, standing: 'unknown' };
+    if (!tensor) return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
+    // Whatever was in memory.
+    const { text } = this.#recording.statements[event.statement];
+    if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
     const found = ranked(content.found, event, this.#recording);
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
-    const known = event.reads.some(
-      (read) => read < event.id && before[read]?.standing !== 'neutral',
-    );
-    if (!known && event.of === undefined && !isKnownWrite(event))
-      return { ...all, standing: 'free' };
-    const change = increment(this.#recording, event);
+    const isFree = event.reads.every((read) => {
+      const standing = read < event.id ? before[read].standing : 'unknown';
+      return standing === 'neutral' || standing === 'free';
+    });
+    if (isFree && event.of === undefined && !isKnownWrite(event)) return { ...all, standing: 'free' };
     if (change && tellingOf(change).probes.length > 0) {
       const of = this.aligner.align(change);
       if (of.length > 0) return { ...all, found: of, standing: 'off', added: true };
@@ -129,6 +133,8 @@ export class Observer {
     return { ...nothing, standing: isVague ? 'neutral' : 'off' };
   }
 }
+
+const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 
 const isKnownWrite = ({ how, alias }: Event): boolean => how !== 'bind' && alias !== undefined;
 

@@ -40,11 +40,8 @@ interface Operands {
  * What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. What is
  * no form but leads to one is right.
  */
-function operandsOf(
-  { observed, flow, recording }: Field,
-  leads: readonly boolean[],
-  id: number,
-): Operands | null {
+function operandsOf(field: Field, leads: readonly boolean[], id: number): Operands | null {
+  const { observed, flow, recording } = field;
   const { events } = recording;
   const own = events[id];
   const keys: Key[][] = [];
@@ -59,6 +56,7 @@ function operandsOf(
     // Other versions of the same sum are judged as themselves.
     const isVersion = source === own.alias && own.how === 'write';
     if (isVersion && (standing !== 'off' || added)) continue;
+    if (isHalfMade(field, source)) continue;
     if (standing === 'right' || standing === 'partial') keys.push(keysOf(observed[source]));
     else if (standing === 'neutral') queue.push(...flow.sources[source]);
     else if (standing === 'free' || standing === 'unknown') isDoubtful = true;
@@ -83,7 +81,7 @@ export function suspectsOf(field: Field): Suspect[] {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
-    if (handedOn(recording, event) !== null) continue;
+    if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
     if (added && !isLast(field, id)) continue;
@@ -91,6 +89,15 @@ export function suspectsOf(field: Field): Suspect[] {
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
   return plausible(field, withoutBeginnings(field, found));
+}
+
+/** An array of which a statement wrote a part, rightly, that has other parts still to be written. */
+function isHalfMade({ recording, observed }: Field, id: number): boolean {
+  const { how, alias, statement } = recording.events[id];
+  if (how !== 'update' || alias === undefined || observed[id].standing !== 'off') return false;
+  const write = recording.events[alias];
+  if (write.how !== 'write' || write.statement !== statement) return false;
+  return observed[alias].standing === 'right' || observed[alias].standing === 'partial';
 }
 
 /** Whether no later version of the same array was recorded. */

@@ -22,6 +22,7 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
   add(
     'dP − D',
     zip(upstream, rows, extents, (a, b) => a - b),
+    'partial',
   );
   add('P dP', weighed, 'partial');
   add(
