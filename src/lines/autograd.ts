@@ -8,16 +8,22 @@ import type { Field } from './suspects.ts';
 
 type Passing = 'right' | 'wrong' | 'none';
 
-/** The gradient that was recorded of an event or of another name of it. */
-function gradientsOf({ recording, observed }: Field): Map<number, Observed> {
+/** The first event of the tensor that an event is another name of. */
+function rootOf({ recording: { events } }: Field, id: number): number {
+  let at = id;
+  for (;;) {
+    const { alias, same } = events[at];
+    if (alias === undefined || same === undefined) return at;
+    at = alias;
+  }
+}
+
+/** The gradients that were recorded, by the first events of their tensors. */
+function gradientsOf(field: Field): Map<number, Observed> {
   const found = new Map<number, Observed>();
-  for (const each of observed) {
+  for (const each of field.observed) {
     const { how, of } = each.event;
-    if (how !== 'gradient' || of === undefined) continue;
-    found.set(of, each);
-    // A copy elsewhere in the program is another tensor; an alias is not.
-    for (let at = recording.events[of].alias; at !== undefined; at = recording.events[at].alias)
-      if (!found.has(at)) found.set(at, each);
+    if (how === 'gradient' && of !== undefined) found.set(rootOf(field, of), each);
   }
   return found;
 }
@@ -33,7 +39,7 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
   const gradients = gradientsOf(field);
   if (gradients.size === 0) return null;
   const passing = (event: Event): Passing => {
-    const gradient = gradients.get(event.id);
+    const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
@@ -82,6 +88,6 @@ const isComputed = ({ recording }: Field, id: number): boolean => {
 };
 
 /** Whether something that has a gradient was computed from it. */
-function isUsed({ flow }: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
-  return flow.users[id].some((user) => gradients.has(user));
+function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
+  return field.flow.users[id].some((user) => gradients.has(rootOf(field, user)));
 }

@@ -2,6 +2,8 @@
 import { strides, type Tensor } from '../engine/tensor.ts';
 import type { Alignment, Range } from './align.ts';
 import { handedOn } from './flow.ts';
+import { offsetsIn } from './lettered.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { Key } from '../compare/program.ts';
 import { replaced, Supposed } from './hypothesis.ts';
 import type { Field, Suspect } from './suspects.ts';
@@ -20,7 +22,8 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
   const { key, node, role } = entry;
   const has = (id: string): boolean => graph.nodes.some((each) => each.id === id);
   const next: Record<string, string> = {
-    'v:S': 'v:Z',
+    'v:S': has('Z') ? 'v:Z' : 'v:M',
+    'v:Z': 'v:M',
     'v:Q': 'v:Qh',
     'v:K': 'v:Kh',
     'v:P': 'v:Pd',
@@ -53,19 +56,23 @@ function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
     for (const alignment of found) {
       for (const key of takenFor(field, alignment)) {
         const own = replaced(catalogue, key, tensor, alignment);
-        if (!own || isNearly(own, catalogue.state.predict(key))) continue;
+        const { tolerance } = alignment.entry;
+        if (!own || isNearly(own, catalogue.state.predict(key), tolerance)) continue;
+        // Logits that no mask was applied to: the statement that should have done it is the user's.
+        const before = catalogue.state.predict(alignment.entry.key);
+        if (key === 'v:M' && isNearly(own, before, tolerance)) continue;
         if (!new Supposed(catalogue, key, own).makes(result)) continue;
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
-        return { event: statedAt(field, source), note };
+        return { event: statedAt(field, source, alignment.entry.key), note };
       }
     }
   }
   return null;
 }
 
-const isNearly = (a: Tensor, b: Tensor): boolean =>
-  a.data.every((value, at) => value === b.data[at] || Math.abs(value - b.data[at]) <= 1e-9 * Math.abs(value));
+const isNearly = (a: Tensor, b: Tensor, tolerance: number): boolean =>
+  a.data.every((value, at) => value === b.data[at] || Math.abs(value - b.data[at]) <= tolerance);
 
 /** Everything that was computed from a tensor, under whatever name it was handed on. */
 function usersOf({ recording, flow }: Field, id: number): number[] {
@@ -86,13 +93,20 @@ const isSame = ({ observed }: Field, one: number, other: number): boolean => {
 };
 
 /** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
-function statedAt(field: Field, id: number): number {
-  const { recording } = field;
+function statedAt(field: Field, id: number, key: Key): number {
+  const { recording, observed, flow } = field;
   let at = id;
   for (;;) {
     const event = recording.events[at];
     const from = handedOn(recording, event);
-    if (from === null) return at;
+    if (from === null) {
+      // Scores that are masked are scores still.
+      const before = /^v:[SZ]$/.test(key) && isHiding(recording.tensor(at)) ? flow.sources[at] : [];
+      const same = before.find((source) => observed[source].found.some(({ entry }) => entry.key === key));
+      if (same === undefined) return at;
+      at = same;
+      continue;
+    }
     const { kind, text } = recording.statements[event.statement];
     if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim())) return at;
     at = from;
@@ -164,6 +178,8 @@ function callOf({ events }: Field['recording'], frame: number): number | null {
   );
   return caller?.id ?? null;
 }
+
+const isHiding = (tensor: Tensor | null): boolean => tensor?.data.some((value) => value <= MASKED) ?? false;
 
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
@@ -262,7 +278,10 @@ function wrongMask(field: Field, { event }: Suspect): Blame | null {
   const { visible, parts } = catalogue;
   const tensor = recording.tensor(event);
   if (!tensor || !tensor.data.some((value) => value <= MASKED)) return null;
-  for (const source of flow.sources[event]) {
+  const sources = flow.sources[event].flatMap((source) =>
+    observed[source].standing === 'neutral' ? [source, ...flow.sources[source]] : [source],
+  );
+  for (const source of sources) {
     const scores = observed[source].found.find(({ entry }) => /^v:[SZM]$/.test(entry.key));
     const before = recording.tensor(source);
     if (!scores || !before || before.data.length !== tensor.data.length) continue;
@@ -279,7 +298,10 @@ function wrongMask(field: Field, { event }: Suspect): Blame | null {
     }
     if (!isOther) return null;
     const masks = masksOf(field, event);
-    const isWrong = (id: number): boolean => hidesOther(recording.tensor(id), shouldBe, shape);
+    const isWrong = (id: number): boolean => {
+      const mask = recording.tensor(id);
+      return hidesOther(mask, shouldBe, shape) && !isPadding(mask, catalogue);
+    };
     const origin = originOfMask(field, masks, isWrong);
     return { event: origin ?? event, note: 'the mask hides other keys than it should' };
   }
@@ -313,6 +335,34 @@ function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly n
     if (isSet === (shouldBe[at] === 1)) isComplement = false;
   }
   return !isSame && !isComplement;
+}
+
+/** Whether a mask tells, of some letters, which keys are seen: keys of each sequence, keys alone. */
+function isPadding(mask: Tensor | null, { visible, parts }: Catalogue): boolean {
+  if (!mask || !visible) return false;
+  const { letters, data } = visible;
+  const shape = mask.shape.filter((length) => length !== 1);
+  const chosen: string[] = [];
+  const matches = (): boolean => {
+    const fold = offsetsIn(letters, chosen, parts.extents);
+    const seen = new Uint8Array(mask.data.length);
+    data.forEach((value, at) => {
+      if (value) seen[fold[at]] = 1;
+    });
+    const same = mask.data.every((value, at) => (value !== 0) === (seen[at] === 1));
+    return same || mask.data.every((value, at) => (value !== 0) !== (seen[at] === 1));
+  };
+  const choose = (axis: number): boolean =>
+    axis === shape.length
+      ? matches()
+      : letters.some((letter) => {
+          if (chosen.includes(letter) || parts.extents[letter] !== shape[axis]) return false;
+          chosen[axis] = letter;
+          const found = choose(axis + 1);
+          chosen.length = axis;
+          return found;
+        });
+  return choose(0);
 }
 
 const LOOPED = /^[bhrgij]$/;

@@ -66,8 +66,19 @@ function writesByArray({ events }: Recording): Map<number, number[]> {
   return found;
 }
 
-const sameIndex = (a: Event, b: Event): boolean =>
-  a.index !== undefined && JSON.stringify(a.index) === JSON.stringify(b.index);
+/** Whether all that was written by one is written by the other too. */
+function isWithin({ index: a }: Event, { index: b }: Event): boolean {
+  if (!a || !b || a === 'fancy' || b === 'fancy' || a.length < b.length) return false;
+  return b.every((part, n) => {
+    const own = a[n];
+    if (JSON.stringify(own) === JSON.stringify(part)) return true;
+    if (typeof part === 'number' || part === null || own === null) return false;
+    const [start, stop, step] = part;
+    if (step !== 1) return false;
+    if (typeof own === 'number') return own >= start && own < stop;
+    return own[2] === 1 && own[0] >= start && own[1] <= stop;
+  });
+}
 
 /**
  * For each event whether something right was computed from it, and so it was no mistake. A statement that makes several
@@ -95,7 +106,7 @@ export function leadsToRight(
     for (const user of flow.users[id]) {
       const other = events[user];
       // The next write into the same array says nothing of other entries.
-      if (other.how === 'write' && event.how === 'write' && !sameIndex(event, other)) continue;
+      if (other.how === 'write' && event.how === 'write' && !isWithin(event, other)) continue;
       const isSure =
         handedOn(recording, other) !== null || flow.siblings[user].every((each) => isGood(each));
       const group = `${other.statement} ${other.frame} ${other.name}`;

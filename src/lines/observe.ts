@@ -136,7 +136,8 @@ export class Observer {
 
 const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 
-const isKnownWrite = ({ how, alias }: Event): boolean => how !== 'bind' && alias !== undefined;
+const isKnownWrite = ({ how }: Event): boolean =>
+  how === 'write' || how === 'update' || how === 'loop-end';
 
 const ROLES = { node: 0, form: 2, partial: 4 };
 

@@ -67,6 +67,8 @@ function operandsOf(field: Field, leads: readonly boolean[], id: number): Operan
   return keys.length > 0 || isTold ? { keys, isDoubtful } : null;
 }
 
+const IN_PLACE = new Set(['write', 'update']);
+
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
@@ -84,7 +86,9 @@ export function suspectsOf(field: Field): Suspect[] {
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
-    if (added && !isLast(field, id)) continue;
+    // Of a sum the last version is judged.
+    const isSum = added || (standing === 'partial' && IN_PLACE.has(how));
+    if (isSum && !isLast(field, id)) continue;
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
