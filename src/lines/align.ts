@@ -220,7 +220,14 @@ function* readings(
       // Both neighbours and both ends.
       for (const other of [at + 1, at - 1, 0, shape[axis] - 1]) {
         if (other < 0 || other >= shape[axis]) continue;
-        if (!isClose(entry, offset + offsets[other], data[probe + (other - at) * steps[axis]], tolerance))
+        if (
+          !isClose(
+            entry,
+            offset + offsets[other],
+            data[probe + (other - at) * steps[axis]],
+            tolerance,
+          )
+        )
           return false;
       }
       return true;
@@ -342,9 +349,16 @@ function alignmentOf(
 }
 
 /** Whether the whole entry is there. */
-/** Whether an axis runs backwards: right only as something on the way. */
-export const isReversed = ({ ranges }: Alignment): boolean =>
-  [...ranges.values()].some(({ step }) => step < 0);
+/**
+ * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
+ * on the way.
+ */
+export const isReordered = ({ ranges, axes }: Alignment): boolean =>
+  [...ranges.values()].some(({ step }) => step < 0) ||
+  axes.some((letters) => {
+    const order = letters.map((letter) => 'hrgav'.indexOf(letter)).filter((at) => at >= 0);
+    return order.some((at, n) => n > 0 && at < order[n - 1]);
+  });
 
 export const isWhole = ({ entry, ranges }: Alignment): boolean =>
   entry.letters.every((letter, n) => ranges.get(letter)!.count === entry.lengths[n]);

@@ -2,7 +2,7 @@
 import type { Key } from '../compare/program.ts';
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
-import { originalOf } from './observe.ts';
+import { cone, tellingEvent } from './flow.ts';
 import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
 
@@ -56,38 +56,26 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
     if (passing(event) === 'right') continue;
-    const users = flow.users[id].filter(
-      (user) => isComputed(field, user) && observed[user].standing === 'right',
-    );
-    const loser = users.find((user) => {
+    const loser = flow.users[id].find((user) => {
       const other = events[user];
-      return other.requiresGrad === true
-        ? passing(other) === 'right'
-        : isUsed(field, user, gradients);
+      if (observed[user].standing !== 'right' || other.how === 'gradient' || other.how === 'leaf')
+        return false;
+      if (other.requiresGrad !== true) return isUsed(field, user, gradients);
+      return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
     });
     if (loser === undefined) continue;
     const { entry } = own.found[0] ?? own.pieces[0] ?? {};
     const what =
       passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
     const note = `${event.name} ${what}: it is lost here`;
-    return { event: loser, node: entry?.node ?? null, kind: 'gradient', note, seen: loser };
+    const place = tellingEvent(recording, loser);
+    return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }
   void missing;
   return null;
 }
 
-const isComputed = ({ recording }: Field, id: number): boolean => {
-  const { events } = recording;
-  const { how, same } = events[id];
-  return (
-    how !== 'gradient' &&
-    how !== 'leaf' &&
-    how !== 'argument' &&
-    (same === undefined || originalOf(recording, id) === id)
-  );
-};
-
 /** Whether something that has a gradient was computed from it. */
 function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
-  return field.flow.users[id].some((user) => gradients.has(rootOf(field, user)));
+  return [...cone(field.flow, [id])].some((user) => gradients.has(rootOf(field, user)));
 }

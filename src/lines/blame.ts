@@ -3,7 +3,7 @@ import { strides, type Tensor } from '../engine/tensor.ts';
 import type { Alignment, Range } from './align.ts';
 import { handedOn } from './flow.ts';
 import { offsetsIn } from './lettered.ts';
-import type { Catalogue } from './catalogue.ts';
+import type { Catalogue, Entry } from './catalogue.ts';
 import type { Key } from '../compare/program.ts';
 import { replaced, Supposed } from './hypothesis.ts';
 import type { Field, Suspect } from './suspects.ts';
@@ -49,7 +49,8 @@ function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
     const { found, standing } = observed[source];
     if (standing !== 'right' && standing !== 'partial') continue;
     const users = usersOf(field, source);
-    if (users.some((user) => observed[user].standing === 'right' && !isSame(field, user, source))) continue;
+    if (users.some((user) => observed[user].standing === 'right' && !isSame(field, user, source)))
+      continue;
     const tensor = recording.tensor(source);
     const result = recording.tensor(event);
     if (!tensor || !result) continue;
@@ -64,7 +65,7 @@ function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
         if (!new Supposed(catalogue, key, own).makes(result)) continue;
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
-        return { event: statedAt(field, source, alignment.entry.key), note };
+        return { event: statedAt(field, source, alignment.entry), note };
       }
     }
   }
@@ -93,28 +94,38 @@ const isSame = ({ observed }: Field, one: number, other: number): boolean => {
 };
 
 /** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
-function statedAt(field: Field, id: number, key: Key): number {
+function statedAt(field: Field, id: number, { key, title }: Entry): number {
   const { recording, observed, flow } = field;
   let at = id;
   for (;;) {
     const event = recording.events[at];
     const from = handedOn(recording, event);
     if (from === null) {
-      // Scores that are masked are scores still.
-      const before = /^v:[SZ]$/.test(key) && isHiding(recording.tensor(at)) ? flow.sources[at] : [];
-      const same = before.find((source) => observed[source].found.some(({ entry }) => entry.key === key));
+      // Only laid out anew, or masked: it was made before.
+      const tensor = recording.tensor(at);
+      const isAnew = (source: number): boolean =>
+        observed[source].found.some(({ entry }) => entry.key === key && entry.title === title) &&
+        (isHiding(tensor) || isSameSum(tensor, recording.tensor(source)));
+      const before = flow.sources[at].flatMap((source) =>
+        observed[source].standing === 'neutral' ? flow.sources[source] : [source],
+      );
+      const same = before.find(isAnew);
       if (same === undefined) return at;
       at = same;
       continue;
     }
     const { kind, text } = recording.statements[event.statement];
-    if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim())) return at;
+    if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim()))
+      return at;
     at = from;
   }
 }
 
 /** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
-function wrongTable({ observed, flow, catalogue, recording }: Field, { event }: Suspect): Blame | null {
+function wrongTable(
+  { observed, flow, catalogue, recording }: Field,
+  { event }: Suspect,
+): Blame | null {
   const { rope, alibi } = catalogue.config;
   if (!rope && !alibi) return null;
   const found: number[] = [];
@@ -129,7 +140,10 @@ function wrongTable({ observed, flow, catalogue, recording }: Field, { event }: 
   }
   if (found.length === 0) return null;
   const first = Math.min(...found);
-  return { event: first, note: `${recording.events[first].name} is not the table that it should be` };
+  return {
+    event: first,
+    note: `${recording.events[first].name} is not the table that it should be`,
+  };
 }
 
 /** Queries, keys and values that are joined in another order than those that they meet. */
@@ -139,7 +153,9 @@ function otherOrder({ observed, flow, recording }: Field, { event }: Suspect): B
     observed[id].pieces.map(({ entry }) => entry.node.replace(/^[Wb]_|h$/g, '')).join(' ');
   const orders = new Set(joined.map(orderOf));
   if (orders.size < 2) return null;
-  const made = joined.filter((id) => !recording.events[id].how.startsWith('leaf') && flow.sources[id].length > 1);
+  const made = joined.filter(
+    (id) => !recording.events[id].how.startsWith('leaf') && flow.sources[id].length > 1,
+  );
   const last = made[made.length - 1];
   if (last === undefined) return null;
   return { event: last, note: `the order is ${orderOf(last)} here and another one there` };
@@ -155,7 +171,10 @@ function wrongCall(field: Field, { event }: Suspect): Blame | null {
   if (caller === null) return null;
   const others = events.filter(
     (other) =>
-      other.statement === own.statement && other.frame !== own.frame && other.name === own.name && other.how === own.how,
+      other.statement === own.statement &&
+      other.frame !== own.frame &&
+      other.name === own.name &&
+      other.how === own.how,
   );
   const isElsewhere = others.some((other) => {
     const from = callOf(recording, other.frame);
@@ -165,7 +184,9 @@ function wrongCall(field: Field, { event }: Suspect): Blame | null {
       observed[other.id].standing === 'right'
     );
   });
-  return isElsewhere ? { event: caller, note: `what is called here is right when it is called elsewhere` } : null;
+  return isElsewhere
+    ? { event: caller, note: `what is called here is right when it is called elsewhere` }
+    : null;
 }
 
 /** The event of the statement that called a function: it reads what the function returned. */
@@ -179,7 +200,19 @@ function callOf({ events }: Field['recording'], frame: number): number | null {
   return caller?.id ?? null;
 }
 
-const isHiding = (tensor: Tensor | null): boolean => tensor?.data.some((value) => value <= MASKED) ?? false;
+function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
+  if (!a || !b || a.data.length !== b.data.length) return false;
+  const sum = ({ data }: Tensor): number =>
+    data.reduce((total, value) => total + (value > MASKED ? value : 0), 0);
+  const size = a.data.reduce(
+    (most, value) => Math.max(most, Math.abs(value) < Infinity ? Math.abs(value) : 0),
+    0,
+  );
+  return Math.abs(sum(a) - sum(b)) <= 1e-6 * size;
+}
+
+const isHiding = (tensor: Tensor | null): boolean =>
+  tensor?.data.some((value) => value <= MASKED) ?? false;
 
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
@@ -187,7 +220,8 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     unfinishedOperand(field, suspect) ??
     wrongTable(field, suspect) ??
     otherOrder(field, suspect) ??
-    wrongCall(field, suspect) ?? staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
+    wrongCall(field, suspect) ??
+    staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
   );
 }
 

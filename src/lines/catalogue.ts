@@ -167,11 +167,7 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
 }
 
 /** Entries of another state of the graph, of those that differ from `reference`; tolerances are the reference's. */
-export function entriesFor(
-  config: HeadConfig,
-  state: State,
-  reference: readonly Entry[],
-): Entry[] {
+export function entriesFor(config: HeadConfig, state: State, reference: readonly Entry[]): Entry[] {
   const forms = formsOf(partsOf(config, state));
   return forms
     .flatMap((form, n): Entry[] => {

@@ -3,8 +3,8 @@ import { nodeOf } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Key, referenceProgram, State } from '../compare/program.ts';
 import { Aligner, type Alignment, tellingOf } from './align.ts';
-import { type Catalogue, entriesFor } from './catalogue.ts';
-import { lengthsOf } from './lettered.ts';
+import { type Catalogue, entriesFor, type Entry } from './catalogue.ts';
+import { lengthsOf, lettered, zip } from './lettered.ts';
 
 /** A node's tensor with the part that `alignment` covers replaced by a person's; null where letters do not fit. */
 export function replaced(
@@ -50,6 +50,17 @@ export function replaced(
   return { shape: node.shape, data };
 }
 
+/** Weights that are recomputed from other logits with the log-sum-exp that the forward pass kept. */
+function recomputed({ entries, parts, graph }: Catalogue, state: State): Entry | null {
+  const lse = entries.find(({ title }) => title.startsWith('log-sum-exp of'));
+  const weights = entries.find(({ key, role }) => key === 'v:P' && role === 'node');
+  if (!lse || !weights) return null;
+  const logits = lettered(nodeOf(graph, parts.logits).axes, state.value(parts.logits));
+  const { data } = zip(logits, lse, parts.extents, (a, b) => Math.exp(a - b));
+  const size = data.reduce((most, value) => Math.max(most, value), 0);
+  return { ...weights, data, size, tolerance: weights.tolerance * Math.max(1, size), hidden: null };
+}
+
 /** Forms of a run in which a node has another value; aligns with those that differ from the right run's. */
 export class Supposed {
   readonly #aligner: Aligner;
@@ -60,9 +71,13 @@ export class Supposed {
     const none = new Map<string, Tensor>();
     const state = new State(
       referenceProgram(graph),
-      key.startsWith('v:') ? { values: given, gradients: none } : { values: none, gradients: given },
+      key.startsWith('v:')
+        ? { values: given, gradients: none }
+        : { values: none, gradients: given },
     );
     const other = entriesFor(config, state, entries);
+    const again = recomputed(catalogue, state);
+    if (again) other.push({ ...again, id: other.length });
     this.#aligner = new Aligner({ ...catalogue, entries: other });
   }
 

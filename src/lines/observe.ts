@@ -2,7 +2,7 @@
 import { resolveName } from '../formats/nodeNames.ts';
 import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { Aligner, type Alignment, isReversed, tellingOf } from './align.ts';
+import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
@@ -36,7 +36,7 @@ interface Content {
 }
 
 /** Python's own numbers are sizes, scales and the like. */
-const UNTELLING = /^(u?int\d*|bool|float|complex\d*)$/;
+const UNTELLING = /^(u?int\d*|bool|float)$/;
 
 /** The event of which `id` is a copy. */
 export function originalOf({ events }: Recording, id: number): number {
@@ -74,9 +74,10 @@ export class Observer {
   }
 
   #one(event: Event, before: readonly Observed[], change: Tensor | null): Observed {
-    const tensor = this.#recording.tensor(event.id);
+    const tensor = this.#recording.tensor(event.id) ?? this.#recording.pairs(event.id);
     const nothing = { event, found: [], pieces: [], added: false, isMask: false };
-    if (!tensor) return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
+    if (!tensor)
+      return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
     // Whatever was in memory.
     const { text } = this.#recording.statements[event.statement];
     if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
@@ -89,7 +90,8 @@ export class Observer {
       const standing = read < event.id ? before[read].standing : 'unknown';
       return standing === 'neutral' || standing === 'free';
     });
-    if (isFree && event.of === undefined && !isKnownWrite(event)) return { ...all, standing: 'free' };
+    if (isFree && event.of === undefined && !isKnownWrite(event))
+      return { ...all, standing: 'free' };
     if (change && tellingOf(change).probes.length > 0) {
       const of = this.aligner.align(change);
       if (of.length > 0) return { ...all, found: of, standing: 'off', added: true };
@@ -122,7 +124,9 @@ export class Observer {
     }
     const found = this.aligner.align(tensor, telling, this.#coarser(dtype));
     if (found.length > 0) {
-      const standing = found.some((each) => each.entry.role !== 'partial' && !isReversed(each)) ? 'right' : 'partial';
+      const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
+        ? 'right'
+        : 'partial';
       return { found, pieces: [], isMask: false, standing };
     }
     const pieces = piecesOf(tensor, this.aligner, this.#catalogue);

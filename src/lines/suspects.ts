@@ -92,7 +92,7 @@ export function suspectsOf(field: Field): Suspect[] {
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
-  return plausible(field, withoutBeginnings(field, found));
+  return withoutBeginnings(field, plausible(field, found));
 }
 
 /** An array of which a statement wrote a part, rightly, that has other parts still to be written. */

@@ -227,7 +227,11 @@ class Inferring {
     if (this.#config.head !== 'multihead') return;
     this.#build.note('heads', told.query.value, `${count} heads of ${told.query.feature.size}`);
     if (this.#config.kvHeads !== count)
-      this.#build.note('kvHeads', told.key.value, `${this.#config.kvHeads} heads of keys and values`);
+      this.#build.note(
+        'kvHeads',
+        told.key.value,
+        `${this.#config.kvHeads} heads of keys and values`,
+      );
   }
 
   /** Heads of a root that are stored each for itself. */
@@ -276,7 +280,8 @@ class Inferring {
     const weights = { ...this.#config.weights };
     const sure = !projection.isGuess && this.#isOrdered;
     weights[`W_${letter}`] = this.#build.tensor(entry, weight, layout, note, sure);
-    if (projection.isGuess) this.#build.ask(entry, nameOf(weight), [], 'no tensor is projected by it');
+    if (projection.isGuess)
+      this.#build.ask(entry, nameOf(weight), [], 'no tensor is projected by it');
     this.#bias(letter, projection, weights);
     this.#config.weights = weights;
   }
@@ -368,7 +373,9 @@ class Inferring {
     if (found.mask === 'given') this.#givenMask(found);
     else {
       this.#config.mask = found.mask;
-      const note = found.off ? `${found.mask} assumed; the program’s mask ${found.off}` : found.mask;
+      const note = found.off
+        ? `${found.mask} assumed; the program’s mask ${found.off}`
+        : found.mask;
       this.#build.note('mask', value, note, !found.off);
       if (found.off) this.#build.ask('mask', found.mask, ['as written'], note);
     }
@@ -522,7 +529,11 @@ class Inferring {
       case 'target':
         if (Math.abs(factor - 1) < 1e-6) return { kind, T: bound('loss.target') };
         constants.T = bound('loss.constants.T');
-        return { kind: 'expression', constants, expression: times('sum((y - T) .^ 2)', factor / 2) };
+        return {
+          kind: 'expression',
+          constants,
+          expression: times('sum((y - T) .^ 2)', factor / 2),
+        };
       case 'squares':
         this.#build.note('loss', from, note, sure);
         if (Math.abs(factor - 1) < 1e-6) return { kind: 'half-squared-norm' };
@@ -566,4 +577,3 @@ function withFeature(out: readonly Factor[]): Factor[] {
   const feature = out[out.length - 1];
   return [...stored(out.slice(0, -1)), feature];
 }
-

@@ -170,4 +170,3 @@ export function findModel(values: Values): Model | null {
   }
   return best;
 }
-

@@ -95,7 +95,10 @@ function sitesOf(
   const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how);
   return products.flatMap((product) => {
     const own = ownAxes(product);
-    const [leftToken, rightToken] = [own.left[own.left.length - 1], own.right[own.right.length - 1]];
+    const [leftToken, rightToken] = [
+      own.left[own.left.length - 1],
+      own.right[own.right.length - 1],
+    ];
     const outer = target.shape.flatMap((length, n) =>
       length === 1 || n === leftToken || n === rightToken ? [] : [n],
     );
@@ -107,7 +110,9 @@ function sitesOf(
 function caps(values: Values): number[] {
   const texts = values.recording.statements
     .filter(({ text }) => /cap|tanh/i.test(text))
-    .flatMap(({ text }) => [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)));
+    .flatMap(({ text }) =>
+      [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)),
+    );
   const recorded = values.numbers.flatMap(({ value, name }) =>
     value !== undefined && (/cap/i.test(name) || !Number.isInteger(value)) ? [value] : [],
   );
@@ -131,7 +136,8 @@ function cappedSites(values: Values, weights: Value, earlier: readonly Value[]):
       const target = uncapped(scores.tensor, cap);
       const operands = operandsBefore(values, scores);
       const found = sitesOf(weights, scores, target, operands, 'exact');
-      if (found.length > 0) return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
+      if (found.length > 0)
+        return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
     }
   }
   return [];
@@ -151,7 +157,8 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   const width = weights.tensor.shape[weights.tensor.shape.length - 1];
   const ratios: number[] = [];
   for (let n = 1; n < p.length; n++) {
-    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05) continue;
+    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05)
+      continue;
     ratios.push((Math.log(p[n]) - Math.log(p[n - 1])) / (z[n] - z[n - 1]));
   }
   const [first] = ratios;
@@ -183,7 +190,13 @@ export function findSites(values: Values): Site[] {
     found.push(...capped);
     if (capped.length > 0) continue;
     for (const scores of earlier) {
-      const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
+      const direct = sitesOf(
+        weights,
+        scores,
+        scores.tensor,
+        operandsBefore(values, scores),
+        'exact',
+      );
       if (direct.length === 0) continue;
       found.push(...direct);
       break;

@@ -39,7 +39,12 @@ function wholes(values: Values): Whole[] {
       const axes = value.tensor.shape.map((_, n) => n);
       const last = { value, outer: axes.slice(0, -2), token: rank - 2, feature: rank - 1 };
       // (tokens, heads, width), as (batch, tokens, heads, width).
-      const before = { value, outer: [...axes.slice(0, -3), rank - 2], token: rank - 3, feature: rank - 1 };
+      const before = {
+        value,
+        outer: [...axes.slice(0, -3), rank - 2],
+        token: rank - 3,
+        feature: rank - 1,
+      };
       return rank >= 3 ? [last, before] : [last];
     });
 }
@@ -122,7 +127,12 @@ function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
   return null;
 }
 
-function fits(piece: Tensor, scores: Tensor, { start, factor, isTransposed }: Placed, eps: number): boolean {
+function fits(
+  piece: Tensor,
+  scores: Tensor,
+  { start, factor, isTransposed }: Placed,
+  eps: number,
+): boolean {
   const width = piece.shape[piece.shape.length - 1];
   const [, , cols] = scores.shape;
   const [along, across] = isTransposed ? [cols, 1] : [1, cols];
@@ -130,7 +140,8 @@ function fits(piece: Tensor, scores: Tensor, { start, factor, isTransposed }: Pl
   let compared = 0;
   const isNear = piece.data.every((value, n) => {
     if (!isFinite(value)) return true;
-    const expected = factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
+    const expected =
+      factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
     size = Math.max(size, Math.abs(expected), Math.abs(value));
     compared++;
     return Math.abs(value - expected) <= 20 * eps * size;
@@ -160,7 +171,9 @@ function groups(values: Values): Piece[][] {
       found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
     }
   }
-  return [...found.values()].filter(({ length }) => length >= 2).map((each) => each.slice(0, PIECES));
+  return [...found.values()]
+    .filter(({ length }) => length >= 2)
+    .map((each) => each.slice(0, PIECES));
 }
 
 /**
@@ -209,7 +222,9 @@ function siteOf(
   const { factor } = found[found.length - 1].placed;
   const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
-  const isBinary = values.recording.statements.some(({ text }) => /\bexp2\b|2(?:\.0)? \*\* /.test(text));
+  const isBinary = values.recording.statements.some(({ text }) =>
+    /\bexp2\b|2(?:\.0)? \*\* /.test(text),
+  );
   const base = isBinary ? Math.LN2 : 1;
   const scaled = scores.data.map((value, n) => value * factors[n] * base);
   const weights = softmax({ shape: scores.shape, data: scaled }, state, isLeft ? 2 : 1);
@@ -281,7 +296,12 @@ function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
   return out;
 }
 
-function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): Omit<Site, 'scores'> {
+function wholeSite(
+  weights: Value,
+  left: Whole,
+  right: Whole,
+  factor: number,
+): Omit<Site, 'scores'> {
   const rank = left.outer.length;
   const axes = (each: Whole, token: number): number[] =>
     each.value.tensor.shape.map((_, n) =>
@@ -293,6 +313,11 @@ function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): O
       ...{ left: left.value, right: right.value, factor },
       ...{ leftAxes: axes(left, rank), rightAxes: axes(right, rank + 1) },
     },
-    ...{ leftToken: rank, rightToken: rank + 1, outer: left.outer.map((_, n) => n), how: 'crossed' },
+    ...{
+      leftToken: rank,
+      rightToken: rank + 1,
+      outer: left.outer.map((_, n) => n),
+      how: 'crossed',
+    },
   };
 }
