@@ -1,0 +1,81 @@
+// Where autograd's gradients go wrong although the forward pass is right: a detach, a part that needs no gradient.
+import type { Key } from '../compare/program.ts';
+import type { Wrong } from './localise.ts';
+import type { Observed } from './observe.ts';
+import { cone, tellingEvent } from './flow.ts';
+import type { Event } from './recording.ts';
+import type { Field } from './suspects.ts';
+
+type Passing = 'right' | 'wrong' | 'none';
+
+/** The first event of the tensor that an event is another name of. */
+function rootOf({ recording: { events } }: Field, id: number): number {
+  let at = id;
+  for (;;) {
+    const { alias, same } = events[at];
+    if (alias === undefined || same === undefined) return at;
+    at = alias;
+  }
+}
+
+/** The gradients that were recorded, by the first events of their tensors. */
+function gradientsOf(field: Field): Map<number, Observed> {
+  const found = new Map<number, Observed>();
+  for (const each of field.observed) {
+    const { how, of } = each.event;
+    if (how === 'gradient' && of !== undefined) found.set(rootOf(field, of), each);
+  }
+  return found;
+}
+
+/**
+ * The statement that loses or spoils a gradient: what it makes has a right gradient, or needs none although it is computed
+ * from something that does, and one of its operands has a wrong gradient or none. The last one of the forward pass is the
+ * first of the backward pass.
+ */
+export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | null {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  const gradients = gradientsOf(field);
+  if (gradients.size === 0) return null;
+  const passing = (event: Event): Passing => {
+    const gradient = gradients.get(rootOf(field, event.id));
+    if (!gradient) return 'none';
+    const { standing, found } = gradient;
+    if (standing === 'neutral') return 'right';
+    const nodes = observed[event.id].found.map(({ entry }) => entry.node);
+    // Of what is no node itself, such as queries that are scaled beforehand.
+    const isForm = observed[event.id].found.every(({ entry }) => entry.role !== 'node');
+    if (standing !== 'right') return standing === 'partial' && isForm ? 'right' : 'wrong';
+    const fits = nodes.length === 0 || found.some(({ entry }) => nodes.includes(entry.node));
+    return fits ? 'right' : 'wrong';
+  };
+  for (let id = events.length - 1; id >= 0; id--) {
+    const event = events[id];
+    const own = observed[id];
+    if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
+      continue;
+    if (passing(event) === 'right') continue;
+    const loser = flow.users[id].find((user) => {
+      const other = events[user];
+      if (observed[user].standing !== 'right' || other.how === 'gradient' || other.how === 'leaf')
+        return false;
+      if (other.requiresGrad !== true) return isUsed(field, user, gradients);
+      return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
+    });
+    if (loser === undefined) continue;
+    const { entry } = own.found[0] ?? own.pieces[0] ?? {};
+    const what =
+      passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
+    const note = `${event.name} ${what}: it is lost here`;
+    const place = tellingEvent(recording, loser);
+    return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
+  }
+  void missing;
+  return null;
+}
+
+/** Whether something that has a gradient was computed from it. */
+function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
+  return [...cone(field.flow, [id])].some((user) => gradients.has(rootOf(field, user)));
+}
