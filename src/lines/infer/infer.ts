@@ -527,6 +527,11 @@ class Inferring {
         this.#build.note('loss', from, note, sure);
         if (Math.abs(factor - 1) < 1e-6) return { kind: 'half-squared-norm' };
         return { kind: 'expression', constants, expression: times('sum(y .^ 2)', factor / 2) };
+      case 'elementwise': {
+        this.#build.note('loss', from, note, sure);
+        const terms = `sum(${(found.terms ?? 'Y').replaceAll('Y', 'y')})`;
+        return { kind: 'expression', constants, expression: times(terms, factor) };
+      }
       case 'sum':
         this.#build.note('loss', from, note, sure);
         return { kind: 'expression', constants, expression: times('sum(y)', factor) };
