@@ -9,6 +9,7 @@ import { biasBeside, unusedBias } from './guess.ts';
 import { findModel, type Model, takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
+import { haveSameNumbers } from './lookup.ts';
 import { type Rope, ropeOf } from './rope.ts';
 import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
@@ -135,6 +136,11 @@ function tokens(batch: readonly Factor[], token: Factor, features: readonly Fact
   return { offset: 0, axes: batch.length > 0 ? [[...batch], ...axes] : axes };
 }
 
+const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
+
+/** What a root begins with, with the axes of its operand. */
+const fromOf = ({ projection, start, operand }: Root): Operand => projection?.of ?? start ?? operand;
+
 /** What an operand is of what its root begins with: a multiple, turned, or neither. */
 function stepsOf(root: Root): { factor: number; rope: Rope | null; isKnown: boolean } {
   const from = root.projection?.of ?? root.start;
@@ -197,8 +203,8 @@ class Inferring {
     const { told, output, mixed } = this.#model;
     this.#heads();
     this.#inputs();
-    const rope = this.#rope();
-    this.#scores(rope !== null);
+    this.#rope();
+    this.#scores();
     this.#mask();
     this.#output();
     this.#loss();
@@ -321,19 +327,50 @@ class Inferring {
       this.#build.ask(`start.${letter}`, nameOf(from.value), [], 'no x and weight give it');
   }
 
-  #rope(): Rope | null {
+  #rope(): void {
     const { query, key } = this.#model;
-    const found = stepsOf(query).rope ?? stepsOf(key).rope;
-    if (!found) return null;
-    const { base, pairing } = found;
-    this.#config.rope = { base, pairing };
-    const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
-    this.#build.note('rope', stepsOf(query).rope ? query.operand.value : key.operand.value, note);
-    return found;
+    const [q, k] = [stepsOf(query), stepsOf(key)];
+    const found = q.rope ?? k.rope;
+    const value = q.rope ? query.operand.value : key.operand.value;
+    if (found) {
+      const { base, pairing } = found;
+      this.#config.rope = { base, pairing };
+      const isUsual = Number(base.toPrecision(4)) === base;
+      const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
+      this.#build.note('rope', value, note, isUsual);
+      if (!isUsual) this.#build.ask('rope.base', base, [10000], 'it is no round number');
+      const isSame = q.rope && k.rope && Math.abs(wrap(q.rope.start - k.rope.start)) < 0.01;
+      if (q.rope && k.rope && !isSame)
+        this.#build.ask('rope', 'the same positions', [], 'queries and keys begin at other positions');
+      return;
+    }
+    const isOther = (steps: typeof q, root: Root): boolean =>
+      !steps.isKnown && root.projection !== undefined && !root.projection.isGuess;
+    if (isOther(q, query) || isOther(k, key)) this.#unknownTurn();
   }
 
-  #scores(isTurned: boolean): void {
-    void isTurned;
+  /** Something is done to projections before they meet: turned, by the names, and not as it should be. */
+  #unknownTurn(): void {
+    const { recording, numbers } = this.#values;
+    const texts = recording.statements.map(({ text }) => text).join('\n');
+    const { query } = this.#model;
+    if (haveSameNumbers(query.operand.value.tensor, fromOf(query).value.tensor, 1e-6)) return;
+    if (!/\b(?:cos|sin|polar|rotate\w*|rope\w*|rotary\w*)\b/i.test(texts)) {
+      const why = 'queries and keys are no projections and not turned';
+      return this.#build.ask('start', 'as projected', [], why);
+    }
+    const named = numbers.find(({ name }) => /base|theta/i.test(name))?.value;
+    const literal = /(?:base|theta)\w*\s*[=:][^=\n]*?(\d+(?:\.\d*)?)/i.exec(texts)?.[1];
+    const base = named ?? Number(literal ?? 10000);
+    const isPaired = /::\s*2|, 2\)|complex/.test(texts);
+    const pairing = isPaired ? 'interleaved' : 'half';
+    this.#config.rope = { base, pairing };
+    const note = `assumed, base ${base}, pairs ${pairing}: queries are turned in another way`;
+    this.#build.note('rope', query.operand.value, note, false);
+    this.#build.ask('rope', { base, pairing }, ['none'], note);
+  }
+
+  #scores(): void {
     const { told, query, key } = this.#model;
     const { site } = told;
     const before = stepsOf(query).factor * stepsOf(key).factor;
@@ -407,15 +444,20 @@ class Inferring {
     return { offset, axes: batches.length > 0 ? [batches, ...last] : last };
   }
 
-  #givenMask({ pattern, recorded, from }: FoundMask): void {
+  #givenMask({ pattern, recorded, from, off }: FoundMask): void {
     if (!pattern) return;
+    const sure = off === undefined;
+    if (off !== undefined) {
+      const guess = recorded ? nameOf(recorded.value) : 'the keys whose weights are not 0';
+      this.#build.ask('mask', guess, ['none', 'causal'], `the program’s mask ${off}`);
+    }
     const meaning = recorded?.hides ? 'ignore' : 'attend';
     if (recorded) {
       const { value, layout } = recorded;
       const axes = this.#scoreAxes(layout);
       const isAdditive = value.tensor.data.some((each) => each <= -1e4);
       const note = `${nameOf(value)}: what a query may see`;
-      const tensor = this.#build.tensor('mask', value, axes, note);
+      const tensor = this.#build.tensor('mask', value, axes, note, sure);
       this.#config.mask = { tensor, meaning: isAdditive ? 'add' : meaning } as Mask;
       return;
     }
@@ -434,7 +476,7 @@ class Inferring {
     });
     const whole = { shape: [visible.length], data: Float64Array.from(visible) };
     this.#config.mask = { tensor: gather(whole, layout), meaning: 'attend' };
-    this.#build.note('mask', from, 'the keys whose weights are 0 are hidden');
+    this.#build.note('mask', from, 'the keys whose weights are 0 are hidden', sure);
   }
 
   #output(): void {

@@ -242,7 +242,7 @@ function withoutGradient(
   }
   if (slope !== undefined && slope !== null && scalar === undefined) {
     const note = `dy = ${Number(slope.toPrecision(6))} y`;
-    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: true, note };
+    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: slope === 1, note };
   }
   if (scalar !== undefined) {
     const note = `f = ${scalar} |y|²`;

@@ -2,13 +2,14 @@
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
 import { findMixed, type Mixed } from './mixed.ts';
-import { isGradientName, roleOf } from './names.ts';
+import { isGradientName, roleOf, weightRole } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
 import type { Value, Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
+import { unmergedSites } from './unmerged.ts';
 import { addProducts } from './virtual.ts';
 
 export interface Model {
@@ -84,7 +85,7 @@ function turned(mixed: Mixed | undefined, { site, keyAxis, queryAxis }: Told): M
   const { shape } = site.weights.tensor;
   if (!mixed || shape[keyAxis] !== shape[queryAxis]) return null;
   // The gradient of the values is a sum over the queries too.
-  const all = [...mixed.values.value.events, ...mixed.output.events];
+  const all = [...mixed.values.value.parts, ...mixed.output.parts];
   if (all.some(({ name }) => isGradientName(name))) return null;
   return { ...mixed, key: keyAxis, query: queryAxis, isGuess: true };
 }
@@ -104,7 +105,10 @@ function outputOf(model: Omit<Model, 'output'>): Output | null {
   const { outer } = told.site;
   const taken = takenBy([model.query, model.key, model.value]);
   const own = outputsOf(values, lookup, mixed, outer, heads).find(
-    ({ weight }) => !taken.includes(weight),
+    ({ weight, y }) =>
+      !taken.includes(weight) &&
+      (values.isLeaf(weight) || weight.events.some(({ name }) => weightRole(name) === 'O')) &&
+      !y.parts.some(({ name }) => isGradientName(name)),
   );
   if (own) return own;
   const { shape } = mixed.tensor;
@@ -163,7 +167,12 @@ export function findModel(values: Values): Model | null {
     const found = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
     const sites = found.slice(0, SITES);
     for (const site of sites) {
-      const model = modelOf(values, lookup, site);
+      let model = modelOf(values, lookup, site);
+      // A projection that is not found may have batches and heads in one axis.
+      if (!model.query.projection && !model.key.projection && !model.query.start) {
+        const others = unmergedSites(values, site).map((each) => modelOf(values, lookup, each));
+        model = others.reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
+      }
       if (!best || completeness(model) > completeness(best) + 1e-9) best = model;
     }
     if (best && completeness(best) >= ENOUGH) return best;
