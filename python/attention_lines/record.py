@@ -1,0 +1,292 @@
+"""The recorder: the hooks that the rewritten program calls.
+
+No hook raises, holds a tensor longer than the program does, or computes with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+from .binding import Binding
+from .events import Events
+from .tensors import ARRAY, MODULE, NUMBER, OBJECT, OTHER, SCALAR, TENSOR, TENSORS
+
+_getframe = sys._getframe
+
+
+def hook(method):
+    """What goes wrong in the recorder is noted, and the program goes on."""
+
+    @functools.wraps(method)
+    def guarded(self, *arguments):
+        if self.on:
+            try:
+                with self.lock:
+                    method(self, _getframe(1), *arguments)
+            except Exception as error:
+                self.failed(error)
+
+    return guarded
+
+
+class Recorder(Binding):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.on, self.key = True, Key(self)
+        self._statements, self._failures = self.places.statements, 0
+        self._known, self._frames, self._silent = self.objects.known, self.frames.frames, set()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.stop)
+
+    def stop(self):
+        self.on = False
+
+    def failed(self, error):
+        self._failures += 1
+        if self._failures == 1:
+            place, trace = "", error.__traceback__
+            while trace is not None:
+                place, trace = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}", trace.tb_next
+            self.note("recorder", None, 1, f"not recorded: {type(error).__name__} {error} ({place})")
+
+    # ---- Hooks that hand a value on
+
+    def read(self, value, number):
+        """A value that the statement reads as a whole."""
+        known = self._known.get(id(value))
+        if known is None:
+            if type(value) in self._silent:
+                return value
+        elif known.simple and known.ref() is value:
+            python_frame = _getframe(1)
+            frame = self._frames.get(id(python_frame))
+            if frame is not None and frame.statement == number and frame.code is python_frame.f_code:
+                frame.reads[known.event] = None
+                frame.seen[id(value)] = known
+                return value
+        if self.on:
+            try:
+                self._read(value, number, True, known, _getframe(1))
+            except Exception as error:
+                self.failed(error)
+        return value
+
+    def part(self, value, number):
+        """A value of which the statement reads an item or an attribute."""
+        known = self._known.get(id(value))
+        if known is not None and self.on:
+            try:
+                self._read(value, number, False, known, _getframe(1))
+            except Exception as error:
+                self.failed(error)
+        return value
+
+    def called(self, value, number):
+        """A function; a module of PyTorch brings its parameters."""
+        if self.on and self.kinds.of(value) == MODULE:
+            try:
+                self._read(value, number, True, None, _getframe(1))
+            except Exception as error:
+                self.failed(error)
+        return value
+
+    def _read(self, value, number, whole, known, python_frame):
+        frame = self._frames.get(id(python_frame))
+        if frame is None or frame.code is not python_frame.f_code:
+            frame = self.frames.of(python_frame)
+        if frame.statement != number:
+            frame.begin(number)
+        if known is not None and known.object() is value:
+            if known.simple:
+                frame.reads[known.event] = None
+                frame.seen[id(value)] = known
+            else:
+                self.note_read(frame, known, value, whole)
+            return
+        kind = self.kinds.of(value)
+        if kind in (OTHER, NUMBER, OBJECT, ARRAY, SCALAR):
+            self._silent.add(type(value))
+        else:
+            self.read_new(frame, kind, value, 0)
+
+    def base(self, number, value):
+        """The object that an attribute or an item is stored in."""
+        if self.on:
+            frame = self.frames.of(_getframe(1))
+            frame.begin(number)
+            frame.pending.append([value, None])
+        return value
+
+    def element(self, value, number):
+        """An element of a comprehension, and what was read until it was made."""
+        if self.on and self.kinds.of(value) in TENSORS:
+            frame = self.frames.of(_getframe(1))
+            frame.elements[id(value)] = list(frame.reads) if frame.statement == number else []
+        return value
+
+    def returned(self, number, value):
+        self._result(_getframe(1), number, value, "return")
+        return value
+
+    def yielded(self, number, value):
+        self._result(_getframe(1), number, value, "yield")
+        return value
+
+    def computed(self, number, _entered, value):
+        self._result(_getframe(1), number, value, "return")
+        return value
+
+    def walrus(self, number, value):
+        self._walrus(_getframe(1), number, value)
+        return value
+
+    # ---- Hooks that stand for themselves
+
+    @hook
+    def enter(self, python_frame, function, first=0, *given):
+        back = python_frame.f_back
+        caller = self.frames.of(back) if back is not None else self.frames.outside
+        frame = self.frames.enter(python_frame, function)
+        self.places.functions[function].calls += 1
+        reads = list(caller.reads) if caller.statement >= 0 else []
+        for at, value in enumerate(given):
+            kind = self.kinds.of(value)
+            if kind != OTHER and kind != OBJECT and kind != MODULE:
+                statement = self._statements[first + at]
+                self.bind(frame, statement, statement.name, value, "argument", reads)
+
+    def bound(self, number, value):
+        """`name = ...`, the most usual of statements: as `assigned`, with a short way for a new array."""
+        if not self.on:
+            return
+        try:
+            with self.lock:
+                self._bound(_getframe(1), self._statements[number], value)
+        except Exception as error:
+            self.failed(error)
+
+    def _bound(self, python_frame, statement, value):
+        frame = self._frames.get(id(python_frame))
+        if frame is None or frame.code is not python_frame.f_code:
+            frame = self.frames.of(python_frame)
+        if frame.statement != statement.id:
+            frame.begin(statement.id)
+        if statement.checks or self.kinds.torch is not None:
+            self.check(frame, statement)
+        reads, name = list(frame.reads), statement.targets[0]
+        self.number_reads(frame, statement, reads)
+        frame.statement = -1
+        known = self._known.get(id(value))
+        if self.kinds.of(value) != ARRAY or (known is not None and known.object() is value):
+            self.bind(frame, statement, name, value, "bind", reads)
+            return
+        event = self.event(statement, frame.number, frame.loops[: statement.depth], name, "bind", reads)
+        if event is not None:
+            self.content(event, ARRAY, value, None, True, name)
+            frame.tensors[name] = event["id"]
+            if frame.numbers:
+                frame.numbers.pop(name, None)
+
+    @hook
+    def assigned(self, python_frame, number, *given):
+        frame, statement = self.frames.of(python_frame), self._statements[number]
+        frame.begin(number)
+        self.check(frame, statement)
+        self.bind_all(frame, statement, given, "bind", list(frame.reads))
+        frame.statement = -1
+
+    @hook
+    def augmented(self, python_frame, number, *given):
+        frame, statement = self.frames.of(python_frame), self._statements[number]
+        frame.begin(number)
+        self.bind_all(frame, statement, given, "update", list(frame.reads))
+        frame.statement = -1
+
+    @hook
+    def evaluated(self, python_frame, number, _value):
+        frame, statement = self.frames.of(python_frame), self._statements[number]
+        frame.begin(number)
+        if statement.binds:
+            self.stored(frame, statement)
+        self.check(frame, statement)
+        frame.statement = -1
+
+    @hook
+    def _walrus(self, _own, python_frame, number, value):
+        frame, statement = self.frames.of(python_frame), self._statements[number]
+        self.bind(frame, statement, statement.targets[0], value, "bind", list(frame.reads))
+
+    @hook
+    def _result(self, _own, python_frame, number, value, name):
+        frame, statement = self.frames.of(python_frame), self._statements[number]
+        frame.begin(number)
+        self.end_loops(frame)
+        self.check(frame, statement)
+        reads = list(frame.reads)
+        self.number_reads(frame, statement, reads)
+        self.bind(frame, statement, name, value, "return", reads)
+
+    @hook
+    def loop(self, python_frame, number, depth):
+        frame = self.frames.of(python_frame)
+        del frame.loops[depth:], frame.sources[depth:]
+        frame.loops.append(-1)
+        frame.sources.append(None)
+
+    @hook
+    def iterated(self, python_frame, number, depth, *given):
+        frame, statement = self.frames.of(python_frame), self._statements[number]
+        del frame.loops[depth + 1 :], frame.sources[depth + 1 :]
+        frame.loops[depth] += 1
+        if not given:
+            return
+        if frame.sources[depth] is None:
+            frame.sources[depth] = list(frame.reads) if frame.statement == number else []
+        for (_, name), value in zip(statement.binds, given):
+            kind = self.kinds.of(value)
+            if kind != NUMBER and kind != OTHER:
+                self.bind(frame, statement, name, value, "bind", frame.sources[depth])
+
+    @hook
+    def loop_end(self, python_frame):
+        frame = self.frames.of(python_frame)
+        del frame.loops[:], frame.sources[:]
+        self.end_loops(frame)
+
+    def gradient(self, of, value):
+        if self.on:
+            try:
+                Events.gradient(self, of, value)
+            except Exception as error:
+                self.failed(error)
+
+    def finish(self):
+        """The gradients that leaves have at the end; nothing after that."""
+        with self.lock:
+            for known, event, name in self.leaves:
+                try:
+                    value = known.object()
+                    if value is not None and value.grad is not None:
+                        self.leaf_gradient(known.leaf or (event, name), value.grad)
+                except Exception as error:
+                    self.failed(error)
+            self.on = False
+
+
+class Key:
+    """`key[index]` is the index, which the recorder has then seen."""
+
+    __slots__ = ("recorder",)
+
+    def __init__(self, recorder):
+        self.recorder = recorder
+
+    def __getitem__(self, index):
+        recorder = self.recorder
+        if recorder.on:
+            pending = recorder.frames.of(_getframe(1)).pending
+            if pending:
+                pending[-1][1] = (index,)
+        return index
