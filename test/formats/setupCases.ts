@@ -431,7 +431,7 @@ export const BAD: readonly BadCase[] = [
   {
     text: `{${KQ}, "source": {"args": []}}`,
     messages: ['source: found no "file", expected the Python program'],
-    at: '{"args": []}',
+    at: '"source"',
   },
   {
     text: `{${KQ}, "source": {"file": "a.py", "args": "--x"}}`,

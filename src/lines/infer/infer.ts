@@ -1,9 +1,11 @@
 // From the recording of a program to the setup of the attention that it means to compute, each entry with its line.
 import type { HeadConfig, Mask } from '../../engine/config.ts';
+import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
 import { type Factor, gather, type Layout, lengthOf } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
+import { byHead, findBias } from './bias.ts';
 import { findDropout, findMask, type FoundMask } from './maskFound.ts';
 import { biasBeside, unusedBias } from './guess.ts';
 import { findModel, type Model, takenBy } from './model.ts';
@@ -13,7 +15,7 @@ import { haveSameNumbers } from './lookup.ts';
 import { type Rope, ropeOf } from './rope.ts';
 import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
-import { multipleOf } from './scores.ts';
+import { multipleOf, scoreLayout } from './scores.ts';
 import { type Operand, type Projection, sameAxes } from './trace.ts';
 import { type Value, Values } from './values.ts';
 
@@ -159,6 +161,9 @@ function nameOf({ events, parts }: Value): string {
   return names.find((name) => weightRole(name) ?? roleOf(name)) ?? names[0] ?? parts[0].name;
 }
 
+const isTurned = ({ query, key }: Model): boolean =>
+  (stepsOf(query).rope ?? stepsOf(key).rope) !== null;
+
 /** The attention that a recorded program means to compute; null where it computes none. */
 export function infer(recording: Recording, options: InferOptions = {}): Inference | null {
   const values = new Values(recording, within(recording, options));
@@ -187,7 +192,8 @@ class Inferring {
     this.#build = new Builder(values);
     const { told, heads, output } = model;
     this.#keyFirst = told.keyAxis < told.queryAxis;
-    const head = this.#isPlain() ? 'kq' : heads.length > 0 || output ? 'multihead' : 'qkv';
+    const needsHeads = heads.length > 0 || output !== null || model.past !== null || isTurned(model);
+    const head = this.#isPlain() ? 'kq' : needsHeads ? 'multihead' : 'qkv';
     this.#config = {
       head,
       weights: {},
@@ -203,6 +209,7 @@ class Inferring {
     const { told, output, mixed } = this.#model;
     this.#heads();
     this.#inputs();
+    this.#past();
     this.#rope();
     this.#scores();
     this.#mask();
@@ -327,6 +334,25 @@ class Inferring {
       this.#build.ask(`start.${letter}`, nameOf(from.value), [], 'no x and weight give it');
   }
 
+  /** How many keys stand before those of x. */
+  get #earlier(): number {
+    return this.#model.past?.K.token.size ?? 0;
+  }
+
+  #past(): void {
+    const { past, batch, heads } = this.#model;
+    if (!past) return;
+    const bound = (letter: 'K' | 'V'): Tensor => {
+      const { value, outer, token, feature } = past[letter];
+      const at = (axes: readonly number[]): Factor[] => axes.flatMap((axis) => outer.get(axis) ?? []);
+      const batches = merged(at(batch));
+      const layout = { offset: 0, axes: [at(heads), [token], [feature]] };
+      if (batches.length > 0) layout.axes.unshift(batches);
+      return this.#build.tensor(`past.${letter}`, value, layout, `${nameOf(value)}: of earlier tokens`);
+    };
+    this.#config.past = { K: bound('K'), V: bound('V') };
+  }
+
   #rope(): void {
     const { query, key } = this.#model;
     const [q, k] = [stepsOf(query), stepsOf(key)];
@@ -395,7 +421,7 @@ class Inferring {
   }
 
   #mask(): void {
-    const found = findMask(this.#model, 0);
+    const found = findMask(this.#model, this.#earlier);
     const value = found.from ?? this.#model.told.site.scores;
     if (found.window !== undefined) {
       this.#config.window = found.window;
@@ -409,6 +435,7 @@ class Inferring {
       this.#build.note('mask', value, note, !found.off);
       if (found.off) this.#build.ask('mask', found.mask, ['as written'], note);
     }
+    this.#addedBias();
     const dropout = findDropout(this.#model);
     if (!dropout) return;
     const { p, keep, layout, from } = dropout;
@@ -416,6 +443,39 @@ class Inferring {
     const tensor = this.#build.tensor('dropout.keep', keep, this.#scoreAxes(layout), note);
     this.#build.note('dropout.p', from, `p = ${p}`);
     this.#config.dropout = { p, keep: tensor };
+  }
+
+  /** What is added to the scores: ALiBi, or a bias that a given mask must then hold. */
+  #addedBias(): void {
+    const { told, heads } = this.#model;
+    const found = findBias(this.#values, told, this.#earlier);
+    if (!found) return;
+    const { shape } = told.site.weights.tensor;
+    const count = sizeOf(heads.map((axis) => shape[axis]));
+    const slopes = found.slopes && byHead(found.slopes, count);
+    const { scores } = told.site;
+    if (slopes) {
+      const usual = alibiSlopes(count);
+      const isUsual = slopes.every((slope, n) => Math.abs(slope / usual[n] - 1) < 1e-3);
+      this.#config.alibi = isUsual ? true : { shape: [count], data: slopes };
+      const note = `slopes of the distances: ${Array.from(slopes, (each) => Number(each.toPrecision(4))).join(', ')}`;
+      return this.#build.note('alibi', scores, note);
+    }
+    if (!found.value) return;
+    const weights = gather(told.site.weights.tensor, scoreLayout(told)).data;
+    const data = found.added.data.map((value, n) => (weights[n] > 0 ? value : -Infinity));
+    const whole = { shape: found.added.shape, data };
+    const [, queries, keys] = whole.shape;
+    let stride = whole.data.length;
+    const outer = told.site.outer.map((axis) => {
+      stride /= shape[axis];
+      return { size: shape[axis], stride };
+    });
+    const axes = [outer, [{ size: queries, stride: keys }], [{ size: keys, stride: 1 }]];
+    const layout = this.#scoreAxes({ offset: 0, axes });
+    this.#config.mask = { tensor: gather(whole, layout), meaning: 'add' };
+    delete this.#config.window;
+    this.#build.note('mask', found.value, `${nameOf(found.value)} is added to the scores`);
   }
 
   /** A window told by its mask, where the program calls another number its window. */

@@ -4,9 +4,11 @@ import { guessMixed, guessOutput } from './guess.ts';
 import { findMixed, type Mixed } from './mixed.ts';
 import { isGradientName, roleOf, weightRole } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
+import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
+import type { Operand } from './trace.ts';
 import type { Value, Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
@@ -24,6 +26,8 @@ export interface Model {
   readonly batch: readonly number[];
   readonly heads: readonly number[];
   readonly output: Output | null;
+  /** Keys and values of earlier tokens. */
+  readonly past: { readonly K: Operand; readonly V: Operand } | null;
   /** How sure it is which operand holds the queries. */
   readonly margin: number;
 }
@@ -67,16 +71,22 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const { left, margin } = queryIsLeft(site, rank, mixes[0]?.key);
   const told = tell(site, left);
   const query = rootOf(values, lookup, told.query);
-  const key = rootOf(values, lookup, told.key);
+  let key = rootOf(values, lookup, told.key);
   const operands = [query, key].flatMap((root) => [root.operand.value, root.start?.value]);
   const taken = operands.filter((each) => each !== undefined);
   const mixed =
     mixes.find((each) => each.key === told.keyAxis) ??
     turned(mixes[0], told) ??
     guessMixed(values, told, taken);
-  const value = mixed && rootOf(values, lookup, mixed.values);
+  let value = mixed && rootOf(values, lookup, mixed.values);
+  const [pastKeys, pastValues] = [key, value].map((root) =>
+    root && !root.projection && !root.start ? pastOf(values, root.operand) : null,
+  );
+  if (pastKeys) key = rootOf(values, lookup, pastKeys.rest);
+  if (pastValues) value = rootOf(values, lookup, pastValues.rest);
+  const past = pastKeys && pastValues && { K: pastKeys.earlier, V: pastValues.earlier };
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
-  const found = { values, lookup, told, mixed, query, key, value, batch, heads, margin };
+  const found = { values, lookup, told, mixed, query, key, value, batch, heads, past, margin };
   return { ...found, output: outputOf(found) };
 }
 
