@@ -1,9 +1,10 @@
 // NumPy's .npz format: a zip archive of .npy arrays.
-import { strFromU8 } from 'fflate';
+import { strFromU8, zipSync } from 'fflate';
+import type { Tensor } from '../engine/tensor.ts';
 import { FormatError } from './formatError.ts';
 import type { CodeLine, NamedTensor } from './namedTensor.ts';
 import { MAX_UNPACKED_BYTES } from './limits.ts';
-import { type NpyOptions, readNpy } from './npy.ts';
+import { type NpyOptions, readNpy, writeNpy } from './npy.ts';
 import { NPY_PREFIX, npyHeaderEnd, npyLayout } from './npyLayout.ts';
 import { checkBytes } from './ranges/fileTensor.ts';
 import { readZip, type ZipMember } from './zip.ts';
@@ -51,6 +52,14 @@ function entriesOf(member: ZipMember, file: string, options: NpyOptions): number
   const { dtype, shape, size } = npyLayout(header, file, key, options);
   checkBytes(file, key, member.unpackedSize - end, { dtype, shape });
   return size;
+}
+
+/** Uncompressed as numpy.savez writes it, float64; the same bytes at every time. */
+export function writeNpz(tensors: Readonly<Record<string, Tensor>>): Uint8Array {
+  const members = Object.entries(tensors).map(
+    ([name, tensor]) => [`${name}.npy`, writeNpy(tensor)] as const,
+  );
+  return zipSync(Object.fromEntries(members), { level: 0, mtime: new Date(1980, 0, 1) });
 }
 
 /** The member in which attention_trace.py says what an array cannot. */

@@ -1,5 +1,6 @@
 // Where a program computes attention: its weights, and the queries and keys whose products they come from.
-import type { Tensor } from '../../engine/tensor.ts';
+import { strides, type Tensor } from '../../engine/tensor.ts';
+import { offsets } from './layout.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
 import type { Value, Values } from './values.ts';
 
@@ -168,6 +169,35 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   return values.numbers.find(({ name }) => /cap/i.test(name))?.value ?? cap;
 }
 
+/** Places whose scores have a recorded tensor of numbers added that is no mask: distances, relative positions. */
+function biasedSites(values: Values, weights: Value, operands: readonly Value[]): Site[] {
+  const { shape } = weights.tensor;
+  const ancestors = values.ancestors(weights);
+  for (const bias of values.all) {
+    const { tensor, kind } = bias;
+    if (kind !== 'float' || bias.isVirtual || !ancestors.has(bias.id)) continue;
+    const own = [...Array.from({ length: shape.length - tensor.shape.length }, () => 1), ...tensor.shape];
+    const fits = own.length === shape.length && own.every((length, n) => length === 1 || length === shape[n]);
+    const isMatrix = own[own.length - 1] > 1 && own[own.length - 2] > 1;
+    if (!fits || !isMatrix || new Set(tensor.data).size < 3 || isComputed(values, bias)) continue;
+    const target = logarithm(weights.tensor);
+    const steps = strides(own).map((step, n) => (own[n] === 1 ? 0 : step));
+    const at = offsets(shape.map((size, n) => ({ size, stride: steps[n] })));
+    const data = target.data.map((value, n) => value - tensor.data[at[n]]);
+    const found = sitesOf(weights, weights, { shape, data }, operands, 'crossed');
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** Whether a tensor was made of tensors of numbers: a bias is given, or made of positions. */
+const isComputed = (values: Values, value: Value): boolean =>
+  !values.isLeaf(value) &&
+  values.all.some(
+    (each) =>
+      values.ancestors(value).has(each.id) && each.kind === 'float' && each.tensor.shape.length > 1 && values.isLeaf(each),
+  );
+
 /** All places that compute attention weights, each with the products that explain it; several weights may be one place. */
 export function findSites(values: Values): Site[] {
   const found: Site[] = [];
@@ -189,6 +219,7 @@ export function findSites(values: Values): Site[] {
     const capped = cappedSites(values, weights, earlier);
     found.push(...capped);
     if (capped.length > 0) continue;
+    const before = found.length;
     for (const scores of earlier) {
       const direct = sitesOf(
         weights,
@@ -201,6 +232,7 @@ export function findSites(values: Values): Site[] {
       found.push(...direct);
       break;
     }
+    if (found.length === before) found.push(...biasedSites(values, weights, operands));
   }
   return found;
 }

@@ -4,6 +4,7 @@ import { type Factor, offsets } from './layout.ts';
 import { SUMMED } from './products.ts';
 import type { Event } from '../recording.ts';
 import type { Site } from './site.ts';
+import { nameOf } from './masks.ts';
 import { isGradientName } from './names.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
@@ -209,6 +210,7 @@ function siteOf(
   const found = placements(pieces, scores);
   if (found.length < 2) return null;
   const [first] = found;
+  const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
   // The factor of each entry: a row may have one of its own, where it is scaled by its length.
   const factors = new Float64Array(scores.data.length);
   for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
@@ -220,14 +222,14 @@ function siteOf(
       mark(piece.tensor, scores, placed, state, factors);
   }
   const { factor } = found[found.length - 1].placed;
-  const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
   const isBinary = values.recording.statements.some(({ text }) =>
     /\bexp2\b|2(?:\.0)? \*\* /.test(text),
   );
   const base = isBinary ? Math.LN2 : 1;
   const scaled = scores.data.map((value, n) => value * factors[n] * base);
-  const weights = softmax({ shape: scores.shape, data: scaled }, state, isLeft ? 2 : 1);
+  const isShown = shownKeys(state, scores.shape, isLeft);
+  const weights = softmax({ shape: scores.shape, data: scaled }, isShown, isLeft ? 2 : 1);
   const outerShape = left.outer.map((axis) => left.value.tensor.shape[axis]);
   const tensor = { shape: [...outerShape, scores.shape[1], scores.shape[2]], data: weights };
   const virtual = values.addVirtual(tensor, [left.value, right.value, first.piece.value]);
@@ -255,6 +257,31 @@ function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
   });
 }
 
+/**
+ * The keys that count: those that a piece shows; or, where that is no mask of a name, all that no piece hides,
+ * for a loop may have ended early.
+ */
+function shownKeys(
+  state: Int8Array,
+  [blocks, rows, cols]: readonly number[],
+  isLeft: boolean,
+): Uint8Array {
+  const [queries, keys] = isLeft ? [rows, cols] : [cols, rows];
+  const isNamed = (all: Uint8Array): boolean => {
+    const turned = isLeft
+      ? all
+      : all.map((_, n) => {
+          const [block, j, i] = [Math.floor(n / (rows * cols)), Math.floor(n / keys) % queries, n % keys];
+          return all[(block * rows + i) * cols + j];
+        });
+    const { mask, off } = nameOf({ blocks, queries, keys, visible: turned });
+    return mask !== 'given' && off === undefined;
+  };
+  const shown = Uint8Array.from(state, (each) => (each === 1 ? 1 : 0));
+  const notHidden = Uint8Array.from(state, (each) => (each === -1 ? 0 : 1));
+  return !isNamed(shown) && isNamed(notHidden) ? notHidden : shown;
+}
+
 /** 1 where a piece shows an entry, -1 where it hides it. */
 function mark(
   piece: Tensor,
@@ -274,7 +301,7 @@ function mark(
   });
 }
 
-function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
+function softmax(scores: Tensor, isShown: Uint8Array, axis: 1 | 2): Float64Array {
   const [blocks, rows, cols] = scores.shape;
   const out = new Float64Array(scores.data.length);
   const [lines, length, step] = axis === 2 ? [rows, cols, 1] : [cols, rows, cols];
@@ -283,12 +310,12 @@ function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
       const start = block * rows * cols + line * (axis === 2 ? cols : 1);
       let largest = -Infinity;
       for (let n = 0; n < length; n++)
-        if (state[start + n * step] === 1)
+        if (isShown[start + n * step] === 1)
           largest = Math.max(largest, scores.data[start + n * step]);
       let sum = 0;
       for (let n = 0; n < length; n++) {
         const at = start + n * step;
-        if (state[at] === 1) sum += out[at] = Math.exp(scores.data[at] - largest);
+        if (isShown[at] === 1) sum += out[at] = Math.exp(scores.data[at] - largest);
       }
       if (sum > 0) for (let n = 0; n < length; n++) out[start + n * step] /= sum;
     }
