@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { tensor } from '../../src/engine/tensor.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { root } from '../../scripts/lib/setup.mjs';
+import { chooseInExplorer } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench } from './harness/workbench.ts';
 
@@ -68,9 +69,7 @@ describe('first contact', () => {
       );
     const tensors = { x: random(4, 3), W_K: random(3, 2), W_Q: random(3, 2), W_V: random(3, 2) };
     writeFileSync(join(folder, 'own.safetensors'), writeSafetensors(Object.entries(tensors)));
-    const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'own.saf' });
-    await file.click({ button: 'right' });
-    await page.locator('.context-view .action-label', { hasText: 'New Setup' }).click();
+    await chooseInExplorer(page, 'own.saf', 'New Setup');
     await page.locator('.tab.active', { hasText: 'own.attention.json' }).waitFor();
     await page.locator('.editor-actions').getByRole('button', { name: 'Step Attention' }).click();
     const view = workbench.webview();
