@@ -126,7 +126,8 @@ class Loader {
     const why = (name: string): string =>
       (key === undefined ? names === null || isOne : name === key) ? '' : OTHER;
     const most = Math.min(MAX_NODE_ENTRIES, MAX_ENTRIES - this.#entries);
-    return this.#pick(await opened.read({ most, why }), names, source, path);
+    const only = key === undefined ? {} : { only: key };
+    return this.#pick(await opened.read({ most, why, ...only }), names, source, path);
   }
 
   async #open(file: string): Promise<OpenedFile> {
