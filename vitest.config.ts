@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const pure = [
   ...['engine', 'stepper', 'inspect', 'compare', 'formats', 'protocol'],
-  ...['cli', 'mine', 'extension', 'scripts'],
+  ...['cli', 'mine', 'extension', 'scripts', 'lines'],
 ];
 
 export default defineConfig({

@@ -1,0 +1,46 @@
+"""All candidates for one statement, cheapest first, no text twice."""
+import ast
+import itertools
+from typing import Iterator, List, Set, Tuple
+
+from . import calls, expressions, statements
+from .mutation import Mutation, sites
+from .scope import Scope
+from .source import Source
+
+MOST_PAIRED = 140
+"""Of how many of the cheapest edits pairs are tried."""
+
+
+def candidates(source: Source, scope: Scope, statement: ast.stmt, pairs: bool = True) -> List[Mutation]:
+    """Every edit of `statement`, and pairs of the cheapest ones, in the order of their cost."""
+    found: List[Mutation] = []
+    seen: Set[Tuple] = set()
+    for mutation in _all(source, scope, statement):
+        key = tuple(sorted(mutation.edits))
+        if key not in seen and any(source.text[e.start : e.end] != e.text for e in key):
+            seen.add(key)
+            found.append(mutation)
+    found.sort(key=lambda each: (each.cost, len(each.edits[0].text)))
+    if pairs:
+        found += _pairs(found)
+        found.sort(key=lambda each: each.cost)
+    return found
+
+
+def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    for site in sites(source, scope, statement):
+        for operator in expressions.OPERATORS + calls.OPERATORS:
+            yield from operator(site)
+    for operator in statements.OPERATORS:
+        yield from operator(source, scope, statement)
+
+
+def _pairs(singles: List[Mutation]) -> List[Mutation]:
+    paired = []
+    cheap = [each for each in singles if each.local and len(each.edits) == 1][:MOST_PAIRED]
+    for one, other in itertools.combinations(cheap, 2):
+        a, b = one.edits[0], other.edits[0]
+        if a.end <= b.start or b.end <= a.start:
+            paired.append(Mutation((a, b), one.cost + other.cost + 0.5, one.slip + ', ' + other.slip))
+    return paired
