@@ -181,11 +181,53 @@ def einsum(site: Site) -> Iterator[Mutation]:
                 changed.append((1.3, term[:i] + term[i + 1 :]))
         if len(spots) <= 4:
             changed += [(1.4, ''.join(p)) for p in itertools.permutations(term) if all(c.isalpha() for c in term)]
+        if at == len(terms) - 1 and arrow and len(used) <= 6:
+            for length in {len(spots), len(spots) - 1, len(spots) + 1} & {1, 2, 3, 4}:
+                if len(used) ** length <= 700:
+                    changed += [(1.4, ''.join(p)) for p in itertools.permutations(used, length)]
         for cost, new in changed:
             text = written(terms[:at] + [new] + terms[at + 1 :])
             if text[1:-1] not in seen:
                 seen.add(text[1:-1])
                 yield Mutation((Edit(*site.source.span(place), text),), cost, 'letters')
+
+
+def einsum_axis(site: Site) -> Iterator[Mutation]:
+    """Operands of an einsum whole where one entry of an axis was taken: the axis gets a letter of its own."""
+    node, source = site.node, site.source
+    if name_of(node) != 'einsum' or len(node.args) < 2 or not isinstance(node.args[0], ast.Constant):  # type: ignore[attr-defined]
+        return
+    place, operands = node.args[0], node.args[1:]  # type: ignore[attr-defined]
+    ins, arrow, out = str(place.value).partition('->')
+    terms = ins.split(',')
+    if len(terms) != len(operands) or not arrow:
+        return
+    taken = [_entry(each) for each in operands]
+    letter = next(c for c in 'brzywvu' if c not in str(place.value))
+    quote = source.of(place)[0]
+    for used in ([k for k, t in enumerate(taken) if t is not None],) + tuple([k] for k, t in enumerate(taken) if t is not None):
+        if not used:
+            continue
+        edits, new = [], list(terms)
+        for k in used:
+            axis, whole = taken[k]
+            start, end = source.span(operands[k])
+            edits.append(Edit(start, end, source.of(whole)))
+            new[k] = terms[k][:axis] + letter + terms[k][axis:]
+        for result in (out, letter + out):
+            written = '%s%s->%s%s' % (quote, ','.join(new), result, quote)
+            yield Mutation((Edit(*source.span(place), written),) + tuple(edits), 1.6, 'letters')
+
+
+def _entry(node: ast.expr) -> Optional[Tuple[int, ast.expr]]:
+    """Of `x[:, 0]`: the axis of which one entry is taken, and x."""
+    if not isinstance(node, ast.Subscript):
+        return None
+    index = node.slice
+    index = index.value if type(index).__name__ == 'Index' else index
+    parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+    whole = all(isinstance(p, ast.Slice) and p.lower is None and p.upper is None for p in parts[:-1])
+    return (len(parts) - 1, node.value) if whole and isinstance(parts[-1], (ast.Constant, ast.Name)) else None
 
 
 def _layout_arguments(site: Site) -> Tuple[List[ast.expr], Optional[Tuple[int, int]]]:
@@ -318,4 +360,4 @@ def matrix(site: Site) -> Iterator[Mutation]:
             yield Mutation((Edit(*site.source.span(arg), text),), 1.0, 'transpose')
 
 
-OPERATORS = (drop, exchange, axes, arguments, einsum, layout, relayout, keeping, types, wherever, matrix)
+OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, wherever, matrix)

@@ -41,6 +41,6 @@ def _pairs(singles: List[Mutation]) -> List[Mutation]:
     cheap = [each for each in singles if each.local and len(each.edits) == 1][:MOST_PAIRED]
     for one, other in itertools.combinations(cheap, 2):
         a, b = one.edits[0], other.edits[0]
-        if a.end <= b.start or b.end <= a.start:
+        if (a.end <= b.start or b.end <= a.start) and a.start != b.start:
             paired.append(Mutation((a, b), one.cost + other.cost + 0.5, one.slip + ', ' + other.slip))
     return paired

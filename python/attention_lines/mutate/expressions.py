@@ -309,6 +309,18 @@ def _torch(site: Site) -> bool:
     return site.scope.torch is not None and (site.scope.numpy is None or 'keepdim=' in site.source.text)
 
 
+def triangle(site: Site) -> Iterator[Mutation]:
+    """The upper or lower triangle of a square alone: a causal mask without a mask."""
+    shape = site.known.shape
+    if site.known.sort != 'tensor' or len(shape) < 2 or isinstance(site.node, ast.Constant):
+        return
+    for name in ('tril', 'triu'):
+        if _torch(site):
+            yield site.put('%s.%s()' % (site.source.grouped(site.node, ATOM), name), 1.9, 'mask')
+        elif site.scope.numpy:
+            yield site.put('%s.%s(%s)' % (site.scope.numpy, name, site.text), 1.9, 'mask')
+
+
 def subscript(site: Site) -> Iterator[Mutation]:
     """Other bounds, another index, a new axis, or the whole."""
     node, source = site.node, site.source
@@ -441,4 +453,4 @@ def hidden(site: Site) -> Iterator[Mutation]:
                     yield site.put('%s0.0)' % where, 2.0, 'mask')
 
 
-OPERATORS = (operand, number, operator, sign, comparison, transpose, factor, power, term, subscript, reduce_more, hidden)
+OPERATORS = (operand, number, operator, sign, comparison, transpose, factor, power, term, subscript, reduce_more, hidden, triangle)

@@ -123,9 +123,9 @@ def targets_of(source: Source, statement: ast.stmt) -> List[str]:
         texts = []
         for target in statement.targets:
             texts += [source.of(e) for e in target.elts] if isinstance(target, (ast.Tuple, ast.List)) else [source.of(target)]
-        return texts
+        return texts + _roots(statement.targets)
     if isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
-        return [source.of(statement.target)]
+        return [source.of(statement.target)] + _roots([statement.target])
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
         outs = [source.of(k.value) for k in call.keywords if k.arg == 'out']
@@ -134,6 +134,18 @@ def targets_of(source: Source, statement: ast.stmt) -> List[str]:
         if isinstance(call.func, ast.Attribute):
             return [source.of(call.func.value)] + [source.of(a) for a in call.args[-1:] if call.func.attr in ('append', 'extend')]
     return []
+
+
+def _roots(targets: List[ast.expr]) -> List[str]:
+    """The names of the arrays that elements are written to."""
+    names = []
+    for target in targets:
+        place: ast.AST = target
+        while isinstance(place, ast.Subscript):
+            place = place.value
+        if place is not target and isinstance(place, ast.Name):
+            names.append(place.id)
+    return names
 
 
 def _copied(names: Dict[str, Any], tree: ast.Module) -> Dict[str, Any]:

@@ -2,7 +2,7 @@
 import ast
 from typing import Iterator, List, NamedTuple, Tuple
 
-from .scope import Ingredient, Scope, Value
+from .scope import Scope, Value
 from .source import Edit, Source
 
 
@@ -58,17 +58,8 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
             stack.append(child)
 
 
-def same_shape(one: Tuple[int, ...], other: Tuple[int, ...]) -> bool:
-    return one == other
-
-
 def broadcasts(part: Tuple[int, ...], into: Tuple[int, ...]) -> bool:
     """Whether `part` broadcasts to `into` without making it larger."""
     if len(part) > len(into):
         return False
     return all(a in (1, b) for a, b in zip(reversed(part), reversed(into)))
-
-
-def is_torch(site_or_scope: object, ingredient: Ingredient = None) -> bool:  # type: ignore[assignment]
-    scope = site_or_scope.scope if isinstance(site_or_scope, Site) else site_or_scope
-    return scope.torch is not None and scope.numpy is None

@@ -65,6 +65,11 @@ def shape_of_text(text: str) -> int:
         return 0
 
 
+def _in_word(text: str, at: int) -> bool:
+    """Whether a cut before `text[at]` would split a name or a number."""
+    return 0 < at < len(text) and (text[at - 1].isalnum() or text[at - 1] in '_.') and (text[at].isalnum() or text[at] in '_.')
+
+
 class Source:
     """One file: text, tree, parents, and the characters of every node."""
 
@@ -111,7 +116,22 @@ class Source:
         parent = self.parents.get(node)
         if not inside and parent is not None and binds < _asked(parent, node):
             text = '(%s)' % text
-        return Edit(start, end, text)
+        return self.least(start, end, text)
+
+    def least(self, start: int, end: int, text: str) -> Edit:
+        """The edit of [start, end) to `text` without the characters that stay as they are at both ends."""
+        old = self.text[start:end]
+        same = 0
+        while same < min(len(old), len(text)) and old[same] == text[same]:
+            same += 1
+        while same and _in_word(old, same) | _in_word(text, same):
+            same -= 1
+        rest = 0
+        while rest < min(len(old), len(text)) - same and old[-1 - rest] == text[-1 - rest]:
+            rest += 1
+        while rest and _in_word(old, len(old) - rest) | _in_word(text, len(text) - rest):
+            rest -= 1
+        return Edit(start + same, end - rest, text[same : len(text) - rest])
 
     def grouped(self, node: ast.AST, asked: int) -> str:
         """The text of `node`, in parentheses where it binds less tightly than `asked`."""

@@ -1,7 +1,7 @@
 """Mutations of a whole statement: = and +=, what is returned or unpacked, its place, and a statement that is missing."""
 import ast
 import itertools
-from typing import Iterator, List, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 from .expressions import fitting
 from .mutation import Mutation
@@ -223,6 +223,43 @@ def _products(scope: Scope, shape: Tuple[int, ...]) -> Iterator[Tuple[str, float
                 yield '%s * %s' % (factor.text, tensor.text), 2.6 + tensor.distance + factor.distance
 
 
+def path(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """A product of two tensors in scope that the sum lacks: a path of the gradient that is missing."""
+    value = getattr(statement, 'value', None)
+    if not isinstance(value, ast.expr):
+        return
+    known = scope.known(value)
+    if known.sort == 'tensor':
+        end = source.span(value)[1]
+        for text, cost in _products(scope, known.shape):
+            yield Mutation((Edit(end, end, ' + %s' % text),), cost - 0.2, 'path')
+
+
+def everywhere(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """One name or number that stands in several places, replaced in all of them."""
+    if isinstance(statement, (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef)):
+        return
+    places: Dict[str, List[ast.expr]] = {}
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Constant)) and not isinstance(getattr(node, 'value', None), str):
+            places.setdefault(source.of(node), []).append(node)
+    for text, nodes in places.items():
+        if len(nodes) < 2 or any(isinstance(source.parents.get(n), ast.JoinedStr) for n in nodes):
+            continue
+        for other, cost in _others(scope, nodes[0], text):
+            yield Mutation(tuple(source.replaced(n, other) for n in nodes), cost, 'everywhere')
+
+
+def _others(scope: Scope, node: ast.expr, text: str) -> Iterator[Tuple[str, float]]:
+    known = scope.known(node)
+    if known.sort == 'number' and isinstance(known.value, int):
+        yield '%s + 1' % text, 1.3
+        yield '%s - 1' % text, 1.3
+    for each in scope.ingredients:
+        if each.text != text and each.known.sort == known.sort and each.known.shape == known.shape:
+            yield each.text, 1.2 + each.distance
+
+
 def _written(source: Source, statement: ast.stmt) -> List[str]:
     names = []
     for node in [statement] + list(ast.walk(statement)):
@@ -251,4 +288,4 @@ def _like(source: Source, scope: Scope, other: ast.stmt, after) -> Iterator[Muta
                     yield after(text[: start - base] + each.text + text[end - base :], 2.4 + each.distance, 'missing')
 
 
-OPERATORS = (assignment, order, target, place, unguarded, missing)
+OPERATORS = (assignment, order, target, place, unguarded, everywhere, path, missing)
