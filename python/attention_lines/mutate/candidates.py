@@ -8,8 +8,8 @@ from .mutation import Mutation, sites
 from .scope import Scope
 from .source import Source
 
-MOST_PAIRED = 140
-"""Of how many of the cheapest edits pairs are tried."""
+FIRST_OF_PAIR, SECOND_OF_PAIR = 60, 400
+"""Of pairs, one edit is among the 60 cheapest and the other among the 400 cheapest."""
 
 
 def candidates(source: Source, scope: Scope, statement: ast.stmt, pairs: bool = True) -> List[Mutation]:
@@ -38,8 +38,10 @@ def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation
 
 def _pairs(singles: List[Mutation]) -> List[Mutation]:
     paired = []
-    cheap = [each for each in singles if each.local and len(each.edits) == 1][:MOST_PAIRED]
+    cheap = [each for each in singles if each.local and len(each.edits) == 1][:SECOND_OF_PAIR]
     for one, other in itertools.combinations(cheap, 2):
+        if one.cost > cheap[min(FIRST_OF_PAIR, len(cheap) - 1)].cost:
+            break
         a, b = one.edits[0], other.edits[0]
         if (a.end <= b.start or b.end <= a.start) and a.start != b.start:
             paired.append(Mutation((a, b), one.cost + other.cost + 0.5, one.slip + ', ' + other.slip))

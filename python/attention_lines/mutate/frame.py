@@ -32,10 +32,10 @@ def close_the_outside() -> None:
         elif event.startswith(_CLOSED) and event not in ('os.listdir', 'os.scandir', 'os.fork', 'os.putenv'):
             raise PermissionError('a candidate may not reach outside')
 
-    sys.addaudithook(refuse)
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
+    sys.addaudithook(refuse)
 
 
 def judge(
