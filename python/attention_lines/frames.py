@@ -1,0 +1,49 @@
+"""The calls of the program's functions: which one a hook was called from, its loops and what it read."""
+
+from __future__ import annotations
+
+
+class Frame:
+    __slots__ = ("code", "number", "function", "loops", "sources", "statement", "reads", "seen", "pending", "names",
+                 "written", "elements", "quiet")  # fmt: skip
+
+    def __init__(self, code, number, function):
+        self.code, self.number, self.function = code, number, function
+        self.loops = []  # iteration of each loop that is running
+        self.sources = []  # what each loop's iterable was made of
+        self.statement = -1  # whose reads these are:
+        self.reads, self.seen = {}, {}
+        self.pending = []  # [object, index] that attributes and items are stored in
+        self.names = {}  # name -> its newest event
+        self.written = {}  # arrays whose items this frame's loops wrote
+        self.elements = {}  # id of a comprehension's element -> what it was made of
+        self.quiet = False
+
+    def begin(self, statement):
+        if self.statement != statement:
+            self.statement, self.reads, self.seen = statement, {}, {}
+
+
+class Frames:
+    """Frames by identity; a stale entry is known by its code, as each call enters itself anew."""
+
+    def __init__(self):
+        self._frames, self._count = {}, 0
+        self.outside = Frame(None, 0, 0)
+
+    def enter(self, frame, function):
+        made = self._frames[id(frame)] = Frame(frame.f_code, self._count, function)
+        if not self._count:
+            self.outside = made
+        self._count += 1
+        return made
+
+    def of(self, frame):
+        """The nearest call that is recorded, which comprehensions and class bodies belong to."""
+        frames = self._frames
+        while frame is not None:
+            found = frames.get(id(frame))
+            if found is not None and found.code is frame.f_code:
+                return found
+            frame = frame.f_back
+        return self.outside
