@@ -15,7 +15,6 @@ from attention_lines.mutate import frame
 from attention_lines.mutate.candidates import candidates
 from attention_lines.mutate.scope import Scope
 from attention_lines.mutate.source import Source
-from attention_lines.mutate.values import Expected
 
 BEFORE = """
 import numpy as np
@@ -68,6 +67,12 @@ MISTAKES = [
 ]
 
 
+def same_numbers(values, expected):
+    return len(values) == len(expected) and all(
+        a.shape == b.shape and np.allclose(a, b, atol=1e-9) for a, b in zip(values, expected)
+    )
+
+
 def at_last_line(text):
     source = Source(text)
     statement = source.tree.body[-1]
@@ -86,8 +91,8 @@ class Generated(unittest.TestCase):
                 self.assertTrue(expected)
                 scope = Scope(source, statement, names, names)
                 found = candidates(source, scope, statement)
-                judged = frame.judge(source, statement, found, names, Expected(expected, 1e-9), 60)
-                self.assertIsNotNone(next(judged, None))
+                judged = frame.judge(source, statement, found, names, 60)
+                self.assertTrue(any(same_numbers(each.values, expected) for each in judged))
 
     def test_no_candidate_leaves_the_text_as_it_is_and_none_comes_twice(self):
         source, statement, names = at_last_line(BEFORE + 'r = P * (dP - inner)\n')
@@ -121,7 +126,7 @@ class Evaluated(unittest.TestCase):
         source, statement, names = at_last_line(BEFORE + 'acc += P @ V\n')
         before = names['acc'].copy()
         scope = Scope(source, statement, names, names)
-        list(frame.judge(source, statement, candidates(source, scope, statement), names, None, 20))
+        list(frame.judge(source, statement, candidates(source, scope, statement), names, 20))
         self.assertTrue(np.array_equal(before, names['acc']))
         self.assertNotIn('r', names)
 
@@ -138,8 +143,8 @@ class Evaluated(unittest.TestCase):
             """
             import os, subprocess, sys
             sys.path.insert(0, %r)
-            from attention_lines.mutate.frame import close_the_outside
-            close_the_outside()
+            from attention_lines.mutate import outside
+            outside.close()
             print('heard')
             for attempt in (lambda: open(%r, 'w'), lambda: os.system('true'), lambda: subprocess.run(['true'])):
                 try:

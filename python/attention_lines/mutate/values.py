@@ -1,15 +1,8 @@
-"""Tensors of NumPy and PyTorch as plain numbers, and whether they are what should have come out."""
+"""Tensors of NumPy and PyTorch as plain numbers."""
 import sys
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from .scope import is_tensor
-
-
-class Expected(NamedTuple):
-    """What should come out: one of `alternatives`, each a float64 NumPy array, within `tolerance` (absolute)."""
-
-    alternatives: List[Any]
-    tolerance: float
 
 
 def numbers(value: Any) -> Optional[Any]:
@@ -38,22 +31,7 @@ def produced(value: Any, most: int = 12) -> List[Any]:
     return [] if single is None else [single]
 
 
-def equal(one: Any, other: Any, tolerance: float) -> bool:
-    """Same shape, same numbers within `tolerance`; NaN equals NaN, an infinity itself."""
-    numpy = sys.modules['numpy']
-    if one.shape != other.shape:
-        return False
-    with numpy.errstate(all='ignore'):
-        near = numpy.abs(one - other) <= tolerance
-    return bool((near | (one == other) | (numpy.isnan(one) & numpy.isnan(other))).all())
-
-
 def fingerprint(values: List[Any]) -> Tuple:
     """Equal for results whose numbers agree to about seven digits."""
     numpy = sys.modules['numpy']
     return tuple((v.shape, v.astype(numpy.float32).tobytes()) for v in values)
-
-
-def meets(values: List[Any], expected: Expected) -> bool:
-    """Whether one of `values` is one of what is expected."""
-    return any(equal(v, e, expected.tolerance) for e in expected.alternatives for v in values)

@@ -1,0 +1,140 @@
+"""Runs of the person's program for a repair: up to a statement, and whole with edits in its files."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+from .. import imports, options, program
+from ..rewrite import KEY, compile_recorded, insert
+from .source import Edit, Source
+
+
+def chosen(request: Dict[str, Any], record: str = "") -> Any:
+    """The options of a run as the command line would give them."""
+    words = ["--record", record or os.devnull]
+    for option in ("root", "function", "expressions"):
+        if request.get(option):
+            words += ["--" + option, str(request[option])]
+    for flag in ("notebook", "pytest"):
+        if request.get(flag):
+            words.append("--" + flag)
+    if request.get("maxBytes"):
+        words += ["--max-bytes", str(request["maxBytes"])]
+    made = options.parse(words + [request["file"], "--", *request.get("args", [])])
+    if not record:
+        made.record = None
+    return made
+
+
+class EditedFiles(imports.Files):
+    """The files of a program, some of them edited; edits are given by real path, in characters."""
+
+    edits: Dict[str, Tuple[Edit, ...]] = {}
+
+    def compile(self, data: bytes, path: str, name: str) -> Any:
+        edits = self.edits.get(os.path.realpath(path))
+        if not edits:
+            return super().compile(data, path, name)
+        text = Source(importlib.util.decode_source(data)).apply(edits)
+        tree = ast.parse(text, path)
+        self.modules.add(name)
+        source = self.add(path, text)
+        own = self.own_names(os.path.dirname(path)) | self.own_names(self.root)
+        return compile_recorded(
+            tree, path, source, self.recorder.places, self.recorder, own=own, expressions=self.expressions
+        )
+
+
+class StopFiles(imports.Files):
+    """The files of a program, with a stop before one statement and nothing else."""
+
+    place: Tuple[str, int, int] = ("", 0, 0)
+    stop: Any = None
+
+    def compile(self, data: bytes, path: str, name: str) -> Any:
+        file, line, column = self.place
+        if os.path.realpath(path) != file:
+            return compile(data, path, "exec", dont_inherit=True)
+        text = importlib.util.decode_source(data)
+        source = Source(text)
+        statement = source.statement_at(line)
+        if statement is not None:
+            call = ast.Expr(ast.Call(ast.Attribute(ast.Constant(KEY), "stop", ast.Load()), [], []))
+            for node in ast.walk(call):
+                ast.copy_location(node, statement)
+            block = source.block_of(statement)
+            block.insert(block.index(statement), call)
+        return insert(compile(source.tree, path, "exec", dont_inherit=True), self.stop)
+
+
+class Stop:
+    """Stands in the program before the statement: at its `occurrence`-th execution hands the frame on."""
+
+    def __init__(self, occurrence: int, reached: Callable[[Dict[str, Any], Dict[str, Any]], None]):
+        self.left, self.reached = occurrence, reached
+
+    def stop(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            frame = sys._getframe(1)
+            self.reached(frame.f_locals, frame.f_globals)
+
+
+def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]) -> None:
+    """Runs the program; `reached` is called with the locals and globals before the statement and does not return."""
+    run = _StopRun(chosen(request))
+    place = request["place"]
+    run.files.place = (_real(request, place["file"]), place["line"], place.get("column", 1))
+    run.files.stop = Stop(place.get("occurrence", 0), reached)
+    run.start()
+
+
+class _StopRun(program.Run):
+    def __init__(self, made: Any):
+        super().__init__(made)
+        self.files = StopFiles(None, self.files.root, None)
+
+    def start(self) -> None:
+        self._as_python()
+        exec(self._code(), sys.modules["__main__"].__dict__)
+
+
+def run_recorded(request: Dict[str, Any], out: str) -> int:
+    """Runs the whole program with `edits`, recorded to `out`; its exit code."""
+    run = program.Run(chosen(request, out))
+    files = EditedFiles(run.recorder, run.files.root, run.files.expressions)
+    files.edits = {
+        _real(request, file): tuple(Edit(*edit) for edit in edits) for file, edits in request.get("edits", {}).items()
+    }
+    run.files = files
+    try:
+        run.start()
+    except SystemExit:
+        pass
+    run.finish()
+    return int(run.exit["code"])
+
+
+def _real(request: Dict[str, Any], file: str) -> str:
+    return os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(request["file"])), file))
+
+
+def imported(paths: Sequence[str]) -> List[str]:
+    """The packages that these files name in imports."""
+    names = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                tree = ast.parse(file.read())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.append(node.module)
+    return names
