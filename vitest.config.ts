@@ -2,8 +2,8 @@
 import { defineConfig } from 'vitest/config';
 
 const pure = [
-  ...['engine', 'stepper', 'inspect', 'compare', 'formats', 'protocol'],
-  ...['cli', 'mine', 'extension', 'scripts', 'lines'],
+  ...['engine', 'stepper', 'inspect', 'compare', 'lines', 'formats', 'protocol'],
+  ...['cli', 'mine', 'extension', 'scripts'],
 ];
 
 export default defineConfig({

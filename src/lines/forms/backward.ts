@@ -1,0 +1,120 @@
+// Forms of the backward pass: the row term of the softmax, gradients before the scale, one path's contribution.
+import { hasNode, type NodeId } from '../../engine/graph.ts';
+import { sourcesOf } from '../../compare/program.ts';
+import { mapEach, product, sumOver, times, zip } from '../lettered.ts';
+import { lettered } from '../lettered.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
+
+/** D = Σ P dP, dP − D, P dP, P D, and what stands between dM and dS where there is a softcap. */
+export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
+  const { extents, config, scale, logits } = parts;
+  const weights = valueOf(parts, 'P');
+  const upstream = gradientOf(parts, 'P');
+  const weighed = zip(weights, upstream, extents, (a, b) => a * b);
+  const rows = sumOver(weighed, 'i', extents);
+  const add = (
+    title: string,
+    form: Parameters<Forms['add']>[4],
+    role: 'form' | 'partial' = 'form',
+  ): void => forms.add(role, 'gradient', logits, title, form);
+  add('D = Σ P dP', rows);
+  add(
+    'dP − D',
+    zip(upstream, rows, extents, (a, b) => a - b),
+  );
+  add('P dP', weighed, 'partial');
+  add(
+    'P D',
+    zip(weights, rows, extents, (a, b) => a * b),
+    'partial',
+  );
+  if (scale !== 1) {
+    add('scale P', times(weights, scale), 'partial');
+    add(
+      'scale (dP − D)',
+      times(
+        zip(upstream, rows, extents, (a, b) => a - b),
+        scale,
+      ),
+      'partial',
+    );
+    add('scale P dP', times(weighed, scale), 'partial');
+  }
+  const { softcap } = config;
+  if (softcap === undefined) return;
+  const slope = mapEach(valueOf(parts, 'S'), (s) => 1 - Math.tanh((s * scale) / softcap) ** 2);
+  const after = gradientOf(parts, logits);
+  const capped = zip(after, slope, extents, (a, b) => a * b);
+  forms.add('form', 'gradient', 'Z', 'softcap dZ', times(gradientOf(parts, 'Z'), softcap));
+  forms.add('partial', 'gradient', 'S', 'dS / scale', capped);
+  forms.add('partial', 'gradient', 'S', 'softcap dS / scale', times(capped, softcap));
+}
+
+/** Gradients before they are multiplied by the scale: linear all the way to the weights and inputs. */
+export function addUnscaled(forms: Forms, parts: Parts): void {
+  const { graph, scale, queries, keys } = parts;
+  if (scale === 1 || scale === 0) return;
+  const sides = [queries, keys, 'Q', 'K', 'W_Q', 'W_K', 'b_Q', 'b_K', 'xPrime'];
+  for (const id of new Set(sides)) {
+    if (!hasNode(graph, id)) continue;
+    forms.add('partial', 'gradient', id, `d${id} / scale`, times(gradientOf(parts, id), 1 / scale));
+  }
+}
+
+/** What reaches x (or x') by each of its paths, and sums of some of them. */
+export function addContributions(forms: Forms, parts: Parts): void {
+  const { graph, state, extents, scale } = parts;
+  for (const { id, axes } of graph.nodes) {
+    const sources = sourcesOf(state.program, id);
+    const through = sources.map(({ from, slot }) => lettered(axes, state.contribution(from, slot)));
+    const scores = sources.map(({ from }) => /^[QK]/.test(from));
+    if (scale !== 1 && sources.length > 1)
+      through.forEach((one, n) => {
+        const title = `d${id} through ${sources[n].from}, before the scale`;
+        if (scores[n]) forms.add('partial', 'gradient', id, title, times(one, 1 / scale));
+      });
+    for (let chosen = 1; chosen < 2 ** sources.length - 1; chosen++) {
+      const some = sources.flatMap((_, n) => ((chosen >> n) & 1 ? [n] : []));
+      const total = some
+        .map((n) => through[n])
+        .reduce((a, b) => zip(a, b, extents, (one, other) => one + other));
+      const names = some.map((n) => sources[n].from).join(' and ');
+      forms.add('partial', 'gradient', id, `d${id} through ${names}`, total);
+    }
+  }
+}
+
+/** Each head's part of y, of d merged and of the inputs' gradients. */
+export function addPerHead(forms: Forms, parts: Parts): void {
+  const { graph, extents, scores } = parts;
+  const heads = scores.filter((letter) => /^[hrg]$/.test(letter));
+  if (heads.length === 0) return;
+  const product3 = (a: ReturnType<typeof valueOf>, b: ReturnType<typeof valueOf>, out: string[]) =>
+    forms.fits(out) ? product(a, b, out, extents) : null;
+  const batch = scores.includes('b') ? ['b'] : [];
+  if (hasNode(graph, 'W_O')) {
+    const own = [...batch, ...heads, 'j', 'o'];
+    const each = product3(valueOf(parts, 'O'), valueOf(parts, 'W_O'), own);
+    if (each) forms.add('partial', 'value', 'y', 'one head’s part of y', each);
+  }
+  const inputs: [NodeId, string][] = [
+    ['Q', 'j'],
+    ['K', 'i'],
+    ['V', 'i'],
+  ];
+  for (const [id, at] of inputs) {
+    if (!hasNode(graph, `W_${id}`)) continue;
+    const token =
+      nodeOf(graph, id)
+        .axes.flat()
+        .find((letter) => /^[ijt]$/.test(letter)) ?? at;
+    const to = id === 'Q' && hasNode(graph, 'xPrime') ? 'xPrime' : 'x';
+    const weight = valueOf(parts, `W_${id}`);
+    const own = weight.letters.filter((letter) => heads.includes(letter));
+    const out = [...batch, ...own, token, weight.letters[0]];
+    const each = product3(gradientOf(parts, id), weight, out);
+    const title = `one head’s part of d${to} through ${id}`;
+    if (each) forms.add('partial', 'gradient', to, title, each);
+  }
+}

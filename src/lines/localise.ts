@@ -1,0 +1,139 @@
+// Which statement goes wrong first: the root cause, and what only follows from it.
+import { operationNodes, type NodeId } from '../engine/graph.ts';
+import { sizeOf } from '../engine/tensor.ts';
+import { type Key, type Kind, keyOf } from '../compare/program.ts';
+import { autogradSuspect } from './autograd.ts';
+import { blameOf, returnsInExchange } from './blame.ts';
+import type { Catalogue } from './catalogue.ts';
+import { cone, type Flow, flowOf } from './flow.ts';
+import { coveredKeys, goalsOf } from './goals.ts';
+import { nodeNamed, type Observed, Observer } from './observe.ts';
+import type { Recording } from './recording.ts';
+import { type Field, type Suspect, suspectsOf } from './suspects.ts';
+import { addTiles } from './tiles.ts';
+
+export interface Wrong {
+  /** The event at whose statement the mistake is. */
+  readonly event: number;
+  readonly node: NodeId | null;
+  readonly kind: Kind | 'other';
+  readonly note: string;
+  /** The event that was seen to be wrong; another one where its operand is to blame. */
+  readonly seen: number;
+}
+
+export interface Localised {
+  readonly verdict: 'match' | 'diverges' | 'unaligned';
+  readonly observed: readonly Observed[];
+  readonly flow: Flow;
+  readonly covered: ReadonlySet<Key>;
+  /** The mistakes, the first one first. */
+  readonly wrong: readonly Wrong[];
+  /** Events that follow from them. */
+  readonly consequences: ReadonlySet<number>;
+}
+
+export function localise(recording: Recording, catalogue: Catalogue): Localised {
+  const observer = new Observer(recording, catalogue);
+  let observed = observer.observe();
+  if (addTiles(catalogue, observed)) {
+    observer.refresh();
+    observed = observer.observe();
+  }
+  const flow = flowOf(recording);
+  const covered = coveredKeys(catalogue, observed);
+  const goals = goalsOf(catalogue.graph);
+  const field: Field = { recording, catalogue, observed, flow, covered, goals };
+  const suspects = suspectsOf(field);
+  const wrong = wrongOf(field, suspects);
+  const seen = wrong.map((each) => each.seen);
+  const consequences = cone(flow, seen);
+  const isAligned = observed.some(({ found, pieces }) =>
+    [...found, ...pieces].some(({ entry }) => entry.role === 'node' && !isInput(catalogue, entry.node)),
+  );
+  const verdict = wrong.length > 0 ? 'diverges' : isAligned ? 'match' : 'unaligned';
+  return { verdict, observed, flow, covered, wrong, consequences };
+}
+
+const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
+  graph.nodes.some((node) => node.id === id && node.kind === 'input');
+
+/** Sure suspects before doubtful ones, statements before what autograd makes of them. */
+function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
+  const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
+  const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
+  for (const some of order) {
+    if (some.length === 0) continue;
+    const reached = new Set<number>();
+    const found: Wrong[] = [];
+    for (const suspect of some) {
+      if (reached.has(suspect.event)) continue;
+      for (const id of cone(field.flow, [suspect.event])) reached.add(id);
+      const blamed = blameOf(field, suspect);
+      const same = found.some(
+        (each) => statementOf(field, each.event) === statementOf(field, blamed.event),
+      );
+      if (!same) found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
+    }
+    return found;
+  }
+  const missing = field.goals.filter((goal) => !field.covered.has(goal));
+  const exchanged = returnsInExchange(field);
+  if (exchanged) return [{ ...named(field, exchanged.event), ...exchanged, seen: exchanged.event }];
+  if (missing.length === 0) return [];
+  const found = autogradSuspect(field, missing);
+  return found ? [found] : [];
+}
+
+const statementOf = ({ recording }: Field, event: number): number => recording.events[event].statement;
+
+function named({ recording, catalogue }: Field, event: number): { node: NodeId | null; kind: Kind | 'other' } {
+  const found = nodeNamed(recording.events[event], recording);
+  const isNode = found && catalogue.graph.nodes.some(({ id }) => id === found.node);
+  return isNode ? found : { node: null, kind: 'other' };
+}
+
+/** Which node the wrong result was to be: by its name if that fits, else the next that its operands make. */
+function expected(
+  field: Field,
+  event: number,
+  { operands }: Suspect,
+): { node: NodeId | null; kind: Kind | 'other' } {
+  const { catalogue, covered, recording, observed } = field;
+  const { graph } = catalogue;
+  const own = observed[event].found[0];
+  if (own && observed[event].standing === 'partial') return { node: own.entry.node, kind: own.entry.kind };
+  const size = sizeOf(recording.events[event].shape);
+  const nodes = operationNodes(graph);
+  const makers = new Map<Key, Key[]>();
+  for (const { id, inputs } of nodes) {
+    makers.set(keyOf(id, 'value'), inputs.map((input) => keyOf(input, 'value')));
+    for (const input of inputs) {
+      const key = keyOf(input, 'gradient');
+      const from = [
+        keyOf(id, 'gradient'),
+        ...(id === 'P' ? [keyOf(id, 'value')] : []),
+        ...inputs.filter((other) => other !== input).map((other) => keyOf(other, 'value')),
+      ];
+      makers.set(key, [...(makers.get(key) ?? []), ...from]);
+    }
+  }
+  const byName = named(field, event);
+  const score = (key: Key): number => {
+    const from = new Set(makers.get(key));
+    const used = operands.filter((keys) => keys.some((each) => from.has(each))).length;
+    const node = graph.nodes.find(({ id }) => id === key.slice(2))!;
+    const total = sizeOf(node.shape);
+    const fits = total === size ? 2 : size > 1 && total % size === 0 ? 1 : 0;
+    const isNamed = byName.node !== null && keyOf(byName.node, byName.kind as Kind) === key;
+    return used * 2 + fits + (isNamed ? 3 : 0);
+  };
+  const order = [
+    ...nodes.map(({ id }) => keyOf(id, 'value')),
+    ...[...graph.nodes].reverse().map(({ id }) => keyOf(id, 'gradient')),
+  ];
+  const open = order.filter((key) => !covered.has(key) && makers.has(key));
+  const [best] = open.map((key) => ({ key, value: score(key) })).sort((a, b) => b.value - a.value);
+  if (!best || best.value === 0) return { node: null, kind: 'other' };
+  return { node: best.key.slice(2), kind: best.key.startsWith('v:') ? 'value' : 'gradient' };
+}

@@ -1,0 +1,158 @@
+// What is known of each recorded tensor by its numbers alone: which part of which form it is, or that it tells nothing.
+import { resolveName } from '../formats/nodeNames.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { Aligner, type Alignment, tellingOf } from './align.ts';
+import type { Catalogue } from './catalogue.ts';
+import { piecesOf } from './pieces.ts';
+import type { Event, Recording } from './recording.ts';
+import { increment } from './versions.ts';
+
+/**
+ * right: a node, or a form of the same worth. partial: right on the way to one. neutral: numbers that tell nothing
+ * (masks, sizes, zeros). off: none of these, and computed from something. free: none, and computed from nothing that
+ * is known. unknown: not recorded.
+ */
+export type Standing = 'right' | 'partial' | 'neutral' | 'off' | 'free' | 'unknown';
+
+export interface Observed {
+  readonly event: Event;
+  readonly standing: Standing;
+  /** What it is, the likeliest first. */
+  readonly found: readonly Alignment[];
+  /** Several that are joined in one tensor: a fused projection. */
+  readonly pieces: readonly Alignment[];
+  /** What an addition added is a part of a form, whatever the sum is by now. */
+  readonly added: boolean;
+  /** A bool, or numbers of which masks are made. */
+  readonly isMask: boolean;
+}
+
+interface Content {
+  readonly standing: 'right' | 'partial' | 'neutral' | 'off';
+  readonly found: readonly Alignment[];
+  readonly pieces: readonly Alignment[];
+  readonly isMask: boolean;
+}
+
+const INTEGER = /^(u?int\d*|bool|complex\d*)$/;
+
+/** The event of which `id` is a copy. */
+export function originalOf({ events }: Recording, id: number): number {
+  let at = id;
+  for (let same = events[at].same; same !== undefined; same = events[at].same) at = same;
+  return at;
+}
+
+export class Observer {
+  readonly #recording: Recording;
+  readonly #catalogue: Catalogue;
+  readonly aligner: Aligner;
+  readonly #contents = new Map<number, Content>();
+
+  constructor(recording: Recording, catalogue: Catalogue) {
+    this.#recording = recording;
+    this.#catalogue = catalogue;
+    this.aligner = new Aligner(catalogue);
+  }
+
+  /** All events, in their order. */
+  observe(): Observed[] {
+    const done: Observed[] = [];
+    for (const event of this.#recording.events) done.push(this.#one(event, done));
+    return done;
+  }
+
+  /** Looks again at what was off, after forms were added. */
+  refresh(): void {
+    this.aligner.refresh();
+    for (const [id, { standing }] of this.#contents) if (standing === 'off') this.#contents.delete(id);
+  }
+
+  #one(event: Event, before: readonly Observed[]): Observed {
+    const tensor = this.#recording.tensor(event.id);
+    const nothing = { event, found: [], pieces: [], added: false, isMask: false };
+    if (!tensor) return { ...nothing, standing: 'unknown' };
+    const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
+    const found = ranked(content.found, event, this.#recording);
+    const { pieces, isMask } = content;
+    const all = { event, found, pieces, isMask, added: false };
+    if (content.standing !== 'off') return { ...all, standing: content.standing };
+    const known = event.reads.some((read) => read < event.id && before[read]?.standing !== 'neutral');
+    if (!known && event.of === undefined && !isKnownWrite(event)) return { ...all, standing: 'free' };
+    const change = increment(this.#recording, event);
+    if (change && tellingOf(change).probes.length > 0) {
+      const of = this.aligner.align(change);
+      if (of.length > 0) return { ...all, found: of, standing: 'off', added: true };
+    }
+    return { ...all, standing: 'off' };
+  }
+
+  #contentOf(id: number, event: Event, tensor: Tensor): Content {
+    const known = this.#contents.get(id);
+    if (known) return known;
+    const content = this.#look(event, tensor);
+    this.#contents.set(id, content);
+    return content;
+  }
+
+  #look({ dtype }: Event, tensor: Tensor): Content {
+    const nothing = { found: [], pieces: [], isMask: false };
+    if (tensor.data.length === 0) return { ...nothing, standing: 'neutral' };
+    const telling = tellingOf(tensor);
+    if (INTEGER.test(dtype)) return { ...nothing, standing: 'neutral', isMask: telling.isMask };
+    const isNothing = telling.isMask || telling.size <= this.#catalogue.floor;
+    if (isNothing || telling.probes.length === 0) {
+      return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
+    }
+    const found = this.aligner.align(tensor, telling);
+    if (found.length > 0) {
+      const standing = found.some(({ entry }) => entry.role !== 'partial') ? 'right' : 'partial';
+      return { found, pieces: [], isMask: false, standing };
+    }
+    const pieces = piecesOf(tensor, this.aligner, this.#catalogue);
+    if (pieces.length > 0) return { ...nothing, pieces, standing: 'right' };
+    // A single number in a narrow type may be anything.
+    const isScalar = tensor.data.length === 1;
+    const isVague = isScalar && (dtype === 'float' ? false : this.#catalogue.type.epsilon > 1e-12);
+    return { ...nothing, standing: isVague ? 'neutral' : 'off' };
+  }
+}
+
+const isKnownWrite = ({ how, alias }: Event): boolean => how !== 'bind' && alias !== undefined;
+
+const ROLES = { node: 0, form: 2, partial: 4 };
+
+/** The likeliest alignment first: nodes before forms, and what fits the name, the layout and the kind. */
+export function ranked(
+  found: readonly Alignment[],
+  event: Event,
+  recording: Recording,
+): readonly Alignment[] {
+  if (found.length < 2) return found;
+  const named = nodeNamed(event, recording);
+  const isGradient = event.how === 'gradient' || event.name.endsWith('.grad') || named?.kind === 'gradient';
+  const cost = ({ entry, axes }: Alignment): number => {
+    const { node, kind, role } = entry;
+    const fitsName = named !== null && named.node[0] === node[0] && named.kind === kind;
+    const isExactly = named?.node === node && named.kind === kind;
+    const merged = axes.some((letters) => letters.length > 1 && letters.some((each) => /[hrg]/.test(each)));
+    const layout = /^[KQV]h$/.test(node) ? (merged ? 0.4 : 0) : /^[KQVC]$/.test(node) ? (merged ? 0 : 0.4) : 0;
+    return (
+      ROLES[role] + layout - (isExactly ? 1.5 : fitsName ? 1 : 0) + (isGradient === (kind === 'gradient') ? 0 : 0.8)
+    );
+  };
+  return [...found].sort((a, b) => cost(a) - cost(b) || a.entry.id - b.entry.id);
+}
+
+/** Which node a person's name stands for: "grads['wq']" as grads.wq, "self.q" as q. */
+export function nodeNamed(event: Event, { events }: Recording): ReturnType<typeof resolveName> {
+  const rank = Math.max(1, event.shape.length);
+  const plain = event.name
+    .replaceAll(/\[['"]?([A-Za-z_]\w*)['"]?\]/g, '.$1')
+    .replaceAll(/\[[^\]]*\]/g, '')
+    .replace(/^(self|ctx|cache|saved|params?|weights|w|proj|p)\./, '');
+  const found = resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
+  const isGradient = event.of !== undefined || /(^|[._\[])(d_?)?grads?\b/i.test(event.name);
+  void events;
+  return found && isGradient ? { node: found.node, kind: 'gradient' } : found;
+}

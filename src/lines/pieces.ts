@@ -1,0 +1,92 @@
+// Tensors that are several in one: fused projections, stacked or joined queries, keys and values.
+import { sizeOf, strides, type Tensor } from '../engine/tensor.ts';
+import { type Aligner, type Alignment, tellingOf } from './align.ts';
+import type { Catalogue } from './catalogue.ts';
+
+/** `count` indices of one axis from `start` on, in each of `blocks` equal blocks of that axis. */
+function cut(
+  { shape, data }: Tensor,
+  axis: number,
+  blocks: number,
+  start: number,
+  count: number,
+): Tensor {
+  const [inner] = strides(shape).slice(axis, axis + 1);
+  const outer = sizeOf(shape.slice(0, axis));
+  const length = shape[axis];
+  const block = length / blocks;
+  const own = [...shape.slice(0, axis), ...(blocks > 1 ? [blocks] : []), count, ...shape.slice(axis + 1)];
+  const out = new Float64Array(outer * blocks * count * inner);
+  let at = 0;
+  for (let o = 0; o < outer; o++)
+    for (let b = 0; b < blocks; b++)
+      for (let n = 0; n < count; n++) {
+        const from = ((o * length + b * block + start + n) * inner) | 0;
+        out.set(data.subarray(from, from + inner), at);
+        at += inner;
+      }
+  return { shape: own, data: out };
+}
+
+/** Largest number of joined tensors. */
+const MOST = 3;
+
+/** The parts of a tensor that is joined of several forms along one axis, or []. */
+export function piecesOf(tensor: Tensor, aligner: Aligner, { graph, parts }: Catalogue): Alignment[] {
+  const { shape } = tensor;
+  if (shape.length === 0 || tensor.data.length < 4) return [];
+  const { extents } = parts;
+  const heads = [...new Set([1, graph.head === 'multihead' ? headsOf(extents) : 1, extents['r'] ?? 1])];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    for (const blocks of heads) {
+      if (shape[axis] % blocks !== 0) continue;
+      for (const widths of splits(shape[axis] / blocks, extents)) {
+        let start = 0;
+        const found: Alignment[] = [];
+        for (const width of widths) {
+          const piece = cut(tensor, axis, blocks, start, width);
+          start += width;
+          const telling = tellingOf(piece);
+          const [best] = aligner.align(piece, telling).filter(({ entry }) => entry.role !== 'partial');
+          if (!best) break;
+          found.push(best);
+        }
+        if (found.length === widths.length) return found;
+      }
+    }
+  }
+  return [];
+}
+
+const headsOf = (extents: Readonly<Record<string, number>>): number =>
+  (extents['h'] ?? 1) * (extents['r'] ?? 1) * (extents['g'] ?? 1);
+
+/** Ways to cut a length in two or three: equal parts, and widths of keys, values and queries. */
+function splits(length: number, extents: Readonly<Record<string, number>>): number[][] {
+  const found: number[][] = [];
+  for (let parts = 2; parts <= MOST; parts++)
+    if (length % parts === 0) found.push(Array.from({ length: parts }, () => length / parts));
+  const groups = extents['g'] ?? 1;
+  const { a = 0, v = 0 } = extents;
+  const kv = extents['h'] ?? extents['r'] ?? 1;
+  const [queries, keys, values] = [kv * groups * a, kv * a, kv * v];
+  const one = [groups * a, a, v];
+  for (const [q, k, w] of [[queries, keys, values], one]) {
+    const orders = [
+      [q, k, w],
+      [k, q, w],
+      [k, w, q],
+      [q, w, k],
+      [w, q, k],
+      [w, k, q],
+      [k, w],
+      [w, k],
+      [q, k],
+      [k, q],
+    ];
+    for (const order of orders)
+      if (order.reduce((sum, width) => sum + width, 0) === length && new Set(order).size > 1)
+        found.push(order);
+  }
+  return found;
+}

@@ -1,0 +1,100 @@
+// The object that `lines --json` prints.
+import type { NodeId } from '../engine/graph.ts';
+import type { Kind } from '../compare/program.ts';
+import type { Cause } from '../compare/report.ts';
+import type { Localised } from './localise.ts';
+import type { Event, Recording } from './recording.ts';
+
+export interface LinePlace {
+  /** Relative to the folder of the chosen file. */
+  readonly file: string;
+  /** In a notebook: index among all its cells, from 0; lines count within it. */
+  readonly cell?: number;
+  readonly line: number;
+}
+
+export interface Line extends LinePlace {
+  readonly endLine: number;
+  readonly column: number;
+  readonly endColumn: number;
+  readonly name: string;
+  readonly node: NodeId | null;
+  readonly kind: Kind | 'other';
+  readonly status: 'match' | 'diverges' | 'consequence' | 'unaligned';
+  readonly note: string;
+}
+
+export interface InferredEntry {
+  readonly entry: string;
+  readonly from: LinePlace;
+  readonly sure: boolean;
+}
+
+export interface LinesResult {
+  readonly verdict: 'match' | 'diverges' | 'unaligned';
+  readonly setup: object;
+  readonly inferred: readonly InferredEntry[];
+  readonly lines: readonly Line[];
+  readonly first: (LinePlace & { readonly endLine: number; readonly node: NodeId | null; readonly kind: Kind | 'other' }) | null;
+  readonly causes: readonly Cause[];
+  readonly fixes: readonly object[];
+  /** What is to be known beside it: a program that broke off, what was left out. */
+  readonly notes: readonly string[];
+}
+
+const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
+
+function placeOf(recording: Recording, event: Event): Omit<Line, 'name' | 'node' | 'kind' | 'status' | 'note'> {
+  const statement = recording.statements[event.statement];
+  const { line, endLine, column, endColumn } = event.how === 'expression' ? { ...statement, ...event } : statement;
+  return {
+    file: recording.files[statement.file].path,
+    ...(statement.cell !== undefined && { cell: statement.cell }),
+    ...{ line, endLine, column, endColumn },
+  };
+}
+
+/** A line for each statement and node; of a loop's iterations the wrong one counts. */
+export function linesOf(recording: Recording, { observed, wrong, consequences }: Localised): Line[] {
+  const blamed = new Map(wrong.map((each) => [each.event, each]));
+  const lines = new Map<string, Line>();
+  for (const { event, standing, found, pieces } of observed) {
+    const cause = blamed.get(event.id);
+    if (!cause && (standing === 'neutral' || standing === 'unknown' || standing === 'free')) continue;
+    const [best] = [...found, ...pieces];
+    const isRight = standing === 'right' || standing === 'partial';
+    const status = cause
+      ? 'diverges'
+      : isRight
+        ? 'match'
+        : consequences.has(event.id)
+          ? 'consequence'
+          : 'unaligned';
+    const known = cause ?? (isRight ? { node: best.entry.node, kind: best.entry.kind } : null);
+    const note = cause
+      ? cause.note
+      : pieces.length > 0
+        ? pieces.map(({ entry }) => entry.title).join(', ')
+        : isRight && best.entry.role !== 'node'
+          ? best.entry.title
+          : '';
+    const line: Line = {
+      ...placeOf(recording, event),
+      name: event.name,
+      node: known?.node ?? null,
+      kind: known?.kind ?? 'other',
+      ...{ status, note },
+    };
+    const key = `${event.statement} ${line.kind} ${line.node ?? event.name}`;
+    const other = lines.get(key);
+    if (!other || RANK[status] < RANK[other.status]) lines.set(key, line);
+  }
+  return [...lines.values()];
+}
+
+export function firstOf(recording: Recording, { wrong }: Localised): LinesResult['first'] {
+  const [first] = wrong;
+  if (!first) return null;
+  const { file, cell, line, endLine } = placeOf(recording, recording.events[first.event]);
+  return { file, ...(cell !== undefined && { cell }), line, endLine, node: first.node, kind: first.kind };
+}
