@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List
 
 from . import frame, outside, vary
 from .candidates import candidates
-from .launch import run_recorded, run_until
+from .launch import run_recorded, run_until, text_of
 from .mutation import Mutation
 from .scope import Scope
 from .source import Source
@@ -20,8 +20,8 @@ MOST_BYTES = 64 << 20
 def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
     """
     `frame`: {"place": {"file", "line", "occurrence"}, "seconds", "out"}: what each candidate for that statement gives,
-    as float64 in `out`. `record`: {"edits": {file: [[start, end, text]]}, "out"}: a recording. `vary`: the edits that
-    give the program another seed or other sizes.
+    as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
+    another seed or other sizes. In all of them `sources` are texts that take the place of files'.
     """
     job = request["job"]
     if job == "record":
@@ -37,9 +37,7 @@ def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[
 
 def _judge(request: Dict[str, Any], names: Dict[str, Any], outer: Dict[str, Any]) -> Dict[str, Any]:
     place = request["place"]
-    folder = os.path.dirname(os.path.abspath(request["file"]))
-    with open(os.path.join(folder, place["file"]), "rb") as file:
-        source = Source(_decoded(file.read()))
+    source = Source(text_of(request, place["file"]))
     statement = source.statement_at(place["line"])
     if statement is None:
         return {"error": "no statement begins at line %d" % place["line"]}
@@ -68,10 +66,3 @@ def _judge(request: Dict[str, Any], names: Dict[str, Any], outer: Dict[str, Any]
 
 def _plain(mutation: Mutation) -> Dict[str, Any]:
     return {"edits": [list(edit) for edit in mutation.edits], "cost": mutation.cost, "slip": mutation.slip}
-
-
-def _decoded(data: bytes) -> str:
-    import importlib.util
-
-    return importlib.util.decode_source(data)
-

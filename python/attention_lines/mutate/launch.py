@@ -1,4 +1,4 @@
-"""Runs of the person's program for a repair: up to a statement, and whole with edits in its files."""
+"""Runs of the person's program for a repair: up to a statement, and whole with other texts of its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from .. import imports, options, program
 from ..rewrite import KEY, compile_recorded, insert
-from .source import Edit, Source
+from .source import Source
 
 
 def chosen(request: Dict[str, Any], record: str = "") -> Any:
@@ -31,15 +31,17 @@ def chosen(request: Dict[str, Any], record: str = "") -> Any:
 
 
 class EditedFiles(imports.Files):
-    """The files of a program, some of them edited; edits are given by real path, in characters."""
+    """The files of a program, some with another text than on disk, by real path."""
 
-    edits: Dict[str, Tuple[Edit, ...]] = {}
+    texts: Dict[str, str] = {}
+
+    def text_of(self, data: bytes, path: str) -> str:
+        return self.texts.get(os.path.realpath(path)) or importlib.util.decode_source(data)
 
     def compile(self, data: bytes, path: str, name: str) -> Any:
-        edits = self.edits.get(os.path.realpath(path))
-        if not edits:
+        if os.path.realpath(path) not in self.texts:
             return super().compile(data, path, name)
-        text = Source(importlib.util.decode_source(data)).apply(edits)
+        text = self.text_of(data, path)
         tree = ast.parse(text, path)
         self.modules.add(name)
         source = self.add(path, text)
@@ -49,7 +51,7 @@ class EditedFiles(imports.Files):
         )
 
 
-class StopFiles(imports.Files):
+class StopFiles(EditedFiles):
     """The files of a program, with a stop before one statement and nothing else."""
 
     place: Tuple[str, int, int] = ("", 0, 0)
@@ -57,9 +59,9 @@ class StopFiles(imports.Files):
 
     def compile(self, data: bytes, path: str, name: str) -> Any:
         file, line, column = self.place
+        text = self.text_of(data, path)
         if os.path.realpath(path) != file:
-            return compile(data, path, "exec", dont_inherit=True)
-        text = importlib.util.decode_source(data)
+            return compile(text, path, "exec", dont_inherit=True)
         source = Source(text)
         statement = source.statement_at(line)
         if statement is not None:
@@ -88,6 +90,7 @@ def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[s
     """Runs the program; `reached` is called with the locals and globals before the statement and does not return."""
     run = _StopRun(chosen(request))
     place = request["place"]
+    run.files.texts = texts(request)
     run.files.place = (_real(request, place["file"]), place["line"], place.get("column", 1))
     run.files.stop = Stop(place.get("occurrence", 0), reached)
     run.start()
@@ -107,9 +110,7 @@ def run_recorded(request: Dict[str, Any], out: str) -> int:
     """Runs the whole program with `edits`, recorded to `out`; its exit code."""
     run = program.Run(chosen(request, out))
     files = EditedFiles(run.recorder, run.files.root, run.files.expressions)
-    files.edits = {
-        _real(request, file): tuple(Edit(*edit) for edit in edits) for file, edits in request.get("edits", {}).items()
-    }
+    files.texts = texts(request)
     run.files = files
     try:
         run.start()
@@ -117,6 +118,19 @@ def run_recorded(request: Dict[str, Any], out: str) -> int:
         pass
     run.finish()
     return int(run.exit["code"])
+
+
+def texts(request: Dict[str, Any]) -> Dict[str, str]:
+    """By real path, the texts of files that are to be run with another text than on disk."""
+    return {_real(request, file): text for file, text in request.get("sources", {}).items()}
+
+
+def text_of(request: Dict[str, Any], file: str) -> str:
+    """The text of a file of the program, named relative to the program's folder."""
+    if file in request.get("sources", {}):
+        return request["sources"][file]
+    with open(_real(request, file), "rb") as opened:
+        return importlib.util.decode_source(opened.read())
 
 
 def _real(request: Dict[str, Any], file: str) -> str:

@@ -6,6 +6,7 @@ import ast
 import os
 from typing import Any, Dict, Iterator, List, Tuple
 
+from .launch import text_of
 from .source import Source
 
 _SEEDING = frozenset(("seed", "manual_seed", "default_rng", "RandomState", "PRNGKey", "key", "Generator", "set_seed"))
@@ -19,12 +20,8 @@ def variations(request: Dict[str, Any]) -> Dict[str, Any]:
     which makes one number that may be a size another one.
     """
     file = request["file"]
-    with open(file, "rb") as opened:
-        data = opened.read()
-    import importlib.util
-
-    source = Source(importlib.util.decode_source(data))
     name = os.path.basename(file)
+    source = Source(text_of(request, name))
     args = list(request.get("args", []))
     seeds = [made for made in (_seeds(source, name, args, k) for k in (1, 2)) if made]
     return {"seeds": seeds, "sizes": list(_sizes(source, name, args))}
