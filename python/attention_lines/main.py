@@ -7,8 +7,8 @@ from . import options, program
 
 def main(arguments):
     chosen = options.parse(arguments)
-    if chosen.repair or chosen.repair_one:
+    if chosen.repair is not None or chosen.repair_one:
         from .mutate import service
 
-        return service.serve() if chosen.repair else service.one()
+        return service.one() if chosen.repair_one else service.serve(chosen.repair)
     program.Run(chosen).start()

@@ -1,10 +1,12 @@
 // check SETUP --against TRACE | --mine [--json]: a person's tensors against the reference.
 import { check } from '../compare/check.ts';
-import { fitsIn } from '../compare/fits.ts';
+import { fitsIn, wantedBy } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
 import type { Report } from '../compare/report.ts';
-import { resolveName } from '../formats/nodeNames.ts';
+import { type ResolvedName, resolveName } from '../formats/nodeNames.ts';
+import { oneLine } from '../formats/shown.ts';
 import { runImplementation } from './mine.ts';
+import { say } from './output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
 import { readTracePath } from './trace.ts';
 
@@ -20,20 +22,20 @@ export async function checkCommand(
   const opened = await openSetupFile(setupFile);
   const { setup, graph, config } = opened;
   const { names } = setup;
+  const resolve = (name: string, rank: number): ResolvedName | null =>
+    resolveName(name, names, rank);
+  const options = { resolve, fits: fitsIn(graph), want: wantedBy(graph, resolve) };
   const { tensors, leftOut } =
     traceFile === null
       ? { tensors: await runImplementation(setupFile, opened), leftOut: [] }
-      : await readTracePath(traceFile, {
-          resolve: (name, rank) => resolveName(name, names, rank),
-          fits: fitsIn(graph),
-        });
+      : await readTracePath(traceFile, options);
   const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
   const report = { ...found, unaligned: [...leftOut, ...found.unaligned] };
   if (json) printJson(report);
   else print(report);
   if (report.verdict === 'unaligned') {
     const [first] = report.unaligned;
-    const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
+    const why = first ? `${oneLine(first.name)}: ${first.reason}` : 'there are no tensors';
     const of = traceFile ?? setup.implementation?.module;
     throw new InputError(`${of}: ${why}, expected at least one node such as P or dQ`);
   }
@@ -53,23 +55,24 @@ function print({ verdict, first, nodes, causes, dtype, unaligned }: Report): voi
   ]);
   if (rows.length > 0)
     printTable([['node', 'status', 'max abs', 'relative', 'allowed', 'worst at', ''], ...rows]);
-  console.log(`\nJudged as ${dtype}; ${given.length} of ${nodes.length} nodes given.`);
-  for (const { name, reason } of unaligned) console.log(`Not compared: ${name} (${reason}).`);
-  if (verdict === 'match') console.log('All that is given is right.');
-  if (first) console.log(`First wrong: ${tensorName(first.node, first.kind)}.`);
+  say('');
+  say(`Judged as ${dtype}; ${given.length} of ${nodes.length} nodes given.`);
+  for (const { name, reason } of unaligned) say(`Not compared: ${oneLine(name)} (${reason}).`);
+  if (verdict === 'match') say('All that is given is right.');
+  if (first) say(`First wrong: ${tensorName(first.node, first.kind)}.`);
   for (const cause of causes) {
     const { runnerUp } = cause;
-    console.log(`\n${cause.title}  [${cause.id}]`);
-    console.log(`  ${cause.why}`);
-    console.log(`  wrong:   ${cause.wrong}`);
-    console.log(`  right:   ${cause.right}`);
-    console.log(`  NumPy:   ${cause.numpy}`);
-    console.log(`  PyTorch: ${cause.pytorch}`);
+    say('');
+    say(`${cause.title}  [${cause.id}]`);
+    say(`  ${cause.why}`);
+    say(`  wrong:   ${cause.wrong}`);
+    say(`  right:   ${cause.right}`);
+    say(`  NumPy:   ${cause.numpy}`);
+    say(`  PyTorch: ${cause.pytorch}`);
     const second = runnerUp
       ? `; next best, "${runnerUp.title}": ${runnerUp.residual.toExponential(1)}`
       : '';
-    console.log(`  residual ${cause.residual.toExponential(1)}${second}`);
+    say(`  residual ${cause.residual.toExponential(1)}${second}`);
   }
-  if (first && causes.length === 0)
-    console.log('The cause is unknown; the notes say what is known.');
+  if (first && causes.length === 0) say('The cause is unknown; the notes say what is known.');
 }

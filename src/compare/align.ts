@@ -128,6 +128,24 @@ export function align(input: AlignInput): Alignment {
   return { tensors: settle([...placed.values()]), unaligned };
 }
 
+/** The node that a name says, or where this head has none, the one that holds the same numbers. */
+const standIns = (graph: Graph, node: NodeId): NodeId[] =>
+  hasNode(graph, node)
+    ? [node]
+    : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+
+/** Why a tensor of a name and shape is no node, whatever its numbers. */
+export function misfit(
+  graph: Graph,
+  resolved: ResolvedName | null,
+  shape: readonly number[],
+  own = resolved ? standIns(graph, resolved.node) : [],
+): string {
+  if (!resolved) return 'the name is no node';
+  const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
+  return `its shape ${formatShape(shape)} does not fit: ${expected || `this head has no ${resolved.node}`}`;
+}
+
 /** The node that the name says, in the layout that the shape and the numbers say; or why there is none. */
 function place(
   { graph, resolve, isExact, matches, resembles }: AlignInput,
@@ -135,15 +153,11 @@ function place(
   meant: ReadonlyMap<NodeId, NodeId>,
 ): Placed | string {
   const resolved = resolve(name, tensor.shape.length);
-  if (!resolved) return 'the name is no node';
+  if (!resolved) return misfit(graph, resolved, tensor.shape);
   const { node, kind } = resolved;
   const isId = name === node || name === `d${node}` || isExact(name);
   const moved = kind === 'gradient' && !isExact(name) ? meant.get(node) : undefined;
-  const own = moved
-    ? [moved]
-    : hasNode(graph, node)
-      ? [node]
-      : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+  const own = moved ? [moved] : standIns(graph, node);
   // A gradient that equals another node's may be a step left out: only its shape can overrule the name.
   const also =
     moved !== undefined || (own.includes(node) && (isId || kind === 'gradient'))
@@ -183,10 +197,7 @@ function place(
     results.find(({ fits, layout }) => fits && !layout.ambiguous) ??
     results.find(({ id, layout }) => id === own[0] && !layout.ambiguous) ??
     results.find(({ layout }) => !layout.ambiguous);
-  if (!best) {
-    const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
-    return `its shape ${formatShape(tensor.shape)} does not fit: ${expected || `this head has no ${node}`}`;
-  }
+  if (!best) return misfit(graph, resolved, tensor.shape, own);
   const { id: chosen } = best;
   const other = best.fits
     ? undefined

@@ -17,7 +17,7 @@ export function readNpz(bytes: Uint8Array, file: string, options: NpyOptions = {
     );
   }
   const arrays = members.filter(({ name }) => name.endsWith('.npy'));
-  const lines = codeLines(members);
+  const lines = codeLines(metaOf(members));
   const seen = new Set<string>();
   return arrays.map(({ name, unpack }) => {
     const key = name.slice(0, -'.npy'.length);
@@ -32,12 +32,20 @@ export function readNpz(bytes: Uint8Array, file: string, options: NpyOptions = {
 export const META = '__meta__.json';
 const LARGEST_META = 2 ** 20; // bytes
 
-/** The lines of code that logged the arrays: help for the reader, so a broken one is no error. */
-function codeLines(members: readonly ZipMember[]): Map<string, CodeLine> {
+function metaOf(members: readonly ZipMember[]): Uint8Array | undefined {
   const meta = members.find(({ name }) => name === META);
-  if (!meta || meta.unpackedSize > LARGEST_META) return new Map();
   try {
-    const { lines = {} } = JSON.parse(strFromU8(meta.unpack())) as { lines?: object };
+    return meta && meta.unpackedSize <= LARGEST_META ? meta.unpack() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The lines of code that logged the arrays: help for the reader, so a broken one is no error. */
+export function codeLines(meta: Uint8Array | undefined): Map<string, CodeLine> {
+  if (!meta || meta.length > LARGEST_META) return new Map();
+  try {
+    const { lines = {} } = JSON.parse(strFromU8(meta)) as { lines?: object };
     return new Map(
       Object.entries(lines as Record<string, unknown>).flatMap(([name, place]) => {
         const [file, line] = Array.isArray(place) ? (place as unknown[]) : [];

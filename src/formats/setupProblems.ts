@@ -1,6 +1,6 @@
 // Collects what is wrong with a setup document and knows where in the text each entry stands.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import { oneLine } from './formatError.ts';
+import { oneLine } from './shown.ts';
 import type { Path, Problem } from './setupTypes.ts';
 
 export class ProblemList {

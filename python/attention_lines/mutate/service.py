@@ -18,19 +18,17 @@ from .launch import imported
 MOST_AT_ONCE = 2
 
 
-def serve() -> None:
-    """Reads requests from standard input until it closes. What programs print goes nowhere."""
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+def serve(fd: int) -> None:
+    """Reads requests from the descriptor `fd` until it closes and answers there. What programs print goes nowhere."""
     sink = os.open(os.devnull, os.O_RDWR)
-    requests = os.dup(0)
-    os.dup2(sink, 0)
-    os.dup2(sink, 1)
-    Service(requests, replies).run()
+    for each in (0, 1):
+        os.dup2(sink, each)
+    Service(fd).run()
 
 
 class Service:
-    def __init__(self, requests: int, replies: Any):
-        self.requests, self.replies = requests, replies
+    def __init__(self, requests: int):
+        self.requests = requests
         self.waiting: List[Dict[str, Any]] = []
         self.running: Dict[int, Dict[str, Any]] = {}
         self.warm: set = set()
@@ -118,8 +116,9 @@ class Service:
             self._finish(fd, b'{"error": "cancelled"}')
 
     def _answer(self, reply: Dict[str, Any]) -> None:
-        self.replies.write(json.dumps(reply) + "\n")
-        self.replies.flush()
+        data = json.dumps(reply).encode("ascii") + b"\n"
+        while data:
+            data = data[os.write(self.requests, data) :]
 
 
 def _child(request: Dict[str, Any], write: int) -> None:
