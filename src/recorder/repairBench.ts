@@ -68,8 +68,8 @@ class PythonBench implements OpenBench {
   }
 
   async frame(request: FrameRequest): Promise<FrameReply | null> {
-    const { sources, file, line, occurrence, pairs, seconds } = request;
-    const place = { file, line, occurrence };
+    const { sources, file, line, occurrences, pairs, seconds } = request;
+    const place = { file, line, occurrences };
     const { reply, out } = await this.#ask({ job: 'frame', sources, place, pairs, seconds });
     if (reply.error !== undefined) return null;
     const { candidates, others, tried } = reply as FrameAnswer;

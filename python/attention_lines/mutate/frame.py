@@ -3,47 +3,17 @@ import ast
 import copy
 import sys
 import textwrap
-import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from .mutation import Mutation
 from .scope import is_tensor
 from .source import Source
-from .values import fingerprint, produced
+from .values import produced
 
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.Try)
 
 
-class Judged(NamedTuple):
-    mutation: Mutation
-    values: List[Any]
-    """What the edited statement leaves in its targets, as float64 arrays."""
-
-
-def judge(
-    source: Source, statement: ast.stmt, mutations: List[Mutation], names: Dict[str, Any], seconds: float
-) -> Iterator[Judged]:
-    """
-    What each mutation gives on the frame's own operands, in the order given until `seconds` are over; of those that
-    give the same numbers the first only, and none that gives what the statement gives now.
-    """
-    until = time.monotonic() + seconds
-    seen: Set[Tuple] = set()
-    now = run(source, statement, (), names)
-    if now is not None:
-        seen.add(fingerprint(now))
-    for mutation in mutations:
-        if time.monotonic() > until:
-            return
-        values = run(source, statement, mutation.edits, names) if mutation.local else None
-        if values:
-            mark = fingerprint(values)
-            if mark not in seen:
-                seen.add(mark)
-                yield Judged(mutation, values)
-
-
-def not_alone(source: Source, statement: ast.stmt, mutation: Mutation) -> bool:
+def not_alone(statement: ast.stmt, mutation: Mutation) -> bool:
     """Whether only a run of the whole program shows what `mutation` does."""
     return not mutation.local or isinstance(statement, _COMPOUND)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, Callable, Dict, List
 
 from . import frame, outside, vary
@@ -12,6 +13,7 @@ from .launch import run_recorded, run_until, text_of
 from .mutation import Mutation
 from .scope import Scope
 from .source import Source
+from .values import fingerprint
 
 MOST_BYTES = 64 << 20
 """Of the results that candidates give, so many are handed on."""
@@ -19,7 +21,7 @@ MOST_BYTES = 64 << 20
 
 def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
     """
-    `frame`: {"place": {"file", "line", "occurrence"}, "seconds", "out"}: what each candidate for that statement gives,
+    `frame`: {"place": {"file", "line", "occurrences"}, "seconds", "out"}: what each candidate for that statement gives,
     as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
     another seed or other sizes. In all of them `sources` are texts that take the place of files'.
     """
@@ -31,37 +33,68 @@ def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[
         return {"code": run_recorded(request, request["out"])}
     if job == "vary":
         return vary.variations(request)
-    run_until(request, lambda names, outer: send(_judge(request, names, outer)))
-    return {"error": "the statement was not reached"}
+    looked = Look(request, send)
+    run_until(request, looked.reached)
+    return looked.reply() if looked.source else {"error": "the statement was not reached"}
 
 
-def _judge(request: Dict[str, Any], names: Dict[str, Any], outer: Dict[str, Any]) -> Dict[str, Any]:
-    place = request["place"]
-    source = Source(text_of(request, place["file"]))
-    statement = source.statement_at(place["line"])
-    if statement is None:
-        return {"error": "no statement begins at line %d" % place["line"]}
-    out = os.open(request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
-    outside.close()
-    module = names is outer
-    scope = Scope(source, statement, outer if module else dict(names), outer)
-    found = candidates(source, scope, statement, bool(request.get("pairs", True)))
-    judged: List[Dict[str, Any]] = []
-    written = 0
-    for each in frame.judge(source, statement, found, scope.merged, float(request.get("seconds", 5))):
-        parts = []
-        for value in each.values:
-            data = value.tobytes()
-            parts.append({"shape": list(value.shape), "at": written})
-            os.write(out, data)
-            written += len(data)
-        judged.append({**_plain(each.mutation), "values": parts})
-        if written > MOST_BYTES:
-            break
-    os.close(out)
-    others = [_plain(each) for each in found if frame.not_alone(source, statement, each)]
-    return {"candidates": judged, "others": others, "tried": len(found)}
+class Look:
+    """What the candidates for one statement give, at one or two of its executions."""
+
+    def __init__(self, request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]):
+        self.request, self.send = request, send
+        self.left = len(set(request["place"].get("occurrences", [0])))
+        self.source: Any = None
+        self.statement: Any = None
+        self.found: List[Mutation] = []
+        self.given: Dict[int, List[Any]] = {}
+        self.now: List[Any] = []
+
+    def reached(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
+        """Evaluates them in this frame; at the last execution that was asked for it answers and ends the process."""
+        if names is not outer:
+            names = {**outer, **names}
+        if self.source is None:
+            self._begin(names, outer)
+        until = time.monotonic() + float(self.request.get("seconds", 4)) / self.left
+        self.now += frame.run(self.source, self.statement, (), names) or []
+        for at, mutation in enumerate(self.found):
+            if not at % 64 and time.monotonic() > until:
+                break
+            values = frame.run(self.source, self.statement, mutation.edits, names) if mutation.local else None
+            if values:
+                self.given.setdefault(at, []).extend(values)
+        self.left -= 1
+        if not self.left:
+            self.send(self.reply())
+
+    def _begin(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
+        place = self.request["place"]
+        self.source = Source(text_of(self.request, place["file"]))
+        self.statement = self.source.statement_at(place["line"])
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
+        self.out = os.open(self.request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        outside.close()
+        scope = Scope(self.source, self.statement, names, outer)
+        self.found = candidates(self.source, scope, self.statement, bool(self.request.get("pairs", True)))
+
+    def reply(self) -> Dict[str, Any]:
+        """Of candidates that give the same numbers the cheapest, and none that gives what the statement gives now."""
+        seen, judged, written = {fingerprint(self.now)}, [], 0
+        for at, values in sorted(self.given.items()):
+            mark = fingerprint(values)
+            if mark in seen or written > MOST_BYTES:
+                continue
+            seen.add(mark)
+            parts = []
+            for value in values:
+                data = value.tobytes()
+                parts.append({"shape": list(value.shape), "at": written})
+                os.write(self.out, data)
+                written += len(data)
+            judged.append({**_plain(self.found[at]), "values": parts})
+        others = [_plain(each) for each in self.found if frame.not_alone(self.statement, each)]
+        return {"candidates": judged, "others": others, "tried": len(self.found)}
 
 
 def _plain(mutation: Mutation) -> Dict[str, Any]:

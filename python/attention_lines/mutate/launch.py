@@ -74,26 +74,29 @@ class StopFiles(EditedFiles):
 
 
 class Stop:
-    """Stands in the program before the statement: at its `occurrence`-th execution hands the frame on."""
+    """Stands in the program before the statement: at some of its executions, counted from 0, hands the frame on."""
 
-    def __init__(self, occurrence: int, reached: Callable[[Dict[str, Any], Dict[str, Any]], None]):
-        self.left, self.reached = occurrence, reached
+    def __init__(self, occurrences: Sequence[int], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]):
+        self.wanted, self.reached, self.count = set(occurrences), reached, 0
 
     def stop(self) -> None:
-        self.left -= 1
-        if self.left < 0:
+        if self.count in self.wanted:
             frame = sys._getframe(1)
             self.reached(frame.f_locals, frame.f_globals)
+        self.count += 1
 
 
 def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]) -> None:
-    """Runs the program; `reached` is called with the locals and globals before the statement and does not return."""
+    """Runs the program; `reached` is called with the locals and globals before the statement, at each occurrence."""
     run = _StopRun(chosen(request))
     place = request["place"]
     run.files.texts = texts(request)
     run.files.place = (_real(request, place["file"]), place["line"], place.get("column", 1))
-    run.files.stop = Stop(place.get("occurrence", 0), reached)
-    run.start()
+    run.files.stop = Stop(place.get("occurrences", [0]), reached)
+    try:
+        run.start()
+    except SystemExit:
+        pass
 
 
 class _StopRun(program.Run):

@@ -25,8 +25,8 @@ export interface FrameRequest {
   readonly sources: Sources;
   readonly file: string;
   readonly line: number;
-  /** Which of the statement's executions, from 0. */
-  readonly occurrence: number;
+  /** Which of the statement's executions, from 0: edits may show their effect in a later one only. */
+  readonly occurrences: readonly number[];
   readonly pairs: boolean;
   readonly seconds: number;
 }

@@ -6,12 +6,14 @@ export interface Place {
   readonly statement: number;
   readonly file: string;
   readonly line: number;
-  /** Which of the statement's executions, from 0, first went wrong. */
-  readonly occurrence: number;
+  /** Which of the statement's executions, from 0: the one that first went wrong, and the last. */
+  readonly occurrences: readonly number[];
   /** The event there, where it is a wrong one. */
   readonly event: number;
 }
 
+/** Events that a statement's execution did not make there and then. */
+const BESIDE: ReadonlySet<string> = new Set(['loop-end', 'gradient', 'leaf']);
 const MOST_WRONG = 2;
 const MOST_PLACES = 7;
 
@@ -44,19 +46,19 @@ export function placesOf({ recording, judged }: Standing): Place[] {
 
 function placeAt(recording: Recording, event: Event): Place {
   const { file, line } = recording.statements[event.statement];
-  const executions = new Set<string>();
+  const executions: string[] = [];
   const own = `${event.frame} ${event.loops.join(',')}`;
   for (const other of recording.events) {
-    if (other.statement !== event.statement || other.how === 'loop-end' || other.how === 'gradient') continue;
+    if (other.statement !== event.statement || BESIDE.has(other.how)) continue;
     const key = `${other.frame} ${other.loops.join(',')}`;
-    if (key === own) break;
-    executions.add(key);
+    if (executions.at(-1) !== key) executions.push(key);
   }
+  const at = Math.max(0, executions.indexOf(own));
   return {
     statement: event.statement,
     file: recording.files[file].path,
     line,
-    occurrence: executions.size,
+    occurrences: [...new Set([at, Math.max(at, executions.length - 1)])],
     event: event.id,
   };
 }

@@ -52,6 +52,11 @@ export interface Tried {
 
 const MOST_SOURCES_TRIED = 90;
 const SECONDS_IN_FRAME = 4;
+/** Runs of the program at a time. */
+const AT_ONCE = 2;
+/** After a fix, so many more candidates are run, and offered if they cost hardly more. */
+const AFTER_FOUND = 8;
+const NEARLY = 0.6;
 
 /**
  * Repaired programs, the cheapest edit first, handed to `search.found`. `recording` is the person's run as it is,
@@ -68,6 +73,7 @@ class Hunt {
   readonly #began: number;
   readonly #seen = new Set<string>();
   #isOver = false;
+  #isFound = false;
   candidates = 0;
   runs = 0;
 
@@ -110,7 +116,7 @@ class Hunt {
       sources: state.sources,
       file: place.file,
       line: place.line,
-      occurrence: place.occurrence,
+      occurrences: place.occurrences,
       pairs,
       seconds: SECONDS_IN_FRAME,
     });
@@ -121,19 +127,30 @@ class Hunt {
   /** Runs the program with each candidate, those first whose result is what should have come out. */
   async #tryAll(state: State, place: Place, reply: FrameReply, most: number): Promise<State[]> {
     const { promising, others } = sorted(state.standing, place, reply);
-    const better: State[] = [];
     const queue = [...promising, ...others.slice(0, most)];
-    for (const [n, candidate] of queue.entries()) {
-      if (this.#isSpent) break;
-      if (n >= promising.length && better.length > 0) break;
-      const next = await this.#run(state, place, candidate);
-      if (!next) continue;
-      const how = compareStandings(state.standing, next.standing);
-      if (how === 'right') {
+    const better: State[] = [];
+    let until = Infinity;
+    const running: { candidate: Candidate; run: Promise<State | null> }[] = [];
+    for (let n = 0; ; ) {
+      while (running.length < AT_ONCE && n < queue.length && !this.#isSpent) {
+        const candidate = queue[n++];
+        running.push({ candidate, run: this.#run(state, place, candidate) });
+      }
+      const first = running.shift();
+      if (!first) break;
+      const next = await first.run;
+      if (this.#isOver || first.candidate.cost > until) continue;
+      const how = next ? compareStandings(state.standing, next.standing) : 'neither';
+      if (next && how === 'right') {
         if (!(await this.#search.found(next))) this.#isOver = true;
-        if (this.#isOver) break;
-      } else if (how === 'better') better.push(next);
+        this.#isFound = true;
+        // Others are offered where they are as short, or nearly.
+        until = Math.min(until, first.candidate.cost + NEARLY);
+        queue.splice(n + AFTER_FOUND);
+      } else if (next && how === 'better') better.push(next);
+      if (n >= promising.length && better.length > 0) n = queue.length;
     }
+    if (this.#isFound) this.#isOver = true;
     return better;
   }
 
@@ -142,18 +159,16 @@ class Hunt {
     const before =
       state.sources[place.file] ?? recording.files.find(({ path }) => path === place.file)?.source;
     if (before === undefined) return null;
-    const after = applyEdits(before, candidate.edits);
-    const sources = { ...state.sources, [place.file]: after };
+    const sources = { ...state.sources, [place.file]: applyEdits(before, candidate.edits) };
     const key = JSON.stringify(sources);
     if (this.#seen.has(key)) return null;
     this.#seen.add(key);
     this.runs++;
     const recorded = await this.#search.bench.record(sources);
     if (!recorded) return null;
-    const standing = standingOf(recorded, this.#search.judge(recorded));
     return {
       sources,
-      standing,
+      standing: standingOf(recorded, this.#search.judge(recorded)),
       slips: [...state.slips, candidate.slip],
       cost: state.cost + candidate.cost,
     };
