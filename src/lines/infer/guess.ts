@@ -1,0 +1,204 @@
+// What a program means where its own numbers do not tell, for it goes wrong there: by names, shapes and what is left.
+import { strides, type Tensor } from '../../engine/tensor.ts';
+import { type Factor, gather, type Layout } from './layout.ts';
+import { type Mixed, readings } from './mixed.ts';
+import { isGradientName, lastName, roleOf, weightRole } from './names.ts';
+import { type Output, tokenReadings } from './output.ts';
+import type { Told } from './scores.ts';
+import type { Operand, Projection } from './trace.ts';
+import { sameAxes } from './trace.ts';
+import { isGradient, type Value, type Values } from './values.ts';
+import { resolveName } from '../../formats/nodeNames.ts';
+
+const layoutOf = (operand: Operand): Layout => ({
+  offset: 0,
+  axes: [[...operand.outer.values()], [operand.token], [operand.feature]],
+});
+
+/** The person's own numbers of a weighted sum, as ([outer], query, feature). */
+export function asMixed(operand: Operand, outerShape: readonly number[]): Tensor {
+  const { data } = gather(operand.value.tensor, layoutOf(operand));
+  return { shape: [...outerShape, operand.token.size, operand.feature.size], data };
+}
+
+const isCalled = (value: Value, pattern: (name: string) => boolean): boolean =>
+  value.events.some(({ name }) => pattern(name));
+
+/** Values that stand beside the weights, and what the program made of both, where it is no weighted sum. */
+export function guessMixed(values: Values, told: Told, taken: readonly Value[]): Mixed | null {
+  const { site, keyAxis, queryAxis } = told;
+  const candidates = values.all.flatMap((value) => {
+    const isOperand =
+      value.kind === 'float' &&
+      !value.isVirtual &&
+      !taken.includes(value) &&
+      !value.parts.some(isGradient) &&
+      !values.descends(value, site.weights) &&
+      value.tensor.data.every(Number.isFinite);
+    if (!isOperand) return [];
+    const fits = readings(value, site).filter(({ key }) => key === keyAxis);
+    return fits.map(({ operand }) => ({ operand, called: isCalled(value, (name) => roleOf(name) === 'V') }));
+  });
+  const shape = site.weights.tensor.shape;
+  const outerShape = site.outer.map((axis) => shape[axis]);
+  const ranked = candidates
+    .filter(({ operand, called }) => called || !isCalled(operand.value, isGradientName))
+    .toSorted(
+      (a, b) =>
+        Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
+    );
+  for (const { operand } of ranked) {
+    const wanted: Operand = {
+      value: operand.value,
+      outer: new Map(site.outer.map((axis) => [axis, { size: shape[axis], stride: 0 }])),
+      token: { size: shape[queryAxis], stride: 0 },
+      feature: operand.feature,
+    };
+    const later = values.all.filter(
+      (value) =>
+        value.kind === 'float' &&
+        !value.isVirtual &&
+        value.time > operand.value.time &&
+        !value.parts.some(isGradient) &&
+        !isCalled(value, isGradientName) &&
+        values.descends(value, site.weights) &&
+        values.descends(value, operand.value),
+    );
+    for (const value of later.sort((a, b) => a.time - b.time)) {
+      const [found] = sameAxes(value, wanted);
+      if (!found) continue;
+      return {
+        ...{ weights: site.weights, key: keyAxis, query: queryAxis, values: operand },
+        ...{ tensor: asMixed(found, outerShape), output: value, isGuess: true },
+      };
+    }
+  }
+  return null;
+}
+
+/** Leaves that nothing else was taken for. */
+const unused = (values: Values, taken: readonly Value[]): Value[] =>
+  values.all.filter(
+    (value) =>
+      value.kind === 'float' &&
+      !value.isVirtual &&
+      !taken.includes(value) &&
+      values.isLeaf(value) &&
+      !value.parts.some(isGradient),
+  );
+
+/** A weight's axes as (in, out): PyTorch's linear layers are (out, in). */
+function matrixLayout(value: Value, rows: number, cols: number): Layout | null {
+  const { shape } = value.tensor;
+  const own = strides(shape);
+  if (shape.length !== 2) return null;
+  const axis = (n: number): Factor[] => [{ size: shape[n], stride: own[n] }];
+  const isLinear = value.parts[0].how === 'leaf' && /weight$/.test(value.parts[0].name);
+  const straight = shape[0] === rows && shape[1] === cols;
+  const turned = shape[1] === rows && shape[0] === cols;
+  if (turned && (isLinear || !straight)) return { offset: 0, axes: [axis(1), axis(0)] };
+  return straight ? { offset: 0, axes: [axis(0), axis(1)] } : null;
+}
+
+/** A projection by a weight that is left over and called so, of the x and the shape of another projection. */
+export function guessProjection(
+  values: Values,
+  letter: 'Q' | 'K' | 'V',
+  operand: Operand,
+  like: Projection,
+  taken: readonly Value[],
+): Projection | null {
+  const cols = like.heads.map((axis) => operand.outer.get(axis)).flatMap((each) => each ?? []);
+  const width = cols.reduce((product, { size }) => product * size, operand.feature.size);
+  const rows = like.weightLayout.axes[0][0].size;
+  const fitting = unused(values, taken).flatMap((weight) => {
+    const layout = matrixLayout(weight, rows, width);
+    return layout ? [{ weight, layout }] : [];
+  });
+  const found =
+    fitting.find(({ weight }) => isCalled(weight, (name) => weightRole(name) === letter)) ??
+    (fitting.length === 1 ? fitting[0] : undefined);
+  if (!found) return null;
+  const [summed, [out]] = found.layout.axes;
+  const step = (n: number): number =>
+    cols.slice(n + 1).reduce((product, { size }) => product * size, operand.feature.size * out.stride);
+  const factors = [
+    ...cols.map(({ size }, n) => ({ size, stride: step(n) })),
+    { size: operand.feature.size, stride: out.stride },
+  ];
+  return {
+    ...like,
+    ...{ of: operand, weight: found.weight, factor: 1, score: 0, isGuess: true },
+    weightLayout: { offset: 0, axes: [summed, factors] },
+    bias: undefined,
+  };
+}
+
+/** A vector that is left over, called the bias of this projection. */
+export function unusedBias(
+  values: Values,
+  letter: 'Q' | 'K' | 'V' | 'O',
+  width: number,
+  taken: readonly Value[],
+): Value | undefined {
+  return unused(values, taken).find(
+    (value) =>
+      value.tensor.data.length === width &&
+      value.tensor.shape.length <= 2 &&
+      isCalled(value, (name) => weightRole(name) === letter && /b/i.test(lastName(name))),
+  );
+}
+
+/** Whether one statement made y of the weight and of what came of the weighted sums. */
+function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
+  const read = y.parts.flatMap((event) => values.sources(event)).flatMap(({ id }) => values.ofEvent(id) ?? []);
+  const isWeight = (value: Value): boolean =>
+    value === weight || weight.parts.some(({ id }) => values.ofEvent(id) === value);
+  const isOutput = (value: Value): boolean =>
+    value === output || values.descends(value, output) || output.parts.some(({ id }) => values.ofEvent(id) === value);
+  return read.some(isWeight) && read.some((value) => !isWeight(value) && isOutput(value));
+}
+
+/** The bias of the layer whose weight this is. */
+export function biasBeside(values: Values, weight: Value): Value | undefined {
+  const names = new Set(weight.events.map(({ name }) => name.replace(/weight$/, 'bias')));
+  return values.all.find(
+    (value) => value !== weight && isCalled(value, (name) => names.has(name) && /bias$/.test(name)),
+  );
+}
+
+/** y and its weight by what is left over: called so, or the only matrix that fits. */
+export function guessOutput(
+  values: Values,
+  mixed: Mixed,
+  merged: number,
+  batch: readonly { readonly axis: number; readonly size: number }[],
+  taken: readonly Value[],
+): Output | null {
+  const tokens = mixed.tensor.shape[mixed.tensor.shape.length - 2];
+  const later = values.all
+    .filter(
+      (value) =>
+        value.kind === 'float' &&
+        !value.isVirtual &&
+        value.time > mixed.output.time &&
+        values.descends(value, mixed.output),
+    )
+    .sort((a, b) => a.time - b.time);
+  const candidates = unused(values, taken)
+    .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
+    .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
+  for (const { weight, called } of candidates.toSorted((a, b) => Number(b.called) - Number(a.called))) {
+    for (const y of later) {
+      const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
+      for (const operand of tokenReadings(y, batch, tokens)) {
+        const layout = matrixLayout(weight, merged, operand.feature.size);
+        const isRead = readsBoth(values, y, weight, mixed.output);
+        const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';
+        if (!layout || !(isRead || (called && isNamed) || isLeft)) continue;
+        return { y, operand, weight, weightLayout: layout, score: 0, isGuess: true };
+      }
+    }
+  }
+  return null;
+}

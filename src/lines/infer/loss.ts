@@ -1,0 +1,211 @@
+// The scalar that is differentiated: a given upstream gradient, a target, or an expression of y.
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { gather, type Layout, lengthOf } from './layout.ts';
+import { isGradientName, lastName } from './names.ts';
+import { isGradient, type Value, type Values } from './values.ts';
+
+export interface FoundLoss {
+  readonly kind: 'upstream' | 'target' | 'squares' | 'sum';
+  /** Target or upstream gradient. */
+  readonly given?: Placed;
+  /** dy = factor * (y - target), factor * y, or factor. */
+  readonly factor: number;
+  /** What shows it: the gradient of y, or the loss. */
+  readonly from: Value | null;
+  readonly sure: boolean;
+  readonly note: string;
+  readonly alternatives?: readonly number[];
+}
+
+/** A recorded tensor and how the entry of the setup lies in it. */
+export interface Placed {
+  readonly value: Value;
+  readonly layout: Layout;
+}
+
+export interface Output {
+  /** y as (batch, query, feature). */
+  readonly y: Tensor;
+  readonly eps: number;
+  /** When it was made. */
+  readonly time: number;
+  readonly family: readonly Value[];
+  /** The ways to read another tensor with the axes of y. */
+  readonly readings: (value: Value) => Layout[];
+}
+
+const dataOf = ({ value, layout }: Placed): Float64Array => gather(value.tensor, layout).data;
+
+/** The factor with a = factor * b; null where there is none. */
+function multiple(a: Float64Array, b: Float64Array, eps: number): number | null {
+  let [dot, squares, size] = [0, 0, 0];
+  for (let n = 0; n < a.length; n++) {
+    dot += a[n] * b[n];
+    squares += b[n] * b[n];
+    size = Math.max(size, Math.abs(a[n]));
+  }
+  const factor = dot / squares;
+  if (!Number.isFinite(factor) || size === 0 || factor === 0) return null;
+  for (let n = 0; n < a.length; n++)
+    if (!(Math.abs(a[n] - factor * b[n]) <= 30 * eps * size)) return null;
+  return factor;
+}
+
+const placed = (value: Value, { readings, y }: Output): Placed[] =>
+  readings(value)
+    .filter(({ axes }) => sizeOf(axes.map(lengthOf)) === y.data.length)
+    .map((layout) => ({ value, layout }));
+
+/** Numbers after y that a sum of `terms` explains: the factor with f = factor * terms. */
+function lossFactors(values: Values, terms: number, after: number, eps: number): number[] {
+  return values.numbers.flatMap((event) => {
+    const value = event.value ?? values.recording.tensor(event.id)?.data[0];
+    if (event.id <= after || value === undefined || value === 0 || isGradient(event)) return [];
+    const factor = value / terms;
+    return Number.isFinite(factor) && isUsual(factor, eps) ? [factor] : [];
+  });
+}
+
+const DENOMINATORS = 4096;
+
+/** A half, one, two over a whole number: what losses are averaged with. */
+function isUsual(factor: number, eps: number): boolean {
+  const inverse = 1 / factor;
+  const near = [inverse, inverse * 2].some(
+    (each) => Math.abs(each - Math.round(each)) <= 50 * eps * Math.abs(each) && each > 0,
+  );
+  return near && inverse <= DENOMINATORS * 64;
+}
+
+function gradientsOf(values: Values, output: Output): Placed[] {
+  const after = output.time;
+  return values.all
+    .filter((value) => value.kind === 'float' && !value.isVirtual && value.time > after)
+    .flatMap((value) => placed(value, output));
+}
+
+/** Leaves that have the axes of y and were not used to make it. */
+function givenTensors(values: Values, output: Output): Placed[] {
+  const ancestors = new Set(output.family.flatMap((value) => [...values.ancestors(value)]));
+  return values.all
+    .filter(
+      (value) =>
+        value.kind === 'float' &&
+        !value.isVirtual &&
+        !ancestors.has(value.id) &&
+        values.isLeaf(value) &&
+        !value.parts.some(isGradient) &&
+        value.tensor.data.some((each) => each !== value.tensor.data[0]),
+    )
+    .flatMap((value) => placed(value, output));
+}
+
+const isOf = (values: Values, value: Value, output: Output): boolean =>
+  value.events.some(({ of }) => {
+    const own = of === undefined ? undefined : values.ofEvent(of);
+    return own !== undefined && output.family.includes(own);
+  });
+
+/** What f is, from the gradient of y and from the loss; null where nothing tells. */
+export function findLoss(values: Values, output: Output): FoundLoss | null {
+  const y = output.y.data;
+  const { eps } = output;
+  const gradients = gradientsOf(values, output);
+  const given = givenTensors(values, output);
+  for (const target of given) {
+    const t = dataOf(target);
+    const error = y.map((value, n) => value - t[n]);
+    const squares = error.reduce((sum, value) => sum + value * value, 0);
+    const scalars = lossFactors(values, squares, output.time, eps);
+    const slopes = gradients.flatMap((each) => {
+      const factor = multiple(dataOf(each), error, eps);
+      return factor === null ? [] : [{ each, factor }];
+    });
+    if (slopes.length === 0 && scalars.length === 0) continue;
+    return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
+  }
+  const own = gradients.find(({ value }) => isOf(values, value, output));
+  const upstream = given.find(
+    ({ value }) => own?.value === value || value.events.some(({ name }) => isGradientName(name)),
+  );
+  if (upstream) {
+    const note = `upstream gradient ${lastName(upstream.value.parts[0].name)}`;
+    return { kind: 'upstream', given: upstream, factor: 1, from: upstream.value, sure: true, note };
+  }
+  return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
+}
+
+function targetLoss(
+  target: Placed,
+  slopes: readonly { readonly each: Placed; readonly factor: number }[],
+  scalars: readonly number[],
+  isGradientOfY: (value: Value) => boolean,
+): FoundLoss {
+  const own = slopes.find(({ each }) => isGradientOfY(each.value));
+  const [scalar] = scalars;
+  // The last multiple of the error is what the backward pass begins with; a bare difference may come before it.
+  const slope = own ?? slopes.findLast(({ each }) => !each.value.events.every(({ how }) => how === 'expression'));
+  const wanted = own ? own.factor : scalar === undefined ? slope?.factor : 2 * scalar;
+  // What is called the loss is what is to be differentiated, whatever the backward pass begins with.
+  const agree =
+    scalar !== undefined || slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
+  const factor = wanted ?? 1;
+  const note =
+    own || scalar === undefined
+      ? `dy = ${Number(factor.toPrecision(6))} (y - target)`
+      : `f = ${Number(scalar.toPrecision(6))} |y - target|²`;
+  return {
+    ...{ kind: 'target', given: target, factor, from: own?.each.value ?? slope?.each.value ?? null },
+    ...{ sure: agree, note },
+    ...(!agree && slope && { alternatives: [slope.factor] }),
+  };
+}
+
+/** f by the gradient that PyTorch computed: of a sum, of squares, or of whatever comes after y. */
+function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
+  const dy = dataOf(own);
+  const constant = dy.every((value) => Math.abs(value - dy[0]) <= 10 * eps * Math.abs(dy[0]));
+  if (constant)
+    return { kind: 'sum', factor: dy[0], from: own.value, sure: true, note: `dy is ${dy[0]} everywhere` };
+  const factor = multiple(dy, y, eps);
+  if (factor !== null)
+    return { kind: 'squares', factor, from: own.value, sure: true, note: `dy = ${factor} y` };
+  const note = 'the recorded gradient of y';
+  return { kind: 'upstream', given: own, factor: 1, from: own.value, sure: true, note };
+}
+
+function withoutGradient(
+  values: Values,
+  output: Output,
+  y: Float64Array,
+  given: readonly Placed[],
+): FoundLoss | null {
+  const { eps } = output;
+  const squares = y.reduce((sum, value) => sum + value * value, 0);
+  const [scalar] = lossFactors(values, squares, output.time, eps);
+  const isNamed = (value: Value): boolean => value.events.some(({ name }) => isGradientName(name));
+  // dY = Y is another name for y itself, or the last multiple of it.
+  const slope = output.family.some(isNamed)
+    ? 1
+    : gradientsOf(values, output)
+        .filter(({ value }) => isNamed(value))
+        .map((each) => multiple(dataOf(each), y, eps))
+        .find((factor) => factor !== null);
+  if (slope !== undefined && slope !== null && scalar === undefined) {
+    const note = `dy = ${Number(slope.toPrecision(6))} y`;
+    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: true, note };
+  }
+  if (scalar !== undefined) {
+    const note = `f = ${scalar} |y|²`;
+    return { kind: 'squares', factor: 2 * scalar, from: null, sure: true, note };
+  }
+  // A tensor of y's shape that only what comes after y reads.
+  const used = given.find(({ value }) =>
+    values.all.some((each) => each.time > output.time && values.ancestors(each).has(value.id)),
+  );
+  if (used) {
+    const note = `${lastName(used.value.parts[0].name)} has the shape of y and is first read after it`;
+    return { kind: 'upstream', given: used, factor: 1, from: used.value, sure: true, note };
+  }
+  return null;
+}

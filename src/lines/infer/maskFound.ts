@@ -1,0 +1,164 @@
+// The mask that a program applies, or means to: by its weights' zeros, by its scores, or by a mask that it made.
+import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { gather, type Layout } from './layout.ts';
+import { type Named, nameOf, type Pattern, patternOf } from './masks.ts';
+import type { Model } from './model.ts';
+import { maskLayouts, scoreLayout } from './scores.ts';
+import type { Value } from './values.ts';
+
+export interface FoundMask extends Named {
+  readonly from: Value | null;
+  /** For a given mask: what the query may see, ([outer], query, key). */
+  readonly pattern?: Pattern;
+  /** A recorded tensor that says the same. */
+  readonly recorded?: { readonly value: Value; readonly layout: Layout; readonly hides: boolean };
+}
+
+/** So low that a softmax gives nothing: -inf, -1e9, the least number of a type. */
+const LOW = -1e4;
+
+type Test = (value: number) => boolean;
+const isHigh: Test = (value) => value > LOW;
+const isNonzero: Test = (value) => value !== 0 && !Number.isNaN(value);
+const isZero: Test = (value) => value === 0;
+
+/** Numbers of blocks, queries and keys. */
+function extentsOf({ told: { site, queryAxis, keyAxis } }: Model): [number, number, number] {
+  const { shape } = site.weights.tensor;
+  return [sizeOf(site.outer.map((axis) => shape[axis])), shape[queryAxis], shape[keyAxis]];
+}
+
+/** Tensors of the weights' shape around the softmax in which a mask shows. */
+function masked(model: Model): { value: Value; isVisible: Test }[] {
+  const { values, told, mixed } = model;
+  const { weights } = told.site;
+  const shape = weights.tensor.shape.join();
+  const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
+  for (const value of values.all) {
+    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
+    const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
+    if (isBefore) found.push({ value, isVisible: isHigh });
+    const isAfter =
+      value.time > weights.time &&
+      value.time < (mixed?.output.time ?? Infinity) &&
+      values.descends(value, weights);
+    if (!isAfter) continue;
+    const isLow = value.tensor.data.some((each) => each <= LOW);
+    found.push({ value, isVisible: isLow ? isHigh : isNonzero });
+  }
+  return found;
+}
+
+/** A tensor of truth values, zeros and ones, or zeros and very low numbers, of the shape of a mask. */
+function maskTensors(model: Model): { value: Value; layout: Layout; isVisible: Test[] }[] {
+  const { values, told } = model;
+  const { shape } = told.site.weights.tensor;
+  return values.all.flatMap((value) => {
+    const { data } = value.tensor;
+    if (value.isVirtual || value.tensor.shape.length > shape.length) return [];
+    const isBinary = data.every((each) => each === 0 || each === 1);
+    const isAdditive = !isBinary && data.every((each) => each === 0 || each <= LOW);
+    if (!isBinary && !isAdditive) return [];
+    if (data.every((each) => each === data[0])) return [];
+    return [...maskLayouts(value.tensor, told), ...corner(value.tensor, model)].map((layout) => ({
+      ...{ value, layout },
+      isVisible: isAdditive ? [isHigh] : [isNonzero, isZero],
+    }));
+  });
+}
+
+/** The first queries and keys of a larger square mask. */
+function corner({ shape }: Tensor, model: Model): Layout[] {
+  const [, queries, keys] = extentsOf(model);
+  const [rows, cols] = shape.slice(-2);
+  const isSquare = shape.length >= 2 && rows === cols && sizeOf(shape) === rows * cols;
+  if (!isSquare || queries !== keys || rows <= keys) return [];
+  const [step] = strides([rows, cols]);
+  const weights = model.told.site.weights.tensor.shape;
+  const outer = model.told.site.outer.map((axis) => ({ size: weights[axis], stride: 0 }));
+  return [{ offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] }];
+}
+
+const same = (a: Pattern, b: Pattern): boolean => a.visible.every((each, n) => each === b.visible[n]);
+
+/** The mask: applied to the scores, applied anywhere else, or only made. */
+export function findMask(model: Model, past: number): FoundMask {
+  const extents = extentsOf(model);
+  const shown = scoreLayout(model.told);
+  const tensors = maskTensors(model);
+  for (const { value, isVisible } of masked(model)) {
+    const pattern = patternOf(value.tensor.data, shown, extents, isVisible);
+    const named = nameOf(pattern, past);
+    if (named.mask === 'none' && named.window === undefined) continue;
+    if (named.mask !== 'given') return { ...named, from: value };
+    return { ...named, from: value, pattern, ...recordedAs(pattern, tensors, extents) };
+  }
+  for (const { value, layout, isVisible } of tensors) {
+    for (const test of isVisible) {
+      const pattern = patternOf(value.tensor.data, layout, extents, test);
+      const named = nameOf(pattern, past);
+      const isUsual = named.mask !== 'given' && !named.off;
+      if (isUsual && (named.mask !== 'none' || named.window !== undefined))
+        return { ...named, from: value };
+    }
+  }
+  return { mask: 'none', from: null };
+}
+
+function recordedAs(
+  pattern: Pattern,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): Pick<FoundMask, 'recorded'> {
+  for (const { value, layout, isVisible } of tensors) {
+    for (const test of isVisible) {
+      if (same(pattern, patternOf(value.tensor.data, layout, extents, test)))
+        return { recorded: { value, layout, hides: test === isZero } };
+    }
+  }
+  return {};
+}
+
+export interface FoundDropout {
+  readonly p: number;
+  readonly keep: Value;
+  readonly layout: Layout;
+  readonly from: Value;
+}
+
+/** Dropout of the weights, where those that mix the values are some of the softmax's, times a number. */
+export function findDropout(model: Model): FoundDropout | null {
+  const { values, told, mixed } = model;
+  const { weights } = told.site;
+  if (!mixed || mixed.weights === weights) return null;
+  const layout = scoreLayout(told);
+  const used = gather(mixed.weights.tensor, layout).data;
+  const whole = gather(weights.tensor, layout).data;
+  if (!used.some((value, n) => value === 0 && whole[n] !== 0)) return null;
+  const at = used.findIndex((value) => value !== 0);
+  const factor = used[at] / whole[at];
+  const named = values.numbers.find(
+    ({ name, value }) =>
+      /drop|^p$|rate|p_/i.test(name) && value !== undefined && value > 0 && value < 1,
+  )?.value;
+  const p = named ?? 1 - 1 / factor;
+  if (!(p >= 0 && p < 1)) return null;
+  const extents = extentsOf(model);
+  const dropped = patternOf(mixed.weights.tensor.data, layout, extents, isNonzero);
+  const isKept = (pattern: Pattern): boolean =>
+    pattern.visible.every((each, n) => whole[n] === 0 || each === dropped.visible[n]);
+  for (const value of values.all) {
+    if (value.isVirtual || value.time >= mixed.weights.time || value === weights) continue;
+    for (const own of maskLayouts(value.tensor, told)) {
+      const pattern = patternOf(value.tensor.data, own, extents, isNonzero);
+      if (pattern.visible.some((each) => each === 0) && isKept(pattern))
+        return { p: rounded(p), keep: value, layout: own, from: mixed.weights };
+    }
+  }
+  return { p: rounded(p), keep: mixed.weights, layout, from: mixed.weights };
+}
+
+const rounded = (p: number): number => {
+  const near = Number(p.toPrecision(4));
+  return Math.abs(near - p) < 1e-5 ? near : p;
+};

@@ -1,0 +1,173 @@
+// The attention that a recording shows, put together: its operands, heads, weights and output.
+import { Lookup } from './lookup.ts';
+import { guessMixed, guessOutput } from './guess.ts';
+import { findMixed, type Mixed } from './mixed.ts';
+import { isGradientName, roleOf } from './names.ts';
+import { type Output, outputsOf } from './output.ts';
+import { rootOf, type Root } from './roots.ts';
+import { queryIsLeft, tell, type Told } from './scores.ts';
+import { findSites, type Site } from './site.ts';
+import type { Value, Values } from './values.ts';
+import { tiledSites } from './tiles.ts';
+import { addProducts } from './virtual.ts';
+
+export interface Model {
+  readonly values: Values;
+  readonly lookup: Lookup;
+  readonly told: Told;
+  readonly mixed: Mixed | null;
+  readonly query: Root;
+  readonly key: Root;
+  readonly value: Root | null;
+  /** Axes of the weights: of batches, and of heads. */
+  readonly batch: readonly number[];
+  readonly heads: readonly number[];
+  readonly output: Output | null;
+  /** How sure it is which operand holds the queries. */
+  readonly margin: number;
+}
+
+/** Whether pieces of a stack belong together: something later was made of all of them. */
+function isJoined(values: Values, stack: Value): boolean {
+  const pieces = stack.parts.map(({ id }) => values.ofEvent(id)?.id);
+  return values.all.some(
+    (value) =>
+      value.grid.length === 0 &&
+      !value.isVirtual &&
+      value.time > stack.time &&
+      pieces.every((id) => id !== undefined && values.ancestors(value).has(id)),
+  );
+}
+
+/** The order in which sites are tried: whole tensors and joined stacks, pieces of joined stacks last. */
+function ordered(values: Values, sites: readonly Site[]): Site[] {
+  const joined = new Map<Value, boolean>();
+  const isWhole = ({ weights }: Site): boolean => {
+    if (weights.grid.length === 0) return false;
+    const known = joined.get(weights) ?? isJoined(values, weights);
+    joined.set(weights, known);
+    return known;
+  };
+  const stacks = sites.filter(isWhole);
+  const pieces = new Set(stacks.flatMap(({ weights }) => weights.parts.map(({ id }) => id)));
+  const singles = sites.filter(
+    ({ weights }) => weights.grid.length === 0 && !weights.parts.some(({ id }) => pieces.has(id)),
+  );
+  return [...stacks, ...singles].sort((a, b) => a.weights.time - b.weights.time);
+}
+
+/** The model that a site leads to. */
+function modelOf(values: Values, lookup: Lookup, site: Site): Model {
+  const mixes = findMixed(values, lookup, site);
+  const rank = (name: string): 'Q' | 'K' | undefined => {
+    const role = roleOf(name);
+    return role === 'Q' || role === 'K' ? role : undefined;
+  };
+  const { left, margin } = queryIsLeft(site, rank, mixes[0]?.key);
+  const told = tell(site, left);
+  const query = rootOf(values, lookup, told.query);
+  const key = rootOf(values, lookup, told.key);
+  const operands = [query, key].flatMap((root) => [root.operand.value, root.start?.value]);
+  const taken = operands.filter((each) => each !== undefined);
+  const mixed =
+    mixes.find((each) => each.key === told.keyAxis) ??
+    turned(mixes[0], told) ??
+    guessMixed(values, told, taken);
+  const value = mixed && rootOf(values, lookup, mixed.values);
+  const { batch, heads } = splitOuter(values, site, [query, key, value]);
+  const found = { values, lookup, told, mixed, query, key, value, batch, heads, margin };
+  return { ...found, output: outputOf(found) };
+}
+
+/** A sum over the queries instead of the keys: the values and the person's own result. */
+function turned(mixed: Mixed | undefined, { site, keyAxis, queryAxis }: Told): Mixed | null {
+  const { shape } = site.weights.tensor;
+  if (!mixed || shape[keyAxis] !== shape[queryAxis]) return null;
+  // The gradient of the values is a sum over the queries too.
+  const all = [...mixed.values.value.events, ...mixed.output.events];
+  if (all.some(({ name }) => isGradientName(name))) return null;
+  return { ...mixed, key: keyAxis, query: queryAxis, isGuess: true };
+}
+
+/** The tensors that queries, keys and values were made of. */
+export const takenBy = (roots: readonly (Root | null)[]): Value[] =>
+  roots.flatMap((root) => {
+    const { projection, start, operand } = root ?? {};
+    const all = [projection?.weight, projection?.x, projection?.bias?.value, start?.value];
+    return [...all, operand?.value].filter((each) => each !== undefined);
+  });
+
+/** y and its weight: by its numbers, else, where a weight is left over, by names and shapes. */
+function outputOf(model: Omit<Model, 'output'>): Output | null {
+  const { values, lookup, told, mixed, heads, batch } = model;
+  if (!mixed) return null;
+  const { outer } = told.site;
+  const taken = takenBy([model.query, model.key, model.value]);
+  const own = outputsOf(values, lookup, mixed, outer, heads).find(
+    ({ weight }) => !taken.includes(weight),
+  );
+  if (own) return own;
+  const { shape } = mixed.tensor;
+  const sizes = outer.map((axis, n) => ({ axis, size: shape[n] }));
+  const merged = sizes
+    .filter(({ axis }) => heads.includes(axis))
+    .reduce((product, { size }) => product * size, shape[shape.length - 1]);
+  const batches = sizes.filter(({ axis }) => batch.includes(axis));
+  return guessOutput(values, mixed, merged, batches, taken);
+}
+
+/** Outer axes that x has are batches, the others heads; of given projections by names and their number. */
+function splitOuter(
+  values: Values,
+  site: Site,
+  roots: readonly (Root | null)[],
+): { batch: number[]; heads: number[] } {
+  const projections = roots.flatMap((root) => (root?.projection ? [root.projection] : []));
+  const outer = [...site.outer];
+  if (projections.length > 0) {
+    const heads = outer.filter((axis) => projections.some((each) => each.heads.includes(axis)));
+    return { heads, batch: outer.filter((axis) => !heads.includes(axis)) };
+  }
+  const { shape } = site.weights.tensor;
+  const sizes = (pattern: RegExp): (number | undefined)[] =>
+    values.numbers.filter(({ name }) => pattern.test(name)).map(({ value }) => value);
+  const isHead = (axis: number): boolean => sizes(/head|^h$|^n_?h$/i).includes(shape[axis]);
+  const isBatch = (axis: number): boolean => sizes(/batch|^b$|^bs|^n_?b$/i).includes(shape[axis]);
+  if (outer.length >= 2) return { batch: outer.slice(0, 1), heads: outer.slice(1) };
+  const [only] = outer;
+  if (only === undefined) return { batch: [], heads: [] };
+  return isHead(only) && !isBatch(only)
+    ? { batch: [], heads: [only] }
+    : { batch: [only], heads: [] };
+}
+
+/** How much of a model is known: the more, the likelier it is the attention that is meant. */
+function completeness({ query, key, value, mixed, output }: Model): number {
+  const root = (each: Root | null): number => (each?.projection ? 2 : each?.start ? 1.5 : 0);
+  const part = (each: { isGuess?: boolean } | null, worth: number): number =>
+    each === null ? 0 : each.isGuess ? worth / 4 : worth;
+  const trust = mixed?.isGuess ? 0.5 : 1;
+  return root(query) + root(key) + trust * root(value) + part(mixed, 2) + part(output, 1);
+}
+
+const SITES = 12;
+/** Completeness of a model that needs no other way. */
+const ENOUGH = 6;
+
+/** The attention that the recording shows, the first where there are several; null where there is none. */
+export function findModel(values: Values): Model | null {
+  let best: Model | null = null;
+  for (const way of ['recorded', 'tiled', 'products'] as const) {
+    if (way === 'products') addProducts(values);
+    const lookup = new Lookup(values.all);
+    const found = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
+    const sites = found.slice(0, SITES);
+    for (const site of sites) {
+      const model = modelOf(values, lookup, site);
+      if (!best || completeness(model) > completeness(best) + 1e-9) best = model;
+    }
+    if (best && completeness(best) >= ENOUGH) return best;
+  }
+  return best;
+}
+

@@ -1,0 +1,136 @@
+// Projections found by numbers: which recorded tensor times which weight, plus a bias, gives a third one.
+import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { type Factor, type Layout, offsets } from './layout.ts';
+
+/** A tensor as rows by columns, wherever its entries lie. */
+export interface Matrix {
+  readonly data: Float64Array;
+  readonly offset: number;
+  readonly rows: readonly Factor[];
+  readonly cols: readonly Factor[];
+}
+
+export interface Columns {
+  /** Entry of the weight at feature 0 for each column of the target. */
+  readonly starts: Int32Array;
+  /** target = factor * product + shift of its column. */
+  readonly factor: number;
+  readonly shift: Float64Array;
+}
+
+const SAMPLE = 16;
+
+const flat = ({ data, offset }: Matrix, rows: Int32Array, cols: Int32Array): Float64Array[] =>
+  Array.from(cols, (col) => Float64Array.from(rows, (row) => data[offset + row + col]));
+
+/** Some of the rows, spread evenly. */
+function sampled(rows: Int32Array): Int32Array {
+  if (rows.length <= SAMPLE) return rows;
+  return Int32Array.from({ length: SAMPLE }, (_, n) => rows[Math.floor((n * rows.length) / SAMPLE)]);
+}
+
+interface Centred {
+  readonly mean: number;
+  readonly norm: number;
+  readonly vector: Float64Array;
+}
+
+function centred(column: Float64Array): Centred {
+  const mean = column.reduce((a, b) => a + b, 0) / column.length;
+  const vector = column.map((value) => value - mean);
+  const norm = Math.hypot(...vector);
+  return { mean, norm, vector };
+}
+
+/**
+ * The columns of x W that are the columns of `target` up to one factor and a shift for each column, its bias.
+ * `x` has the target's rows; `weight` is summed along its axis `summed`. Null where a column fits nowhere.
+ */
+export function matchColumns(
+  target: Matrix,
+  x: Matrix,
+  weight: Tensor,
+  summed: number,
+  eps: number,
+): Columns | null {
+  const targetRows = sampled(offsets(target.rows));
+  const xRows = sampled(offsets(x.rows));
+  if (targetRows.length < 3) return null;
+  const targets = flat(target, targetRows, offsets(target.cols)).map(centred);
+  const features = flat(x, xRows, offsets(x.cols));
+  const steps = strides(weight.shape);
+  const others = weight.shape.flatMap((size, n) =>
+    n === summed ? [] : [{ size, stride: steps[n] }],
+  );
+  const starts = offsets(others);
+  const products = Array.from(starts, (start) => {
+    const column = new Float64Array(xRows.length);
+    features.forEach((feature, c) => {
+      const by = weight.data[start + c * steps[summed]];
+      for (let row = 0; row < column.length; row++) column[row] += by * feature[row];
+    });
+    return centred(column);
+  });
+  return matched(targets, products, starts, eps);
+}
+
+/** One factor for all columns; the first column that fits a target counts, taken in the order of the last one. */
+function matched(
+  targets: readonly Centred[],
+  products: readonly Centred[],
+  starts: Int32Array,
+  eps: number,
+): Columns | null {
+  const largest = Math.max(...targets.map(({ norm }) => norm));
+  if (!(largest > 0)) return null;
+  const found = new Int32Array(targets.length);
+  const shift = new Float64Array(targets.length);
+  let factor: number | undefined;
+  let guess = 0;
+  for (let n = 0; n < targets.length; n++) {
+    const target = targets[n];
+    let at = -1;
+    for (let m = 0; m < products.length && at < 0; m++) {
+      const place = (guess + m) % products.length;
+      const ratio = proportion(target, products[place], eps);
+      if (ratio === null || (factor !== undefined && Math.abs(ratio / factor - 1) > 50 * eps)) continue;
+      factor ??= ratio;
+      at = place;
+    }
+    if (at < 0 || factor === undefined) return null;
+    found[n] = starts[at];
+    shift[n] = target.mean - factor * products[at].mean;
+    guess = at + 1;
+  }
+  return factor === undefined ? null : { starts: found, factor, shift };
+}
+
+/** The factor between two columns; null where they are not proportional. */
+function proportion(target: Centred, product: Centred, eps: number): number | null {
+  if (!(product.norm > 0) || !(target.norm > 0)) return null;
+  let dot = 0;
+  for (let row = 0; row < target.vector.length; row++)
+    dot += target.vector[row] * product.vector[row];
+  const factor = dot / product.norm ** 2;
+  if (factor === 0 || !Number.isFinite(factor)) return null;
+  const allowed = 8 * eps * (target.norm + Math.abs(target.mean) + Math.abs(factor * product.mean));
+  for (let row = 0; row < target.vector.length; row++)
+    if (!(Math.abs(target.vector[row] - factor * product.vector[row]) <= allowed)) return null;
+  return factor;
+}
+
+/**
+ * The strides along `sizes` by which `starts`, the entries of a weight in row-major order of the columns, are
+ * reached from the first; null where they are none. A stride of 0 is a weight that is used again.
+ */
+export function stridesOf(starts: Int32Array, sizes: readonly number[]): Layout['axes'][number] | null {
+  const own = strides(sizes);
+  const factors = sizes.map((size, n) => ({
+    size,
+    stride: size > 1 ? starts[own[n]] - starts[0] : 0,
+  }));
+  const expected = offsets(factors);
+  return sizeOf(sizes) === starts.length && starts.every((at, n) => at === starts[0] + expected[n])
+    ? factors
+    : null;
+}

@@ -1,0 +1,76 @@
+// The scale of the scores: what the program multiplies with, or the usual choice where that cannot be meant.
+import type { Values } from './values.ts';
+
+export interface FoundScale {
+  /** undefined: left out of the setup, which then means the head's own. */
+  readonly scale: number | '1/sqrt(d)' | undefined;
+  readonly sure: boolean;
+  readonly note: string;
+  /** What the program multiplies with, where that is not what is taken. */
+  readonly written?: number;
+}
+
+const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
+
+/** "1/sqrt(32)" for a factor that is one; else its number. */
+function written(factor: number, eps: number): string {
+  const square = 1 / factor ** 2;
+  if (near(Math.round(square), square, 4 * eps) && Math.round(square) > 1)
+    return `1/sqrt(${Math.round(square)})`;
+  const inverse = Math.round(1 / factor);
+  if (inverse > 1 && near(inverse, 1 / factor, 4 * eps)) return `1/${inverse}`;
+  return String(Number(factor.toPrecision(6)));
+}
+
+/**
+ * The scale that is meant where the program multiplies by `factor`, with keys of width `width`. `others` are the
+ * factors of other places, as of a backward pass that computes the scores again.
+ */
+export function scaleOf(
+  values: Values,
+  factor: number,
+  width: number,
+  options: { readonly isPlain: boolean; readonly others: readonly number[]; readonly eps: number },
+): FoundScale {
+  const eps = Math.max(1e-4, 20 * options.eps);
+  const usual = 1 / Math.sqrt(width);
+  if (options.isPlain && near(factor, 1, eps))
+    return { scale: undefined, sure: true, note: 'the scores are not scaled' };
+  if (near(factor, usual, eps)) {
+    const note = `the scores are scaled by 1/sqrt(${width})`;
+    return { scale: options.isPlain ? '1/sqrt(d)' : undefined, sure: true, note };
+  }
+  const own = written(factor, eps);
+  const assumed = (sure: boolean): FoundScale => ({
+    ...{ scale: options.isPlain ? '1/sqrt(d)' : undefined, sure },
+    ...{ note: `1/sqrt(${width}) assumed; the program has ${own}`, written: factor },
+  });
+  if (options.others.some((each) => near(each, usual, eps))) return assumed(true);
+  if (near(factor, 1, eps)) {
+    // Nothing is scaled anywhere: that may be meant. A root elsewhere says that it is not.
+    const scaled = values.recording.statements.some(({ text }) =>
+      /sqrt|\*\* ?-?0?\.5|\bscale\b|\bscaling\b/.test(text),
+    );
+    if (scaled) return assumed(false);
+    return { scale: 1, sure: false, note: 'the scores are not scaled', written: 1 };
+  }
+  const named = values.numbers.some(
+    ({ name, value }) =>
+      value !== undefined &&
+      /scal|temp|tau|beta/i.test(name) &&
+      (near(value, factor, eps) || near(1 / value, factor, eps)) &&
+      !isOfSize(values, factor, eps),
+  );
+  if (named) return { scale: factor, sure: true, note: `the scores are scaled by ${own}` };
+  return assumed(false);
+}
+
+/** Whether a factor is made of some recorded length, as 1/sqrt(length) or 1/length. */
+function isOfSize(values: Values, factor: number, eps: number): boolean {
+  const sizes = new Set(values.all.flatMap(({ tensor }) => tensor.shape));
+  return [...sizes].some(
+    (size) =>
+      size > 1 &&
+      [size ** -0.5, 1 / size, size ** 0.5, size].some((each) => near(each, factor, eps)),
+  );
+}

@@ -1,0 +1,193 @@
+// Where a program computes attention: its weights, and the queries and keys whose products they come from.
+import type { Tensor } from '../../engine/tensor.ts';
+import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
+import type { Value, Values } from './values.ts';
+
+export interface Site {
+  /** What the softmax made, or should have made: of the person's own layout. */
+  readonly weights: Value;
+  readonly product: Product<Value>;
+  /** The two token axes of `weights`: the left operand's and the right one's. */
+  readonly leftToken: number;
+  readonly rightToken: number;
+  /** Axes of `weights` of batches and heads. */
+  readonly outer: readonly number[];
+  /** The scores of which `product` is the product: `weights` by its logarithm, or a tensor before it. */
+  readonly scores: Value;
+  readonly how: Comparison;
+  /** Where `scores` are cap * tanh(factor * product / cap): the cap. */
+  readonly cap?: number;
+}
+
+/** Largest tensor that is tried as an operand of scores, and how many. */
+const OPERANDS = 160;
+
+const isSquareEnough = ({ shape }: Tensor): boolean =>
+  shape.filter((length) => length > 1).length >= 2;
+
+/** The axes along which the entries, none below 0, sum to 1. */
+export function normalisedAxes({ tensor: { shape, data }, eps }: Value): number[] {
+  if (data.some((value) => value < 0)) return [];
+  return shape.flatMap((length, axis) => {
+    if (length < 2) return [];
+    const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+    const lines = data.length / length;
+    for (let line = 0; line < lines; line++) {
+      const start = Math.floor(line / inner) * inner * length + (line % inner);
+      let sum = 0;
+      for (let n = 0; n < length; n++) {
+        const value = data[start + n * inner];
+        if (!Number.isNaN(value)) sum += value;
+      }
+      if (!(Math.abs(sum - 1) <= 4 * Math.max(eps, 1e-6))) return [];
+    }
+    return [axis];
+  });
+}
+
+const isBinary = ({ data }: Tensor): boolean =>
+  data.every((value) => value === 0 || value === 1 || Number.isNaN(value));
+
+function textOf(values: Values, value: Value): string {
+  return values.recording.statements[value.parts[0].statement].text;
+}
+
+/** What may be the weights, the likeliest first: what sums to 1, then what an exponential or a softmax made. */
+function candidates(values: Values): Value[] {
+  const floats = values.all.filter(
+    ({ kind, tensor }) => kind === 'float' && isSquareEnough(tensor) && !isBinary(tensor),
+  );
+  const positive = floats.filter(({ tensor }) => !tensor.data.some((value) => value < 0));
+  const normalised = positive.filter((value) => normalisedAxes(value).length > 0);
+  const exponential = positive.filter(
+    (value) => !normalised.includes(value) && /exp|softmax/.test(textOf(values, value)),
+  );
+  const byTime = (a: Value, b: Value): number => a.time - b.time;
+  return [...normalised.sort(byTime), ...exponential.sort(byTime)];
+}
+
+const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
+
+/** What may be multiplied to make scores: known before them, the latest first. */
+function operandsBefore(values: Values, value: Value): Value[] {
+  return values.all
+    .filter(
+      (each) =>
+        each !== value &&
+        each.kind === 'float' &&
+        each.time < value.time &&
+        values.descends(value, each) &&
+        isSquareEnough(each.tensor) &&
+        !isBinary(each.tensor) &&
+        each.tensor.data.every(Number.isFinite),
+    )
+    .sort((a, b) => b.time - a.time)
+    .slice(0, OPERANDS);
+}
+
+function sitesOf(
+  weights: Value,
+  scores: Value,
+  target: Tensor,
+  operands: readonly Value[],
+  how: Comparison,
+): Site[] {
+  const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how);
+  return products.flatMap((product) => {
+    const own = ownAxes(product);
+    const [leftToken, rightToken] = [own.left[own.left.length - 1], own.right[own.right.length - 1]];
+    const outer = target.shape.flatMap((length, n) =>
+      length === 1 || n === leftToken || n === rightToken ? [] : [n],
+    );
+    return [{ weights, product, leftToken, rightToken, outer, scores, how }];
+  });
+}
+
+/** Numbers that a program may cap with: those it recorded and those in statements with a tanh. */
+function caps(values: Values): number[] {
+  const texts = values.recording.statements
+    .filter(({ text }) => /cap|tanh/i.test(text))
+    .flatMap(({ text }) => [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)));
+  const recorded = values.numbers.flatMap(({ value, name }) =>
+    value !== undefined && (/cap/i.test(name) || !Number.isInteger(value)) ? [value] : [],
+  );
+  return [...new Set([1, ...recorded, ...texts])].filter((cap) => cap > 0 && Number.isFinite(cap));
+}
+
+/** The argument of a tanh times its cap; NaN where it is saturated or masked. */
+const uncapped = ({ shape, data }: Tensor, cap: number): Tensor => ({
+  shape,
+  data: data.map((value) => {
+    const share = value / cap;
+    return Math.abs(share) < 1 - 1e-9 ? cap * Math.atanh(share) : Number.NaN;
+  }),
+});
+
+/** Places whose scores are capped by a tanh, told by what the tanh gave. */
+function cappedSites(values: Values, weights: Value, earlier: readonly Value[]): Site[] {
+  for (const scores of earlier) {
+    if (!/tanh/.test(textOf(values, scores))) continue;
+    for (const cap of caps(values)) {
+      const target = uncapped(scores.tensor, cap);
+      const operands = operandsBefore(values, scores);
+      const found = sitesOf(weights, scores, target, operands, 'exact');
+      if (found.length > 0) return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
+    }
+  }
+  return [];
+}
+
+/** A tanh that was recorded by itself, with a cap of 1, has the cap in its argument. */
+const withCap = (site: Site, shown: number, cap: number): Site => ({
+  ...site,
+  cap,
+  product: { ...site.product, factor: (site.product.factor * cap) / shown },
+});
+
+/** The cap of a tanh that was recorded before it was multiplied: by the weights, else by its name. */
+function capOf(values: Values, { weights, scores }: Site, cap: number): number {
+  if (cap !== 1) return cap;
+  const [z, p] = [scores.tensor.data, weights.tensor.data];
+  const width = weights.tensor.shape[weights.tensor.shape.length - 1];
+  const ratios: number[] = [];
+  for (let n = 1; n < p.length; n++) {
+    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05) continue;
+    ratios.push((Math.log(p[n]) - Math.log(p[n - 1])) / (z[n] - z[n - 1]));
+  }
+  const [first] = ratios;
+  const eps = 100 * Math.max(weights.eps, 1e-6);
+  if (ratios.length > 1 && ratios.every((each) => Math.abs(each / first - 1) < eps))
+    return Number(first.toPrecision(6));
+  return values.numbers.find(({ name }) => /cap/i.test(name))?.value ?? cap;
+}
+
+/** All places that compute attention weights, each with the products that explain it; several weights may be one place. */
+export function findSites(values: Values): Site[] {
+  const found: Site[] = [];
+  for (const weights of candidates(values)) {
+    const operands = operandsBefore(values, weights);
+    const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, 'crossed');
+    if (crossed.length > 0) {
+      found.push(...crossed);
+      continue;
+    }
+    const ancestors = values.ancestors(weights);
+    const earlier = values.all.filter(
+      (value) =>
+        value.kind === 'float' &&
+        value.time < weights.time &&
+        value.tensor.shape.join() === weights.tensor.shape.join() &&
+        (ancestors.has(value.id) || weights.grid.length > 0),
+    );
+    const capped = cappedSites(values, weights, earlier);
+    found.push(...capped);
+    if (capped.length > 0) continue;
+    for (const scores of earlier) {
+      const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
+      if (direct.length === 0) continue;
+      found.push(...direct);
+      break;
+    }
+  }
+  return found;
+}

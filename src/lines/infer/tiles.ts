@@ -1,0 +1,298 @@
+// Attention that is computed piece by piece: rows or tiles of scores found inside of the product of two whole tensors.
+import { strides, type Tensor } from '../../engine/tensor.ts';
+import { type Factor, offsets } from './layout.ts';
+import { SUMMED } from './products.ts';
+import type { Event } from '../recording.ts';
+import type { Site } from './site.ts';
+import { isGradientName } from './names.ts';
+import { isGradient, type Value, type Values } from './values.ts';
+
+/** A tensor read as blocks of tokens by features. */
+interface Whole {
+  readonly value: Value;
+  readonly outer: readonly number[];
+  readonly token: number;
+  readonly feature: number;
+}
+
+const WHOLES = 20;
+const PIECES = 400;
+
+/** Tensors that may be queries or keys as a whole: not made in a loop, or all that a loop made; tokens before features. */
+function wholes(values: Values): Whole[] {
+  return values.all
+    .filter(
+      ({ kind, tensor, parts, isVirtual, grid, events }) =>
+        kind === 'float' &&
+        !isVirtual &&
+        !events.some(({ name }) => isGradientName(name)) &&
+        tensor.data.every(Number.isFinite) &&
+        tensor.shape.length >= 2 &&
+        tensor.shape.length <= 4 &&
+        (grid.length === 1 || parts.every(({ loops }) => loops.length === 0)) &&
+        !parts.some(isGradient),
+    )
+    .sort((a, b) => a.time - b.time)
+    .slice(0, WHOLES)
+    .flatMap((value) => {
+      const rank = value.tensor.shape.length;
+      const axes = value.tensor.shape.map((_, n) => n);
+      const last = { value, outer: axes.slice(0, -2), token: rank - 2, feature: rank - 1 };
+      // (tokens, heads, width), as (batch, tokens, heads, width).
+      const before = { value, outer: [...axes.slice(0, -3), rank - 2], token: rank - 3, feature: rank - 1 };
+      return rank >= 3 ? [last, before] : [last];
+    });
+}
+
+const factorOf = ({ value }: Whole, axis: number): Factor => ({
+  size: value.tensor.shape[axis],
+  stride: strides(value.tensor.shape)[axis],
+});
+
+/** Products of all tokens of two tensors: (block, left token, right token); null where they do not fit. */
+function products(left: Whole, right: Whole): Tensor | null {
+  const [a, b] = [left, right].map((each) => each.outer.map((axis) => factorOf(each, axis)));
+  if (a.length !== b.length || a.some(({ size }, n) => size !== b[n].size)) return null;
+  const [c, d] = [factorOf(left, left.feature), factorOf(right, right.feature)];
+  if (c.size !== d.size || c.size < 2) return null;
+  const [rows, cols] = [factorOf(left, left.token), factorOf(right, right.token)];
+  const [startsA, startsB] = [offsets(a), offsets(b)];
+  const data = new Float64Array(startsA.length * rows.size * cols.size);
+  if (data.length > 2 ** 20) return null;
+  let at = 0;
+  for (let block = 0; block < startsA.length; block++) {
+    for (let j = 0; j < rows.size; j++) {
+      for (let i = 0; i < cols.size; i++) {
+        let sum = 0;
+        for (let k = 0; k < c.size; k++)
+          sum +=
+            left.value.tensor.data[startsA[block] + j * rows.stride + k * c.stride] *
+            right.value.tensor.data[startsB[block] + i * cols.stride + k * d.stride];
+        data[at++] = sum;
+      }
+    }
+  }
+  return { shape: [startsA.length, rows.size, cols.size], data };
+}
+
+/** Where a piece lies in a matrix of products: factor * scores[block, j + row, i + column]. */
+interface Placed {
+  readonly start: number;
+  readonly factor: number;
+  /** The piece's last axis runs along the rows of the scores. */
+  readonly isTransposed: boolean;
+}
+
+const isFinite = (value: number): boolean => Math.abs(value) < 1e6;
+
+/** The two entries beside each other by whose ratio a piece is sought; null where it has none. */
+function pairOf(piece: Tensor): { at: number; ratio: number } | null {
+  const width = piece.shape[piece.shape.length - 1];
+  for (let at = 0; at + 1 < piece.data.length; at++) {
+    if (at % width === width - 1) continue;
+    const [a, b] = [piece.data[at], piece.data[at + 1]];
+    if (isFinite(a) && isFinite(b) && a !== 0 && b !== 0 && a !== b) return { at, ratio: b / a };
+  }
+  return null;
+}
+
+function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
+  const pair = pairOf(piece);
+  if (!pair) return null;
+  const width = piece.shape[piece.shape.length - 1];
+  const height = piece.data.length / width;
+  const [, rows, cols] = scores.shape;
+  const [row, column] = [Math.floor(pair.at / width), pair.at % width];
+  for (const isTransposed of [false, true]) {
+    const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+    const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
+    for (let at = 0; at < scores.data.length; at++) {
+      const [i, j] = [at % cols, Math.floor(at / cols) % rows];
+      const [u, w] = isTransposed ? [j, i] : [i, j];
+      if (u - column < 0 || w - row < 0 || u - column + width > length || w - row + height > depth)
+        continue;
+      const value = scores.data[at];
+      if (Math.abs(scores.data[at + along] / value / pair.ratio - 1) > 20 * eps) continue;
+      const factor = piece.data[pair.at] / value;
+      const start = at - column * along - row * across;
+      if (fits(piece, scores, { start, factor, isTransposed }, eps))
+        return { start, factor, isTransposed };
+    }
+  }
+  return null;
+}
+
+function fits(piece: Tensor, scores: Tensor, { start, factor, isTransposed }: Placed, eps: number): boolean {
+  const width = piece.shape[piece.shape.length - 1];
+  const [, , cols] = scores.shape;
+  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+  let size = 0;
+  let compared = 0;
+  const isNear = piece.data.every((value, n) => {
+    if (!isFinite(value)) return true;
+    const expected = factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
+    size = Math.max(size, Math.abs(expected), Math.abs(value));
+    compared++;
+    return Math.abs(value - expected) <= 20 * eps * size;
+  });
+  return isNear && compared >= 3;
+}
+
+/** What one event shows of the scores, perhaps. */
+interface Piece {
+  readonly event: Event;
+  readonly tensor: Tensor;
+  readonly eps: number;
+  readonly value: Value;
+}
+
+/** Statements that make several pieces, the pieces of each. */
+function groups(values: Values): Piece[][] {
+  const found = new Map<string, Piece[]>();
+  for (const value of values.all) {
+    const { tensor, eps, kind, grid, isVirtual } = value;
+    if (kind !== 'float' || grid.length > 0 || isVirtual) continue;
+    if (tensor.shape.length < 1 || tensor.shape.length > 2) continue;
+    for (const event of value.events) {
+      const { statement, name, how, loops, frame } = event;
+      if (loops.length === 0 && frame === 0) continue;
+      const key = `${statement} ${how} ${name.replace(/\[\d+\]$/, '')}`;
+      found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
+    }
+  }
+  return [...found.values()].filter(({ length }) => length >= 2).map((each) => each.slice(0, PIECES));
+}
+
+/**
+ * A site for scores that are only computed in pieces: its weights, the softmax of the placed scores, are virtual.
+ * Hidden is what is so low in a piece, or in none.
+ */
+export function tiledSites(values: Values): Site[] {
+  const all = wholes(values);
+  const pieces = groups(values);
+  const found: Site[] = [];
+  all.forEach((left, n) => {
+    for (const right of all.slice(n)) {
+      if (left.value === right.value && left.token !== right.token) continue;
+      const scores = products(left, right);
+      if (!scores) continue;
+      const site = siteOf(values, pieces, left, right, scores);
+      if (site) found.push(site);
+    }
+  });
+  return found;
+}
+
+const LOW = -1e4;
+
+function siteOf(
+  values: Values,
+  pieces: readonly Piece[][],
+  left: Whole,
+  right: Whole,
+  scores: Tensor,
+): Site | null {
+  const state = new Int8Array(scores.data.length);
+  const found = placements(pieces, scores);
+  if (found.length < 2) return null;
+  const [first] = found;
+  // The factor of each entry: a row may have one of its own, where it is scaled by its length.
+  const factors = new Float64Array(scores.data.length);
+  for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
+  // A piece in which all is hidden lies where its iteration's other pieces do.
+  const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
+  for (const piece of pieces.flat()) {
+    const placed = byIteration.get(iterationOf(piece));
+    if (placed && piece.tensor.data.every((each) => each <= LOW))
+      mark(piece.tensor, scores, placed, state, factors);
+  }
+  const { factor } = found[found.length - 1].placed;
+  const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
+  // Natural logarithms: a power of 2 has log2(e) in its scale.
+  const isBinary = values.recording.statements.some(({ text }) => /\bexp2\b|2(?:\.0)? \*\* /.test(text));
+  const base = isBinary ? Math.LN2 : 1;
+  const scaled = scores.data.map((value, n) => value * factors[n] * base);
+  const weights = softmax({ shape: scores.shape, data: scaled }, state, isLeft ? 2 : 1);
+  const outerShape = left.outer.map((axis) => left.value.tensor.shape[axis]);
+  const tensor = { shape: [...outerShape, scores.shape[1], scores.shape[2]], data: weights };
+  const virtual = values.addVirtual(tensor, [left.value, right.value, first.piece.value]);
+  if (!virtual) return null;
+  return { ...wholeSite(virtual, left, right, factor * base), scores: first.piece.value };
+}
+
+interface PlacedPiece {
+  readonly piece: Piece;
+  readonly placed: Placed;
+}
+
+const iterationOf = ({ event: { frame, loops }, tensor }: Piece): string =>
+  `${frame} ${loops.join()} ${tensor.shape.join()}`;
+
+/** The pieces of those statements most of whose pieces lie in the scores, in the order of the statements. */
+function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
+  return pieces.flatMap((group) => {
+    const shown = group.filter(({ tensor }) => pairOf(tensor) !== null);
+    const found = shown.flatMap((piece) => {
+      const placed = place(piece.tensor, scores, piece.eps);
+      return placed ? [{ piece, placed }] : [];
+    });
+    return found.length * 2 > shown.length ? found : [];
+  });
+}
+
+/** 1 where a piece shows an entry, -1 where it hides it. */
+function mark(
+  piece: Tensor,
+  scores: Tensor,
+  { start, factor, isTransposed }: Placed,
+  state: Int8Array,
+  factors: Float64Array,
+): void {
+  const width = piece.shape[piece.shape.length - 1];
+  const [, , cols] = scores.shape;
+  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+  piece.data.forEach((value, n) => {
+    const at = start + (n % width) * along + Math.floor(n / width) * across;
+    factors[at] = factor;
+    if (value <= LOW) state[at] = -1;
+    else if (state[at] === 0) state[at] = 1;
+  });
+}
+
+function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
+  const [blocks, rows, cols] = scores.shape;
+  const out = new Float64Array(scores.data.length);
+  const [lines, length, step] = axis === 2 ? [rows, cols, 1] : [cols, rows, cols];
+  for (let block = 0; block < blocks; block++) {
+    for (let line = 0; line < lines; line++) {
+      const start = block * rows * cols + line * (axis === 2 ? cols : 1);
+      let largest = -Infinity;
+      for (let n = 0; n < length; n++)
+        if (state[start + n * step] === 1)
+          largest = Math.max(largest, scores.data[start + n * step]);
+      let sum = 0;
+      for (let n = 0; n < length; n++) {
+        const at = start + n * step;
+        if (state[at] === 1) sum += out[at] = Math.exp(scores.data[at] - largest);
+      }
+      if (sum > 0) for (let n = 0; n < length; n++) out[start + n * step] /= sum;
+    }
+  }
+  return out;
+}
+
+function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): Omit<Site, 'scores'> {
+  const rank = left.outer.length;
+  const axes = (each: Whole, token: number): number[] =>
+    each.value.tensor.shape.map((_, n) =>
+      n === each.feature ? SUMMED : n === each.token ? token : each.outer.indexOf(n),
+    );
+  return {
+    weights,
+    product: {
+      ...{ left: left.value, right: right.value, factor },
+      ...{ leftAxes: axes(left, rank), rightAxes: axes(right, rank + 1) },
+    },
+    ...{ leftToken: rank, rightToken: rank + 1, outer: left.outer.map((_, n) => n), how: 'crossed' },
+  };
+}

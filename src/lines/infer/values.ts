@@ -1,0 +1,254 @@
+// The distinct tensors of a recording, each with the events that show it; pieces of loops and lists side by side.
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import type { Event, Recording } from '../recording.ts';
+
+/** Largest tensor and largest number of pieces that are looked into. */
+const LARGEST = 2 ** 22;
+const PIECES = 1024;
+
+export interface Value {
+  readonly id: number;
+  /** Of a stack: the lengths of its grid in front of the pieces' shape; ragged pieces end in NaN. */
+  readonly tensor: Tensor;
+  /** The events that made it: one, or of a stack one for each piece. */
+  readonly parts: readonly Event[];
+  /** Lengths of the grid of pieces; empty where it is no stack. */
+  readonly grid: readonly number[];
+  /** All events of this content, earliest first. */
+  readonly events: Event[];
+  /** Number of the earliest event; of a parameter, which is found at the end, before all. */
+  readonly time: number;
+  readonly kind: 'float' | 'integer' | 'bool';
+  /** Relative error that its number type brings with it. */
+  readonly eps: number;
+  /** Computed here, as the program may have done inside of an expression; nowhere recorded. */
+  readonly isVirtual: boolean;
+  /** What a virtual value was computed from. */
+  readonly from: readonly Value[];
+}
+
+const EPSILON: Readonly<Record<string, number>> = {
+  float64: 1e-9,
+  float32: 2e-5,
+  bfloat16: 3e-2,
+  float16: 4e-3,
+};
+
+const kindOf = (dtype: string): Value['kind'] =>
+  dtype === 'bool' ? 'bool' : /^u?int/.test(dtype) ? 'integer' : 'float';
+
+const isGradient = (event: Event): boolean =>
+  event.how === 'gradient' || (event.how === 'leaf' && /\.grad$/.test(event.name));
+
+/** Whether an event is a gradient that PyTorch computed. */
+export { isGradient };
+
+export class Values {
+  readonly recording: Recording;
+  readonly all: Value[] = [];
+  readonly numbers: Event[] = [];
+  readonly #byContent = new Map<string, Value[]>();
+  readonly #ofEvent = new Map<number, Value>();
+  readonly #writes = new Map<string, Event[]>();
+  readonly #ancestors = new Map<number, ReadonlySet<number>>();
+
+  constructor(recording: Recording, within: (event: Event) => boolean = () => true) {
+    this.recording = recording;
+    const groups = new Map<string, Event[]>();
+    for (const event of recording.events) {
+      if (!within(event)) continue;
+      if (event.how === 'write') {
+        const key = `${event.frame} ${event.name}`;
+        this.#writes.set(key, [...(this.#writes.get(key) ?? []), event]);
+      }
+      const size = sizeOf(event.shape);
+      if (event.shape.length === 0 || size <= 1) {
+        if (event.value !== undefined || size === 1) this.numbers.push(event);
+        if (event.shape.length === 0) continue;
+      }
+      if (size < 1 || size > LARGEST) continue;
+      if (event.how !== 'expression') group(groups, event);
+      this.#add(event);
+    }
+    for (const events of groups.values()) this.#stack(events);
+  }
+
+  ofEvent(id: number): Value | undefined {
+    return this.#ofEvent.get(id);
+  }
+
+  #add(event: Event): void {
+    const tensor = this.recording.tensor(event.id);
+    if (!tensor) return;
+    const value = this.#known(tensor) ?? this.#make(tensor, [event], []);
+    value.events.push(event);
+    this.#ofEvent.set(event.id, value);
+  }
+
+  #known(tensor: Tensor): Value | undefined {
+    return this.#byContent
+      .get(contentKey(tensor))
+      ?.find(({ tensor: other }) => other.data.every((x, n) => Object.is(x, tensor.data[n])));
+  }
+
+  #make(tensor: Tensor, parts: readonly Event[], grid: readonly number[]): Value {
+    const isParameter = parts.every(({ how, name }) => how === 'leaf' && !/\.grad$/.test(name));
+    const value: Value = {
+      id: this.all.length,
+      tensor,
+      parts,
+      grid,
+      events: [],
+      time: isParameter ? -1 : parts[parts.length - 1].id,
+      kind: kindOf(parts[0].dtype),
+      eps: EPSILON[parts[0].dtype] ?? 1e-9,
+      isVirtual: false,
+      from: [],
+    };
+    this.all.push(value);
+    const key = contentKey(tensor);
+    this.#byContent.set(key, [...(this.#byContent.get(key) ?? []), value]);
+    return value;
+  }
+
+  /** Puts the pieces of one statement side by side: of a loop's iterations, a list's elements, several calls. */
+  #stack(events: readonly Event[]): void {
+    if (events.length < 2 || events.length > PIECES) return;
+    const pieces = events.map(({ id }) => this.recording.tensor(id));
+    if (pieces.some((piece) => piece === null)) return;
+    const tensor = sideBySide(pieces as Tensor[]);
+    if (!tensor || tensor.data.length > LARGEST) return;
+    const grid = gridOf(events);
+    const shape = [...grid, ...tensor.shape.slice(1)];
+    const stacked = { shape, data: tensor.data };
+    if (this.#known(stacked)) return;
+    this.#make(stacked, events, grid).events.push(...events);
+  }
+
+  /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
+  addVirtual(tensor: Tensor, from: readonly Value[]): Value | null {
+    if (this.#known(tensor) || tensor.data.length > LARGEST) return null;
+    const latest = from.reduce((a, b) => (a.time > b.time ? a : b));
+    const value = {
+      ...{ id: this.all.length, tensor, parts: latest.parts, grid: [], events: [] },
+      ...{ time: latest.time + 0.5, kind: 'float' as const, isVirtual: true, from },
+      eps: Math.max(...from.map(({ eps }) => eps)),
+    };
+    this.all.push(value);
+    this.#byContent.set(contentKey(tensor), [value, ...(this.#byContent.get(contentKey(tensor)) ?? [])]);
+    this.#ancestors.set(value.id, new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])));
+    return value;
+  }
+
+  /** Numbers of the values from which a value was computed, as far as is known. */
+  ancestors(value: Value): ReadonlySet<number> {
+    const known = this.#ancestors.get(value.id);
+    if (known) return known;
+    const found = new Set<number>();
+    const seen = new Set<number>();
+    const queue = value.parts.flatMap((event) => this.sources(event));
+    for (let next = queue.pop(); next; next = queue.pop()) {
+      if (seen.has(next.id)) continue;
+      seen.add(next.id);
+      const own = this.#ofEvent.get(next.id);
+      if (own && own !== value) found.add(own.id);
+      queue.push(...this.sources(next));
+    }
+    this.#ancestors.set(value.id, found);
+    return found;
+  }
+
+  /** Whether `value`, or a piece of it, was computed from `from` or a piece of it. */
+  descends(value: Value, from: Value): boolean {
+    const ancestors = this.ancestors(value);
+    if (ancestors.has(from.id)) return true;
+    if (from.isVirtual) return from.from.every((each) => this.descends(value, each));
+    return from.parts.some((event) => {
+      const own = this.#ofEvent.get(event.id);
+      return own !== undefined && ancestors.has(own.id);
+    });
+  }
+
+  /** The events that a statement read to make this one; of an array written in a loop those of all its writes. */
+  sources(event: Event): Event[] {
+    const { events } = this.recording;
+    const ids = [...event.reads];
+    if (event.alias !== undefined && event.alias < event.id) ids.push(event.alias);
+    if (event.same !== undefined && event.same < event.id) ids.push(event.same);
+    if (event.how === 'loop-end') {
+      for (const each of this.#writes.get(`${event.frame} ${event.name}`) ?? [])
+        ids.push(...each.reads);
+    }
+    return ids.filter((id) => id !== event.id).map((id) => events[id]);
+  }
+
+  /** Whether no other tensor was read to make it: drawn, written down or a parameter. */
+  isLeaf(value: Value): boolean {
+    return value.parts.every(
+      (event) =>
+        event.how === 'leaf' ||
+        isDrawn(this.recording.statements[event.statement].text) ||
+        this.sources(event).every(
+          (source) => source.shape.length === 0 || kindOf(source.dtype) !== 'float',
+        ),
+    );
+  }
+}
+
+/** Whether a statement draws random numbers: what it reads then is a shape, mostly. */
+const isDrawn = (text: string): boolean =>
+  /\b(?:rand\w*|normal_?|uniform_?|standard_normal|random|random_sample)\s*\(/.test(text) &&
+  !/@|matmul|einsum|\bdot\(/.test(text);
+
+function contentKey({ shape, data }: Tensor): string {
+  const step = Math.max(1, Math.floor(data.length / 7));
+  const samples: number[] = [];
+  for (let at = 0; at < data.length; at += step) samples.push(data[at]);
+  return `${shape.join()}|${samples.join()}`;
+}
+
+/** Events of one statement and name that may be pieces of one tensor. */
+function group(groups: Map<string, Event[]>, event: Event): void {
+  if (event.how === 'loop-end' || isGradient(event)) return;
+  const name = event.name.replace(/\[\d+\]$/, '[*]');
+  const key = `${event.statement} ${event.how} ${name}`;
+  const events = groups.get(key);
+  if (events) events.push(event);
+  else groups.set(key, [event]);
+}
+
+/** Pieces of one shape along a new first axis; shorter last axes are filled with NaN; null where they do not fit. */
+function sideBySide(pieces: readonly Tensor[]): Tensor | null {
+  const [{ shape: first }] = pieces;
+  const head = first.slice(0, -1);
+  const fits = pieces.every(
+    ({ shape }) => shape.length === first.length && head.every((length, n) => shape[n] === length),
+  );
+  if (!fits) return null;
+  const width = Math.max(...pieces.map(({ shape }) => shape[shape.length - 1]));
+  const isRagged = pieces.some(({ shape }) => shape[shape.length - 1] !== width);
+  if (isRagged && first.length > 2) return null;
+  const rows = sizeOf(head);
+  const data = new Float64Array(pieces.length * rows * width).fill(NaN);
+  pieces.forEach(({ shape, data: own }, n) => {
+    const length = shape[shape.length - 1];
+    for (let row = 0; row < rows; row++) {
+      const part = own.subarray(row * length, (row + 1) * length);
+      data.set(part, (n * rows + row) * width);
+    }
+  });
+  return { shape: [pieces.length, ...head, width], data };
+}
+
+/** The loops' own lengths where the pieces are a full grid in their order, else one axis. */
+function gridOf(events: readonly Event[]): number[] {
+  const depth = events[0].loops.length;
+  const one = [events.length];
+  if (events.some(({ loops }) => loops.length !== depth)) return one;
+  const count = (key: (event: Event) => unknown): number => new Set(events.map(key)).size;
+  const frames = count(({ frame }) => frame);
+  const lengths = events[0].loops.map((_, n) => count(({ loops }) => loops[n]));
+  const grid = lengths.filter((length) => length > 1);
+  if (sizeOf(grid) === events.length && grid.length > 0) return grid;
+  return frames > 1 && sizeOf(grid) * frames === events.length ? [frames, ...grid] : one;
+}

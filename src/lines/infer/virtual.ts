@@ -1,0 +1,84 @@
+// Products that a program may compute inside of an expression without binding them: x W for each x and W.
+import { strides, type Tensor } from '../../engine/tensor.ts';
+import { offsets, type Factor } from './layout.ts';
+import { isGradient, type Value, type Values } from './values.ts';
+
+const MOST = 120;
+
+interface Made {
+  readonly tensor: Tensor;
+  readonly from: readonly Value[];
+}
+
+/** x W, and x W + b, for all leaves x, W and b among `values` that fit. */
+export function* productsOf(values: Values, among: readonly Value[]): Generator<Made> {
+  const leaves = among.filter(
+    (value) =>
+      value.kind === 'float' &&
+      !value.isVirtual &&
+      value.tensor.shape.length >= 1 &&
+      value.tensor.shape.length <= 4 &&
+      values.isLeaf(value) &&
+      !value.parts.some(isGradient),
+  );
+  const biases = leaves.filter(({ tensor }) => tensor.shape.length === 1);
+  const matrices = leaves.filter(({ tensor }) => tensor.shape.length >= 2);
+  for (const x of matrices) {
+    for (const weight of matrices) {
+      if (x === weight) continue;
+      for (const [n, length] of x.tensor.shape.entries()) {
+        for (const [m, other] of weight.tensor.shape.entries()) {
+          if (length !== other || length < 2) continue;
+          const product = multiply(x, n, weight, m);
+          if (!product) continue;
+          yield { tensor: product, from: [x, weight] };
+          const width = product.shape[product.shape.length - 1];
+          for (const bias of biases) {
+            if (bias.tensor.data.length !== width) continue;
+            const data = product.data.map((value, at) => value + bias.tensor.data[at % width]);
+            yield { tensor: { shape: product.shape, data }, from: [x, weight, bias] };
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Adds such products as values of their own. */
+export function addProducts(values: Values): void {
+  let left = MOST;
+  for (const { tensor, from } of productsOf(values, values.all)) {
+    if (left-- <= 0) return;
+    values.addVirtual(tensor, from);
+  }
+}
+
+const LARGEST = 2 ** 20;
+
+/** Sum over axis n of x and axis m of the weight: the other axes of x, then those of the weight. */
+function multiply(
+  { tensor: x }: Value,
+  n: number,
+  { tensor: weight }: Value,
+  m: number,
+): Tensor | null {
+  const others = (shape: readonly number[], without: number): Factor[] => {
+    const own = strides(shape);
+    return shape.flatMap((size, axis) => (axis === without ? [] : [{ size, stride: own[axis] }]));
+  };
+  const [rows, cols] = [others(x.shape, n), others(weight.shape, m)];
+  const [rowsAt, colsAt] = [offsets(rows), offsets(cols)];
+  if (rowsAt.length * colsAt.length > LARGEST) return null;
+  const [stepX, stepW] = [strides(x.shape)[n], strides(weight.shape)[m]];
+  const data = new Float64Array(rowsAt.length * colsAt.length);
+  let at = 0;
+  for (const row of rowsAt) {
+    for (const col of colsAt) {
+      let sum = 0;
+      for (let k = 0; k < x.shape[n]; k++)
+        sum += x.data[row + k * stepX] * weight.data[col + k * stepW];
+      data[at++] = sum;
+    }
+  }
+  return { shape: [...rows, ...cols].map(({ size }) => size), data };
+}
