@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class Frame:
-    __slots__ = ("code", "number", "function", "loops", "sources", "statement", "reads", "seen", "pending", "names",
-                 "written", "elements", "quiet")  # fmt: skip
+    __slots__ = ("code", "number", "function", "loops", "sources", "statement", "reads", "seen", "pending", "numbers",
+                 "tensors", "written", "elements")  # fmt: skip
 
     def __init__(self, code, number, function):
         self.code, self.number, self.function = code, number, function
@@ -14,10 +14,9 @@ class Frame:
         self.statement = -1  # whose reads these are:
         self.reads, self.seen = {}, {}
         self.pending = []  # [object, index] that attributes and items are stored in
-        self.names = {}  # name -> its newest event
+        self.numbers, self.tensors = {}, {}  # name -> its newest event
         self.written = {}  # arrays whose items this frame's loops wrote
         self.elements = {}  # id of a comprehension's element -> what it was made of
-        self.quiet = False
 
     def begin(self, statement):
         if self.statement != statement:
@@ -28,11 +27,11 @@ class Frames:
     """Frames by identity; a stale entry is known by its code, as each call enters itself anew."""
 
     def __init__(self):
-        self._frames, self._count = {}, 0
+        self.frames, self._count = {}, 0
         self.outside = Frame(None, 0, 0)
 
     def enter(self, frame, function):
-        made = self._frames[id(frame)] = Frame(frame.f_code, self._count, function)
+        made = self.frames[id(frame)] = Frame(frame.f_code, self._count, function)
         if not self._count:
             self.outside = made
         self._count += 1
@@ -40,7 +39,7 @@ class Frames:
 
     def of(self, frame):
         """The nearest call that is recorded, which comprehensions and class bodies belong to."""
-        frames = self._frames
+        frames = self.frames
         while frame is not None:
             found = frames.get(id(frame))
             if found is not None and found.code is frame.f_code:

@@ -8,7 +8,7 @@ from .tensors import ARRAY, TENSOR
 
 
 class Root:
-    """The array that owns the memory of views, and how often that memory was written."""
+    """The array that owns the memory of views, and how often that memory was written; made when a view is met."""
 
     __slots__ = ("ref", "writes", "writer")
 
@@ -20,12 +20,13 @@ class Known:
     """A recorded object: its newest event, the event that has its content, and its state at that time."""
 
     __slots__ = ("ref", "strong", "kind", "event", "content", "root", "version", "at", "watched", "name",
-                 "leaf")  # fmt: skip
+                 "leaf", "simple")  # fmt: skip
 
     def __init__(self, kind, value, strong):
         self.kind, self.root, self.version, self.at, self.watched, self.name, self.leaf = kind, None, 0, None, None, "", None
         self.strong, self.ref = (value, None) if strong else (None, weakref.ref(value))
         self.event = self.content = -1
+        self.simple = kind == ARRAY  # no view of its memory is known: it is as it was recorded
 
     def object(self):
         return self.strong if self.ref is None else self.ref()
@@ -43,8 +44,8 @@ class Objects:
 
     def add(self, kind, value, strong=False):
         known = Known(kind, value, strong)
-        if kind == ARRAY:
-            known.root = self.root(value)
+        if kind == ARRAY and value.base is not None:
+            self._rooted(known, self.root(value))
         self.known[id(value)] = known
         return known
 
@@ -55,12 +56,26 @@ class Objects:
         root = self._roots.get(id(owner))
         if root is None or root.ref() is not owner:
             root = self._roots[id(owner)] = Root(owner)
+            known = self.find(owner)
+            if known is not None:
+                self._rooted(known, root)
         return root
+
+    def _rooted(self, known, root):
+        known.root, known.version, known.simple = root, root.writes, False
+
+    def written(self, known, array, writer):
+        """Notes that an array's memory was written, which all its views see."""
+        if known.root is None:
+            self._rooted(known, self.root(array))
+        known.root.writes += 1
+        known.root.writer = writer
 
     def settle(self, known, value):
         """Takes the present state as the one that was recorded."""
         if known.kind == ARRAY:
-            known.version = known.root.writes
+            if known.root is not None:
+                known.version = known.root.writes
         elif known.kind == TENSOR:
             known.version = version(value)
             self._memory[layout(value)] = known
@@ -74,7 +89,7 @@ class Objects:
 
     def is_stale(self, known, value):
         if known.kind == ARRAY:
-            return known.version != known.root.writes
+            return known.root is not None and known.version != known.root.writes
         return known.kind == TENSOR and known.version != version(value)
 
 

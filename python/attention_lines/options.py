@@ -24,6 +24,7 @@ def parse(arguments):
     parser.add_argument("--serve", action="store_true", help="answer requests, one JSON object a line")
     parser.add_argument("--repair", type=int, metavar="FD", help="answer requests about edits, one JSON object a line")
     parser.add_argument("--repair-one", action="store_true", help="answer one such request")
+    parser.add_argument("--channel", type=int, metavar="FD", help="where the requests come and the answers go")
     parser.add_argument("file", nargs="?")
     options = parser.parse_args(arguments)
     options.args = rest

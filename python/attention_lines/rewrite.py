@@ -186,6 +186,8 @@ class Rewriter:
     def after(self, method, node, made, names, binds):
         made.binds, made.targets = tuple(binds), [text for _, text in binds]
         values = [ast.copy_location(ast.Name(each, ast.Load()), node) for each in names]
+        if method == "assigned" and len(binds) == len(names) == 1:
+            method = "bound"
         return self.hook(method, node, _constant(made.id), *values)
 
     def target(self, target, made, names, binds, reads=False):

@@ -11,6 +11,7 @@ import sys
 TENSORS = frozenset((ARRAY, SCALAR, TENSOR, JAX))
 
 _ARRAY_KINDS = frozenset("fiubc")
+_NAMES = {}  # dtype of NumPy -> its name, "" where it holds no numbers; NumPy takes long to say it
 
 
 class Kinds:
@@ -70,7 +71,10 @@ def describe(kind, value, torch):
     dtype = value.dtype
     if kind == JAX:
         return (str(dtype), tuple(value.shape)) if not getattr(value, "is_deleted", bool)() else None
-    return (dtype.name, value.shape) if dtype.kind in _ARRAY_KINDS or dtype.name == "bool" else None
+    name = _NAMES.get(dtype)
+    if name is None:
+        name = _NAMES[dtype] = dtype.name if dtype.kind in _ARRAY_KINDS else ""
+    return (name, value.shape) if name else None
 
 
 def bytes_of(kind, value, torch):
@@ -79,10 +83,10 @@ def bytes_of(kind, value, torch):
         return _torch_bytes(value, torch)
     if kind == JAX:
         value = sys.modules["numpy"].asarray(value)
-    if value.dtype.byteorder == ">" or (value.dtype.byteorder == "=" and sys.byteorder == "big"):
+    if not value.dtype.isnative or sys.byteorder == "big":
         value = value.astype(value.dtype.newbyteorder("<"))
-    if kind != SCALAR and value.nbytes > 1 << 16 and value.flags.c_contiguous and type(value).__name__ == "ndarray":
-        return value.data.cast("B") if value.dtype.kind != "c" and value.dtype.name != "float16" else value.tobytes()
+    if kind == ARRAY and value.nbytes > 1 << 16 and value.flags.c_contiguous and value.dtype.kind in "fiu":
+        return value.data.cast("B")
     return value.tobytes()
 
 

@@ -7,39 +7,33 @@ import os
 import struct
 
 MAGIC = b"ATLINES1"
-_SMALL = 1 << 16
-_BUFFER = 1 << 20
+_SMALL = 1 << 13
+_PIECES, _BUFFER = 512, 1 << 20
+_GATHERS = hasattr(os, "writev")
 
 
 class Writer:
-    """Appends bytes to a file. Small pieces are collected, large ones go straight from their memory."""
+    """Appends bytes to a file. Small pieces are collected; large ones are never copied but by the system."""
 
     def __init__(self, path):
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self.fd = os.open(path, flags, 0o600)
         self.owner = os.getpid()
         self.offset = 0
-        self._pending = bytearray()
-        self._written = 0
+        self._pending, self._size = [], 0
 
     def append(self, data):
-        """Where the bytes begin; `data` is bytes or a C-contiguous buffer."""
-        at, length = self.offset, len(data) if isinstance(data, bytes) else data.nbytes
-        if length <= _SMALL:
-            self._pending += data
-            if len(self._pending) > _BUFFER:
-                self._flush()
-        else:
-            self._flush()
-            self._write(memoryview(data).cast("B"))
+        """Where the bytes begin; `data` is bytes or a view of bytes."""
+        at, length = self.offset, len(data)
         self.offset = at + length
+        self._pending.append(data)
+        self._size += length
+        if length > _SMALL or len(self._pending) >= _PIECES or self._size > _BUFFER:
+            self._flush()
         return at
 
     def equals(self, at, data):
         """Whether the bytes at `at` are `data`."""
-        if at >= self._written:
-            begin = at - self._written
-            return bytes(self._pending[begin : begin + len(data)]) == data
         self._flush()
         done = 0
         while done < len(data):
@@ -53,16 +47,18 @@ class Writer:
 
     def finish(self, header):
         text = json.dumps(header, separators=(",", ":")).encode("ascii")
+        self._pending.append(text + struct.pack("<Q", len(text)) + MAGIC)
         self._flush()
-        self._write(memoryview(text + struct.pack("<Q", len(text)) + MAGIC))
         os.close(self.fd)
 
     def _flush(self):
-        if self._pending:
-            pending, self._pending = self._pending, bytearray()
-            self._write(memoryview(pending))
-
-    def _write(self, view):
-        self._written += len(view)
-        while len(view):
-            view = view[os.write(self.fd, view) :]
+        pieces, self._pending, self._size = self._pending, [], 0
+        if not pieces:
+            return
+        total = sum(map(len, pieces))
+        done = os.writev(self.fd, pieces) if _GATHERS else 0
+        for piece in pieces if done < total else ():
+            view = memoryview(piece)[min(done, len(piece)) :]
+            done = max(0, done - len(piece))
+            while len(view):
+                view = view[os.write(self.fd, view) :]

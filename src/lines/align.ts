@@ -31,6 +31,9 @@ const MOST_FOUND = 12;
 /** Bits beyond those that chance explains. */
 const MARGIN = 8;
 
+/** Letters of which every second or fourth may be taken: pairs of a rotation, interleaved parts. */
+const FEATURES = /^[acvoeuw]$/;
+
 /** One way to read an axis of length n: offset in the entry at each of its indices, relative to the probe's. */
 interface Option {
   readonly letters: readonly number[];
@@ -134,6 +137,7 @@ export class Aligner {
     const { tolerance, hidden } = entry;
     const reference = entry.data;
     let agreeing = 0;
+    let agreeingHidden = 0;
     let hiddenAsReference = true;
     let hiddenAsOne = true;
     let hiddenValue = NaN;
@@ -143,6 +147,7 @@ export class Aligner {
       const right = reference[where];
       if (hidden !== null && hidden[where] === 1) {
         if (hiddenAsReference && !isNear(value, right, tolerance)) hiddenAsReference = false;
+        if (tells(right, tolerance)) agreeingHidden++;
         const kind = value <= MASKED ? -Infinity : value;
         if (!seenHidden) hiddenValue = kind;
         else if (kind !== hiddenValue && !(Number.isNaN(kind) && Number.isNaN(hiddenValue)))
@@ -151,7 +156,7 @@ export class Aligner {
         return hiddenAsReference || hiddenAsOne;
       }
       if (!isNear(value, right, tolerance)) return false;
-      if (Math.abs(right) > 2 * tolerance && right !== -Infinity) agreeing++;
+      if (tells(right, tolerance)) agreeing++;
       return true;
     };
     const walk = (axis: number, at: number, where: number): boolean => {
@@ -167,10 +172,15 @@ export class Aligner {
     if (seenHidden && !hiddenAsReference && entry.key === 'v:P' && hiddenValue !== 0) {
       if (entry.role === 'node') return false;
     }
+    if (hiddenAsReference) agreeing += agreeingHidden;
     const digits = Math.log2(Math.max(2, entry.size / (tolerance || Number.MIN_VALUE)));
     return agreeing * Math.min(digits, 40) > Math.log2(this.#index.size + 1) + MARGIN;
   }
 }
+
+/** Whether meeting this number says something: small whole numbers are met by chance. */
+const tells = (right: number, tolerance: number): boolean =>
+  Math.abs(right) > 2 * tolerance && Number.isFinite(right) && !Number.isInteger(right);
 
 export function isNear(value: number, right: number, tolerance: number): boolean {
   if (value === right) return true;
@@ -231,7 +241,7 @@ function optionsFor(
   entry: Entry,
   coordinates: readonly number[],
 ): Option[] {
-  const { lengths, strides: own } = entry;
+  const { lengths, strides: own, letters: names } = entry;
   const options: Option[] = [];
   const single = (letter: number, step: number): void => {
     const start = coordinates[letter] - step * at;
@@ -242,7 +252,9 @@ function optionsFor(
   };
   for (let letter = 0; letter < lengths.length; letter++) {
     if (lengths[letter] < length) continue;
-    const most = Math.floor((lengths[letter] - 1) / (length - 1));
+    const most = FEATURES.test(names[letter])
+      ? Math.floor((lengths[letter] - 1) / (length - 1))
+      : 1;
     for (let step = 1; step <= most; step++) {
       single(letter, step);
       single(letter, -step);

@@ -1,4 +1,8 @@
 // Which recorded tensors each one was computed from, and what leads to something right.
+import { type Key, keyOf } from '../compare/program.ts';
+import { nodeOf } from '../engine/graph.ts';
+import { map, scalar } from '../engine/tensor.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { Observed } from './observe.ts';
 import type { Event, Recording } from './recording.ts';
 
@@ -37,10 +41,12 @@ export function flowOf(recording: Recording): Flow {
   const writes = writesByArray(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
-    const own = from === null ? event.reads.filter((read) => read < event.id) : [from];
-    const all = event.how === 'loop-end' ? [...new Set([...own, ...(writes.get(event.id) ?? [])])] : own;
-    for (const source of all) users[source].push(event.id);
-    return all;
+    const read = event.reads.filter((each) => each < event.id);
+    const own = from !== null ? [from] : event.alias === undefined ? read : [...read, event.alias];
+    const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
+    const distinct = [...new Set(all)].filter((each) => each !== event.id);
+    for (const source of distinct) users[source].push(event.id);
+    return distinct;
   });
   return { sources, users, siblings };
 }
@@ -67,24 +73,60 @@ const sameIndex = (a: Event, b: Event): boolean =>
  * For each event whether something right was computed from it, and so it was no mistake. A statement that makes several
  * tensors says so only if all of them are right: which of them was computed from which operand is not known.
  */
-export function leadsToRight(recording: Recording, flow: Flow, observed: readonly Observed[]): boolean[] {
+export function leadsToRight(
+  recording: Recording,
+  catalogue: Catalogue,
+  flow: Flow,
+  observed: readonly Observed[],
+): boolean[] {
   const { events } = recording;
+  const given = givenKeys(catalogue);
   const leads = events.map(() => false);
+  const isGood = (id: number): boolean => leads[id] || isTelling(observed[id], given);
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
-    leads[id] = flow.users[id].some((user) => {
+    // All iterations of a statement together: of an array that is wrong in places some will be right.
+    const groups = new Map<string, boolean>();
+    for (const user of flow.users[id]) {
       const other = events[user];
       // The next write into the same array says nothing of other entries.
-      if (other.how === 'write' && event.how === 'write' && other.alias !== undefined) {
-        if (!sameIndex(event, other)) return false;
-      }
-      if (leads[user]) return true;
-      if (observed[user].standing !== 'right') return false;
-      if (handedOn(recording, other) !== null) return true;
-      return flow.siblings[user].every((each) => observed[each].standing === 'right');
-    });
+      if (other.how === 'write' && event.how === 'write' && !sameIndex(event, other)) continue;
+      const isSure =
+        handedOn(recording, other) !== null || flow.siblings[user].every((each) => isGood(each));
+      const group = `${other.statement} ${other.frame} ${other.name}`;
+      groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
+    }
+    leads[id] = [...groups.values()].includes(true);
   }
   return leads;
+}
+
+/** Forms that come out right of much that is wrong. */
+const LOSSY = /row maxim/;
+
+/**
+ * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients
+ * of biases: the weights of a query sum to 1 whatever they are.
+ */
+const isTelling = ({ standing, found, pieces }: Observed, given: ReadonlySet<Key>): boolean =>
+  standing === 'right' &&
+  [...found, ...pieces].some(
+    ({ entry: { key, title } }) => !key.startsWith('g:b_') && !given.has(key) && !LOSSY.test(title),
+  );
+
+/** Keys of what a program is given, not what it computes. */
+function givenKeys({ graph, state }: Catalogue): Set<Key> {
+  const inputs = graph.nodes.filter(({ kind }) => kind === 'input').map(({ id }) => keyOf(id, 'value'));
+  const loss = nodeOf(graph, 'f');
+  if (loss.kind !== 'operation') return new Set(inputs);
+  // An upstream gradient that is the same for other outputs was not computed from them.
+  const y = state.value('y');
+  const other = map(y, (value) => 2 * value + 1);
+  const [own, another] = [y, other].map(
+    (each) => loss.operation.vjp({ inputs: [each], output: loss.operation.forward([each]) }, scalar(1))[0],
+  );
+  const isGiven = own.data.every((value, at) => value === another.data[at]);
+  return new Set(isGiven ? [...inputs, 'g:y', 'g:C', 'g:O'] : inputs);
 }
 
 /** Everything that was computed from some events, themselves included. */
@@ -92,4 +134,17 @@ export function cone(flow: Flow, from: readonly number[]): Set<number> {
   const found = new Set(from);
   for (const id of found) for (const user of flow.users[id]) found.add(user);
   return found;
+}
+
+/** The event whose statement an event is told at: what a call computes for a parameter is of the calling statement. */
+export function tellingEvent({ events }: Recording, id: number): number {
+  const event = events[id];
+  if (event.how !== 'argument') return id;
+  const caller = events.find(
+    (other) =>
+      other.id > id &&
+      other.frame !== event.frame &&
+      other.reads.some((read) => events[read].frame === event.frame && events[read].how === 'return'),
+  );
+  return caller ? tellingEvent({ events } as Recording, caller.id) : id;
 }

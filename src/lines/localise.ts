@@ -3,9 +3,10 @@ import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
 import { autogradSuspect } from './autograd.ts';
-import { blameOf, returnsInExchange } from './blame.ts';
+import { blameOf } from './blame.ts';
+import { exchangedReturns, type Mistaken, mistakenNames } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
-import { cone, type Flow, flowOf } from './flow.ts';
+import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
 import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
@@ -45,6 +46,7 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const goals = goalsOf(catalogue.graph);
   const field: Field = { recording, catalogue, observed, flow, covered, goals };
   const suspects = suspectsOf(field);
+  if ((globalThis as any).DEBUG) console.log('suspects', suspects.map((x) => [x.event, x.why, x.isDoubtful, x.operands.join(' ')]));
   const wrong = wrongOf(field, suspects);
   const seen = wrong.map((each) => each.seen);
   const consequences = cone(flow, seen);
@@ -60,6 +62,10 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
+  const mistaken = [...mistakenNames(field), ...exchangedReturns(field)].sort((a, b) => a.event - b.event);
+  const [earliest] = mistaken;
+  const isFirst = earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
+  if (isFirst) return oneEach(field, mistaken);
   const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
   const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
   for (const some of order) {
@@ -69,7 +75,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     for (const suspect of some) {
       if (reached.has(suspect.event)) continue;
       for (const id of cone(field.flow, [suspect.event])) reached.add(id);
-      const blamed = blameOf(field, suspect);
+      const own = blameOf(field, suspect);
+      const blamed = { ...own, event: tellingEvent(field.recording, own.event) };
       const same = found.some(
         (each) => statementOf(field, each.event) === statementOf(field, blamed.event),
       );
@@ -78,11 +85,19 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     return found;
   }
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
-  const exchanged = returnsInExchange(field);
-  if (exchanged) return [{ ...named(field, exchanged.event), ...exchanged, seen: exchanged.event }];
   if (missing.length === 0) return [];
   const found = autogradSuspect(field, missing);
   return found ? [found] : [];
+}
+
+/** One for each statement. */
+function oneEach(field: Field, mistaken: readonly Mistaken[]): Wrong[] {
+  const found = new Map<number, Wrong>();
+  for (const each of mistaken) {
+    const statement = statementOf(field, each.event);
+    if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
+  }
+  return [...found.values()];
 }
 
 const statementOf = ({ recording }: Field, event: number): number => recording.events[event].statement;

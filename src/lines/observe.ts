@@ -34,7 +34,8 @@ interface Content {
   readonly isMask: boolean;
 }
 
-const INTEGER = /^(u?int\d*|bool|complex\d*)$/;
+/** Python's own numbers are sizes, scales and the like. */
+const UNTELLING = /^(u?int\d*|bool|float|complex\d*)$/;
 
 /** The event of which `id` is a copy. */
 export function originalOf({ events }: Recording, id: number): number {
@@ -99,7 +100,7 @@ export class Observer {
     const nothing = { found: [], pieces: [], isMask: false };
     if (tensor.data.length === 0) return { ...nothing, standing: 'neutral' };
     const telling = tellingOf(tensor);
-    if (INTEGER.test(dtype)) return { ...nothing, standing: 'neutral', isMask: telling.isMask };
+    if (UNTELLING.test(dtype)) return { ...nothing, standing: 'neutral', isMask: telling.isMask };
     const isNothing = telling.isMask || telling.size <= this.#catalogue.floor;
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
@@ -113,7 +114,7 @@ export class Observer {
     if (pieces.length > 0) return { ...nothing, pieces, standing: 'right' };
     // A single number in a narrow type may be anything.
     const isScalar = tensor.data.length === 1;
-    const isVague = isScalar && (dtype === 'float' ? false : this.#catalogue.type.epsilon > 1e-12);
+    const isVague = isScalar && this.#catalogue.type.epsilon > 1e-12;
     return { ...nothing, standing: isVague ? 'neutral' : 'off' };
   }
 }

@@ -1,5 +1,6 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
-import { type Key, sourcesOf } from '../compare/program.ts';
+import { sizeOf } from '../engine/tensor.ts';
+import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, handedOn, leadsToRight } from './flow.ts';
 import { ancestorsOf } from './goals.ts';
@@ -10,7 +11,7 @@ export interface Suspect {
   /** The first wrong event of it. */
   readonly event: number;
   /** What its operands are; one operand may be several things. */
-  readonly operands: readonly (readonly Key[])[];
+  readonly operands: readonly Key[][];
   /** The result is none of the forms, is one that is incomplete, or is a sum of right terms that came out wrong. */
   readonly why: 'off' | 'incomplete' | 'sum';
   /** Something it reads is unknown: it is looked at only where nothing else is to be found. */
@@ -35,42 +36,51 @@ interface Operands {
   readonly isDoubtful: boolean;
 }
 
-/** What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. */
-function operandsOf({ observed, flow, recording }: Field, id: number): Operands | null {
+/**
+ * What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. What is
+ * no form but leads to one is right.
+ */
+function operandsOf(
+  { observed, flow, recording }: Field,
+  leads: readonly boolean[],
+  id: number,
+): Operands | null {
   const { events } = recording;
   const own = events[id];
   const keys: Key[][] = [];
   let isDoubtful = false;
+  let isTold = false;
   const seen = new Set([id]);
   const queue = [...flow.sources[id]];
   for (const source of queue) {
     if (seen.has(source)) continue;
     seen.add(source);
     const { standing, added } = observed[source];
-    const { name, frame } = events[source];
     // Other versions of the same sum are judged as themselves.
-    const isVersion = name === own.name && frame === own.frame && source !== id;
+    const isVersion = source === own.alias && own.how === 'write';
+    if (isVersion && (standing !== 'off' || added)) continue;
     if (standing === 'right' || standing === 'partial') keys.push(keysOf(observed[source]));
     else if (standing === 'neutral') queue.push(...flow.sources[source]);
     else if (standing === 'free' || standing === 'unknown') isDoubtful = true;
     else if (added) keys.push(keysOf(observed[source]));
-    else if (isVersion && own.how === 'loop-end') return null;
+    else if (leads[source]) isTold = true;
     else return null;
   }
-  return keys.length > 0 ? { keys, isDoubtful } : null;
+  return keys.length > 0 || isTold ? { keys, isDoubtful } : null;
 }
 
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
-  const leads = leadsToRight(recording, flow, observed);
+  const leads = leadsToRight(recording, field.catalogue, flow, observed);
   const found: Suspect[] = [];
+  if ((globalThis as any).DEBUG) console.log('leads', leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '));
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null) continue;
-    const operands = operandsOf(field, id);
+    const operands = operandsOf(field, leads, id);
     if (!operands) continue;
     if (added && !isLast(field, id)) continue;
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
@@ -89,11 +99,20 @@ function isLast({ recording: { events }, flow }: Field, id: number): boolean {
 }
 
 /** What is incomplete is innocent where a later statement that goes wrong was to complete it. */
-function withoutBeginnings({ flow, observed }: Field, suspects: readonly Suspect[]): Suspect[] {
+function withoutBeginnings({ flow, observed, catalogue }: Field, suspects: readonly Suspect[]): Suspect[] {
+  const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
   return suspects.filter(({ event, why }) => {
     if (why !== 'incomplete') return true;
-    for (const each of cone(flow, [event])) if (off.has(each)) return false;
+    const { shape } = observed[event].event;
+    const isLocal = observed[event].found.every(({ entry }) => entry.key === logits);
+    // Beside the sum over a row, a product with something else takes it for what it was to be by then.
+    const isCompleted = isLocal
+      ? flow.users[event].some(
+          (user) => off.has(user) && sizeOf(observed[user].event.shape) === sizeOf(shape),
+        )
+      : [...cone(flow, [event])].some((each) => off.has(each));
+    if (isCompleted) return false;
     // It is told of the first of them.
     return !flow.sources[event].some(
       (source) => observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
@@ -108,8 +127,12 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
   const missing = goals.filter((goal) => !covered.has(goal));
   const isForwardRight = covered.has('v:y');
   return suspects.filter(({ event, operands, why }) => {
+    // Which of several results was computed from which operand is not known.
+    const isOneOfMany = flow.siblings[event].length > 1;
+    const areOf = (all: readonly Key[][], test: (keys: Key[]) => boolean): boolean =>
+      isOneOfMany ? all.some(test) : all.every(test);
     const of = missing.filter((goal) =>
-      operands.every((keys) => keys.some((key) => ancestors.get(goal)?.has(key) && key !== goal)),
+      areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
     if (own.length > 0 && own.every((key) => covered.has(key))) return false;

@@ -1,0 +1,124 @@
+// Tensors that are right as something else than what their names, or their places in a return, say they are.
+import type { Key } from '../compare/program.ts';
+import { handedOn } from './flow.ts';
+import { nodeNamed, type Observed } from './observe.ts';
+import type { Event, Recording } from './recording.ts';
+import type { Field } from './suspects.ts';
+
+export interface Mistaken {
+  readonly event: number;
+  readonly node: string;
+  readonly kind: 'value' | 'gradient';
+  readonly note: string;
+}
+
+/** Queries, keys, values, output: what may be taken for one another. */
+const LETTER = /^(?:(W|b)_)?([QKVO])h?$/;
+
+interface Side {
+  readonly sort: string;
+  readonly letter: string;
+}
+
+function sideOf(node: string, kind: string): Side | null {
+  const [found, weight = '', letter] = LETTER.exec(node) ?? [];
+  return found === undefined ? null : { sort: `${kind} ${weight}`, letter };
+}
+
+interface Conflict {
+  readonly event: number;
+  readonly named: Side & { readonly node: string };
+  readonly is: Side;
+}
+
+/** The name of an event and its numbers where they disagree. */
+function conflictOf(recording: Recording, { event, standing, found, added }: Observed): Conflict | null {
+  if (standing !== 'right' || added || found.length === 0) return null;
+  const name = nodeNamed(event, recording);
+  const named = name && sideOf(name.node, name.kind);
+  if (!name || !named) return null;
+  const sides = found.map(({ entry }) => sideOf(entry.node, entry.kind));
+  if (sides.some((side) => side === null || side.letter === named.letter)) return null;
+  const is = sides.find((side) => side!.sort === named.sort);
+  return is ? { event: event.id, named: { ...named, node: name.node }, is } : null;
+}
+
+/** All events whose statement makes or hands on something under another's name, where something is missing for it. */
+export function mistakenNames(field: Field): Mistaken[] {
+  const { recording, observed, covered, goals, catalogue } = field;
+  const conflicts = observed.flatMap((each) => conflictOf(recording, each) ?? []);
+  const has = (key: Key): boolean => covered.has(key);
+  const found: Mistaken[] = [];
+  for (const { event, named, is } of conflicts) {
+    const kind = named.sort.startsWith('gradient') ? 'gradient' : 'value';
+    const key = `${kind === 'value' ? 'v' : 'g'}:${named.node}`;
+    const isNode = catalogue.graph.nodes.some(({ id }) => id === named.node);
+    const isMissing = isNode && goals.includes(key) && !has(key);
+    const isExchanged = conflicts.some(
+      (other) =>
+        other.named.sort === named.sort && other.named.letter === is.letter && other.is.letter === named.letter,
+    );
+    if (!isMissing && !isExchanged) continue;
+    const from = handedOn(recording, recording.events[event]);
+    // It is told of where the name was given first.
+    if (from !== null && conflicts.some((other) => other.event === from)) continue;
+    const place = from === null ? event : returnOrCall(field, event, from);
+    const prefix = kind === 'gradient' ? 'd' : '';
+    const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
+    const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
+    found.push({ event: place, node: named.node, kind, note });
+  }
+  return found;
+}
+
+const ORDER = 'QKV';
+
+/** Of a return and the statement that unpacks it: the one that has not the usual order of queries, keys, values. */
+function returnOrCall({ recording }: Field, event: number, from: number): number {
+  const { events } = recording;
+  if (events[from].how !== 'return') return event;
+  const letters = (ids: readonly Event[]): string =>
+    ids.map((each) => (nodeNamed(each, recording)?.node ?? '').replace(LETTER, '$2')).join('');
+  const { statement, frame } = events[event];
+  const targets = events.filter((each) => each.statement === statement && each.frame === frame);
+  const isUsual = (order: string): boolean =>
+    [...order].filter((letter) => ORDER.includes(letter)).every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
+  return isUsual(letters(targets)) ? from : event;
+}
+
+/** autograd.Function: what backward returns at place k is not the gradient of forward's k-th argument. */
+export function exchangedReturns(field: Field): Mistaken[] {
+  const { recording, observed } = field;
+  const { functions, statements, events } = recording;
+  const found: Mistaken[] = [];
+  functions.forEach(({ name }, backward) => {
+    if (!name.endsWith('.backward')) return;
+    const forward = functions.findIndex((each) => each.name === name.replace(/backward$/, 'forward'));
+    if (forward < 0) return;
+    const parameters = statements
+      .flatMap((each, id) => (each.function === forward && each.kind === 'parameter' ? [{ ...each, id }] : []))
+      .sort((a, b) => a.line - b.line || a.column - b.column)
+      .filter(({ text }) => !/^(ctx|self)\b/.test(text));
+    for (const event of events) {
+      const [, place] = /^return\[(\d+)\]$/.exec(event.name) ?? [];
+      if (place === undefined || event.how !== 'return') continue;
+      if (statements[event.statement].function !== backward) continue;
+      const argument = events.find(
+        (each) => each.how === 'argument' && each.statement === parameters[Number(place)]?.id,
+      );
+      if (!argument) continue;
+      const wanted = new Set(
+        observed[argument.id].found.flatMap(({ entry }) => sideOf(entry.node, 'gradient')?.letter ?? []),
+      );
+      const own = observed[event.id].found.flatMap(({ entry }) =>
+        entry.kind === 'gradient' ? (sideOf(entry.node, entry.kind) ?? []) : [],
+      );
+      if (wanted.size === 0 || own.length === 0 || own.some(({ letter }) => wanted.has(letter))) continue;
+      const [letter] = wanted;
+      const note = `the gradient of ${argument.name} is d${letter}, but d${own[0].letter} is returned for it`;
+      found.push({ event: event.id, node: letter, kind: 'gradient', note });
+      break;
+    }
+  });
+  return found;
+}
