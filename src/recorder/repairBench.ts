@@ -3,7 +3,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tensor } from '../engine/tensor.ts';
-import type { Bench, Candidate, FrameReply, FrameRequest, Sources, Variations } from '../lines/repair/bench.ts';
+import type {
+  Bench,
+  Candidate,
+  FrameReply,
+  FrameRequest,
+  Sources,
+  Variations,
+} from '../lines/repair/bench.ts';
 import { parseRecording, type Recording } from '../lines/recording.ts';
 import { type OwnProcess, start } from '../process/ownProcess.ts';
 
@@ -79,7 +86,12 @@ class PythonBench implements OpenBench {
       ...candidate,
       values: values.map(({ shape, at }) => {
         const size = shape.reduce((product, each) => product * each, 1);
-        return tensor(shape, new Float64Array(bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + 8 * size)));
+        return tensor(
+          shape,
+          new Float64Array(
+            bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + 8 * size),
+          ),
+        );
       }),
     }));
     return { candidates: decoded, others, tried };

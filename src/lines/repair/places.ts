@@ -35,7 +35,8 @@ export function placesOf({ recording, judged }: Standing): Place[] {
   for (const { event, seen } of some)
     for (const from of [event, seen])
       for (const read of [...recording.events[from].reads].sort((a, b) => b - a))
-        if (observed[read]?.standing !== 'right' || recording.events[read].how !== 'leaf') add(read);
+        if (observed[read]?.standing !== 'right' || recording.events[read].how !== 'leaf')
+          add(read);
   // What follows may be where a right operand was to be put to use: the next statements that read the wrong one.
   for (const { seen } of some)
     for (const event of recording.events)
@@ -70,7 +71,8 @@ function neighboursOf(recording: Recording, id: number): number[] {
   const first = new Map<number, number>();
   for (const event of recording.events) {
     const statement = recording.statements[event.statement];
-    if (statement.file !== file || statement.function !== inside || event.frame !== own.frame) continue;
+    if (statement.file !== file || statement.function !== inside || event.frame !== own.frame)
+      continue;
     if (!first.has(event.statement)) first.set(event.statement, event.id);
   }
   return [...first]

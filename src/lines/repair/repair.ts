@@ -5,7 +5,7 @@ import type { Judged } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Bench, Candidate, Evaluated, FrameReply, Sources } from './bench.ts';
 import { type Place, placesOf } from './places.ts';
-import { compareStandings, rightTensors, type Standing, standingOf } from './progress.ts';
+import { compareStandings, type Standing, standingOf } from './progress.ts';
 import { applyEdits } from './text.ts';
 
 export interface Limits {
@@ -33,8 +33,8 @@ export interface Search {
   readonly limits: Limits;
   /** In seconds. */
   readonly now: () => number;
-  /** The next repaired program is looked at by this; it ends the search by saying false. */
-  readonly found: (repaired: Repaired) => Promise<boolean>;
+  /** Proves the next repaired program; the search goes on after one that is disproved. */
+  readonly found: (repaired: Repaired) => Promise<'proven' | 'disproved' | 'enough'>;
 }
 
 interface State {
@@ -64,7 +64,10 @@ const NEARLY = 0.6;
  */
 export async function repair(recording: Recording, judged: Judged, search: Search): Promise<Tried> {
   const hunt = new Hunt(search);
-  await hunt.from({ sources: {}, standing: standingOf(recording, judged), slips: [], cost: 0 }, search.limits.mistakes);
+  await hunt.from(
+    { sources: {}, standing: standingOf(recording, judged), slips: [], cost: 0 },
+    search.limits.mistakes,
+  );
   return { candidates: hunt.candidates, runs: hunt.runs };
 }
 
@@ -96,7 +99,12 @@ class Hunt {
         const reply = await this.#frame(state, place, pairs);
         if (!reply) continue;
         const share = pairs ? 0.5 : 1;
-        const found = await this.#tryAll(state, place, reply, Math.ceil(MOST_SOURCES_TRIED * share));
+        const found = await this.#tryAll(
+          state,
+          place,
+          reply,
+          Math.ceil(MOST_SOURCES_TRIED * share),
+        );
         better.push(...found);
         if (this.#isOver) return;
         if (found.length > 0) break;
@@ -131,7 +139,7 @@ class Hunt {
     const better: State[] = [];
     let until = Infinity;
     const running: { candidate: Candidate; run: Promise<State | null> }[] = [];
-    for (let n = 0; ; ) {
+    for (let n = 0; ;) {
       while (running.length < AT_ONCE && n < queue.length && !this.#isSpent) {
         const candidate = queue[n++];
         running.push({ candidate, run: this.#run(state, place, candidate) });
@@ -142,7 +150,9 @@ class Hunt {
       if (this.#isOver || first.candidate.cost > until) continue;
       const how = next ? compareStandings(state.standing, next.standing) : 'neither';
       if (next && how === 'right') {
-        if (!(await this.#search.found(next))) this.#isOver = true;
+        const verdict = await this.#search.found(next);
+        if (verdict === 'disproved') continue;
+        if (verdict === 'enough') this.#isOver = true;
         this.#isFound = true;
         // Others are offered where they are as short, or nearly.
         until = Math.min(until, first.candidate.cost + NEARLY);
@@ -175,9 +185,12 @@ class Hunt {
   }
 }
 
-/** Candidates whose result is a part of what should have come out at that place, and all others, by cost. */
+/**
+ * Candidates whose result is a part of something right, at best of what should come out at that place and then of what
+ * the program lacks; and all others, by cost.
+ */
 function sorted(
-  { judged }: Standing,
+  { judged, covered }: Standing,
   place: Place,
   reply: FrameReply,
 ): { promising: Candidate[]; others: Candidate[] } {
@@ -185,14 +198,22 @@ function sorted(
   const meant = wrong.find(({ event, seen }) => event === place.event || seen === place.event);
   const key = meant && meant.kind !== 'other' && meant.node ? keyOf(meant.node, meant.kind) : null;
   const aligner = new Aligner(judged.catalogue);
-  const isPromising = ({ values }: Evaluated): boolean =>
-    values.some((value) =>
-      aligner.align(value).some(({ entry }) => entry.key === key && entry.role !== 'partial'),
-    );
-  const promising = key ? reply.candidates.filter(isPromising) : [];
-  const rest = reply.candidates.filter((each) => !promising.includes(each));
+  const worth = ({ values }: Evaluated): number => {
+    let best = Infinity;
+    for (const value of values)
+      for (const { entry } of aligner.align(value)) {
+        const known = covered.has(entry.key) && entry.key !== key ? 1.5 : 0;
+        const role = entry.role === 'node' ? 0 : entry.role === 'form' ? 1 : 2;
+        best = Math.min(best, role + known + (entry.key === key ? 0 : 0.5));
+      }
+    return best;
+  };
+  const judgedOnes = reply.candidates.map((candidate) => ({ candidate, rank: worth(candidate) }));
+  const promising = judgedOnes
+    .filter(({ rank }) => rank < Infinity)
+    .sort((a, b) => a.rank + a.candidate.cost - b.rank - b.candidate.cost)
+    .map(({ candidate }) => candidate);
+  const rest = judgedOnes.filter(({ rank }) => rank === Infinity).map(({ candidate }) => candidate);
   const others = [...rest, ...reply.others].sort((a, b) => a.cost - b.cost);
   return { promising, others };
 }
-
-export { rightTensors };

@@ -38,8 +38,7 @@ export function hunksOf(before: readonly string[], after: readonly string[]): Hu
   const hunks: { old: [number, number]; new: [number, number] }[] = [];
   let [i, j] = [0, 0];
   for (const [x, y] of [...commonOf(a, b), [a.length, b.length] as const]) {
-    if (x > i || y > j)
-      hunks.push({ old: [head + i, head + x], new: [head + j, head + y] });
+    if (x > i || y > j) hunks.push({ old: [head + i, head + x], new: [head + j, head + y] });
     [i, j] = [x + 1, y + 1];
   }
   return hunks;
@@ -53,7 +52,7 @@ function commonOf(a: readonly string[], b: readonly string[]): (readonly [number
       length[i][j] =
         a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
   const pairs: (readonly [number, number])[] = [];
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
     if (a[i] === b[j]) pairs.push([i++, j++]);
     else if (length[i + 1][j] >= length[i][j + 1]) i++;
     else j++;
@@ -100,7 +99,9 @@ export function unifiedDiff(file: string, before: string, after: string): string
     const length = to - from;
     const start = (line: number, count: number): number => (count === 0 ? line : line + 1);
     const lengthNow = length - removed + added;
-    out.push(`@@ -${start(from, length)},${length} +${start(from + shift, lengthNow)},${lengthNow} @@`);
+    out.push(
+      `@@ -${start(from, length)},${length} +${start(from + shift, lengthNow)},${lengthNow} @@`,
+    );
     out.push(...body);
   }
   return `${out.join('\n')}\n`;
