@@ -1,5 +1,12 @@
 """Writes the tensors of your own attention to a file, for the Attention Gradient Debugger.
 
+The shortest way, for a PyTorch module; it writes the tensors and what to compare them with:
+
+    with trace("mine.npz") as t:
+        t.watch(attention)                      # records the module as it is called
+        attention(x).square().sum().backward()  # any loss
+        t.save_setup("mine.attention.json")     # mask="causal" and so on: what was meant
+
 One file, standard library only: it uses the NumPy, PyTorch or JAX that your program has imported.
 Tensors are named by node, or by usual names such as attn_weights; gradients dP, grad_P or P.grad:
 
@@ -20,7 +27,6 @@ PyTorch   the same; and backward inside of the block adds the gradients of what 
           all uses of the tensor, and for a leaf what `.grad` then is, leftovers included (nothing,
           if you call torch.autograd.grad). One that you log yourself goes before it. Any device,
           any real dtype; bfloat16 becomes float32, which __meta__.json in the file tells.
-              t.watch(attention)         # or records a whole module as it is called, see there
 
 JAX       log outside of jit and grad, or through a callback:
               jax.debug.callback(lambda **tensors: t.log(**tensors), P=P, Q=Q)

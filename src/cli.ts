@@ -2,6 +2,7 @@
 //   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE | --mine [--json] · gradcheck SETUP [--json]
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
+import { linesCommand } from './cli/lines.ts';
 import { runWithLargePages } from './cli/largePages.ts';
 import { outputProblem, say, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
@@ -18,6 +19,7 @@ const USAGE = `Usage:
   node dist/cli.js check SETUP --against TRACE [--json]
   node dist/cli.js check SETUP --mine [--json]
   node dist/cli.js gradcheck SETUP [--json]
+  node dist/cli.js lines FILE.py|FILE.ipynb [--setup SETUP] [--function NAME] [--json] [-- ARGS...]
 
   run        computes the setup forward and backward
              --out   writes every node N and its gradient dN (float64)
@@ -25,6 +27,9 @@ const USAGE = `Usage:
              parts of several ranks) with the setup's: the first wrong node and its cause
              --mine  runs the module that the setup names as its implementation
   gradcheck  compares every gradient with central differences
+  lines      runs your own Python program, unchanged, and says which of its lines goes wrong first
+             --setup     what was meant; without it the setup is inferred from the program
+             --function  the function or method that computes the attention
   --json     prints one JSON object
 
 Exit code: 0 fine, 1 something does not match, 2 bad input`;
@@ -103,6 +108,7 @@ async function gradcheckCommand(file: string, json: boolean): Promise<number> {
 }
 
 async function main(words: string[]): Promise<number> {
+  if (words[0] === 'lines' && !words.includes('--help')) return linesCommand(words.slice(1));
   const { values, positionals } = parseArgs({
     args: words,
     allowPositionals: true,
@@ -145,7 +151,7 @@ async function main(words: string[]): Promise<number> {
     case 'gradcheck':
       return gradcheckCommand(file, values.json ?? false);
     default:
-      throw new InputError(`found the command ${command}, expected run, check or gradcheck`);
+      throw new InputError(`found the command ${command}, expected run, check, gradcheck or lines`);
   }
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 class Frame:
     __slots__ = ("code", "number", "function", "loops", "sources", "statement", "reads", "seen", "pending", "numbers",
-                 "tensors", "written", "elements")  # fmt: skip
+                 "tensors", "written", "elements", "log")  # fmt: skip
 
     def __init__(self, code, number, function):
         self.code, self.number, self.function = code, number, function
@@ -14,8 +14,9 @@ class Frame:
         self.statement = -1  # whose reads these are:
         self.reads, self.seen = {}, {}
         self.pending = []  # [object, index] that attributes and items are stored in
-        self.numbers, self.tensors = {}, {}  # name -> its newest event
+        self.numbers, self.tensors = {}, {}  # name -> its newest event, and what is known of its object
         self.written = {}  # arrays whose items this frame's loops wrote
+        self.log = []  # with sub-expressions: the events that were read, in the order of reading
         self.elements = {}  # id of a comprehension's element -> what it was made of
 
     def begin(self, statement):
@@ -30,7 +31,11 @@ class Frames:
         self.frames, self._count = {}, 0
         self.outside = Frame(None, 0, 0)
 
-    def enter(self, frame, function):
+    def enter(self, frame, function, again=False):
+        """A new call, or (`again`) the next cell of the module."""
+        if again:
+            self.outside.code, self.frames[id(frame)] = frame.f_code, self.outside
+            return self.outside
         made = self.frames[id(frame)] = Frame(frame.f_code, self._count, function)
         if not self._count:
             self.outside = made

@@ -83,6 +83,16 @@ class Recorder(Binding):
                 self.failed(error)
         return value
 
+    def held(self, value, number):
+        """A value of which the statement uses an attribute or a method: all of a tensor, little of what holds tensors."""
+        known = self._known.get(id(value))
+        if known is not None and self.on:
+            try:
+                self._read(value, number, True, known, _getframe(1))
+            except Exception as error:
+                self.failed(error)
+        return value
+
     def called(self, value, number):
         """A function; a module of PyTorch brings its parameters."""
         if self.on and self.kinds.of(value) == MODULE:
@@ -146,16 +156,27 @@ class Recorder(Binding):
 
     @hook
     def enter(self, python_frame, function, first=0, *given):
-        back = python_frame.f_back
+        back, entered = python_frame.f_back, self.places.functions[function]
         caller = self.frames.of(back) if back is not None else self.frames.outside
-        frame = self.frames.enter(python_frame, function)
-        self.places.functions[function].calls += 1
+        is_cell = entered.cell is not None and not entered.name and self.frames.outside.code is not None
+        frame = self.frames.enter(python_frame, function, is_cell)
+        entered.calls += 1
+        if self.chosen is not None and not self._is_chosen(entered, caller):
+            self.quiet.add(frame.number)
         reads = list(caller.reads) if caller.statement >= 0 else []
         for at, value in enumerate(given):
             kind = self.kinds.of(value)
             if kind != OTHER and kind != OBJECT and kind != MODULE:
                 statement = self._statements[first + at]
                 self.bind(frame, statement, statement.name, value, "argument", reads)
+
+    def _is_chosen(self, entered, caller):
+        """The chosen function, what it calls, and what stands outside of functions."""
+        name, chosen = entered.name, self.chosen
+        if not name or name == chosen or name.startswith(chosen + ".") or name.endswith("." + chosen):
+            return True
+        called = self.places.functions[caller.function].name
+        return bool(called) and caller.number not in self.quiet
 
     def bound(self, number, value):
         """`name = ...`, the most usual of statements: as `assigned`, with a short way for a new array."""
@@ -184,8 +205,7 @@ class Recorder(Binding):
             return
         event = self.event(statement, frame.number, frame.loops[: statement.depth], name, "bind", reads)
         if event is not None:
-            self.content(event, ARRAY, value, None, True, name)
-            frame.tensors[name] = event["id"]
+            frame.tensors[name] = self.content(event, ARRAY, value, None, True, name)
             if frame.numbers:
                 frame.numbers.pop(name, None)
 
@@ -273,6 +293,56 @@ class Recorder(Binding):
                 except Exception as error:
                     self.failed(error)
             self.on = False
+
+
+class ExpressionRecorder(Recorder):
+    """Records sub-expressions too, with what each of them was computed from."""
+
+    def _logged(self, value, python_frame):
+        known = self._known.get(id(value))
+        if known is not None and known.object() is value:
+            frame = self.frames.of(python_frame)
+            if known.event in frame.reads:
+                frame.log.append(known.event)
+
+    def read(self, value, number):
+        self._reading(value, number, True, _getframe(1))
+        return value
+
+    def held(self, value, number):
+        self._reading(value, number, True, _getframe(1))
+        return value
+
+    def part(self, value, number):
+        self._reading(value, number, False, _getframe(1))
+        return value
+
+    def _reading(self, value, number, whole, python_frame):
+        if self.on:
+            try:
+                self._read(value, number, whole, self._known.get(id(value)), python_frame)
+                self._logged(value, python_frame)
+            except Exception as error:
+                self.failed(error)
+
+    def begun(self):
+        return len(self.frames.of(_getframe(1)).log) if self.on else 0
+
+    def expressed(self, number, begun, value):
+        self._expressed(_getframe(1), number, begun, value)
+        return value
+
+    @hook
+    def _expressed(self, _own, python_frame, number, begun, value):
+        kind = self.kinds.of(value)
+        if kind not in TENSORS and kind != NUMBER:
+            return
+        frame = self.frames.of(python_frame)
+        statement, place, text = self.places.expressions[number]
+        reads = list(dict.fromkeys(frame.log[begun:]))
+        made = self.expression(frame, statement, place, text, kind, value, reads)
+        if made is not None:
+            frame.log[begun:] = [made["id"]]
 
 
 class Key:

@@ -1,11 +1,15 @@
 // What the commands of the command line share: reading a setup, printing, refusing bad input in one line.
 import { dirname, resolve } from 'node:path';
 import { diskSource } from '../disk/regularFile.ts';
+import { bytesOfRun, inWords } from '../engine/cost.ts';
 import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
 import { visibleJson } from '../formats/shown.ts';
 import { decodeText } from '../formats/text.ts';
 import { say, sayText, warn } from './output.ts';
+
+/** Bytes that are told before they are taken. */
+const MUCH = 2 ** 30;
 
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
@@ -26,6 +30,8 @@ export async function openSetupFile(file: string): Promise<ComputableSetup> {
   for (const { severity, message, offset } of problems) {
     if (severity === 'warning') warn(`${file}:${lineOf(text, offset)}: warning: ${message}`);
   }
+  const bytes = bytesOfRun(graph);
+  if (bytes > MUCH) warn(`${file}: warning: it takes about ${inWords(bytes)} of memory`);
   return { setup, graph, config };
 }
 

@@ -15,7 +15,10 @@ export const fitsIn =
 /** KV heads may be repeated for every query head of their group. */
 const repeats = (extents: Extents): number => extents['g'] ?? 1;
 
-/** What of a trace can be a node of this graph; the rest need not be read. */
+/** A tensor that is named as a node and is so much larger than any is not read to say what it is instead. */
+const LARGEST_MISFIT = 16;
+
+/** What of a trace can be a node of this graph, or is named as one; the rest need not be read. */
 export function wantedBy(
   graph: Graph,
   resolve: (name: string, rank: number) => ResolvedName | null,
@@ -23,11 +26,15 @@ export function wantedBy(
   const most = Math.max(...graph.nodes.map(({ shape }) => sizeOf(shape))) * repeats(graph.extents);
   const fits = fitsIn(graph);
   return {
-    most,
+    most: LARGEST_MISFIT * most,
     why: (name, shape, isPart) => {
       // A part is smaller than its node, in ways that all parts tell together.
-      const mayBe = isPart ? sizeOf(shape) <= most : graph.nodes.some(({ id }) => fits(id, shape));
-      return mayBe ? '' : misfit(graph, resolve(name, shape.length), shape);
+      if (isPart && sizeOf(shape) <= most) return '';
+      const named = resolve(name, shape.length);
+      const isFinding = named !== null && hasNode(graph, named.node);
+      if (isFinding && sizeOf(shape) <= LARGEST_MISFIT * most) return '';
+      const mayBe = !isPart && graph.nodes.some(({ id }) => fits(id, shape));
+      return mayBe ? '' : misfit(graph, named, shape);
     },
   };
 }

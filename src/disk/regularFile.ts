@@ -1,7 +1,7 @@
 // Regular files on a disk, and only those: what stands for a device or a pipe is refused before a byte is read.
 import { constants, type Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import type { ByteSource } from '../formats/ranges/byteSource.ts';
+import { type ByteSource, paged } from '../formats/ranges/byteSource.ts';
 
 /** Its message is what was found, as in "found a FIFO". */
 export class NotRegularError extends Error {}
@@ -9,8 +9,10 @@ export class NotRegularError extends Error {}
 /** Opening a FIFO would wait for its other end; one may take the place of the file at any moment. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
+const MOST_CACHED = 2 ** 22; // bytes
+
 /** What is no regular file, in words; '' for one that is. */
-export function otherThanFile(found: Stats): string {
+function otherThanFile(found: Stats): string {
   if (found.isFile()) return '';
   if (found.isDirectory()) return 'a folder';
   if (found.isFIFO()) return 'a FIFO';
@@ -32,7 +34,7 @@ export const regularSize = async (path: string): Promise<number> => check(await 
  */
 export async function diskSource(path: string): Promise<ByteSource> {
   const size = await regularSize(path);
-  return {
+  const source: ByteSource = {
     size,
     read: async (offset, length) => {
       const wanted = Math.max(0, Math.min(length, size - offset));
@@ -53,4 +55,6 @@ export async function diskSource(path: string): Promise<ByteSource> {
       }
     },
   };
+  // Headers are read in small pieces, each of which would open the file.
+  return paged(source, MOST_CACHED);
 }

@@ -49,7 +49,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   CommaExpected: 'a comma',
   CloseBraceExpected: 'a closing }',
   CloseBracketExpected: 'a closing ]',
-  EndOfFileExpected: 'the end of the document',
+  EndOfFileExpected: 'nothing after the end of the object',
   InvalidCommentToken: 'a comment in the form // or /* */',
   UnexpectedEndOfComment: 'a closing */',
   UnexpectedEndOfString: 'a closing "',
@@ -62,7 +62,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
 function syntaxProblem(text: string, { error, offset, length }: ParseError): Problem {
   const code = printParseErrorCode(error);
   const found = /^[^\s,\]}]{1,40}|^[,\]}]/.exec(text.slice(offset, offset + 40))?.[0];
-  const message = `found ${found ?? 'the end of the text'}, expected ${EXPECTED[code] ?? code}`;
+  // A bracket too many, or one too few before it.
+  const closesNothing = code === 'EndOfFileExpected' && /^[\]}]/.test(found ?? '');
+  const message = closesNothing
+    ? `found ${found}, which closes nothing: one too many, or an opening bracket is missing`
+    : `found ${found ?? 'the end of the text'}, expected ${EXPECTED[code] ?? code}`;
   // At the end of the text it is unknown which entry is not closed.
   const path =
     found === undefined ? [] : getLocation(text, offset).path.filter((step) => step !== '');

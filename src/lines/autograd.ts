@@ -2,22 +2,28 @@
 import type { Key } from '../compare/program.ts';
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
-import { originalOf } from './observe.ts';
+import { cone, tellingEvent } from './flow.ts';
 import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
 
 type Passing = 'right' | 'wrong' | 'none';
 
-/** The gradient that was recorded of an event or of another name of it. */
-function gradientsOf({ recording, observed }: Field): Map<number, Observed> {
+/** The first event of the tensor that an event is another name of. */
+function rootOf({ recording: { events } }: Field, id: number): number {
+  let at = id;
+  for (;;) {
+    const { alias, same } = events[at];
+    if (alias === undefined || same === undefined) return at;
+    at = alias;
+  }
+}
+
+/** The gradients that were recorded, by the first events of their tensors. */
+function gradientsOf(field: Field): Map<number, Observed> {
   const found = new Map<number, Observed>();
-  for (const each of observed) {
+  for (const each of field.observed) {
     const { how, of } = each.event;
-    if (how !== 'gradient' || of === undefined) continue;
-    found.set(of, each);
-    // A copy elsewhere in the program is another tensor; an alias is not.
-    for (let at = recording.events[of].alias; at !== undefined; at = recording.events[at].alias)
-      if (!found.has(at)) found.set(at, each);
+    if (how === 'gradient' && of !== undefined) found.set(rootOf(field, of), each);
   }
   return found;
 }
@@ -33,7 +39,7 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
   const gradients = gradientsOf(field);
   if (gradients.size === 0) return null;
   const passing = (event: Event): Passing => {
-    const gradient = gradients.get(event.id);
+    const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
@@ -47,30 +53,29 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
     const own = observed[id];
-    if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right') continue;
+    if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
+      continue;
     if (passing(event) === 'right') continue;
-    const users = flow.users[id].filter((user) => isComputed(field, user) && observed[user].standing === 'right');
-    const loser = users.find((user) => {
+    const loser = flow.users[id].find((user) => {
       const other = events[user];
-      return other.requiresGrad === true ? passing(other) === 'right' : isUsed(field, user, gradients);
+      if (observed[user].standing !== 'right' || other.how === 'gradient' || other.how === 'leaf')
+        return false;
+      if (other.requiresGrad !== true) return isUsed(field, user, gradients);
+      return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
     });
     if (loser === undefined) continue;
     const { entry } = own.found[0] ?? own.pieces[0] ?? {};
-    const what = passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
+    const what =
+      passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
     const note = `${event.name} ${what}: it is lost here`;
-    return { event: loser, node: entry?.node ?? null, kind: 'gradient', note, seen: loser };
+    const place = tellingEvent(recording, loser);
+    return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }
   void missing;
   return null;
 }
 
-const isComputed = ({ recording }: Field, id: number): boolean => {
-  const { events } = recording;
-  const { how, same } = events[id];
-  return how !== 'gradient' && how !== 'leaf' && how !== 'argument' && (same === undefined || originalOf(recording, id) === id);
-};
-
 /** Whether something that has a gradient was computed from it. */
-function isUsed({ flow }: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
-  return flow.users[id].some((user) => gradients.has(user));
+function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
+  return [...cone(field.flow, [id])].some((user) => gradients.has(rootOf(field, user)));
 }

@@ -46,12 +46,18 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const goals = goalsOf(catalogue.graph);
   const field: Field = { recording, catalogue, observed, flow, covered, goals };
   const suspects = suspectsOf(field);
-  if ((globalThis as any).DEBUG) console.log('suspects', suspects.map((x) => [x.event, x.why, x.isDoubtful, x.operands.join(' ')]));
+  if ((globalThis as any).DEBUG)
+    console.log(
+      'suspects',
+      suspects.map((x) => [x.event, x.why, x.isDoubtful, x.operands.join(' ')]),
+    );
   const wrong = wrongOf(field, suspects);
   const seen = wrong.map((each) => each.seen);
   const consequences = cone(flow, seen);
   const isAligned = observed.some(({ found, pieces }) =>
-    [...found, ...pieces].some(({ entry }) => entry.role === 'node' && !isInput(catalogue, entry.node)),
+    [...found, ...pieces].some(
+      ({ entry }) => entry.role === 'node' && !isInput(catalogue, entry.node),
+    ),
   );
   const verdict = wrong.length > 0 ? 'diverges' : isAligned ? 'match' : 'unaligned';
   return { verdict, observed, flow, covered, wrong, consequences };
@@ -62,9 +68,12 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
-  const mistaken = [...mistakenNames(field), ...exchangedReturns(field)].sort((a, b) => a.event - b.event);
+  const mistaken = [...mistakenNames(field), ...exchangedReturns(field)].sort(
+    (a, b) => a.event - b.event,
+  );
   const [earliest] = mistaken;
-  const isFirst = earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
+  const isFirst =
+    earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
   const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
   const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
@@ -80,7 +89,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
       const same = found.some(
         (each) => statementOf(field, each.event) === statementOf(field, blamed.event),
       );
-      if (!same) found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
+      if (!same)
+        found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
     }
     return found;
   }
@@ -100,9 +110,13 @@ function oneEach(field: Field, mistaken: readonly Mistaken[]): Wrong[] {
   return [...found.values()];
 }
 
-const statementOf = ({ recording }: Field, event: number): number => recording.events[event].statement;
+const statementOf = ({ recording }: Field, event: number): number =>
+  recording.events[event].statement;
 
-function named({ recording, catalogue }: Field, event: number): { node: NodeId | null; kind: Kind | 'other' } {
+function named(
+  { recording, catalogue }: Field,
+  event: number,
+): { node: NodeId | null; kind: Kind | 'other' } {
   const found = nodeNamed(recording.events[event], recording);
   const isNode = found && catalogue.graph.nodes.some(({ id }) => id === found.node);
   return isNode ? found : { node: null, kind: 'other' };
@@ -117,12 +131,16 @@ function expected(
   const { catalogue, covered, recording, observed } = field;
   const { graph } = catalogue;
   const own = observed[event].found[0];
-  if (own && observed[event].standing === 'partial') return { node: own.entry.node, kind: own.entry.kind };
+  if (own && observed[event].standing === 'partial')
+    return { node: own.entry.node, kind: own.entry.kind };
   const size = sizeOf(recording.events[event].shape);
   const nodes = operationNodes(graph);
   const makers = new Map<Key, Key[]>();
   for (const { id, inputs } of nodes) {
-    makers.set(keyOf(id, 'value'), inputs.map((input) => keyOf(input, 'value')));
+    makers.set(
+      keyOf(id, 'value'),
+      inputs.map((input) => keyOf(input, 'value')),
+    );
     for (const input of inputs) {
       const key = keyOf(input, 'gradient');
       const from = [

@@ -32,7 +32,10 @@ interface Conflict {
 }
 
 /** The name of an event and its numbers where they disagree. */
-function conflictOf(recording: Recording, { event, standing, found, added }: Observed): Conflict | null {
+function conflictOf(
+  recording: Recording,
+  { event, standing, found, added }: Observed,
+): Conflict | null {
   if (standing !== 'right' || added || found.length === 0) return null;
   const name = nodeNamed(event, recording);
   const named = name && sideOf(name.node, name.kind);
@@ -56,7 +59,9 @@ export function mistakenNames(field: Field): Mistaken[] {
     const isMissing = isNode && goals.includes(key) && !has(key);
     const isExchanged = conflicts.some(
       (other) =>
-        other.named.sort === named.sort && other.named.letter === is.letter && other.is.letter === named.letter,
+        other.named.sort === named.sort &&
+        other.named.letter === is.letter &&
+        other.is.letter === named.letter,
     );
     if (!isMissing && !isExchanged) continue;
     const from = handedOn(recording, recording.events[event]);
@@ -82,7 +87,9 @@ function returnOrCall({ recording }: Field, event: number, from: number): number
   const { statement, frame } = events[event];
   const targets = events.filter((each) => each.statement === statement && each.frame === frame);
   const isUsual = (order: string): boolean =>
-    [...order].filter((letter) => ORDER.includes(letter)).every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
+    [...order]
+      .filter((letter) => ORDER.includes(letter))
+      .every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
   return isUsual(letters(targets)) ? from : event;
 }
 
@@ -93,10 +100,14 @@ export function exchangedReturns(field: Field): Mistaken[] {
   const found: Mistaken[] = [];
   functions.forEach(({ name }, backward) => {
     if (!name.endsWith('.backward')) return;
-    const forward = functions.findIndex((each) => each.name === name.replace(/backward$/, 'forward'));
+    const forward = functions.findIndex(
+      (each) => each.name === name.replace(/backward$/, 'forward'),
+    );
     if (forward < 0) return;
     const parameters = statements
-      .flatMap((each, id) => (each.function === forward && each.kind === 'parameter' ? [{ ...each, id }] : []))
+      .flatMap((each, id) =>
+        each.function === forward && each.kind === 'parameter' ? [{ ...each, id }] : [],
+      )
       .sort((a, b) => a.line - b.line || a.column - b.column)
       .filter(({ text }) => !/^(ctx|self)\b/.test(text));
     for (const event of events) {
@@ -108,12 +119,15 @@ export function exchangedReturns(field: Field): Mistaken[] {
       );
       if (!argument) continue;
       const wanted = new Set(
-        observed[argument.id].found.flatMap(({ entry }) => sideOf(entry.node, 'gradient')?.letter ?? []),
+        observed[argument.id].found.flatMap(
+          ({ entry }) => sideOf(entry.node, 'gradient')?.letter ?? [],
+        ),
       );
       const own = observed[event.id].found.flatMap(({ entry }) =>
         entry.kind === 'gradient' ? (sideOf(entry.node, entry.kind) ?? []) : [],
       );
-      if (wanted.size === 0 || own.length === 0 || own.some(({ letter }) => wanted.has(letter))) continue;
+      if (wanted.size === 0 || own.length === 0 || own.some(({ letter }) => wanted.has(letter)))
+        continue;
       const [letter] = wanted;
       const note = `the gradient of ${argument.name} is d${letter}, but d${own[0].letter} is returned for it`;
       found.push({ event: event.id, node: letter, kind: 'gradient', note });

@@ -1,16 +1,17 @@
 // What is known of each recorded tensor by its numbers alone: which part of which form it is, or that it tells nothing.
 import { resolveName } from '../formats/nodeNames.ts';
+import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { Aligner, type Alignment, tellingOf } from './align.ts';
+import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
-import { increment } from './versions.ts';
+import { Arrays } from './versions.ts';
 
 /**
  * right: a node, or a form of the same worth. partial: right on the way to one. neutral: numbers that tell nothing
  * (masks, sizes, zeros). off: none of these, and computed from something. free: none, and computed from nothing that
- * is known. unknown: not recorded.
+ * is known: tables, inputs of something else. unknown: not recorded.
  */
 export type Standing = 'right' | 'partial' | 'neutral' | 'off' | 'free' | 'unknown';
 
@@ -35,7 +36,7 @@ interface Content {
 }
 
 /** Python's own numbers are sizes, scales and the like. */
-const UNTELLING = /^(u?int\d*|bool|float|complex\d*)$/;
+const UNTELLING = /^(u?int\d*|bool|float)$/;
 
 /** The event of which `id` is a copy. */
 export function originalOf({ events }: Recording, id: number): number {
@@ -59,33 +60,49 @@ export class Observer {
   /** All events, in their order. */
   observe(): Observed[] {
     const done: Observed[] = [];
-    for (const event of this.#recording.events) done.push(this.#one(event, done));
+    const arrays = new Arrays(this.#recording);
+    for (const event of this.#recording.events)
+      done.push(this.#one(event, done, arrays.take(event)));
     return done;
   }
 
   /** Looks again at what was off, after forms were added. */
   refresh(): void {
     this.aligner.refresh();
-    for (const [id, { standing }] of this.#contents) if (standing === 'off') this.#contents.delete(id);
+    for (const [id, { standing }] of this.#contents)
+      if (standing === 'off') this.#contents.delete(id);
   }
 
-  #one(event: Event, before: readonly Observed[]): Observed {
-    const tensor = this.#recording.tensor(event.id);
+  #one(event: Event, before: readonly Observed[], change: Tensor | null): Observed {
+    const tensor = this.#recording.tensor(event.id) ?? this.#recording.pairs(event.id);
     const nothing = { event, found: [], pieces: [], added: false, isMask: false };
-    if (!tensor) return { ...nothing, standing: 'unknown' };
+    if (!tensor)
+      return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
+    // Whatever was in memory.
+    const { text } = this.#recording.statements[event.statement];
+    if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
     const found = ranked(content.found, event, this.#recording);
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
-    const known = event.reads.some((read) => read < event.id && before[read]?.standing !== 'neutral');
-    if (!known && event.of === undefined && !isKnownWrite(event)) return { ...all, standing: 'free' };
-    const change = increment(this.#recording, event);
+    const isFree = event.reads.every((read) => {
+      const standing = read < event.id ? before[read].standing : 'unknown';
+      return standing === 'neutral' || standing === 'free';
+    });
+    if (isFree && event.of === undefined && !isKnownWrite(event))
+      return { ...all, standing: 'free' };
     if (change && tellingOf(change).probes.length > 0) {
       const of = this.aligner.align(change);
       if (of.length > 0) return { ...all, found: of, standing: 'off', added: true };
     }
     return { ...all, standing: 'off' };
+  }
+
+  /** The unit of a type that is narrower than the program's, else 0. */
+  #coarser(dtype: string): number {
+    const own = [BFLOAT16, FLOAT16, FLOAT32].find(({ name }) => name === dtype)?.epsilon ?? 0;
+    return own > this.#catalogue.type.epsilon ? own : 0;
   }
 
   #contentOf(id: number, event: Event, tensor: Tensor): Content {
@@ -105,9 +122,11 @@ export class Observer {
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
     }
-    const found = this.aligner.align(tensor, telling);
+    const found = this.aligner.align(tensor, telling, this.#coarser(dtype));
     if (found.length > 0) {
-      const standing = found.some(({ entry }) => entry.role !== 'partial') ? 'right' : 'partial';
+      const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
+        ? 'right'
+        : 'partial';
       return { found, pieces: [], isMask: false, standing };
     }
     const pieces = piecesOf(tensor, this.aligner, this.#catalogue);
@@ -119,7 +138,10 @@ export class Observer {
   }
 }
 
-const isKnownWrite = ({ how, alias }: Event): boolean => how !== 'bind' && alias !== undefined;
+const EMPTY = /\b(empty|empty_like|new_empty)\(/;
+
+const isKnownWrite = ({ how }: Event): boolean =>
+  how === 'write' || how === 'update' || how === 'loop-end';
 
 const ROLES = { node: 0, form: 2, partial: 4 };
 
@@ -131,15 +153,29 @@ export function ranked(
 ): readonly Alignment[] {
   if (found.length < 2) return found;
   const named = nodeNamed(event, recording);
-  const isGradient = event.how === 'gradient' || event.name.endsWith('.grad') || named?.kind === 'gradient';
+  const isGradient =
+    event.how === 'gradient' || event.name.endsWith('.grad') || named?.kind === 'gradient';
   const cost = ({ entry, axes }: Alignment): number => {
     const { node, kind, role } = entry;
     const fitsName = named !== null && named.node[0] === node[0] && named.kind === kind;
     const isExactly = named?.node === node && named.kind === kind;
-    const merged = axes.some((letters) => letters.length > 1 && letters.some((each) => /[hrg]/.test(each)));
-    const layout = /^[KQV]h$/.test(node) ? (merged ? 0.4 : 0) : /^[KQVC]$/.test(node) ? (merged ? 0 : 0.4) : 0;
+    const merged = axes.some(
+      (letters) => letters.length > 1 && letters.some((each) => /[hrg]/.test(each)),
+    );
+    const layout = /^[KQV]h$/.test(node)
+      ? merged
+        ? 0.4
+        : 0
+      : /^[KQVC]$/.test(node)
+        ? merged
+          ? 0
+          : 0.4
+        : 0;
     return (
-      ROLES[role] + layout - (isExactly ? 1.5 : fitsName ? 1 : 0) + (isGradient === (kind === 'gradient') ? 0 : 0.8)
+      ROLES[role] +
+      layout -
+      (isExactly ? 1.5 : fitsName ? 1 : 0) +
+      (isGradient === (kind === 'gradient') ? 0 : 0.8)
     );
   };
   return [...found].sort((a, b) => cost(a) - cost(b) || a.entry.id - b.entry.id);
@@ -152,7 +188,8 @@ export function nodeNamed(event: Event, { events }: Recording): ReturnType<typeo
     .replaceAll(/\[['"]?([A-Za-z_]\w*)['"]?\]/g, '.$1')
     .replaceAll(/\[[^\]]*\]/g, '')
     .replace(/^(self|ctx|cache|saved|params?|weights|w|proj|p)\./, '');
-  const found = resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
+  const found =
+    resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
   const isGradient = event.of !== undefined || /(^|[._\[])(d_?)?grads?\b/i.test(event.name);
   void events;
   return found && isGradient ? { node: found.node, kind: 'gradient' } : found;

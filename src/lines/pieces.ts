@@ -15,7 +15,12 @@ function cut(
   const outer = sizeOf(shape.slice(0, axis));
   const length = shape[axis];
   const block = length / blocks;
-  const own = [...shape.slice(0, axis), ...(blocks > 1 ? [blocks] : []), count, ...shape.slice(axis + 1)];
+  const own = [
+    ...shape.slice(0, axis),
+    ...(blocks > 1 ? [blocks] : []),
+    count,
+    ...shape.slice(axis + 1),
+  ];
   const out = new Float64Array(outer * blocks * count * inner);
   let at = 0;
   for (let o = 0; o < outer; o++)
@@ -40,7 +45,9 @@ export function piecesOf(
   const { shape } = tensor;
   if (shape.length === 0 || tensor.data.length < 4) return [];
   const { extents } = parts;
-  const heads = [...new Set([1, graph.head === 'multihead' ? headsOf(extents) : 1, extents['r'] ?? 1])];
+  const heads = [
+    ...new Set([1, graph.head === 'multihead' ? headsOf(extents) : 1, extents['r'] ?? 1]),
+  ];
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     for (const blocks of heads) {
       if (shape[axis] % blocks !== 0) continue;
@@ -57,7 +64,9 @@ export function piecesOf(
             zeros++;
             continue;
           }
-          const [best] = aligner.align(piece, telling).filter(({ entry }) => entry.role !== 'partial');
+          const [best] = aligner
+            .align(piece, telling)
+            .filter(({ entry }) => entry.role !== 'partial');
           if (!best) break;
           found.push(best);
         }

@@ -35,7 +35,13 @@ export interface LinesResult {
   readonly setup: object;
   readonly inferred: readonly InferredEntry[];
   readonly lines: readonly Line[];
-  readonly first: (LinePlace & { readonly endLine: number; readonly node: NodeId | null; readonly kind: Kind | 'other' }) | null;
+  readonly first:
+    | (LinePlace & {
+        readonly endLine: number;
+        readonly node: NodeId | null;
+        readonly kind: Kind | 'other';
+      })
+    | null;
   readonly causes: readonly Cause[];
   readonly fixes: readonly object[];
   /** What is to be known beside it: a program that broke off, what was left out. */
@@ -44,9 +50,13 @@ export interface LinesResult {
 
 const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
 
-function placeOf(recording: Recording, event: Event): Omit<Line, 'name' | 'node' | 'kind' | 'status' | 'note'> {
+function placeOf(
+  recording: Recording,
+  event: Event,
+): Omit<Line, 'name' | 'node' | 'kind' | 'status' | 'note'> {
   const statement = recording.statements[event.statement];
-  const { line, endLine, column, endColumn } = event.how === 'expression' ? { ...statement, ...event } : statement;
+  const { line, endLine, column, endColumn } =
+    event.how === 'expression' ? { ...statement, ...event } : statement;
   return {
     file: recording.files[statement.file].path,
     ...(statement.cell !== undefined && { cell: statement.cell }),
@@ -55,12 +65,16 @@ function placeOf(recording: Recording, event: Event): Omit<Line, 'name' | 'node'
 }
 
 /** A line for each statement and node; of a loop's iterations the wrong one counts. */
-export function linesOf(recording: Recording, { observed, wrong, consequences }: Localised): Line[] {
+export function linesOf(
+  recording: Recording,
+  { observed, wrong, consequences }: Localised,
+): Line[] {
   const blamed = new Map(wrong.map((each) => [each.event, each]));
   const lines = new Map<string, Line>();
   for (const { event, standing, found, pieces } of observed) {
     const cause = blamed.get(event.id);
-    if (!cause && (standing === 'neutral' || standing === 'unknown' || standing === 'free')) continue;
+    if (!cause && (standing === 'neutral' || standing === 'unknown' || standing === 'free'))
+      continue;
     const [best] = [...found, ...pieces];
     const isRight = standing === 'right' || standing === 'partial';
     const status = cause
@@ -96,5 +110,29 @@ export function firstOf(recording: Recording, { wrong }: Localised): LinesResult
   const [first] = wrong;
   if (!first) return null;
   const { file, cell, line, endLine } = placeOf(recording, recording.events[first.event]);
-  return { file, ...(cell !== undefined && { cell }), line, endLine, node: first.node, kind: first.kind };
+  return {
+    file,
+    ...(cell !== undefined && { cell }),
+    line,
+    endLine,
+    node: first.node,
+    kind: first.kind,
+  };
+}
+
+/** What is to be known beside the lines. */
+export function notesOf({ exit, leftOut, notes }: Recording): string[] {
+  const { exception } = exit;
+  const said = notes.map(({ message }) => message);
+  if (leftOut.events > 0 || leftOut.bytes > 0)
+    said.push(
+      `${leftOut.events} tensors, ${leftOut.bytes} bytes, were left out: the first iterations were kept`,
+    );
+  if (exception && exception.type !== 'SystemExit') {
+    const where = exception.file ? ` at ${exception.file}:${exception.line}` : '';
+    said.push(
+      `the program ended with ${exception.type}${where}: ${exception.message.split('\n')[0]}; what it computed before is judged`,
+    );
+  }
+  return said;
 }

@@ -40,11 +40,8 @@ interface Operands {
  * What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. What is
  * no form but leads to one is right.
  */
-function operandsOf(
-  { observed, flow, recording }: Field,
-  leads: readonly boolean[],
-  id: number,
-): Operands | null {
+function operandsOf(field: Field, leads: readonly boolean[], id: number): Operands | null {
+  const { observed, flow, recording } = field;
   const { events } = recording;
   const own = events[id];
   const keys: Key[][] = [];
@@ -59,6 +56,7 @@ function operandsOf(
     // Other versions of the same sum are judged as themselves.
     const isVersion = source === own.alias && own.how === 'write';
     if (isVersion && (standing !== 'off' || added)) continue;
+    if (isHalfMade(field, source)) continue;
     if (standing === 'right' || standing === 'partial') keys.push(keysOf(observed[source]));
     else if (standing === 'neutral') queue.push(...flow.sources[source]);
     else if (standing === 'free' || standing === 'unknown') isDoubtful = true;
@@ -69,24 +67,41 @@ function operandsOf(
   return keys.length > 0 || isTold ? { keys, isDoubtful } : null;
 }
 
+const IN_PLACE = new Set(['write', 'update']);
+
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
   const leads = leadsToRight(recording, field.catalogue, flow, observed);
   const found: Suspect[] = [];
-  if ((globalThis as any).DEBUG) console.log('leads', leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '));
+  if ((globalThis as any).DEBUG)
+    console.log(
+      'leads',
+      leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '),
+    );
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
-    if (handedOn(recording, event) !== null) continue;
+    if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
-    if (added && !isLast(field, id)) continue;
+    // Of a sum the last version is judged.
+    const isSum = added || (standing === 'partial' && IN_PLACE.has(how));
+    if (isSum && !isLast(field, id)) continue;
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
-  return plausible(field, withoutBeginnings(field, found));
+  return withoutBeginnings(field, plausible(field, found));
+}
+
+/** An array of which a statement wrote a part, rightly, that has other parts still to be written. */
+function isHalfMade({ recording, observed }: Field, id: number): boolean {
+  const { how, alias, statement } = recording.events[id];
+  if (how !== 'update' || alias === undefined || observed[id].standing !== 'off') return false;
+  const write = recording.events[alias];
+  if (write.how !== 'write' || write.statement !== statement) return false;
+  return observed[alias].standing === 'right' || observed[alias].standing === 'partial';
 }
 
 /** Whether no later version of the same array was recorded. */
@@ -99,7 +114,10 @@ function isLast({ recording: { events }, flow }: Field, id: number): boolean {
 }
 
 /** What is incomplete is innocent where a later statement that goes wrong was to complete it. */
-function withoutBeginnings({ flow, observed, catalogue }: Field, suspects: readonly Suspect[]): Suspect[] {
+function withoutBeginnings(
+  { flow, observed, catalogue }: Field,
+  suspects: readonly Suspect[],
+): Suspect[] {
   const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
   return suspects.filter(({ event, why }) => {
@@ -115,7 +133,8 @@ function withoutBeginnings({ flow, observed, catalogue }: Field, suspects: reado
     if (isCompleted) return false;
     // It is told of the first of them.
     return !flow.sources[event].some(
-      (source) => observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
+      (source) =>
+        observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
     );
   });
 }
@@ -135,8 +154,14 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
       areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
-    if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (why === 'incomplete' && !isMissingPath(field, event)) return false;
+    // Something that is named as a gradient is to be that, whether it is computed elsewhere too or not.
+    const name = nodeNamed(recording.events[event], recording);
+    const named = name?.kind === 'gradient' ? keyOf(name.node, 'gradient') : null;
+    const above = named === null ? undefined : ancestors.get(named);
+    if (above && areOf(operands, (keys) => keys.some((key) => key !== named && above.has(key))))
+      return true;
+    if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (of.length === 0) return false;
     const after = [...cone(flow, [event])];
     if (!isForwardRight) return after.some((id) => (recording.tensor(id)?.data.length ?? 0) > 1);
@@ -144,7 +169,9 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     return after.some((id) => {
       if (nodeNamed(recording.events[id], recording)?.kind === 'gradient') return true;
       return flow.sources[id].some((source) =>
-        observed[source].found.some(({ entry }) => entry.kind === 'gradient' && entry.role !== 'form'),
+        observed[source].found.some(
+          ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',
+        ),
       );
     });
   });
@@ -162,7 +189,9 @@ function isMissingPath({ observed, catalogue }: Field, event: number): boolean {
   const [key, names] = own;
   if (names.length > 1) return true;
   const computed = new Set(
-    observed.flatMap(({ event: { id } }) => paths(id).flatMap(([of, some]) => (of === key ? some : []))),
+    observed.flatMap(({ event: { id } }) =>
+      paths(id).flatMap(([of, some]) => (of === key ? some : [])),
+    ),
   );
   const needed = sourcesOf(catalogue.state.program, key.slice(2));
   return needed.some(({ from }) => !computed.has(from));

@@ -173,3 +173,16 @@ describe('words of others', () => {
     expect(mine.stderr.trimEnd().split('\n').at(-1)).toMatch(/^mine\.mjs:1: Error: \\x1b\[2J/);
   });
 });
+
+test('a short setup that asks for much says so before it is computed', async () => {
+  const tokens = { random: 'normal', shape: [8000, 1] };
+  const large = { head: 'kq', x: tokens, start: { Q: tokens, K: tokens } };
+  const name = cli.write('large.attention.json', JSON.stringify(large));
+  // The trace is not there: nothing is computed.
+  const { code, stderr } = await cli.run('check', name, '--against', 'nowhere.npz');
+  expect([code, ...stderr.trimEnd().split('\n')]).toEqual([
+    2,
+    expect.stringMatching(/^large\.attention\.json: warning: it takes about \d\.\d GB of memory$/),
+    'nowhere.npz: no such file, expected a trace',
+  ]);
+});

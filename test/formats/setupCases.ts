@@ -32,6 +32,8 @@ export const GOOD: readonly string[] = [
   `{${KQ.replace('[[1, 2], [3, 4]]', '[["nan", 2], [3, "Infinity"]]')}}`,
   `{${KQ}, "implementation": "./mine.mjs"}`,
   `{${KQ}, "implementation": {"module": "../a b/mine.cts", "timeout": 0.5}}`,
+  `{${KQ}, "source": {"file": "mha.py", "function": "MHA.forward", "args": ["--heads", "2", ""]}}`,
+  `{${KQ}, "source": {"file": "mha.py", "function": ""}}`,
 ];
 
 export interface BadCase {
@@ -427,6 +429,16 @@ export const BAD: readonly BadCase[] = [
   },
   // Implementation
   {
+    text: `{${KQ}, "source": {"args": []}}`,
+    messages: ['source: found no "file", expected the Python program'],
+    at: '"source"',
+  },
+  {
+    text: `{${KQ}, "source": {"file": "a.py", "args": "--x"}}`,
+    messages: ['source.args: found the string "--x", expected an array'],
+    at: '"--x"',
+  },
+  {
     text: `{${KQ}, "implementation": 3}`,
     messages: ['implementation: found the number 3, expected a module such as "./mine.mjs" or {'],
     at: '3',
@@ -475,5 +487,10 @@ export const BROKEN: readonly { text: string; message: string; at: string }[] = 
   { text: "{'head': 1}", message: "found 'head':, expected a JSON value", at: "'head'" },
   { text: '{"head": "kq"', message: 'found the end of the text, expected a closing }', at: '' },
   { text: '{"head": "kq\n}', message: 'head: found "kq, expected a closing "', at: '"kq' },
-  { text: '{} {}', message: 'found {, expected the end of the document', at: '{' },
+  { text: '{} {}', message: 'found {, expected nothing after the end of the object', at: '{' },
+  {
+    text: '{} }',
+    message: 'found }, which closes nothing: one too many, or an opening bracket is missing',
+    at: '}',
+  },
 ];

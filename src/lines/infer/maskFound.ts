@@ -35,7 +35,8 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const shape = weights.tensor.shape.join();
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
-    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
+    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape)
+      continue;
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
@@ -76,22 +77,28 @@ function corner({ shape }: Tensor, model: Model): Layout[] {
   const [step] = strides([rows, cols]);
   const weights = model.told.site.weights.tensor.shape;
   const outer = model.told.site.outer.map((axis) => ({ size: weights[axis], stride: 0 }));
-  return [{ offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] }];
+  return [
+    { offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] },
+  ];
 }
 
-const same = (a: Pattern, b: Pattern): boolean => a.visible.every((each, n) => each === b.visible[n]);
+const same = (a: Pattern, b: Pattern): boolean =>
+  a.visible.every((each, n) => each === b.visible[n]);
 
 /** The mask: applied to the scores, applied anywhere else, or only made. */
 export function findMask(model: Model, past: number): FoundMask {
   const extents = extentsOf(model);
   const shown = scoreLayout(model.told);
   const tensors = maskTensors(model);
+  let other: FoundMask | undefined;
   for (const { value, isVisible } of masked(model)) {
     const pattern = patternOf(value.tensor.data, shown, extents, isVisible);
     const named = nameOf(pattern, past);
     if (named.mask === 'none' && named.window === undefined) continue;
     if (named.mask !== 'given') return { ...named, from: value };
-    return { ...named, from: value, pattern, ...recordedAs(pattern, tensors, extents) };
+    const recorded = recordedAs(pattern, tensors, extents);
+    if (recorded.recorded) return { ...named, from: value, pattern, ...recorded };
+    other ??= { ...named, from: value, pattern, ...nearest(pattern, tensors, extents) };
   }
   for (const { value, layout, isVisible } of tensors) {
     for (const test of isVisible) {
@@ -99,10 +106,10 @@ export function findMask(model: Model, past: number): FoundMask {
       const named = nameOf(pattern, past);
       const isUsual = named.mask !== 'given' && !named.off;
       if (isUsual && (named.mask !== 'none' || named.window !== undefined))
-        return { ...named, from: value };
+        return { ...named, from: value, ...(other && { off: 'is another in the weights' }) };
     }
   }
-  return { mask: 'none', from: null };
+  return other ?? { mask: 'none', from: null };
 }
 
 function recordedAs(
@@ -117,6 +124,28 @@ function recordedAs(
     }
   }
   return {};
+}
+
+/** The recorded mask that says most nearly what the weights show, of both ways to read it. */
+function nearest(
+  pattern: Pattern,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): Pick<FoundMask, 'recorded' | 'off' | 'pattern'> {
+  const size = pattern.visible.length;
+  let most = size / 2;
+  let found: Pick<FoundMask, 'recorded' | 'off' | 'pattern'> = { off: 'is no recorded tensor' };
+  for (const { value, layout, isVisible } of tensors) {
+    for (const test of isVisible) {
+      const own = patternOf(value.tensor.data, layout, extents, test);
+      const equal = own.visible.filter((each, n) => each === pattern.visible[n]).length;
+      if (equal <= most) continue;
+      most = equal;
+      const recorded = { value, layout, hides: test === isZero };
+      found = { recorded, pattern: own, off: 'is another in the weights' };
+    }
+  }
+  return found;
 }
 
 export interface FoundDropout {

@@ -2,13 +2,16 @@
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
 import { findMixed, type Mixed } from './mixed.ts';
-import { isGradientName, roleOf } from './names.ts';
+import { isGradientName, roleOf, weightRole } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
+import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
+import type { Operand } from './trace.ts';
 import type { Value, Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
+import { unmergedSites } from './unmerged.ts';
 import { addProducts } from './virtual.ts';
 
 export interface Model {
@@ -23,6 +26,8 @@ export interface Model {
   readonly batch: readonly number[];
   readonly heads: readonly number[];
   readonly output: Output | null;
+  /** Keys and values of earlier tokens. */
+  readonly past: { readonly K: Operand; readonly V: Operand } | null;
   /** How sure it is which operand holds the queries. */
   readonly margin: number;
 }
@@ -66,16 +71,22 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const { left, margin } = queryIsLeft(site, rank, mixes[0]?.key);
   const told = tell(site, left);
   const query = rootOf(values, lookup, told.query);
-  const key = rootOf(values, lookup, told.key);
+  let key = rootOf(values, lookup, told.key);
   const operands = [query, key].flatMap((root) => [root.operand.value, root.start?.value]);
   const taken = operands.filter((each) => each !== undefined);
   const mixed =
     mixes.find((each) => each.key === told.keyAxis) ??
     turned(mixes[0], told) ??
     guessMixed(values, told, taken);
-  const value = mixed && rootOf(values, lookup, mixed.values);
+  let value = mixed && rootOf(values, lookup, mixed.values);
+  const [pastKeys, pastValues] = [key, value].map((root) =>
+    root && !root.projection && !root.start ? pastOf(values, root.operand) : null,
+  );
+  if (pastKeys) key = rootOf(values, lookup, pastKeys.rest);
+  if (pastValues) value = rootOf(values, lookup, pastValues.rest);
+  const past = pastKeys && pastValues && { K: pastKeys.earlier, V: pastValues.earlier };
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
-  const found = { values, lookup, told, mixed, query, key, value, batch, heads, margin };
+  const found = { values, lookup, told, mixed, query, key, value, batch, heads, past, margin };
   return { ...found, output: outputOf(found) };
 }
 
@@ -84,7 +95,7 @@ function turned(mixed: Mixed | undefined, { site, keyAxis, queryAxis }: Told): M
   const { shape } = site.weights.tensor;
   if (!mixed || shape[keyAxis] !== shape[queryAxis]) return null;
   // The gradient of the values is a sum over the queries too.
-  const all = [...mixed.values.value.events, ...mixed.output.events];
+  const all = [...mixed.values.value.parts, ...mixed.output.parts];
   if (all.some(({ name }) => isGradientName(name))) return null;
   return { ...mixed, key: keyAxis, query: queryAxis, isGuess: true };
 }
@@ -104,7 +115,10 @@ function outputOf(model: Omit<Model, 'output'>): Output | null {
   const { outer } = told.site;
   const taken = takenBy([model.query, model.key, model.value]);
   const own = outputsOf(values, lookup, mixed, outer, heads).find(
-    ({ weight }) => !taken.includes(weight),
+    ({ weight, y }) =>
+      !taken.includes(weight) &&
+      (values.isLeaf(weight) || weight.events.some(({ name }) => weightRole(name) === 'O')) &&
+      !y.parts.some(({ name }) => isGradientName(name)),
   );
   if (own) return own;
   const { shape } = mixed.tensor;
@@ -163,11 +177,15 @@ export function findModel(values: Values): Model | null {
     const found = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
     const sites = found.slice(0, SITES);
     for (const site of sites) {
-      const model = modelOf(values, lookup, site);
+      let model = modelOf(values, lookup, site);
+      // A projection that is not found may have batches and heads in one axis.
+      if (!model.query.projection && !model.key.projection && !model.query.start) {
+        const others = unmergedSites(values, site).map((each) => modelOf(values, lookup, each));
+        model = others.reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
+      }
       if (!best || completeness(model) > completeness(best) + 1e-9) best = model;
     }
     if (best && completeness(best) >= ENOUGH) return best;
   }
   return best;
 }
-

@@ -76,12 +76,7 @@ function rowsOf(value: Value, operand: Operand): Rows[] {
   return found;
 }
 
-function weightFor(
-  operand: Operand,
-  rows: Rows,
-  weight: Value,
-  summed: number,
-): Fit | null {
+function weightFor(operand: Operand, rows: Rows, weight: Value, summed: number): Fit | null {
   const factorsAt = (axes: readonly number[]): Factor[] =>
     axes.map((axis) => operand.outer.get(axis) as Factor);
   const cols = [...factorsAt(rows.heads), operand.feature];
@@ -98,7 +93,10 @@ function weightFor(
     Math.max(operand.value.eps, rows.value.eps),
   );
   if (!columns) return null;
-  const out = weightColumns(columns.starts, cols.map(({ size }) => size));
+  const out = weightColumns(
+    columns.starts,
+    cols.map(({ size }) => size),
+  );
   if (!out) return null;
   const { shape } = weight.tensor;
   return {
@@ -227,7 +225,8 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
   const eps = operand.value.eps;
   const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const sources = values.all.filter(
-    ({ kind, tensor, time }) => kind === 'float' &&
+    ({ kind, tensor, time }) =>
+      kind === 'float' &&
       time < before &&
       isRank(2, 4, tensor) &&
       tensor.data.every(Number.isFinite),
@@ -271,9 +270,7 @@ export function sameAxes(value: Value, operand: Operand): Operand[] {
   const visit = (axis: number, taken: Map<number | 'token' | 'feature', Factor>): void => {
     if (axis === shape.length) {
       if (taken.size !== heads + 2) return;
-      const map = new Map(
-        outer.map(([key]) => [key, taken.get(key) as Factor] as const),
-      );
+      const map = new Map(outer.map(([key]) => [key, taken.get(key) as Factor] as const));
       found.push({
         value,
         outer: map,

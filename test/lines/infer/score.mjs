@@ -85,7 +85,8 @@ async function judge(engine, folder, each) {
   if (!found) return { state: 'none', ms, wrong: [], found };
   const wrong = differences(results(engine, given.config), results(engine, found.config));
   const sure = found.questions.length === 0 && found.inferred.every((entry) => entry.sure);
-  const state = wrong.length === 0 ? (sure ? 'right' : 'right, asked') : sure ? 'WRONG' : 'wrong, asked';
+  const state =
+    wrong.length === 0 ? (sure ? 'right' : 'right, asked') : sure ? 'WRONG' : 'wrong, asked';
   return { state, ms, wrong, found };
 }
 
@@ -107,7 +108,9 @@ for (const each of cases) {
   counts.set(state2, (counts.get(state2) ?? 0) + 1);
   if (state !== 'right' || options.verbose) {
     const why = found?.questions.map((q) => `${q.entry}: ${q.why}`).join('; ');
-    console.log(`${state2.padEnd(14)} ${each.name} ${ms} ms ${wrong.join(', ')}${why ? ` [${why}]` : ''}`);
+    console.log(
+      `${state2.padEnd(14)} ${each.name} ${ms} ms ${wrong.join(', ')}${why ? ` [${why}]` : ''}`,
+    );
   }
   if (options.verbose && found) {
     for (const { entry, from, sure, note } of found.inferred)

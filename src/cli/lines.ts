@@ -1,0 +1,244 @@
+// lines FILE [--setup SETUP] [--function NAME] [--json] [-- ARGS...]: runs a person's program and says which line is wrong.
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { HeadConfig } from '../engine/config.ts';
+import type { Graph } from '../engine/graph.ts';
+import { tensorName } from '../engine/graph.ts';
+import { buildGraph } from '../engine/heads/build.ts';
+import { causesOf } from '../lines/name.ts';
+import { infer } from '../lines/infer/infer.ts';
+import { judge } from '../lines/judge.ts';
+import { parseRecording, type Recording } from '../lines/recording.ts';
+import {
+  firstOf,
+  type InferredEntry,
+  type Line,
+  linesOf,
+  type LinesResult,
+  notesOf,
+} from '../lines/result.ts';
+import { setupDocument } from '../lines/setupDocument.ts';
+import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
+import { InputError, openSetupFile, printJson, printTable } from './support.ts';
+
+interface LinesOptions {
+  readonly file: string;
+  readonly setup?: string;
+  readonly function?: string;
+  readonly json: boolean;
+  readonly args: readonly string[];
+}
+
+/** What `lines` is asked for; all after `--` is the program's. Throws InputError. */
+function optionsOf(words: readonly string[]): LinesOptions {
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  const { values, positionals } = parseArgs({
+    args: [...own],
+    allowPositionals: true,
+    options: {
+      setup: { type: 'string' },
+      function: { type: 'string' },
+      fix: { type: 'boolean' },
+      json: { type: 'boolean' },
+    },
+  });
+  const [file, ...rest] = positionals;
+  if (file === undefined || rest.length > 0)
+    throw new InputError(`expected one Python file, found ${positionals.length}`);
+  return {
+    file,
+    ...(values.setup !== undefined && { setup: values.setup }),
+    ...(values.function !== undefined && { function: values.function }),
+    json: values.json ?? false,
+    args: end < 0 ? [] : words.slice(end + 1),
+  };
+}
+
+/** The recorder lies beside the bundle's folder, and beside src. */
+function recorder(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (const folder of [join(here, '..'), join(here, '..', '..')])
+    if (existsSync(recorderIn(folder))) return recorderIn(folder);
+  throw new InputError('found no python/attention_lines beside the command line');
+}
+
+/** Interpreters that are tried: the one that is asked for alone, else until one has what the program imports. */
+function interpreters(): string[] {
+  const asked = process.env['ATTENTION_PYTHON'];
+  if (asked) return [asked];
+  const { VIRTUAL_ENV: environment } = process.env;
+  const own = environment ? [join(environment, 'bin', 'python')] : [];
+  return [...own, 'python3', '/usr/bin/python3', 'python'];
+}
+
+const lacksModule = ({ exit }: Recording): boolean =>
+  /^(ModuleNotFoundError|ImportError)$/.test(exit.exception?.type ?? '');
+
+interface Ran {
+  readonly recording: Recording;
+  readonly recorded: Recorded;
+}
+
+async function run({ file, args, function: name }: LinesOptions): Promise<Ran> {
+  const path = resolve(file);
+  const found = await stat(path).catch(() => null);
+  if (!found)
+    throw new InputError(`${file}: no such file, expected a Python program or a notebook`);
+  let best: Ran | null = null;
+  let failure: RecordError | null = null;
+  for (const python of interpreters()) {
+    try {
+      const recorded = await record({
+        ...{ recorder: recorder(), python, file: path, args, cwd: process.cwd() },
+        ...(name !== undefined && { function: name }),
+      });
+      const recording = parseRecording(recorded.bytes, file);
+      best ??= { recording, recorded };
+      if (!lacksModule(recording)) {
+        best = { recording, recorded };
+        break;
+      }
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      failure ??= error;
+      if (error.exit) break;
+    }
+  }
+  if (!best) throw new InputError(`${file}: ${failure?.message ?? 'nothing was recorded'}`);
+  // What the program says is not what this command says.
+  process.stderr.write(best.recorded.stderr);
+  process.stderr.write(best.recorded.stdout);
+  return best;
+}
+
+interface Opened {
+  readonly config: HeadConfig;
+  readonly graph: Graph;
+  readonly setup: object;
+  readonly inferred: readonly InferredEntry[];
+}
+
+async function open(options: LinesOptions, recording: Recording): Promise<Opened | null> {
+  const { setup, file, args, function: name } = options;
+  if (setup !== undefined) {
+    const { config, graph } = await openSetupFile(setup);
+    const document = JSON.parse(await readFile(setup, 'utf8')) as object;
+    return { config, graph, setup: document, inferred: [] };
+  }
+  const found = infer(recording, name === undefined ? {} : { function: name });
+  if (!found) return null;
+  const source = {
+    file: relative(dirname(resolve(file)), resolve(file)),
+    function: found.function,
+    args,
+  };
+  return {
+    config: found.config,
+    graph: buildGraph(found.config),
+    setup: setupDocument(found.config, source),
+    inferred: found.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
+  };
+}
+
+/** The text of the last line of a traceback that a person's program ends with. */
+function syntaxError({ exit }: Recording, file: string): string | null {
+  const { exception } = exit;
+  if (!exception || !/^(SyntaxError|IndentationError|TabError)$/.test(exception.type)) return null;
+  return `${exception.file || file}:${exception.line}: ${exception.type}: ${exception.message.split('\n')[0]}`;
+}
+
+/** 0 match, 1 diverges; a program in which no attention is found is bad input. */
+export async function linesCommand(words: readonly string[]): Promise<number> {
+  const options = optionsOf(words);
+  const { recording } = await run(options);
+  const broken = syntaxError(recording, options.file);
+  if (broken && recording.events.length === 0) throw new InputError(broken);
+  const opened = await open(options, recording);
+  const nothing = `${options.file}: found no attention, expected a program that computes softmax(Q Kᵀ) V`;
+  const died = recording.exit.exception;
+  const why = died
+    ? `${options.file}: the program ended with ${died.type}: ${died.message.split('\n')[0]}`
+    : nothing;
+  if (!opened) {
+    const empty: LinesResult = {
+      ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
+      ...{ causes: [], fixes: [], notes: notesOf(recording) },
+    };
+    if (options.json) printJson(empty);
+    throw new InputError(why);
+  }
+  const { catalogue, localised } = judge(recording, opened.config, opened.graph);
+  const result: LinesResult = {
+    ...{ verdict: localised.verdict, setup: opened.setup, inferred: opened.inferred },
+    lines: linesOf(recording, localised),
+    first: firstOf(recording, localised),
+    causes: causesOf(recording, catalogue, localised),
+    fixes: [],
+    notes: notesOf(recording),
+  };
+  if (options.json) printJson(result);
+  else print(result, recording);
+  if (result.verdict === 'unaligned') throw new InputError(why);
+  return result.verdict === 'match' ? 0 : 1;
+}
+
+const placeOf = ({ file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>): string =>
+  cell === undefined ? `${file}:${line}` : `${file} cell ${cell}:${line}`;
+
+function textOf(
+  recording: Recording,
+  { file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>,
+): string {
+  const source =
+    cell === undefined
+      ? recording.files.find(({ path }) => path === file)?.source
+      : recording.cells?.find((each) => each.cell === cell)?.source;
+  return source?.split('\n')[line - 1]?.trim() ?? '';
+}
+
+function print(
+  { verdict, first, lines, causes, inferred, notes }: LinesResult,
+  recording: Recording,
+): void {
+  const shown = lines.filter(({ status, kind }) => status !== 'unaligned' && kind !== 'other');
+  const rows = shown.map((each) => [
+    placeOf(each),
+    each.name,
+    each.node === null
+      ? ''
+      : tensorName(each.node, each.kind === 'gradient' ? 'gradient' : 'value'),
+    each.status,
+    each.note,
+  ]);
+  if (rows.length > 0) printTable([['line', 'name', 'node', 'status', ''], ...rows]);
+  if (inferred.length > 0) {
+    console.log('\nThe setup was inferred:');
+    for (const { entry, from, sure } of inferred)
+      console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}`);
+  }
+  for (const note of notes) console.log(`\nNote: ${note}`);
+  if (verdict === 'match') console.log('\nAll that was computed is right.');
+  if (!first) return;
+  const node =
+    first.node === null
+      ? 'this'
+      : tensorName(first.node, first.kind === 'gradient' ? 'gradient' : 'value');
+  console.log(`\nFirst wrong: ${placeOf(first)}, which computes ${node}`);
+  console.log(`  ${textOf(recording, first)}`);
+  const said = lines.find(
+    ({ status, line, file }) => status === 'diverges' && line === first.line && file === first.file,
+  );
+  if (said?.note) console.log(`  ${said.note}`);
+  for (const cause of causes) {
+    console.log(`\n${cause.title}  [${cause.id}]`);
+    console.log(`  ${cause.why}`);
+    console.log(`  wrong:   ${cause.wrong}`);
+    console.log(`  right:   ${cause.right}`);
+    console.log(`  NumPy:   ${cause.numpy}`);
+    console.log(`  PyTorch: ${cause.pytorch}`);
+  }
+}
