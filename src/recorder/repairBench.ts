@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tensor } from '../engine/tensor.ts';
+import { sizeOf, tensor, type Tensor } from '../engine/tensor.ts';
 import type {
   Bench,
   Candidate,
@@ -34,10 +34,15 @@ interface Reply {
   readonly error?: string;
 }
 
+/** A float64 tensor in the file that a reply names. */
+interface Written {
+  readonly shape: readonly number[];
+  readonly at: number;
+}
+
 interface FrameAnswer extends Reply {
-  readonly candidates: readonly (Candidate & {
-    readonly values: readonly { readonly shape: readonly number[]; readonly at: number }[];
-  })[];
+  readonly candidates: readonly (Candidate & { readonly values: readonly Written[] })[];
+  readonly now: readonly Written[];
   readonly others: readonly Candidate[];
   readonly tried: number;
 }
@@ -79,22 +84,21 @@ class PythonBench implements OpenBench {
     const place = { file, line, occurrences };
     const { reply, out } = await this.#ask({ job: 'frame', sources, place, pairs, seconds });
     if (reply.error !== undefined) return null;
-    const { candidates, others, tried } = reply as FrameAnswer;
+    const { candidates, others, now, tried } = reply as FrameAnswer;
     const bytes = await readFile(out);
     await this.#forget(out);
-    const decoded = candidates.map(({ values, ...candidate }) => ({
-      ...candidate,
-      values: values.map(({ shape, at }) => {
-        const size = shape.reduce((product, each) => product * each, 1);
-        return tensor(
-          shape,
-          new Float64Array(
-            bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + 8 * size),
-          ),
-        );
-      }),
-    }));
-    return { candidates: decoded, others, tried };
+    const decode = (values: readonly Written[]): Tensor[] =>
+      values.map(({ shape, at }) => {
+        const from = bytes.byteOffset + at;
+        const buffer = bytes.buffer.slice(from, from + 8 * sizeOf(shape));
+        return tensor(shape, new Float64Array(buffer));
+      });
+    return {
+      candidates: candidates.map(({ values, ...each }) => ({ ...each, values: decode(values) })),
+      others,
+      now: decode(now),
+      tried,
+    };
   }
 
   async record(sources: Sources, args?: readonly string[]): Promise<Recording | null> {

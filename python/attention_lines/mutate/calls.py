@@ -333,6 +333,14 @@ def types(site: Site) -> Iterator[Mutation]:
             yield Mutation((Edit(end - len(node.attr), end, other),), 1.0, 'dtype')
 
 
+def length(site: Site) -> Iterator[Mutation]:
+    """The length of something else."""
+    node = site.node
+    if name_of(node) == 'len' and isinstance(node, ast.Call) and len(node.args) == 1:
+        for each in site.scope.tensors()[:24]:
+            yield Mutation((site.source.replaced(node.args[0], each.text),), 1.0 + each.distance, 'operand')
+
+
 def wherever(site: Site) -> Iterator[Mutation]:
     """A `where` with its branches exchanged or its condition denied; a filled value by another."""
     node, source = site.node, site.source
@@ -360,4 +368,4 @@ def matrix(site: Site) -> Iterator[Mutation]:
             yield Mutation((Edit(*site.source.span(arg), text),), 1.0, 'transpose')
 
 
-OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, wherever, matrix)
+OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, length, wherever, matrix)

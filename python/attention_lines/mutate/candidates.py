@@ -21,7 +21,7 @@ def candidates(source: Source, scope: Scope, statement: ast.stmt, pairs: bool = 
         if key not in seen and any(source.text[e.start : e.end] != e.text for e in key):
             seen.add(key)
             found.append(mutation)
-    found.sort(key=lambda each: (each.cost, len(each.edits[0].text)))
+    found.sort(key=lambda each: (each.cost, sum(len(edit.text) + edit.end - edit.start for edit in each.edits)))
     if pairs:
         found += _pairs(found)
         found.sort(key=lambda each: each.cost)

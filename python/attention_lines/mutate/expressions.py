@@ -386,6 +386,8 @@ def _other_index(site: Site, part: ast.expr) -> Iterator[Tuple[str, float]]:
         if not high:
             yield '%s:-1' % low, 1.3
         yield 'None', 1.6
+        if not low and not high:
+            yield '...', 1.2
         return
     text = source.of(part)
     if text == 'None':

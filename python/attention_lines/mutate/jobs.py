@@ -49,6 +49,7 @@ class Look:
         self.found: List[Mutation] = []
         self.given: Dict[int, List[Any]] = {}
         self.now: List[Any] = []
+        self.written = 0
 
     def reached(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         """Evaluates them in this frame; at the last execution that was asked for it answers and ends the process."""
@@ -80,21 +81,25 @@ class Look:
 
     def reply(self) -> Dict[str, Any]:
         """Of candidates that give the same numbers the cheapest, and none that gives what the statement gives now."""
-        seen, judged, written = {fingerprint(self.now)}, [], 0
+        seen, judged = {fingerprint(self.now)}, []
         for at, values in sorted(self.given.items()):
             mark = fingerprint(values)
-            if mark in seen or written > MOST_BYTES:
+            if mark in seen or self.written > MOST_BYTES:
                 continue
             seen.add(mark)
-            parts = []
-            for value in values:
-                data = value.tobytes()
-                parts.append({"shape": list(value.shape), "at": written})
-                os.write(self.out, data)
-                written += len(data)
-            judged.append({**_plain(self.found[at]), "values": parts})
+            judged.append({**_plain(self.found[at]), "values": self._written(values)})
         others = [_plain(each) for each in self.found if frame.not_alone(self.statement, each)]
-        return {"candidates": judged, "others": others, "tried": len(self.found)}
+        now = self._written(self.now)
+        return {"candidates": judged, "others": others, "now": now, "tried": len(self.found)}
+
+    def _written(self, values: List[Any]) -> List[Dict[str, Any]]:
+        parts = []
+        for value in values:
+            data = value.tobytes()
+            parts.append({"shape": list(value.shape), "at": self.written})
+            os.write(self.out, data)
+            self.written += len(data)
+        return parts
 
 
 def _plain(mutation: Mutation) -> Dict[str, Any]:

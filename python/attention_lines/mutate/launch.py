@@ -9,7 +9,7 @@ import sys
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from .. import imports, options, program
-from ..rewrite import KEY, compile_recorded, insert
+from ..rewrite import KEY, insert
 from .source import Source
 
 
@@ -24,10 +24,7 @@ def chosen(request: Dict[str, Any], record: str = "") -> Any:
             words.append("--" + flag)
     if request.get("maxBytes"):
         words += ["--max-bytes", str(request["maxBytes"])]
-    made = options.parse(words + [request["file"], "--", *request.get("args", [])])
-    if not record:
-        made.record = None
-    return made
+    return options.parse(words + [request["file"], "--", *request.get("args", [])])
 
 
 class EditedFiles(imports.Files):
@@ -44,11 +41,7 @@ class EditedFiles(imports.Files):
         text = self.text_of(data, path)
         tree = ast.parse(text, path)
         self.modules.add(name)
-        source = self.add(path, text)
-        own = self.own_names(os.path.dirname(path)) | self.own_names(self.root)
-        return compile_recorded(
-            tree, path, source, self.recorder.places, self.recorder, own=own, expressions=self.expressions
-        )
+        return self.recorded(tree, path, self.add(path, text))
 
 
 class StopFiles(EditedFiles):
@@ -102,17 +95,17 @@ def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[s
 class _StopRun(program.Run):
     def __init__(self, made: Any):
         super().__init__(made)
-        self.files = StopFiles(None, self.files.root, None)
+        self.files = StopFiles(self.recorder, self.path, self.files.root, None)
 
     def start(self) -> None:
         self._as_python()
-        exec(self._code(), sys.modules["__main__"].__dict__)
+        self._run(sys.modules["__main__"].__dict__)
 
 
 def run_recorded(request: Dict[str, Any], out: str) -> int:
     """Runs the whole program with `edits`, recorded to `out`; its exit code."""
     run = program.Run(chosen(request, out))
-    files = EditedFiles(run.recorder, run.files.root, run.files.expressions)
+    files = EditedFiles(run.recorder, run.path, run.files.root, run.files.expressions)
     files.texts = texts(request)
     run.files = files
     try:

@@ -20,6 +20,16 @@ PURE = frozenset(
 """Functions and methods that only compute: a call of one may be evaluated again."""
 
 
+_ACTS = frozenset(
+    'print open input exec eval compile backward step append extend insert pop popitem update setdefault clear remove '
+    'seed manual_seed rand randn randint random normal uniform standard_normal choice shuffle permutation dropout '
+    'save savez savez_compressed savetxt write writelines tofile dump dumps show savefig plot imshow system run Popen '
+    'call check_call check_output exit quit sleep urlopen connect send zero_ fill_ copy_ add_ sub_ mul_ div_ '
+    'masked_fill_ __setitem__ apply'.split()
+)
+"""Calls that do something, or draw random numbers: never evaluated again for the sake of looking."""
+
+
 class Value(NamedTuple):
     """What is known of a value: 'tensor', 'number', 'flag' (a tensor of truth values) or 'other'."""
 
@@ -74,6 +84,18 @@ def pure(node: ast.AST) -> bool:
     return True
 
 
+def quiet(node: ast.AST) -> bool:
+    """Whether `node` may be evaluated in a copy of the frame: no call in it is known to act."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, 'id', '')
+            if name in _ACTS or name.endswith('_') or any(k.arg == 'out' for k in part.keywords):
+                return False
+        elif isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda)):
+            return False
+    return True
+
+
 class Scope:
     """The names of one frame, and every expression of the function's text that has a value there."""
 
@@ -85,6 +107,7 @@ class Scope:
         self._values: Dict[str, Value] = {}
         self.numpy = self._alias('numpy')
         self.torch = self._alias('torch')
+        self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
         self.ingredients = self._collect()
 
     def _alias(self, module: str) -> Optional[str]:
@@ -107,12 +130,18 @@ class Scope:
         return self._values[text]
 
     def _look(self, node: ast.AST, text: str) -> Value:
-        if not isinstance(node, ast.expr) or not pure(node) or '\n' in text and len(text) > 2000:
+        inside = isinstance(node, ast.expr) and (pure(node) or self._is_own(node) and quiet(node))
+        if not inside or '\n' in text and len(text) > 2000:
             return Value('other')
         try:
             return describe(self.evaluate('(%s)' % text))
         except Exception:  # noqa: BLE001 - any error only says that it has no value here
             return Value('other')
+
+    def _is_own(self, node: ast.AST) -> bool:
+        """Whether `node` is a part of the statement that is edited: what it calls is called there anyhow."""
+        first, last = self.statement.lineno, self.statement.end_lineno or self.statement.lineno
+        return first <= getattr(node, 'lineno', 0) <= last
 
     def known_text(self, text: str) -> Value:
         """What the value of an expression given as text is like."""
@@ -149,8 +178,9 @@ class Scope:
         known = describe(value)
         add(name, 20, known, distance)
         if known.sort == 'tensor' and not known.shape == () and distance < 0.8:
+            near = 0.2 if name in self._own_names else 0.5
             for axis in range(len(known.shape)):
-                add('%s.shape[%d]' % (name, axis), 20, Value('number', (), known.shape[axis]), distance + 0.5)
+                add('%s.shape[%d]' % (name, axis), 20, Value('number', (), known.shape[axis]), distance + near)
         for text, part in _parts(name, value):
             add(text, 20, describe(part), distance + 0.2)
 

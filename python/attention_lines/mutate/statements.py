@@ -243,11 +243,28 @@ def everywhere(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mu
     for node in ast.walk(statement):
         if isinstance(node, (ast.Name, ast.Attribute, ast.Constant)) and not isinstance(getattr(node, 'value', None), str):
             places.setdefault(source.of(node), []).append(node)
+    yield from _bounds(source, scope, statement)
     for text, nodes in places.items():
         if len(nodes) < 2 or any(isinstance(source.parents.get(n), ast.JoinedStr) for n in nodes):
             continue
         for other, cost in _others(scope, nodes[0], text):
             yield Mutation(tuple(source.replaced(n, other) for n in nodes), cost, 'everywhere')
+
+
+def _bounds(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """One slice that stands in several places, with another bound in all of them."""
+    places: Dict[str, List[ast.Slice]] = {}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Slice) and hasattr(node, 'lineno') and (node.lower or node.upper):
+            places.setdefault(source.of(node), []).append(node)
+    for text, nodes in places.items():
+        if len(nodes) < 2:
+            continue
+        low, _, high = text.partition(':')
+        others = [':'] + ['%s:%s %s' % (low, high, shift) for shift in ('+ 1', '- 1') if high]
+        others += ['%s %s:%s' % (low, shift, high) for shift in ('+ 1', '- 1') if low]
+        for other in others:
+            yield Mutation(tuple(Edit(*source.span(n), other) for n in nodes), 1.3, 'bound')
 
 
 def _others(scope: Scope, node: ast.expr, text: str) -> Iterator[Tuple[str, float]]:

@@ -20,15 +20,28 @@ def numbers(value: Any) -> Optional[Any]:
     return None
 
 
-def produced(value: Any, most: int = 12) -> List[Any]:
-    """The tensors in a result, one level of tuples, lists and dicts deep."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        parts = [numbers(part) for part in list(value)[:most]]
-        return [part for part in parts if part is not None]
+def produced(value: Any, most: int = 16, depth: int = 3) -> List[Any]:
+    """The tensors in a result, in tuples, lists, dicts and objects that hold them."""
     single = numbers(value)
-    return [] if single is None else [single]
+    if single is not None:
+        return [single]
+    parts: List[Any] = []
+    if depth:
+        for part in held(value)[:most]:
+            parts += produced(part, most, depth - 1)
+    return parts[:most]
+
+
+def held(value: Any) -> List[Any]:
+    """What a container or an object of the person's own class holds."""
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, (tuple, list)):
+        return list(value)
+    module = type(value).__module__.partition(".")[0]
+    if module in ("builtins", "numpy", "torch", "types") or callable(value):
+        return []
+    return list(getattr(value, "__dict__", {}).values())
 
 
 def fingerprint(values: List[Any]) -> Tuple:

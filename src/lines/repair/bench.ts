@@ -36,6 +36,8 @@ export interface FrameReply {
   readonly candidates: readonly Evaluated[];
   /** Those that only a run of the whole program shows. */
   readonly others: readonly Candidate[];
+  /** What the statement leaves as it is. */
+  readonly now: readonly Tensor[];
   /** How many were looked at in all. */
   readonly tried: number;
 }

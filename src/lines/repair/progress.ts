@@ -1,5 +1,5 @@
 // Whether an edited program is better than before: more of the right numbers, and none of those lost that were there.
-import type { Key } from '../../compare/program.ts';
+import { type Key, keyOf } from '../../compare/program.ts';
 import type { Judged } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 
@@ -26,7 +26,7 @@ const includes = (all: ReadonlySet<Key>, some: Iterable<Key>): boolean => {
 
 /**
  * right: nothing is wrong any more, and what was wrong has come out. better: more is right, and nothing that was right is
- * wrong. A program from which the wrong tensor was only taken away is neither.
+ * wrong. A program from which the wrong tensor was only taken away, or that holds something else in its place, is neither.
  */
 export function compareStandings(
   before: Standing,
@@ -35,19 +35,26 @@ export function compareStandings(
   if (after.recording.exit.code !== before.recording.exit.code) return 'neither';
   if (!includes(after.covered, before.covered)) return 'neither';
   const gained = after.covered.size - before.covered.size;
-  const isRight = after.judged.localised.verdict === 'match';
-  if (isRight && (gained > 0 || hasComeOut(before, after))) return 'right';
-  return gained > 0 && !isRight ? 'better' : 'neither';
+  if (after.judged.localised.verdict !== 'match') return gained > 0 ? 'better' : 'neither';
+  return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';
 }
 
-/** Whether what was blamed is still computed, under its name, and is right. */
-function hasComeOut(before: Standing, after: Standing): boolean {
+/**
+ * Whether what was wrong is now there: every node that was blamed is whole somewhere; where nothing was gained by it, at
+ * the very place that was blamed.
+ */
+function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean {
   const { wrong } = before.judged.localised;
-  const places = placesByName(after);
+  const meant = wrong.flatMap(({ node, kind }) =>
+    node !== null && kind !== 'other' ? [keyOf(node, kind)] : [],
+  );
+  if (isMore) return includes(after.covered, meant);
+  const places = keysByPlace(after);
   return (
-    wrong.length > 0 &&
-    wrong.every(({ event, seen }) =>
-      [event, seen].some((id) => places.get(placeName(before.recording, id)) === true),
+    meant.length > 0 &&
+    meant.length === wrong.length &&
+    wrong.every(({ event, seen }, n) =>
+      [event, seen].some((id) => places.get(placeName(before.recording, id))?.has(meant[n])),
     )
   );
 }
@@ -58,13 +65,14 @@ function placeName({ events, statements, functions }: Recording, id: number): st
   return `${functions[statements[statement].function].name} ${how} ${name}`;
 }
 
-/** Of each place whether all that was recorded there is right. */
-function placesByName({ recording, judged }: Standing): Map<string, boolean> {
-  const places = new Map<string, boolean>();
-  for (const { event, standing } of judged.localised.observed) {
+/** Of each place what is recorded there. */
+function keysByPlace({ recording, judged }: Standing): Map<string, Set<Key>> {
+  const places = new Map<string, Set<Key>>();
+  for (const { event, found } of judged.localised.observed) {
     const name = placeName(recording, event.id);
-    const isRight = standing === 'right' || standing === 'partial';
-    places.set(name, isRight && places.get(name) !== false);
+    const keys = places.get(name) ?? new Set();
+    places.set(name, keys);
+    for (const { entry } of found) if (entry.role !== 'partial') keys.add(entry.key);
   }
   return places;
 }

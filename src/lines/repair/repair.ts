@@ -1,5 +1,6 @@
 // From the first wrong statement to edits that make the whole program right.
 import { keyOf } from '../../compare/program.ts';
+import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { Aligner } from '../align.ts';
 import type { Judged } from '../judge.ts';
 import type { Recording } from '../recording.ts';
@@ -50,7 +51,11 @@ export interface Tried {
   readonly runs: number;
 }
 
-const MOST_SOURCES_TRIED = 90;
+/** Of one statement: edits whose own result is right, and others. */
+const MOST_PROMISING = 16;
+const MOST_OTHERS = 60;
+/** Statements of which two edits at once are tried. */
+const MOST_PAIRED = 3;
 const SECONDS_IN_FRAME = 4;
 /** Runs of the program at a time. */
 const AT_ONCE = 2;
@@ -92,25 +97,32 @@ class Hunt {
 
   /** Looks for one more edit of the program; where it makes it better but not right, for another one after it. */
   async from(state: State, mistakes: number): Promise<void> {
+    const places = placesOf(state.standing);
     const better: State[] = [];
-    for (const pairs of [false, true]) {
-      for (const place of placesOf(state.standing)) {
+    const replies = new Map<Place, Sorted>();
+    for (const [pairs, some] of [
+      [false, places],
+      [true, places.slice(0, MOST_PAIRED)],
+    ] as const)
+      for (const place of some) {
         if (this.#isSpent) return;
         const reply = await this.#frame(state, place, pairs);
         if (!reply) continue;
-        const share = pairs ? 0.5 : 1;
-        const found = await this.#tryAll(
-          state,
-          place,
-          reply,
-          Math.ceil(MOST_SOURCES_TRIED * share),
+        const found = sorted(state.standing, place, reply);
+        if (!pairs) replies.set(place, found);
+        better.push(
+          ...(await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING))),
         );
-        better.push(...found);
         if (this.#isOver) return;
-        if (found.length > 0) break;
       }
-      if (better.length > 0) break;
-    }
+    // Where the statement alone does not show it: the whole program, with one edit after the other.
+    if (better.length === 0)
+      for (const [place, { others }] of replies) {
+        if (this.#isSpent) return;
+        better.push(...(await this.#tryAll(state, place, others.slice(0, MOST_OTHERS))));
+        if (this.#isOver) return;
+        if (better.length > 0) break;
+      }
     if (mistakes <= 1) return;
     better.sort((a, b) => b.standing.covered.size - a.standing.covered.size || a.cost - b.cost);
     for (const next of better.slice(0, 3)) {
@@ -132,12 +144,11 @@ class Hunt {
     return reply;
   }
 
-  /** Runs the program with each candidate, those first whose result is what should have come out. */
-  async #tryAll(state: State, place: Place, reply: FrameReply, most: number): Promise<State[]> {
-    const { promising, others } = sorted(state.standing, place, reply);
-    const queue = [...promising, ...others.slice(0, most)];
+  /** Runs the program with each candidate, in this order, until a fix is found; those that make it better. */
+  async #tryAll(state: State, place: Place, candidates: readonly Candidate[]): Promise<State[]> {
+    const queue = [...candidates];
     const better: State[] = [];
-    let until = Infinity;
+    let most = Infinity;
     const running: { candidate: Candidate; run: Promise<State | null> }[] = [];
     for (let n = 0; ;) {
       while (running.length < AT_ONCE && n < queue.length && !this.#isSpent) {
@@ -147,18 +158,17 @@ class Hunt {
       const first = running.shift();
       if (!first) break;
       const next = await first.run;
-      if (this.#isOver || first.candidate.cost > until) continue;
-      const how = next ? compareStandings(state.standing, next.standing) : 'neither';
-      if (next && how === 'right') {
-        const verdict = await this.#search.found(next);
-        if (verdict === 'disproved') continue;
-        if (verdict === 'enough') this.#isOver = true;
-        this.#isFound = true;
-        // Others are offered where they are as short, or nearly.
-        until = Math.min(until, first.candidate.cost + NEARLY);
-        queue.splice(n + AFTER_FOUND);
-      } else if (next && how === 'better') better.push(next);
-      if (n >= promising.length && better.length > 0) n = queue.length;
+      if (!next || this.#isOver || first.candidate.cost > most) continue;
+      const how = compareStandings(state.standing, next.standing);
+      if (how === 'better') better.push(next);
+      if (how !== 'right') continue;
+      const verdict = await this.#search.found(next);
+      if (verdict === 'disproved') continue;
+      if (verdict === 'enough') this.#isOver = true;
+      this.#isFound = true;
+      // Others are offered where they are as short, or nearly.
+      most = Math.min(most, first.candidate.cost + NEARLY);
+      queue.splice(n + AFTER_FOUND);
     }
     if (this.#isFound) this.#isOver = true;
     return better;
@@ -185,28 +195,43 @@ class Hunt {
   }
 }
 
+/** Worse than any that is something. */
+const NOTHING_RIGHT = 5;
+
+const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
+  other !== undefined &&
+  sameShape(one.shape, other.shape) &&
+  one.data.every((value, at) => Object.is(value, other.data[at]));
+
+interface Sorted {
+  readonly promising: readonly Candidate[];
+  readonly others: readonly Candidate[];
+}
+
 /**
  * Candidates whose result is a part of something right, at best of what should come out at that place and then of what
  * the program lacks; and all others, by cost.
  */
-function sorted(
-  { judged, covered }: Standing,
-  place: Place,
-  reply: FrameReply,
-): { promising: Candidate[]; others: Candidate[] } {
+function sorted({ judged, covered }: Standing, place: Place, reply: FrameReply): Sorted {
   const { wrong } = judged.localised;
   const meant = wrong.find(({ event, seen }) => event === place.event || seen === place.event);
   const key = meant && meant.kind !== 'other' && meant.node ? keyOf(meant.node, meant.kind) : null;
   const aligner = new Aligner(judged.catalogue);
-  const worth = ({ values }: Evaluated): number => {
-    let best = Infinity;
-    for (const value of values)
-      for (const { entry } of aligner.align(value)) {
-        const known = covered.has(entry.key) && entry.key !== key ? 1.5 : 0;
-        const role = entry.role === 'node' ? 0 : entry.role === 'form' ? 1 : 2;
-        best = Math.min(best, role + known + (entry.key === key ? 0 : 0.5));
-      }
+  const rankOf = (value: Tensor): number => {
+    let best = NOTHING_RIGHT;
+    for (const { entry } of aligner.align(value)) {
+      const known = covered.has(entry.key) && entry.key !== key ? 1.5 : 0;
+      const role = entry.role === 'node' ? 0 : entry.role === 'form' ? 1 : 2;
+      best = Math.min(best, role + known + (entry.key === key ? 0 : 0.5));
+    }
     return best;
+  };
+  const worth = ({ values }: Evaluated): number => {
+    const changed = values.filter((value, n) => !isSame(value, reply.now[n]));
+    const ranks = changed.map(rankOf);
+    if (ranks.every((rank) => rank === NOTHING_RIGHT)) return Infinity;
+    // What else the edit changes has to be right as well, and nothing is to be missing.
+    return Math.max(...ranks) + (values.length === reply.now.length ? 0 : 2);
   };
   const judgedOnes = reply.candidates.map((candidate) => ({ candidate, rank: worth(candidate) }));
   const promising = judgedOnes
