@@ -53,9 +53,12 @@ export interface Tried {
 
 /** Of one statement: edits whose own result is right, and others. */
 const MOST_PROMISING = 16;
+const FIRST_OTHERS = 16;
 const MOST_OTHERS = 60;
 /** Statements of which two edits at once are tried. */
-const MOST_PAIRED = 3;
+const MOST_PAIRED = 2;
+/** Better programs from which the search goes on. */
+const MOST_FOLLOWED = 2;
 const SECONDS_IN_FRAME = 4;
 /** Runs of the program at a time. */
 const AT_ONCE = 2;
@@ -95,40 +98,45 @@ class Hunt {
     return this.#isOver || this.runs >= limits.runs || now() - this.#began > limits.seconds;
   }
 
-  /** Looks for one more edit of the program; where it makes it better but not right, for another one after it. */
+  /**
+   * Looks for one more edit of the program; where it makes it better but not right, for another one after it. What is
+   * likely comes first: one edit whose own result is right, then one whose effect only the whole program shows, then two
+   * at once.
+   */
   async from(state: State, mistakes: number): Promise<void> {
     const places = placesOf(state.standing);
+    const singles = new Map<Place, Sorted>();
     const better: State[] = [];
-    const replies = new Map<Place, Sorted>();
-    for (const [pairs, some] of [
-      [false, places],
-      [true, places.slice(0, MOST_PAIRED)],
-    ] as const)
-      for (const place of some) {
-        if (this.#isSpent) return;
-        const reply = await this.#frame(state, place, pairs);
-        if (!reply) continue;
-        const found = sorted(state.standing, place, reply);
-        if (!pairs) replies.set(place, found);
-        better.push(
-          ...(await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING))),
-        );
-        if (this.#isOver) return;
-      }
-    // Where the statement alone does not show it: the whole program, with one edit after the other.
-    if (better.length === 0)
-      for (const [place, { others }] of replies) {
-        if (this.#isSpent) return;
-        better.push(...(await this.#tryAll(state, place, others.slice(0, MOST_OTHERS))));
-        if (this.#isOver) return;
-        if (better.length > 0) break;
-      }
+    for (const place of places) {
+      const found = await this.#look(state, place, false);
+      if (!found) continue;
+      singles.set(place, found);
+      better.push(...(await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING))));
+      if (this.#isSpent) return;
+    }
+    await this.#goOn(better, mistakes);
+    for (const [place, { others }] of [...singles].slice(0, 1))
+      better.push(...(await this.#tryAll(state, place, others.slice(0, FIRST_OTHERS))));
+    for (const place of places.slice(0, MOST_PAIRED)) {
+      const found = await this.#look(state, place, true);
+      if (found) await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING));
+    }
+    for (const [place, { others }] of singles)
+      better.push(...(await this.#tryAll(state, place, others.slice(0, MOST_OTHERS))));
+    await this.#goOn(better, mistakes);
+  }
+
+  async #goOn(better: State[], mistakes: number): Promise<void> {
     if (mistakes <= 1) return;
     better.sort((a, b) => b.standing.covered.size - a.standing.covered.size || a.cost - b.cost);
-    for (const next of better.slice(0, 3)) {
-      if (this.#isSpent) return;
-      await this.from(next, mistakes - 1);
-    }
+    for (const next of better.splice(0).slice(0, MOST_FOLLOWED))
+      if (!this.#isSpent) await this.from(next, mistakes - 1);
+  }
+
+  async #look(state: State, place: Place, pairs: boolean): Promise<Sorted | null> {
+    if (this.#isSpent) return null;
+    const reply = await this.#frame(state, place, pairs);
+    return reply && sorted(state.standing, place, reply);
   }
 
   async #frame(state: State, place: Place, pairs: boolean): Promise<FrameReply | null> {
