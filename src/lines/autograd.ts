@@ -1,5 +1,4 @@
 // Where autograd's gradients go wrong although the forward pass is right: a detach, a part that needs no gradient.
-import type { Key } from '../compare/program.ts';
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
 import { cone, tellingEvent } from './flow.ts';
@@ -33,11 +32,22 @@ function gradientsOf(field: Field): Map<number, Observed> {
  * from something that does, and one of its operands has a wrong gradient or none. The last one of the forward pass is the
  * first of the backward pass.
  */
-export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | null {
+export function autogradSuspect(field: Field): Wrong | null {
+  return lost(field, 'none') ?? lost(field, 'wrong');
+}
+
+function lost(field: Field, sought: Passing): Wrong | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
   const gradients = gradientsOf(field);
   if (gradients.size === 0) return null;
+  // What an autograd.Function computes inside is outside the graph, and its backward is a function like any other.
+  const { functions } = recording;
+  const isOwn = functions.some(
+    ({ name }) =>
+      name.endsWith('.backward') &&
+      functions.some((other) => other.name === name.replace(/backward$/, 'forward')),
+  );
   const passing = (event: Event): Passing => {
     const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
@@ -55,12 +65,12 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
-    if (passing(event) === 'right') continue;
+    if (passing(event) !== sought) continue;
     const loser = flow.users[id].find((user) => {
       const other = events[user];
       if (observed[user].standing !== 'right' || other.how === 'gradient' || other.how === 'leaf')
         return false;
-      if (other.requiresGrad !== true) return isUsed(field, user, gradients);
+      if (other.requiresGrad !== true) return !isOwn && isUsed(field, user, gradients);
       return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
     });
     if (loser === undefined) continue;
@@ -71,7 +81,6 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
     const place = tellingEvent(recording, loser);
     return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }
-  void missing;
   return null;
 }
 

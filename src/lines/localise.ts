@@ -4,7 +4,7 @@ import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
 import { autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
-import { exchangedReturns, type Mistaken, mistakenNames } from './mistaken.ts';
+import { exchangedReturns, type Mistaken, mistakenNames, returnsInOrder } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
@@ -68,13 +68,22 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
-  const mistaken = [...mistakenNames(field), ...exchangedReturns(field)].sort(
+  const mistaken = [
+    ...mistakenNames(field),
+    ...exchangedReturns(field),
+    ...returnsInOrder(field),
+  ].sort(
     (a, b) => a.event - b.event,
   );
   const [earliest] = mistaken;
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
+  const missing = field.goals.filter((goal) => !field.covered.has(goal));
+  const isForwardRight = field.covered.has('v:y');
+  const passed = isForwardRight && missing.length > 0 ? autogradSuspect(field) : null;
+  const isBefore = !suspects.some(({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0));
+  if (passed && isBefore) return [passed];
   const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
   const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
   for (const some of order) {
@@ -94,10 +103,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     }
     return found;
   }
-  const missing = field.goals.filter((goal) => !field.covered.has(goal));
-  if (missing.length === 0) return [];
-  const found = autogradSuspect(field, missing);
-  return found ? [found] : [];
+  return passed ? [passed] : [];
 }
 
 /** One for each statement. */
