@@ -65,11 +65,13 @@ function lost(field: Field, sought: Passing): Wrong | null {
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
+    if ((globalThis as any).DEBUG) console.log('pass', id, passing(event), flow.users[id].map((u) => [u, passing(events[u]), observed[u].standing]).join(' '));
     if (passing(event) !== sought) continue;
     const loser = flow.users[id].find((user) => {
       const other = events[user];
-      if (observed[user].standing !== 'right' || other.how === 'gradient' || other.how === 'leaf')
-        return false;
+      if (other.how === 'gradient' || other.how === 'leaf') return false;
+      const isLoss = other.shape.length === 0;
+      if (observed[user].standing !== 'right' && !isLoss) return false;
       if (other.requiresGrad !== true) return !isOwn && isUsed(field, user, gradients);
       return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
     });

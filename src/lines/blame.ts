@@ -71,7 +71,7 @@ function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
         if (!new Supposed(catalogue, key, own).makes(result)) continue;
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
-        const stated = ROTATED.test(alignment.entry.key)
+        const stated = ROTATED.test(alignment.entry.key) && key !== alignment.entry.key
           ? passedAt(field, source, event)
           : statedAt(field, source, alignment.entry, recording.events[event].frame);
         return { event: stated ?? event, note };
