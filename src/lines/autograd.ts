@@ -65,7 +65,13 @@ function lost(field: Field, sought: Passing): Wrong | null {
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
-    if ((globalThis as any).DEBUG) console.log('pass', id, passing(event), flow.users[id].map((u) => [u, passing(events[u]), observed[u].standing]).join(' '));
+    if ((globalThis as any).DEBUG)
+      console.log(
+        'pass',
+        id,
+        passing(event),
+        flow.users[id].map((u) => [u, passing(events[u]), observed[u].standing]).join(' '),
+      );
     if (passing(event) !== sought) continue;
     const loser = flow.users[id].find((user) => {
       const other = events[user];
@@ -89,4 +95,32 @@ function lost(field: Field, sought: Passing): Wrong | null {
 /** Whether something that has a gradient was computed from it. */
 function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
   return [...cone(field.flow, [id])].some((user) => gradients.has(rootOf(field, user)));
+}
+
+/** Gradients that are right as autograd passes them and not as they stand in .grad: added up over several passes. */
+export function accumulated({ recording, observed, covered }: Field): Wrong | null {
+  const { events, statements } = recording;
+  if (!covered.has('v:y')) return null;
+  const sums = observed.filter(
+    ({ event, standing }) => event.how === 'leaf' && event.of !== undefined && standing === 'off',
+  );
+  const passed = (of: number): boolean =>
+    observed.some(
+      ({ event, standing }) => event.how === 'gradient' && event.of === of && standing === 'right',
+    );
+  const names = new Set(
+    observed.flatMap(({ event, standing }) =>
+      event.how === 'gradient' && standing === 'right' ? [event.name] : [],
+    ),
+  );
+  const sum = sums.find(({ event }) => passed(event.of!) || names.has(event.name));
+  if (!sum) return null;
+  const passes = statements.flatMap(({ text }, id) => (/\.backward\(/.test(text) ? [id] : []));
+  const [kept] = passes.filter((id) => statements[id].text.includes('retain_graph'));
+  const statement = kept ?? passes[passes.length - 1];
+  if (statement === undefined) return null;
+  const { entry } = observed[events[sum.event.of!].id].found[0] ?? {};
+  const note = `${sum.event.name} is the sum of several backward passes`;
+  const { id } = sum.event;
+  return { event: id, statement, node: entry?.node ?? null, kind: 'gradient', note, seen: id };
 }

@@ -68,10 +68,15 @@ function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
         // Logits that no mask was applied to: the statement that should have done it is the user's.
         const before = catalogue.state.predict(alignment.entry.key);
         if (key === 'v:M' && isNearly(own, before, tolerance)) continue;
-        if (!new Supposed(catalogue, key, own).makes(result)) continue;
+        // Of what is joined with others the whole is not looked at.
+        const isJoined = !flow.sources[event].includes(source);
+        if (
+          isJoined ? !isRotated(alignment, key) : !new Supposed(catalogue, key, own).makes(result)
+        )
+          continue;
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
-        const stated = ROTATED.test(alignment.entry.key) && key !== alignment.entry.key
+        const stated = isRotated(alignment, key)
           ? passedAt(field, source, event)
           : statedAt(field, source, alignment.entry, recording.events[event].frame);
         return { event: stated ?? event, note };
@@ -213,6 +218,8 @@ function callOf({ events }: Field['recording'], frame: number): number | null {
 
 /** Before and after their rotation: both are right in themselves. */
 const ROTATED = /^(v:[QK]|g:[QK]h)$/;
+const isRotated = ({ entry }: Alignment, key: Key): boolean =>
+  ROTATED.test(entry.key) && key !== entry.key;
 
 /** The return or the naming by which the one was passed for the other; null if its user took it itself. */
 function passedAt({ recording }: Field, id: number, user: number): number | null {
@@ -221,41 +228,71 @@ function passedAt({ recording }: Field, id: number, user: number): number | null
   while (at !== null) {
     const event: Field['recording']['events'][number] = events[at];
     const { kind, text } = statements[event.statement];
-    const isNaming = kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
-    if (event.how === 'return' || isNaming) return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
+    const isNaming =
+      kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+    if (event.how === 'return' || isNaming)
+      return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
     at = handedOn(recording, event);
   }
   return null;
 }
 
 /** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
-function oddLayout({ recording, observed, flow }: Field, { event }: Suspect): Blame | null {
+function oddLayout(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
   const patterns = flow.sources[event].flatMap((source) => {
     const [best] = observed[source].found;
     if (!best || best.axes.length < 3 || !/^[vg]:[QKV]h?$/.test(best.entry.key)) return [];
     const letters = best.axes.flat();
     const pattern = best.axes
-      .map((axis) => (axis.some((each) => /[ijt]/.test(each)) ? 't' : axis.some((each) => /[bhrg]/.test(each)) ? 'n' : 'f'))
+      .map((axis) =>
+        axis.some((each) => /[ijt]/.test(each))
+          ? 't'
+          : axis.some((each) => /[bhrg]/.test(each))
+            ? 'n'
+            : 'f',
+      )
       .join('');
-    const isRegrouped = letters.includes('r') && letters.includes('g') && letters.indexOf('g') < letters.indexOf('r');
+    const isRegrouped =
+      letters.includes('r') && letters.includes('g') && letters.indexOf('g') < letters.indexOf('r');
     return [{ source, pattern, isRegrouped, shape: recording.events[source].shape.join() }];
   });
   const regrouped = patterns.find(({ isRegrouped }) => isRegrouped);
-  if (regrouped) return { event: regrouped.source, note: 'the query heads are grouped in another order' };
+  if (regrouped)
+    return {
+      event: originOf(field, regrouped.source),
+      note: 'the query heads are grouped in another order',
+    };
   const odd = patterns.find(
     ({ pattern, shape }) =>
-      pattern.startsWith('t') && patterns.some((other) => other.pattern.startsWith('n') && other.shape === shape),
+      pattern.startsWith('t') &&
+      patterns.some((other) => other.pattern.startsWith('n') && other.shape === shape),
   );
-  return odd ? { event: odd.source, note: 'its axes are in another order than those of what it meets' } : null;
+  return odd
+    ? {
+        event: originOf(field, odd.source),
+        note: 'its axes are in another order than those of what it meets',
+      }
+    : null;
 }
 
 /** A number that all its users go wrong with, and that is none of those that attention has. */
-function wrongNumber({ recording, observed, flow, catalogue }: Field, { event }: Suspect): Blame | null {
+function wrongNumber(
+  { recording, observed, flow, catalogue }: Field,
+  { event }: Suspect,
+): Blame | null {
   const { events } = recording;
   const { parts, config } = catalogue;
   const { scale } = parts;
   const width = parts.extents['a'] ?? 1;
-  const known = [scale, 1 / scale, Math.sqrt(width), 1 / Math.sqrt(width), scale * Math.LOG2E, config.softcap ?? scale];
+  const known = [
+    scale,
+    1 / scale,
+    Math.sqrt(width),
+    1 / Math.sqrt(width),
+    scale * Math.LOG2E,
+    config.softcap ?? scale,
+  ];
   for (const source of flow.sources[event]) {
     const { value, dtype } = events[source];
     if (dtype !== 'float' || value === undefined || Number.isInteger(value * 4)) continue;
@@ -269,7 +306,12 @@ function wrongNumber({ recording, observed, flow, catalogue }: Field, { event }:
     const isElsewhere = users.some((user) => observed[user].standing === 'right');
     if (isElsewhere) continue;
     let at = source;
-    for (let from = handedOn(recording, events[at]); from !== null; from = handedOn(recording, events[at])) at = from;
+    for (
+      let from = handedOn(recording, events[at]);
+      from !== null;
+      from = handedOn(recording, events[at])
+    )
+      at = from;
     return { event: at, note: `${events[source].name} is ${value}` };
   }
   return null;

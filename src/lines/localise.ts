@@ -2,7 +2,7 @@
 import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
-import { autogradSuspect } from './autograd.ts';
+import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
 import { exchangedReturns, type Mistaken, mistakenNames, returnsInOrder } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -19,6 +19,8 @@ export interface Wrong {
   readonly node: NodeId | null;
   readonly kind: Kind | 'other';
   readonly note: string;
+  /** The statement where it is told, where that is not the event's. */
+  readonly statement?: number;
   /** The event that was seen to be wrong; another one where its operand is to blame. */
   readonly seen: number;
 }
@@ -72,9 +74,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ...mistakenNames(field),
     ...exchangedReturns(field),
     ...returnsInOrder(field),
-  ].sort(
-    (a, b) => a.event - b.event,
-  );
+  ].sort((a, b) => a.event - b.event);
   const [earliest] = mistaken;
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
@@ -82,10 +82,11 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
   const isForwardRight = field.covered.has('v:y');
   const passed = isForwardRight && missing.length > 0 ? autogradSuspect(field) : null;
-  const isBefore = !suspects.some(({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0));
+  const isBefore = !suspects.some(
+    ({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0),
+  );
   if (passed && isBefore) return [passed];
-  const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
-  const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
+  const order = [suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
   for (const some of order) {
     if (some.length === 0) continue;
     const reached = new Set<number>();
@@ -103,7 +104,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     }
     return found;
   }
-  return passed ? [passed] : [];
+  const twice = passed ? null : accumulated(field);
+  return passed ? [passed] : twice ? [twice] : [];
 }
 
 /** One for each statement. */

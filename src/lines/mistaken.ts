@@ -139,23 +139,38 @@ export function returnsInOrder(field: Field): Mistaken[] {
       .filter(({ how }) => how === 'argument')
       .map(({ id }) => letterOf(id, 'value'))
       .filter((letter) => QKV.test(letter));
-    const returned = own.filter(({ how, name }) => how === 'return' && /^return\[\d+\]$/.test(name));
-    const given = returned.map(({ id }) => letterOf(id, 'gradient')).filter((letter) => QKV.test(letter));
+    const returned = own.filter(
+      ({ how, name }) => how === 'return' && /^return\[\d+\]$/.test(name),
+    );
+    const given = returned
+      .map(({ id }) => letterOf(id, 'gradient'))
+      .filter((letter) => QKV.test(letter));
     const order = [...new Set(taken)].filter((letter) => given.includes(letter));
-    if (given.length < 2 || order.length !== given.length || new Set(given).size < given.length) return;
+    if (given.length < 2 || order.length !== given.length || new Set(given).size < given.length)
+      return;
     if (order.join('') === given.join('')) return;
     // Whoever unpacks them by their right names takes them in this order.
     const isNamed = returned.some(({ id }) =>
       events.some(
         (other) =>
-          handedOn(recording, other) === id && (nodeNamed(other, recording)?.kind ?? '') === 'gradient',
+          handedOn(recording, other) === id &&
+          (nodeNamed(other, recording)?.kind ?? '') === 'gradient',
       ),
     );
-    const wrong = returned.find(({ id }, n) => QKV.test(letterOf(id, 'gradient')) && letterOf(id, 'gradient') !== order[n - (returned.length - given.length)]);
+    const wrong = returned.find(
+      ({ id }, n) =>
+        QKV.test(letterOf(id, 'gradient')) &&
+        letterOf(id, 'gradient') !== order[n - (returned.length - given.length)],
+    );
     if (isNamed) return;
     const event = wrong ?? returned[0];
     const note = `gradients of ${given.join(', ')} are returned where ${order.join(', ')} were taken`;
-    found.push({ event: event.id, node: letterOf(event.id, 'gradient').replace(/^([Wb])/, '$1_') || 'Q', kind: 'gradient', note });
+    found.push({
+      event: event.id,
+      node: letterOf(event.id, 'gradient').replace(/^([Wb])/, '$1_') || 'Q',
+      kind: 'gradient',
+      note,
+    });
   });
   return found;
 }

@@ -170,7 +170,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     return after.some((id) => {
       if (nodeNamed(recording.events[id], recording)?.kind === 'gradient') return true;
       return flow.sources[id].some((source) =>
-        observed[source].found.some(
+        [...observed[source].found, ...observed[source].pieces].some(
           ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',
         ),
       );
