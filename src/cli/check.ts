@@ -49,7 +49,7 @@ function whyUnaligned(report: Report): string {
   const odd = report.nodes.find(isMisfit);
   if (odd) return `${summaryOf(report)}: ${tensorName(odd.node, odd.kind)}: ${odd.note}`;
   const [first] = report.unaligned;
-  const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
+  const why = first ? `${oneLine(first.name)}: ${first.reason}` : 'there are no tensors';
   return `${why}, expected at least one node such as P or dQ`;
 }
 

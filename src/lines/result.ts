@@ -53,8 +53,9 @@ const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
 function placeOf(
   recording: Recording,
   event: Event,
+  at: number = event.statement,
 ): Omit<Line, 'name' | 'node' | 'kind' | 'status' | 'note'> {
-  const statement = recording.statements[event.statement];
+  const statement = recording.statements[at];
   const { line, endLine, column, endColumn } =
     event.how === 'expression' ? { ...statement, ...event } : statement;
   return {
@@ -77,13 +78,9 @@ export function linesOf(
       continue;
     const [best] = [...found, ...pieces];
     const isRight = standing === 'right' || standing === 'partial';
-    const status = cause
-      ? 'diverges'
-      : isRight
-        ? 'match'
-        : consequences.has(event.id)
-          ? 'consequence'
-          : 'unaligned';
+    // What is incomplete stays so.
+    const follows = consequences.has(event.id) && standing !== 'right';
+    const status = cause ? 'diverges' : follows ? 'consequence' : isRight ? 'match' : 'unaligned';
     const known = cause ?? (isRight ? { node: best.entry.node, kind: best.entry.kind } : null);
     const note = cause
       ? cause.note
@@ -93,7 +90,7 @@ export function linesOf(
           ? best.entry.title
           : '';
     const line: Line = {
-      ...placeOf(recording, event),
+      ...placeOf(recording, event, cause?.statement),
       name: event.name,
       node: known?.node ?? null,
       kind: known?.kind ?? 'other',
@@ -109,7 +106,11 @@ export function linesOf(
 export function firstOf(recording: Recording, { wrong }: Localised): LinesResult['first'] {
   const [first] = wrong;
   if (!first) return null;
-  const { file, cell, line, endLine } = placeOf(recording, recording.events[first.event]);
+  const { file, cell, line, endLine } = placeOf(
+    recording,
+    recording.events[first.event],
+    first.statement,
+  );
   return {
     file,
     ...(cell !== undefined && { cell }),
