@@ -18,7 +18,7 @@ export interface Limits {
   readonly mistakes: number;
 }
 
-export const LIMITS: Limits = { seconds: 40, runs: 400, mistakes: 3 };
+export const LIMITS: Limits = { seconds: 90, runs: 400, mistakes: 3 };
 
 /** A program that is right on the person's own numbers. */
 export interface Repaired {
