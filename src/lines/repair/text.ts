@@ -60,42 +60,33 @@ function commonOf(a: readonly string[], b: readonly string[]): (readonly [number
   return pairs;
 }
 
-interface Lines {
-  readonly lines: readonly string[];
-  /** Whether the last line ends with a line break. */
-  readonly isEnded: boolean;
-}
-
-function split(text: string): Lines {
-  const lines = text.split('\n');
-  const isEnded = lines.at(-1) === '';
-  return { lines: isEnded ? lines.slice(0, -1) : lines, isEnded };
-}
+/** Lines with their line breaks, which the last may lack. */
+const split = (text: string): string[] => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 
 /** A diff that `git apply` and `patch -p1` take, with `file` relative to where they are run. */
 export function unifiedDiff(file: string, before: string, after: string): string {
   const [old, now] = [split(before), split(after)];
-  const hunks = hunksOf(old.lines, now.lines);
+  const hunks = hunksOf(old, now);
   if (hunks.length === 0) return '';
   const out = [`--- a/${file}`, `+++ b/${file}`];
   for (const group of grouped(hunks)) {
     const [first, last] = [group[0], group.at(-1)!];
     const from = Math.max(0, first.old[0] - CONTEXT);
-    const to = Math.min(old.lines.length, last.old[1] + CONTEXT);
+    const to = Math.min(old.length, last.old[1] + CONTEXT);
     const shift = first.new[0] - first.old[0];
     const body: string[] = [];
     let [removed, added] = [0, 0];
     let at = from;
-    const put = (mark: string, { lines, isEnded }: Lines, n: number): void => {
-      body.push(mark + lines[n]);
-      if (n === lines.length - 1 && !isEnded) body.push('\\ No newline at end of file');
+    const put = (mark: string, line: string): void => {
+      body.push(mark + line.replace(/\n$/, ''));
+      if (!line.endsWith('\n')) body.push('\\ No newline at end of file');
     };
     for (const hunk of group) {
-      for (; at < hunk.old[0]; at++) put(' ', old, at);
-      for (; at < hunk.old[1]; at++, removed++) put('-', old, at);
-      for (let n = hunk.new[0]; n < hunk.new[1]; n++, added++) put('+', now, n);
+      for (; at < hunk.old[0]; at++) put(' ', old[at]);
+      for (; at < hunk.old[1]; at++, removed++) put('-', old[at]);
+      for (let n = hunk.new[0]; n < hunk.new[1]; n++, added++) put('+', now[n]);
     }
-    for (; at < to; at++) put(' ', old, at);
+    for (; at < to; at++) put(' ', old[at]);
     const length = to - from;
     const start = (line: number, count: number): number => (count === 0 ? line : line + 1);
     const lengthNow = length - removed + added;
