@@ -1,5 +1,4 @@
 // Where autograd's gradients go wrong although the forward pass is right: a detach, a part that needs no gradient.
-import type { Key } from '../compare/program.ts';
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
 import { cone, tellingEvent } from './flow.ts';
@@ -33,11 +32,22 @@ function gradientsOf(field: Field): Map<number, Observed> {
  * from something that does, and one of its operands has a wrong gradient or none. The last one of the forward pass is the
  * first of the backward pass.
  */
-export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | null {
+export function autogradSuspect(field: Field): Wrong | null {
+  return lost(field, 'none') ?? lost(field, 'wrong');
+}
+
+function lost(field: Field, sought: Passing): Wrong | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
   const gradients = gradientsOf(field);
   if (gradients.size === 0) return null;
+  // What an autograd.Function computes inside is outside the graph, and its backward is a function like any other.
+  const { functions } = recording;
+  const isOwn = functions.some(
+    ({ name }) =>
+      name.endsWith('.backward') &&
+      functions.some((other) => other.name === name.replace(/backward$/, 'forward')),
+  );
   const passing = (event: Event): Passing => {
     const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
@@ -55,12 +65,20 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
-    if (passing(event) === 'right') continue;
+    if ((globalThis as any).DEBUG)
+      console.log(
+        'pass',
+        id,
+        passing(event),
+        flow.users[id].map((u) => [u, passing(events[u]), observed[u].standing]).join(' '),
+      );
+    if (passing(event) !== sought) continue;
     const loser = flow.users[id].find((user) => {
       const other = events[user];
-      if (observed[user].standing !== 'right' || other.how === 'gradient' || other.how === 'leaf')
-        return false;
-      if (other.requiresGrad !== true) return isUsed(field, user, gradients);
+      if (other.how === 'gradient' || other.how === 'leaf') return false;
+      const isLoss = other.shape.length === 0;
+      if (observed[user].standing !== 'right' && !isLoss) return false;
+      if (other.requiresGrad !== true) return !isOwn && isUsed(field, user, gradients);
       return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
     });
     if (loser === undefined) continue;
@@ -71,11 +89,38 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
     const place = tellingEvent(recording, loser);
     return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }
-  void missing;
   return null;
 }
 
 /** Whether something that has a gradient was computed from it. */
 function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
   return [...cone(field.flow, [id])].some((user) => gradients.has(rootOf(field, user)));
+}
+
+/** Gradients that are right as autograd passes them and not as they stand in .grad: added up over several passes. */
+export function accumulated({ recording, observed, covered }: Field): Wrong | null {
+  const { events, statements } = recording;
+  if (!covered.has('v:y')) return null;
+  const sums = observed.filter(
+    ({ event, standing }) => event.how === 'leaf' && event.of !== undefined && standing === 'off',
+  );
+  const passed = (of: number): boolean =>
+    observed.some(
+      ({ event, standing }) => event.how === 'gradient' && event.of === of && standing === 'right',
+    );
+  const names = new Set(
+    observed.flatMap(({ event, standing }) =>
+      event.how === 'gradient' && standing === 'right' ? [event.name] : [],
+    ),
+  );
+  const sum = sums.find(({ event }) => passed(event.of!) || names.has(event.name));
+  if (!sum) return null;
+  const passes = statements.flatMap(({ text }, id) => (/\.backward\(/.test(text) ? [id] : []));
+  const [kept] = passes.filter((id) => statements[id].text.includes('retain_graph'));
+  const statement = kept ?? passes[passes.length - 1];
+  if (statement === undefined) return null;
+  const { entry } = observed[events[sum.event.of!].id].found[0] ?? {};
+  const note = `${sum.event.name} is the sum of several backward passes`;
+  const { id } = sum.event;
+  return { event: id, statement, node: entry?.node ?? null, kind: 'gradient', note, seen: id };
 }

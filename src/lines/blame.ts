@@ -2,6 +2,7 @@
 import { strides, type Tensor } from '../engine/tensor.ts';
 import type { Alignment, Range } from './align.ts';
 import { handedOn } from './flow.ts';
+import { misnamedOperand } from './mistaken.ts';
 import { offsetsIn } from './lettered.ts';
 import type { Catalogue, Entry } from './catalogue.ts';
 import type { Key } from '../compare/program.ts';
@@ -33,6 +34,7 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
     'g:Pd': 'g:P',
     'g:Qh': 'g:Q',
     'g:Kh': 'g:K',
+    'v:y': 'g:y',
   };
   const keys = role === 'node' ? [next[key] ?? ''] : [key, next[key] ?? ''];
   void node;
@@ -45,7 +47,11 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
  */
 function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow, catalogue } = field;
-  for (const source of flow.sources[event]) {
+  // Of what is joined of several, each.
+  const operands = flow.sources[event].flatMap((source) =>
+    observed[source].pieces.length > 0 ? flow.sources[source] : [source],
+  );
+  for (const source of operands) {
     const { found, standing } = observed[source];
     if (standing !== 'right' && standing !== 'partial') continue;
     const users = usersOf(field, source);
@@ -62,10 +68,18 @@ function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
         // Logits that no mask was applied to: the statement that should have done it is the user's.
         const before = catalogue.state.predict(alignment.entry.key);
         if (key === 'v:M' && isNearly(own, before, tolerance)) continue;
-        if (!new Supposed(catalogue, key, own).makes(result)) continue;
+        // Of what is joined with others the whole is not looked at.
+        const isJoined = !flow.sources[event].includes(source);
+        if (
+          isJoined ? !isRotated(alignment, key) : !new Supposed(catalogue, key, own).makes(result)
+        )
+          continue;
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
-        return { event: statedAt(field, source, alignment.entry), note };
+        const stated = isRotated(alignment, key)
+          ? passedAt(field, source, event)
+          : statedAt(field, source, alignment.entry, recording.events[event].frame);
+        return { event: stated ?? event, note };
       }
     }
   }
@@ -94,11 +108,13 @@ const isSame = ({ observed }: Field, one: number, other: number): boolean => {
 };
 
 /** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
-function statedAt(field: Field, id: number, { key, title }: Entry): number {
+function statedAt(field: Field, id: number, { key, title }: Entry, frame: number): number | null {
   const { recording, observed, flow } = field;
   let at = id;
   for (;;) {
     const event = recording.events[at];
+    // What a function is given it has to finish itself.
+    if (event.how === 'argument' && event.frame === frame) return null;
     const from = handedOn(recording, event);
     if (from === null) {
       // Only laid out anew, or masked: it was made before.
@@ -200,6 +216,107 @@ function callOf({ events }: Field['recording'], frame: number): number | null {
   return caller?.id ?? null;
 }
 
+/** Before and after their rotation: both are right in themselves. */
+const ROTATED = /^(v:[QK]|g:[QK]h)$/;
+const isRotated = ({ entry }: Alignment, key: Key): boolean =>
+  ROTATED.test(entry.key) && key !== entry.key;
+
+/** The return or the naming by which the one was passed for the other; null if its user took it itself. */
+function passedAt({ recording }: Field, id: number, user: number): number | null {
+  const { events, statements } = recording;
+  let at: number | null = id;
+  while (at !== null) {
+    const event: Field['recording']['events'][number] = events[at];
+    const { kind, text } = statements[event.statement];
+    const isNaming =
+      kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+    if (event.how === 'return' || isNaming)
+      return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
+    at = handedOn(recording, event);
+  }
+  return null;
+}
+
+/** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
+function oddLayout(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const patterns = flow.sources[event].flatMap((source) => {
+    const [best] = observed[source].found;
+    if (!best || best.axes.length < 3 || !/^[vg]:[QKV]h?$/.test(best.entry.key)) return [];
+    const letters = best.axes.flat();
+    const pattern = best.axes
+      .map((axis) =>
+        axis.some((each) => /[ijt]/.test(each))
+          ? 't'
+          : axis.some((each) => /[bhrg]/.test(each))
+            ? 'n'
+            : 'f',
+      )
+      .join('');
+    const isRegrouped =
+      letters.includes('r') && letters.includes('g') && letters.indexOf('g') < letters.indexOf('r');
+    return [{ source, pattern, isRegrouped, shape: recording.events[source].shape.join() }];
+  });
+  const regrouped = patterns.find(({ isRegrouped }) => isRegrouped);
+  if (regrouped)
+    return {
+      event: originOf(field, regrouped.source),
+      note: 'the query heads are grouped in another order',
+    };
+  const odd = patterns.find(
+    ({ pattern, shape }) =>
+      pattern.startsWith('t') &&
+      patterns.some((other) => other.pattern.startsWith('n') && other.shape === shape),
+  );
+  return odd
+    ? {
+        event: originOf(field, odd.source),
+        note: 'its axes are in another order than those of what it meets',
+      }
+    : null;
+}
+
+/** A number that all its users go wrong with, and that is none of those that attention has. */
+function wrongNumber(
+  { recording, observed, flow, catalogue }: Field,
+  { event }: Suspect,
+): Blame | null {
+  const { events } = recording;
+  const { parts, config } = catalogue;
+  const { scale } = parts;
+  const width = parts.extents['a'] ?? 1;
+  const known = [
+    scale,
+    1 / scale,
+    Math.sqrt(width),
+    1 / Math.sqrt(width),
+    scale * Math.LOG2E,
+    config.softcap ?? scale,
+  ];
+  for (const source of flow.sources[event]) {
+    const { value, dtype } = events[source];
+    if (dtype !== 'float' || value === undefined || Number.isInteger(value * 4)) continue;
+    if (known.some((each) => Math.abs(value - each) <= 1e-6 * Math.abs(each))) continue;
+    const users: number[] = [];
+    const queue = [source];
+    for (const each of queue)
+      for (const user of flow.users[each])
+        if (handedOn(recording, events[user]) === null) users.push(user);
+        else queue.push(user);
+    const isElsewhere = users.some((user) => observed[user].standing === 'right');
+    if (isElsewhere) continue;
+    let at = source;
+    for (
+      let from = handedOn(recording, events[at]);
+      from !== null;
+      from = handedOn(recording, events[at])
+    )
+      at = from;
+    return { event: at, note: `${events[source].name} is ${value}` };
+  }
+  return null;
+}
+
 function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
   if (!a || !b || a.data.length !== b.data.length) return false;
   const sum = ({ data }: Tensor): number =>
@@ -217,6 +334,9 @@ const isHiding = (tensor: Tensor | null): boolean =>
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
     wrongMask(field, suspect) ??
+    misnamedOperand(field, suspect.event) ??
+    oddLayout(field, suspect) ??
+    wrongNumber(field, suspect) ??
     unfinishedOperand(field, suspect) ??
     wrongTable(field, suspect) ??
     otherOrder(field, suspect) ??

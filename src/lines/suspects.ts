@@ -87,7 +87,8 @@ export function suspectsOf(field: Field): Suspect[] {
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
     // Of a sum the last version is judged.
-    const isSum = added || (standing === 'partial' && IN_PLACE.has(how));
+    const isAdding = recording.statements[event.statement].kind === 'augmented';
+    const isSum = added || (standing === 'partial' && isAdding && IN_PLACE.has(how));
     if (isSum && !isLast(field, id)) continue;
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
@@ -169,7 +170,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     return after.some((id) => {
       if (nodeNamed(recording.events[id], recording)?.kind === 'gradient') return true;
       return flow.sources[id].some((source) =>
-        observed[source].found.some(
+        [...observed[source].found, ...observed[source].pieces].some(
           ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',
         ),
       );
