@@ -35,15 +35,15 @@ const seconds = (): number => performance.now() / 1000;
 /** Ends early when `bench.signal` is aborted; what was proven until then is given. */
 export async function findFixes(options: FixOptions): Promise<Fixes> {
   const { recording, judged, config, graph, bench: benchOptions, limits, onFix } = options;
-  const fixes: (Fix & { cost: number })[] = [];
+  const fixes: { readonly fix: Fix; readonly cost: number }[] = [];
   const bench = await openBench(benchOptions);
   try {
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
       const verified = await prove(repaired, bench, seconds);
       if (!verified) return 'disproved';
       const fix = asFix(recording, repaired, verified);
-      if (fix && !fixes.some(({ after, line }) => after === fix.after && line === fix.line)) {
-        fixes.push({ ...fix, cost: repaired.cost });
+      if (fix && !fixes.some((one) => one.fix.after === fix.after && one.fix.line === fix.line)) {
+        fixes.push({ fix, cost: repaired.cost });
         onFix?.(fix);
       }
       return fixes.length < MOST_FIXES ? 'proven' : 'enough';
@@ -55,8 +55,8 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
       now: seconds,
       found,
     });
-    fixes.sort((a, b) => a.cost - b.cost || a.after.length - b.after.length);
-    return { fixes: fixes.map(({ cost: _, ...fix }) => fix), tried };
+    fixes.sort((a, b) => a.cost - b.cost || a.fix.after.length - b.fix.after.length);
+    return { fixes: fixes.map(({ fix }) => fix), tried };
   } finally {
     await bench.close();
   }

@@ -171,7 +171,7 @@ function sizesOf(config: HeadConfig, { values }: Run): Sizes {
   const [rows, columns] = [weights.shape.at(-2)!, weights.shape.at(-1)!];
   const queryFirst = config.axes === 'query-first';
   return {
-    batch: output.shape.length === 3 ? output.shape[0]! : 1,
+    batch: output.shape.length === 3 ? output.shape[0] : 1,
     heads: multihead ? config.heads : 1,
     kvHeads: multihead ? config.kvHeads : 1,
     keys: queryFirst ? columns : rows,

@@ -56,8 +56,30 @@ test.each([
   ['one-head', { sizes: { heads: 1, kvHeads: 1 } }],
   ['no-groups', { sizes: { kvHeads: 4 } }],
   ['no-mask', { mask: 'none' }],
-  ['zero-bias', { weights: { ...config().weights, b_O: tensor([9], new Array(9).fill(0)) } }],
-  ['equal-upstream', { loss: { kind: 'upstream', G: tensor([2, 5, 9], new Array(90).fill(1)) } }],
+  [
+    'zero-bias',
+    {
+      weights: {
+        ...config().weights,
+        b_O: tensor(
+          [9],
+          Array.from({ length: 9 }, () => 0),
+        ),
+      },
+    },
+  ],
+  [
+    'equal-upstream',
+    {
+      loss: {
+        kind: 'upstream',
+        G: tensor(
+          [2, 5, 9],
+          Array.from({ length: 90 }, () => 1),
+        ),
+      },
+    },
+  ],
   ['equal-weights', { scale: 1e-3 }],
 ] as [string, Parameters<typeof config>[0]][])('%s', (id, changes) => {
   expect(found(config(changes))).toContain(id);

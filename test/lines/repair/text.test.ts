@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { array, assert, boolean, constantFrom, pre, property, tuple } from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fixOf } from '../../../src/lines/repair/fix.ts';
 import { applyEdits, unifiedDiff } from '../../../src/lines/repair/text.ts';
@@ -58,13 +58,13 @@ test.each([
 });
 
 test('git applies the diff of any two texts', () => {
-  const line = fc.constantFrom('a', 'b', 'c', '', 'é');
-  const text = fc
-    .tuple(fc.array(line, { minLength: 1, maxLength: 12 }), fc.boolean())
-    .map(([lines, isEnded]) => lines.join('\n') + (isEnded ? '\n' : ''));
-  fc.assert(
-    fc.property(text, text, (before, after) => {
-      fc.pre(before !== after && before !== '' && after !== '');
+  const line = constantFrom('a', 'b', 'c', '', 'é');
+  const text = tuple(array(line, { minLength: 1, maxLength: 12 }), boolean()).map(
+    ([lines, isEnded]) => lines.join('\n') + (isEnded ? '\n' : ''),
+  );
+  assert(
+    property(text, text, (before, after) => {
+      pre(before !== after && before !== '' && after !== '');
       expect(applied(before, unifiedDiff('a.py', before, after))).toBe(after);
     }),
     { numRuns: 60 },
