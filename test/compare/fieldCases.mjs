@@ -50,7 +50,7 @@ function tell(name, trace, truth, { status, stdout, stderr }, seconds) {
   const first = report?.first;
   const node = first ? `${first.kind === 'gradient' ? 'd' : ''}${first.node}` : '-';
   const titles = report?.causes.map(({ title }) => title) ?? [];
-  const notes = report?.nodes.map(({ note }) => note).join('; ') ?? '';
+  const notes = report?.nodes.flatMap(({ note }) => note || []).join('; ') ?? '';
   const why = report?.causes[0]?.why ?? '';
   const hasVerdict = report?.verdict === (truth.kind === 'right' ? 'match' : 'diverges');
   // Of a partial log another node is the first that is seen to be wrong.
