@@ -73,6 +73,7 @@ function print(report: Report): void {
     printTable([['node', 'status', 'max abs', 'relative', 'allowed', 'worst at', ''], ...rows]);
   say('');
   say(`${summaryOf(report)}.`);
+  for (const convention of report.conventions) say(convention);
   for (const { name, reason } of unaligned) say(`Not compared: ${oneLine(name)} (${reason}).`);
   if (first) say(`First wrong: ${tensorName(first.node, first.kind)}.`);
   for (const cause of causes) {
