@@ -11,6 +11,7 @@ import sys
 
 from .binding import Binding
 from .events import Events
+from .frames import LAZY
 from .tensors import ARRAY, MODULE, NUMBER, OBJECT, OTHER, SCALAR, TENSOR, TENSORS
 
 _getframe = sys._getframe
@@ -62,44 +63,49 @@ class Recorder(Binding):
         elif known.simple and known.ref() is value:
             python_frame = _getframe(1)
             frame = self._frames.get(id(python_frame))
-            if frame is not None and frame.statement == number and frame.code is python_frame.f_code:
+            if frame is not None and frame.code is python_frame.f_code:
+                if frame.statement != number:
+                    frame.begin(number)
                 frame.reads[known.event] = None
                 frame.seen[id(value)] = known
                 return value
         if self.on:
-            try:
-                self._read(value, number, True, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, known, _getframe(1))
         return value
 
     def part(self, value, number):
         """A value of which the statement reads an item or an attribute."""
         known = self._known.get(id(value))
-        if known is not None and self.on:
-            try:
-                self._read(value, number, False, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+        if known is None or not self.on:
+            return value
+        python_frame = _getframe(1)
+        frame = self._frames.get(id(python_frame))
+        if frame is None or frame.code is not python_frame.f_code or known.kind != ARRAY:
+            self._try_read(value, number, False, known, python_frame)
+        elif known.ref() is value:
+            if frame.statement != number:
+                frame.begin(number)
+            frame.reads[known.event] = None
+            frame.seen[id(value)] = known
         return value
+
+    def _try_read(self, *arguments):
+        try:
+            self._read(*arguments)
+        except Exception as error:
+            self.failed(error)
 
     def held(self, value, number):
         """A value of which the statement uses an attribute or a method: all of a tensor, little of what holds tensors."""
         known = self._known.get(id(value))
         if known is not None and self.on:
-            try:
-                self._read(value, number, True, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, known, _getframe(1))
         return value
 
     def called(self, value, number):
         """A function; a module of PyTorch brings its parameters."""
         if self.on and self.kinds.of(value) == MODULE:
-            try:
-                self._read(value, number, True, None, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, None, _getframe(1))
         return value
 
     def _read(self, value, number, whole, known, python_frame):
@@ -129,11 +135,22 @@ class Recorder(Binding):
             frame.pending.append([value, None])
         return value
 
-    def element(self, value, number):
-        """An element of a comprehension, and what was read until it was made."""
-        if self.on and self.kinds.of(value) in TENSORS:
+    def element_begins(self, number):
+        """What is read from now on makes an element of a comprehension."""
+        if self.on:
             frame = self.frames.of(_getframe(1))
-            frame.elements[id(value)] = list(frame.reads) if frame.statement == number else []
+            frame.begin(number)
+            frame.outer.append(frame.reads)
+            frame.reads = {}
+
+    def element(self, number, _begun, value):
+        if self.on:
+            frame = self.frames.of(_getframe(1))
+            if frame.outer:
+                own, frame.reads = frame.reads, frame.outer.pop()
+                if own and self.kinds.of(value) in TENSORS:
+                    frame.elements[id(value)] = list(own)
+                frame.reads.update(own)
         return value
 
     def returned(self, number, value):
@@ -263,11 +280,13 @@ class Recorder(Binding):
         if not given:
             return
         if frame.sources[depth] is None:
-            frame.sources[depth] = list(frame.reads) if frame.statement == number else []
+            frame.sources[depth] = list(frame.reads) if frame.statement in (number, LAZY) else []
         for (_, name), value in zip(statement.binds, given):
             kind = self.kinds.of(value)
             if kind != NUMBER and kind != OTHER:
-                self.bind(frame, statement, name, value, "bind", frame.sources[depth])
+                made = frame.elements.pop(id(value), None) or frame.sources[depth]
+                self.bind(frame, statement, name, value, "bind", made)
+        frame.statement = -1
 
     @hook
     def loop_end(self, python_frame):
