@@ -33,7 +33,12 @@ export function Equations({
   const open = equationsOpen ?? isRoomy.value;
   const height = equationsShare === null ? undefined : `${equationsShare}vh`;
   return (
-    <>
+    <section
+      class={open ? 'equations open' : 'equations'}
+      aria-label="Equations"
+      ref={section}
+      style={open && height ? { height, maxHeight: 'none' } : undefined}
+    >
       {open && (
         <Splitter
           label="Room for the equations"
@@ -47,52 +52,45 @@ export function Equations({
           onChange={(value) => setUi({ equationsShare: value })}
         />
       )}
-      <section
-        class={open ? 'equations open' : 'equations'}
-        aria-label="Equations"
-        ref={section}
-        style={open && height ? { height, maxHeight: 'none' } : undefined}
+      <button
+        type="button"
+        class="section-title disclosure"
+        aria-expanded={open}
+        onClick={() => setUi({ equationsOpen: !open })}
       >
-        <button
-          type="button"
-          class="section-title disclosure"
-          aria-expanded={open}
-          onClick={() => setUi({ equationsOpen: !open })}
-        >
-          <span class={open ? 'twistie open' : 'twistie'} aria-hidden="true" />
-          Equations
-          {open && (
-            <span class="hint">
-              <i class="sample marked">marked</i>: what this step computes
-              {links.length > 0 && (
-                <>
-                  , <i class="sample linked">dotted</i>: what it is one step of
-                </>
-              )}
-            </span>
-          )}
-        </button>
+        <span class={open ? 'twistie open' : 'twistie'} aria-hidden="true" />
+        Equations
         {open && (
-          <Scroller class="equation-list" label="Equations">
-            <ol>
-              {equations.map(({ number, title, note, math }) => (
-                <li
-                  key={`${number} ${title}`}
-                  class={hasPart(math, marks.marked) ? 'touched' : ''}
-                  title={title}
-                >
-                  <span class="number">{number && `(${number})`}</span>
-                  <span class="hidden">{title}</span>
-                  <div class="math">
-                    <MathML node={math} marks={marks} />
-                  </div>
-                  {note && <span class="equation-note">{note}</span>}
-                </li>
-              ))}
-            </ol>
-          </Scroller>
+          <span class="hint">
+            <i class="sample marked">marked</i>: what this step computes
+            {links.length > 0 && (
+              <>
+                , <i class="sample linked">dotted</i>: what it is one step of
+              </>
+            )}
+          </span>
         )}
-      </section>
-    </>
+      </button>
+      {open && (
+        <Scroller class="equation-list" label="Equations">
+          <ol>
+            {equations.map(({ number, title, note, math }) => (
+              <li
+                key={`${number} ${title}`}
+                class={hasPart(math, marks.marked) ? 'touched' : ''}
+                title={title}
+              >
+                <span class="number">{number && `(${number})`}</span>
+                <span class="hidden">{title}</span>
+                <div class="math">
+                  <MathML node={math} marks={marks} />
+                </div>
+                {note && <span class="equation-note">{note}</span>}
+              </li>
+            ))}
+          </ol>
+        </Scroller>
+      )}
+    </section>
   );
 }

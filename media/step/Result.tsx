@@ -140,9 +140,10 @@ export function Result({ result }: { readonly result: ResultView }): JSX.Element
               <th scope="col">
                 <i>{side.over}</i>
               </th>
-              {heads.map(({ math, part }, n) => (
+              {heads.map(({ math, text, part }, n) => (
                 <th key={n} scope="col" class="number">
                   <Lit part={part}>
+                    <span class="hidden">{text}</span>
                     <MathML node={math} />
                   </Lit>
                 </th>

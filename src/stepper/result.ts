@@ -15,6 +15,7 @@ import {
   sum,
   symbol,
   toMath,
+  toText,
   words,
 } from '../engine/formula.ts';
 import { type Graph, nodeOf, type NodeId } from '../engine/graph.ts';
@@ -23,6 +24,8 @@ import type { Run } from '../engine/run.ts';
 /** A factor with its numbers; `part` names the steps that compute it, as in the equations. */
 export interface FactorView {
   readonly math: MathNode;
+  /** The same for who hears it. */
+  readonly text: string;
   readonly part: string;
   /** One for a scalar, else a vector's. */
   readonly numbers: readonly number[];
@@ -136,8 +139,8 @@ const names = (graph: Graph) => {
   };
 };
 
-function factor(part_: string, formula: Formula, ...numbers: number[]): FactorView {
-  return { math: toMath(formula), part: part_, numbers };
+function factor(steps: string, formula: Formula, ...numbers: number[]): FactorView {
+  return { math: toMath(formula), text: toText(formula), part: steps, numbers };
 }
 
 /** df/dx_i, without the query part where x is both sides: a summand for each j. */

@@ -25,7 +25,7 @@ if ('trace' in question) {
   let next = parts.next();
   for (; !next.done; next = parts.next()) {
     const told: Told = { part: next.value };
-    parentPort!.postMessage(told);
+    reply(told, []);
   }
   const { values, gradients, contributions, notices } = next.value;
   const computed: Computed = { values, gradients, contributions, notices };
