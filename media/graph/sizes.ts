@@ -95,7 +95,7 @@ export const sizesOf: Readonly<Record<CardStyle, Sizes>> = {
     ...cramped,
     laneGap: 9,
     tensor: card({ width: 32, height: 15 }, true),
-    scalar: card({ width: 34, height: 15 }, true),
+    scalar: card({ width: 42, height: 15 }, true),
     columnGap: 11,
   },
 };

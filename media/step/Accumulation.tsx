@@ -41,9 +41,7 @@ export function Accumulation({
     <div class="block">
       <MatrixHeading node={node} what="Gradient" gradient slice={after.slices[0].label}>
         <span class="badge path">
-          {of > 1
-            ? `contribution ${ordinal} of ${of} to ${name}, ${pathWords[path]}`
-            : `the only contribution to ${name}`}
+          {of > 1 ? `contribution ${ordinal} of ${of}, ${pathWords[path]}` : 'only contribution'}
         </span>
       </MatrixHeading>
       <MatrixRow

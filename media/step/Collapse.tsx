@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { ResultView } from '../../src/stepper/result.ts';
 import { MathML } from '../formula/MathML.tsx';
+import { Scroller } from '../page/Scroller.tsx';
 import { litPart } from '../state.ts';
 import { LitMath } from './lit.tsx';
 
@@ -27,25 +28,27 @@ export function Collapse({ result }: { readonly result: ResultView }): JSX.Eleme
           {lines === collapse.length ? 'line by line' : 'next line'}
         </button>
       </h2>
-      <ol>
-        {collapse.slice(0, lines).map(({ why, letters, numbers }, n) => (
-          <li key={n}>
-            <LitMath>
-              {n > 0 && <span class="sign">=</span>}
-              <MathML node={letters} marks={marks} />
-            </LitMath>
-            <LitMath>
-              {numbers.map((term, at) => (
-                <span key={at} class="piece">
-                  <span class="sign">{at === 0 ? '=' : '+'}</span>
-                  <MathML node={term} marks={marks} />
-                </span>
-              ))}
-            </LitMath>
-            <p class="note">{why}</p>
-          </li>
-        ))}
-      </ol>
+      <Scroller class="collapse-lines" label="Lines">
+        <ol>
+          {collapse.slice(0, lines).map(({ why, letters, numbers }, n) => (
+            <li key={n}>
+              <LitMath>
+                {n > 0 && <span class="sign">=</span>}
+                <MathML node={letters} marks={marks} />
+              </LitMath>
+              <LitMath>
+                {numbers.map((term, at) => (
+                  <span key={at} class="piece">
+                    <span class="sign">{at === 0 ? '=' : '+'}</span>
+                    <MathML node={term} marks={marks} />
+                  </span>
+                ))}
+              </LitMath>
+              <p class="note">{why}</p>
+            </li>
+          ))}
+        </ol>
+      </Scroller>
     </div>
   );
 }
