@@ -18,9 +18,12 @@ export interface UiState {
   readonly zerosOpen: boolean;
   /** Percent of the page's height for the equations; null for what they need. */
   readonly equationsShare: number | null;
-  /** Percent for the graph, of the width where it stands beside the step, of the height where it stands above. */
+  /**
+   * Percent for the graph, of the width where it stands beside the step, of the height where it stands above; null
+   * for what is usual.
+   */
   readonly graphWidth: number;
-  readonly graphHeight: number;
+  readonly graphHeight: number | null;
 }
 
 const defaults: UiState = {
@@ -28,7 +31,7 @@ const defaults: UiState = {
   zerosOpen: false,
   equationsShare: null,
   graphWidth: 56,
-  graphHeight: 52,
+  graphHeight: null,
 };
 
 export function post(message: FromWebview): void {

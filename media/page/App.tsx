@@ -1,12 +1,13 @@
 // The panel: header, graph, this step, equations.
 import type { JSX } from 'preact';
+import { computed } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { Equations } from '../formula/Equations.tsx';
 import { Graph } from '../graph/Graph.tsx';
 import { Comparison } from '../compare/Comparison.tsx';
 import { HeadControl } from '../graph/HeadControl.tsx';
 import { Legend } from '../graph/Legend.tsx';
-import { computing, empty, problems, setUi, shown, type Shown, ui } from '../state.ts';
+import { comparison, computing, empty, problems, setUi, shown, type Shown, ui } from '../state.ts';
 import { StepPanel } from '../step/StepPanel.tsx';
 import { Header } from '../toolbar/Header.tsx';
 import { Computing } from './Computing.tsx';
@@ -26,10 +27,13 @@ export function App(): JSX.Element {
   );
 }
 
+/** Percent of the height; a comparison's verdicts on top leave less of the whole. */
+const graphHeight = computed(() => ui.value.graphHeight ?? (comparison.value ? 58 : 52));
+
 /** Between the graph and the step beside or below it. */
 function GraphSplitter({ main }: { readonly main: () => HTMLElement | null }): JSX.Element {
   const beside = isSideBySide.value;
-  const { graphWidth, graphHeight } = ui.value;
+  const { graphWidth } = ui.value;
   const valueAt = ({ clientX, clientY }: PointerEvent): number => {
     const { left, top, width, height } = main()!.getBoundingClientRect();
     return 100 * (beside ? (clientX - left) / width : (clientY - top) / height);
@@ -38,7 +42,7 @@ function GraphSplitter({ main }: { readonly main: () => HTMLElement | null }): J
     <Splitter
       label="Room for the graph"
       orientation={beside ? 'vertical' : 'horizontal'}
-      value={beside ? graphWidth : graphHeight}
+      value={beside ? graphWidth : graphHeight.value}
       min={20}
       max={80}
       valueAt={valueAt}
@@ -51,8 +55,10 @@ function GraphSplitter({ main }: { readonly main: () => HTMLElement | null }): J
 function Panel(now: Shown): JSX.Element {
   const { run, step } = now;
   const main = useRef<HTMLElement>(null);
-  const { graphWidth, graphHeight } = ui.value;
-  const shares = { '--graph-width': graphWidth, '--graph-height': graphHeight / 100 };
+  const shares = {
+    '--graph-width': ui.value.graphWidth,
+    '--graph-height': graphHeight.value / 100,
+  };
   return (
     <div class={`page ${step.phase}`}>
       <Header {...now} />
