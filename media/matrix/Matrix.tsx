@@ -39,8 +39,10 @@ const MANY_COLUMNS = 7;
 
 /** Rows on a page where the graph stands above: there is little height. */
 const FEW_ROWS = 6;
-/** Row heads, and a cell with its number. */
-const [HEADS, CELL] = [32, 43];
+/** As many rows and columns have numbers in any case. */
+const SMALL = 4;
+/** Row heads, a cell with its number, beside others, and the signs between three matrices. */
+const [HEADS, CELL, COMPACT_CELL, SIGNS] = [32, 43, 39, 40];
 /** What a table of terms needs beside a matrix. */
 export const TERMS_WIDTH = 310;
 
@@ -50,8 +52,11 @@ const widthOfNumbers = (cols: number): number => HEADS + CELL * cols;
 function hasNumbers({ rows, cols, step }: Picture, crowded = false): boolean {
   if (cols > MOST_COLUMNS || rows > MOST_ROWS || step[0] * step[1] > 1) return false;
   if (isSideBySide.value) return true;
-  const width = crowded ? 3 * widthOfNumbers(cols) : widthOfNumbers(cols) + TERMS_WIDTH;
-  return rows <= FEW_ROWS && width <= stepWidth.value;
+  const isSmall = rows <= SMALL && cols <= SMALL;
+  const fits = crowded
+    ? HEADS + 3 * COMPACT_CELL * cols + SIGNS <= stepWidth.value
+    : isSmall || widthOfNumbers(cols) + TERMS_WIDTH <= stepWidth.value;
+  return rows <= FEW_ROWS && fits;
 }
 
 /** About how wide a matrix alone is. */
@@ -86,7 +91,7 @@ export function Matrix(props: MatrixProps): JSX.Element {
     'aria-activedescendant': `${id}-${row}-${col}`,
     onKeyDown,
   } as const;
-  const narrowFrom = crowded ? 4 : MANY_COLUMNS;
+  const narrowFrom = !crowded ? MANY_COLUMNS : isSideBySide.value ? 4 : 0;
   const body = { ...props, id, row, col, select };
   return hasNumbers(picture, crowded) ? (
     <table class={picture.cols >= narrowFrom ? 'matrix compact' : 'matrix'} {...shared}>
