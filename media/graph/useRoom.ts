@@ -46,7 +46,8 @@ export function useRoom(element: RefObject<HTMLElement>): Room {
     };
     update();
     const observer = new ResizeObserver(update);
-    observer.observe(pane);
+    // What stands around the graph may take another line.
+    for (const each of [pane, ...pane.children]) if (each !== area) observer.observe(each);
     if (pane.parentElement) observer.observe(pane.parentElement);
     return () => observer.disconnect();
   }, [element]);
