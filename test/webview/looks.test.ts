@@ -160,10 +160,10 @@ describe('room', () => {
             });
           });
           expect(hidden, `${example} ${n}`).toEqual([]);
-          const page_ = await page.evaluate(
+          const fits = await page.evaluate(
             () => document.documentElement.scrollHeight <= innerHeight,
           );
-          expect(page_, example).toBe(true);
+          expect(fits, example).toBe(true);
         }
         await page.close();
       }
