@@ -6,7 +6,7 @@ export interface Place {
   readonly statement: number;
   readonly file: string;
   readonly line: number;
-  /** Which of the statement's executions, from 0: the one that first went wrong, and the last. */
+  /** Which of the statement's executions, from 0: the one that first went wrong, the next, and the last. */
   readonly occurrences: readonly number[];
   /** The event there, where it is a wrong one. */
   readonly event: number;
@@ -55,11 +55,12 @@ function placeAt(recording: Recording, event: Event): Place {
     if (executions.at(-1) !== key) executions.push(key);
   }
   const at = Math.max(0, executions.indexOf(own));
+  const last = Math.max(at, executions.length - 1);
   return {
     statement: event.statement,
     file: recording.files[file].path,
     line,
-    occurrences: [...new Set([at, Math.max(at, executions.length - 1)])],
+    occurrences: [...new Set([at, Math.min(at + 1, last), last])],
     event: event.id,
   };
 }
