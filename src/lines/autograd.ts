@@ -65,7 +65,6 @@ function lost(field: Field, sought: Passing): Wrong | null {
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
-    if ((globalThis as any).DEBUG)
       console.log(
         'pass',
         id,

@@ -113,7 +113,6 @@ export function leadsToRight(
       groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
     }
     leads[id] = [...groups.values()].includes(true);
-    if ((globalThis as any).DEBUG && leads[id] && observed[id].standing === 'off')
       console.log(
         'lead',
         id,

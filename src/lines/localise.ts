@@ -48,7 +48,6 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const goals = goalsOf(catalogue.graph);
   const field: Field = { recording, catalogue, observed, flow, covered, goals };
   const suspects = suspectsOf(field);
-  if ((globalThis as any).DEBUG)
     console.log(
       'suspects',
       suspects.map((x) => [x.event, x.why, x.isDoubtful, x.operands.join(' ')]),

@@ -74,7 +74,6 @@ export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
   const leads = leadsToRight(recording, field.catalogue, flow, observed);
   const found: Suspect[] = [];
-  if ((globalThis as any).DEBUG)
     console.log(
       'leads',
       leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '),
