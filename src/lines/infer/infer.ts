@@ -1,5 +1,6 @@
 // From the recording of a program to the setup of the attention that it means to compute, each entry with its line.
-import type { HeadConfig, Mask } from '../../engine/config.ts';
+import { ConfigError, type HeadConfig, type Mask } from '../../engine/config.ts';
+import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
@@ -7,8 +8,8 @@ import { type Factor, gather, type Layout, lengthOf } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
 import { byHead, findBias } from './bias.ts';
 import { findDropout, findMask, type FoundMask } from './maskFound.ts';
-import { biasBeside, unusedBias } from './guess.ts';
-import { findModel, type Model, takenBy } from './model.ts';
+import { biasBeside, meantProjection, unusedBias } from './guess.ts';
+import { findModels, type Model, takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
 import { haveSameNumbers } from './lookup.ts';
@@ -167,8 +168,21 @@ const isTurned = ({ query, key }: Model): boolean =>
 /** The attention that a recorded program means to compute; null where it computes none. */
 export function infer(recording: Recording, options: InferOptions = {}): Inference | null {
   const values = new Values(recording, within(recording, options));
-  const model = findModel(values);
-  return model && new Inferring(values, model).result();
+  for (const model of findModels(values)) {
+    const found = new Inferring(values, model).result();
+    if (isComputable(found.config)) return found;
+  }
+  return null;
+}
+
+function isComputable(config: HeadConfig): boolean {
+  try {
+    buildGraph(config);
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
 }
 
 /** Events of a function, and those before its first call. */
@@ -279,7 +293,7 @@ class Inferring {
   }
 
   #projection(letter: 'Q' | 'K' | 'V', root: Root): void {
-    const { projection } = root;
+    const projection = this.#meant(letter, root) ?? root.projection;
     if (!projection) return this.#start(letter, root);
     const { weight, weightLayout } = projection;
     const [summed, out] = weightLayout.axes;
@@ -287,11 +301,23 @@ class Inferring {
     const entry = `weights.W_${letter}`;
     const note = `${nameOf(weight)}, as in ${nameOf(projection.of.value)}`;
     const weights = { ...this.#config.weights };
-    const sure = !projection.isGuess && this.#isOrdered;
+    const sure = projection.guess === undefined && this.#isOrdered;
     weights[`W_${letter}`] = this.#build.tensor(entry, weight, layout, note, sure);
-    if (projection.isGuess) this.#build.ask(entry, nameOf(weight), [], 'no tensor is projected by it');
+    if (projection.guess !== undefined)
+      this.#build.ask(entry, nameOf(weight), ['as written'], projection.guess);
     this.#bias(letter, projection, weights);
     this.#config.weights = weights;
+  }
+
+  /** The projection that the names mean, where they do not mean the one that is used. */
+  #meant(letter: 'Q' | 'K' | 'V', root: Root): Projection | null {
+    const { query, key, value } = this.#model;
+    const all = {
+      ...(query.projection && { Q: query.projection }),
+      ...(key.projection && { K: key.projection }),
+      ...(value?.projection && { V: value.projection }),
+    };
+    return meantProjection(this.#values, letter, root.operand, all);
   }
 
   /** The bias of a projection; one that is left over and called so was forgotten. */
@@ -371,7 +397,7 @@ class Inferring {
       return;
     }
     const isOther = (steps: typeof q, root: Root): boolean =>
-      !steps.isKnown && root.projection !== undefined && !root.projection.isGuess;
+      !steps.isKnown && root.projection !== undefined && root.projection.guess === undefined;
     if (isOther(q, query) || isOther(k, key)) this.#unknownTurn();
   }
 

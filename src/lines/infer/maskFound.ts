@@ -1,7 +1,7 @@
 // The mask that a program applies, or means to: by its weights' zeros, by its scores, or by a mask that it made.
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout } from './layout.ts';
-import { type Named, nameOf, type Pattern, patternOf } from './masks.ts';
+import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
 import type { Value } from './values.ts';
@@ -105,7 +105,26 @@ export function findMask(model: Model, past: number): FoundMask {
         return { ...named, from: value, ...(other && { off: 'is another in the weights' }) };
     }
   }
-  return other ?? { mask: 'none', from: null };
+  return other ?? withoutEffect(model, tensors, extents) ?? { mask: 'none', from: null };
+}
+
+/** A mask of keys that the weights were computed with and that hides nothing in them. */
+function withoutEffect(
+  { values, told }: Model,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): FoundMask | undefined {
+  for (const { value, layout } of tensors) {
+    const names = value.events.map(({ name }) => name).join(' ');
+    if (!/mask|pad|valid|visible|hidden|ignore/i.test(names)) continue;
+    if (!values.descends(told.site.weights, value)) continue;
+    const hides = /pad|hid|ignore|future/i.test(names);
+    const pattern = patternOf(value.tensor.data, layout, extents, hides ? isZero : isNonzero);
+    if (!paddingOf(pattern)) continue;
+    const recorded = { value, layout, hides };
+    return { mask: 'given', from: value, pattern, recorded, off: 'hides nothing in the weights' };
+  }
+  return undefined;
 }
 
 function recordedAs(

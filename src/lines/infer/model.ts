@@ -168,25 +168,27 @@ const SITES = 12;
 /** Completeness of a model that needs no other way. */
 const ENOUGH = 6;
 
-/** The attention that the recording shows, the first where there are several; null where there is none. */
-export function findModel(values: Values): Model | null {
-  let best: Model | null = null;
+/** What the recording may show: the most complete first, the earliest of several. */
+export function findModels(values: Values): Model[] {
+  const found: { readonly model: Model; readonly worth: number }[] = [];
   for (const way of ['recorded', 'tiled', 'products'] as const) {
     if (way === 'products') addProducts(values);
     const lookup = new Lookup(values.all);
-    const found = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
-    const sites = found.slice(0, SITES);
-    for (const site of sites) {
-      let model = modelOf(values, lookup, site);
-      // A projection that is not found may have batches and heads in one axis.
-      if (!model.query.projection && !model.key.projection && !model.query.start) {
-        const others = unmergedSites(values, site).map((each) => modelOf(values, lookup, each));
-        model = others.reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
-      }
-      if (!best || completeness(model) > completeness(best) + 1e-9) best = model;
+    const sites = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
+    for (const site of sites.slice(0, SITES)) {
+      const model = withBatches(modelOf(values, lookup, site));
+      found.push({ model, worth: completeness(model) });
     }
-    if (best && completeness(best) >= ENOUGH) return best;
+    if (found.some(({ worth }) => worth >= ENOUGH)) break;
   }
-  return best;
+  return found.toSorted((a, b) => b.worth - a.worth).map(({ model }) => model);
 }
 
+/** A projection that is not found may have batches and heads in one axis. */
+function withBatches(model: Model): Model {
+  const { values, lookup, told, query, key } = model;
+  if (query.projection || key.projection || query.start) return model;
+  return unmergedSites(values, told.site)
+    .map((each) => modelOf(values, lookup, each))
+    .reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
+}

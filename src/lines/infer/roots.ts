@@ -15,7 +15,7 @@ export interface Root {
   readonly start?: Operand;
 }
 
-const TRIES = 24;
+const TRIES = 12;
 
 /** The operand and what it was made from, nearest first, as far as axes can be told. */
 export function origins(values: Values, lookup: Lookup, operand: Operand): Operand[] {

@@ -30,8 +30,8 @@ export interface Projection {
   readonly factor: number;
   /** How likely it is that these are meant. */
   readonly score: number;
-  /** Taken by names and shapes: the program's own numbers do not tell. */
-  readonly isGuess?: boolean;
+  /** Why it is taken by names and shapes: the program's own numbers do not tell, or tell another. */
+  readonly guess?: string;
 }
 
 const isRank = (low: number, high: number, { shape }: Tensor): boolean =>
