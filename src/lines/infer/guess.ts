@@ -185,6 +185,9 @@ export function unusedBias(
   );
 }
 
+/** Width of the values of one head. */
+const lastOf = ({ tensor: { shape } }: Mixed): number => shape[shape.length - 1];
+
 /** Whether one statement made y of the weight and of what came of the weighted sums. */
 function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
   const read = y.parts.flatMap((event) => values.sources(event)).flatMap(({ id }) => values.ofEvent(id) ?? []);
@@ -229,7 +232,8 @@ export function guessOutput(
       const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
         const layout = matrixLayout(weight, merged, operand.feature.size);
-        const isRead = readsBoth(values, y, weight, mixed.output);
+        const isProjection = called || weight.parts[0].how === 'leaf' || merged !== lastOf(mixed);
+        const isRead = isProjection && readsBoth(values, y, weight, mixed.output);
         const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';
         if (!layout || !(isRead || (called && isNamed) || isLeft)) continue;
         return { y, operand, weight, weightLayout: layout, score: 0, isGuess: true };

@@ -18,7 +18,7 @@ import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
 import { multipleOf, scoreLayout } from './scores.ts';
 import { type Operand, type Projection, sameAxes } from './trace.ts';
-import { type Value, Values } from './values.ts';
+import { isGradient, type Value, Values } from './values.ts';
 
 export interface InferOptions {
   /** Only what this function records, with what it was given: "MHA.forward". */
@@ -230,11 +230,9 @@ class Inferring {
     this.#output();
     this.#loss();
     const config: HeadConfig = this.#config;
-    const last = output?.y ?? mixed?.output ?? told.site.weights;
-    const { recording } = this.#values;
-    const statement = recording.statements[last.parts[0].statement];
+    const stages = [told.query.value, told.key.value, told.site.weights, mixed?.output, output?.y];
     const { bindings, inferred, questions } = this.#build;
-    const name = recording.functions[statement.function].name;
+    const name = functionOf(this.#values, stages.filter((each) => each !== undefined));
     return { config, bindings, inferred, questions, function: name };
   }
 
@@ -692,6 +690,20 @@ function inUsualOrder(roots: readonly (Root | null)[]): boolean {
   const numbers = places.map(({ number }) => number);
   if (places.some(({ base }) => base !== first.base) || new Set(numbers).size < 3) return true;
   return isAscending(numbers.map(Number));
+}
+
+/** The function in which most of the stages are bound: of the module's own and a function's, the function. */
+function functionOf({ recording }: Values, stages: readonly Value[]): string {
+  const { statements, functions } = recording;
+  const counts = new Map<number, number>();
+  for (const { events } of stages) {
+    const own = events.filter((event) => event.how !== 'argument' && !isGradient(event));
+    for (const each of new Set(own.map(({ statement }) => statements[statement].function)))
+      counts.set(each, (counts.get(each) ?? 0) + 1);
+  }
+  const isOwn = (n: number): number => (functions[n].name === '' ? 0 : 1);
+  const [best] = [...counts].toSorted(([a, x], [b, y]) => y - x || isOwn(b) - isOwn(a));
+  return best ? functions[best[0]].name : '';
 }
 
 /** Columns of a projection: heads that are shared once, features last. */

@@ -33,12 +33,14 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const { values, told, mixed } = model;
   const { weights } = told.site;
   const shape = weights.tensor.shape.join();
+  const isDropped = findDropout(model) !== null;
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
     if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
+      !isDropped &&
       value.time > weights.time &&
       value.time < (mixed?.output.time ?? Infinity) &&
       values.descends(value, weights);
@@ -189,6 +191,8 @@ export function findDropout(model: Model): FoundDropout | null {
   if (!(p >= 0 && p < 1)) return null;
   const extents = extentsOf(model);
   const dropped = patternOf(mixed.weights.tensor.data, layout, extents, isNonzero);
+  // What is set to 0 in a pattern, and not made larger, is masked.
+  if (Math.abs(factor - 1) < 1e-4 && (nameOf(dropped).mask !== 'given' || paddingOf(dropped))) return null;
   const isKept = (pattern: Pattern): boolean =>
     pattern.visible.every((each, n) => whole[n] === 0 || each === dropped.visible[n]);
   for (const value of values.all) {

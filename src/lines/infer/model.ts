@@ -1,15 +1,15 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
-import { findMixed, type Mixed } from './mixed.ts';
-import { isGradientName, roleOf, weightRole } from './names.ts';
+import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
+import { isGradientName, roleOf } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
 import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
 import type { Operand } from './trace.ts';
-import type { Value, Values } from './values.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
 import { addProducts } from './virtual.ts';
@@ -76,6 +76,7 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const taken = operands.filter((each) => each !== undefined);
   const mixed =
     mixes.find((each) => each.key === told.keyAxis) ??
+    throughOutput(values, lookup, told, [query, key]) ??
     turned(mixes[0], told) ??
     guessMixed(values, told, taken);
   let value = mixed && rootOf(values, lookup, mixed.values);
@@ -88,6 +89,45 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
   const found = { values, lookup, told, mixed, query, key, value, batch, heads, past, margin };
   return { ...found, output: outputOf(found) };
+}
+
+/** How many tensors are tried as values that only the output tells. */
+const VALUES = 10;
+
+/** The weighted sum that is nowhere recorded by itself, told by the y that it is projected to. */
+function throughOutput(
+  values: Values,
+  lookup: Lookup,
+  told: Told,
+  roots: readonly Root[],
+): Mixed | null {
+  const { site, keyAxis } = told;
+  const { heads } = splitOuter(values, site, roots);
+  const taken = roots.map(({ operand }) => operand.value);
+  const isCalled = (value: Value): boolean =>
+    value.events.some(({ name }) => roleOf(name) === 'V');
+  const candidates = values.all
+    .filter(
+      (value) =>
+        value.kind === 'float' &&
+        !taken.includes(value) &&
+        !value.parts.some(isGradient) &&
+        !value.events.some(({ name }) => isGradientName(name)) &&
+        !values.descends(value, site.weights) &&
+        value.tensor.data.every(Number.isFinite),
+    )
+    .toSorted((a, b) => Number(isCalled(b)) - Number(isCalled(a)));
+  for (const value of candidates.slice(0, VALUES)) {
+    for (const reading of readings(value, site)) {
+      if (reading.key !== keyAxis) continue;
+      const { operand, key, query } = reading;
+      const tensor = weightedSum(site.weights.tensor, site.outer, reading);
+      const mixed = { weights: site.weights, key, query, values: operand, tensor, output: site.weights };
+      const [found] = outputsOf(values, lookup, mixed, site.outer, heads);
+      if (found && found.score >= 4) return mixed;
+    }
+  }
+  return null;
 }
 
 /** A sum over the queries instead of the keys: the values and the person's own result. */
@@ -117,7 +157,6 @@ function outputOf(model: Omit<Model, 'output'>): Output | null {
   const own = outputsOf(values, lookup, mixed, outer, heads).find(
     ({ weight, y }) =>
       !taken.includes(weight) &&
-      (values.isLeaf(weight) || weight.events.some(({ name }) => weightRole(name) === 'O')) &&
       !y.parts.some(({ name }) => isGradientName(name)),
   );
   if (own) return own;
