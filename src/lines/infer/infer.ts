@@ -10,7 +10,7 @@ import { byHead, findBias } from './bias.ts';
 import { findDropout, findMask, type FoundMask } from './maskFound.ts';
 import { biasBeside, meantProjection, unusedBias } from './guess.ts';
 import { findModels, type Model, takenBy } from './model.ts';
-import { roleOf, weightRole } from './names.ts';
+import { isGradientName, roleOf, weightRole } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { type Rope, ropeOf } from './rope.ts';
@@ -626,7 +626,11 @@ class Inferring {
     const found = output && findLoss(this.#values, output);
     if (!found) {
       this.#build.note('loss', null, 'half the squared norm of y assumed', false);
-      this.#build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
+      const hasBackward = this.#values.all.some(
+        ({ parts }) => parts.some(isGradient) || parts.some(({ name }) => isGradientName(name)),
+      );
+      if (hasBackward)
+        this.#build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
       return;
     }
     this.#config.loss = this.#lossOf(found, sizeOf(output.y.shape));

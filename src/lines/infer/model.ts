@@ -32,35 +32,6 @@ export interface Model {
   readonly margin: number;
 }
 
-/** Whether pieces of a stack belong together: something later was made of all of them. */
-function isJoined(values: Values, stack: Value): boolean {
-  const pieces = stack.parts.map(({ id }) => values.ofEvent(id)?.id);
-  return values.all.some(
-    (value) =>
-      value.grid.length === 0 &&
-      !value.isVirtual &&
-      value.time > stack.time &&
-      pieces.every((id) => id !== undefined && values.ancestors(value).has(id)),
-  );
-}
-
-/** The order in which sites are tried: whole tensors and joined stacks, pieces of joined stacks last. */
-function ordered(values: Values, sites: readonly Site[]): Site[] {
-  const joined = new Map<Value, boolean>();
-  const isWhole = ({ weights }: Site): boolean => {
-    if (weights.grid.length === 0) return false;
-    const known = joined.get(weights) ?? isJoined(values, weights);
-    joined.set(weights, known);
-    return known;
-  };
-  const stacks = sites.filter(isWhole);
-  const pieces = new Set(stacks.flatMap(({ weights }) => weights.parts.map(({ id }) => id)));
-  const singles = sites.filter(
-    ({ weights }) => weights.grid.length === 0 && !weights.parts.some(({ id }) => pieces.has(id)),
-  );
-  return [...stacks, ...singles].sort((a, b) => a.weights.time - b.weights.time);
-}
-
 /** The model that a site leads to. */
 function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const mixes = findMixed(values, lookup, site);
@@ -206,6 +177,8 @@ function completeness({ query, key, value, mixed, output }: Model): number {
 const SITES = 12;
 /** Completeness of a model that needs no other way. */
 const ENOUGH = 6;
+/** Completeness of a model all of whose parts are known by their numbers. */
+const WHOLE = 6.5;
 
 /** What the recording may show: the most complete first, the earliest of several. */
 export function findModels(values: Values): Model[] {
@@ -213,10 +186,12 @@ export function findModels(values: Values): Model[] {
   for (const way of ['recorded', 'tiled', 'products'] as const) {
     if (way === 'products') addProducts(values);
     const lookup = new Lookup(values.all);
-    const sites = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
-    for (const site of sites.slice(0, SITES)) {
+    let left = SITES;
+    for (const site of way === 'tiled' ? tiledSites(values) : findSites(values)) {
       const model = withBatches(modelOf(values, lookup, site));
-      found.push({ model, worth: completeness(model) });
+      const worth = completeness(model);
+      found.push({ model, worth });
+      if (worth >= WHOLE || --left === 0) break;
     }
     if (found.some(({ worth }) => worth >= ENOUGH)) break;
   }

@@ -191,35 +191,51 @@ const isComputed = (values: Values, value: Value): boolean =>
       values.ancestors(value).has(each.id) && each.kind === 'float' && each.tensor.shape.length > 1 && values.isLeaf(each),
   );
 
-/** All places that compute attention weights, each with the products that explain it; several weights may be one place. */
-export function findSites(values: Values): Site[] {
-  const found: Site[] = [];
-  for (const weights of candidates(values)) {
-    const operands = operandsBefore(values, weights);
-    const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, 'crossed');
-    if (crossed.length > 0) {
-      found.push(...crossed);
-      continue;
-    }
-    const ancestors = values.ancestors(weights);
-    const earlier = values.all.filter(
-      (value) =>
-        value.kind === 'float' &&
-        value.time < weights.time &&
-        value.tensor.shape.join() === weights.tensor.shape.join() &&
-        (ancestors.has(value.id) || weights.grid.length > 0),
-    );
-    const capped = cappedSites(values, weights, earlier);
-    found.push(...capped);
-    if (capped.length > 0) continue;
-    const before = found.length;
-    for (const scores of earlier) {
-      const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
-      if (direct.length === 0) continue;
-      found.push(...direct);
-      break;
-    }
-    if (found.length === before) found.push(...biasedSites(values, weights, operands));
+/** The ways to explain one tensor as attention weights. */
+function sitesAt(values: Values, weights: Value): Site[] {
+  const operands = operandsBefore(values, weights);
+  const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, 'crossed');
+  if (crossed.length > 0) return crossed;
+  const ancestors = values.ancestors(weights);
+  const earlier = values.all.filter(
+    (value) =>
+      value.kind === 'float' &&
+      value.time < weights.time &&
+      value.tensor.shape.join() === weights.tensor.shape.join() &&
+      (ancestors.has(value.id) || weights.grid.length > 0),
+  );
+  const capped = cappedSites(values, weights, earlier);
+  if (capped.length > 0) return capped;
+  for (const scores of earlier) {
+    const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
+    if (direct.length > 0) return direct;
   }
-  return found;
+  return biasedSites(values, weights, operands);
+}
+
+/** Whether pieces of a stack belong together: something later was made of all of them. */
+function isJoined(values: Values, stack: Value): boolean {
+  const pieces = stack.parts.map(({ id }) => values.ofEvent(id)?.id);
+  return values.all.some(
+    (value) =>
+      value.grid.length === 0 &&
+      !value.isVirtual &&
+      value.time > stack.time &&
+      pieces.every((id) => id !== undefined && values.ancestors(value).has(id)),
+  );
+}
+
+/**
+ * All places that compute attention weights, each with the products that explain it, in the order of time; several
+ * may be one place. Pieces that belong together are one.
+ */
+export function* findSites(values: Values): Generator<Site> {
+  const all = candidates(values);
+  const joined = all.filter(({ grid }) => grid.length > 0).filter((stack) => isJoined(values, stack));
+  const pieces = new Set(joined.flatMap(({ parts }) => parts.map(({ id }) => id)));
+  for (const weights of all) {
+    const isPiece = weights.grid.length === 0 && weights.parts.some(({ id }) => pieces.has(id));
+    if (isPiece || (weights.grid.length > 0 && !joined.includes(weights))) continue;
+    yield* sitesAt(values, weights);
+  }
 }

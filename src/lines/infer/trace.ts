@@ -2,7 +2,7 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, type Layout, lengthOf } from './layout.ts';
 import { matchColumns, stridesOf } from './projections.ts';
-import type { Value, Values } from './values.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 /** A recorded tensor with its axes told apart. */
 export interface Operand {
@@ -226,12 +226,18 @@ function gatherOffsets({ offset, axes }: Layout): number[] {
 export function projectionsOf(values: Values, operand: Operand, before: number): Projection[] {
   const eps = operand.value.eps;
   const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-  const sources = values.all.filter(
-    ({ kind, tensor, time }) => kind === 'float' &&
+  const all = values.all.filter(
+    ({ kind, tensor, time, isVirtual, parts }) =>
+      kind === 'float' &&
+      !isVirtual &&
       time < before &&
       isRank(2, 4, tensor) &&
+      !parts.some(isGradient) &&
       tensor.data.every(Number.isFinite),
   );
+  // What it was computed from, as far as that is known.
+  const known = all.filter((value) => values.descends(operand.value, value));
+  const sources = known.length > 1 ? known : all;
   const found: Projection[] = [];
   for (const x of sources) {
     if (x === operand.value) continue;
