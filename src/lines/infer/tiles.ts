@@ -123,7 +123,15 @@ function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
   return null;
 }
 
-function fits(piece: Tensor, scores: Tensor, { start, factor, isTransposed }: Placed, eps: number): boolean {
+const ENTRIES = 3;
+
+function fits(
+  piece: Tensor,
+  scores: Tensor,
+  { start, factor, isTransposed }: Placed,
+  eps: number,
+  least = ENTRIES,
+): boolean {
   const width = piece.shape[piece.shape.length - 1];
   const [, , cols] = scores.shape;
   const [along, across] = isTransposed ? [cols, 1] : [1, cols];
@@ -136,7 +144,7 @@ function fits(piece: Tensor, scores: Tensor, { start, factor, isTransposed }: Pl
     compared++;
     return Math.abs(value - expected) <= 20 * eps * size;
   });
-  return isNear && compared >= 3;
+  return isNear && compared >= least;
 }
 
 /** What one event shows of the scores, perhaps. */
@@ -201,11 +209,11 @@ function siteOf(
   // The factor of each entry: a row may have one of its own, where it is scaled by its length.
   const factors = new Float64Array(scores.data.length);
   for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
-  // A piece in which all is hidden lies where its iteration's other pieces do.
+  // A piece in which nearly all is hidden lies where its iteration's other pieces do.
   const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
   for (const piece of pieces.flat()) {
     const placed = byIteration.get(iterationOf(piece));
-    if (placed && piece.tensor.data.every((each) => each <= LOW))
+    if (placed && piece.tensor.data.some((each) => each <= LOW) && agrees(piece, scores, placed))
       mark(piece.tensor, scores, placed, state, factors);
   }
   const { factor } = found[found.length - 1].placed;
@@ -266,6 +274,10 @@ function shownKeys(
   const notHidden = Uint8Array.from(state, (each) => (each === -1 ? 0 : 1));
   return !isNamed(shown) && isNamed(notHidden) ? notHidden : shown;
 }
+
+/** Whether the entries of a piece that are not hidden are the scores at its place. */
+const agrees = (piece: Piece, scores: Tensor, placed: Placed): boolean =>
+  piece.tensor.data.every((each) => each <= LOW) || fits(piece.tensor, scores, placed, piece.eps, 1);
 
 /** 1 where a piece shows an entry, -1 where it hides it. */
 function mark(
