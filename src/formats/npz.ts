@@ -1,8 +1,9 @@
 // NumPy's .npz format: a zip archive of .npy arrays.
-import { strFromU8 } from 'fflate';
+import { strFromU8, zipSync } from 'fflate';
+import type { Tensor } from '../engine/tensor.ts';
 import { FormatError } from './formatError.ts';
 import type { CodeLine, NamedTensor } from './namedTensor.ts';
-import { type NpyOptions, readNpy } from './npy.ts';
+import { type NpyOptions, readNpy, writeNpy } from './npy.ts';
 import { readZip, type ZipMember } from './zip.ts';
 
 /** The arrays in the order of the archive, named without `.npy`; other members are left out. Throws FormatError. */
@@ -26,6 +27,14 @@ export function readNpz(bytes: Uint8Array, file: string, options: NpyOptions = {
     const line = lines.get(key);
     return { ...readNpy(unpack(), file, key, options), ...(line && { line }) };
   });
+}
+
+/** Uncompressed as numpy.savez writes it, float64; the same bytes at every time. */
+export function writeNpz(tensors: Readonly<Record<string, Tensor>>): Uint8Array {
+  const members = Object.entries(tensors).map(
+    ([name, tensor]) => [`${name}.npy`, writeNpy(tensor)] as const,
+  );
+  return zipSync(Object.fromEntries(members), { level: 0, mtime: new Date(1980, 0, 1) });
 }
 
 /** The member in which attention_trace.py says what an array cannot. */

@@ -15,6 +15,7 @@ import type {
   MaskName,
   Path,
   Problem,
+  ProgramSource,
   Setup,
   SetupFields,
   TensorSource,
@@ -109,6 +110,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     names: read.record(list, nodeName(list)),
     axes: read.oneOf(list, AXES),
     implementation: implementation(list),
+    source: source(list),
   })(root, []);
 }
 
@@ -150,6 +152,21 @@ function implementation(list: ProblemList): read.Read<Partial<Implementation>> {
   };
 }
 
+function source(list: ProblemList): read.Read<Partial<ProgramSource>> {
+  const text = read.text(list);
+  const fields = read.object<Partial<ProgramSource>>(list, {
+    file: text,
+    // "" is the module.
+    function: (node, path) => (node.value === '' ? '' : text(node, path)),
+    args: read.list(list, (node, path) => (node.value === '' ? '' : text(node, path))),
+  });
+  return (node, path) => {
+    if (node.type === 'object' && !findNodeAtLocation(node, ['file']))
+      list.error(path, 'found no "file", expected the Python program whose attention this is');
+    return fields(node, path);
+  };
+}
+
 function rope(list: ProblemList): read.Read<NonNullable<Setup['rope']>> {
   const fields = read.object<NonNullable<Setup['rope']>>(list, {
     base: read.number(list, 'a number above 0', (value) => value > 0),
@@ -178,7 +195,7 @@ function wrongConstant(name: string): string | undefined {
 }
 
 function withDefaults(fields: SetupFields): Setup {
-  const { head = 'kq', heads = 1, loss, dropout, past, implementation: own } = fields;
+  const { head = 'kq', heads = 1, loss, dropout, past, implementation: own, source: program } = fields;
   const setup = {
     weights: {},
     kvHeads: heads,
@@ -193,6 +210,7 @@ function withDefaults(fields: SetupFields): Setup {
     dropout: dropout as Setup['dropout'],
     past: past as Setup['past'],
     implementation: own?.module ? { timeout: TIMEOUT, ...own, module: own.module } : undefined,
+    source: program?.file === undefined ? undefined : { ...program, file: program.file },
   };
   delete setup.$schema;
   return setup;

@@ -98,6 +98,17 @@ export function object<T extends object>(
   };
 }
 
+/** An array, all entries read the same way. */
+export function list<T>(problems: ProblemList, read: Read<T>): Read<readonly T[]> {
+  return (node, path) => {
+    if (node.type !== 'array') {
+      problems.error(path, `found ${describe(node)}, expected an array`);
+      return undefined;
+    }
+    return (node.children ?? []).flatMap((child, n) => read(child, [...path, n]) ?? []);
+  };
+}
+
 /** An object with any keys, all values read the same way. */
 export function record<T>(
   problems: ProblemList,

@@ -70,6 +70,16 @@ export interface Setup {
   readonly axes: AxisOrder;
   /** A module of the person's that exports forward and perhaps backward, to be run and compared. */
   readonly implementation?: Implementation;
+  /** The Python program whose attention this is. */
+  readonly source?: ProgramSource;
+}
+
+export interface ProgramSource {
+  /** Relative to the setup file or absolute. */
+  readonly file: string;
+  /** "MHA.forward"; left out or "" for the module. */
+  readonly function?: string;
+  readonly args?: readonly string[];
 }
 
 export interface Implementation {
@@ -82,13 +92,14 @@ export interface Implementation {
 /** The document's own fields; what is optional there is optional here, and nothing has a default yet. */
 export interface SetupFields extends Omit<
   Partial<Setup>,
-  'loss' | 'dropout' | 'past' | 'implementation'
+  'loss' | 'dropout' | 'past' | 'implementation' | 'source'
 > {
   readonly $schema?: string;
   readonly loss?: LossFields;
   readonly dropout?: Partial<NonNullable<Setup['dropout']>>;
   readonly past?: Partial<NonNullable<Setup['past']>>;
   readonly implementation?: Partial<Implementation>;
+  readonly source?: Partial<ProgramSource>;
 }
 
 export interface LossFields {

@@ -23,28 +23,48 @@ function nested({ shape, data }: Tensor): Json {
 const number = (value: number): Json =>
   Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
 
-const each = (tensors: Readonly<Record<string, Tensor | undefined>>): Record<string, Json> =>
+/** How a tensor is written: its numbers, or where they are. */
+export type WriteTensor = (entry: string, tensor: Tensor) => Json;
+
+const inline: WriteTensor = (_, tensor) => nested(tensor);
+
+const each = (
+  tensors: Readonly<Record<string, Tensor | undefined>>,
+  at: string,
+  write: WriteTensor,
+): Record<string, Json> =>
   Object.fromEntries(
-    Object.entries(tensors).flatMap(([key, value]) => (value ? [[key, nested(value)]] : [])),
+    Object.entries(tensors).flatMap(([key, value]) =>
+      value ? [[key, write(`${at}${key}`, value)]] : [],
+    ),
   );
 
-function lossOf(loss: Loss): Json | null {
+function lossOf(loss: Loss, write: WriteTensor): Json | null {
   switch (loss.kind) {
     case 'half-squared-norm':
       return null;
     case 'upstream':
-      return { upstream: nested(loss.G) };
+      return { upstream: write('loss.upstream', loss.G) };
     case 'target':
-      return { target: nested(loss.T) };
+      return { target: write('loss.target', loss.T) };
     case 'expression':
-      return { expression: loss.expression, constants: each(loss.constants) };
+      return {
+        expression: loss.expression,
+        constants: each(loss.constants, 'loss.constants.', write),
+      };
   }
 }
 
-const maskOf = (mask: Mask): Record<string, Json> =>
-  typeof mask === 'string' ? { mask } : { mask: nested(mask.tensor), maskMeaning: mask.meaning };
+const maskOf = (mask: Mask, write: WriteTensor): Record<string, Json> =>
+  typeof mask === 'string'
+    ? { mask }
+    : { mask: write('mask', mask.tensor), maskMeaning: mask.meaning };
 
-export function setupDocument(config: HeadConfig, source: Source): object {
+export function setupDocument(
+  config: HeadConfig,
+  source: Source,
+  write: WriteTensor = inline,
+): object {
   const {
     head,
     heads,
@@ -60,21 +80,21 @@ export function setupDocument(config: HeadConfig, source: Source): object {
     start,
     axes,
   } = config;
-  const loss = lossOf(config.loss);
+  const loss = lossOf(config.loss, write);
   return {
     ...{ head, source },
-    ...each({ x: config.x, xPrime: config.xPrime }),
-    weights: each(config.weights),
+    ...each({ x: config.x, xPrime: config.xPrime }, '', write),
+    weights: each(config.weights, 'weights.', write),
     ...(head === 'multihead' && { heads, kvHeads }),
     ...(scale !== undefined && { scale }),
     ...(softcap !== undefined && { softcap }),
-    ...maskOf(mask),
-    ...(dropout && { dropout: { p: dropout.p, keep: nested(dropout.keep) } }),
+    ...maskOf(mask, write),
+    ...(dropout && { dropout: { p: dropout.p, keep: write('dropout.keep', dropout.keep) } }),
     ...(rope && { rope }),
     ...(window !== undefined && { window }),
-    ...(alibi !== undefined && { alibi: alibi === true ? true : nested(alibi) }),
-    ...(past && { past: each(past) }),
-    ...(start && { start: each(start) }),
+    ...(alibi !== undefined && { alibi: alibi === true ? true : write('alibi', alibi) }),
+    ...(past && { past: each({ ...past }, 'past.', write) }),
+    ...(start && { start: each({ ...start }, 'start.', write) }),
     ...(loss !== null && { loss }),
     axes,
   };

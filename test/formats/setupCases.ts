@@ -32,6 +32,8 @@ export const GOOD: readonly string[] = [
   `{${KQ.replace('[[1, 2], [3, 4]]', '[["nan", 2], [3, "Infinity"]]')}}`,
   `{${KQ}, "implementation": "./mine.mjs"}`,
   `{${KQ}, "implementation": {"module": "../a b/mine.cts", "timeout": 0.5}}`,
+  `{${KQ}, "source": {"file": "mha.py", "function": "MHA.forward", "args": ["--heads", "2", ""]}}`,
+  `{${KQ}, "source": {"file": "mha.py", "function": ""}}`,
 ];
 
 export interface BadCase {
@@ -426,6 +428,16 @@ export const BAD: readonly BadCase[] = [
     warning: true,
   },
   // Implementation
+  {
+    text: `{${KQ}, "source": {"args": []}}`,
+    messages: ['source: found no "file", expected the Python program'],
+    at: '"source"',
+  },
+  {
+    text: `{${KQ}, "source": {"file": "a.py", "args": "--x"}}`,
+    messages: ['source.args: found the string "--x", expected an array'],
+    at: '"--x"',
+  },
   {
     text: `{${KQ}, "implementation": 3}`,
     messages: ['implementation: found the number 3, expected a module such as "./mine.mjs" or {'],

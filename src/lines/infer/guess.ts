@@ -132,11 +132,47 @@ export function guessProjection(
   ];
   return {
     ...like,
-    ...{ of: operand, weight: found.weight, factor: 1, score: 0, isGuess: true },
+    ...{ of: operand, weight: found.weight, factor: 1, score: 0 },
+    guess: 'no tensor is projected by it',
     weightLayout: { offset: 0, axes: [summed, factors] },
     bias: undefined,
   };
 }
+
+/** Which projection all names of a weight stand for; undefined where they differ or say nothing. */
+function calledFor({ events }: Value): 'Q' | 'K' | 'V' | 'O' | undefined {
+  const roles = new Set(events.flatMap(({ name }) => weightRole(name) ?? []));
+  return roles.size === 1 ? [...roles][0] : undefined;
+}
+
+type Letter = 'Q' | 'K' | 'V';
+
+/**
+ * The projection that a letter is meant to have, where its weight is called another's: the one that is called so,
+ * of another letter or left over.
+ */
+export function meantProjection(
+  values: Values,
+  letter: Letter,
+  operand: Operand,
+  all: Readonly<Partial<Record<Letter, Projection>>>,
+): Projection | null {
+  const own = all[letter];
+  const called = own && calledFor(own.weight);
+  if (!own || called === undefined || called === letter || called === 'O') return null;
+  const guess = `the program projects ${letter} by ${lastName(own.weight.events[0]?.name ?? '')}`;
+  const other = Object.values(all).find(({ weight }) => calledFor(weight) === letter);
+  if (other && other.heads.join() === own.heads.join())
+    return { ...own, ...pick(other), guess };
+  const taken = Object.values(all).flatMap(({ x, weight }) => [x, weight]);
+  const left = guessProjection(values, letter, operand, own, taken);
+  return left && { ...left, guess };
+}
+
+const pick = ({ weight, weightLayout, bias }: Projection): Partial<Projection> => ({
+  ...{ weight, weightLayout },
+  bias,
+});
 
 /** A vector that is left over, called the bias of this projection. */
 export function unusedBias(
@@ -152,6 +188,9 @@ export function unusedBias(
       isCalled(value, (name) => weightRole(name) === letter && /b/i.test(lastName(name))),
   );
 }
+
+/** Width of the values of one head. */
+const lastOf = ({ tensor: { shape } }: Mixed): number => shape[shape.length - 1];
 
 /** Whether one statement made y of the weight and of what came of the weighted sums. */
 function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
@@ -203,7 +242,8 @@ export function guessOutput(
       const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
         const layout = matrixLayout(weight, merged, operand.feature.size);
-        const isRead = readsBoth(values, y, weight, mixed.output);
+        const isProjection = called || weight.parts[0].how === 'leaf' || merged !== lastOf(mixed);
+        const isRead = isProjection && readsBoth(values, y, weight, mixed.output);
         const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';
         if (!layout || !(isRead || (called && isNamed) || isLeft)) continue;
         return { y, operand, weight, weightLayout: layout, score: 0, isGuess: true };

@@ -1,20 +1,24 @@
 // From the recording of a program to the setup of the attention that it means to compute, each entry with its line.
-import type { HeadConfig, Mask } from '../../engine/config.ts';
+import { ConfigError, type HeadConfig, type Mask } from '../../engine/config.ts';
+import { buildGraph } from '../../engine/heads/build.ts';
+import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
 import { type Factor, gather, type Layout, lengthOf } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
+import { byHead, findBias } from './bias.ts';
 import { findDropout, findMask, type FoundMask } from './maskFound.ts';
-import { biasBeside, unusedBias } from './guess.ts';
-import { findModel, type Model, takenBy } from './model.ts';
-import { roleOf, weightRole } from './names.ts';
+import { biasBeside, meantProjection, unusedBias } from './guess.ts';
+import { findModels, type Model, takenBy } from './model.ts';
+import { isGradientName, roleOf, weightRole } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
+import { haveSameNumbers } from './lookup.ts';
 import { type Rope, ropeOf } from './rope.ts';
 import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
-import { multipleOf } from './scores.ts';
+import { multipleOf, scoreLayout } from './scores.ts';
 import { type Operand, type Projection, sameAxes } from './trace.ts';
-import { type Value, Values } from './values.ts';
+import { isGradient, type Value, Values } from './values.ts';
 
 export interface InferOptions {
   /** Only what this function records, with what it was given: "MHA.forward". */
@@ -135,6 +139,11 @@ function tokens(batch: readonly Factor[], token: Factor, features: readonly Fact
   return { offset: 0, axes: batch.length > 0 ? [[...batch], ...axes] : axes };
 }
 
+const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
+
+/** What a root begins with, with the axes of its operand. */
+const fromOf = ({ projection, start, operand }: Root): Operand => projection?.of ?? start ?? operand;
+
 /** What an operand is of what its root begins with: a multiple, turned, or neither. */
 function stepsOf(root: Root): { factor: number; rope: Rope | null; isKnown: boolean } {
   const from = root.projection?.of ?? root.start;
@@ -153,11 +162,27 @@ function nameOf({ events, parts }: Value): string {
   return names.find((name) => weightRole(name) ?? roleOf(name)) ?? names[0] ?? parts[0].name;
 }
 
+const isTurned = ({ query, key }: Model): boolean =>
+  (stepsOf(query).rope ?? stepsOf(key).rope) !== null;
+
 /** The attention that a recorded program means to compute; null where it computes none. */
 export function infer(recording: Recording, options: InferOptions = {}): Inference | null {
   const values = new Values(recording, within(recording, options));
-  const model = findModel(values);
-  return model && new Inferring(values, model).result();
+  for (const model of findModels(values)) {
+    const found = new Inferring(values, model).result();
+    if (isComputable(found.config)) return found;
+  }
+  return null;
+}
+
+function isComputable(config: HeadConfig): boolean {
+  try {
+    buildGraph(config);
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
 }
 
 /** Events of a function, and those before its first call. */
@@ -181,7 +206,8 @@ class Inferring {
     this.#build = new Builder(values);
     const { told, heads, output } = model;
     this.#keyFirst = told.keyAxis < told.queryAxis;
-    const head = this.#isPlain() ? 'kq' : heads.length > 0 || output ? 'multihead' : 'qkv';
+    const needsHeads = heads.length > 0 || output !== null || model.past !== null || isTurned(model);
+    const head = this.#isPlain() ? 'kq' : needsHeads ? 'multihead' : 'qkv';
     this.#config = {
       head,
       weights: {},
@@ -197,17 +223,16 @@ class Inferring {
     const { told, output, mixed } = this.#model;
     this.#heads();
     this.#inputs();
-    const rope = this.#rope();
-    this.#scores(rope !== null);
+    this.#past();
+    this.#rope();
+    this.#scores();
     this.#mask();
     this.#output();
     this.#loss();
     const config: HeadConfig = this.#config;
-    const last = output?.y ?? mixed?.output ?? told.site.weights;
-    const { recording } = this.#values;
-    const statement = recording.statements[last.parts[0].statement];
+    const stages = [told.query.value, told.key.value, told.site.weights, mixed?.output, output?.y];
     const { bindings, inferred, questions } = this.#build;
-    const name = recording.functions[statement.function].name;
+    const name = functionOf(this.#values, stages.filter((each) => each !== undefined));
     return { config, bindings, inferred, questions, function: name };
   }
 
@@ -227,11 +252,7 @@ class Inferring {
     if (this.#config.head !== 'multihead') return;
     this.#build.note('heads', told.query.value, `${count} heads of ${told.query.feature.size}`);
     if (this.#config.kvHeads !== count)
-      this.#build.note(
-        'kvHeads',
-        told.key.value,
-        `${this.#config.kvHeads} heads of keys and values`,
-      );
+      this.#build.note('kvHeads', told.key.value, `${this.#config.kvHeads} heads of keys and values`);
   }
 
   /** Heads of a root that are stored each for itself. */
@@ -270,7 +291,7 @@ class Inferring {
   }
 
   #projection(letter: 'Q' | 'K' | 'V', root: Root): void {
-    const { projection } = root;
+    const projection = this.#meant(letter, root) ?? root.projection;
     if (!projection) return this.#start(letter, root);
     const { weight, weightLayout } = projection;
     const [summed, out] = weightLayout.axes;
@@ -278,12 +299,23 @@ class Inferring {
     const entry = `weights.W_${letter}`;
     const note = `${nameOf(weight)}, as in ${nameOf(projection.of.value)}`;
     const weights = { ...this.#config.weights };
-    const sure = !projection.isGuess && this.#isOrdered;
+    const sure = projection.guess === undefined && this.#isOrdered;
     weights[`W_${letter}`] = this.#build.tensor(entry, weight, layout, note, sure);
-    if (projection.isGuess)
-      this.#build.ask(entry, nameOf(weight), [], 'no tensor is projected by it');
+    if (projection.guess !== undefined)
+      this.#build.ask(entry, nameOf(weight), ['as written'], projection.guess);
     this.#bias(letter, projection, weights);
     this.#config.weights = weights;
+  }
+
+  /** The projection that the names mean, where they do not mean the one that is used. */
+  #meant(letter: 'Q' | 'K' | 'V', root: Root): Projection | null {
+    const { query, key, value } = this.#model;
+    const all = {
+      ...(query.projection && { Q: query.projection }),
+      ...(key.projection && { K: key.projection }),
+      ...(value?.projection && { V: value.projection }),
+    };
+    return meantProjection(this.#values, letter, root.operand, all);
   }
 
   /** The bias of a projection; one that is left over and called so was forgotten. */
@@ -326,19 +358,69 @@ class Inferring {
       this.#build.ask(`start.${letter}`, nameOf(from.value), [], 'no x and weight give it');
   }
 
-  #rope(): Rope | null {
-    const { query, key } = this.#model;
-    const found = stepsOf(query).rope ?? stepsOf(key).rope;
-    if (!found) return null;
-    const { base, pairing } = found;
-    this.#config.rope = { base, pairing };
-    const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
-    this.#build.note('rope', stepsOf(query).rope ? query.operand.value : key.operand.value, note);
-    return found;
+  /** How many keys stand before those of x. */
+  get #earlier(): number {
+    return this.#model.past?.K.token.size ?? 0;
   }
 
-  #scores(isTurned: boolean): void {
-    void isTurned;
+  #past(): void {
+    const { past, batch, heads } = this.#model;
+    if (!past) return;
+    const bound = (letter: 'K' | 'V'): Tensor => {
+      const { value, outer, token, feature } = past[letter];
+      const at = (axes: readonly number[]): Factor[] => axes.flatMap((axis) => outer.get(axis) ?? []);
+      const batches = merged(at(batch));
+      const layout = { offset: 0, axes: [at(heads), [token], [feature]] };
+      if (batches.length > 0) layout.axes.unshift(batches);
+      return this.#build.tensor(`past.${letter}`, value, layout, `${nameOf(value)}: of earlier tokens`);
+    };
+    this.#config.past = { K: bound('K'), V: bound('V') };
+  }
+
+  #rope(): void {
+    const { query, key } = this.#model;
+    const [q, k] = [stepsOf(query), stepsOf(key)];
+    const found = q.rope ?? k.rope;
+    const value = q.rope ? query.operand.value : key.operand.value;
+    if (found) {
+      const { base, pairing } = found;
+      this.#config.rope = { base, pairing };
+      const isUsual = Number(base.toPrecision(4)) === base;
+      const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
+      this.#build.note('rope', value, note, isUsual);
+      if (!isUsual) this.#build.ask('rope.base', base, [10000], 'it is no round number');
+      const isSame = q.rope && k.rope && Math.abs(wrap(q.rope.start - k.rope.start)) < 0.01;
+      if (q.rope && k.rope && !isSame)
+        this.#build.ask('rope', 'the same positions', [], 'queries and keys begin at other positions');
+      return;
+    }
+    const isOther = (steps: typeof q, root: Root): boolean =>
+      !steps.isKnown && root.projection !== undefined && root.projection.guess === undefined;
+    if (isOther(q, query) || isOther(k, key)) this.#unknownTurn();
+  }
+
+  /** Something is done to projections before they meet: turned, by the names, and not as it should be. */
+  #unknownTurn(): void {
+    const { recording, numbers } = this.#values;
+    const texts = recording.statements.map(({ text }) => text).join('\n');
+    const { query } = this.#model;
+    if (haveSameNumbers(query.operand.value.tensor, fromOf(query).value.tensor, 1e-6)) return;
+    if (!/\b(?:cos|sin|polar|rotate\w*|rope\w*|rotary\w*)\b/i.test(texts)) {
+      const why = 'queries and keys are no projections and not turned';
+      return this.#build.ask('start', 'as projected', [], why);
+    }
+    const named = numbers.find(({ name }) => /base|theta/i.test(name))?.value;
+    const literal = /(?:base|theta)\w*\s*[=:][^=\n]*?(\d+(?:\.\d*)?)/i.exec(texts)?.[1];
+    const base = named ?? Number(literal ?? 10000);
+    const isPaired = /::\s*2|, 2\)|complex/.test(texts);
+    const pairing = isPaired ? 'interleaved' : 'half';
+    this.#config.rope = { base, pairing };
+    const note = `assumed, base ${base}, pairs ${pairing}: queries are turned in another way`;
+    this.#build.note('rope', query.operand.value, note, false);
+    this.#build.ask('rope', { base, pairing }, ['none'], note);
+  }
+
+  #scores(): void {
     const { told, query, key } = this.#model;
     const { site } = told;
     const before = stepsOf(query).factor * stepsOf(key).factor;
@@ -363,7 +445,7 @@ class Inferring {
   }
 
   #mask(): void {
-    const found = findMask(this.#model, 0);
+    const found = findMask(this.#model, this.#earlier);
     const value = found.from ?? this.#model.told.site.scores;
     if (found.window !== undefined) {
       this.#config.window = found.window;
@@ -373,12 +455,11 @@ class Inferring {
     if (found.mask === 'given') this.#givenMask(found);
     else {
       this.#config.mask = found.mask;
-      const note = found.off
-        ? `${found.mask} assumed; the program’s mask ${found.off}`
-        : found.mask;
+      const note = found.off ? `${found.mask} assumed; the program’s mask ${found.off}` : found.mask;
       this.#build.note('mask', value, note, !found.off);
       if (found.off) this.#build.ask('mask', found.mask, ['as written'], note);
     }
+    this.#addedBias();
     const dropout = findDropout(this.#model);
     if (!dropout) return;
     const { p, keep, layout, from } = dropout;
@@ -386,6 +467,39 @@ class Inferring {
     const tensor = this.#build.tensor('dropout.keep', keep, this.#scoreAxes(layout), note);
     this.#build.note('dropout.p', from, `p = ${p}`);
     this.#config.dropout = { p, keep: tensor };
+  }
+
+  /** What is added to the scores: ALiBi, or a bias that a given mask must then hold. */
+  #addedBias(): void {
+    const { told, heads } = this.#model;
+    const found = findBias(this.#values, told, this.#earlier);
+    if (!found) return;
+    const { shape } = told.site.weights.tensor;
+    const count = sizeOf(heads.map((axis) => shape[axis]));
+    const slopes = found.slopes && byHead(found.slopes, count);
+    const { scores } = told.site;
+    if (slopes) {
+      const usual = alibiSlopes(count);
+      const isUsual = slopes.every((slope, n) => Math.abs(slope / usual[n] - 1) < 1e-3);
+      this.#config.alibi = isUsual ? true : { shape: [count], data: slopes };
+      const note = `slopes of the distances: ${Array.from(slopes, (each) => Number(each.toPrecision(4))).join(', ')}`;
+      return this.#build.note('alibi', scores, note);
+    }
+    if (!found.value) return;
+    const weights = gather(told.site.weights.tensor, scoreLayout(told)).data;
+    const data = found.added.data.map((value, n) => (weights[n] > 0 ? value : -Infinity));
+    const whole = { shape: found.added.shape, data };
+    const [, queries, keys] = whole.shape;
+    let stride = whole.data.length;
+    const outer = told.site.outer.map((axis) => {
+      stride /= shape[axis];
+      return { size: shape[axis], stride };
+    });
+    const axes = [outer, [{ size: queries, stride: keys }], [{ size: keys, stride: 1 }]];
+    const layout = this.#scoreAxes({ offset: 0, axes });
+    this.#config.mask = { tensor: gather(whole, layout), meaning: 'add' };
+    delete this.#config.window;
+    this.#build.note('mask', found.value, `${nameOf(found.value)} is added to the scores`);
   }
 
   /** A window told by its mask, where the program calls another number its window. */
@@ -414,15 +528,20 @@ class Inferring {
     return { offset, axes: batches.length > 0 ? [batches, ...last] : last };
   }
 
-  #givenMask({ pattern, recorded, from }: FoundMask): void {
+  #givenMask({ pattern, recorded, from, off }: FoundMask): void {
     if (!pattern) return;
+    const sure = off === undefined;
+    if (off !== undefined) {
+      const guess = recorded ? nameOf(recorded.value) : 'the keys whose weights are not 0';
+      this.#build.ask('mask', guess, ['none', 'causal'], `the program’s mask ${off}`);
+    }
     const meaning = recorded?.hides ? 'ignore' : 'attend';
     if (recorded) {
       const { value, layout } = recorded;
       const axes = this.#scoreAxes(layout);
       const isAdditive = value.tensor.data.some((each) => each <= -1e4);
       const note = `${nameOf(value)}: what a query may see`;
-      const tensor = this.#build.tensor('mask', value, axes, note);
+      const tensor = this.#build.tensor('mask', value, axes, note, sure);
       this.#config.mask = { tensor, meaning: isAdditive ? 'add' : meaning } as Mask;
       return;
     }
@@ -441,7 +560,7 @@ class Inferring {
     });
     const whole = { shape: [visible.length], data: Float64Array.from(visible) };
     this.#config.mask = { tensor: gather(whole, layout), meaning: 'attend' };
-    this.#build.note('mask', from, 'the keys whose weights are 0 are hidden');
+    this.#build.note('mask', from, 'the keys whose weights are 0 are hidden', sure);
   }
 
   #output(): void {
@@ -507,7 +626,11 @@ class Inferring {
     const found = output && findLoss(this.#values, output);
     if (!found) {
       this.#build.note('loss', null, 'half the squared norm of y assumed', false);
-      this.#build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
+      const hasBackward = this.#values.all.some(
+        ({ parts }) => parts.some(isGradient) || parts.some(({ name }) => isGradientName(name)),
+      );
+      if (hasBackward)
+        this.#build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
       return;
     }
     this.#config.loss = this.#lossOf(found, sizeOf(output.y.shape));
@@ -529,15 +652,16 @@ class Inferring {
       case 'target':
         if (Math.abs(factor - 1) < 1e-6) return { kind, T: bound('loss.target') };
         constants.T = bound('loss.constants.T');
-        return {
-          kind: 'expression',
-          constants,
-          expression: times('sum((y - T) .^ 2)', factor / 2),
-        };
+        return { kind: 'expression', constants, expression: times('sum((y - T) .^ 2)', factor / 2) };
       case 'squares':
         this.#build.note('loss', from, note, sure);
         if (Math.abs(factor - 1) < 1e-6) return { kind: 'half-squared-norm' };
         return { kind: 'expression', constants, expression: times('sum(y .^ 2)', factor / 2) };
+      case 'elementwise': {
+        this.#build.note('loss', from, note, sure);
+        const terms = `sum(${(found.terms ?? 'Y').replaceAll('Y', 'y')})`;
+        return { kind: 'expression', constants, expression: times(terms, factor) };
+      }
       case 'sum':
         this.#build.note('loss', from, note, sure);
         return { kind: 'expression', constants, expression: times('sum(y)', factor) };
@@ -572,8 +696,23 @@ function inUsualOrder(roots: readonly (Root | null)[]): boolean {
   return isAscending(numbers.map(Number));
 }
 
+/** The function in which most of the stages are bound: of the module's own and a function's, the function. */
+function functionOf({ recording }: Values, stages: readonly Value[]): string {
+  const { statements, functions } = recording;
+  const counts = new Map<number, number>();
+  for (const { events } of stages) {
+    const own = events.filter((event) => event.how !== 'argument' && !isGradient(event));
+    for (const each of new Set(own.map(({ statement }) => statements[statement].function)))
+      counts.set(each, (counts.get(each) ?? 0) + 1);
+  }
+  const isOwn = (n: number): number => (functions[n].name === '' ? 0 : 1);
+  const [best] = [...counts].toSorted(([a, x], [b, y]) => y - x || isOwn(b) - isOwn(a));
+  return best ? functions[best[0]].name : '';
+}
+
 /** Columns of a projection: heads that are shared once, features last. */
 function withFeature(out: readonly Factor[]): Factor[] {
   const feature = out[out.length - 1];
   return [...stored(out.slice(0, -1)), feature];
 }
+

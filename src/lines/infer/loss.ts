@@ -5,7 +5,9 @@ import { isGradientName, lastName } from './names.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 export interface FoundLoss {
-  readonly kind: 'upstream' | 'target' | 'squares' | 'sum';
+  readonly kind: 'upstream' | 'target' | 'squares' | 'sum' | 'elementwise';
+  /** Of `elementwise`: the function, of Y. */
+  readonly terms?: string;
   /** Target or upstream gradient. */
   readonly given?: Placed;
   /** dy = factor * (y - target), factor * y, or factor. */
@@ -56,25 +58,57 @@ const placed = (value: Value, { readings, y }: Output): Placed[] =>
     .filter(({ axes }) => sizeOf(axes.map(lengthOf)) === y.data.length)
     .map((layout) => ({ value, layout }));
 
+interface Scalar {
+  readonly factor: number;
+  /** It is called a loss. */
+  readonly isNamed: boolean;
+}
+
 /** Numbers after y that a sum of `terms` explains: the factor with f = factor * terms. */
-function lossFactors(values: Values, terms: number, after: number, eps: number): number[] {
+function lossFactors(values: Values, terms: number, after: number, eps: number): Scalar[] {
   return values.numbers.flatMap((event) => {
     const value = event.value ?? values.recording.tensor(event.id)?.data[0];
     if (event.id <= after || value === undefined || value === 0 || isGradient(event)) return [];
     const factor = value / terms;
-    return Number.isFinite(factor) && isUsual(factor, eps) ? [factor] : [];
+    const isNamed = /loss|obj|cost|energy|nll|mse|err|^f$|^l$/i.test(lastName(event.name));
+    return Number.isFinite(factor) && isUsual(factor, eps) ? [{ factor, isNamed }] : [];
   });
 }
 
-const DENOMINATORS = 4096;
+const LARGEST_COUNT = 2 ** 24;
 
-/** A half, one, two over a whole number: what losses are averaged with. */
+/** One or two over a whole number: what losses are averaged with. */
 function isUsual(factor: number, eps: number): boolean {
-  const inverse = 1 / factor;
-  const near = [inverse, inverse * 2].some(
-    (each) => Math.abs(each - Math.round(each)) <= 50 * eps * Math.abs(each) && each > 0,
-  );
-  return near && inverse <= DENOMINATORS * 64;
+  const inverse = 2 / factor;
+  const tolerance = Math.min(0.01, 50 * eps * Math.abs(inverse));
+  return inverse > 0.9 && inverse < LARGEST_COUNT && Math.abs(inverse - Math.round(inverse)) <= tolerance;
+}
+
+/** What people take sums of, with its derivative. */
+const ELEMENTWISE: readonly (readonly [string, (y: number) => number])[] = [
+  ['log(cosh(Y))', Math.tanh],
+  ['Y .^ 3', (y) => 3 * y * y],
+  ['Y .^ 4', (y) => 4 * y ** 3],
+  ['sqrt(1 + Y .^ 2)', (y) => y / Math.sqrt(1 + y * y)],
+  ['sin(Y)', Math.cos],
+  ['cos(Y)', (y) => -Math.sin(y)],
+  ['tanh(Y)', (y) => 1 - Math.tanh(y) ** 2],
+  ['exp(Y)', Math.exp],
+  ['log(1 + exp(Y))', (y) => 1 / (1 + Math.exp(-y))],
+  ['abs(Y)', Math.sign],
+];
+
+/** dy = factor times the derivative of a function of each entry; null where it is none of the usual ones. */
+function elementwise(
+  dy: Float64Array,
+  of: Float64Array,
+  eps: number,
+): { terms: string; factor: number } | null {
+  for (const [terms, derivative] of ELEMENTWISE) {
+    const factor = multiple(dy, of.map(derivative), eps);
+    if (factor !== null) return { terms, factor };
+  }
+  return null;
 }
 
 function gradientsOf(values: Values, output: Output): Placed[] {
@@ -121,7 +155,7 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
       const factor = multiple(dataOf(each), error, eps);
       return factor === null ? [] : [{ each, factor }];
     });
-    if (slopes.length === 0 && scalars.length === 0) continue;
+    if (slopes.length === 0 && !scalars.some(({ isNamed }) => isNamed)) continue;
     return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   }
   const own = gradients.find(({ value }) => isOf(values, value, output));
@@ -138,11 +172,11 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
 function targetLoss(
   target: Placed,
   slopes: readonly { readonly each: Placed; readonly factor: number }[],
-  scalars: readonly number[],
+  scalars: readonly Scalar[],
   isGradientOfY: (value: Value) => boolean,
 ): FoundLoss {
   const own = slopes.find(({ each }) => isGradientOfY(each.value));
-  const [scalar] = scalars;
+  const scalar = (scalars.find(({ isNamed }) => isNamed) ?? scalars[0])?.factor;
   // The last multiple of the error is what the backward pass begins with; a bare difference may come before it.
   const slope =
     own ??
@@ -184,6 +218,11 @@ function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
   const factor = multiple(dy, y, eps);
   if (factor !== null)
     return { kind: 'squares', factor, from: own.value, sure: true, note: `dy = ${factor} y` };
+  const found = elementwise(dy, y, eps);
+  if (found) {
+    const note = `dy is that of sum(${found.terms.replaceAll('Y', 'y')})`;
+    return { kind: 'elementwise', ...found, from: own.value, sure: true, note };
+  }
   const note = 'the recorded gradient of y';
   return { kind: 'upstream', given: own, factor: 1, from: own.value, sure: true, note };
 }
@@ -196,7 +235,8 @@ function withoutGradient(
 ): FoundLoss | null {
   const { eps } = output;
   const squares = y.reduce((sum, value) => sum + value * value, 0);
-  const [scalar] = lossFactors(values, squares, output.time, eps);
+  const scalars = lossFactors(values, squares, output.time, eps);
+  const scalar = scalars.find(({ isNamed: named }) => named)?.factor;
   const isNamed = (value: Value): boolean => value.events.some(({ name }) => isGradientName(name));
   // dY = Y is another name for y itself, or the last multiple of it.
   const slope = output.family.some(isNamed)
@@ -205,9 +245,25 @@ function withoutGradient(
         .filter(({ value }) => isNamed(value))
         .map((each) => multiple(dataOf(each), y, eps))
         .find((factor) => factor !== null);
+  if (slope === undefined && scalar === undefined) {
+    for (const each of gradientsOf(values, output)) {
+      if (!isNamed(each.value)) continue;
+      const found = elementwise(dataOf(each), y, eps);
+      if (!found) continue;
+      const note = `dy is that of sum(${found.terms.replaceAll('Y', 'y')})`;
+      return { kind: 'elementwise', ...found, from: each.value, sure: true, note };
+    }
+  }
+  const ones = gradientsOf(values, output).find(
+    ({ value }) => isNamed(value) && value.tensor.data.every((each) => each !== 0 && each === value.tensor.data[0]),
+  );
+  if (ones && (slope === undefined || slope === null)) {
+    const [factor] = ones.value.tensor.data;
+    return { kind: 'sum', factor, from: ones.value, sure: true, note: `dy is ${factor} everywhere` };
+  }
   if (slope !== undefined && slope !== null && scalar === undefined) {
     const note = `dy = ${Number(slope.toPrecision(6))} y`;
-    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: true, note };
+    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: slope === 1, note };
   }
   if (scalar !== undefined) {
     const note = `f = ${scalar} |y|²`;

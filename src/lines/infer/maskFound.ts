@@ -1,7 +1,7 @@
 // The mask that a program applies, or means to: by its weights' zeros, by its scores, or by a mask that it made.
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout } from './layout.ts';
-import { type Named, nameOf, type Pattern, patternOf } from './masks.ts';
+import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
 import type { Value } from './values.ts';
@@ -33,6 +33,7 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const { values, told, mixed } = model;
   const { weights } = told.site;
   const shape = weights.tensor.shape.join();
+  const isDropped = findDropout(model) !== null;
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
     if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape)
@@ -40,6 +41,7 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
+      !isDropped &&
       value.time > weights.time &&
       value.time < (mixed?.output.time ?? Infinity) &&
       values.descends(value, weights);
@@ -90,12 +92,15 @@ export function findMask(model: Model, past: number): FoundMask {
   const extents = extentsOf(model);
   const shown = scoreLayout(model.told);
   const tensors = maskTensors(model);
+  let other: FoundMask | undefined;
   for (const { value, isVisible } of masked(model)) {
     const pattern = patternOf(value.tensor.data, shown, extents, isVisible);
     const named = nameOf(pattern, past);
     if (named.mask === 'none' && named.window === undefined) continue;
     if (named.mask !== 'given') return { ...named, from: value };
-    return { ...named, from: value, pattern, ...recordedAs(pattern, tensors, extents) };
+    const recorded = recordedAs(pattern, tensors, extents);
+    if (recorded.recorded) return { ...named, from: value, pattern, ...recorded };
+    other ??= { ...named, from: value, pattern, ...nearest(pattern, tensors, extents) };
   }
   for (const { value, layout, isVisible } of tensors) {
     for (const test of isVisible) {
@@ -103,10 +108,29 @@ export function findMask(model: Model, past: number): FoundMask {
       const named = nameOf(pattern, past);
       const isUsual = named.mask !== 'given' && !named.off;
       if (isUsual && (named.mask !== 'none' || named.window !== undefined))
-        return { ...named, from: value };
+        return { ...named, from: value, ...(other && { off: 'is another in the weights' }) };
     }
   }
-  return { mask: 'none', from: null };
+  return other ?? withoutEffect(model, tensors, extents) ?? { mask: 'none', from: null };
+}
+
+/** A mask of keys that the weights were computed with and that hides nothing in them. */
+function withoutEffect(
+  { values, told }: Model,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): FoundMask | undefined {
+  for (const { value, layout } of tensors) {
+    const names = value.events.map(({ name }) => name).join(' ');
+    if (!/mask|pad|valid|visible|hidden|ignore/i.test(names)) continue;
+    if (!values.descends(told.site.weights, value)) continue;
+    const hides = /pad|hid|ignore|future/i.test(names);
+    const pattern = patternOf(value.tensor.data, layout, extents, hides ? isZero : isNonzero);
+    if (!paddingOf(pattern)) continue;
+    const recorded = { value, layout, hides };
+    return { mask: 'given', from: value, pattern, recorded, off: 'hides nothing in the weights' };
+  }
+  return undefined;
 }
 
 function recordedAs(
@@ -121,6 +145,28 @@ function recordedAs(
     }
   }
   return {};
+}
+
+/** The recorded mask that says most nearly what the weights show, of both ways to read it. */
+function nearest(
+  pattern: Pattern,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): Pick<FoundMask, 'recorded' | 'off' | 'pattern'> {
+  const size = pattern.visible.length;
+  let most = size / 2;
+  let found: Pick<FoundMask, 'recorded' | 'off' | 'pattern'> = { off: 'is no recorded tensor' };
+  for (const { value, layout, isVisible } of tensors) {
+    for (const test of isVisible) {
+      const own = patternOf(value.tensor.data, layout, extents, test);
+      const equal = own.visible.filter((each, n) => each === pattern.visible[n]).length;
+      if (equal <= most) continue;
+      most = equal;
+      const recorded = { value, layout, hides: test === isZero };
+      found = { recorded, pattern: own, off: 'is another in the weights' };
+    }
+  }
+  return found;
 }
 
 export interface FoundDropout {
@@ -149,6 +195,8 @@ export function findDropout(model: Model): FoundDropout | null {
   if (!(p >= 0 && p < 1)) return null;
   const extents = extentsOf(model);
   const dropped = patternOf(mixed.weights.tensor.data, layout, extents, isNonzero);
+  // What is set to 0 in a pattern, and not made larger, is masked.
+  if (Math.abs(factor - 1) < 1e-4 && (nameOf(dropped).mask !== 'given' || paddingOf(dropped))) return null;
   const isKept = (pattern: Pattern): boolean =>
     pattern.visible.every((each, n) => whole[n] === 0 || each === dropped.visible[n]);
   for (const value of values.all) {

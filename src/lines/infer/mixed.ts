@@ -30,35 +30,75 @@ export interface Reading {
 
 /** The ways to read a tensor as values beside the weights: one axis of keys, one of features, others outer. */
 export function readings(value: Value, site: Site): Reading[] {
-  const { shape } = value.tensor;
-  const own = strides(shape);
   const weights = site.weights.tensor.shape;
-  const factor = (n: number): Factor => ({ size: shape[n], stride: own[n] });
-  const found: Reading[] = [];
   const tokens = [
     [site.rightToken, site.leftToken],
     [site.leftToken, site.rightToken],
   ];
-  for (const [key, query] of tokens) {
-    shape.forEach((length, token) => {
-      if (length !== weights[key]) return;
-      shape.forEach((features, feature) => {
-        if (feature === token || features < 2) return;
-        const rest = shape.flatMap((size, n) =>
-          n === token || n === feature || size === 1 ? [] : [n],
-        );
-        const free = [...site.outer];
-        const outer = new Map<number, Factor>();
-        for (const n of rest) {
-          const at = free.findIndex((axis) => weights[axis] === shape[n]);
-          if (at < 0) return;
-          outer.set(free.splice(at, 1)[0], factor(n));
-        }
-        const operand = { value, outer, token: factor(token), feature: factor(feature) };
-        found.push({ operand, key, query });
+  return tokens.flatMap(([key, query]) =>
+    operandsOf(value, site.outer, weights, key).map((operand) => ({ operand, key, query })),
+  );
+}
+
+type Taken = ReadonlyMap<number | 'token' | 'feature', Factor>;
+
+/** Every assignment of the axes: outer axes also two in one, or in one with the features; absent ones are shared. */
+function operandsOf(
+  value: Value,
+  outer: readonly number[],
+  weights: readonly number[],
+  key: number,
+): Operand[] {
+  const { shape } = value.tensor;
+  const own = strides(shape);
+  const found: Operand[] = [];
+  const visit = (axis: number, taken: Taken): void => {
+    if (axis === shape.length) {
+      const [token, feature] = [taken.get('token'), taken.get('feature')];
+      if (!token || !feature) return;
+      const all = outer.flatMap((each) => {
+        const factor = taken.get(each);
+        return factor ? [[each, factor] as const] : [];
       });
-    });
-  }
+      found.push({ value, outer: new Map(all), token, feature });
+      return;
+    }
+    const [length, stride] = [shape[axis], own[axis]];
+    if (length === 1) return visit(axis + 1, taken);
+    if (length === weights[key] && !taken.has('token'))
+      visit(axis + 1, new Map([...taken, ['token', { size: length, stride }]]));
+    const first = outer.find((each) => weights[each] === length && !taken.has(each));
+    if (first !== undefined) visit(axis + 1, new Map([...taken, [first, { size: length, stride }]]));
+    if (taken.has('feature')) return mergedPair(axis, taken);
+    visit(axis + 1, new Map([...taken, ['feature', { size: length, stride }]]));
+    for (const each of outer) {
+      const size = weights[each];
+      const width = length / size;
+      if (taken.has(each) || size === 1 || !Number.isInteger(width) || width < 2) continue;
+      const split: Taken = new Map([
+        ...taken,
+        [each, { size, stride: stride * width }],
+        ['feature', { size: width, stride }],
+      ]);
+      visit(axis + 1, split);
+    }
+    mergedPair(axis, taken);
+  };
+  const mergedPair = (axis: number, taken: Taken): void => {
+    for (const [n, first] of outer.entries()) {
+      const second = outer[n + 1];
+      if (second === undefined || taken.has(first) || taken.has(second)) continue;
+      if (weights[first] * weights[second] !== shape[axis]) continue;
+      const stride = own[axis];
+      const pair: Taken = new Map([
+        ...taken,
+        [first, { size: weights[first], stride: stride * weights[second] }],
+        [second, { size: weights[second], stride }],
+      ]);
+      visit(axis + 1, pair);
+    }
+  };
+  visit(0, new Map());
   return found;
 }
 

@@ -15,7 +15,7 @@ export interface Root {
   readonly start?: Operand;
 }
 
-const TRIES = 24;
+const TRIES = 12;
 
 /** The operand and what it was made from, nearest first, as far as axes can be told. */
 export function origins(values: Values, lookup: Lookup, operand: Operand): Operand[] {
@@ -55,13 +55,17 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
     if (best && best.score >= GOOD) return { operand, projection: best };
   }
   const start =
-    all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each)) ??
-    sharedBy(values, operand);
+    all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each));
   if (start) return { operand, start };
+  const shared = sharedBy(values, operand);
+  if (shared) {
+    const root = rootOf(values, lookup, shared);
+    if (root.projection ?? root.start) return root;
+  }
   return misplaced(values, operand) ?? { operand, ...(best && { projection: best }) };
 }
 
-/** A given tensor whose heads the operand repeats, each for a group of query heads. */
+/** The tensor whose heads the operand repeats, each for a group of query heads. */
 function sharedBy(values: Values, operand: Operand): Operand | undefined {
   const read = (each: Operand): Float64Array =>
     gather(each.value.tensor, {
@@ -70,8 +74,8 @@ function sharedBy(values: Values, operand: Operand): Operand | undefined {
     }).data;
   const own = read(operand);
   const ancestors = values.ancestors(operand.value);
-  for (const value of values.all) {
-    if (!ancestors.has(value.id) || !values.isLeaf(value) || value.kind !== 'float') continue;
+  const earlier = values.all.filter(({ id, kind }) => ancestors.has(id) && kind === 'float');
+  for (const value of earlier.sort((a, b) => b.time - a.time)) {
     for (const [axis, { size }] of operand.outer) {
       for (let kv = 1; kv < size; kv++) {
         if (size % kv !== 0) continue;

@@ -5,7 +5,8 @@ import type { Operand } from './trace.ts';
 export interface Rope {
   readonly base: number;
   readonly pairing: 'half' | 'interleaved';
-  readonly firstPosition: number;
+  /** Angle of the first token's first pair: where positions begin. */
+  readonly start: number;
 }
 
 const read = (operand: Operand): { data: Float64Array; tokens: number; width: number } => ({
@@ -54,29 +55,28 @@ export function ropeOf(turned: Operand, plain: Operand): Rope | null {
   return null;
 }
 
-/** Angles position * base^(-2 t / width), modulo a turn. */
+/** Angles (start + position) * base^(-2 t / width), modulo a turn. */
 function fitted(
   angles: readonly (readonly number[])[],
   width: number,
   eps: number,
-): { base: number; firstPosition: number } | null {
+): { base: number; start: number } | null {
+  const [first, second] = angles;
+  const steps = first.map((angle, t) => wrap(second[t] - angle));
   // The first pair turns by one radian per position.
-  const step = wrap(angles[1][0] - angles[0][0]);
-  if (Math.abs(step - 1) > 0.01) return null;
-  const firstPosition = Math.round(wrap(angles[0][0]));
-  if (width === 2) return { base: 10000, firstPosition };
-  const slope = wrap(angles[1][1] - angles[0][1]);
-  if (!(slope > 0)) return null;
-  const rough = slope ** (-width / 2);
-  const base = rounded(rough);
+  if (Math.abs(steps[0] - 1) > 0.01) return null;
+  const start = first[0];
+  if (width === 2) return { base: 10000, start };
+  if (!(steps[1] > 0)) return null;
+  const base = rounded(steps[1] ** (-width / 2));
   const tolerance = 200 * Math.max(eps, 1e-7);
   for (const [j, row] of angles.entries()) {
     for (const [t, value] of row.entries()) {
-      const expected = (firstPosition + j) * base ** ((-2 * t) / width);
-      if (Math.abs(wrap(value - expected)) > tolerance * (1 + j + firstPosition)) return null;
+      const expected = j * base ** ((-2 * t) / width);
+      if (Math.abs(wrap(value - first[t] - expected)) > tolerance * (1 + j)) return null;
     }
   }
-  return { base, firstPosition };
+  return { base, start };
 }
 
 const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));

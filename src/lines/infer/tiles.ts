@@ -4,6 +4,7 @@ import { type Factor, offsets } from './layout.ts';
 import { SUMMED } from './products.ts';
 import type { Event } from '../recording.ts';
 import type { Site } from './site.ts';
+import { nameOf } from './masks.ts';
 import { isGradientName } from './names.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
@@ -39,12 +40,7 @@ function wholes(values: Values): Whole[] {
       const axes = value.tensor.shape.map((_, n) => n);
       const last = { value, outer: axes.slice(0, -2), token: rank - 2, feature: rank - 1 };
       // (tokens, heads, width), as (batch, tokens, heads, width).
-      const before = {
-        value,
-        outer: [...axes.slice(0, -3), rank - 2],
-        token: rank - 3,
-        feature: rank - 1,
-      };
+      const before = { value, outer: [...axes.slice(0, -3), rank - 2], token: rank - 3, feature: rank - 1 };
       return rank >= 3 ? [last, before] : [last];
     });
 }
@@ -127,11 +123,14 @@ function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
   return null;
 }
 
+const ENTRIES = 3;
+
 function fits(
   piece: Tensor,
   scores: Tensor,
   { start, factor, isTransposed }: Placed,
   eps: number,
+  least = ENTRIES,
 ): boolean {
   const width = piece.shape[piece.shape.length - 1];
   const [, , cols] = scores.shape;
@@ -140,13 +139,12 @@ function fits(
   let compared = 0;
   const isNear = piece.data.every((value, n) => {
     if (!isFinite(value)) return true;
-    const expected =
-      factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
+    const expected = factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
     size = Math.max(size, Math.abs(expected), Math.abs(value));
     compared++;
     return Math.abs(value - expected) <= 20 * eps * size;
   });
-  return isNear && compared >= 3;
+  return isNear && compared >= least;
 }
 
 /** What one event shows of the scores, perhaps. */
@@ -171,9 +169,7 @@ function groups(values: Values): Piece[][] {
       found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
     }
   }
-  return [...found.values()]
-    .filter(({ length }) => length >= 2)
-    .map((each) => each.slice(0, PIECES));
+  return [...found.values()].filter(({ length }) => length >= 2).map((each) => each.slice(0, PIECES));
 }
 
 /**
@@ -209,25 +205,24 @@ function siteOf(
   const found = placements(pieces, scores);
   if (found.length < 2) return null;
   const [first] = found;
+  const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
   // The factor of each entry: a row may have one of its own, where it is scaled by its length.
   const factors = new Float64Array(scores.data.length);
   for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
-  // A piece in which all is hidden lies where its iteration's other pieces do.
+  // A piece in which nearly all is hidden lies where its iteration's other pieces do.
   const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
   for (const piece of pieces.flat()) {
     const placed = byIteration.get(iterationOf(piece));
-    if (placed && piece.tensor.data.every((each) => each <= LOW))
+    if (placed && piece.tensor.data.some((each) => each <= LOW) && agrees(piece, scores, placed))
       mark(piece.tensor, scores, placed, state, factors);
   }
   const { factor } = found[found.length - 1].placed;
-  const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
-  const isBinary = values.recording.statements.some(({ text }) =>
-    /\bexp2\b|2(?:\.0)? \*\* /.test(text),
-  );
+  const isBinary = values.recording.statements.some(({ text }) => /\bexp2\b|2(?:\.0)? \*\* /.test(text));
   const base = isBinary ? Math.LN2 : 1;
   const scaled = scores.data.map((value, n) => value * factors[n] * base);
-  const weights = softmax({ shape: scores.shape, data: scaled }, state, isLeft ? 2 : 1);
+  const isShown = shownKeys(state, scores.shape, isLeft);
+  const weights = softmax({ shape: scores.shape, data: scaled }, isShown, isLeft ? 2 : 1);
   const outerShape = left.outer.map((axis) => left.value.tensor.shape[axis]);
   const tensor = { shape: [...outerShape, scores.shape[1], scores.shape[2]], data: weights };
   const virtual = values.addVirtual(tensor, [left.value, right.value, first.piece.value]);
@@ -255,6 +250,35 @@ function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
   });
 }
 
+/**
+ * The keys that count: those that a piece shows; or, where that is no mask of a name, all that no piece hides,
+ * for a loop may have ended early.
+ */
+function shownKeys(
+  state: Int8Array,
+  [blocks, rows, cols]: readonly number[],
+  isLeft: boolean,
+): Uint8Array {
+  const [queries, keys] = isLeft ? [rows, cols] : [cols, rows];
+  const isNamed = (all: Uint8Array): boolean => {
+    const turned = isLeft
+      ? all
+      : all.map((_, n) => {
+          const [block, j, i] = [Math.floor(n / (rows * cols)), Math.floor(n / keys) % queries, n % keys];
+          return all[(block * rows + i) * cols + j];
+        });
+    const { mask, off } = nameOf({ blocks, queries, keys, visible: turned });
+    return mask !== 'given' && off === undefined;
+  };
+  const shown = Uint8Array.from(state, (each) => (each === 1 ? 1 : 0));
+  const notHidden = Uint8Array.from(state, (each) => (each === -1 ? 0 : 1));
+  return !isNamed(shown) && isNamed(notHidden) ? notHidden : shown;
+}
+
+/** Whether the entries of a piece that are not hidden are the scores at its place. */
+const agrees = (piece: Piece, scores: Tensor, placed: Placed): boolean =>
+  piece.tensor.data.every((each) => each <= LOW) || fits(piece.tensor, scores, placed, piece.eps, 1);
+
 /** 1 where a piece shows an entry, -1 where it hides it. */
 function mark(
   piece: Tensor,
@@ -274,7 +298,7 @@ function mark(
   });
 }
 
-function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
+function softmax(scores: Tensor, isShown: Uint8Array, axis: 1 | 2): Float64Array {
   const [blocks, rows, cols] = scores.shape;
   const out = new Float64Array(scores.data.length);
   const [lines, length, step] = axis === 2 ? [rows, cols, 1] : [cols, rows, cols];
@@ -283,12 +307,12 @@ function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
       const start = block * rows * cols + line * (axis === 2 ? cols : 1);
       let largest = -Infinity;
       for (let n = 0; n < length; n++)
-        if (state[start + n * step] === 1)
+        if (isShown[start + n * step] === 1)
           largest = Math.max(largest, scores.data[start + n * step]);
       let sum = 0;
       for (let n = 0; n < length; n++) {
         const at = start + n * step;
-        if (state[at] === 1) sum += out[at] = Math.exp(scores.data[at] - largest);
+        if (isShown[at] === 1) sum += out[at] = Math.exp(scores.data[at] - largest);
       }
       if (sum > 0) for (let n = 0; n < length; n++) out[start + n * step] /= sum;
     }
@@ -296,12 +320,7 @@ function softmax(scores: Tensor, state: Int8Array, axis: 1 | 2): Float64Array {
   return out;
 }
 
-function wholeSite(
-  weights: Value,
-  left: Whole,
-  right: Whole,
-  factor: number,
-): Omit<Site, 'scores'> {
+function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): Omit<Site, 'scores'> {
   const rank = left.outer.length;
   const axes = (each: Whole, token: number): number[] =>
     each.value.tensor.shape.map((_, n) =>
@@ -313,11 +332,6 @@ function wholeSite(
       ...{ left: left.value, right: right.value, factor },
       ...{ leftAxes: axes(left, rank), rightAxes: axes(right, rank + 1) },
     },
-    ...{
-      leftToken: rank,
-      rightToken: rank + 1,
-      outer: left.outer.map((_, n) => n),
-      how: 'crossed',
-    },
+    ...{ leftToken: rank, rightToken: rank + 1, outer: left.outer.map((_, n) => n), how: 'crossed' },
   };
 }

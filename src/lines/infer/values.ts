@@ -127,7 +127,9 @@ export class Values {
 
   /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
   addVirtual(tensor: Tensor, from: readonly Value[]): Value | null {
-    if (this.#known(tensor) || tensor.data.length > LARGEST) return null;
+    if (tensor.data.length > LARGEST) return null;
+    const known = this.#known(tensor);
+    if (known) return known;
     const latest = from.reduce((a, b) => (a.time > b.time ? a : b));
     const value = {
       ...{ id: this.all.length, tensor, parts: latest.parts, grid: [], events: [] },

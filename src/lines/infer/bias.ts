@@ -1,0 +1,121 @@
+// What is added to the scores beside a mask: ALiBi's distances, or a tensor of biases.
+import type { Tensor } from '../../engine/tensor.ts';
+import { gather, type Layout } from './layout.ts';
+import { maskLayouts, scoreLayout, type Told } from './scores.ts';
+import { normalisedAxes } from './site.ts';
+import type { Operand } from './trace.ts';
+import type { Value, Values } from './values.ts';
+
+export interface FoundBias {
+  /** Slope of each block of the weights where -slope * distance is added. */
+  readonly slopes?: Float64Array;
+  /** (block, query, key): what is added, up to a number for each query. */
+  readonly added: Tensor;
+  /** The recorded tensor that says so. */
+  readonly value?: Value;
+}
+
+/** Operand as (block, token, feature), an outer axis that it lacks repeated. */
+function blocks(operand: Operand, told: Told): { data: Float64Array; tokens: number; width: number } {
+  const { shape } = told.site.weights.tensor;
+  const outer = told.site.outer.map(
+    (axis) => operand.outer.get(axis) ?? { size: shape[axis], stride: 0 },
+  );
+  const layout: Layout = { offset: 0, axes: [outer, [operand.token], [operand.feature]] };
+  const { data } = gather(operand.value.tensor, layout);
+  return { data, tokens: operand.token.size, width: operand.feature.size };
+}
+
+/** log P - factor * Q K, less its first visible entry in each row; NaN where the weights are 0. */
+function residual(told: Told): Tensor | null {
+  const { site } = told;
+  if (!normalisedAxes(site.weights).includes(told.keyAxis)) return null;
+  const [q, k] = [blocks(told.query, told), blocks(told.key, told)];
+  const weights = gather(site.weights.tensor, scoreLayout(told));
+  const out = new Float64Array(weights.data.length);
+  const count = weights.data.length / (q.tokens * k.tokens);
+  for (let block = 0; block < count; block++) {
+    for (let j = 0; j < q.tokens; j++) {
+      let first: number | undefined;
+      for (let i = 0; i < k.tokens; i++) {
+        const at = (block * q.tokens + j) * k.tokens + i;
+        let dot = 0;
+        for (let a = 0; a < q.width; a++)
+          dot += q.data[(block * q.tokens + j) * q.width + a] * k.data[(block * k.tokens + i) * k.width + a];
+        const weight = weights.data[at];
+        const value = weight > 0 ? Math.log(weight) - site.product.factor * dot : Number.NaN;
+        if (first === undefined && weight > 0) first = value;
+        out[at] = value - (first ?? 0);
+      }
+    }
+  }
+  return { shape: [count, q.tokens, k.tokens], data: out };
+}
+
+const TOLERANCE = 50;
+
+/** What is added to the scores; null where nothing is, or where nothing recorded says the same. */
+export function findBias(values: Values, told: Told, past: number): FoundBias | null {
+  const { site } = told;
+  if (site.cap !== undefined) return null;
+  const added = residual(told);
+  if (!added) return null;
+  const allowed = TOLERANCE * Math.max(site.scores.eps, 1e-9) * 10;
+  if (added.data.every((value) => Number.isNaN(value) || Math.abs(value) <= allowed)) return null;
+  const slopes = slopesOf(added, past, allowed);
+  return slopes ? { added, slopes } : recordedBias(values, told, added, allowed);
+}
+
+/** The recorded tensor that is added, read as scores. */
+function recordedBias(
+  values: Values,
+  told: Told,
+  added: Tensor,
+  allowed: number,
+): FoundBias | null {
+  const [, , keys] = added.shape;
+  for (const value of values.all) {
+    if (value.kind !== 'float' || value.isVirtual || new Set(value.tensor.data).size < 3) continue;
+    for (const layout of maskLayouts(value.tensor, told)) {
+      const { data } = gather(value.tensor, layout);
+      const isSame = data.length === added.data.length && data.every((each, at) => {
+        const row = at - (at % keys);
+        const first = added.data.subarray(row, row + keys).findIndex((other) => !Number.isNaN(other));
+        return Number.isNaN(added.data[at]) || Math.abs(added.data[at] - (each - data[row + first])) <= allowed;
+      });
+      if (isSame) return { added: { shape: added.shape, data }, value };
+    }
+  }
+  return null;
+}
+
+/** The slope of every block; null where its entries are no multiple of the distance. */
+function slopesOf({ shape, data }: Tensor, past: number, allowed: number): Float64Array | null {
+  const [count, queries, keys] = shape;
+  const slopes = new Float64Array(count);
+  for (let block = 0; block < count; block++) {
+    let slope: number | undefined;
+    for (const pass of ['fit', 'test']) {
+      for (let j = 0; j < queries; j++) {
+        const row = (block * queries + j) * keys;
+        const first = Array.from({ length: keys }, (_, i) => i).find((i) => !Number.isNaN(data[row + i]));
+        if (first === undefined) continue;
+        for (let i = first + 1; i < keys; i++) {
+          if (Number.isNaN(data[row + i])) continue;
+          const distance = Math.abs(past + j - i) - Math.abs(past + j - first);
+          if (pass === 'fit' && distance !== 0) slope ??= -data[row + i] / distance;
+          if (pass === 'test' && Math.abs(data[row + i] + (slope ?? 0) * distance) > allowed * 4) return null;
+        }
+      }
+    }
+    slopes[block] = slope ?? 0;
+  }
+  return slopes;
+}
+
+/** The slopes by head alone, of blocks that are (batch, heads); null where batches differ. */
+export function byHead(slopes: Float64Array, heads: number): Float64Array | null {
+  const own = slopes.slice(0, heads);
+  return slopes.every((slope, n) => Math.abs(slope - own[n % heads]) < 1e-6) ? own : null;
+}
+

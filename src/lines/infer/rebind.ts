@@ -1,0 +1,130 @@
+// The same attention in another run of the same program: with another seed, other arguments, other sizes.
+import type { HeadConfig, Loss, WeightId } from '../../engine/config.ts';
+import { sameShape, type Tensor } from '../../engine/tensor.ts';
+import type { Event, Recording } from '../recording.ts';
+import { type Binding, type EventKey, eventKeys, type Inference, infer } from './infer.ts';
+import { gather } from './layout.ts';
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** What is known of a setup: of a given one there are no bindings. */
+export type Known = Pick<Inference, 'config' | 'bindings'>;
+
+/**
+ * The setup of another run. Where all that it is bound to is there in the same shapes, tensors are read there;
+ * else the setup is inferred anew, and what no size decides is taken from the known one. Null where neither can be.
+ */
+export function rebind(known: Known, recording: Recording): HeadConfig | null {
+  const tensors = boundTensors(known.bindings, recording);
+  if (tensors && isComplete(known)) return withTensors(known.config, tensors);
+  const found = infer(recording)?.config;
+  return found ? withChoices(found, known.config) : null;
+}
+
+/** The tensors of a setup: each must be bound for another run to be read by bindings alone. */
+function isComplete({ config, bindings }: Known): boolean {
+  const entries = new Set(bindings.map(({ entry }) => entry));
+  return tensorEntries(config).every((entry) => entries.has(entry));
+}
+
+function tensorEntries({ x, xPrime, weights, start, past, mask, dropout, loss, alibi }: HeadConfig): string[] {
+  const given = (at: string, all: object | undefined): string[] =>
+    Object.entries(all ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [`${at}${key}`]));
+  return [
+    ...given('', { x, xPrime }),
+    ...given('weights.', weights),
+    ...given('start.', start),
+    ...given('past.', past),
+    ...(typeof mask === 'object' ? ['mask'] : []),
+    ...(typeof alibi === 'object' ? ['alibi'] : []),
+    ...(dropout ? ['dropout.keep'] : []),
+    ...(loss.kind === 'upstream' ? ['loss.upstream'] : []),
+    ...(loss.kind === 'target' ? ['loss.target'] : []),
+    ...(loss.kind === 'expression' ? given('loss.constants.', loss.constants) : []),
+  ];
+}
+
+const nameOf = ({ file, statement, name, how, occurrence }: EventKey): string =>
+  `${file} ${statement} ${how} ${name} ${occurrence}`;
+
+/** Null where an event is missing, was left out, or has another shape. */
+function boundTensors(
+  bindings: readonly Binding[],
+  recording: Recording,
+): Map<string, Tensor> | null {
+  if (bindings.length === 0) return null;
+  const events = new Map<string, Event>();
+  for (const [event, key] of eventKeys(recording)) events.set(nameOf(key), event);
+  const found = new Map<string, Tensor>();
+  for (const { entry, keys, grid, shape, layout } of bindings) {
+    const pieces = keys.map((key) => {
+      const event = events.get(nameOf(key));
+      return event ? recording.tensor(event.id) : null;
+    });
+    const piece = shape.slice(grid.length);
+    if (!pieces.every((each) => each !== null && sameShape(each.shape, piece))) return null;
+    found.set(entry, gather(sideBySide(pieces as Tensor[], shape), layout));
+  }
+  return found;
+}
+
+function sideBySide(pieces: readonly Tensor[], shape: readonly number[]): Tensor {
+  const [first] = pieces;
+  if (pieces.length === 1) return { shape, data: first.data };
+  const data = new Float64Array(pieces.length * first.data.length);
+  pieces.forEach((piece, n) => data.set(piece.data, n * first.data.length));
+  return { shape, data };
+}
+
+/** The setup with its tensors exchanged. */
+function withTensors(config: HeadConfig, tensors: ReadonlyMap<string, Tensor>): HeadConfig {
+  const all = <Key extends string>(
+    at: string,
+    given: Readonly<Partial<Record<Key, Tensor>>>,
+  ): Partial<Record<Key, Tensor>> =>
+    Object.fromEntries(
+      Object.entries(given).map(([key, value]) => [key, tensors.get(`${at}${key}`) ?? value]),
+    ) as Partial<Record<Key, Tensor>>;
+  const { mask, dropout, start } = config;
+  const result: Mutable<HeadConfig> = {
+    ...config,
+    ...all('', { ...(config.x && { x: config.x }), ...(config.xPrime && { xPrime: config.xPrime }) }),
+    weights: all<WeightId>('weights.', config.weights),
+    loss: lossWith(config.loss, tensors),
+  };
+  if (start) result.start = all<'Q' | 'K' | 'V'>('start.', start);
+  if (typeof mask === 'object')
+    result.mask = { ...mask, tensor: tensors.get('mask') ?? mask.tensor };
+  if (dropout) result.dropout = { ...dropout, keep: tensors.get('dropout.keep') ?? dropout.keep };
+  return result;
+}
+
+function lossWith(loss: Loss, tensors: ReadonlyMap<string, Tensor>): Loss {
+  switch (loss.kind) {
+    case 'upstream':
+      return { ...loss, G: tensors.get('loss.upstream') ?? loss.G };
+    case 'target':
+      return { ...loss, T: tensors.get('loss.target') ?? loss.T };
+    case 'expression': {
+      const entries = Object.entries(loss.constants).map(
+        ([key, value]) => [key, tensors.get(`loss.constants.${key}`) ?? value] as const,
+      );
+      return { ...loss, constants: Object.fromEntries(entries) };
+    }
+    case 'half-squared-norm':
+      return loss;
+  }
+}
+
+/** What was inferred, with what no size decides as it was chosen. */
+function withChoices(found: HeadConfig, chosen: HeadConfig): HeadConfig {
+  const result: Mutable<HeadConfig> = { ...found };
+  if (typeof chosen.mask === 'string') result.mask = chosen.mask;
+  if (chosen.scale === undefined) delete result.scale;
+  else result.scale = chosen.scale;
+  if (chosen.softcap === undefined) delete result.softcap;
+  if (chosen.rope) result.rope = chosen.rope;
+  else delete result.rope;
+  if (chosen.window === undefined) delete result.window;
+  return result;
+}
