@@ -37,17 +37,15 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
       value.tensor.data.every(Number.isFinite);
     if (!isOperand) return [];
     const fits = readings(value, site).filter(({ key }) => key === keyAxis);
-    return fits.map(({ operand }) => ({
-      operand,
-      called: isCalled(value, (name) => roleOf(name) === 'V'),
-    }));
+    return fits.map(({ operand }) => ({ operand, called: isCalled(value, (name) => roleOf(name) === 'V') }));
   });
   const shape = site.weights.tensor.shape;
   const outerShape = site.outer.map((axis) => shape[axis]);
   const ranked = candidates
     .filter(({ operand, called }) => called || !isCalled(operand.value, isGradientName))
     .toSorted(
-      (a, b) => Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
+      (a, b) =>
+        Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
     );
   for (const { operand } of ranked) {
     const wanted: Operand = {
@@ -123,9 +121,7 @@ export function guessProjection(
   if (!found) return null;
   const [summed, [out]] = found.layout.axes;
   const step = (n: number): number =>
-    cols
-      .slice(n + 1)
-      .reduce((product, { size }) => product * size, operand.feature.size * out.stride);
+    cols.slice(n + 1).reduce((product, { size }) => product * size, operand.feature.size * out.stride);
   const factors = [
     ...cols.map(({ size }, n) => ({ size, stride: step(n) })),
     { size: operand.feature.size, stride: out.stride },
@@ -194,15 +190,11 @@ const lastOf = ({ tensor: { shape } }: Mixed): number => shape[shape.length - 1]
 
 /** Whether one statement made y of the weight and of what came of the weighted sums. */
 function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
-  const read = y.parts
-    .flatMap((event) => values.sources(event))
-    .flatMap(({ id }) => values.ofEvent(id) ?? []);
+  const read = y.parts.flatMap((event) => values.sources(event)).flatMap(({ id }) => values.ofEvent(id) ?? []);
   const isWeight = (value: Value): boolean =>
     value === weight || weight.parts.some(({ id }) => values.ofEvent(id) === value);
   const isOutput = (value: Value): boolean =>
-    value === output ||
-    values.descends(value, output) ||
-    output.parts.some(({ id }) => values.ofEvent(id) === value);
+    value === output || values.descends(value, output) || output.parts.some(({ id }) => values.ofEvent(id) === value);
   return read.some(isWeight) && read.some((value) => !isWeight(value) && isOutput(value));
 }
 
@@ -235,9 +227,7 @@ export function guessOutput(
   const candidates = unused(values, taken)
     .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
-  for (const { weight, called } of candidates.toSorted(
-    (a, b) => Number(b.called) - Number(a.called),
-  )) {
+  for (const { weight, called } of candidates.toSorted((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {
       const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {

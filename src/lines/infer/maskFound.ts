@@ -36,8 +36,7 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const isDropped = findDropout(model) !== null;
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
-    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape)
-      continue;
+    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
@@ -79,13 +78,10 @@ function corner({ shape }: Tensor, model: Model): Layout[] {
   const [step] = strides([rows, cols]);
   const weights = model.told.site.weights.tensor.shape;
   const outer = model.told.site.outer.map((axis) => ({ size: weights[axis], stride: 0 }));
-  return [
-    { offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] },
-  ];
+  return [{ offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] }];
 }
 
-const same = (a: Pattern, b: Pattern): boolean =>
-  a.visible.every((each, n) => each === b.visible[n]);
+const same = (a: Pattern, b: Pattern): boolean => a.visible.every((each, n) => each === b.visible[n]);
 
 /** The mask: applied to the scores, applied anywhere else, or only made. */
 export function findMask(model: Model, past: number): FoundMask {

@@ -22,10 +22,7 @@ export interface Output {
 }
 
 /** Ways to read a weight as (heads * features) by outputs: axes beside each other merged. */
-function matrices(
-  { tensor: { shape, data } }: Value,
-  merged: number,
-): { tensor: Tensor; summed: number }[] {
+function matrices({ tensor: { shape, data } }: Value, merged: number): { tensor: Tensor; summed: number }[] {
   const found: { tensor: Tensor; summed: number }[] = [];
   for (let from = 0; from < shape.length; from++) {
     for (let to = from + 1; to <= shape.length; to++) {
@@ -81,10 +78,7 @@ export function mixedAxes(
   const isHead = (axis: number): boolean => heads.includes(axis);
   return {
     rows: [...places.filter(([axis]) => !isHead(axis)).map(([, each]) => each), at(outer.length)],
-    cols: [
-      ...places.filter(([axis]) => isHead(axis)).map(([, each]) => each),
-      at(outer.length + 1),
-    ],
+    cols: [...places.filter(([axis]) => isHead(axis)).map(([, each]) => each), at(outer.length + 1)],
   };
 }
 
