@@ -63,7 +63,8 @@ class Binding(Events):
         names, bases = iter(given), iter(stored)
         for kind, text in statement.binds:
             if kind == "name":
-                self.bind(frame, statement, text, next(names), how, reads)
+                value = next(names)
+                self.bind(frame, statement, text, value, how, frame.elements.pop(id(value), None) or reads)
                 continue
             base, key = next(bases, (None, None))
             if base is None:

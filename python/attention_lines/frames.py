@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 
+LAZY = -2
+
+
 class Frame:
     __slots__ = ("code", "number", "function", "loops", "sources", "statement", "reads", "seen", "pending", "numbers",
-                 "tensors", "written", "elements", "log")  # fmt: skip
+                 "tensors", "written", "elements", "log", "outer")  # fmt: skip
 
     def __init__(self, code, number, function):
         self.code, self.number, self.function = code, number, function
@@ -16,12 +19,17 @@ class Frame:
         self.pending = []  # [object, index] that attributes and items are stored in
         self.numbers, self.tensors = {}, {}  # name -> its newest event, and what is known of its object
         self.written = {}  # arrays whose items this frame's loops wrote
+        self.outer = []  # what was read outside of the comprehension's element that is being made
         self.log = []  # with sub-expressions: the events that were read, in the order of reading
         self.elements = {}  # id of a comprehension's element -> what it was made of
 
     def begin(self, statement):
-        if self.statement != statement:
-            self.statement, self.reads, self.seen = statement, {}, {}
+        """What is read from now on is the statement's; LAZY: of whichever it is that a generator runs in."""
+        if self.statement == statement or (statement == LAZY and self.statement >= 0):
+            return
+        if self.statement != LAZY:
+            self.reads, self.seen, self.outer, self.elements = {}, {}, [], {}
+        self.statement = statement
 
 
 class Frames:

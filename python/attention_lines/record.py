@@ -11,6 +11,7 @@ import sys
 
 from .binding import Binding
 from .events import Events
+from .frames import LAZY
 from .tensors import ARRAY, MODULE, NUMBER, OBJECT, OTHER, SCALAR, TENSOR, TENSORS
 
 _getframe = sys._getframe
@@ -129,11 +130,22 @@ class Recorder(Binding):
             frame.pending.append([value, None])
         return value
 
-    def element(self, value, number):
-        """An element of a comprehension, and what was read until it was made."""
-        if self.on and self.kinds.of(value) in TENSORS:
+    def element_begins(self, number):
+        """What is read from now on makes an element of a comprehension."""
+        if self.on:
             frame = self.frames.of(_getframe(1))
-            frame.elements[id(value)] = list(frame.reads) if frame.statement == number else []
+            frame.begin(number)
+            frame.outer.append(frame.reads)
+            frame.reads = {}
+
+    def element(self, number, _begun, value):
+        if self.on:
+            frame = self.frames.of(_getframe(1))
+            if frame.outer:
+                own, frame.reads = frame.reads, frame.outer.pop()
+                if own and self.kinds.of(value) in TENSORS:
+                    frame.elements[id(value)] = list(own)
+                frame.reads.update(own)
         return value
 
     def returned(self, number, value):
@@ -263,11 +275,13 @@ class Recorder(Binding):
         if not given:
             return
         if frame.sources[depth] is None:
-            frame.sources[depth] = list(frame.reads) if frame.statement == number else []
+            frame.sources[depth] = list(frame.reads) if frame.statement in (number, LAZY) else []
         for (_, name), value in zip(statement.binds, given):
             kind = self.kinds.of(value)
             if kind != NUMBER and kind != OTHER:
-                self.bind(frame, statement, name, value, "bind", frame.sources[depth])
+                made = frame.elements.pop(id(value), None) or frame.sources[depth]
+                self.bind(frame, statement, name, value, "bind", made)
+        frame.statement = -1
 
     @hook
     def loop_end(self, python_frame):

@@ -10,6 +10,7 @@ import ast
 import sys
 import types
 
+from .frames import LAZY
 from .jit import Jits
 from .libraries import MUTATORS, PLAIN_ATTRIBUTES, PURE_BUILTINS, PURE_METHODS, PURE_MODULES
 from .statements import loads_of
@@ -509,23 +510,38 @@ class Expressions:
             node.value = self.rewriter.call("yielded", node.value, _constant(self.id), value)
         return node
 
-    def comprehension(self, node):
+    def comprehension(self, node, begun=0):
         rewriter = self.rewriter
-        for each in node.generators:
+        for at, each in enumerate(node.generators):
             rewriter.counts(each)
-            each.iter = self.visit(each.iter)
+            each.iter = each.iter if at < begun else self.visit(each.iter)
             each.ifs = [rewriter.condition(test, self.made) for test in each.ifs]
+
+    def element(self, node):
+        call, number = self.rewriter.call, _constant(self.id)
+        return call("element", node, number, call("element_begins", node, number), self.visit(node))
 
     def on_ListComp(self, node, how):
         self.comprehension(node)
-        node.elt = self.rewriter.call("element", node.elt, self.visit(node.elt), _constant(self.id))
+        node.elt = self.element(node.elt)
         return node
 
-    on_SetComp = on_GeneratorExp = on_ListComp
+    on_SetComp = on_ListComp
+
+    def on_GeneratorExp(self, node, how):
+        """Runs in the statement that takes its elements, which may be a later one."""
+        first = node.generators[0]
+        first.iter = self.visit(first.iter)
+        number, self.id = self.id, LAZY
+        self.comprehension(node, 1)
+        node.elt = self.element(node.elt)
+        self.id = number
+        return node
 
     def on_DictComp(self, node, how):
         self.comprehension(node)
-        node.value = self.rewriter.call("element", node.value, self.visit(node.value), _constant(self.id))
+        node.key = self.visit(node.key)
+        node.value = self.element(node.value)
         return node
 
     def on_JoinedStr(self, node, how):
