@@ -63,44 +63,49 @@ class Recorder(Binding):
         elif known.simple and known.ref() is value:
             python_frame = _getframe(1)
             frame = self._frames.get(id(python_frame))
-            if frame is not None and frame.statement == number and frame.code is python_frame.f_code:
+            if frame is not None and frame.code is python_frame.f_code:
+                if frame.statement != number:
+                    frame.begin(number)
                 frame.reads[known.event] = None
                 frame.seen[id(value)] = known
                 return value
         if self.on:
-            try:
-                self._read(value, number, True, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, known, _getframe(1))
         return value
 
     def part(self, value, number):
         """A value of which the statement reads an item or an attribute."""
         known = self._known.get(id(value))
-        if known is not None and self.on:
-            try:
-                self._read(value, number, False, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+        if known is None or not self.on:
+            return value
+        python_frame = _getframe(1)
+        frame = self._frames.get(id(python_frame))
+        if frame is None or frame.code is not python_frame.f_code or known.kind != ARRAY:
+            self._try_read(value, number, False, known, python_frame)
+        elif known.ref() is value:
+            if frame.statement != number:
+                frame.begin(number)
+            frame.reads[known.event] = None
+            frame.seen[id(value)] = known
         return value
+
+    def _try_read(self, *arguments):
+        try:
+            self._read(*arguments)
+        except Exception as error:
+            self.failed(error)
 
     def held(self, value, number):
         """A value of which the statement uses an attribute or a method: all of a tensor, little of what holds tensors."""
         known = self._known.get(id(value))
         if known is not None and self.on:
-            try:
-                self._read(value, number, True, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, known, _getframe(1))
         return value
 
     def called(self, value, number):
         """A function; a module of PyTorch brings its parameters."""
         if self.on and self.kinds.of(value) == MODULE:
-            try:
-                self._read(value, number, True, None, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, None, _getframe(1))
         return value
 
     def _read(self, value, number, whole, known, python_frame):
@@ -209,7 +214,8 @@ class Recorder(Binding):
         if statement.checks or self.kinds.torch is not None:
             self.check(frame, statement)
         reads, name = list(frame.reads), statement.targets[0]
-        self.number_reads(frame, statement, reads)
+        if frame.numbers or self.frames.outside.numbers:
+            self.number_reads(frame, statement, reads)
         frame.statement = -1
         known = self._known.get(id(value))
         if self.kinds.of(value) != ARRAY or (known is not None and known.object() is value):

@@ -5,7 +5,7 @@ import { DEFAULT_PYTHON, fileOf, flagsOf, folderOf, type RecordOptions } from '.
 import { Limit } from './limit.ts';
 import { readRecording, type Recorded, RecordError, withFile } from './recorded.ts';
 
-export { type Exit, type Recorded, RecordError } from './recorded.ts';
+export { type Recorded, RecordError } from './recorded.ts';
 export type { RecordOptions } from './options.ts';
 
 /**
