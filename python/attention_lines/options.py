@@ -35,10 +35,11 @@ def parse(arguments):
 
 
 def _lines(text, parser):
-    """None, True for all, or a set of lines."""
+    """None, True for all, or a set of (cell or None, line)."""
     if text in ("none", "all"):
         return text == "all" or None
     try:
-        return frozenset(int(each) for each in text.split(","))
+        parts = [each.rpartition(":") for each in text.split(",")]
+        return frozenset((int(cell) if cell else None, int(line)) for cell, _, line in parts)
     except ValueError:
-        parser.error(f"--expressions: found {text!r}, expected none, all or lines such as 12,13")
+        parser.error(f"--expressions: found {text!r}, expected none, all, lines such as 12,13 or cell:line")

@@ -1,11 +1,13 @@
 // Which node each of a person's tensors is: by name, then by layout, then by numbers alone.
+import { formatShape } from '../engine/tensor.ts';
 import type { Graph, NodeId } from '../engine/graph.ts';
 import { hasNode, nodeOf } from '../engine/graph.ts';
-import { formatShape, type Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import { type Layout, layoutsOf } from './layouts.ts';
+import { isMask, type Misfit, readingsOf, shapeReason, type Unsummed } from './misfits.ts';
 import { type Key, type Kind, keyOf } from './program.ts';
 
 export interface Aligned {
@@ -20,10 +22,15 @@ export interface Aligned {
   readonly layout: string;
   /** Why this node, where the name did not say so. */
   readonly guess: string;
+  /** `tensor` is the sum over axes over which the person's is not summed. */
+  readonly unsummed?: Unsummed;
 }
 
 export interface Alignment {
   readonly tensors: readonly Aligned[];
+  /** Named as nodes, which they cannot be. */
+  readonly misfits: readonly Misfit[];
+  /** The rest. */
   readonly unaligned: readonly LeftOut[];
 }
 
@@ -90,9 +97,16 @@ interface Placed extends Aligned {
   readonly fits: boolean;
 }
 
+/** Why an entry is not compared, and the node that its name says. */
+interface Refused {
+  readonly reason: string;
+  readonly node?: NodeId;
+  readonly kind?: Kind;
+}
+
 export function align(input: AlignInput): Alignment {
   const placed = new Map<Key, Placed>();
-  const left: { entry: NamedTensor; reason: string }[] = [];
+  const left: (Refused & { entry: NamedTensor })[] = [];
   // What a name was found to mean for a value it means for the gradient too: scores that are scaled already.
   const meant = new Map<NodeId, NodeId>();
   const isGradient = ({ name, tensor }: NamedTensor): boolean =>
@@ -102,9 +116,10 @@ export function align(input: AlignInput): Alignment {
     ...input.trace.filter(isGradient),
   ];
   for (const entry of valuesFirst) {
-    const found = place(input, entry, meant);
-    if (typeof found === 'string') {
-      left.push({ entry, reason: found });
+    const placedSo = place(input, entry, meant);
+    const found = 'reason' in placedSo ? readOtherwise(input, entry, meant, placedSo) : placedSo;
+    if ('reason' in found) {
+      left.push({ ...found, entry });
       continue;
     }
     if (found.kind === 'value' && found.fits) meant.set(found.named, found.node);
@@ -120,12 +135,63 @@ export function align(input: AlignInput): Alignment {
     } else left.push({ entry, reason: `${earlier.name} is already ${key.slice(2)}` });
   }
   const unaligned: LeftOut[] = [];
-  for (const { entry, reason } of left) {
+  const misfits = new Map<Key, Misfit>();
+  for (const { entry, reason, node, kind } of left) {
+    const { name, tensor } = entry;
     const proposal = propose(input, entry, placed);
+    const key = node !== undefined && kind && keyOf(node, kind);
     if (proposal) placed.set(keyOf(proposal.node, proposal.kind), proposal);
-    else unaligned.push({ name: entry.name, reason });
+    else if (key && !placed.has(key) && !misfits.has(key))
+      misfits.set(key, { node, kind, name, tensor, reason, isSure: isSure(input, name, node) });
+    else unaligned.push({ name, reason });
   }
-  return { tensors: settle([...placed.values()]), unaligned };
+  return { tensors: settle([...placed.values()]), misfits: [...misfits.values()], unaligned };
+}
+
+/**
+ * Whether a name can mean no other thing than the node: its id, that of its gradient, or the setup's word for it.
+ * Never of f: what a program calls its loss is its own affair.
+ */
+const isSure = ({ isExact }: AlignInput, name: string, node: NodeId): boolean =>
+  node !== 'f' && (isExact(name) || name.replace(/^d(?=.)|^grad[_/]|[._/]grad$/, '') === node);
+
+/** Where the shape does not fit: as what is summed, cut or one of several, if that fits. */
+function readOtherwise(
+  input: AlignInput,
+  entry: NamedTensor,
+  meant: ReadonlyMap<NodeId, NodeId>,
+  refused: Refused,
+): Placed | Refused {
+  const { node, kind } = refused;
+  if (node === undefined || !kind) return refused;
+  let best: Placed | null = null;
+  for (const { tensor, words, unsummed } of readingsOf(input.graph, node, kind, entry.tensor)) {
+    const found = place(input, { ...entry, tensor }, meant);
+    if ('reason' in found) continue;
+    const layout = unsummed ? found.layout : [words, found.layout].filter(Boolean).join(', ');
+    const read = { ...found, layout, ...(unsummed && { unsummed }) };
+    if (found.fits) return read;
+    best ??= read;
+  }
+  return isSure(input, entry.name, node) && best ? best : refused;
+}
+
+/** The node that a name says, or where this head has none, the one that holds the same numbers. */
+const standIns = (graph: Graph, node: NodeId): NodeId[] =>
+  hasNode(graph, node)
+    ? [node]
+    : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+
+/** Why a tensor of a name and shape is no node, whatever its numbers. */
+export function misfit(
+  graph: Graph,
+  resolved: ResolvedName | null,
+  shape: readonly number[],
+  own = resolved ? standIns(graph, resolved.node) : [],
+): string {
+  if (!resolved) return 'no node has this name';
+  const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
+  return `its shape ${formatShape(shape)} does not fit: ${expected || `this head has no ${resolved.node}`}`;
 }
 
 /** The node that the name says, in the layout that the shape and the numbers say; or why there is none. */
@@ -133,17 +199,13 @@ function place(
   { graph, resolve, isExact, matches, resembles }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
   meant: ReadonlyMap<NodeId, NodeId>,
-): Placed | string {
+): Placed | Refused {
   const resolved = resolve(name, tensor.shape.length);
-  if (!resolved) return 'the name is no node';
+  if (!resolved) return { reason: misfit(graph, resolved, tensor.shape) };
   const { node, kind } = resolved;
   const isId = name === node || name === `d${node}` || isExact(name);
   const moved = kind === 'gradient' && !isExact(name) ? meant.get(node) : undefined;
-  const own = moved
-    ? [moved]
-    : hasNode(graph, node)
-      ? [node]
-      : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+  const own = moved ? [moved] : standIns(graph, node);
   // A gradient that equals another node's may be a step left out: only its shape can overrule the name.
   const also =
     moved !== undefined || (own.includes(node) && (isId || kind === 'gradient'))
@@ -184,8 +246,10 @@ function place(
     results.find(({ id, layout }) => id === own[0] && !layout.ambiguous) ??
     results.find(({ layout }) => !layout.ambiguous);
   if (!best) {
-    const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
-    return `its shape ${formatShape(tensor.shape)} does not fit: ${expected || `this head has no ${node}`}`;
+    if (node === 'M' && kind === 'value' && isMask(tensor))
+      return { reason: 'it is a mask; M is the masked scores' };
+    if (own.length === 0) return { reason: `this head has no ${node}` };
+    return { reason: shapeReason(graph, own, tensor), node: own[0], kind };
   }
   const { id: chosen } = best;
   const other = best.fits
@@ -279,9 +343,9 @@ function settle(placed: readonly Placed[]): Aligned[] {
     return accepts(each) && other ? { ...each, tensor: other.tensor, layout: other.layout } : each;
   });
   return own.map((each) => {
-    const { node, kind, name, dtype, guess } = each;
+    const { node, kind, name, dtype, guess, unsummed } = each;
     const { tensor, layout } = followsValues(each, own) ?? each;
-    return { node, kind, name, tensor, dtype, layout, guess };
+    return { node, kind, name, tensor, dtype, layout, guess, ...(unsummed && { unsummed }) };
   });
 }
 

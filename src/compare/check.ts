@@ -21,6 +21,9 @@ import {
   type Right,
 } from './harmless.ts';
 import { difference } from './judge.ts';
+import { unsummedCause, unsummedTitle } from './misfits.ts';
+import { Misfits } from './misfitsGiven.ts';
+import { type Judged, nodeReports } from './nodeReports.ts';
 import {
   type Given,
   type Key,
@@ -30,10 +33,10 @@ import {
   referenceProgram,
   State,
 } from './program.ts';
-import { reachedBy } from './reach.ts';
+import { reachedBy, settledBy } from './reach.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
-import type { Cause, NodeReport, Report, Status } from './report.ts';
+import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
 
 export interface CheckInput {
@@ -47,14 +50,6 @@ export interface CheckInput {
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
-
-interface Judged {
-  readonly aligned: Aligned;
-  readonly tensor: Tensor;
-  readonly status: Status;
-  readonly tolerance: number;
-  readonly note: string;
-}
 
 export interface Compared {
   readonly report: Report;
@@ -107,6 +102,7 @@ class Check {
   readonly named: readonly NamedTensor[];
   readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
+  readonly #misfits: Misfits;
   readonly #given = new Map<Key, Aligned>();
   /** The tensors, what is forgiven in them put right. */
   readonly #tensors = new Map<Key, Tensor>();
@@ -128,11 +124,12 @@ class Check {
       const forgiven = forgive(graph, this.#reference.state, key.slice(2), kind, tensor);
       return forgiven !== null && this.#reference.isRight(key, forgiven.tensor);
     };
-    const { tensors, unaligned } = align({
+    const { tensors, misfits, unaligned } = align({
       ...{ graph, trace, resolve, isExact, matches },
       resembles: (key, entryAt) => resembles(this.#reference.state, key, entryAt),
     });
-    this.#unaligned = unaligned;
+    this.#misfits = new Misfits(graph, this.#reference, misfits);
+    this.#unaligned = [...this.#misfits.unknown, ...unaligned];
     const order = causalOrder(graph);
     const sorted = [...tensors].sort(
       (a, b) => order.indexOf(keyOf(a.node, a.kind)) - order.indexOf(keyOf(b.node, b.kind)),
@@ -171,6 +168,14 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
+  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
+  #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
+    const { unfit, agree } = this.#misfits;
+    if (this.#given.size === 0) return agree === 0;
+    const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
+    return unfit > this.#given.size && !sized && agree === 0;
+  }
+
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
   #forgiven({ node, kind, tensor }: Aligned, nanSpreads: boolean): Forgiven | null {
     const key = keyOf(node, kind);
@@ -190,6 +195,7 @@ class Check {
     let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
+    if (this.#isAnotherSetup(rightKeys)) return this.#reported('unaligned', null, new Map(), []);
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
@@ -215,10 +221,22 @@ class Check {
       const tolerance = this.#reference.allowed(key, off);
       const add = (status: Status, note: string): void => {
         const made = trace.find(({ name }) => name === aligned.name)?.note;
-        const parts = [made, aligned.guess, aligned.layout, this.#notes.get(key), note];
+        const { guess, layout, unsummed: sum } = aligned;
+        const unsummed = sum && unsummedTitle(aligned.node, aligned.kind, sum);
+        const parts = [made, guess, layout, this.#notes.get(key), unsummed, note];
         const words = parts.filter(Boolean).join('; ');
         judged.set(key, { aligned, tensor, status, tolerance, note: words });
       };
+      /** The sum of the person's tensor is right, or as it must be: that it is not summed is all that is wrong. */
+      const isUnsummed = (residual: number): boolean => {
+        if (!aligned.unsummed) return false;
+        first ??= { node: aligned.node, kind: aligned.kind };
+        causes.push(unsummedCause(aligned.node, aligned.kind, aligned.unsummed, residual));
+        explained.push(key);
+        add('diverges', '');
+        return true;
+      };
+      if (off <= tolerance && isUnsummed(off / (largestMagnitude(tensor) || 1))) continue;
       if (off <= tolerance) {
         const convention =
           this.#convention?.rightKeys.has(key) === false ? this.#convention.note : '';
@@ -244,12 +262,10 @@ class Check {
       const precision = this.#reference.precision(state, key, tensor, predicted);
       const scale = largestMagnitude(tensor) || largestMagnitude(predicted) || 1;
       const error = difference(predicted, tensor).maxAbs / scale;
+      if (error <= precision && isUnsummed(error)) continue;
       if (error <= precision) {
         const before = aligned.kind === 'value' ? 'values' : 'values and gradients';
-        add(
-          'consequence',
-          `right for your own ${before} before it (off by ${error.toExponential(1)})`,
-        );
+        add('consequence', `computed rightly from your own ${before} before it`);
         explained.push(key);
         continue;
       }
@@ -263,7 +279,7 @@ class Check {
       first ??= { node: aligned.node, kind: aligned.kind };
       const context = { config: this.#input.config, graph, type: this.#reference.type, state };
       const known = state;
-      const settled = this.#settled(state, explained);
+      const settled = settledBy(state, explained, this.#sources);
       const find = (user: Tensor): Found | null =>
         explain(
           context,
@@ -279,33 +295,32 @@ class Check {
         if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
         if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
+        if (aligned.unsummed)
+          causes.push(unsummedCause(aligned.node, aligned.kind, aligned.unsummed, found.residual));
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
         add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
       }
     }
-    return {
-      verdict: this.#given.size === 0 ? 'unaligned' : first ? 'diverges' : 'match',
-      first,
-      nodes: this.#nodes(judged),
-      causes: withoutRepeats(causes),
-      dtype: this.#reference.type.name,
-      unaligned: this.#unaligned,
-    };
+    first = this.#misfits.firstWith(first);
+    return this.#reported(first ? 'diverges' : 'match', first, judged, withoutRepeats(causes));
   }
 
-  /** What right values were computed from: a mistake there would show in them. */
-  #settled(state: State, explained: readonly Key[]): Set<Key> {
-    const settled = new Set(explained.filter((key) => key.startsWith('v:')));
-    for (const key of [...settled]) {
-      const step = state.program.forward.get(key.slice(2));
-      // Where all operands are given there is nothing hidden between.
-      if (!step || step.inputs.every((id) => this.#sources.values.has(id))) continue;
-      state.predict(key);
-      for (const each of state.region(key)) settled.add(each);
-    }
-    return settled;
+  #reported(
+    verdict: Report['verdict'],
+    first: Report['first'],
+    judged: ReadonlyMap<Key, Judged>,
+    causes: readonly Cause[],
+  ): Report {
+    return {
+      ...{ verdict, first, causes },
+      nodes: nodeReports(this.#input.graph, this.#reference, judged, this.#misfits),
+      dtype: this.#reference.type.name,
+      given: this.#input.trace.length,
+      compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,
+      unaligned: this.#unaligned,
+    };
   }
 
   /** Values without effect, of which is known what they are instead. */
@@ -369,30 +384,5 @@ class Check {
         this.#reference.explains(own, key, user),
       ).length;
     return count(byHand) > count(state) ? byHand : state;
-  }
-
-  #nodes(judged: ReadonlyMap<Key, Judged>): NodeReport[] {
-    return causalOrder(this.#input.graph).map((key): NodeReport => {
-      const [kind, node]: [Kind, string] = [
-        key.startsWith('v:') ? 'value' : 'gradient',
-        key.slice(2),
-      ];
-      const own = judged.get(key);
-      if (!own) {
-        const nothing = { maxAbs: null, maxRel: null, worstIndex: null, tolerance: null };
-        return { node, kind, status: 'missing', ...nothing, note: '' };
-      }
-      const { maxAbs, maxRel, worstIndex } = this.#reference.against(key, own.tensor);
-      return {
-        node,
-        kind,
-        status: own.status,
-        maxAbs,
-        maxRel,
-        worstIndex,
-        tolerance: own.tolerance,
-        note: own.note,
-      };
-    });
   }
 }

@@ -36,7 +36,9 @@ export function describeUnknown(
     sumClue(wrong, kind),
     whereClue(wrong),
   ].filter((clue) => clue !== '');
-  return `unknown cause: ${tensorName(node, kind)} (${name}) is not what its step makes of your own tensors before it; ${clues.join('; ')}`;
+  const own = tensorName(node, kind);
+  const called = name === own ? own : `${own} (your ${name})`;
+  return `unknown cause: from your own tensors before it, ${called} should come out otherwise; ${clues.join('; ')}`;
 }
 
 function notFinite({ user, predicted, node }: Wrong): string {

@@ -44,3 +44,36 @@ test('a part that is missing is named', async () => {
     'alone.npz: found no part of rank 0, expected the parts of all 2 ranks',
   );
 });
+
+test('a gradient that is not summed over the batch, and a trace of another setup', async () => {
+  cli.write(
+    'batch.attention.json',
+    JSON.stringify({
+      head: 'kq',
+      x: { random: 'normal', shape: [2, 3, 4], seed: 1 },
+      weights: {
+        W_K: { random: 'normal', shape: [4, 5], seed: 2 },
+        W_Q: { random: 'normal', shape: [4, 5], seed: 3 },
+      },
+    }),
+  );
+  const full = (value: number, ...shape: number[]): unknown =>
+    shape.length === 0
+      ? value
+      : Array.from({ length: shape[0] }, () => full(value, ...shape.slice(1)));
+  const trace = cli.write('unsummed.json', JSON.stringify({ dW_K: full(1, 2, 4, 5) }));
+  const found = await cli.run('check', 'batch.attention.json', '--against', trace);
+  expect(found.code).toBe(1);
+  expect(found.stdout).toContain('dW_K is one per batch entry: the sum over the batch is missing');
+  expect(found.stdout).toContain('First wrong: dW_K.');
+
+  const other = cli.write(
+    'other.json',
+    JSON.stringify({ K: full(1, 7, 5), Q: full(1, 7, 5), f: 3 }),
+  );
+  const refused = await cli.run('check', 'batch.attention.json', '--against', other);
+  expect(refused.code).toBe(2);
+  expect(onlyLine(refused)).toMatch(
+    /^other\.json: This is another setup: .* K: its shape \(7, 5\) does not fit: K is \(2, 3, 5\)$/,
+  );
+});
