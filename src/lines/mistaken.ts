@@ -32,12 +32,12 @@ interface Conflict {
 }
 
 /** The name of an event and its numbers where they disagree. */
-export function conflictOf(
+function conflictOf(
   recording: Recording,
   { event, standing, found, added }: Observed,
 ): Conflict | null {
   if (standing !== 'right' || added || found.length === 0) return null;
-  const name = nodeNamed(event, recording);
+  const name = nodeNamed(event);
   const named = name && sideOf(name.node, name.kind);
   if (!name || !named) return null;
   const sides = found.map(({ entry }) => sideOf(entry.node, entry.kind));
@@ -83,11 +83,11 @@ function returnOrCall({ recording }: Field, event: number, from: number): number
   const { events } = recording;
   if (events[from].how !== 'return' || !events[from].name.includes('[')) return event;
   const letters = (ids: readonly Event[]): string =>
-    ids.map((each) => (nodeNamed(each, recording)?.node ?? '').replace(LETTER, '$2')).join('');
+    ids.map((each) => (nodeNamed(each)?.node ?? '').replace(LETTER, '$2')).join('');
   const { statement, frame } = events[event];
   const targets = events.filter((each) => each.statement === statement && each.frame === frame);
   const isUsual = (order: string): boolean =>
-    [...order]
+    Array.from(order)
       .filter((letter) => ORDER.includes(letter))
       .every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
   return isUsual(letters(targets)) ? from : event;
@@ -153,8 +153,7 @@ export function returnsInOrder(field: Field): Mistaken[] {
     const isNamed = returned.some(({ id }) =>
       events.some(
         (other) =>
-          handedOn(recording, other) === id &&
-          (nodeNamed(other, recording)?.kind ?? '') === 'gradient',
+          handedOn(recording, other) === id && (nodeNamed(other)?.kind ?? '') === 'gradient',
       ),
     );
     const wrong = returned.find(

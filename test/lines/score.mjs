@@ -60,7 +60,9 @@ for (const each of cases) {
   const isRight = each.truth === 'match';
   const isGood = isRight
     ? verdict === 'match' && status === 0
-    : verdict === 'diverges' && status === 1 && (each.mistakes ?? []).some((mistake) => isAt(first, mistake));
+    : verdict === 'diverges' &&
+      status === 1 &&
+      (each.mistakes ?? []).some((mistake) => isAt(first, mistake));
   if (isGood) passed++;
   else failed++;
   if (isRight && verdict === 'diverges') accused++;
