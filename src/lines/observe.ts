@@ -82,7 +82,7 @@ export class Observer {
     const { text } = this.#recording.statements[event.statement];
     if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
-    const found = ranked(content.found, event, this.#recording);
+    const found = ranked(content.found, event);
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
@@ -146,11 +146,7 @@ const isKnownWrite = ({ how }: Event): boolean =>
 const ROLES = { node: 0, form: 2, partial: 4 };
 
 /** The likeliest alignment first: nodes before forms, and what fits the name, the layout and the kind. */
-function ranked(
-  found: readonly Alignment[],
-  event: Event,
-  recording: Recording,
-): readonly Alignment[] {
+function ranked(found: readonly Alignment[], event: Event): readonly Alignment[] {
   if (found.length < 2) return found;
   const named = nodeNamed(event);
   const isGradient =
