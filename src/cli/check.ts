@@ -49,7 +49,7 @@ function whyUnaligned(report: Report): string {
   const odd = report.nodes.find(isMisfit);
   if (odd) return `${summaryOf(report)}: ${tensorName(odd.node, odd.kind)}: ${odd.note}`;
   const [first] = report.unaligned;
-  const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
+  const why = first ? `${oneLine(first.name)}: ${first.reason}` : 'there are no tensors';
   return `${why}, expected at least one node such as P or dQ`;
 }
 
@@ -73,6 +73,7 @@ function print(report: Report): void {
     printTable([['node', 'status', 'max abs', 'relative', 'allowed', 'worst at', ''], ...rows]);
   say('');
   say(`${summaryOf(report)}.`);
+  for (const convention of report.conventions) say(convention);
   for (const { name, reason } of unaligned) say(`Not compared: ${oneLine(name)} (${reason}).`);
   if (first) say(`First wrong: ${tensorName(first.node, first.kind)}.`);
   for (const cause of causes) {

@@ -1,25 +1,10 @@
 // Writes a file so that nobody reads half of it, a failure leaves the old one, and a killed writer leaves nothing long.
-import { createHash, randomBytes } from 'node:crypto';
 import { constants, unlinkSync } from 'node:fs';
-import {
-  access,
-  type FileHandle,
-  lstat,
-  open,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { access, type FileHandle, lstat, open, readlink, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { draftName, onSignals, removeDrafts } from '../disk/drafts.ts';
 
 const MOST_LINKS = 40;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Another machine's processes cannot be asked after. */
-const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
-const DRAFT = /^\.attention-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.draft$/;
 
 /**
  * Links are followed and stay; the mode stays. What is no regular file, such as a device or a FIFO, is written to and
@@ -39,8 +24,7 @@ export async function writeFileSafely(path: string, bytes: Uint8Array): Promise<
   if (old) await access(file, constants.W_OK);
   const folder = dirname(file);
   await removeDrafts(folder);
-  const name = `.attention-${HOST}-${process.pid}-${randomBytes(6).toString('hex')}.draft`;
-  const draft = join(folder, name);
+  const draft = join(folder, draftName('draft'));
   const forget = onSignals(() => unlinkSync(draft));
   try {
     // Not even for a moment more than the old file allowed.
@@ -82,44 +66,4 @@ async function behindLinks(path: string): Promise<string> {
   // The system says that they are too many.
   await stat(path);
   return file;
-}
-
-/** Those of processes of this machine that have ended. */
-async function removeDrafts(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    const [, host, pid] = DRAFT.exec(name) ?? [];
-    if (host !== HOST || isRunning(Number(pid))) continue;
-    await rm(join(folder, name), { force: true }).catch(() => undefined);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Cleans up and ends as the signal asks. Gives what takes this back. */
-function onSignals(clean: () => void): () => void {
-  const listeners = SIGNALS.map((signal) => {
-    const listener = (): void => {
-      try {
-        clean();
-      } catch {
-        // It is in its place already, or not there yet.
-      }
-      forget();
-      process.kill(process.pid, signal);
-    };
-    process.on(signal, listener);
-    return [signal, listener] as const;
-  });
-  const forget = (): void => {
-    for (const [signal, listener] of listeners) process.off(signal, listener);
-  };
-  return forget;
 }

@@ -8,7 +8,9 @@ import type { ResolvedName } from '../formats/nodeNames.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import { type Layout, layoutsOf } from './layouts.ts';
 import { isMask, type Misfit, readingsOf, shapeReason, type Unsummed } from './misfits.ts';
+import { isWeight, orient } from './orientation.ts';
 import { type Key, type Kind, keyOf } from './program.ts';
+import { type Fit, FITS } from './readings.ts';
 
 export interface Aligned {
   readonly node: NodeId;
@@ -32,6 +34,8 @@ export interface Alignment {
   readonly misfits: readonly Misfit[];
   /** The rest. */
   readonly unaligned: readonly LeftOut[];
+  /** Whether the gradients of all weights are (out, in). */
+  readonly isOutIn: boolean;
 }
 
 export interface AlignInput {
@@ -41,8 +45,10 @@ export interface AlignInput {
   readonly resolve: (name: string, rank: number) => ResolvedName | null;
   /** Whether the setup says which node a name is. */
   readonly isExact: (name: string) => boolean;
-  /** Whether a tensor is the reference's, up to rounding. */
-  readonly matches: (key: Key, tensor: Tensor) => boolean;
+  /** How well a tensor fits the reference, up to rounding. */
+  readonly fitOf: (key: Key, tensor: Tensor) => Fit;
+  /** The reference's tensor. */
+  readonly right: (key: Key) => Tensor;
   /** Whether a few entries of a large tensor, given by offset, leave it possible that it matches. */
   readonly resembles: (key: Key, entryAt: (offset: number) => number) => boolean;
 }
@@ -94,7 +100,7 @@ interface Placed extends Aligned {
   readonly other?: Other;
   /** Other layouts of the same shape, whatever their content. */
   others(): readonly Other[];
-  readonly fits: boolean;
+  readonly fit: Fit;
 }
 
 /** Why an entry is not compared, and the node that its name says. */
@@ -122,11 +128,11 @@ export function align(input: AlignInput): Alignment {
       left.push({ ...found, entry });
       continue;
     }
-    if (found.kind === 'value' && found.fits) meant.set(found.named, found.node);
+    if (found.kind === 'value' && found.fit !== FITS.not) meant.set(found.named, found.node);
     const key = keyOf(found.node, found.kind);
     const earlier = placed.get(key);
     if (!earlier) placed.set(key, found);
-    else if (!earlier.fits && found.fits) {
+    else if (earlier.fit < found.fit) {
       placed.set(key, found);
       left.push({
         entry: input.trace.find(({ name }) => name === earlier.name)!,
@@ -145,7 +151,8 @@ export function align(input: AlignInput): Alignment {
       misfits.set(key, { node, kind, name, tensor, reason, isSure: isSure(input, name, node) });
     else unaligned.push({ name, reason });
   }
-  return { tensors: settle([...placed.values()]), misfits: [...misfits.values()], unaligned };
+  const { placed: oriented, isOutIn } = orient([...placed.values()], input.right);
+  return { tensors: settle(oriented), misfits: [...misfits.values()], unaligned, isOutIn };
 }
 
 /**
@@ -170,7 +177,7 @@ function readOtherwise(
     if ('reason' in found) continue;
     const layout = unsummed ? found.layout : [words, found.layout].filter(Boolean).join(', ');
     const read = { ...found, layout, ...(unsummed && { unsummed }) };
-    if (found.fits) return read;
+    if (found.fit !== FITS.not) return read;
     best ??= read;
   }
   return isSure(input, entry.name, node) && best ? best : refused;
@@ -196,7 +203,7 @@ export function misfit(
 
 /** The node that the name says, in the layout that the shape and the numbers say; or why there is none. */
 function place(
-  { graph, resolve, isExact, matches, resembles }: AlignInput,
+  { graph, resolve, isExact, fitOf, resembles }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
   meant: ReadonlyMap<NodeId, NodeId>,
 ): Placed | Refused {
@@ -211,7 +218,7 @@ function place(
     moved !== undefined || (own.includes(node) && (isId || kind === 'gradient'))
       ? []
       : (ALSO[node] ?? []).filter((id) => hasNode(graph, id) && !own.includes(id));
-  const results: { id: NodeId; layout: Layout; undone: Tensor; fits: boolean }[] = [];
+  const results: { id: NodeId; layout: Layout; undone: Tensor; fit: Fit }[] = [];
   let best: (typeof results)[number] | undefined;
   for (const id of [...own, ...also]) {
     for (const layout of best
@@ -227,9 +234,9 @@ function place(
         continue;
       const undone = layout.undo(tensor, kind);
       if (!undone) continue;
-      const result = { id, layout, undone, fits: matches(keyOf(id, kind), undone) };
+      const result = { id, layout, undone, fit: fitOf(keyOf(id, kind), undone) };
       results.push(result);
-      if (result.fits && !layout.ambiguous) best = result;
+      if (result.fit === FITS.asItIs && !layout.ambiguous) best = result;
       if (best) break;
     }
   }
@@ -238,11 +245,16 @@ function place(
   for (const id of fallback) {
     for (const layout of layoutsOf(tensor.shape, nodeOf(graph, id).axes, graph.extents)) {
       const undone = layout.undo(tensor, kind);
-      if (undone) results.push({ id, layout, undone, fits: matches(keyOf(id, kind), undone) });
+      if (undone) results.push({ id, layout, undone, fit: fitOf(keyOf(id, kind), undone) });
     }
   }
+  const closest = (results_: typeof results): (typeof results)[number] | undefined =>
+    results_.reduce<(typeof results)[number] | undefined>(
+      (most, each) => (each.fit > (most?.fit ?? FITS.not) ? each : most),
+      undefined,
+    );
   best ??=
-    results.find(({ fits, layout }) => fits && !layout.ambiguous) ??
+    closest(results.filter(({ layout }) => !layout.ambiguous)) ??
     results.find(({ id, layout }) => id === own[0] && !layout.ambiguous) ??
     results.find(({ layout }) => !layout.ambiguous);
   if (!best) {
@@ -252,9 +264,10 @@ function place(
     return { reason: shapeReason(graph, own, tensor), node: own[0], kind };
   }
   const { id: chosen } = best;
-  const other = best.fits
-    ? undefined
-    : results.find(({ id, layout, fits }) => id === chosen && layout.ambiguous && fits);
+  const other =
+    best.fit === FITS.not
+      ? closest(results.filter(({ id, layout }) => id === chosen && layout.ambiguous))
+      : undefined;
   const asOther = ({ words }: Layout, undone: Tensor): Other => ({ tensor: undone, layout: words });
   return {
     named: node,
@@ -270,7 +283,7 @@ function place(
       tensor: best.undone,
       dtype,
       layout: best.layout.words,
-      fits: best.fits,
+      fit: best.fit,
     },
     guess: best.id === node ? '' : `its numbers are those of ${best.id}`,
     ...(other && { other: asOther(other.layout, other.undone) }),
@@ -279,7 +292,7 @@ function place(
 
 /** The one node, not given otherwise, that has these numbers. */
 function propose(
-  { graph, matches }: AlignInput,
+  { graph, fitOf }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
   placed: ReadonlyMap<Key, Placed>,
 ): Placed | null {
@@ -290,7 +303,8 @@ function propose(
       if (placed.has(key)) return [];
       for (const layout of layoutsOf(tensor.shape, axes, graph.extents)) {
         const undone: Tensor | null = layout.undo(tensor, kind);
-        if (undone && matches(key, undone)) return [{ id, kind, layout, undone }];
+        if (undone && fitOf(key, undone) >= FITS.byConvention)
+          return [{ id, kind, layout, undone }];
       }
       return [];
     }),
@@ -301,7 +315,7 @@ function propose(
   const { id, kind, layout, undone } = best;
   const guess = 'by its numbers; the name says nothing';
   const own = { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess };
-  return { ...own, named: id, others: () => [], fits: true };
+  return { ...own, named: id, others: () => [], fit: FITS.asItIs };
 }
 
 const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
@@ -309,7 +323,6 @@ const isTokensFirst = (layout: string): boolean =>
   /in the order \((key|query), batch,/.test(layout);
 
 const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
-const isWeight = (node: NodeId): boolean => node.startsWith('W_');
 const group = (node: NodeId): string =>
   SCORES.has(node) ? 'scores' : isWeight(node) ? 'weights' : node;
 
@@ -321,7 +334,7 @@ const group = (node: NodeId): string =>
  */
 function settle(placed: readonly Placed[]): Aligned[] {
   const values = placed.filter(({ kind }) => kind === 'value');
-  const valuesAgree = values.every(({ fits, other }) => fits || other);
+  const valuesAgree = values.every(({ fit, other }) => fit !== FITS.not || other);
   const sameGroup = ({ node, kind }: Placed): Placed[] =>
     placed.filter((each) => each.kind === kind && group(each.node) === group(node));
   // Tokens before the batch entries, everywhere: no single gradient is transposed then.

@@ -84,10 +84,11 @@ function slicesClue({ graph, node, user, predicted, precision }: Wrong): string 
       indexAlong(axes, group, graph.extents),
       user,
       predicted,
-      Math.max(precision, 1e-9),
+      precision,
     );
     if (!factors) continue;
     const [low, high] = range(factors);
+    if (!(low < high)) continue;
     return `a constant ratio for each ${indexName(group)}, from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
   }
   return '';

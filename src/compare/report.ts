@@ -1,5 +1,5 @@
 // What a comparison says: the object that `check --json` prints and the panel shows.
-import type { NodeId } from '../engine/graph.ts';
+import { type NodeId, tensorName } from '../engine/graph.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import type { Kind } from './program.ts';
 
@@ -46,6 +46,8 @@ export interface Report {
   readonly causes: readonly Cause[];
   /** The number type that the tensors were computed in. */
   readonly dtype: string;
+  /** What the whole trace does in another way than the reference, and rightly: a sentence each. */
+  readonly conventions: readonly string[];
   /** Entries of the trace, and how many of them were held against a node. */
   readonly given: number;
   readonly compared: number;
@@ -74,6 +76,13 @@ export function summaryOf({ verdict, nodes, given, compared, dtype }: Report): s
   const share = `${isAll ? '' : `${compared} of `}${all} compared`;
   const wrong = nodes.filter(({ status }) => status === 'diverges').length;
   if (verdict === 'diverges') return `${share}, ${wrong} wrong, ${precision}`;
+  const odd = nodes.filter(
+    ({ status, maxAbs, tolerance }) => status === 'layout' && !(maxAbs! <= tolerance!),
+  );
+  if (odd.length > 0) {
+    const told = odd.map(({ node, kind, note }) => `${tensorName(node, kind)} ${note}`).join('; ');
+    return `${share}; what follows is right ${precision}, but not all that is given: ${told}`;
+  }
   if (isAll) return `${given === 1 ? 'Your tensor is' : `All ${all} are`} right, ${precision}`;
   return `${share}, and ${compared === 1 ? 'it is' : 'these are'} right, ${precision}`;
 }

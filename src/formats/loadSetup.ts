@@ -60,12 +60,31 @@ export async function loadSetup(
     if (K && V) config.past = { K, V };
   }
   if (setup.start) config.start = await loader.all<'Q' | 'K' | 'V'>(setup.start, ['start']);
+  if (config.past) config.past = overBatch(config.past, config);
   if (setup.loss) config.loss = (await loadLoss(loader, setup.loss)) ?? config.loss;
   const { problems } = loader;
   return {
     config: problems.some(({ severity }) => severity === 'error') ? null : config,
     problems,
   };
+}
+
+/** Earlier tokens without a batch axis are the same for every batch entry. */
+function overBatch(
+  past: NonNullable<HeadConfig['past']>,
+  { x, start }: Pick<HeadConfig, 'x' | 'start'>,
+): NonNullable<HeadConfig['past']> {
+  const tokens = (x ?? start?.K ?? start?.V ?? start?.Q)?.shape ?? [];
+  if (tokens.length !== 3) return past;
+  const [batch] = tokens;
+  const spread = (own: Tensor): Tensor => {
+    const { length } = own.shape;
+    if (length !== 3 && !(length === 4 && own.shape[0] === 1)) return own;
+    const data = new Float64Array(batch * own.data.length);
+    for (let b = 0; b < batch; b++) data.set(own.data, b * own.data.length);
+    return { shape: [batch, ...own.shape.slice(-3)], data };
+  };
+  return { K: spread(past.K), V: spread(past.V) };
 }
 
 class Loader {
@@ -126,7 +145,8 @@ class Loader {
     const why = (name: string): string =>
       (key === undefined ? names === null || isOne : name === key) ? '' : OTHER;
     const most = Math.min(MAX_NODE_ENTRIES, MAX_ENTRIES - this.#entries);
-    return this.#pick(await opened.read({ most, why }), names, source, path);
+    const only = key === undefined ? {} : { only: key };
+    return this.#pick(await opened.read({ most, why, ...only }), names, source, path);
   }
 
   async #open(file: string): Promise<OpenedFile> {

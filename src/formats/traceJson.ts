@@ -57,12 +57,12 @@ class Reader implements Joined {
         others++;
         this.object(path);
       } else {
-        const read = {
-          name: path,
-          ...readArray(cursor, path, Math.max(this.#want.most, MAX_AXES)),
-        };
-        if (key === 'shape' && name !== '') shape = read;
-        else if (key === 'data' && name !== '') data = read;
+        // Of a tensor that is told as {shape, data}, or tensors of these names.
+        const isHalf = name !== '' && (key === 'shape' || key === 'data');
+        const most = this.#mostOf(path, isHalf ? name : path);
+        const read = { name: path, ...readArray(cursor, path, most) };
+        if (isHalf && key === 'shape') shape = read;
+        else if (isHalf) data = read;
         else {
           others++;
           this.#add(read);
@@ -75,6 +75,13 @@ class Reader implements Joined {
     }
     if (dtype) throw new FormatError(cursor.file, name, 'a dtype', '"shape" and "data" beside it');
     for (const each of [shape, data]) if (each) this.#add(each);
+  }
+
+  /** How many entries are kept of a tensor that may come to have the one or the other name. */
+  #mostOf(path: string, name: string): number {
+    const { most, only } = this.#want;
+    const mayBe = only === undefined || only === path || only === name;
+    return mayBe ? Math.max(most, MAX_AXES) : MAX_AXES;
   }
 
   #add(read: NamedTensor): void {

@@ -5,6 +5,8 @@ import { MAX_ENTRIES } from './limits.ts';
 export interface Want {
   /** Entries of the largest that may be wanted. */
   readonly most: number;
+  /** The only name that is wanted, whatever its shape; without it, the shape decides. */
+  readonly only?: string;
   /** '' for a tensor that is wanted, else why not, which name and shape tell. `isPart`: of one of several ranks. */
   readonly why: (name: string, shape: readonly number[], isPart: boolean) => string;
 }

@@ -2,6 +2,7 @@
 import type { NodeId } from '../engine/graph.ts';
 import type { Kind } from '../compare/program.ts';
 import type { Cause } from '../compare/report.ts';
+import type { Fix } from './repair/fix.ts';
 import type { Localised } from './localise.ts';
 import type { Event, Recording } from './recording.ts';
 
@@ -43,7 +44,8 @@ export interface LinesResult {
       })
     | null;
   readonly causes: readonly Cause[];
-  readonly fixes: readonly object[];
+  /** Proven, the shortest edit first; only where they were asked for. */
+  readonly fixes: readonly Omit<Fix, 'source' | 'slips'>[];
   /** What is to be known beside it: a program that broke off, what was left out. */
   readonly notes: readonly string[];
 }

@@ -8,6 +8,7 @@ import { run } from '../engine/run.ts';
 import { sameShape, type Tensor } from '../engine/tensor.ts';
 import type { CodeLine, NamedTensor } from '../formats/namedTensor.ts';
 import { resolveName } from '../formats/nodeNames.ts';
+import { visible } from '../formats/shown.ts';
 import { type Ended, type OwnProcess, start } from '../process/ownProcess.ts';
 import { inputsOf } from './inputs.ts';
 import { fromRunner, type Inputs, type Output, type Phase, type ToRunner } from './messages.ts';
@@ -205,7 +206,8 @@ class Conversation {
       case 'failed': {
         this.#isOver = true;
         const { message: words, stack, place } = message;
-        if (stack) this.#options.onOutput(`${stack}\n`, 'stderr');
+        const lines = stack.split('\n').map((line) => `${visible(line)}\n`);
+        if (stack) this.#options.onOutput(lines.join(''), 'stderr');
         const at = place ? `${basename(place.file)}:${place.line}` : this.#name;
         throw new MineError(`${at}: ${words.split('\n')[0]}`, place);
       }

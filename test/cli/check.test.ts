@@ -77,3 +77,21 @@ test('a gradient that is not summed over the batch, and a trace of another setup
     /^other\.json: This is another setup: .* K: its shape \(7, 5\) does not fit: K is \(2, 3, 5\)$/,
   );
 });
+
+test('the verdict says what is given and is not right, though nothing comes of it', async () => {
+  const twoKeys = cli.write(
+    'two.attention.json',
+    '{"head": "qkv", "scale": 1, "start": {"Q": [[1]], "K": [[0], [0]], "V": [[1], [3]]}}',
+  );
+  const run = async (P: number): Promise<[number | null, string]> => {
+    const trace = cli.write(`P${P}.json`, JSON.stringify({ P: [[P, P]], y: [[2]], f: 2 }));
+    const { code, stdout } = await cli.run('check', twoKeys, '--against', trace);
+    return [code, stdout];
+  };
+  const [rightCode, right] = await run(0.5);
+  expect([rightCode, right]).toEqual([0, expect.stringContaining('All 3 tensors are right')]);
+  const [code, stdout] = await run(0.75);
+  expect(code).toBe(0);
+  expect(stdout).not.toMatch(/tensors are right|these are right/);
+  expect(stdout).toContain('P is 1.5 times P as logged');
+});

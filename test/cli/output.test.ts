@@ -170,6 +170,7 @@ describe('words of others', () => {
       expect(onlyLine(outcome)).not.toMatch(acts);
     }
     const mine = await cli.run('check', 'mine.attention.json', '--mine');
+    expect(mine.stderr).not.toMatch(acts);
     expect(mine.stderr.trimEnd().split('\n').at(-1)).toMatch(/^mine\.mjs:1: Error: \\x1b\[2J/);
   });
 });

@@ -9,6 +9,7 @@ import { writeNpy } from '../../src/formats/npy.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { exampleRun } from '../support/setups.ts';
 import { root } from '../../scripts/lib/setup.mjs';
+import { chooseInExplorer } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench } from './harness/workbench.ts';
 
@@ -57,9 +58,7 @@ describe('comparing', () => {
       name === 'dW_K' ? odd : tensor,
     ]);
     writeFileSync(join(folder, 'mine.safetensors'), writeSafetensors(tensors));
-    const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'mine.saf' });
-    await file.click({ button: 'right' });
-    await page.locator('.context-view .action-label', { hasText: 'Compare My Tensors' }).click();
+    await chooseInExplorer(page, 'mine.saf', 'Compare My Tensors');
     const offer = page
       .locator('.quick-input-widget:visible .monaco-list-row')
       .filter({ has: page.locator('.label-name', { hasText: setup }) });
@@ -87,11 +86,7 @@ describe('comparing', () => {
     writeFileSync(trace, await traceOf(Math.sqrt(3)));
     await workbench.walk('exercise.attention.json');
     const view = workbench.webview();
-    const file = page.locator('.explorer-folders-view .monaco-list-row', {
-      hasText: 'causal-qkv.safetensors',
-    });
-    await file.click({ button: 'right' });
-    await page.locator('.context-view .action-label', { hasText: 'Compare My Tensors' }).click();
+    await chooseInExplorer(page, 'causal-qkv.safetensors', 'Compare My Tensors');
     const comparison = view.getByRole('region', { name: 'Comparison with your tensors' });
     await expect
       .poll(() => comparison.innerText(), { timeout: 20_000 })

@@ -53,14 +53,18 @@ export async function pausedProgram(): Promise<Paused> {
   const frame = frames.find((each) => !('frameId' in item) || each.id === item.frameId);
   const frameId = 'frameId' in item ? item.frameId : frame?.id;
   if (frameId === undefined) throw new Error(NOT_PAUSED);
-  const file = frame?.source?.path;
+  const file = frame?.source?.path && pathOf(frame.source.path);
   return {
     session,
     language,
-    line: frame && file !== undefined ? { file, line: frame.line } : null,
+    line: frame && file ? { file, line: frame.line } : null,
     read: (token, work) => whilePaused(session, frameId, token, work),
   };
 }
+
+/** VS Code makes addresses of the paths that a debug adapter gives: file:///home/me/train.py. */
+const pathOf = (source: string): string =>
+  /^[a-z][\w+.-]*:\/\//i.test(source) ? vscode.Uri.parse(source).fsPath : source;
 
 interface StackFrame {
   readonly id: number;
