@@ -71,6 +71,7 @@ const bundles = [
   },
   {
     ...common,
+    // Fonts lie beside the style sheet.
     entryPoints: ['media/main.tsx'],
     outfile: 'dist/webview.js',
     platform: 'browser',
@@ -79,7 +80,7 @@ const bundles = [
     minify: true,
     jsx: 'automatic',
     jsxImportSource: 'preact',
-    loader: { '.svg': 'text' },
+    loader: { '.svg': 'text', '.woff2': 'file' },
   },
   {
     ...common,

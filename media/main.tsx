@@ -1,5 +1,6 @@
 // The webview's entry: listens to the host, draws the panel, and reports what fails.
 import { render } from 'preact';
+import './css/fonts.css';
 import './css/theme.css';
 import './css/page.css';
 import './css/toolbar.css';

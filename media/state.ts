@@ -12,17 +12,16 @@ import { loadUiState, saveUiState, type UiState } from './vscode.ts';
 export interface Shown {
   readonly run: RunView;
   readonly step: StepView;
-  /** What the ends of the colour scale stand for: the largest seen so far in this run. */
-  readonly ranges: Ranges;
+  /** What the ends of the one colour scale stand for; null where every tensor has a scale of its own. */
+  readonly ranges: Ranges | null;
 }
 
-export interface Empty {
-  readonly message: string;
-  readonly canOpenExample: boolean;
-}
+type Message<Type extends ToWebview['type']> = Extract<ToWebview, { readonly type: Type }>;
 
 export const shown = signal<Shown | null>(null);
-export const empty = signal<Empty | null>(null);
+export const empty = signal<Message<'empty'> | null>(null);
+/** What the host is computing, and how far it is. */
+export const computing = signal<Message<'computing'> | null>(null);
 export const problems = signal<readonly string[]>([]);
 /** The person's tensors against this run, if they are being compared. */
 export const comparison = signal<ComparisonView | null>(null);
@@ -36,9 +35,13 @@ export const settings = signal<ViewSettings>({
   colorScale: 'perTensor',
   digits: 4,
 });
+/** Why nothing happened; until the next step. */
+export const remark = signal('');
 export const ui = signal<UiState>(loadUiState());
 /** A term that the pointer is over: its factors are marked in the graph. */
 export const pointedTerm = signal<number | null>(null);
+/** The factor of the result that is pointed at, by the steps that compute it. */
+export const litPart = signal<string | null>(null);
 /** Where the slider is dragged to while the host has not answered yet. */
 export const draggedTick = signal<number | null>(null);
 
@@ -56,19 +59,23 @@ export function setUi(change: Partial<UiState>): void {
 function show(run: RunView, step: StepView): void {
   const before = shown.value;
   const kept = before && sameNumbers(before.run, run) ? before : null;
-  const ranges = rangesOf(run, step, kept?.ranges ?? null);
+  const ranges =
+    settings.value.colorScale === 'shared' ? rangesOf(run, step, kept?.ranges ?? null) : null;
   shown.value = { run, step: keepPictures(step, kept?.step ?? null), ranges };
   pointedTerm.value = null;
+  remark.value = '';
 }
 
 export function receive(message: ToWebview): void {
   switch (message.type) {
     case 'empty':
       empty.value = message;
+      computing.value = null;
       shown.value = null;
       break;
     case 'run':
       empty.value = null;
+      computing.value = null;
       settings.value = message.settings;
       digits.value = message.settings.digits;
       show(message.run, message.step);
@@ -81,6 +88,13 @@ export function receive(message: ToWebview): void {
       // Moves from the debug toolbar or the palette were not asked for here.
       if (message.id !== null && message.id > 0) settle(message.id);
       break;
+    case 'computing':
+      computing.value = message;
+      break;
+    case 'noBreakpoint':
+      remark.value = 'There is no breakpoint: click the dot at a node’s corner, or press B on it.';
+      if (message.id !== null && message.id > 0) settle(message.id);
+      break;
     case 'comparison':
       comparison.value = message.comparison;
       break;
@@ -89,6 +103,7 @@ export function receive(message: ToWebview): void {
       break;
     case 'problems':
       problems.value = message.problems;
+      if (message.problems.length > 0) computing.value = null;
       break;
   }
 }

@@ -13,11 +13,26 @@ const api = acquireVsCodeApi();
 
 /** What the page remembers by itself; everything about the walk is the host's. */
 export interface UiState {
-  readonly equationsOpen: boolean;
+  /** Null: as there is room. */
+  readonly equationsOpen: boolean | null;
   readonly zerosOpen: boolean;
+  /** Percent of the page's height for the equations; null for what they need. */
+  readonly equationsShare: number | null;
+  /**
+   * Percent for the graph, of the width where it stands beside the step, of the height where it stands above; null
+   * for what is usual.
+   */
+  readonly graphWidth: number;
+  readonly graphHeight: number | null;
 }
 
-const defaults: UiState = { equationsOpen: true, zerosOpen: false };
+const defaults: UiState = {
+  equationsOpen: null,
+  zerosOpen: false,
+  equationsShare: null,
+  graphWidth: 56,
+  graphHeight: null,
+};
 
 export function post(message: FromWebview): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- VS Code's, not the window's

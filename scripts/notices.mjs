@@ -1,4 +1,4 @@
-// Writes dist/NOTICES.txt: the licences of the packages that the bundles contain.
+// Writes dist/NOTICES.txt: the licences of the packages that the bundles contain, and of the fonts.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,7 +24,8 @@ export function writeNotices(metafiles) {
         .map((file) => readFileSync(join(folder, file), 'utf8').trim());
       return [`${name} ${version} (${license})`, ...texts].join('\n\n');
     });
+  const fonts = readFileSync(join('media', 'fonts', 'LICENSE.txt'), 'utf8').trim();
   const line = `\n\n${'-'.repeat(80)}\n\n`;
   const head = 'The bundles of this extension contain the following packages.';
-  writeFileSync(join('dist', 'NOTICES.txt'), `${[head, ...notices].join(line)}\n`);
+  writeFileSync(join('dist', 'NOTICES.txt'), `${[head, ...notices, fonts].join(line)}\n`);
 }

@@ -29,7 +29,20 @@ export interface ComparisonView {
 
 export type ToWebview =
   /** Nothing to show: says why and what to do. */
-  | { readonly type: 'empty'; readonly message: string; readonly canOpenExample: boolean }
+  | {
+      readonly type: 'empty';
+      readonly message: string;
+      readonly canOpenExample: boolean;
+      /** The setup is fine, its computation was stopped. */
+      readonly canCompute?: boolean;
+    }
+  /** What is being computed and how far it is, in [0, 1]; the picture that follows ends it. */
+  | {
+      readonly type: 'computing';
+      readonly what: string;
+      readonly part: string;
+      readonly share: number;
+    }
   /** A new or changed run, with the step the cursor is at. */
   | {
       readonly type: 'run';
@@ -39,6 +52,8 @@ export type ToWebview =
     }
   /** The cursor or the selection moved. `id` is the request it answers, for measuring. */
   | { readonly type: 'step'; readonly step: StepView; readonly id: number | null }
+  /** Asked to run to a breakpoint, of which there is none: says so. */
+  | { readonly type: 'noBreakpoint'; readonly id: number | null }
   /** The person's tensors against this run, or none; `problem` where they cannot be compared. */
   | { readonly type: 'comparison'; readonly comparison: ComparisonView | null }
   /** Opens one of the causes: "0" for the first, "unknown" where there is none. */
@@ -72,6 +87,9 @@ export type FromWebview =
   | { readonly type: 'dropFile'; readonly name: string; readonly data: ArrayBuffer }
   /** Ends the comparison. */
   | { readonly type: 'closeComparison' }
+  /** Stops computing, or begins again. */
+  | { readonly type: 'cancel' }
+  | { readonly type: 'compute' }
   | { readonly type: 'openSetup' }
   | { readonly type: 'openExample' }
   /** Something in the page failed; the host shows and logs it. */

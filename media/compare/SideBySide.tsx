@@ -4,7 +4,7 @@ import type { Extents } from '../../src/engine/axes.ts';
 import type { NodeReport } from '../../src/compare/report.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { SideBySideView, StepView } from '../../src/stepper/stepView.ts';
-import { sliceOf } from '../matrix/cells.ts';
+import { endOf, type Ranges } from '../matrix/ranges.ts';
 import { plainName } from '../names.tsx';
 import { formatOne } from '../numbers.ts';
 import { request } from '../requests.ts';
@@ -17,13 +17,13 @@ export function SideBySide({
   node,
   focus,
   mine,
-  range,
+  ranges,
   extents,
 }: {
   readonly node: NodeView;
   readonly focus: NonNullable<StepView['focus']>;
   readonly mine: SideBySideView;
-  readonly range: number;
+  readonly ranges: Ranges | null;
   readonly extents: Extents;
 }): JSX.Element {
   const { yours, reference, difference, entry, worst } = mine;
@@ -34,16 +34,12 @@ export function SideBySide({
   );
   // Rounding is not painted as if it were a mistake.
   const isRight = judged?.status === 'match' || judged?.status === 'layout';
-  const ownRange = isRight || difference.largest === 0 ? range : difference.largest;
+  const range = endOf(reference, ranges, focus.kind);
+  const ownRange = isRight || difference.largest === 0 ? range : difference.range;
   const largest = Math.max(yours.largest, reference.largest);
   return (
     <div class="block side-by-side">
-      <MatrixHeading
-        node={node}
-        what="Your"
-        gradient={gradient}
-        slice={yours.slices[sliceOf(yours, focus.index)].label}
-      >
+      <MatrixHeading node={node} what="Your" gradient={gradient} slice={yours.slices[0].label}>
         {judged && <Judgement {...judged} />}
       </MatrixHeading>
       <MatrixRow
@@ -80,7 +76,7 @@ export function SideBySide({
         {mine.name !== name && `You call it ${mine.name}. `}
         {isRight
           ? `The largest difference, ${formatOne(difference.largest)}, is rounding.`
-          : `Colours of the difference end at ±${formatOne(difference.largest)}.`}
+          : `Colours of the difference end at ±${formatOne(difference.range)}.`}
       </p>
       {judged?.note && <p class="quiet">{judged.note}</p>}
     </div>

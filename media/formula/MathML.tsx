@@ -32,13 +32,19 @@ const isTall = ({ tag, children }: MathNode): boolean =>
 const isFenced = ({ tag, children }: MathNode): boolean =>
   tag === 'mrow' && children?.[0]?.text === '(' && children[children.length - 1].text === ')';
 
-interface TreeProps {
-  readonly node: MathNode;
+export interface MarkSets {
+  /** Parts that are computed now. */
   readonly marked: ReadonlySet<string>;
+  /** Parts of which something is computed now. */
+  readonly linked: ReadonlySet<string>;
+}
+
+interface TreeProps extends MarkSets {
+  readonly node: MathNode;
   readonly stretchy?: boolean;
 }
 
-function Tree({ node, marked, stretchy }: TreeProps): JSX.Element {
+function Tree({ node, marked, linked, stretchy }: TreeProps): JSX.Element {
   const { tag: Tag, text, children, part } = node;
   if (text !== undefined) {
     if (Tag === 'mi') return <Identifier text={text} />;
@@ -47,31 +53,38 @@ function Tree({ node, marked, stretchy }: TreeProps): JSX.Element {
       stretchy === undefined ? {} : { stretchy: String(stretchy) as unknown as boolean };
     return Tag === 'mo' ? <mo {...stretch}>{text}</mo> : <Tag>{text}</Tag>;
   }
-  const isMarked = part !== undefined && marked.has(part);
+  const mark =
+    part === undefined
+      ? undefined
+      : marked.has(part)
+        ? 'marked'
+        : linked.has(part)
+          ? 'linked'
+          : undefined;
   const grow = isFenced(node) ? isTall(node) : undefined;
   return (
-    <Tag class={isMarked ? 'marked' : undefined} data-part={part}>
+    <Tag class={mark} data-part={part}>
       {children?.map((child, n) => (
-        <Tree key={n} node={child} marked={marked} stretchy={grow} />
+        <Tree key={n} node={child} marked={marked} linked={linked} stretchy={grow} />
       ))}
     </Tag>
   );
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const NONE: MarkSets = { marked: new Set(), linked: new Set() };
 
 export function MathML({
   node,
-  marked = NONE,
+  marks = NONE,
   label,
 }: {
   readonly node: MathNode;
-  readonly marked?: ReadonlySet<string>;
+  readonly marks?: MarkSets;
   readonly label?: string;
 }): JSX.Element {
   return (
     <math displaystyle={true} aria-label={label}>
-      <Tree node={node} marked={marked} />
+      <Tree node={node} {...marks} />
     </math>
   );
 }

@@ -7,7 +7,7 @@ import { Verdicts } from '../compare/Verdicts.tsx';
 import type { NodeState } from '../../src/stepper/stepView.ts';
 import { bindingOf, type Cell, shapeText } from '../matrix/cells.ts';
 import { Heatmap } from '../matrix/Heatmap.tsx';
-import type { Ranges } from '../matrix/ranges.ts';
+import { endOf, type Ranges } from '../matrix/ranges.ts';
 import { Name, plainName } from '../names.tsx';
 import { formatOne } from '../numbers.ts';
 import { request } from '../requests.ts';
@@ -20,7 +20,7 @@ export interface CardProps {
   readonly state: NodeState;
   readonly receives: boolean;
   readonly breakpoint: boolean;
-  readonly ranges: Ranges;
+  readonly ranges: Ranges | null;
   readonly extents: Extents;
   readonly scale: number;
   readonly valueMarks: readonly Cell[];
@@ -81,6 +81,7 @@ export function Card(props: CardProps): JSX.Element {
     state.status,
     receives ? 'receives' : '',
     stacked ? 'stacked' : '',
+    box.size.shape === 'nowhere' ? 'chip' : '',
     node.kind,
     breakpoint ? 'stops' : '',
   ];
@@ -93,7 +94,7 @@ export function Card(props: CardProps): JSX.Element {
     ) : (
       <Heatmap
         picture={picture}
-        range={ranges[kind]}
+        range={endOf(picture, ranges, kind)}
         width={heat.width}
         height={heat.height}
         scale={scale}
@@ -106,7 +107,8 @@ export function Card(props: CardProps): JSX.Element {
   const heatStyle = { width: `${heat.width}px`, height: `${heat.height}px` };
   const counter = state.expected > 1 && state.received > 0;
   // A narrow card says "8×" beside the name of eight matrices, and their shape below.
-  const leading = stacked && box.size.foot ? node.shape.slice(0, -2).join('×') : '';
+  const leading = stacked && box.size.shape === 'below' ? node.shape.slice(0, -2).join('×') : '';
+  const hasRoomForLeading = width >= 56;
   return (
     <div
       class={classes.join(' ')}
@@ -123,8 +125,8 @@ export function Card(props: CardProps): JSX.Element {
       />
       <div class="card-title" aria-hidden="true">
         <Name id={node.id} />
-        {!box.size.foot && <Shape text={shapeText(node.shape)} room={width - 40} />}
-        {leading && !counter && <span class="card-shape">{leading}×</span>}
+        {box.size.shape === 'beside' && <Shape text={shapeText(node.shape)} room={width - 42} />}
+        {leading && hasRoomForLeading && !counter && <span class="card-shape">{leading}×</span>}
         {counter && (
           <span
             class="counter"
@@ -142,7 +144,7 @@ export function Card(props: CardProps): JSX.Element {
           {state.gradient && drawing(state.gradient, 'gradient')}
         </div>
       </div>
-      {box.size.foot && (
+      {box.size.shape === 'below' && (
         <div class="card-foot" aria-hidden="true">
           <Shape text={shapeText(leading ? node.shape.slice(-2) : node.shape)} room={width - 8} />
         </div>

@@ -2,6 +2,8 @@
 import type { JSX } from 'preact';
 import type { Phase } from '../../src/stepper/timeline.ts';
 import { nameParts } from '../names.tsx';
+import { litPart } from '../state.ts';
+import { stepsOf } from '../step/lit.tsx';
 import { edgeKey, type Flow } from './flow.ts';
 import { arrowhead, pathOf } from './path.ts';
 import type { Route } from './routes.ts';
@@ -25,6 +27,9 @@ interface EdgesProps {
 
 export function Edges({ routes, flows, phase, width, height }: EdgesProps): JSX.Element {
   const flowOf = ({ user, slot }: Route): Flow => flows.get(edgeKey(user, slot)) ?? 'waiting';
+  const lit = litPart.value === null ? [] : stepsOf(litPart.value);
+  const isLit = ({ user, operand }: Route): boolean =>
+    lit.some(({ from, to }) => from === user && to === operand);
   // The current edges last: they lie on top.
   const sorted = [...routes].sort((a, b) => order.indexOf(flowOf(a)) - order.indexOf(flowOf(b)));
   return (
@@ -43,7 +48,7 @@ export function Edges({ routes, flows, phase, width, height }: EdgesProps): JSX.
         return (
           <g
             key={`${route.user} ${route.slot}`}
-            class={`edge ${flow} ${backward ? 'backward' : 'forward'}`}
+            class={`edge ${flow} ${backward ? 'backward' : 'forward'}${isLit(route) ? ' lit' : ''}`}
           >
             <path d={pathOf(points, length)} />
             <polygon points={arrowhead(points, length, breadth)} />

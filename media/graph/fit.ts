@@ -1,18 +1,23 @@
-// Which drawing of the graph fits a width: wide cards where they stay readable, else tall ones; scrolled at the least.
+// Which drawing of the graph fits the room there is: the roomiest that stays readable, else the smallest, scrolled.
 import { type GraphLayout, layoutGraph, type LayoutNode } from './layout.ts';
-import { LARGEST_SCALE, SMALLEST_SCALE } from './sizes.ts';
+import { type CardStyle, COMFORTABLE_SCALE, LARGEST_SCALE, SMALLEST_SCALE } from './sizes.ts';
 
 export interface Fit {
   readonly layout: GraphLayout;
   readonly scale: number;
 }
 
-/** `height` is what there is without scrolling; width decides, height only keeps the drawing from growing. */
+const styles: readonly CardStyle[] = ['wide', 'tall', 'low', 'small'];
+
+/** `height`: Infinity where the page scrolls and height is no limit. */
 export function fitGraph(nodes: readonly LayoutNode[], width: number, height = Infinity): Fit {
-  const scaleOf = (layout: GraphLayout): number =>
-    Math.max(SMALLEST_SCALE, Math.min(LARGEST_SCALE, width / layout.width, height / layout.height));
-  const wide = layoutGraph(nodes, 'wide');
-  if (wide.width * SMALLEST_SCALE <= width) return { layout: wide, scale: scaleOf(wide) };
-  const tall = layoutGraph(nodes, 'tall');
-  return { layout: tall, scale: scaleOf(tall) };
+  const fits = styles.map((style): Fit => {
+    const layout = layoutGraph(nodes, style);
+    const scale = Math.min(LARGEST_SCALE, width / layout.width, height / layout.height);
+    return { layout, scale };
+  });
+  const readable = fits.find(({ scale }) => scale >= COMFORTABLE_SCALE);
+  if (readable) return readable;
+  const best = fits.reduce((a, b) => (b.scale > a.scale ? b : a));
+  return { ...best, scale: Math.max(SMALLEST_SCALE, best.scale) };
 }

@@ -1,7 +1,7 @@
 // Places the nodes of a head as a person draws them: columns by depth, lanes for value, key and query.
 import type { CardSize, CardStyle, Sizes } from './sizes.ts';
 import { sizesOf } from './sizes.ts';
-import { type Route, routeEdges } from './routes.ts';
+import { parameterX, type Route, routeEdges } from './routes.ts';
 
 export interface LayoutNode {
   readonly id: string;
@@ -97,12 +97,14 @@ function placeParameters(ids: readonly string[], placed: Map<string, Box>, sizes
     const target = placed.get(suffix === 'O' ? 'y' : suffix);
     if (!target) continue;
     const own = [`W_${suffix}`, `b_${suffix}`].filter((each) => ids.includes(each));
+    if (own.length === 0) continue;
     const total = own.reduce(
       (sum, id) => sum + sizeFor(id, sizes).width,
       PARAMETER_STEP * (own.length - 1),
     );
-    // Those of the output end where the drawing ends.
-    let x = Math.min(target.x, rightmost - total);
+    // Those of the output end where the drawing ends, but the weight stands over its edge.
+    const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
+    let x = Math.max(Math.min(target.x, rightmost - total), farthest);
     const below = suffix === 'Q';
     const y = below
       ? target.y + target.size.height + sizes.parameterGap

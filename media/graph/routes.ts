@@ -41,6 +41,10 @@ interface Edge {
   readonly slot: number;
 }
 
+/** Where a weight's edge meets the node that uses it. */
+export const parameterX = ({ x, size: { width } }: Box): number =>
+  x + (width < 50 ? width - 10 : 0.7 * Math.min(width, 76));
+
 /** From a parameter down (or up) to its projection; a bias beside its weight turns once on the way. */
 function parameterRoute({ operand, user }: Edge): Drawn {
   const above = bottom(operand) <= user.y;
@@ -48,9 +52,9 @@ function parameterRoute({ operand, user }: Edge): Drawn {
   const end = above ? user.y : bottom(user);
   const side = operand.id.startsWith('b_');
   // A weight's own gradient is written left of the edge, and a bias comes in on the right.
-  const x = side ? middleX(operand) : user.x + 0.7 * Math.min(user.size.width, 76);
+  const x = side ? middleX(operand) : parameterX(user);
   const half = (start + end) / 2;
-  const inside = right(user) - 8;
+  const inside = right(user) - (user.size.width < 50 ? 4 : 8);
   const points =
     x <= inside
       ? [
@@ -160,7 +164,8 @@ export function routeEdges(
     if (leaving.length > 1) {
       return { ...ends, ...route, label: { x: turn - 6, y: operand.y - 10, anchor: 'end' } };
     }
-    const outside = Math.max(operand.size.height, user.size.height) / 2 + 9;
+    const outside =
+      Math.max(operand.size.height, user.size.height) / 2 + Math.min(9, spacing.laneGap / 2);
     const y = from.y + (/^(xPrime|Q)$/.test(operand.id) ? -outside : outside);
     return { ...ends, points: route.points, label: { ...label, y } };
   });

@@ -1,6 +1,7 @@
 // Measures of the graph's drawing, in its own units; the whole is scaled to the width there is.
 
-export type CardStyle = 'wide' | 'tall';
+/** From roomy to cramped: value beside or above gradient, parameters as cards or as chips of one line. */
+export type CardStyle = 'wide' | 'tall' | 'low' | 'small';
 
 export interface Size {
   readonly width: number;
@@ -12,8 +13,8 @@ export interface CardSize extends Size {
   readonly heat: Size;
   /** Value beside gradient, or above it. */
   readonly stacked: boolean;
-  /** The shape stands below them, not beside the name. */
-  readonly foot: boolean;
+  /** Where the shape is written; a chip has no room for it. */
+  readonly shape: 'below' | 'beside' | 'nowhere';
 }
 
 export interface Sizes {
@@ -32,36 +33,42 @@ export interface Sizes {
   readonly above: number;
 }
 
-/** Text of the cards, and what it may be scaled down to. */
+/** Text of the cards, what it is scaled down to before a smaller style is taken, and in the smallest style. */
 const FONT = 12;
-const SMALLEST_FONT = 11;
-export const SMALLEST_SCALE = SMALLEST_FONT / FONT;
+export const COMFORTABLE_SCALE = 11 / FONT;
+export const SMALLEST_SCALE = 9 / FONT;
 export const LARGEST_SCALE = 1.35;
 
+/** Above and below the heatmaps, beside and between them: as in graph.css. */
 const TITLE = 20;
 const FOOT = 18;
 const PAD = 6;
 const BETWEEN = 4;
 
-function card(heat: Size, stacked: boolean, foot = FOOT): CardSize {
+function card(heat: Size, stacked: boolean, shape: CardSize['shape'] = 'below'): CardSize {
   const across = stacked ? heat.width : 2 * heat.width + BETWEEN;
   const down = stacked ? 2 * heat.height + BETWEEN : heat.height;
-  return {
-    heat,
-    stacked,
-    foot: foot > 0,
-    width: across + 2 * PAD,
-    height: TITLE + down + (foot || PAD) + 2,
-  };
+  const foot = shape === 'below' ? FOOT : PAD;
+  return { heat, stacked, shape, width: across + 2 * PAD, height: TITLE + down + foot + 2 };
 }
 
-/** Small: their shape stands beside their name. */
+/** A name and two small heatmaps in one line. */
+const chip: CardSize = {
+  heat: { width: 18, height: 14 },
+  stacked: false,
+  shape: 'nowhere',
+  width: 78,
+  height: 22,
+};
+
+/** Smaller than tensors: their shape stands beside their name. */
 const parameters = {
-  weight: card({ width: 36, height: 22 }, false, 0),
-  bias: card({ width: 48, height: 9 }, true, 0),
+  weight: card({ width: 42, height: 22 }, false, 'beside'),
+  bias: card({ width: 56, height: 9 }, true, 'beside'),
 };
 
 const common = { laneGap: 20, parameterGap: 22, margin: 6, above: 12 };
+const cramped = { laneGap: 12, parameterGap: 13, margin: 4, above: 12, weight: chip, bias: chip };
 
 export const sizesOf: Readonly<Record<CardStyle, Sizes>> = {
   wide: {
@@ -77,5 +84,18 @@ export const sizesOf: Readonly<Record<CardStyle, Sizes>> = {
     tensor: card({ width: 45, height: 33 }, true),
     scalar: card({ width: 42, height: 18 }, true),
     columnGap: 15,
+  },
+  low: {
+    ...cramped,
+    tensor: card({ width: 37, height: 28 }, false),
+    scalar: card({ width: 50, height: 13 }, true),
+    columnGap: 24,
+  },
+  small: {
+    ...cramped,
+    laneGap: 9,
+    tensor: card({ width: 32, height: 15 }, true),
+    scalar: card({ width: 42, height: 15 }, true),
+    columnGap: 11,
   },
 };

@@ -8,20 +8,28 @@ export interface Room {
   readonly height: number;
 }
 
+const pixels = (...lengths: readonly string[]): number =>
+  lengths.reduce((sum, length) => sum + (parseFloat(length) || 0), 0);
+
+/** The pane's own height where it is given, else the part of the space above and below that it may take. */
+function heightOf(pane: HTMLElement): number {
+  const style = getComputedStyle(pane);
+  if (style.overflowY !== 'auto') return Infinity;
+  const share = parseFloat(style.getPropertyValue('--most-of-height'));
+  const whole = pane.parentElement?.clientHeight ?? 0;
+  const height = Number.isNaN(share) ? pane.clientHeight : whole * share;
+  return height - pixels(style.paddingTop, style.paddingBottom);
+}
+
 function measure(area: HTMLElement): Room {
   const pane = area.parentElement;
-  if (!pane || getComputedStyle(pane).overflowY !== 'auto')
-    return { width: area.clientWidth, height: Infinity };
-  const style = getComputedStyle(pane);
-  const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+  if (!pane) return { width: area.clientWidth, height: Infinity };
   const others = [...pane.children].filter((child) => child !== area);
   const taken = others.reduce((sum, child) => {
     const { marginTop, marginBottom } = getComputedStyle(child);
-    return (
-      sum + child.getBoundingClientRect().height + parseFloat(marginTop) + parseFloat(marginBottom)
-    );
-  }, padding);
-  return { width: area.clientWidth, height: Math.max(0, pane.clientHeight - taken) };
+    return sum + child.getBoundingClientRect().height + pixels(marginTop, marginBottom);
+  }, 0);
+  return { width: area.clientWidth, height: Math.max(0, heightOf(pane) - taken) };
 }
 
 export function useRoom(element: RefObject<HTMLElement>): Room {
@@ -38,7 +46,9 @@ export function useRoom(element: RefObject<HTMLElement>): Room {
     };
     update();
     const observer = new ResizeObserver(update);
-    observer.observe(pane);
+    // What stands around the graph may take another line.
+    for (const each of [pane, ...pane.children]) if (each !== area) observer.observe(each);
+    if (pane.parentElement) observer.observe(pane.parentElement);
     return () => observer.disconnect();
   }, [element]);
   return room;

@@ -94,7 +94,7 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   );
 }
 
-/** "K[1, 0] = 0.31", or the mean of a block where the picture is reduced. */
+/** "K[1, 0] = 0.31", or the extreme of a block where the picture is reduced. */
 function titleOf(picture: Picture, name: string, { slice, row, col }: Cell): string {
   const { step, shape, slices, cols } = picture;
   const value = formatOne(numbersOf(picture, slice)[row * cols + col]);
@@ -103,6 +103,6 @@ function titleOf(picture: Picture, name: string, { slice, row, col }: Cell): str
     at.length > 0
       ? `[${slices[slice].label ? `${slices[slice].label}: ` : ''}${at.join(', ')}]`
       : '';
-  const reduced = step[0] * step[1] > 1 ? ` (mean of ${step[0]} × ${step[1]} entries)` : '';
+  const reduced = step[0] * step[1] > 1 ? `, the largest of ${step[0]} × ${step[1]} entries` : '';
   return `${name}${where} = ${value}${reduced}`;
 }

@@ -4,9 +4,10 @@ import { useId, useMemo } from 'preact/hooks';
 import type { Binding, Extents } from '../../src/engine/axes.ts';
 import type { Picture } from '../../src/stepper/picture.ts';
 import { decimalsFor, formatFixed, formatOne } from '../numbers.ts';
-import { bindingOf, type Cell, cellOf, numbersOf, sliceOf } from './cells.ts';
+import { bindingOf, type Cell, cellOf, numbersOf } from './cells.ts';
 import { colourOf, css, inkOn } from './colour.ts';
 import { Heatmap } from './Heatmap.tsx';
+import { isSideBySide, stepWidth } from '../page/room.ts';
 import { palette } from './theme.ts';
 
 export interface MatrixProps {
@@ -25,6 +26,8 @@ export interface MatrixProps {
   readonly largest?: number;
   /** The matrix before it in the row shows the heads of the rows. */
   readonly follows?: boolean;
+  /** Others stand beside it. */
+  readonly crowded?: boolean;
   /** Longest side of a picture without numbers. */
   readonly room: number;
 }
@@ -34,8 +37,31 @@ const MOST_ROWS = 12;
 /** From here on the numbers have one digit less, to fit beside each other. */
 const MANY_COLUMNS = 7;
 
-const hasNumbers = ({ rows, cols, step }: Picture): boolean =>
-  cols <= MOST_COLUMNS && rows <= MOST_ROWS && step[0] * step[1] === 1;
+/** Rows on a page where the graph stands above: there is little height. */
+const FEW_ROWS = 6;
+/** As many rows and columns have numbers in any case. */
+const SMALL = 4;
+/** Row heads, a cell with its number, beside others, and the signs between three matrices. */
+const [HEADS, CELL, COMPACT_CELL, SIGNS] = [32, 43, 39, 40];
+/** What a table of terms needs beside a matrix. */
+export const TERMS_WIDTH = 310;
+
+const widthOfNumbers = (cols: number): number => HEADS + CELL * cols;
+
+/** `crowded`: three of them stand in a row. */
+function hasNumbers({ rows, cols, step }: Picture, crowded = false): boolean {
+  if (cols > MOST_COLUMNS || rows > MOST_ROWS || step[0] * step[1] > 1) return false;
+  if (isSideBySide.value) return true;
+  const isSmall = rows <= SMALL && cols <= SMALL;
+  const fits = crowded
+    ? HEADS + 3 * COMPACT_CELL * cols + SIGNS <= stepWidth.value
+    : isSmall || widthOfNumbers(cols) + TERMS_WIDTH <= stepWidth.value;
+  return rows <= FEW_ROWS && fits;
+}
+
+/** About how wide a matrix alone is. */
+export const widthOf = (picture: Picture, room: number): number =>
+  hasNumbers(picture) ? widthOfNumbers(picture.cols) : room;
 
 const moves: Readonly<Record<string, readonly [number, number]>> = {
   ArrowUp: [-1, 0],
@@ -45,12 +71,11 @@ const moves: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 export function Matrix(props: MatrixProps): JSX.Element {
-  const { picture, label, axes, extents, index, onSelect } = props;
+  const { picture, label, axes, extents, index, onSelect, crowded = false } = props;
   const id = useId();
-  const slice = sliceOf(picture, index);
   const { row, col } = cellOf(picture, index) ?? { row: 0, col: 0 };
   const select = (cell: Omit<Cell, 'slice'>): void =>
-    onSelect(bindingOf(picture, axes, { slice, ...cell }, extents));
+    onSelect(bindingOf(picture, axes, { slice: 0, ...cell }, extents));
   const onKeyDown = (event: KeyboardEvent): void => {
     const move = moves[event.key];
     if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -66,9 +91,10 @@ export function Matrix(props: MatrixProps): JSX.Element {
     'aria-activedescendant': `${id}-${row}-${col}`,
     onKeyDown,
   } as const;
-  const body = { ...props, id, slice, row, col, select };
-  return hasNumbers(picture) ? (
-    <table class={picture.cols >= MANY_COLUMNS ? 'matrix compact' : 'matrix'} {...shared}>
+  const narrowFrom = !crowded ? MANY_COLUMNS : isSideBySide.value ? 4 : 0;
+  const body = { ...props, id, row, col, select };
+  return hasNumbers(picture, crowded) ? (
+    <table class={picture.cols >= narrowFrom ? 'matrix compact' : 'matrix'} {...shared}>
       <NumberRows {...body} />
     </table>
   ) : (
@@ -80,7 +106,6 @@ export function Matrix(props: MatrixProps): JSX.Element {
 
 interface BodyProps extends MatrixProps {
   readonly id: string;
-  readonly slice: number;
   readonly row: number;
   readonly col: number;
   readonly select: (cell: { row: number; col: number }) => void;
@@ -90,14 +115,13 @@ function NumberRows({
   picture,
   range,
   id,
-  slice,
   row,
   col,
   select,
   largest,
   follows,
 }: BodyProps): JSX.Element {
-  const values = numbersOf(picture, slice);
+  const values = numbersOf(picture, 0);
   const exact = decimalsFor(largest ?? picture.largest);
   const decimals = picture.cols >= MANY_COLUMNS ? Math.min(exact, 2) : exact;
   const indices = (length: number): number[] => Array.from({ length }, (_, n) => n);
@@ -184,26 +208,15 @@ function span(at: number, step: number, length: number): string {
 }
 
 /** Too many cells for numbers: the picture, and of the table only the selected cell. */
-function LargeMatrix({
-  picture,
-  range,
-  id,
-  slice,
-  row,
-  col,
-  select,
-  name,
-  room,
-}: BodyProps): JSX.Element {
-  const one = useMemo(() => ({ ...picture, slices: [picture.slices[slice]] }), [picture, slice]);
+function LargeMatrix({ picture, range, id, row, col, select, name, room }: BodyProps): JSX.Element {
   const marks = useMemo(() => [{ slice: 0, row, col }], [row, col]);
-  const value = numbersOf(picture, slice)[row * picture.cols + col];
+  const value = numbersOf(picture, 0)[row * picture.cols + col];
   const cell = Math.min(22, room / Math.max(picture.rows, picture.cols));
   const [down, across] = picture.step;
   return (
     <>
       <Heatmap
-        picture={one}
+        picture={picture}
         range={range}
         width={Math.max(cell * picture.cols, 4)}
         height={Math.max(cell * picture.rows, 4)}
@@ -219,7 +232,8 @@ function LargeMatrix({
           aria-selected="true"
           data-value={String(value)}
         >
-          {down * across > 1 && 'mean of '}[{span(row, down, picture.shape.at(-2) ?? 1)},{' '}
+          {down * across > 1 && 'largest of '}[
+          {picture.rowLetters.length > 0 && `${span(row, down, picture.shape.at(-2) ?? 1)}, `}
           {span(col, across, picture.shape.at(-1) ?? 1)}] = {formatOne(value)}
         </span>
       </div>

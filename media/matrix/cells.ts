@@ -53,12 +53,6 @@ export function cellOf(picture: Picture, index: readonly number[]): Cell | null 
   return { slice, row, col };
 }
 
-/** Which slice of the detail matrices to show: the selected entry's. */
-export function sliceOf(picture: Picture, index: readonly number[] | undefined): number {
-  if (!index || picture.slices.length < 2) return 0;
-  return Math.min(index[index.length - 3] ?? 0, picture.slices.length - 1);
-}
-
 export function numbersOf(picture: Picture, slice: number): Float64Array {
   return new Float64Array(picture.slices[slice].data);
 }

@@ -1,11 +1,16 @@
 // The one colour scale: diverging around zero, readable with colour blindness, fitted to the theme.
 
+import { isBeyond } from './ranges.ts';
+
 export type Rgb = readonly [number, number, number];
 
 export interface Palette {
   readonly negative: Rgb;
   readonly neutral: Rgb;
   readonly positive: Rgb;
+  /** Entries beyond the scale's ends: an extreme is seen to be one. */
+  readonly farNegative: Rgb;
+  readonly farPositive: Rgb;
   readonly nan: Rgb;
   /** Lines of the hatching of infinities, and its ground. */
   readonly hatch: Rgb;
@@ -85,6 +90,8 @@ export function paletteFor(background: Rgb, foreground: Rgb): Palette {
     neutral,
     negative: dark ? [92, 168, 255] : [20, 92, 180],
     positive: dark ? [255, 152, 56] : [196, 78, 8],
+    farNegative: dark ? [214, 234, 255] : [4, 30, 74],
+    farPositive: dark ? [255, 232, 204] : [84, 26, 0],
     nan: [214, 0, 170],
     hatch: mix(background, foreground, 0.45),
     ground: mix(background, foreground, 0.06),
@@ -112,6 +119,7 @@ function tableOf(palette: Palette): readonly Rgb[] {
 /** The colour of a finite number (or NaN) on a scale that ends at ±range. */
 export function colourOf(value: number, range: number, palette: Palette): Rgb {
   if (Number.isNaN(value)) return palette.nan;
+  if (isBeyond(value, range)) return value < 0 ? palette.farNegative : palette.farPositive;
   const t = range > 0 ? Math.min(1, Math.max(-1, value / range)) : 0;
   return tableOf(palette)[Math.round((t + 1) * LEVELS)];
 }

@@ -1,4 +1,5 @@
-// What the ends of the colour scale stand for, so that colours do not jump from one step to the next.
+// What the ends of the colour scale stand for: each tensor's own range, or one for all values and one for all gradients.
+import type { Picture } from '../../src/stepper/picture.ts';
 import type { RunView } from '../../src/stepper/runView.ts';
 import type { StepView } from '../../src/stepper/stepView.ts';
 
@@ -7,15 +8,23 @@ export interface Ranges {
   readonly gradient: number;
 }
 
-/** M may hold −1e9 for −∞, and f is no tensor of the picture: neither may bleach all the others. */
-const outside = new Set(['M', 'f']);
+/** `shared` is null where every tensor has a scale of its own. */
+export const endOf = (picture: Picture, shared: Ranges | null, kind: keyof Ranges): number =>
+  shared ? shared[kind] : picture.range;
 
-/** Largest size of a value in the run, and of a gradient in what has been seen of it. */
+/** Where a scale has to end so that entries beyond it are drawn as such. */
+export const isBeyond = (value: number, range: number): boolean =>
+  range > 0 && Math.abs(value) > range * (1 + 1e-6);
+
+/** f is no tensor of the picture: it may not bleach all the others. */
+const outside = new Set(['f']);
+
+/** One scale for all: the largest range of a value in the run, and of a gradient in what has been seen of it. */
 export function rangesOf(run: RunView, step: StepView, before: Ranges | null): Ranges {
-  const values = run.nodes.filter(({ id }) => !outside.has(id)).map(({ value }) => value.largest);
+  const values = run.nodes.filter(({ id }) => !outside.has(id)).map(({ value }) => value.range);
   const received = Object.entries(step.nodes)
     .filter(([id]) => !outside.has(id))
-    .map(([, { gradient }]) => gradient?.largest ?? 0);
+    .map(([, { gradient }]) => gradient?.range ?? 0);
   return {
     value: Math.max(0, ...values),
     gradient: Math.max(before?.gradient ?? 0, ...received),

@@ -1,9 +1,11 @@
 // Nothing to show: says why and offers what to do.
 import type { JSX } from 'preact';
-import type { Empty } from '../state.ts';
+import type { ToWebview } from '../../src/protocol.ts';
 import { post } from '../vscode.ts';
 
-export function EmptyState({ message, canOpenExample }: Empty): JSX.Element {
+type Empty = Extract<ToWebview, { readonly type: 'empty' }>;
+
+export function EmptyState({ message, canOpenExample, canCompute }: Empty): JSX.Element {
   return (
     <main class="empty">
       <svg viewBox="0 0 120 64" width="120" height="64" aria-hidden="true" focusable="false">
@@ -12,11 +14,16 @@ export function EmptyState({ message, canOpenExample }: Empty): JSX.Element {
         <rect x="6" y="38" width="22" height="20" rx="3" />
         <rect x="92" y="22" width="22" height="20" rx="3" />
       </svg>
-      <h1>This setup cannot be computed yet</h1>
+      <h1>{canCompute ? 'Not computed' : 'This setup cannot be computed yet'}</h1>
       {message.split('\n').map((line) => (
         <p key={line}>{line}</p>
       ))}
       <p class="buttons">
+        {canCompute && (
+          <button type="button" class="primary" onClick={() => post({ type: 'compute' })}>
+            Compute it
+          </button>
+        )}
         {canOpenExample && (
           <button type="button" class="primary" onClick={() => post({ type: 'openExample' })}>
             Open the exercise

@@ -1,70 +1,90 @@
-// Backward: the accumulator before + this contribution = the accumulator after, as matrices and at one entry.
+// Backward: the accumulator before + this contribution = the accumulator after; a first contribution stands alone.
 import type { JSX } from 'preact';
 import type { Extents } from '../../src/engine/axes.ts';
 import { pathWords } from '../../src/engine/paths.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { AccumulationView } from '../../src/stepper/stepView.ts';
-import { sliceOf } from '../matrix/cells.ts';
+import type { Picture } from '../../src/stepper/picture.ts';
+import { endOf, type Ranges } from '../matrix/ranges.ts';
 import { plainName } from '../names.tsx';
-import { bracketed, formatTogether } from '../numbers.ts';
-import { MatrixRow } from './MatrixRow.tsx';
+import { bracketed, formatOne, formatTogether } from '../numbers.ts';
+import { MatrixRow, type Operand } from './MatrixRow.tsx';
 import { EntryName, MatrixHeading } from './parts.tsx';
 
 export function Accumulation({
   node,
   accumulation,
   index,
-  range,
+  ranges,
   extents,
 }: {
   readonly node: NodeView;
   readonly accumulation: AccumulationView;
   readonly index: readonly number[];
-  readonly range: number;
+  readonly ranges: Ranges | null;
   readonly extents: Extents;
 }): JSX.Element {
   const { before, contribution, after, entry, ordinal, of, path } = accumulation;
-  const largest = Math.max(before.largest, contribution.largest, after.largest);
   const name = `d${plainName(node.id)}`;
-  const [was, adds, is] = formatTogether(entry.before, entry.contribution, entry.after);
+  const range = endOf(after, ranges, 'gradient');
+  const shown = (sign: string, label: string, picture: Picture): Operand => ({
+    ...{ sign, label, picture, range },
+  });
+  const operands = before
+    ? [
+        shown('', 'before', before),
+        shown('+', 'contribution', contribution),
+        shown('=', 'after', after),
+      ]
+    : [shown('', '', contribution)];
   return (
     <div class="block">
-      <MatrixHeading
-        node={node}
-        what="Accumulator"
-        gradient
-        slice={after.slices[sliceOf(after, index)].label}
-      >
+      <MatrixHeading node={node} what="Gradient" gradient slice={after.slices[0].label}>
         <span class="badge path">
-          {of > 1
-            ? `contribution ${ordinal} of ${of} to ${name}, ${pathWords[path]}`
-            : `the only contribution to ${name}`}
+          {of > 1 ? `contribution ${ordinal} of ${of}, ${pathWords[path]}` : 'only contribution'}
         </span>
       </MatrixHeading>
       <MatrixRow
-        operands={[
-          { sign: '', label: 'before', picture: before, range },
-          { sign: '+', label: 'contribution', picture: contribution, range },
-          { sign: '=', label: 'after', picture: after, range },
-        ]}
-        {...{ name, node, extents, index, largest }}
+        largest={Math.max(...operands.map(({ picture }) => picture.largest))}
+        {...{ operands, name, node, extents, index }}
       />
       <p class="entry-line figures">
         <EntryName id={node.id} index={index} gradient />
-        <span class="equation">
-          <output data-entry="before" data-value={String(entry.before)}>
-            {was}
-          </output>{' '}
-          +{' '}
-          <output data-entry="contribution" data-value={String(entry.contribution)}>
-            {bracketed(adds)}
-          </output>{' '}
-          ={' '}
-          <output data-entry="after" data-value={String(entry.after)}>
-            {is}
-          </output>
-        </span>
+        {before ? <SumOfEntry {...entry} /> : <OnlyEntry {...entry} />}
       </p>
     </div>
+  );
+}
+
+type Entry = AccumulationView['entry'];
+
+function SumOfEntry({ before, contribution, after }: Entry): JSX.Element {
+  const [was, adds, is] = formatTogether(before, contribution, after);
+  return (
+    <span class="equation">
+      ={' '}
+      <output data-entry="before" data-value={String(before)}>
+        {was}
+      </output>{' '}
+      +{' '}
+      <output data-entry="contribution" data-value={String(contribution)}>
+        {bracketed(adds)}
+      </output>{' '}
+      ={' '}
+      <output data-entry="after" data-value={String(after)}>
+        {is}
+      </output>
+    </span>
+  );
+}
+
+function OnlyEntry({ contribution }: Entry): JSX.Element {
+  return (
+    <span class="equation">
+      ={' '}
+      <output data-entry="contribution" data-value={String(contribution)}>
+        {formatOne(contribution)}
+      </output>
+    </span>
   );
 }

@@ -4,6 +4,7 @@ import type { Extents } from '../../src/engine/axes.ts';
 import type { Picture } from '../../src/stepper/picture.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import { Matrix } from '../matrix/Matrix.tsx';
+import { isSideBySide } from '../page/room.ts';
 import { request } from '../requests.ts';
 
 export interface Operand {
@@ -42,17 +43,18 @@ export function MatrixRow({
             </span>
           )}
           <div>
-            <figcaption>{label}</figcaption>
+            {label && <figcaption>{label}</figcaption>}
             <Matrix
               picture={picture}
-              label={`${name} ${label}`}
+              label={`${name} ${label}`.trim()}
               name={name}
               axes={node.axes}
               extents={extents}
               range={range}
               index={index}
               largest={largest}
-              room={148}
+              room={isSideBySide.value ? 148 : 104}
+              crowded={operands.length > 1}
               follows={sign !== ''}
               onSelect={(selection) => request({ type: 'select', selection })}
             />

@@ -29,7 +29,7 @@ export function Terms({
   }, [terms.current]);
 
   return (
-    <div class="block">
+    <div class="block terms-block">
       <h2 class="section-title">
         <span>
           Terms of{' '}

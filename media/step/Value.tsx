@@ -4,21 +4,22 @@ import type { Extents } from '../../src/engine/axes.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { StepView } from '../../src/stepper/stepView.ts';
 import { Matrix } from '../matrix/Matrix.tsx';
-import { sliceOf } from '../matrix/cells.ts';
+import { endOf, type Ranges } from '../matrix/ranges.ts';
 import { plainName } from '../names.tsx';
 import { formatOne } from '../numbers.ts';
+import { isSideBySide } from '../page/room.ts';
 import { request } from '../requests.ts';
 import { EntryName, MatrixHeading } from './parts.tsx';
 
 export function Value({
   node,
   step,
-  range,
+  ranges,
   extents,
 }: {
   readonly node: NodeView;
   readonly step: StepView;
-  readonly range: number;
+  readonly ranges: Ranges | null;
   readonly extents: Extents;
 }): JSX.Element | null {
   const { value, focus } = step;
@@ -26,11 +27,7 @@ export function Value({
   const { picture, entry } = value;
   return (
     <div class="block">
-      <MatrixHeading
-        node={node}
-        what="Value of"
-        slice={picture.slices[sliceOf(picture, focus.index)].label}
-      />
+      <MatrixHeading node={node} what="Value of" slice={picture.slices[0].label} />
       <div class="sum-row">
         <figure class="operand">
           <div>
@@ -40,8 +37,8 @@ export function Value({
               name={plainName(node.id)}
               axes={node.axes}
               extents={extents}
-              range={range}
-              room={256}
+              range={endOf(picture, ranges, 'value')}
+              room={isSideBySide.value ? 190 : 150}
               index={focus.index}
               onSelect={(selection) => request({ type: 'select', selection })}
             />

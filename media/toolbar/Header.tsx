@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import type { StepView } from '../../src/stepper/stepView.ts';
 import { request } from '../requests.ts';
-import { currentNode, draggedTick, type Shown } from '../state.ts';
+import { currentNode, draggedTick, remark, type Shown } from '../state.ts';
 import { Names, plainCaption } from '../names.tsx';
 import { post } from '../vscode.ts';
 import { KeyHelp } from './KeyHelp.tsx';
@@ -23,10 +23,11 @@ function Caption({
   readonly level: string;
 }): JSX.Element {
   const [phase, what] = splitCaption(step.caption);
+  const isPlace = step.phase === 'forward' || step.phase === 'backward';
   return (
     <h1 class="caption">
       <span class="phase">{phase}</span>
-      <span class="what">{step.phase === 'start' ? what : <Names text={what} />}</span>
+      <span class="what">{isPlace ? <Names text={what} /> : what}</span>
       {level && <span class="level">{level}</span>}
     </h1>
   );
@@ -34,16 +35,17 @@ function Caption({
 
 /** What comes next, and the way there. */
 function Next({ step }: { readonly step: StepView }): JSX.Element {
-  if (step.next === null) return <p class="next done">end of the backward pass</p>;
+  if (step.next === null) return <p class="next done">the end</p>;
   const [phase, what] = splitCaption(step.next);
   return (
     <button
       type="button"
       class="next"
       title="Go there"
-      onClick={() => request({ type: 'goToTick', tick: step.tick + 1 })}
+      onClick={() => request({ type: 'move', move: 'over' })}
     >
-      <span class="muted">next</span> {phase} <Names text={what} />
+      <span class="muted">next</span> {phase}{' '}
+      {/^(forward|backward)$/.test(phase) ? <Names text={what} /> : what}
     </button>
   );
 }
@@ -56,7 +58,7 @@ function levelText({ run, step }: Shown): string {
   if (level === 'node') return '';
   const node = run.nodes.find(({ id }) => id === currentNode.value);
   const inputs = node?.inputs ?? [];
-  return `operand ${(edges[0]?.slot ?? 0) + 1} of ${inputs.length || 1} of ${node?.id ?? ''}`;
+  return `contribution ${(edges[0]?.slot ?? 0) + 1} of ${inputs.length || 1} of ${node?.id ?? ''}`;
 }
 
 export function Header(now: Shown): JSX.Element {
@@ -83,7 +85,9 @@ export function Header(now: Shown): JSX.Element {
       <div class="where">
         <div aria-live="polite" aria-atomic="true" class="now">
           <Caption step={step} level={levelText(now)} />
-          <p class="sentence">{plainCaption(step.sentence)}</p>
+          <p class={remark.value ? 'sentence remark' : 'sentence'}>
+            {remark.value || plainCaption(step.sentence)}
+          </p>
         </div>
         <Next step={step} />
       </div>

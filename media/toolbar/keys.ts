@@ -1,4 +1,4 @@
-// The keys of the walk, the same as in VS Code's debugger, and the arrow keys.
+// The keys of the walk. F5, F10 and F11 are key bindings of VS Code, which knows whether a program is being debugged.
 import type { Move } from '../../src/stepper/cursor.ts';
 import { request } from '../requests.ts';
 import { shown } from '../state.ts';
@@ -12,21 +12,17 @@ export interface KeyHelp {
 export const keyHelp: readonly KeyHelp[] = [
   { keys: '→ or F10', does: 'step over: the next node' },
   { keys: '←  or Shift+F10', does: 'step back: undo the last step' },
-  { keys: '↓ or F11', does: 'step into: contributions, then terms' },
+  { keys: '↓ or F11', does: 'step into: contributions, then their terms' },
   { keys: '↑ or Shift+F11', does: 'step out: the level above' },
   { keys: 'Home, End', does: 'to the start, to the end' },
   { keys: 'F5, Shift+F5', does: 'to the next, to the previous breakpoint' },
+  { keys: 'F keys', does: 'belong to your program while one is being debugged' },
   { keys: 'B', does: 'breakpoint on the focused node' },
   { keys: 'arrow keys in a matrix', does: 'move the selected entry' },
 ];
 
-interface Pressed {
-  readonly key: string;
-  readonly shiftKey: boolean;
-}
-
 /** The move a key stands for; null for every other key. */
-function moveOfKey({ key, shiftKey }: Pressed): Move | null {
+function moveOfKey(key: string): Move | null {
   switch (key) {
     case 'ArrowRight':
       return 'over';
@@ -36,16 +32,10 @@ function moveOfKey({ key, shiftKey }: Pressed): Move | null {
       return 'into';
     case 'ArrowUp':
       return 'out';
-    case 'F10':
-      return shiftKey ? 'back' : 'over';
-    case 'F11':
-      return shiftKey ? 'out' : 'into';
     case 'Home':
       return 'start';
     case 'End':
       return 'end';
-    case 'F5':
-      return shiftKey ? 'reverse' : 'continue';
     default:
       return null;
   }
@@ -61,7 +51,7 @@ function isField(target: EventTarget | null): boolean {
 function onKeyDown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
   if (!shown.value || isField(event.target)) return;
-  const move = moveOfKey(event);
+  const move = moveOfKey(event.key);
   if (move) {
     request({ type: 'move', move });
   } else if (event.key === 'b' || event.key === 'B') {
@@ -71,7 +61,7 @@ function onKeyDown(event: KeyboardEvent): void {
     post({ type: 'toggleBreakpoint', node: id });
   } else return;
   event.preventDefault();
-  // VS Code listens on the window and would do its own F10 or F11 as well.
+  // VS Code listens on the window and might have a key binding of its own.
   event.stopPropagation();
 }
 

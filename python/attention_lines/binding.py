@@ -44,13 +44,15 @@ class Binding(Events):
 
     def number_reads(self, frame, statement, reads):
         """Numbers have no identity: they are read by name."""
-        own, outside = frame.numbers, self.frames.outside.numbers
-        if not own and not outside:
+        own, outside, dotted = frame.numbers, self.frames.outside.numbers, self.frames.dotted
+        if not own and not outside and not dotted:
             return
         for name in statement.loads:
             event = own.get(name)
             if event is None:
                 event = outside.get(name)
+            if event is None:
+                event = dotted.get(name)
             if event is not None and event not in reads:
                 reads.append(event)
 
@@ -104,6 +106,8 @@ class Binding(Events):
             return
         kind = self._number_content(event, value)
         frame.numbers[name] = event["id"]
+        if "." in name:
+            self.frames.dotted[name] = event["id"]
         if kind == "float":
             known = self.objects.find(value) or self.objects.add(NUMBER, value, strong=True)
             known.event = known.content = event["id"]

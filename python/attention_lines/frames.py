@@ -38,6 +38,7 @@ class Frames:
     def __init__(self):
         self.frames, self._count = {}, 0
         self.outside = Frame(None, 0, 0)
+        self.dotted = {}  # "self.heads" -> its newest event, whichever call it was made in
 
     def enter(self, frame, function, again=False):
         """A new call, or (`again`) the next cell of the module."""

@@ -75,6 +75,16 @@ export const accumulates = (left: Formula, right: Formula): Formula => ({
 export const sum = (over: readonly Letter[], body: Formula): Formula =>
   over.length === 0 ? body : { kind: 'sum', over, body };
 
+/** Names of its parts, each once. */
+export function partNames(formula: Formula): string[] {
+  const children: unknown[] = Object.values(formula).flat();
+  const inner = children.filter(
+    (each): each is Formula => typeof each === 'object' && each !== null && 'kind' in each,
+  );
+  const own = formula.kind === 'part' ? [formula.name] : [];
+  return [...new Set([...own, ...inner.flatMap(partNames)])];
+}
+
 /** How a formula is written where it is shown: letters in `binding` become their numbers. */
 export interface Writing {
   readonly binding?: Binding;
@@ -177,6 +187,29 @@ function mathSymbol(name: string, indices: readonly string[]): MathNode {
   return { tag: 'msub', children: [leaf('mi', base), row(...lower)] };
 }
 
+const unmarked = (formula: Formula): Formula =>
+  formula.kind === 'part' ? unmarked(formula.body) : formula;
+
+function beginsWithNumber(formula: Formula): boolean {
+  const inner = unmarked(formula);
+  return inner.kind === 'product' ? beginsWithNumber(inner.factors[0]) : inner.kind === 'number';
+}
+
+/** A number below 0, which has to be bracketed behind another sign. */
+function isNegative(formula: Formula): boolean {
+  const inner = unmarked(formula);
+  return inner.kind === 'number' && inner.value < 0;
+}
+
+/** Factors stand beside each other, with a dot before a number, which would seem to belong to the one before. */
+function productOf(factors: readonly Formula[], grouped: (inner: Formula) => MathNode): MathNode[] {
+  return factors.flatMap((each, n) => {
+    const own = grouped(each);
+    const inner = isNegative(each) ? row(leaf('mo', '('), own, leaf('mo', ')')) : own;
+    return n > 0 && beginsWithNumber(each) ? [leaf('mo', '·'), inner] : [inner];
+  });
+}
+
 export function toMath(formula: Formula, writing: Writing = {}): MathNode {
   const math = (inner: Formula): MathNode => toMath(inner, writing);
   const fenced = (inner: MathNode): MathNode => row(leaf('mo', '('), inner, leaf('mo', ')'));
@@ -197,11 +230,24 @@ export function toMath(formula: Formula, writing: Writing = {}): MathNode {
       );
     }
     case 'product':
-      return row(...formula.factors.map(grouped));
+      return row(...productOf(formula.factors, grouped));
     case 'add':
-      return row(...joined(formula.terms.map(math), '+'));
-    case 'subtract':
-      return row(math(formula.left), leaf('mo', '−'), grouped(formula.right));
+      return row(
+        ...joined(
+          formula.terms.map((term, n) =>
+            n > 0 && isNegative(term) ? fenced(math(term)) : math(term),
+          ),
+          '+',
+        ),
+      );
+    case 'subtract': {
+      const right = grouped(formula.right);
+      return row(
+        math(formula.left),
+        leaf('mo', '−'),
+        isNegative(formula.right) ? fenced(right) : right,
+      );
+    }
     case 'fraction':
       return { tag: 'mfrac', children: [math(formula.top), math(formula.bottom)] };
     case 'partial': {

@@ -39,5 +39,21 @@ export interface Operation {
   reach(at: Application, slot: number, inputOffset: number): readonly number[];
   /** Where the result is a sum of products of operand entries: those products, for one output entry. */
   summands?(at: Application, outputOffset: number): readonly (readonly Factor[])[];
+  /** Where it is no such sum: the numbers on the way to one output entry, as a table. */
+  worked?(at: Application, outputOffset: number): Worked;
   formula(names: Names): OperationFormula;
+}
+
+/** The numbers on the way from operand entries to a result. */
+export interface Worked {
+  /** Of each column after the operand's own: "exp", "error". */
+  readonly columns: readonly string[];
+  readonly rows: readonly {
+    /** In the first operand. */
+    readonly offset: number;
+    readonly value: number;
+    readonly numbers: readonly number[];
+  }[];
+  /** What the rows add up to in the last column but one or the last, in words: "sum of exp". */
+  readonly summary: { readonly name: string; readonly value: number };
 }

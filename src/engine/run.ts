@@ -39,14 +39,34 @@ export interface RunOptions {
 
 const exact = (result: Tensor): Tensor => result;
 
+/** What a run is about to compute: one of `of` parts, a node forward or backward. */
+export interface Part {
+  readonly phase: 'forward' | 'backward';
+  readonly node: NodeId;
+  readonly done: number;
+  readonly of: number;
+}
+
+/** Takes a generator to its end. */
+function finish<Result>(parts: Generator<unknown, Result>): Result {
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done) return value;
+  }
+}
+
 /** Values of all nodes. */
-export function forward(
+export const forward = (graph: Graph, options: RunOptions = {}): Map<NodeId, Tensor> =>
+  finish(forwardInParts(graph, options));
+
+function* forwardInParts(
   graph: Graph,
-  { round = exact, override }: RunOptions = {},
-): Map<NodeId, Tensor> {
+  { round = exact, override }: RunOptions,
+): Generator<NodeId, Map<NodeId, Tensor>> {
   const values = new Map<NodeId, Tensor>();
   for (const node of graph.nodes) {
     const given = override?.get(node.id) ?? (node.kind === 'input' ? node.value : undefined);
+    if (!given) yield node.id;
     const value =
       given ?? (node as OperationNode).operation.forward(operands(node as OperationNode, values));
     values.set(node.id, round(value));
@@ -76,14 +96,21 @@ export function applicationOf(
  * Reverse mode: from df/df = 1, each node in reverse order passes its gradient to its operands, and a node is
  * visited only after all nodes that use it, so that its accumulator is complete.
  */
-export function backward(
+export const backward = (
   graph: Graph,
   values: ReadonlyMap<NodeId, Tensor>,
-  { round = exact }: RunOptions = {},
-): Pick<Run, 'gradients' | 'contributions'> {
+  options: RunOptions = {},
+): Pick<Run, 'gradients' | 'contributions'> => finish(backwardInParts(graph, values, options));
+
+function* backwardInParts(
+  graph: Graph,
+  values: ReadonlyMap<NodeId, Tensor>,
+  { round = exact }: RunOptions,
+): Generator<NodeId, Pick<Run, 'gradients' | 'contributions'>> {
   const gradients = new Map<NodeId, Tensor>([['f', scalar(1)]]);
   const contributions: Contribution[] = [];
   for (const node of operationNodes(graph).reverse()) {
+    yield node.id;
     const upstream = gradients.get(node.id) ?? zeros(node.shape);
     const parts = node.operation.vjp(applicationOf(node, values), upstream);
     node.inputs.forEach((to, slot) => {
@@ -105,9 +132,28 @@ export function backward(
   return { gradients, contributions };
 }
 
-export function run(graph: Graph, options: RunOptions = {}): Run {
-  const values = forward(graph, options);
-  const { gradients, contributions } = backward(graph, values, options);
+export const run = (graph: Graph, options: RunOptions = {}): Run =>
+  finish(runInParts(graph, options));
+
+/** The same, giving way before each of its parts: for whoever shows how far it is, or stops it. */
+export function* runInParts(graph: Graph, options: RunOptions = {}): Generator<Part, Run> {
+  const of = 2 * operationNodes(graph).length;
+  let done = 0;
+  function* named<Result>(
+    phase: Part['phase'],
+    parts: Generator<NodeId, Result>,
+  ): Generator<Part, Result> {
+    for (;;) {
+      const next = parts.next();
+      if (next.done) return next.value;
+      yield { phase, node: next.value, done: done++, of };
+    }
+  }
+  const values = yield* named('forward', forwardInParts(graph, options));
+  const { gradients, contributions } = yield* named(
+    'backward',
+    backwardInParts(graph, values, options),
+  );
   return {
     graph,
     values,

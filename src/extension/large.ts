@@ -2,10 +2,9 @@
 import * as vscode from 'vscode';
 import { bytesOfRun, inWords } from '../engine/cost.ts';
 import type { Graph } from '../engine/graph.ts';
-import { run, type Run } from '../engine/run.ts';
+import { type Part, run, type Run } from '../engine/run.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { runInWorker } from './compare/inWorker.ts';
-import { untilDone } from './progress.ts';
 
 /** From here on VS Code would stand still. */
 const BESIDE = 2 ** 24; // bytes
@@ -44,12 +43,13 @@ export class Computing {
     return true;
   }
 
-  /** Ends what was being computed before. Rejects where it is ended itself, or memory is not enough. */
-  async compute(name: string, { config, graph }: Omit<ComputableSetup, 'setup'>): Promise<Run> {
+  /** `tell` is called before each part. Ends what was being computed before. Rejects where it is ended itself, or memory is not enough. */
+  async compute(
+    { config, graph }: Omit<ComputableSetup, 'setup'>,
+    tell: (part: Part) => void,
+  ): Promise<Run> {
     this.stop();
     if (bytesOfRun(graph) < BESIDE) return run(graph);
-    const running = this.#running;
-    const computed = runInWorker(this.#worker, config, running.signal);
-    return { graph, ...(await untilDone(`Computing ${name}`, computed, running)) };
+    return { graph, ...(await runInWorker(this.#worker, config, this.#running.signal, tell)) };
   }
 }

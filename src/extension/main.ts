@@ -11,7 +11,7 @@ import { Panels } from './panels.ts';
 import { watchProblems } from './problems.ts';
 import { addPythonHelper } from './pythonHelper.ts';
 import { isSetup, SetupModels } from './setups.ts';
-import { editedFile } from './uris.ts';
+import { editedFile, showText } from './uris.ts';
 import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
 
 export function activate({
@@ -45,8 +45,7 @@ export function activate({
   };
   const openSetup = async (): Promise<void> => {
     const setup = panels.active()?.setup;
-    if (setup)
-      await vscode.window.showTextDocument(setup, { viewColumn: vscode.ViewColumn.Beside });
+    if (setup) await showText(setup);
     else
       void vscode.window.showInformationMessage(
         'No attention panel is open. Run "Step Attention Backprop" first.',

@@ -2,12 +2,13 @@
 import * as vscode from 'vscode';
 import type { Binding } from '../engine/axes.ts';
 import type { Graph, NodeId } from '../engine/graph.ts';
-import type { Run } from '../engine/run.ts';
+import type { Part, Run } from '../engine/run.ts';
 import type { OpenedSetup } from '../formats/openSetup.ts';
 import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
 import type { Move } from '../stepper/cursor.ts';
-import { answer, runMessage } from './panelMessages.ts';
+import { computingMessage } from './computing.ts';
+import { answer, moved, runMessage } from './panelMessages.ts';
 import { Command } from './commands.ts';
 import { BytesSource } from './compare/bytesSource.ts';
 import { Comparison } from './compare/comparison.ts';
@@ -17,6 +18,7 @@ import type { TensorSource } from './compare/source.ts';
 import { Computing } from './large.ts';
 import { look, onDidChangeLook } from './settings.ts';
 import { isSetup, type SetupModel, setupName } from './setups.ts';
+import { showText } from './uris.ts';
 import { webviewPage } from './webviewPage.ts';
 
 export const PANEL_TYPE = 'attention.panel';
@@ -55,6 +57,9 @@ export class Panel implements vscode.Disposable {
   #problems: readonly string[] = [];
   #refreshes = 0;
   readonly #computing: Computing;
+  /** What the page is told of a run that is being computed. */
+  #progress: ReturnType<typeof computingMessage> | null = null;
+  #cancelled = false;
   #comparison: Comparison | null = null;
   #compared: ComparisonView | null = null;
   /** The cause that was asked for last: told again to a page that was hidden. */
@@ -204,8 +209,8 @@ export class Panel implements vscode.Disposable {
 
   move(move: Move): void {
     if (!this.#session) return;
-    this.#session.move(move);
-    this.#stepped();
+    this.#send(moved(this.#session, move, null));
+    this.#saveSoon();
   }
 
   /** The walk is elsewhere, and not because the page asked for it. */
@@ -221,8 +226,11 @@ export class Panel implements vscode.Disposable {
   /** Opens the setup anew. What cannot be computed leaves the last good picture and says why. */
   async #refresh(): Promise<void> {
     const refresh = ++this.#refreshes;
+    const isWanted = (): boolean => refresh === this.#refreshes;
+    this.#cancelled = false;
+    if (!this.#session) this.#tellComputing(null, null);
     const opened = await this.#model.opened();
-    if (refresh !== this.#refreshes) return;
+    if (!isWanted()) return;
     const errors = opened.problems.filter(({ severity }) => severity === 'error');
     this.#problems = errors.map(({ message }) => message);
     this.#panel.title = `Attention: ${setupName(this.#model.uri)}`;
@@ -232,15 +240,20 @@ export class Panel implements vscode.Disposable {
         const name = setupName(this.#model.uri);
         const question = this.#computing.question(graph);
         if (question && !(await this.#asked(name, graph, question))) return;
-        const result = await this.#computing.compute(name, { graph, config });
-        if (refresh !== this.#refreshes) return;
+        if (!this.#session) this.#tellComputing(graph, null);
+        const tell = (part: Part): void => {
+          if (isWanted()) this.#tellComputing(graph, part);
+        };
+        const result = await this.#computing.compute({ graph, config }, tell);
+        if (!isWanted()) return;
         this.#show(result, aboutOf(opened, this.#model.uri));
       } catch (error) {
-        if (refresh !== this.#refreshes) return;
+        if (!isWanted()) return;
         this.#services.log.error(error as Error);
         this.#problems = [`The setup cannot be computed: ${(error as Error).message}`];
       }
     }
+    this.#progress = null;
     this.#sendAll();
     if (this.#comparison) await this.#compare();
   }
@@ -248,12 +261,29 @@ export class Panel implements vscode.Disposable {
   /** Says what it takes; whether to go on, and nothing has changed meanwhile. */
   async #asked(name: string, graph: Graph, question: string): Promise<boolean> {
     const refresh = this.#refreshes;
+    this.#progress = null;
     this.#problems = [question];
     this.#sendAll();
     const isWanted = await this.#computing.ask(name, graph);
     if (!isWanted || refresh !== this.#refreshes) return false;
     this.#problems = [];
     return true;
+  }
+
+  #tellComputing(graph: Graph | null, part: Part | null): void {
+    this.#progress = computingMessage(setupName(this.#model.uri), graph, part);
+    this.#send(this.#progress);
+  }
+
+  /** The picture that is there stays; where there is none, the page offers to begin again. */
+  #cancel(): void {
+    if (!this.#progress) return;
+    this.#refreshes++;
+    this.#computing.stop();
+    this.#progress = null;
+    this.#cancelled = true;
+    this.#problems = ['Its computation was cancelled; the next change begins it again.'];
+    this.#sendAll();
   }
 
   #show(result: Run, about: About): void {
@@ -272,9 +302,13 @@ export class Panel implements vscode.Disposable {
         this.#sendAll();
         return;
       case 'openSetup':
-        void vscode.window.showTextDocument(this.#model.uri, {
-          viewColumn: vscode.ViewColumn.Beside,
-        });
+        void showText(this.#model.uri);
+        return;
+      case 'cancel':
+        this.#cancel();
+        return;
+      case 'compute':
+        void this.#refresh();
         return;
       case 'openExample':
         this.#services.openExample();
@@ -319,8 +353,10 @@ export class Panel implements vscode.Disposable {
       this.#send({ type: 'comparison', comparison: this.#compared });
       if (this.#explained !== null) this.#send({ type: 'explain', cause: this.#explained });
     } else if (this.#problems.length > 0) {
-      this.#send({ type: 'empty', message: this.#problems.join('\n'), canOpenExample: true });
+      const message = this.#problems.join('\n');
+      this.#send({ type: 'empty', message, canOpenExample: true, canCompute: this.#cancelled });
     }
+    if (this.#progress) this.#send(this.#progress);
   }
 
   #sendStep(): void {

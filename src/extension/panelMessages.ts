@@ -1,5 +1,6 @@
 // What the panel answers to its webview's messages. Knows the session, not vscode.
 import type { FromWebview, Look, ToWebview } from '../protocol.ts';
+import type { Move } from '../stepper/cursor.ts';
 import type { Session } from '../stepper/session.ts';
 
 const DEFAULT_LOOK: Look = { colorScale: 'perTensor', digits: 4 };
@@ -14,12 +15,19 @@ export function runMessage(session: Session, look: Look = DEFAULT_LOOK): ToWebvi
   };
 }
 
+/** Without a breakpoint, running to the next one would go to an end that nobody asked for. */
+export function moved(session: Session, move: Move, id: number | null): ToWebview {
+  const toBreakpoint = move === 'continue' || move === 'reverse';
+  if (toBreakpoint && session.breakpoints.size === 0) return { type: 'noBreakpoint', id };
+  session.move(move);
+  return { type: 'step', step: session.stepView(), id };
+}
+
 /** Applies a message to the session and returns the answer; null for messages that are not about the walk. */
 export function answer(session: Session, message: FromWebview, look?: Look): ToWebview | null {
   switch (message.type) {
     case 'move':
-      session.move(message.move);
-      break;
+      return moved(session, message.move, message.id);
     case 'goToTick':
       session.goToTick(message.tick);
       break;

@@ -43,6 +43,7 @@ interface Written {
 interface FrameAnswer extends Reply {
   readonly candidates: readonly (Candidate & { readonly values: readonly Written[] })[];
   readonly now: readonly Written[];
+  readonly executions: number;
   readonly others: readonly Candidate[];
   readonly tried: number;
 }
@@ -84,7 +85,7 @@ class PythonBench implements OpenBench {
     const place = { file, line, occurrences };
     const { reply, out } = await this.#ask({ job: 'frame', sources, place, pairs, seconds });
     if (reply.error !== undefined) return null;
-    const { candidates, others, now, tried } = reply as FrameAnswer;
+    const { candidates, others, now, executions, tried } = reply as FrameAnswer;
     const bytes = await readFile(out);
     await this.#forget(out);
     const decode = (values: readonly Written[]): Tensor[] =>
@@ -97,6 +98,7 @@ class PythonBench implements OpenBench {
       candidates: candidates.map(({ values, ...each }) => ({ ...each, values: decode(values) })),
       others,
       now: decode(now),
+      executions,
       tried,
     };
   }

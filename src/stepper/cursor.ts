@@ -48,24 +48,21 @@ function previous({ step, contribution, term }: Position): Position | null {
   return step > 0 ? { step: step - 1, contribution: null, term: null } : null;
 }
 
-function inside(
-  { timeline, termCount }: Walk,
-  { step, contribution, term }: Position,
-): Position | null {
-  if (term !== null) return null;
-  const { contributions } = timeline.steps[step];
+function inside(walk: Walk, position: Position): Position | null {
+  const { step, contribution, term } = position;
+  // Terms have nothing inside: the way in goes on along them.
+  if (term !== null) return next(walk, position);
+  const { contributions } = walk.timeline.steps[step];
   // With one contribution there is nothing to choose from: enter its terms at once.
   if (contribution === null && contributions.length > 1)
     return { step, contribution: 0, term: null };
-  return termCount(step, contribution) > 0 ? { step, contribution, term: 0 } : null;
+  return walk.termCount(step, contribution) > 0 ? { step, contribution, term: 0 } : null;
 }
 
-function outside({ timeline }: Walk, { step, contribution, term }: Position): Position {
+/** The level above; null where there is none. */
+function outside({ step, contribution, term }: Position): Position | null {
   if (term !== null) return { step, contribution, term: null };
-  if (contribution !== null) return { step, contribution: null, term: null };
-  const { phase } = timeline.steps[step];
-  const last = timeline.steps.findLastIndex((each) => each.phase === phase);
-  return { step: last, contribution: null, term: null };
+  return contribution === null ? null : { step, contribution: null, term: null };
 }
 
 /** A breakpoint on a node stops where it computes, where it passes its gradient on, and where it receives. */
@@ -84,8 +81,8 @@ function runTo(walk: Walk, from: number, direction: 1 | -1): Position {
 }
 
 /**
- * over: next on the same level · into: contributions, then terms · out: the level above; from a node, to the end
- * of its phase · back: undoes the last move, and without one goes to the place before · continue and reverse: to
+ * over: next on the same level · into: contributions, then terms, then along the terms · out: the level above ·
+ * back: undoes the last move, and without one goes to the place before · continue and reverse: to
  * the next breakpoint in that direction, or to the end.
  */
 export function move(walk: Walk, cursor: Cursor, how: Move): Cursor {
@@ -97,7 +94,7 @@ export function move(walk: Walk, cursor: Cursor, how: Move): Cursor {
     case 'into':
       return to(inside(walk, position));
     case 'out':
-      return to(outside(walk, position));
+      return to(outside(position));
     case 'start':
       return to(START);
     case 'end':
@@ -145,7 +142,7 @@ export function moveToNode(
   const complete = completion(timeline, node);
   const { phase, node: current } = steps[cursor.position.step];
   const forward = stepOf('forward');
-  const isBack = phase === 'backward' || current === node || !forward;
+  const isBack = phase === 'backward' || phase === 'result' || current === node || !forward;
   const own = isBack ? stepOf('backward') : forward;
   const wanted = kind === 'gradient' ? complete : kind === 'value' ? forward : own;
   const target = wanted ?? complete;

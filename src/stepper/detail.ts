@@ -7,9 +7,10 @@ import { accumulator, type Contribution, type Run } from '../engine/run.ts';
 import { gradientTerms, operationOf, valueTerms } from '../engine/terms.ts';
 import { indexOf, type Tensor } from '../engine/tensor.ts';
 import { bindOperand, entryOffset, entryText } from './entry.ts';
-import { DETAIL, picture } from './nodePicture.ts';
+import { detail, gradientRange } from './nodePicture.ts';
 import type { Picture } from './picture.ts';
 import type { AccumulationView, PathView, TermsView, ViewOptions } from './stepView.ts';
+import { workedView } from './worked.ts';
 import { contributionAt, type Position, type Timeline } from './timeline.ts';
 
 /** Terms behind the selected entry: what the walk's term level runs over. */
@@ -59,9 +60,10 @@ export function backwardView(
   };
   const { terms, omitted, total } = gradientTerms(run, current, offset);
   const target = entryText(current.to, indexOf(node.shape, offset));
-  const show = (value: Tensor): Picture => picture(run, node, value, options, DETAIL);
+  const range = gradientRange(run, node.id);
+  const show = (value: Tensor): Picture => detail(run, node, value, options, range);
   const accumulation: AccumulationView = {
-    before: show(before),
+    before: ordinal === 1 ? null : show(before),
     contribution: show(current.value),
     after: show(after),
     entry: {
@@ -103,6 +105,8 @@ export function backwardView(
     },
     accumulation,
     terms: termsView,
+    // What f's gradient is made of is what f is made of.
+    worked: current.from === 'f' ? workedView(run, 'f', options.selection) : null,
     paths,
   };
 }
@@ -124,7 +128,7 @@ export function forwardView(run: Run, position: Position, id: NodeId, options: V
       bound: toMath(formula, writing),
       text: toText(formula, writing),
     },
-    value: { picture: picture(run, node, value, options, DETAIL), entry: value.data[offset] },
+    value: { picture: detail(run, node, value, options), entry: value.data[offset] },
     terms: terms && {
       terms: terms.map(({ factors, product }) => ({
         label: factors.map((factor) => entryText(factor.node, factor.index)).join(' · '),
@@ -136,6 +140,7 @@ export function forwardView(run: Run, position: Position, id: NodeId, options: V
       total: terms.reduce((sum, { product }) => sum + product, 0),
       current: position.term,
     },
+    worked: workedView(run, id, options.selection),
     sentence: node.operation.summary,
   };
 }

@@ -7,6 +7,8 @@ import {
   type Extents,
 } from '../engine/axes.ts';
 import { largestMagnitude, type Tensor, strides } from '../engine/tensor.ts';
+import { colourRange } from './colourRange.ts';
+import { blockExtremes } from './extremes.ts';
 
 /** Matrices of one size, each a slice over the last two axes. A scalar is 1 x 1, a vector one row. */
 export interface Picture {
@@ -25,6 +27,8 @@ export interface Picture {
   readonly shape: readonly number[];
   /** Largest finite absolute value of the whole tensor. */
   readonly largest: number;
+  /** Where the tensor's own colour scale ends; a few entries may lie beyond it. */
+  readonly range: number;
 }
 
 export interface PictureOptions {
@@ -34,8 +38,12 @@ export interface PictureOptions {
   readonly binding: Binding;
   /** Show every slice over the axis before the last two (the heads), not only the bound one. */
   readonly allHeads?: boolean;
-  /** Most rows and columns; larger tensors are averaged. */
+  /** Most rows and columns; of a larger tensor, each cell shows the extreme of its block. */
   readonly most: number;
+  /** Minus infinity is what a mask left out, and yields to any other entry of its block. */
+  readonly masked?: boolean;
+  /** Where the colours end, if not at the tensor's own range. */
+  readonly range?: number;
 }
 
 const MAX_SLICES = 16;
@@ -48,7 +56,7 @@ function boundIndex(axis: AxisLetters, binding: Binding, extents: Extents): numb
 }
 
 export function pictureOf(value: Tensor, options: PictureOptions): Picture {
-  const { axes, extents, binding, allHeads = false, most } = options;
+  const { axes, extents, binding, allHeads = false, most, masked = false } = options;
   const rank = value.shape.length;
   const [height, width] = [
     rank > 1 ? value.shape[rank - 2] : 1,
@@ -74,7 +82,12 @@ export function pictureOf(value: Tensor, options: PictureOptions): Picture {
     const at = (n: number, own: number): number => (allHeads && n === headAxis ? slice : own);
     return {
       label: fixed.map((each) => `${each.name} ${at(each.n, each.at)}`).join(', '),
-      data: reduced(value.data.subarray(start, start + height * width), height, width, step),
+      data: blockExtremes(
+        value.data.subarray(start, start + height * width),
+        [height, width],
+        step,
+        masked,
+      ),
     };
   });
   const rowLetters = rank > 1 ? axes[rank - 2] : [];
@@ -90,27 +103,6 @@ export function pictureOf(value: Tensor, options: PictureOptions): Picture {
     step,
     shape: value.shape,
     largest: largestMagnitude(value),
+    range: options.range ?? colourRange(value),
   };
-}
-
-/** Means over blocks of step[0] x step[1] entries. */
-function reduced(
-  data: Float64Array,
-  height: number,
-  width: number,
-  step: readonly [number, number],
-): ArrayBuffer {
-  if (step[0] === 1 && step[1] === 1) return data.slice().buffer;
-  const [rows, cols] = [Math.ceil(height / step[0]), Math.ceil(width / step[1])];
-  const sums = new Float64Array(rows * cols);
-  const counts = new Float64Array(rows * cols);
-  for (let row = 0; row < height; row++) {
-    const block = Math.floor(row / step[0]) * cols;
-    for (let col = 0; col < width; col++) {
-      const at = block + Math.floor(col / step[1]);
-      sums[at] += data[row * width + col];
-      counts[at]++;
-    }
-  }
-  return sums.map((total, at) => total / counts[at]).buffer;
 }

@@ -25,6 +25,8 @@ export interface NodeView {
 export interface EquationView {
   readonly number: string;
   readonly title: string;
+  /** What its symbols are called in the graph, where that is something else. */
+  readonly note: string;
   readonly math: MathNode;
 }
 
@@ -93,9 +95,10 @@ export function runView(
     title: about.title,
     description: about.description,
     nodes: graph.nodes.map((node) => nodeView(node, graph.selfAttention, pictures[node.id])),
-    equations: equations(graph).map(({ number, title, formula }) => ({
+    equations: equations(graph).map(({ number, title, note, formula }) => ({
       number,
       title,
+      note,
       math: toMath(formula),
     })),
     extents: graph.extents,

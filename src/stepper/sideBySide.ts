@@ -3,7 +3,8 @@ import { indexOf, offsetOf, sameShape, type Tensor, tensor } from '../engine/ten
 import { bindingAt } from '../engine/axes.ts';
 import { nodeOf } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';
-import { DETAIL, picture } from './nodePicture.ts';
+import { detail, gradientRange } from './nodePicture.ts';
+import { colourRange } from './colourRange.ts';
 import type { Picture } from './picture.ts';
 import type { OwnTensor, SideBySideView, StepView, ViewOptions } from './stepView.ts';
 
@@ -36,14 +37,15 @@ export function sideBySide(
   const reference = (mine.kind === 'value' ? run.values : run.gradients).get(mine.node)!;
   if (!sameShape(mine.tensor.shape, reference.shape)) return null;
   const difference = subtract(mine.judged, reference);
-  const show = (value: Tensor): Picture => picture(run, node, value, options, DETAIL);
+  const range = mine.kind === 'value' ? colourRange(reference) : gradientRange(run, node.id);
+  const show = (value: Tensor): Picture => detail(run, node, value, options, range);
   const offset = offsetOf(node.shape, focus.index);
   const worst = worstOffset(difference);
   return {
     name: mine.name,
     yours: show(mine.tensor),
     reference: show(reference),
-    difference: show(difference),
+    difference: detail(run, node, difference, options),
     entry: {
       yours: mine.tensor.data[offset],
       reference: reference.data[offset],

@@ -5,6 +5,7 @@ import type { NodeId } from '../engine/graph.ts';
 import type { Path } from '../engine/paths.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Picture } from './picture.ts';
+import type { ResultView } from './result.ts';
 import type { Level, Phase } from './timeline.ts';
 
 export interface NodeState {
@@ -35,9 +36,24 @@ export interface TermsView {
   readonly current: number | null;
 }
 
+/** The numbers on the way to the selected entry, where it is no sum of products. */
+export interface WorkedView {
+  /** "S", then what is made of it. */
+  readonly columns: readonly string[];
+  readonly rows: readonly {
+    readonly label: string;
+    readonly numbers: readonly number[];
+    readonly chosen: boolean;
+  }[];
+  /** Rows not listed: too many to show. */
+  readonly omitted: number;
+  readonly summary: { readonly name: string; readonly value: number };
+}
+
 /** Before + contribution = after, as pictures and at the selected entry. */
 export interface AccumulationView {
-  readonly before: Picture;
+  /** Null for the first contribution, which is all there is. */
+  readonly before: Picture | null;
   readonly contribution: Picture;
   readonly after: Picture;
   readonly entry: {
@@ -96,9 +112,13 @@ export interface StepView {
   /** The person's own tensor of what `focus` shows, where they gave it. */
   readonly mine: SideBySideView | null;
   readonly terms: TermsView | null;
+  readonly worked: WorkedView | null;
   readonly paths: readonly PathView[];
-  /** Names of the equations' parts to mark. */
+  /** The exercise's end: its gradients put together. */
+  readonly result: ResultView | null;
+  /** Names of the equations' factors that this step computes, and of those that take further steps. */
   readonly parts: readonly string[];
+  readonly links: readonly string[];
   readonly selection: Binding;
   /** -df/dx so far, one vector per token, where f is an energy and x are positions. */
   readonly forces: readonly Force[] | null;

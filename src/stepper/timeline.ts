@@ -1,13 +1,15 @@
 // The steps of one run in order: forward node by node, then backward node by node with its contributions.
 import type { NodeId } from '../engine/graph.ts';
+import { hasResult } from './result.ts';
 import { operationNodes } from '../engine/graph.ts';
 import type { Contribution, Run } from '../engine/run.ts';
 
-export type Phase = 'start' | 'forward' | 'backward';
+/** `result`: the end of the exercise, its gradients put together. */
+export type Phase = 'start' | 'forward' | 'backward' | 'result';
 
 export interface Step {
   readonly phase: Phase;
-  /** The node that computes its value (forward) or passes its gradient on (backward); null at the start. */
+  /** The node that computes its value (forward) or passes its gradient on (backward); null at the start and in the result. */
   readonly node: NodeId | null;
   /** Backward: what it passes on, in order. Empty otherwise. */
   readonly contributions: readonly Contribution[];
@@ -26,7 +28,7 @@ export type Level = 'node' | 'contribution' | 'term';
 
 export interface Timeline {
   readonly steps: readonly Step[];
-  /** The positions of the slider: every step, and within a backward step every contribution. */
+  /** The positions of the slider: every step as a whole. What is inside a step stands at its place. */
   readonly ticks: readonly Position[];
 }
 
@@ -50,19 +52,10 @@ export function buildTimeline({
       node: id,
       contributions: contributions.filter((each) => each.from === id),
     })),
+    ...(hasResult(graph) ? [{ phase: 'result', node: null, contributions: [] } as const] : []),
   ];
-  const ticks = steps.flatMap(({ contributions: own }, step): Position[] => {
-    const parts = own.slice(0, -1).map((_, contribution) => ({ step, contribution, term: null }));
-    return [...parts, { step, contribution: null, term: null }];
-  });
+  const ticks = steps.map((_, step): Position => ({ step, contribution: null, term: null }));
   return { steps, ticks };
-}
-
-/** The slider's place: a term stands at its contribution, and a whole step at its last one. */
-export function tickOf({ steps, ticks }: Timeline, { step, contribution }: Position): number {
-  const last = steps[step].contributions.length - 1;
-  const part = contribution === null || contribution === last ? null : contribution;
-  return ticks.findIndex((tick) => tick.step === step && tick.contribution === part);
 }
 
 /** Where `over` goes, terms aside: the next contribution inside a step, else the next step; null at the end. */
@@ -86,6 +79,7 @@ export function contributionAt(
 export function captionOf(timeline: Timeline, position: Position): string {
   const { phase, node, contributions } = timeline.steps[position.step];
   if (phase === 'start') return 'start: only the inputs are known';
+  if (phase === 'result') return 'result: the gradients, factor by factor';
   if (phase === 'forward') return `forward: ${node}`;
   const shown =
     position.contribution === null ? contributions : [contributions[position.contribution]];

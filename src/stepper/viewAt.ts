@@ -1,13 +1,16 @@
 // From a run and a position in its walk to everything there is to see: nodes, edges, the step in detail.
-import { backwardParts, forwardParts } from '../engine/equations.ts';
-import type { NodeId } from '../engine/graph.ts';
-import type { Run } from '../engine/run.ts';
+import { backwardMarks, forwardMarks, type Marks } from '../engine/equationMarks.ts';
+import { equations } from '../engine/equations.ts';
+import { partNames } from '../engine/formula.ts';
+import type { Graph, NodeId } from '../engine/graph.ts';
+import type { Contribution, Run } from '../engine/run.ts';
 import { add, type Tensor } from '../engine/tensor.ts';
 import { operationOf } from '../engine/terms.ts';
 import { backwardView, forwardView, passingOn } from './detail.ts';
-import { picture, THUMBNAIL } from './nodePicture.ts';
+import { gradientRange, picture, THUMBNAIL } from './nodePicture.ts';
+import { resultView } from './result.ts';
 import { sideBySide } from './sideBySide.ts';
-import type { Force, NodeState, StepView, ViewOptions } from './stepView.ts';
+import type { Force, NodeState, StepView, TermsView, ViewOptions } from './stepView.ts';
 import {
   captionOf,
   contributionAt,
@@ -15,7 +18,6 @@ import {
   levelOf,
   nextPlace,
   type Position,
-  tickOf,
   type Timeline,
 } from './timeline.ts';
 
@@ -36,7 +38,7 @@ function nodeStates(
       const computed = node.kind === 'input' || (order.get(node.id) ?? 0) <= position.step;
       const arrived = done.filter(({ to }) => to === node.id).map(({ value }) => value);
       const total =
-        node.id === 'f' && timeline.steps[position.step].phase === 'backward'
+        node.id === 'f' && /^(backward|result)$/.test(timeline.steps[position.step].phase)
           ? run.gradients.get('f')!
           : sumOf(arrived);
       return [
@@ -50,7 +52,8 @@ function nodeStates(
                 : 'waiting',
           received: arrived.length,
           expected: contributions.filter(({ to }) => to === node.id).length,
-          gradient: total && picture(run, node, total, options, THUMBNAIL),
+          gradient:
+            total && picture(run, node, total, options, THUMBNAIL, gradientRange(run, node.id)),
         },
       ];
     }),
@@ -77,6 +80,37 @@ function forcesAt(run: Run, timeline: Timeline, position: Position): Force[] | n
   });
 }
 
+const namesOf = new WeakMap<Graph, readonly string[]>();
+
+/** What a step computes of the equations: a forward step's value, or what its contributions multiply by. */
+function marksOf(graph: Graph, computed: NodeId | null, made: readonly Contribution[]): Marks {
+  const names = namesOf.get(graph) ?? [
+    ...new Set(equations(graph).flatMap(({ formula }) => partNames(formula))),
+  ];
+  namesOf.set(graph, names);
+  const all = [
+    ...(computed === null ? [] : [forwardMarks(names, computed)]),
+    ...made.map(({ from, to }) => backwardMarks(names, from, to)),
+  ];
+  const parts = [...new Set(all.flatMap((each) => each.parts))];
+  const links = all.flatMap((each) => each.links).filter((name) => !parts.includes(name));
+  return { parts, links: [...new Set(links)] };
+}
+
+/** Among terms, what comes next is the next of them. */
+function nextTerm(terms: TermsView | null): string | null {
+  if (terms === null || terms.current === null || terms.current + 1 >= terms.terms.length)
+    return null;
+  return `term: ${terms.current + 2} of ${terms.terms.length}`;
+}
+
+const words = {
+  start: { sentence: 'The inputs are given; nothing has been computed yet.' },
+  result: {
+    sentence: 'The gradient of each token, put together from what the steps have computed.',
+  },
+};
+
 /** Everything that the panel, the Variables view and the command line show at one position. */
 export function viewAt(
   run: Run,
@@ -95,33 +129,32 @@ export function viewAt(
     value: null,
     accumulation: null,
     terms: null,
+    worked: null,
     paths: [],
   };
   const own = current
     ? { ...backwardView(run, position, current, options), sentence: passingOn(shown) }
     : phase === 'forward'
       ? forwardView(run, position, node!, options)
-      : { sentence: 'The inputs are given; nothing has been computed yet.', focus: null };
+      : { ...words[phase === 'result' ? 'result' : 'start'], focus: null, terms: null };
   const forwardEdges = phase === 'forward' ? operationOf(run.graph, node!).inputs : [];
   return {
     ...empty,
     ...own,
+    result: phase === 'result' ? resultView(run, options.selection) : null,
     mine: sideBySide(run, own.focus, options.own, options),
-    tick: tickOf(timeline, position),
+    tick: position.step,
     ticks: timeline.ticks.length,
     level: levelOf(position),
     phase,
     caption: captionOf(timeline, position),
-    next: following ? captionOf(timeline, following) : null,
+    next: nextTerm(own.terms ?? null) ?? (following && captionOf(timeline, following)),
     nodes: nodeStates(run, timeline, position, node, options),
     edges: [
       ...forwardEdges.map((operand, slot) => ({ operand, user: node!, slot })),
       ...shown.map(({ from, to, slot }) => ({ operand: to, user: from, slot })),
     ],
-    parts:
-      phase === 'forward'
-        ? forwardParts(node!)
-        : [...new Set(shown.flatMap(({ from, to }) => backwardParts(from, to)))],
+    ...marksOf(run.graph, phase === 'forward' ? node : null, shown),
     selection: options.selection,
     forces: options.energy ? forcesAt(run, timeline, position) : null,
   };

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { compare } from '../../src/compare/check.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
-import { run } from '../../src/engine/run.ts';
+import { type Part, run } from '../../src/engine/run.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import {
   compareInWorker,
@@ -81,7 +81,10 @@ test('what the thread throws arrives', async () => {
 test('a run in the thread is that of this one, and can be stopped', async () => {
   const { config } = unscaled(60);
   const { graph, ...own } = run(buildGraph(config));
-  expect(await runInWorker(worker, config, new AbortController().signal)).toEqual(own);
+  const told: string[] = [];
+  const tell = ({ phase, node }: Part): void => void told.push(`${phase} ${node}`);
+  expect(await runInWorker(worker, config, new AbortController().signal, tell)).toEqual(own);
+  expect([told[0], told.at(-1)]).toEqual(['forward K', 'backward K']);
   const stop = new AbortController();
   const running = runInWorker(worker, unscaled(600).config, stop.signal);
   stop.abort();

@@ -131,12 +131,14 @@ class Evaluated(unittest.TestCase):
         self.assertTrue(np.array_equal(before, names['acc']))
         self.assertNotIn('r', names)
 
-    def test_what_is_not_known_to_be_pure_is_no_ingredient(self):
-        text = BEFORE + 'calls = []\ndef draw():\n    calls.append(1)\n    return P\nr = draw() * dP\n'
+    def test_what_is_not_known_to_be_pure_is_called_for_no_other_statement(self):
+        text = BEFORE + 'calls = []\ndef draw():\n    calls.append(1)\n    return P\nother = draw()\nr = P * dP\n'
         source, statement, names = at_last_line(text)
         scope = Scope(source, statement, names, names)
-        candidates(source, scope, statement)
-        self.assertEqual(names['calls'], [])
+        for each in candidates(source, scope, statement, pairs=False):
+            if 'draw' not in ''.join(edit.text for edit in each.edits):
+                frame.run(source, statement, each.edits, names)
+        self.assertEqual(names['calls'], [1])
 
     def test_nothing_is_written_started_or_printed(self):
         folder = tempfile.mkdtemp()

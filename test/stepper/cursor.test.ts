@@ -110,20 +110,31 @@ describe('any walk', () => {
   test('into, then out, is where it was', async () => {
     await property(40, (walk, moves) => {
       for (const cursor of cursors(walk, moves)) {
+        if (cursor.position.term !== null) continue;
         const into = move(walk, cursor, 'into');
         if (into !== cursor) expect(move(walk, into, 'out').position).toEqual(cursor.position);
       }
     });
   });
 
-  test('out ends at the end of the phase and stays there', async () => {
+  test('out ends at the step as a whole and stays there', async () => {
     await property(40, (walk, moves) => {
       const cursor = last(cursors(walk, moves));
-      const { phase } = walk.timeline.steps[cursor.position.step];
-      const end = walk.timeline.steps.findLastIndex((each) => each.phase === phase);
+      const { step } = cursor.position;
       const out = last(cursors(walk, times(3, 'out'), cursor));
-      expect(out.position).toEqual({ step: end, contribution: null, term: null });
+      expect(out.position).toEqual({ step, contribution: null, term: null });
       expect(move(walk, out, 'out')).toBe(out);
+    });
+  });
+
+  test('neither into nor out ever leads to an earlier step', async () => {
+    await property(40, (walk, moves) => {
+      for (const cursor of cursors(walk, moves)) {
+        for (const how of ['into', 'out'] as const) {
+          const { step } = move(walk, cursor, how).position;
+          expect(step).toBeGreaterThanOrEqual(cursor.position.step);
+        }
+      }
     });
   });
 });
@@ -177,16 +188,24 @@ describe('into', () => {
     expect(move(walk, cursor, 'into').position).toEqual({ step, contribution: null, term: 0 });
   });
 
-  test('there is nothing inside of the start, of a softmax, and of a term', async () => {
+  test('among terms goes on to the next, and after the last to what comes next', async () => {
+    const walk = await exercise();
+    const terms = walk.termCount(1, null);
+    expect(terms).toBeGreaterThan(1);
+    const walked = cursors(walk, ['over', ...times(terms + 1, 'into')]);
+    expect(walked.slice(2, -1).map(({ position }) => position.term)).toEqual(
+      Array.from({ length: terms }, (_, term) => term),
+    );
+    expect(last(walked).position).toEqual({ step: 2, contribution: null, term: null });
+  });
+
+  test('there is nothing inside of the start and of a softmax', async () => {
     const walk = await exercise();
     const softmax = walk.timeline.steps.findIndex(({ node }) => node === 'P');
     for (const step of [0, softmax]) {
       const cursor = { position: { step, contribution: null, term: null }, trail: [] };
       expect(move(walk, cursor, 'into')).toBe(cursor);
     }
-    const term = last(cursors(walk, ['over', 'into']));
-    expect(term.position).toEqual({ step: 1, contribution: null, term: 0 });
-    expect(move(walk, term, 'into')).toBe(term);
   });
 });
 
@@ -258,12 +277,12 @@ describe('breakpoints', () => {
   };
 
   test('none: continue goes to the end, reverse to the start', async () => {
-    expect(stops(await exercise(), 'continue')).toEqual(['backward K']);
+    expect(stops(await exercise(), 'continue')).toEqual(['result']);
     expect(stops(await exercise(), 'reverse')).toEqual(['start']);
   });
 
   test('at a node: where it computes, where it receives, where it passes its gradient on', async () => {
-    const expected = ['forward P', 'backward y', 'backward P', 'backward K'];
+    const expected = ['forward P', 'backward y', 'backward P', 'result'];
     expect(stops(await exercise('P'), 'continue')).toEqual(expected);
     expect(stops(await exercise('P'), 'reverse')).toEqual([
       'backward P',
@@ -274,7 +293,7 @@ describe('breakpoints', () => {
   });
 
   test('at an input: where it receives', async () => {
-    expect(stops(await exercise('x'), 'continue')).toEqual(['backward y', 'backward K']);
+    expect(stops(await exercise('x'), 'continue')).toEqual(['backward y', 'backward K', 'result']);
     expect(stops(await exercise('W_Q'), 'reverse')).toEqual(['backward Q', 'start']);
   });
 

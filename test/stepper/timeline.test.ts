@@ -1,17 +1,15 @@
 // The timeline of a run: forward in topological order, then backward in reverse, every contribution once.
 import * as fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { type Graph, nodeOf, operationNodes } from '../../src/engine/graph.ts';
+import { hasResult } from '../../src/stepper/result.ts';
 import { run } from '../../src/engine/run.ts';
 import {
   buildTimeline,
   captionOf,
-  contributionAt,
   contributionsDone,
   levelOf,
   nextPlace,
-  START,
-  tickOf,
 } from '../../src/stepper/timeline.ts';
 import { anyGraph } from '../support/graphs.ts';
 import { cases } from '../support/random.ts';
@@ -34,11 +32,12 @@ const operandsOf = (graph: Graph, id: string): readonly string[] => {
   return node.kind === 'input' ? [] : node.inputs;
 };
 
-test('start, then forward, then backward', () => {
+test('start, then forward, then backward, and of the exercise its result', () => {
   eachGraph((graph) => {
     const { steps } = buildTimeline(run(graph));
     const count = operationNodes(graph).length;
     const phases = ['start', ...Array(count).fill('forward'), ...Array(count).fill('backward')];
+    if (hasResult(graph)) phases.push('result');
     expect(steps.map(({ phase }) => phase)).toEqual(phases);
     expect(steps[0]).toEqual({ phase: 'start', node: null, contributions: [] });
   });
@@ -94,49 +93,17 @@ test('every contribution stands in one backward step, that of the node it comes 
   });
 });
 
-describe('ticks', () => {
-  test('are every step, and within a backward step every contribution', () => {
-    eachGraph((graph) => {
-      const { steps, ticks } = buildTimeline(run(graph));
-      const expected = steps.reduce(
-        (sum, { contributions }) => sum + Math.max(1, contributions.length),
-        0,
-      );
-      expect(ticks).toHaveLength(expected);
-      expect(ticks[0]).toEqual(START);
-      expect(ticks[ticks.length - 1]).toEqual({
-        step: steps.length - 1,
-        contribution: null,
-        term: null,
-      });
-    });
-  });
-
-  test('tickOf is their inverse; a term stands at its contribution, a whole step at its last', () => {
-    eachGraph((graph) => {
-      const timeline = buildTimeline(run(graph));
-      timeline.ticks.forEach((tick, n) => {
-        expect(tickOf(timeline, tick)).toBe(n);
-        expect(tickOf(timeline, { ...tick, term: 0 })).toBe(n);
-      });
-      timeline.steps.forEach(({ contributions }, step) => {
-        if (contributions.length === 0) return;
-        const last = { step, contribution: contributions.length - 1, term: null };
-        expect(tickOf(timeline, last)).toBe(tickOf(timeline, { ...last, contribution: null }));
-      });
-    });
-  });
-
-  test('one more contribution has been made at each backward tick', () => {
-    eachGraph((graph) => {
-      const timeline = buildTimeline(run(graph));
-      let done = 0;
-      for (const tick of timeline.ticks) {
-        const current = contributionAt(timeline, tick);
-        if (current) expect(current.index).toBe(done++);
-        expect(contributionsDone(timeline, tick)).toBe(done);
-      }
-    });
+test('ticks are the steps, and after each one more step of contributions has been made', () => {
+  eachGraph((graph) => {
+    const timeline = buildTimeline(run(graph));
+    expect(timeline.ticks).toEqual(
+      timeline.steps.map((_, step) => ({ step, contribution: null, term: null })),
+    );
+    let done = 0;
+    for (const tick of timeline.ticks) {
+      done += timeline.steps[tick.step].contributions.length;
+      expect(contributionsDone(timeline, tick)).toBe(done);
+    }
   });
 });
 
@@ -156,10 +123,10 @@ test('captions of the exercise', async () => {
   expect(timeline.ticks.map((tick) => captionOf(timeline, tick))).toEqual([
     'start: only the inputs are known',
     ...['K', 'Q', 'S', 'P', 'y', 'f'].map((node) => `forward: ${node}`),
-    ...['f → y', 'y → x', 'y → x, P', 'P → S', 'S → K', 'S → K, Q'].map(
+    ...['f → y', 'y → x, P', 'P → S', 'S → K, Q', 'Q → xPrime, W_Q', 'K → x, W_K'].map(
       (edge) => `backward: ${edge}`,
     ),
-    ...['Q → xPrime', 'Q → xPrime, W_Q', 'K → x', 'K → x, W_K'].map((edge) => `backward: ${edge}`),
+    'result: the gradients, factor by factor',
   ]);
   const step = timeline.steps.findIndex(({ phase, node }) => phase === 'backward' && node === 'S');
   expect(captionOf(timeline, { step, contribution: 1, term: null })).toBe('backward: S → Q');

@@ -100,10 +100,15 @@ test('place, caption and what comes next', () => {
     expect(view).toMatchObject({
       phase: timeline.steps[position.step].phase,
       caption: captionOf(timeline, position),
-      next: next && captionOf(timeline, next),
       ticks: timeline.ticks.length,
     });
-    expect(timeline.ticks[view.tick].step).toBe(position.step);
+    expect(view.tick).toBe(position.step);
+    const inTerms = view.terms?.current ?? null;
+    const isLast = inTerms === null || inTerms + 1 === view.terms!.terms.length;
+    const following = next && captionOf(timeline, next);
+    expect(view.next).toBe(
+      isLast ? following : `term: ${inTerms + 2} of ${view.terms!.terms.length}`,
+    );
   });
 });
 
@@ -111,7 +116,8 @@ describe('the selected entry', () => {
   test('is that of the node in focus, and the formula is bound to it', () => {
     eachPlace(({ own, view }) => {
       if (!view.focus) {
-        expect([view.phase, view.formula]).toEqual(['start', null]);
+        expect(view.phase).toMatch(/^(start|result)$/);
+        expect(view.formula).toBeNull();
         return;
       }
       const { node, kind, index } = view.focus;
@@ -184,15 +190,20 @@ test('pictures show the tensors they are of', () => {
     const { shape } = nodeOf(own.graph, view.focus.node);
     const { accumulation, value } = view;
     const pictures = accumulation
-      ? [accumulation.before, accumulation.contribution, accumulation.after]
+      ? [
+          accumulation.contribution,
+          accumulation.after,
+          ...(accumulation.before ? [accumulation.before] : []),
+        ]
       : [value!.picture];
     expect(pictures.every((each) => sameShape(each.shape, shape))).toBe(true);
     if (!accumulation) return;
-    const [before, contribution, after] = pictures.map(
+    expect(accumulation.before === null).toBe(accumulation.ordinal === 1);
+    const [contribution, after, before] = pictures.map(
       ({ slices }) => new Float64Array(slices[0].data),
     );
-    if (accumulation.before.step.some((step) => step > 1)) return;
-    expect(after.every((entry, at) => entry === before[at] + contribution[at])).toBe(true);
+    if (accumulation.after.step.some((step) => step > 1)) return;
+    expect(after.every((entry, at) => entry === (before?.[at] ?? 0) + contribution[at])).toBe(true);
   });
 });
 
@@ -225,15 +236,16 @@ describe('the graph', () => {
       const states = Object.entries(view.nodes);
       expect(states.map(([id]) => id)).toEqual(own.graph.nodes.map(({ id }) => id));
       const current = states.filter(([, { status }]) => status === 'current').map(([id]) => id);
-      expect(current).toEqual(phase === 'start' ? [] : [node]);
+      expect(current).toEqual(node === null ? [] : [node]);
       const waiting = states.filter(([, { status }]) => status === 'waiting').length;
       const operations = own.graph.nodes.filter(({ kind }) => kind === 'operation').length;
-      expect(waiting).toBe(phase === 'backward' ? 0 : operations - position.step);
+      expect(waiting).toBe(/backward|result/.test(phase) ? 0 : operations - position.step);
       const received = states.reduce((sum, [, state]) => sum + state.received, 0);
       expect(received).toBe(contributionsDone(timeline, position));
       for (const [id, state] of states) {
         expect(state.received).toBeLessThanOrEqual(state.expected);
-        const hasGradient = state.received > 0 || (id === 'f' && phase === 'backward');
+        const isAfter = /backward|result/.test(phase);
+        const hasGradient = state.received > 0 || (id === 'f' && isAfter);
         expect(state.gradient !== null).toBe(hasGradient);
       }
     });

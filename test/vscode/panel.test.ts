@@ -58,7 +58,10 @@ describe('the panel', () => {
     await tickIs(view, 1);
     expect(await numbers(view, 'value of K')).toEqual([...expected.values.get('K')!.data]);
     await stepToEnd(workbench, view);
-    expect(await numbers(view, 'dW_K after')).toEqual([...expected.gradients.get('W_K')!.data]);
+    expect(await caption(view).innerText()).toMatch(/result/);
+    await workbench.page.keyboard.press('ArrowLeft');
+    await tickIs(view, 12);
+    expect(await numbers(view, 'dW_K')).toEqual([...expected.gradients.get('W_K')!.data]);
     await workbench.page.keyboard.press('ArrowUp');
     for (let steps = 0; steps < 40 && (await place(view).inputValue()) !== '0'; steps++) {
       const before = await place(view).inputValue();
@@ -71,6 +74,21 @@ describe('the panel', () => {
     await tickIs(view, 1);
     await workbench.page.waitForTimeout(500);
     await tickIs(view, 1);
+    // There is no breakpoint to run to: it says so, and stays.
+    await workbench.page.keyboard.press('F5');
+    await view.locator('.remark').waitFor();
+    expect(await view.locator('.remark').innerText()).toMatch(/no breakpoint/);
+    await tickIs(view, 1);
+  });
+
+  test('opens every setup in the group where a panel is', async () => {
+    workbench = await open({ folder: examples });
+    for (const setup of ['exercise', 'causal-qkv', 'rope'])
+      await workbench.walk(`${setup}.attention.json`);
+    const groups = workbench.page.locator('.editor-group-container:not(.empty)');
+    await expect.poll(() => groups.count()).toBe(2);
+    const panels = groups.nth(1).locator('.tab', { hasText: 'Attention: ' });
+    await expect.poll(() => panels.count()).toBe(3);
   });
 
   test('shows the accumulator before, the contribution and after where paths meet', async () => {

@@ -80,6 +80,12 @@ export const examples: Readonly<Record<string, () => Example>> = {
     energy: false,
     config: kq,
   }),
+  exercise: () => ({
+    title: 'The exercise',
+    description: 'Cross-attention by hand, with a target.',
+    energy: false,
+    config: { ...kq, loss: { kind: 'target', T: spread(3, 1, 3, 3) } },
+  }),
   self: () => ({
     title: 'Self-attention by hand',
     description: 'x′ = x: value, key and query parts meet in one accumulator.',
@@ -137,6 +143,18 @@ export const examples: Readonly<Record<string, () => Example>> = {
     description: 'Pictures are averaged where they are larger than what can be seen.',
     energy: false,
     config: { ...multihead(128, 64, 4, 4), dropout: { p: 0.1, keep: tensor([1, 1], [1]) } },
+  }),
+  gpt2: () => ({
+    title: 'Heads of GPT-2’s size',
+    description: 'Twelve heads of width 64 on 768 features.',
+    energy: false,
+    config: multihead(16, 768, 12, 12),
+  }),
+  layer: () => ({
+    title: 'A layer of 512 tokens',
+    description: 'Twelve heads of 512 × 512 weights.',
+    energy: false,
+    config: multihead(512, 768, 12, 12),
   }),
   crossHeads: () => ({
     title: 'Cross-attention with two heads',

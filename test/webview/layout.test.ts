@@ -186,7 +186,7 @@ describe('layout of the graph', () => {
       id: node.id,
       inputs: node.kind === 'input' ? [] : node.inputs,
     }));
-    for (const style of ['wide', 'tall'] as const) {
+    for (const style of ['wide', 'tall', 'low', 'small'] as const) {
       const layout = layoutGraph(nodes, style);
       expect(layout.boxes).toHaveLength(nodes.length);
       expect(layout.routes).toHaveLength(nodes.reduce((sum, { inputs }) => sum + inputs.length, 0));

@@ -34,7 +34,8 @@ async function violations(page: Page, rule?: string): Promise<string[]> {
 const places: readonly (readonly string[])[] = [
   [],
   ['ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowDown'],
-  ['End', 'ArrowDown', 'ArrowDown'],
+  ['End', 'ArrowLeft', 'ArrowRight', 'ArrowLeft', 'ArrowDown', 'ArrowDown'],
+  ['End'],
 ];
 
 /** Compares a program whose dS is twice what it should be; goes there. */
@@ -121,6 +122,90 @@ describe('room', () => {
       }
     }
     await page.close();
+  });
+
+  it.each([
+    [670, 800],
+    [1400, 900],
+    [526, 760],
+  ])(
+    'at %i x %i graph, formula, sum and the selected term are on screen together',
+    async (width, height) => {
+      for (const example of ['exercise', 'self', 'causal', 'multihead', 'gpt2']) {
+        const page = await openPanel(browser, bundle, { example, width, height });
+        await step(page, 'End');
+        for (let n = 0; n < 2; n++) {
+          await step(page, 'ArrowLeft');
+          for (const key of n === 0 ? ['ArrowRight', 'ArrowDown', 'ArrowDown', 'ArrowDown'] : [])
+            await step(page, key);
+          const hidden = await page.evaluate(() => {
+            const seen = (element: Element): boolean => {
+              const { left, top, right, bottom } = element.getBoundingClientRect();
+              const inside = (x: number, y: number): boolean => {
+                const at = document.elementFromPoint(x, y);
+                return at !== null && (element.contains(at) || at.contains(element));
+              };
+              return inside(left + 6, top + 6) && inside(right - 6, bottom - 6);
+            };
+            const wanted = [
+              '.card.current',
+              '.formula',
+              '.step .matrix, .matrix-large',
+              '.entry-line',
+              'tr.current',
+            ];
+            return wanted.filter((selector) => {
+              const all = [...document.querySelectorAll(selector)];
+              return all.length > 0 && !all.some(seen);
+            });
+          });
+          expect(hidden, `${example} ${n}`).toEqual([]);
+          const fits = await page.evaluate(
+            () => document.documentElement.scrollHeight <= innerHeight,
+          );
+          expect(fits, example).toBe(true);
+        }
+        await page.close();
+      }
+    },
+  );
+
+  it('names and shapes do not collide', async () => {
+    for (const [example, width] of [
+      ['multihead', 1400],
+      ['gpt2', 1400],
+      ['layer', 670],
+      ['multihead', 526],
+    ] as const) {
+      const page = await openPanel(browser, bundle, { example, width });
+      await step(page, 'End');
+      const collisions = await page.evaluate(() =>
+        [...document.querySelectorAll('.card')].flatMap((card) => {
+          const parts = [
+            ...card.querySelectorAll('.name, .card-shape, .counter, .heat, .scalar'),
+          ].map((part) => ({
+            part,
+            box: part.getBoundingClientRect(),
+          }));
+          return parts.flatMap(({ part, box }, n) =>
+            parts.slice(n + 1).flatMap((other) => {
+              if (part.contains(other.part) || other.part.contains(part)) return [];
+              const [a, b] = [box, other.box];
+              const touch =
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+                Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3;
+              return touch
+                ? [
+                    `${card.getAttribute('data-node')}: ${part.textContent} on ${other.part.textContent}`,
+                  ]
+                : [];
+            }),
+          );
+        }),
+      );
+      expect(collisions, `${example} ${width}`).toEqual([]);
+      await page.close();
+    }
   });
 
   it('no number runs out of its cell, no text out of its card', async () => {

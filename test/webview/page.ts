@@ -28,6 +28,7 @@ export async function bundle(entry: string): Promise<{ js: string; css: string }
     target: 'es2022',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    loader: { '.woff2': 'dataurl' },
     mainFields: ['module', 'main'],
     logLevel: 'error',
   });

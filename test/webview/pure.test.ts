@@ -164,7 +164,14 @@ describe('colours', () => {
       expect(distance).toBeGreaterThanOrEqual(previous);
       previous = distance;
     }
-    expect(colourOf(5, 1, palette)).toEqual(colourOf(1, 1, palette));
+    // An extreme is farther still, on either side.
+    for (const sign of [1, -1]) {
+      const [end, far] = [colourOf(sign, 1, palette), colourOf(5 * sign, 1, palette)];
+      expect(contrast(inkOn(far), far)).toBeGreaterThanOrEqual(4.5);
+      const from = (colour: Rgb): number =>
+        Math.abs(luminance(colour) - luminance(palette.neutral));
+      expect(from(far)).toBeGreaterThan(from(end));
+    }
     expect(colourOf(NaN, 1, palette)).toEqual(palette.nan);
     expect(colourOf(0, 0, palette)).toEqual(palette.neutral);
   });

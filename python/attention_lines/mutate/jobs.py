@@ -50,6 +50,7 @@ class Look:
         self.given: Dict[int, List[Any]] = {}
         self.now: List[Any] = []
         self.written = 0
+        self.executions = 0
 
     def reached(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         """Evaluates them in this frame; at the last execution that was asked for it answers and ends the process."""
@@ -58,6 +59,7 @@ class Look:
         if self.source is None:
             self._begin(names, outer)
         until = time.monotonic() + float(self.request.get("seconds", 4)) / self.left
+        self.executions += 1
         self.now += frame.run(self.source, self.statement, (), names) or []
         for at, mutation in enumerate(self.found):
             if not at % 64 and time.monotonic() > until:
@@ -90,7 +92,7 @@ class Look:
             judged.append({**_plain(self.found[at]), "values": self._written(values)})
         others = [_plain(each) for each in self.found if frame.not_alone(self.statement, each)]
         now = self._written(self.now)
-        return {"candidates": judged, "others": others, "now": now, "tried": len(self.found)}
+        return {"candidates": judged, "others": others, "now": now, "executions": self.executions, "tried": len(self.found)}
 
     def _written(self, values: List[Any]) -> List[Dict[str, Any]]:
         parts = []

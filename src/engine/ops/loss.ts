@@ -20,6 +20,9 @@ export interface ScalarFunction {
   value(y: Tensor): number;
   /** df/dy at every entry. */
   gradient(y: Tensor): Float64Array;
+  /** The numbers on the way from each entry of y to f: what is added up is the last. */
+  readonly columns?: readonly string[];
+  numbers?(y: number, offset: number): readonly number[];
   /** f and df/dy as formulas of y's symbol. */
   formula(y: Formula, axes: readonly AxisLetters[]): { value: Formula; gradient: Formula };
 }
@@ -35,6 +38,19 @@ export function loss(axes: readonly AxisLetters[], own: ScalarFunction): Operati
     ],
     partial: ({ inputs: [y] }, _slot, _outputOffset, inputOffset) => own.gradient(y)[inputOffset],
     reach: () => [0],
+    ...(own.columns && own.numbers
+      ? {
+          worked: ({ inputs: [y], output }) => ({
+            columns: own.columns!,
+            rows: Array.from(y.data, (value, offset) => ({
+              offset,
+              value,
+              numbers: own.numbers!(value, offset),
+            })),
+            summary: { name: 'f, the sum', value: output.data[0] },
+          }),
+        }
+      : {}),
     formula: ({ output, inputs: [input] }) => {
       const { value, gradient } = own.formula(symbol(input, axes), axes);
       return {
@@ -52,6 +68,8 @@ export const halfSquaredNorm: ScalarFunction = {
   summary: 'Half the squared norm of y; its gradient is y itself.',
   value: ({ data }) => data.reduce((total, value) => total + value * value, 0) / 2,
   gradient: ({ data }) => data,
+  columns: ['½ y²'],
+  numbers: (y) => [(y * y) / 2],
   formula: (y, axes) => ({ value: product(number(0.5), sum(axes.flat(), square(y))), gradient: y }),
 };
 
@@ -61,6 +79,8 @@ export function weightedSum(G: Tensor): ScalarFunction {
     summary: 'The sum of y weighted by a given G; its gradient is G.',
     value: ({ data }) => data.reduce((total, value, at) => total + G.data[at] * value, 0),
     gradient: () => G.data,
+    columns: ['G', 'G y'],
+    numbers: (y, offset) => [G.data[offset], G.data[offset] * y],
     formula: (y, axes) => ({
       value: sum(axes.flat(), product(symbol('G', axes), y)),
       gradient: symbol('G', axes),
@@ -75,6 +95,11 @@ export function halfSquaredError(T: Tensor): ScalarFunction {
     value: ({ data }) =>
       data.reduce((total, value, at) => total + (value - T.data[at]) ** 2, 0) / 2,
     gradient: ({ data }) => data.map((value, at) => value - T.data[at]),
+    columns: ['target', 'y − target', '½ (y − target)²'],
+    numbers: (y, offset) => {
+      const error = y - T.data[offset];
+      return [T.data[offset], error, error ** 2 / 2];
+    },
     formula: (y, axes) => {
       const error = minus(y, symbol('target', axes));
       return { value: product(number(0.5), sum(axes.flat(), square(error))), gradient: error };

@@ -75,6 +75,26 @@ export function softmax(axes: readonly AxisLetters[], over: Letter, extents: Ext
       const row = Array.from({ length }, (_each, n) => start + n * step);
       return row.filter((offset) => output.data[offset] !== 0);
     },
+    worked({ inputs: [logits], output }, outputOffset) {
+      const start = rowStart(outputOffset);
+      const offsets = Array.from({ length }, (_each, n) => start + n * step);
+      const max = Math.max(...offsets.map((at) => logits.data[at]));
+      const exponentials = offsets.map((at) =>
+        max === -Infinity ? 0 : Math.exp(logits.data[at] - max),
+      );
+      return {
+        columns: ['exp(· − max)', '÷ sum'],
+        rows: offsets.map((offset, n) => ({
+          offset,
+          value: logits.data[offset],
+          numbers: [exponentials[n], output.data[offset]],
+        })),
+        summary: {
+          name: 'sum of exp',
+          value: exponentials.reduce((total, each) => total + each, 0),
+        },
+      };
+    },
     formula({ output, inputs: [input] }) {
       const other = 'l';
       const renamed = axes.map((axis) => axis.map((letter) => (letter === over ? other : letter)));
@@ -95,7 +115,7 @@ export function softmax(axes: readonly AxisLetters[], over: Letter, extents: Ext
               product(
                 upstream,
                 symbol(output, renamed),
-                minus(symbol('δ', [[other, over]]), symbol(output, axes)),
+                minus(symbol('δ', [[other], [over]]), symbol(output, axes)),
               ),
             ),
           ),

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CheckInput, Compared } from '../../compare/check.ts';
 import type { HeadConfig } from '../../engine/config.ts';
-import type { Run } from '../../engine/run.ts';
+import type { Part, Run } from '../../engine/run.ts';
 
 /** What the thread is asked to compare. */
 export type Question = Pick<CheckInput, 'config' | 'trace' | 'names'>;
@@ -22,25 +22,38 @@ export const compareInWorker = (
   signal: AbortSignal,
 ): Promise<Compared> => ask(worker, question, signal, 'The comparison was stopped.');
 
-/** As `compareInWorker`. */
+/** As `compareInWorker`; `tell` is called before each part. */
 export const runInWorker = (
   worker: string,
   config: HeadConfig,
   signal: AbortSignal,
-): Promise<Computed> => ask(worker, { config }, signal, 'The computation was stopped.');
+  tell: (part: Part) => void = () => {},
+): Promise<Computed> => ask(worker, { config }, signal, 'The computation was stopped.', tell);
+
+/** How far it is, on the way to the reply. */
+export interface Told {
+  readonly part: Part;
+}
+
+const isTold = (message: unknown): message is Told =>
+  typeof message === 'object' && message !== null && 'part' in message;
 
 function ask<Reply>(
   worker: string,
   question: Question | RunQuestion,
   signal: AbortSignal,
   stopped: string,
+  tell: (part: Part) => void = () => {},
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const thread = new Worker(worker, { workerData: question });
     const end = (): void => void thread.terminate();
     if (signal.aborted) end();
     signal.addEventListener('abort', end);
-    thread.once('message', resolve);
+    thread.on('message', (message: Reply | Told) => {
+      if (isTold(message)) tell(message.part);
+      else resolve(message);
+    });
     thread.once('error', reject);
     thread.once('exit', () => {
       signal.removeEventListener('abort', end);

@@ -2,10 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { compare } from '../../compare/check.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
-import { run } from '../../engine/run.ts';
+import { runInParts } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
-import type { Computed, Question, RunQuestion } from './inWorker.ts';
+import type { Computed, Question, RunQuestion, Told } from './inWorker.ts';
 
 /** The numbers go over, they are not copied. */
 function reply(message: object, tensors: readonly Tensor[]): void {
@@ -21,8 +21,14 @@ if ('trace' in question) {
   const pairs = compared.tensors.flatMap(({ tensor, judged }) => [tensor, judged]);
   reply(compared, pairs);
 } else {
-  const { values, gradients, contributions, notices } = run(graph);
+  const parts = runInParts(graph);
+  let next = parts.next();
+  for (; !next.done; next = parts.next()) {
+    const told: Told = { part: next.value };
+    reply(told, []);
+  }
+  const { values, gradients, contributions, notices } = next.value;
   const computed: Computed = { values, gradients, contributions, notices };
-  const parts = contributions.map(({ value }) => value);
-  reply(computed, [...values.values(), ...gradients.values(), ...parts]);
+  const made = contributions.map(({ value }) => value);
+  reply(computed, [...values.values(), ...gradients.values(), ...made]);
 }

@@ -47,6 +47,7 @@ export class WalkModel {
     start: 'value',
     forward: 'value',
     backward: 'gradient',
+    result: 'gradient',
   };
   /** A pinned tensor that is looked at instead of the walk's. */
   #visiting: string | null = null;
@@ -240,7 +241,7 @@ export class WalkModel {
     }
     const arrived = this.#arrived(node).map(({ value }) => value);
     if (kind === 'contribution') return arrived.at(-1) ?? null;
-    if (node === 'f' && this.#step().phase === 'backward') return scalar(1);
+    if (node === 'f' && /^(backward|result)$/.test(this.#step().phase)) return scalar(1);
     return arrived.length === 0 ? null : arrived.slice(1).reduce(add, arrived[0]);
   }
 

@@ -142,7 +142,8 @@ function tokens(batch: readonly Factor[], token: Factor, features: readonly Fact
 const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
 
 /** What a root begins with, with the axes of its operand. */
-const fromOf = ({ projection, start, operand }: Root): Operand => projection?.of ?? start ?? operand;
+const fromOf = ({ projection, start, operand }: Root): Operand =>
+  projection?.of ?? start ?? operand;
 
 /** What an operand is of what its root begins with: a multiple, turned, or neither. */
 function stepsOf(root: Root): { factor: number; rope: Rope | null; isKnown: boolean } {
@@ -206,7 +207,8 @@ class Inferring {
     this.#build = new Builder(values);
     const { told, heads, output } = model;
     this.#keyFirst = told.keyAxis < told.queryAxis;
-    const needsHeads = heads.length > 0 || output !== null || model.past !== null || isTurned(model);
+    const needsHeads =
+      heads.length > 0 || output !== null || model.past !== null || isTurned(model);
     const head = this.#isPlain() ? 'kq' : needsHeads ? 'multihead' : 'qkv';
     this.#config = {
       head,
@@ -368,11 +370,17 @@ class Inferring {
     if (!past) return;
     const bound = (letter: 'K' | 'V'): Tensor => {
       const { value, outer, token, feature } = past[letter];
-      const at = (axes: readonly number[]): Factor[] => axes.flatMap((axis) => outer.get(axis) ?? []);
+      const at = (axes: readonly number[]): Factor[] =>
+        axes.flatMap((axis) => outer.get(axis) ?? []);
       const batches = merged(at(batch));
       const layout = { offset: 0, axes: [at(heads), [token], [feature]] };
       if (batches.length > 0) layout.axes.unshift(batches);
-      return this.#build.tensor(`past.${letter}`, value, layout, `${nameOf(value)}: of earlier tokens`);
+      return this.#build.tensor(
+        `past.${letter}`,
+        value,
+        layout,
+        `${nameOf(value)}: of earlier tokens`,
+      );
     };
     this.#config.past = { K: bound('K'), V: bound('V') };
   }
@@ -391,7 +399,12 @@ class Inferring {
       if (!isUsual) this.#build.ask('rope.base', base, [10000], 'it is no round number');
       const isSame = q.rope && k.rope && Math.abs(wrap(q.rope.start - k.rope.start)) < 0.01;
       if (q.rope && k.rope && !isSame)
-        this.#build.ask('rope', 'the same positions', [], 'queries and keys begin at other positions');
+        this.#build.ask(
+          'rope',
+          'the same positions',
+          [],
+          'queries and keys begin at other positions',
+        );
       return;
     }
     const isOther = (steps: typeof q, root: Root): boolean =>

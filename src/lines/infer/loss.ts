@@ -81,7 +81,9 @@ const LARGEST_COUNT = 2 ** 24;
 function isUsual(factor: number, eps: number): boolean {
   const inverse = 2 / factor;
   const tolerance = Math.min(0.01, 50 * eps * Math.abs(inverse));
-  return inverse > 0.9 && inverse < LARGEST_COUNT && Math.abs(inverse - Math.round(inverse)) <= tolerance;
+  return (
+    inverse > 0.9 && inverse < LARGEST_COUNT && Math.abs(inverse - Math.round(inverse)) <= tolerance
+  );
 }
 
 /** What people take sums of, with its derivative. */
@@ -249,7 +251,13 @@ function withoutGradient(
   }
   if (slope !== undefined && slope !== null && scalar === undefined) {
     const note = `dy = ${Number(slope.toPrecision(6))} y`;
-    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: slope === 1, note };
+    return {
+      kind: 'squares',
+      factor: slope,
+      from: output.family[0] ?? null,
+      sure: slope === 1,
+      note,
+    };
   }
   if (scalar !== undefined) {
     const note = `f = ${scalar} |y|²`;

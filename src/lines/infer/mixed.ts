@@ -68,7 +68,8 @@ function operandsOf(
     if (length === weights[key] && !taken.has('token'))
       visit(axis + 1, new Map([...taken, ['token', { size: length, stride }]]));
     const first = outer.find((each) => weights[each] === length && !taken.has(each));
-    if (first !== undefined) visit(axis + 1, new Map([...taken, [first, { size: length, stride }]]));
+    if (first !== undefined)
+      visit(axis + 1, new Map([...taken, [first, { size: length, stride }]]));
     if (taken.has('feature')) return mergedPair(axis, taken);
     visit(axis + 1, new Map([...taken, ['feature', { size: length, stride }]]));
     for (const each of outer) {

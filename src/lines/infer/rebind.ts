@@ -27,9 +27,21 @@ function isComplete({ config, bindings }: Known): boolean {
   return tensorEntries(config).every((entry) => entries.has(entry));
 }
 
-function tensorEntries({ x, xPrime, weights, start, past, mask, dropout, loss, alibi }: HeadConfig): string[] {
+function tensorEntries({
+  x,
+  xPrime,
+  weights,
+  start,
+  past,
+  mask,
+  dropout,
+  loss,
+  alibi,
+}: HeadConfig): string[] {
   const given = (at: string, all: object | undefined): string[] =>
-    Object.entries(all ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [`${at}${key}`]));
+    Object.entries(all ?? {}).flatMap(([key, value]) =>
+      value === undefined ? [] : [`${at}${key}`],
+    );
   return [
     ...given('', { x, xPrime }),
     ...given('weights.', weights),
@@ -88,7 +100,10 @@ function withTensors(config: HeadConfig, tensors: ReadonlyMap<string, Tensor>): 
   const { mask, dropout, start } = config;
   const result: Mutable<HeadConfig> = {
     ...config,
-    ...all('', { ...(config.x && { x: config.x }), ...(config.xPrime && { xPrime: config.xPrime }) }),
+    ...all('', {
+      ...(config.x && { x: config.x }),
+      ...(config.xPrime && { xPrime: config.xPrime }),
+    }),
     weights: all<WeightId>('weights.', config.weights),
     loss: lossWith(config.loss, tensors),
   };

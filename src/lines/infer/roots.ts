@@ -54,8 +54,7 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
     if (found && (!best || found.score > best.score)) best = found;
     if (best && best.score >= GOOD) return { operand, projection: best };
   }
-  const start =
-    all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each));
+  const start = all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each));
   if (start) return { operand, start };
   const shared = sharedBy(values, operand);
   if (shared) {

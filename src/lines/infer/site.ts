@@ -169,8 +169,12 @@ function biasedSites(values: Values, weights: Value, operands: readonly Value[])
   for (const bias of values.all) {
     const { tensor, kind } = bias;
     if (kind !== 'float' || bias.isVirtual || !ancestors.has(bias.id)) continue;
-    const own = [...Array.from({ length: shape.length - tensor.shape.length }, () => 1), ...tensor.shape];
-    const fits = own.length === shape.length && own.every((length, n) => length === 1 || length === shape[n]);
+    const own = [
+      ...Array.from({ length: shape.length - tensor.shape.length }, () => 1),
+      ...tensor.shape,
+    ];
+    const fits =
+      own.length === shape.length && own.every((length, n) => length === 1 || length === shape[n]);
     const isMatrix = own[own.length - 1] > 1 && own[own.length - 2] > 1;
     if (!fits || !isMatrix || new Set(tensor.data).size < 3 || isComputed(values, bias)) continue;
     const target = logarithm(weights.tensor);
@@ -188,7 +192,10 @@ const isComputed = (values: Values, value: Value): boolean =>
   !values.isLeaf(value) &&
   values.all.some(
     (each) =>
-      values.ancestors(value).has(each.id) && each.kind === 'float' && each.tensor.shape.length > 1 && values.isLeaf(each),
+      values.ancestors(value).has(each.id) &&
+      each.kind === 'float' &&
+      each.tensor.shape.length > 1 &&
+      values.isLeaf(each),
   );
 
 /** The ways to explain one tensor as attention weights. */

@@ -264,7 +264,11 @@ function shownKeys(
     const turned = isLeft
       ? all
       : all.map((_, n) => {
-          const [block, j, i] = [Math.floor(n / (rows * cols)), Math.floor(n / keys) % queries, n % keys];
+          const [block, j, i] = [
+            Math.floor(n / (rows * cols)),
+            Math.floor(n / keys) % queries,
+            n % keys,
+          ];
           return all[(block * rows + i) * cols + j];
         });
     const { mask, off } = nameOf({ blocks, queries, keys, visible: turned });

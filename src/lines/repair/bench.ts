@@ -36,8 +36,9 @@ export interface FrameReply {
   readonly candidates: readonly Evaluated[];
   /** Those that only a run of the whole program shows. */
   readonly others: readonly Candidate[];
-  /** What the statement leaves as it is. */
+  /** What the statement leaves as it is, at each of its executions that were looked at; likewise in `candidates`. */
   readonly now: readonly Tensor[];
+  readonly executions: number;
   /** How many were looked at in all. */
   readonly tried: number;
 }

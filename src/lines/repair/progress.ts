@@ -1,5 +1,6 @@
 // Whether an edited program is better than before: more of the right numbers, and none of those lost that were there.
 import { type Key, keyOf } from '../../compare/program.ts';
+import { goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 
@@ -40,15 +41,20 @@ export function compareStandings(
 }
 
 /**
- * Whether what was wrong is now there: every node that was blamed is whole somewhere; where nothing was gained by it, at
- * the very place that was blamed.
+ * Whether what was wrong is now there: of outputs and gradients of inputs every one that was blamed, somewhere; where
+ * nothing was gained by the edit, all that was blamed, at the very place.
  */
 function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean {
   const { wrong } = before.judged.localised;
   const meant = wrong.flatMap(({ node, kind }) =>
     node !== null && kind !== 'other' ? [keyOf(node, kind)] : [],
   );
-  if (isMore) return includes(after.covered, meant);
+  const goals = new Set(goalsOf(before.judged.catalogue.graph));
+  if (isMore)
+    return includes(
+      after.covered,
+      meant.filter((key) => goals.has(key)),
+    );
   const places = keysByPlace(after);
   return (
     meant.length > 0 &&

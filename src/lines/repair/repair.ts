@@ -100,8 +100,8 @@ class Hunt {
 
   /**
    * Looks for one more edit of the program; where it makes it better but not right, for another one after it. What is
-   * likely comes first: one edit whose own result is right, then one whose effect only the whole program shows, then two
-   * at once.
+   * likely comes first: one edit whose own result is right, then cheap ones whose effect only the whole program shows,
+   * and at last two at once, and all others.
    */
   async from(state: State, mistakes: number): Promise<void> {
     const places = placesOf(state.standing);
@@ -110,13 +110,15 @@ class Hunt {
     for (const place of places) {
       const found = await this.#look(state, place, false);
       if (!found) continue;
+      const cheap = singles.size === 0 ? found.others.slice(0, FIRST_OTHERS) : [];
       singles.set(place, found);
-      better.push(...(await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING))));
+      for (const some of [found.promising.slice(0, MOST_PROMISING), cheap])
+        better.push(...(await this.#tryAll(state, place, some)));
       if (this.#isSpent) return;
     }
     await this.#goOn(better, mistakes);
-    for (const [place, { others }] of [...singles].slice(0, 1))
-      better.push(...(await this.#tryAll(state, place, others.slice(0, FIRST_OTHERS))));
+    // What comes after the first edit is looked for among the likely ones alone.
+    if (state.slips.length > 0) return;
     for (const place of places.slice(0, MOST_PAIRED)) {
       const found = await this.#look(state, place, true);
       if (found) await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING));
@@ -234,13 +236,22 @@ function sorted({ judged, covered }: Standing, place: Place, reply: FrameReply):
     }
     return best;
   };
-  const worth = ({ values }: Evaluated): number => {
-    const changed = values.filter((value, n) => !isSame(value, reply.now[n]));
-    const ranks = changed.map(rankOf);
+  const each = reply.now.length / reply.executions;
+  const worthOf = (values: readonly Tensor[], now: readonly Tensor[]): number => {
+    const ranks = values.filter((value, n) => !isSame(value, now[n])).map(rankOf);
     if (ranks.every((rank) => rank === NOTHING_RIGHT)) return Infinity;
     // What else the edit changes has to be right as well, and nothing is to be missing.
-    return Math.max(...ranks) + (values.length === reply.now.length ? 0 : 2);
+    return Math.max(...ranks) + (values.length === now.length ? 0 : 2);
   };
+  // In a later execution what came before is wrong: one in which all is right tells enough.
+  const worth = ({ values }: Evaluated): number =>
+    values.length === reply.now.length && each > 0
+      ? Math.min(
+          ...Array.from({ length: reply.executions }, (_, n) => [n * each, (n + 1) * each]).map(
+            ([from, to]) => worthOf(values.slice(from, to), reply.now.slice(from, to)),
+          ),
+        )
+      : worthOf(values, reply.now);
   const judgedOnes = reply.candidates.map((candidate) => ({ candidate, rank: worth(candidate) }));
   const promising = judgedOnes
     .filter(({ rank }) => rank < Infinity)

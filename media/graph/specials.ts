@@ -1,4 +1,4 @@
-// Whether infinities or NaN are on the screen, so that the legend explains them only then.
+// Whether infinities, NaN or extremes are on the screen, so that the legend explains them only then.
 import type { Picture } from '../../src/stepper/picture.ts';
 import type { RunView } from '../../src/stepper/runView.ts';
 import type { StepView } from '../../src/stepper/stepView.ts';
@@ -6,12 +6,14 @@ import type { StepView } from '../../src/stepper/stepView.ts';
 export interface Specials {
   readonly infinite: boolean;
   readonly nan: boolean;
+  /** Entries lie beyond the ends of their scale. */
+  readonly beyond: boolean;
 }
 
 /** Pictures do not change; each is searched once. */
-const found = new WeakMap<Picture, Specials>();
+const found = new WeakMap<Picture, Omit<Specials, 'beyond'>>();
 
-function inPicture(picture: Picture): Specials {
+function inPicture(picture: Picture): Omit<Specials, 'beyond'> {
   const known = found.get(picture);
   if (known) return known;
   const values = picture.slices.map(({ data }) => new Float64Array(data));
@@ -23,11 +25,20 @@ function inPicture(picture: Picture): Specials {
   return result;
 }
 
-export function specialsOf(run: RunView, step: StepView): Specials {
-  const pictures = run.nodes.flatMap(({ id, value }) => {
+export function specialsOf(
+  run: RunView,
+  step: StepView,
+  isBeyond: (picture: Picture) => boolean,
+): Specials {
+  const pictures = run.nodes.flatMap(({ id, shape, value }) => {
     const { status, gradient } = step.nodes[id];
+    if (shape.length === 0) return [];
     return [...(status === 'waiting' ? [] : [value]), ...(gradient ? [gradient] : [])];
   });
   const all = pictures.map(inPicture);
-  return { infinite: all.some(({ infinite }) => infinite), nan: all.some(({ nan }) => nan) };
+  return {
+    infinite: all.some(({ infinite }) => infinite),
+    nan: all.some(({ nan }) => nan),
+    beyond: pictures.some(isBeyond),
+  };
 }

@@ -1,0 +1,24 @@
+// How much room the page has: the same limits as in page.css.
+import { computed, signal } from '@preact/signals';
+import { ui } from '../state.ts';
+
+/** Graph and step stand side by side. */
+const sideBySide = window.matchMedia('(min-width: 900px)');
+/** The equations are open without being asked for. */
+const roomy = window.matchMedia('(min-width: 900px) and (min-height: 720px)');
+
+export const isSideBySide = signal(sideBySide.matches);
+export const isRoomy = signal(roomy.matches);
+
+const pageWidth = signal(window.innerWidth);
+const PADDING = 32;
+
+/** What the step's part of the page has in width. */
+export const stepWidth = computed(() => {
+  const share = isSideBySide.value ? 1 - ui.value.graphWidth / 100 : 1;
+  return pageWidth.value * share - PADDING;
+});
+
+window.addEventListener('resize', () => (pageWidth.value = window.innerWidth));
+sideBySide.addEventListener('change', ({ matches }) => (isSideBySide.value = matches));
+roomy.addEventListener('change', ({ matches }) => (isRoomy.value = matches));
