@@ -187,7 +187,7 @@ const toleranceIn = ({ tolerance, size }: Entry, epsilon: number): number =>
   Math.max(tolerance, UNITS * epsilon * size);
 const UNITS = 2;
 
-export function isNear(value: number, right: number, tolerance: number): boolean {
+function isNear(value: number, right: number, tolerance: number): boolean {
   if (value === right) return true;
   if (right === -Infinity) return value <= MASKED;
   if (Number.isNaN(right)) return Number.isNaN(value);
@@ -216,22 +216,14 @@ function* readings(
   const perAxis: Option[][] = [];
   for (let axis = 0; axis < shape.length; axis++) {
     const at = Math.floor(probe / steps[axis]) % shape[axis];
-    const options = optionsFor(shape[axis], at, entry, coordinates).filter(({ offsets }) => {
-      // Both neighbours and both ends.
-      for (const other of [at + 1, at - 1, 0, shape[axis] - 1]) {
-        if (other < 0 || other >= shape[axis]) continue;
-        if (
-          !isClose(
-            entry,
-            offset + offsets[other],
-            data[probe + (other - at) * steps[axis]],
-            tolerance,
-          )
-        )
-          return false;
-      }
-      return true;
-    });
+    const length = shape[axis];
+    // Both neighbours and both ends, before a table is made.
+    const others = [at + 1, at - 1, 0, length - 1].filter((n) => n >= 0 && n < length && n !== at);
+    const fits = (offsetAt: (n: number) => number): boolean =>
+      others.every((n) =>
+        isClose(entry, offset + offsetAt(n), data[probe + (n - at) * steps[axis]], tolerance),
+      );
+    const options = optionsFor(length, at, entry, coordinates, fits);
     if (options.length === 0) return;
     perAxis.push(options);
   }
@@ -257,6 +249,7 @@ function optionsFor(
   at: number,
   entry: Entry,
   coordinates: readonly number[],
+  fits: (offsetAt: (n: number) => number) => boolean,
 ): Option[] {
   const { lengths, strides: own, letters: names } = entry;
   const options: Option[] = [];
@@ -264,7 +257,10 @@ function optionsFor(
     const start = coordinates[letter] - step * at;
     const last = start + step * (length - 1);
     if (start < 0 || last < 0 || start >= lengths[letter] || last >= lengths[letter]) return;
-    const offsets = Int32Array.from({ length }, (_, n) => (n - at) * step * own[letter]);
+    const offsetAt = (n: number): number => (n - at) * step * own[letter];
+    if (!fits(offsetAt)) return;
+    const offsets = new Int32Array(length);
+    for (let n = 0; n < length; n++) offsets[n] = offsetAt(n);
     options.push({ letters: [letter], offsets, start, step, count: length });
   };
   for (let letter = 0; letter < lengths.length; letter++) {
@@ -297,10 +293,10 @@ function optionsFor(
       }
     }
     const base = Math.floor(at / block) * own[outer] + blockOffsets[at % block];
-    const offsets = Int32Array.from(
-      { length },
-      (_, n) => Math.floor(n / block) * own[outer] + blockOffsets[n % block] - base,
-    );
+    const offsetAt = (n: number): number =>
+      Math.floor(n / block) * own[outer] + blockOffsets[n % block] - base;
+    if (!fits(offsetAt)) continue;
+    const offsets = Int32Array.from({ length }, (_, n) => offsetAt(n));
     options.push({ letters, offsets, start, step: 1, count });
   }
   return options;

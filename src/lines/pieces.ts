@@ -33,6 +33,8 @@ function cut(
   return { shape: own, data: out };
 }
 
+/** Fewer entries are no joined projections; programs in loops have many such tensors. */
+const LEAST = 16;
 /** Largest number of joined tensors. */
 const MOST = 3;
 
@@ -43,7 +45,7 @@ export function piecesOf(
   { graph, parts, floor }: Catalogue,
 ): Alignment[] {
   const { shape } = tensor;
-  if (shape.length === 0 || tensor.data.length < 4) return [];
+  if (shape.length === 0 || tensor.data.length < LEAST) return [];
   const { extents } = parts;
   const heads = [
     ...new Set([1, graph.head === 'multihead' ? headsOf(extents) : 1, extents['r'] ?? 1]),

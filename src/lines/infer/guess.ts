@@ -37,17 +37,15 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
       value.tensor.data.every(Number.isFinite);
     if (!isOperand) return [];
     const fits = readings(value, site).filter(({ key }) => key === keyAxis);
-    return fits.map(({ operand }) => ({
-      operand,
-      called: isCalled(value, (name) => roleOf(name) === 'V'),
-    }));
+    return fits.map(({ operand }) => ({ operand, called: isCalled(value, (name) => roleOf(name) === 'V') }));
   });
   const shape = site.weights.tensor.shape;
   const outerShape = site.outer.map((axis) => shape[axis]);
   const ranked = candidates
     .filter(({ operand, called }) => called || !isCalled(operand.value, isGradientName))
     .toSorted(
-      (a, b) => Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
+      (a, b) =>
+        Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
     );
   for (const { operand } of ranked) {
     const wanted: Operand = {
@@ -123,20 +121,54 @@ export function guessProjection(
   if (!found) return null;
   const [summed, [out]] = found.layout.axes;
   const step = (n: number): number =>
-    cols
-      .slice(n + 1)
-      .reduce((product, { size }) => product * size, operand.feature.size * out.stride);
+    cols.slice(n + 1).reduce((product, { size }) => product * size, operand.feature.size * out.stride);
   const factors = [
     ...cols.map(({ size }, n) => ({ size, stride: step(n) })),
     { size: operand.feature.size, stride: out.stride },
   ];
   return {
     ...like,
-    ...{ of: operand, weight: found.weight, factor: 1, score: 0, isGuess: true },
+    ...{ of: operand, weight: found.weight, factor: 1, score: 0 },
+    guess: 'no tensor is projected by it',
     weightLayout: { offset: 0, axes: [summed, factors] },
     bias: undefined,
   };
 }
+
+/** Which projection all names of a weight stand for; undefined where they differ or say nothing. */
+function calledFor({ events }: Value): 'Q' | 'K' | 'V' | 'O' | undefined {
+  const roles = new Set(events.flatMap(({ name }) => weightRole(name) ?? []));
+  return roles.size === 1 ? [...roles][0] : undefined;
+}
+
+type Letter = 'Q' | 'K' | 'V';
+
+/**
+ * The projection that a letter is meant to have, where its weight is called another's: the one that is called so,
+ * of another letter or left over.
+ */
+export function meantProjection(
+  values: Values,
+  letter: Letter,
+  operand: Operand,
+  all: Readonly<Partial<Record<Letter, Projection>>>,
+): Projection | null {
+  const own = all[letter];
+  const called = own && calledFor(own.weight);
+  if (!own || called === undefined || called === letter || called === 'O') return null;
+  const guess = `the program projects ${letter} by ${lastName(own.weight.events[0]?.name ?? '')}`;
+  const other = Object.values(all).find(({ weight }) => calledFor(weight) === letter);
+  if (other && other.heads.join() === own.heads.join())
+    return { ...own, ...pick(other), guess };
+  const taken = Object.values(all).flatMap(({ x, weight }) => [x, weight]);
+  const left = guessProjection(values, letter, operand, own, taken);
+  return left && { ...left, guess };
+}
+
+const pick = ({ weight, weightLayout, bias }: Projection): Partial<Projection> => ({
+  ...{ weight, weightLayout },
+  bias,
+});
 
 /** A vector that is left over, called the bias of this projection. */
 export function unusedBias(
@@ -153,17 +185,16 @@ export function unusedBias(
   );
 }
 
+/** Width of the values of one head. */
+const lastOf = ({ tensor: { shape } }: Mixed): number => shape[shape.length - 1];
+
 /** Whether one statement made y of the weight and of what came of the weighted sums. */
 function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
-  const read = y.parts
-    .flatMap((event) => values.sources(event))
-    .flatMap(({ id }) => values.ofEvent(id) ?? []);
+  const read = y.parts.flatMap((event) => values.sources(event)).flatMap(({ id }) => values.ofEvent(id) ?? []);
   const isWeight = (value: Value): boolean =>
     value === weight || weight.parts.some(({ id }) => values.ofEvent(id) === value);
   const isOutput = (value: Value): boolean =>
-    value === output ||
-    values.descends(value, output) ||
-    output.parts.some(({ id }) => values.ofEvent(id) === value);
+    value === output || values.descends(value, output) || output.parts.some(({ id }) => values.ofEvent(id) === value);
   return read.some(isWeight) && read.some((value) => !isWeight(value) && isOutput(value));
 }
 
@@ -196,14 +227,13 @@ export function guessOutput(
   const candidates = unused(values, taken)
     .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
-  for (const { weight, called } of candidates.toSorted(
-    (a, b) => Number(b.called) - Number(a.called),
-  )) {
+  for (const { weight, called } of candidates.toSorted((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {
       const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
         const layout = matrixLayout(weight, merged, operand.feature.size);
-        const isRead = readsBoth(values, y, weight, mixed.output);
+        const isProjection = called || weight.parts[0].how === 'leaf' || merged !== lastOf(mixed);
+        const isRead = isProjection && readsBoth(values, y, weight, mixed.output);
         const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';
         if (!layout || !(isRead || (called && isNamed) || isLeft)) continue;
         return { y, operand, weight, weightLayout: layout, score: 0, isGuess: true };

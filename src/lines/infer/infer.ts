@@ -1,5 +1,6 @@
 // From the recording of a program to the setup of the attention that it means to compute, each entry with its line.
-import type { HeadConfig, Mask } from '../../engine/config.ts';
+import { ConfigError, type HeadConfig, type Mask } from '../../engine/config.ts';
+import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
@@ -7,9 +8,9 @@ import { type Factor, gather, type Layout, lengthOf } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
 import { byHead, findBias } from './bias.ts';
 import { findDropout, findMask, type FoundMask } from './maskFound.ts';
-import { biasBeside, unusedBias } from './guess.ts';
-import { findModel, type Model, takenBy } from './model.ts';
-import { roleOf, weightRole } from './names.ts';
+import { biasBeside, meantProjection, unusedBias } from './guess.ts';
+import { findModels, type Model, takenBy } from './model.ts';
+import { isGradientName, roleOf, weightRole } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { type Rope, ropeOf } from './rope.ts';
@@ -17,7 +18,7 @@ import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
 import { multipleOf, scoreLayout } from './scores.ts';
 import { type Operand, type Projection, sameAxes } from './trace.ts';
-import { type Value, Values } from './values.ts';
+import { isGradient, type Value, Values } from './values.ts';
 
 export interface InferOptions {
   /** Only what this function records, with what it was given: "MHA.forward". */
@@ -168,8 +169,21 @@ const isTurned = ({ query, key }: Model): boolean =>
 /** The attention that a recorded program means to compute; null where it computes none. */
 export function infer(recording: Recording, options: InferOptions = {}): Inference | null {
   const values = new Values(recording, within(recording, options));
-  const model = findModel(values);
-  return model && new Inferring(values, model).result();
+  for (const model of findModels(values)) {
+    const found = new Inferring(values, model).result();
+    if (isComputable(found.config)) return found;
+  }
+  return null;
+}
+
+function isComputable(config: HeadConfig): boolean {
+  try {
+    buildGraph(config);
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
 }
 
 /** Events of a function, and those before its first call. */
@@ -218,11 +232,9 @@ class Inferring {
     this.#output();
     this.#loss();
     const config: HeadConfig = this.#config;
-    const last = output?.y ?? mixed?.output ?? told.site.weights;
-    const { recording } = this.#values;
-    const statement = recording.statements[last.parts[0].statement];
+    const stages = [told.query.value, told.key.value, told.site.weights, mixed?.output, output?.y];
     const { bindings, inferred, questions } = this.#build;
-    const name = recording.functions[statement.function].name;
+    const name = functionOf(this.#values, stages.filter((each) => each !== undefined));
     return { config, bindings, inferred, questions, function: name };
   }
 
@@ -242,11 +254,7 @@ class Inferring {
     if (this.#config.head !== 'multihead') return;
     this.#build.note('heads', told.query.value, `${count} heads of ${told.query.feature.size}`);
     if (this.#config.kvHeads !== count)
-      this.#build.note(
-        'kvHeads',
-        told.key.value,
-        `${this.#config.kvHeads} heads of keys and values`,
-      );
+      this.#build.note('kvHeads', told.key.value, `${this.#config.kvHeads} heads of keys and values`);
   }
 
   /** Heads of a root that are stored each for itself. */
@@ -285,7 +293,7 @@ class Inferring {
   }
 
   #projection(letter: 'Q' | 'K' | 'V', root: Root): void {
-    const { projection } = root;
+    const projection = this.#meant(letter, root) ?? root.projection;
     if (!projection) return this.#start(letter, root);
     const { weight, weightLayout } = projection;
     const [summed, out] = weightLayout.axes;
@@ -293,12 +301,23 @@ class Inferring {
     const entry = `weights.W_${letter}`;
     const note = `${nameOf(weight)}, as in ${nameOf(projection.of.value)}`;
     const weights = { ...this.#config.weights };
-    const sure = !projection.isGuess && this.#isOrdered;
+    const sure = projection.guess === undefined && this.#isOrdered;
     weights[`W_${letter}`] = this.#build.tensor(entry, weight, layout, note, sure);
-    if (projection.isGuess)
-      this.#build.ask(entry, nameOf(weight), [], 'no tensor is projected by it');
+    if (projection.guess !== undefined)
+      this.#build.ask(entry, nameOf(weight), ['as written'], projection.guess);
     this.#bias(letter, projection, weights);
     this.#config.weights = weights;
+  }
+
+  /** The projection that the names mean, where they do not mean the one that is used. */
+  #meant(letter: 'Q' | 'K' | 'V', root: Root): Projection | null {
+    const { query, key, value } = this.#model;
+    const all = {
+      ...(query.projection && { Q: query.projection }),
+      ...(key.projection && { K: key.projection }),
+      ...(value?.projection && { V: value.projection }),
+    };
+    return meantProjection(this.#values, letter, root.operand, all);
   }
 
   /** The bias of a projection; one that is left over and called so was forgotten. */
@@ -389,7 +408,7 @@ class Inferring {
       return;
     }
     const isOther = (steps: typeof q, root: Root): boolean =>
-      !steps.isKnown && root.projection !== undefined && !root.projection.isGuess;
+      !steps.isKnown && root.projection !== undefined && root.projection.guess === undefined;
     if (isOther(q, query) || isOther(k, key)) this.#unknownTurn();
   }
 
@@ -449,9 +468,7 @@ class Inferring {
     if (found.mask === 'given') this.#givenMask(found);
     else {
       this.#config.mask = found.mask;
-      const note = found.off
-        ? `${found.mask} assumed; the program’s mask ${found.off}`
-        : found.mask;
+      const note = found.off ? `${found.mask} assumed; the program’s mask ${found.off}` : found.mask;
       this.#build.note('mask', value, note, !found.off);
       if (found.off) this.#build.ask('mask', found.mask, ['as written'], note);
     }
@@ -622,7 +639,11 @@ class Inferring {
     const found = output && findLoss(this.#values, output);
     if (!found) {
       this.#build.note('loss', null, 'half the squared norm of y assumed', false);
-      this.#build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
+      const hasBackward = this.#values.all.some(
+        ({ parts }) => parts.some(isGradient) || parts.some(({ name }) => isGradientName(name)),
+      );
+      if (hasBackward)
+        this.#build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
       return;
     }
     this.#config.loss = this.#lossOf(found, sizeOf(output.y.shape));
@@ -644,11 +665,7 @@ class Inferring {
       case 'target':
         if (Math.abs(factor - 1) < 1e-6) return { kind, T: bound('loss.target') };
         constants.T = bound('loss.constants.T');
-        return {
-          kind: 'expression',
-          constants,
-          expression: times('sum((y - T) .^ 2)', factor / 2),
-        };
+        return { kind: 'expression', constants, expression: times('sum((y - T) .^ 2)', factor / 2) };
       case 'squares':
         this.#build.note('loss', from, note, sure);
         if (Math.abs(factor - 1) < 1e-6) return { kind: 'half-squared-norm' };
@@ -692,8 +709,23 @@ function inUsualOrder(roots: readonly (Root | null)[]): boolean {
   return isAscending(numbers.map(Number));
 }
 
+/** The function in which most of the stages are bound: of the module's own and a function's, the function. */
+function functionOf({ recording }: Values, stages: readonly Value[]): string {
+  const { statements, functions } = recording;
+  const counts = new Map<number, number>();
+  for (const { events } of stages) {
+    const own = events.filter((event) => event.how !== 'argument' && !isGradient(event));
+    for (const each of new Set(own.map(({ statement }) => statements[statement].function)))
+      counts.set(each, (counts.get(each) ?? 0) + 1);
+  }
+  const isOwn = (n: number): number => (functions[n].name === '' ? 0 : 1);
+  const [best] = [...counts].toSorted(([a, x], [b, y]) => y - x || isOwn(b) - isOwn(a));
+  return best ? functions[best[0]].name : '';
+}
+
 /** Columns of a projection: heads that are shared once, features last. */
 function withFeature(out: readonly Factor[]): Factor[] {
   const feature = out[out.length - 1];
   return [...stored(out.slice(0, -1)), feature];
 }
+

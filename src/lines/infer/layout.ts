@@ -13,7 +13,8 @@ export interface Layout {
   readonly axes: readonly (readonly Factor[])[];
 }
 
-export const lengthOf = (axis: readonly Factor[]): number => sizeOf(axis.map(({ size }) => size));
+export const lengthOf = (axis: readonly Factor[]): number =>
+  sizeOf(axis.map(({ size }) => size));
 
 /** Where the entries along an axis lie. */
 export function offsets(axis: readonly Factor[]): Int32Array {

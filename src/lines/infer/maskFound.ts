@@ -1,7 +1,7 @@
 // The mask that a program applies, or means to: by its weights' zeros, by its scores, or by a mask that it made.
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout } from './layout.ts';
-import { type Named, nameOf, type Pattern, patternOf } from './masks.ts';
+import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
 import type { Value } from './values.ts';
@@ -33,13 +33,14 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const { values, told, mixed } = model;
   const { weights } = told.site;
   const shape = weights.tensor.shape.join();
+  const isDropped = findDropout(model) !== null;
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
-    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape)
-      continue;
+    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
+      !isDropped &&
       value.time > weights.time &&
       value.time < (mixed?.output.time ?? Infinity) &&
       values.descends(value, weights);
@@ -77,13 +78,10 @@ function corner({ shape }: Tensor, model: Model): Layout[] {
   const [step] = strides([rows, cols]);
   const weights = model.told.site.weights.tensor.shape;
   const outer = model.told.site.outer.map((axis) => ({ size: weights[axis], stride: 0 }));
-  return [
-    { offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] },
-  ];
+  return [{ offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] }];
 }
 
-const same = (a: Pattern, b: Pattern): boolean =>
-  a.visible.every((each, n) => each === b.visible[n]);
+const same = (a: Pattern, b: Pattern): boolean => a.visible.every((each, n) => each === b.visible[n]);
 
 /** The mask: applied to the scores, applied anywhere else, or only made. */
 export function findMask(model: Model, past: number): FoundMask {
@@ -109,7 +107,26 @@ export function findMask(model: Model, past: number): FoundMask {
         return { ...named, from: value, ...(other && { off: 'is another in the weights' }) };
     }
   }
-  return other ?? { mask: 'none', from: null };
+  return other ?? withoutEffect(model, tensors, extents) ?? { mask: 'none', from: null };
+}
+
+/** A mask of keys that the weights were computed with and that hides nothing in them. */
+function withoutEffect(
+  { values, told }: Model,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): FoundMask | undefined {
+  for (const { value, layout } of tensors) {
+    const names = value.events.map(({ name }) => name).join(' ');
+    if (!/mask|pad|valid|visible|hidden|ignore/i.test(names)) continue;
+    if (!values.descends(told.site.weights, value)) continue;
+    const hides = /pad|hid|ignore|future/i.test(names);
+    const pattern = patternOf(value.tensor.data, layout, extents, hides ? isZero : isNonzero);
+    if (!paddingOf(pattern)) continue;
+    const recorded = { value, layout, hides };
+    return { mask: 'given', from: value, pattern, recorded, off: 'hides nothing in the weights' };
+  }
+  return undefined;
 }
 
 function recordedAs(
@@ -174,6 +191,8 @@ export function findDropout(model: Model): FoundDropout | null {
   if (!(p >= 0 && p < 1)) return null;
   const extents = extentsOf(model);
   const dropped = patternOf(mixed.weights.tensor.data, layout, extents, isNonzero);
+  // What is set to 0 in a pattern, and not made larger, is masked.
+  if (Math.abs(factor - 1) < 1e-4 && (nameOf(dropped).mask !== 'given' || paddingOf(dropped))) return null;
   const isKept = (pattern: Pattern): boolean =>
     pattern.visible.every((each, n) => whole[n] === 0 || each === dropped.visible[n]);
   for (const value of values.all) {

@@ -185,8 +185,7 @@ export function findMixed(values: Values, lookup: Lookup, site: Site): Mixed[] {
         if (!output || (found.length > 0 && output.time > found[0].output.time)) continue;
         const { operand, key, query } = reading;
         const mixed = { weights, key, query, values: operand, tensor, output };
-        found =
-          found.length > 0 && output.time < found[0].output.time ? [mixed] : [...found, mixed];
+        found = found.length > 0 && output.time < found[0].output.time ? [mixed] : [...found, mixed];
       }
     }
   }

@@ -1,15 +1,15 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
-import { findMixed, type Mixed } from './mixed.ts';
-import { isGradientName, roleOf, weightRole } from './names.ts';
+import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
+import { isGradientName, roleOf } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
 import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
 import type { Operand } from './trace.ts';
-import type { Value, Values } from './values.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
 import { addProducts } from './virtual.ts';
@@ -32,35 +32,6 @@ export interface Model {
   readonly margin: number;
 }
 
-/** Whether pieces of a stack belong together: something later was made of all of them. */
-function isJoined(values: Values, stack: Value): boolean {
-  const pieces = stack.parts.map(({ id }) => values.ofEvent(id)?.id);
-  return values.all.some(
-    (value) =>
-      value.grid.length === 0 &&
-      !value.isVirtual &&
-      value.time > stack.time &&
-      pieces.every((id) => id !== undefined && values.ancestors(value).has(id)),
-  );
-}
-
-/** The order in which sites are tried: whole tensors and joined stacks, pieces of joined stacks last. */
-function ordered(values: Values, sites: readonly Site[]): Site[] {
-  const joined = new Map<Value, boolean>();
-  const isWhole = ({ weights }: Site): boolean => {
-    if (weights.grid.length === 0) return false;
-    const known = joined.get(weights) ?? isJoined(values, weights);
-    joined.set(weights, known);
-    return known;
-  };
-  const stacks = sites.filter(isWhole);
-  const pieces = new Set(stacks.flatMap(({ weights }) => weights.parts.map(({ id }) => id)));
-  const singles = sites.filter(
-    ({ weights }) => weights.grid.length === 0 && !weights.parts.some(({ id }) => pieces.has(id)),
-  );
-  return [...stacks, ...singles].sort((a, b) => a.weights.time - b.weights.time);
-}
-
 /** The model that a site leads to. */
 function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const mixes = findMixed(values, lookup, site);
@@ -76,6 +47,7 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const taken = operands.filter((each) => each !== undefined);
   const mixed =
     mixes.find((each) => each.key === told.keyAxis) ??
+    throughOutput(values, lookup, told, [query, key]) ??
     turned(mixes[0], told) ??
     guessMixed(values, told, taken);
   let value = mixed && rootOf(values, lookup, mixed.values);
@@ -88,6 +60,45 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
   const found = { values, lookup, told, mixed, query, key, value, batch, heads, past, margin };
   return { ...found, output: outputOf(found) };
+}
+
+/** How many tensors are tried as values that only the output tells. */
+const VALUES = 10;
+
+/** The weighted sum that is nowhere recorded by itself, told by the y that it is projected to. */
+function throughOutput(
+  values: Values,
+  lookup: Lookup,
+  told: Told,
+  roots: readonly Root[],
+): Mixed | null {
+  const { site, keyAxis } = told;
+  const { heads } = splitOuter(values, site, roots);
+  const taken = roots.map(({ operand }) => operand.value);
+  const isCalled = (value: Value): boolean =>
+    value.events.some(({ name }) => roleOf(name) === 'V');
+  const candidates = values.all
+    .filter(
+      (value) =>
+        value.kind === 'float' &&
+        !taken.includes(value) &&
+        !value.parts.some(isGradient) &&
+        !value.events.some(({ name }) => isGradientName(name)) &&
+        !values.descends(value, site.weights) &&
+        value.tensor.data.every(Number.isFinite),
+    )
+    .toSorted((a, b) => Number(isCalled(b)) - Number(isCalled(a)));
+  for (const value of candidates.slice(0, VALUES)) {
+    for (const reading of readings(value, site)) {
+      if (reading.key !== keyAxis) continue;
+      const { operand, key, query } = reading;
+      const tensor = weightedSum(site.weights.tensor, site.outer, reading);
+      const mixed = { weights: site.weights, key, query, values: operand, tensor, output: site.weights };
+      const [found] = outputsOf(values, lookup, mixed, site.outer, heads);
+      if (found && found.score >= 4) return mixed;
+    }
+  }
+  return null;
 }
 
 /** A sum over the queries instead of the keys: the values and the person's own result. */
@@ -117,7 +128,6 @@ function outputOf(model: Omit<Model, 'output'>): Output | null {
   const own = outputsOf(values, lookup, mixed, outer, heads).find(
     ({ weight, y }) =>
       !taken.includes(weight) &&
-      (values.isLeaf(weight) || weight.events.some(({ name }) => weightRole(name) === 'O')) &&
       !y.parts.some(({ name }) => isGradientName(name)),
   );
   if (own) return own;
@@ -167,25 +177,32 @@ function completeness({ query, key, value, mixed, output }: Model): number {
 const SITES = 12;
 /** Completeness of a model that needs no other way. */
 const ENOUGH = 6;
+/** Completeness of a model all of whose parts are known by their numbers. */
+const WHOLE = 6.5;
 
-/** The attention that the recording shows, the first where there are several; null where there is none. */
-export function findModel(values: Values): Model | null {
-  let best: Model | null = null;
+/** What the recording may show: the most complete first, the earliest of several. */
+export function findModels(values: Values): Model[] {
+  const found: { readonly model: Model; readonly worth: number }[] = [];
   for (const way of ['recorded', 'tiled', 'products'] as const) {
     if (way === 'products') addProducts(values);
     const lookup = new Lookup(values.all);
-    const found = way === 'tiled' ? tiledSites(values) : ordered(values, findSites(values));
-    const sites = found.slice(0, SITES);
-    for (const site of sites) {
-      let model = modelOf(values, lookup, site);
-      // A projection that is not found may have batches and heads in one axis.
-      if (!model.query.projection && !model.key.projection && !model.query.start) {
-        const others = unmergedSites(values, site).map((each) => modelOf(values, lookup, each));
-        model = others.reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
-      }
-      if (!best || completeness(model) > completeness(best) + 1e-9) best = model;
+    let left = SITES;
+    for (const site of way === 'tiled' ? tiledSites(values) : findSites(values)) {
+      const model = withBatches(modelOf(values, lookup, site));
+      const worth = completeness(model);
+      found.push({ model, worth });
+      if (worth >= WHOLE || --left === 0) break;
     }
-    if (best && completeness(best) >= ENOUGH) return best;
+    if (found.some(({ worth }) => worth >= ENOUGH)) break;
   }
-  return best;
+  return found.toSorted((a, b) => b.worth - a.worth).map(({ model }) => model);
+}
+
+/** A projection that is not found may have batches and heads in one axis. */
+function withBatches(model: Model): Model {
+  const { values, lookup, told, query, key } = model;
+  if (query.projection || key.projection || query.start) return model;
+  return unmergedSites(values, told.site)
+    .map((each) => modelOf(values, lookup, each))
+    .reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
 }

@@ -5,7 +5,8 @@ import type { Mixed } from './mixed.ts';
 import type { Lookup } from './lookup.ts';
 import { matchColumns, type Matrix, stridesOf } from './projections.ts';
 import { type Operand, biasOf, type Projection } from './trace.ts';
-import type { Value, Values } from './values.ts';
+import { weightRole } from './names.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 export interface Output {
   readonly y: Value;
@@ -21,10 +22,7 @@ export interface Output {
 }
 
 /** Ways to read a weight as (heads * features) by outputs: axes beside each other merged. */
-function matrices(
-  { tensor: { shape, data } }: Value,
-  merged: number,
-): { tensor: Tensor; summed: number }[] {
+function matrices({ tensor: { shape, data } }: Value, merged: number): { tensor: Tensor; summed: number }[] {
   const found: { tensor: Tensor; summed: number }[] = [];
   for (let from = 0; from < shape.length; from++) {
     for (let to = from + 1; to <= shape.length; to++) {
@@ -80,12 +78,16 @@ export function mixedAxes(
   const isHead = (axis: number): boolean => heads.includes(axis);
   return {
     rows: [...places.filter(([axis]) => !isHead(axis)).map(([, each]) => each), at(outer.length)],
-    cols: [
-      ...places.filter(([axis]) => isHead(axis)).map(([, each]) => each),
-      at(outer.length + 1),
-    ],
+    cols: [...places.filter(([axis]) => isHead(axis)).map(([, each]) => each), at(outer.length + 1)],
   };
 }
+
+/** How many tensors after the weighted sums may be y. */
+const LATER = 24;
+
+/** A leaf, or what is called the output's weight. */
+export const isProjectionWeight = (values: Values, value: Value): boolean =>
+  values.isLeaf(value) || value.events.some(({ name }) => weightRole(name) === 'O');
 
 /** The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. */
 export function outputsOf(
@@ -102,11 +104,24 @@ export function outputsOf(
   );
   const tokens = mixed.tensor.shape[outer.length];
   const weights = values.all.filter(
-    (value) => value.kind === 'float' && !value.isVirtual && value.tensor.shape.length >= 2,
+    (value) =>
+      value.kind === 'float' &&
+      !value.isVirtual &&
+      value.tensor.shape.length >= 2 &&
+      value.tensor.data.length % merged === 0 &&
+      isProjectionWeight(values, value),
   );
-  const later = values.all.filter(
-    ({ kind, time, isVirtual }) => kind === 'float' && !isVirtual && time > mixed.output.time,
-  );
+  const later = values.all
+    .filter(
+      (value) =>
+        value.kind === 'float' &&
+        !value.isVirtual &&
+        value.time > mixed.output.time &&
+        !value.parts.some(isGradient) &&
+        values.descends(value, mixed.output),
+    )
+    .sort((a, b) => a.time - b.time)
+    .slice(0, LATER);
   const exact = { data: mixed.tensor.data, offset: 0, rows, cols };
   // Heads that were put side by side in a wrong way have the right numbers and a width of their own.
   const misplaced = lookup.find(mixed.tensor, mixed.output.eps).flatMap((value) =>

@@ -41,11 +41,15 @@ export function pastOf(values: Values, operand: Operand): Past | null {
       const shorter = { ...operand, token: { size: length, stride: 0 } };
       for (const earlier of sameAxes(value, shorter)) {
         const own = gather(value.tensor, layoutOf(earlier)).data;
-        const head = slice(whole, 0, length).data;
-        const size = head.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
-        if (!own.every((each, n) => Math.abs(each - head[n]) <= 8 * value.eps * size)) continue;
-        const rest = restOf(values, operand, slice(whole, length, tokens));
-        if (rest) return { earlier, rest };
+        // In front, where they belong, or put behind by mistake.
+        for (const at of [0, tokens - length]) {
+          const part = slice(whole, at, at + length).data;
+          const size = part.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+          if (!own.every((each, n) => Math.abs(each - part[n]) <= 8 * value.eps * size)) continue;
+          const from = at === 0 ? length : 0;
+          const rest = restOf(values, operand, slice(whole, from, from + tokens - length));
+          if (rest) return { earlier, rest };
+        }
       }
     }
   }

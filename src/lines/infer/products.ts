@@ -40,7 +40,8 @@ function assignments(operand: readonly number[], target: readonly number[]): num
     }
     if (operand[axis] === 1) return visit(axis + 1, [...sofar, SINGLE], summed);
     target.forEach((length, n) => {
-      if (length === operand[axis] && !sofar.includes(n)) visit(axis + 1, [...sofar, n], summed);
+      if (length === operand[axis] && !sofar.includes(n))
+        visit(axis + 1, [...sofar, n], summed);
     });
     if (!summed) visit(axis + 1, [...sofar, SUMMED], true);
   };
@@ -239,3 +240,4 @@ export function findProducts<C extends Candidate>(
   });
   return found;
 }
+

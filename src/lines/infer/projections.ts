@@ -26,10 +26,7 @@ const flat = ({ data, offset }: Matrix, rows: Int32Array, cols: Int32Array): Flo
 /** Some of the rows, spread evenly. */
 function sampled(rows: Int32Array): Int32Array {
   if (rows.length <= SAMPLE) return rows;
-  return Int32Array.from(
-    { length: SAMPLE },
-    (_, n) => rows[Math.floor((n * rows.length) / SAMPLE)],
-  );
+  return Int32Array.from({ length: SAMPLE }, (_, n) => rows[Math.floor((n * rows.length) / SAMPLE)]);
 }
 
 interface Centred {
@@ -59,6 +56,7 @@ export function matchColumns(
   const targetRows = sampled(offsets(target.rows));
   const xRows = sampled(offsets(x.rows));
   if (targetRows.length < 3) return null;
+  if (!mayMatch(target, x, weight, summed, eps)) return null;
   const targets = flat(target, targetRows, offsets(target.cols)).map(centred);
   const features = flat(x, xRows, offsets(x.cols));
   const steps = strides(weight.shape);
@@ -75,6 +73,35 @@ export function matchColumns(
     return centred(column);
   });
   return matched(targets, products, starts, eps);
+}
+
+const FEW = 4;
+
+/** Whether some column of x W is proportional to the first of the target on a few rows: mostly none is. */
+function mayMatch(target: Matrix, x: Matrix, weight: Tensor, summed: number, eps: number): boolean {
+  const targetRows = offsets(target.rows);
+  const xRows = offsets(x.rows);
+  if (targetRows.length <= FEW) return true;
+  const at = Array.from({ length: FEW }, (_, n) => Math.floor((n * xRows.length) / FEW));
+  const features = offsets(x.cols);
+  const own = centred(Float64Array.from(at, (n) => target.data[target.offset + targetRows[n]]));
+  if (!(own.norm > 0)) return true;
+  const steps = strides(weight.shape);
+  const starts = offsets(
+    weight.shape.flatMap((size, n) => (n === summed ? [] : [{ size, stride: steps[n] }])),
+  );
+  const column = new Float64Array(FEW);
+  for (const start of starts) {
+    for (let row = 0; row < FEW; row++) {
+      let sum = 0;
+      const from = x.offset + xRows[at[row]];
+      for (let c = 0; c < features.length; c++)
+        sum += x.data[from + features[c]] * weight.data[start + c * steps[summed]];
+      column[row] = sum;
+    }
+    if (proportion(own, centred(column), eps) !== null) return true;
+  }
+  return false;
 }
 
 /** One factor for all columns; the first column that fits a target counts, taken in the order of the last one. */
@@ -96,8 +123,7 @@ function matched(
     for (let m = 0; m < products.length && at < 0; m++) {
       const place = (guess + m) % products.length;
       const ratio = proportion(target, products[place], eps);
-      if (ratio === null || (factor !== undefined && Math.abs(ratio / factor - 1) > 50 * eps))
-        continue;
+      if (ratio === null || (factor !== undefined && Math.abs(ratio / factor - 1) > 50 * eps)) continue;
       factor ??= ratio;
       at = place;
     }
@@ -127,10 +153,7 @@ function proportion(target: Centred, product: Centred, eps: number): number | nu
  * The strides along `sizes` by which `starts`, the entries of a weight in row-major order of the columns, are
  * reached from the first; null where they are none. A stride of 0 is a weight that is used again.
  */
-export function stridesOf(
-  starts: Int32Array,
-  sizes: readonly number[],
-): Layout['axes'][number] | null {
+export function stridesOf(starts: Int32Array, sizes: readonly number[]): Layout['axes'][number] | null {
   const own = strides(sizes);
   const factors = sizes.map((size, n) => ({
     size,

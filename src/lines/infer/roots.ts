@@ -15,7 +15,7 @@ export interface Root {
   readonly start?: Operand;
 }
 
-const TRIES = 24;
+const TRIES = 12;
 
 /** The operand and what it was made from, nearest first, as far as axes can be told. */
 export function origins(values: Values, lookup: Lookup, operand: Operand): Operand[] {
@@ -78,10 +78,7 @@ function sharedBy(values: Values, operand: Operand): Operand | undefined {
     for (const [axis, { size }] of operand.outer) {
       for (let kv = 1; kv < size; kv++) {
         if (size % kv !== 0) continue;
-        const fewer = {
-          ...operand,
-          outer: new Map([...operand.outer, [axis, { size: kv, stride: 0 }]]),
-        };
+        const fewer = { ...operand, outer: new Map([...operand.outer, [axis, { size: kv, stride: 0 }]]) };
         for (const from of sameAxes(value, fewer)) {
           const repeated = repeat(from, axis, size / kv);
           if (repeated.some((each) => isSame(own, read(each), value.eps))) return from;

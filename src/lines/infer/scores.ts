@@ -17,10 +17,7 @@ export interface Told {
 }
 
 /** One operand of the site's product, its axes named. */
-function operandOf(
-  { product, leftToken, rightToken, outer }: Site,
-  side: 'left' | 'right',
-): Operand {
+function operandOf({ product, leftToken, rightToken, outer }: Site, side: 'left' | 'right'): Operand {
   const value = product[side];
   const axes = side === 'left' ? product.leftAxes : product.rightAxes;
   const { shape } = value.tensor;

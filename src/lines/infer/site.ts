@@ -96,10 +96,7 @@ function sitesOf(
   const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how);
   return products.flatMap((product) => {
     const own = ownAxes(product);
-    const [leftToken, rightToken] = [
-      own.left[own.left.length - 1],
-      own.right[own.right.length - 1],
-    ];
+    const [leftToken, rightToken] = [own.left[own.left.length - 1], own.right[own.right.length - 1]];
     const outer = target.shape.flatMap((length, n) =>
       length === 1 || n === leftToken || n === rightToken ? [] : [n],
     );
@@ -111,9 +108,7 @@ function sitesOf(
 function caps(values: Values): number[] {
   const texts = values.recording.statements
     .filter(({ text }) => /cap|tanh/i.test(text))
-    .flatMap(({ text }) =>
-      [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)),
-    );
+    .flatMap(({ text }) => [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)));
   const recorded = values.numbers.flatMap(({ value, name }) =>
     value !== undefined && (/cap/i.test(name) || !Number.isInteger(value)) ? [value] : [],
   );
@@ -137,8 +132,7 @@ function cappedSites(values: Values, weights: Value, earlier: readonly Value[]):
       const target = uncapped(scores.tensor, cap);
       const operands = operandsBefore(values, scores);
       const found = sitesOf(weights, scores, target, operands, 'exact');
-      if (found.length > 0)
-        return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
+      if (found.length > 0) return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
     }
   }
   return [];
@@ -158,8 +152,7 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   const width = weights.tensor.shape[weights.tensor.shape.length - 1];
   const ratios: number[] = [];
   for (let n = 1; n < p.length; n++) {
-    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05)
-      continue;
+    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05) continue;
     ratios.push((Math.log(p[n]) - Math.log(p[n - 1])) / (z[n] - z[n - 1]));
   }
   const [first] = ratios;
@@ -205,41 +198,51 @@ const isComputed = (values: Values, value: Value): boolean =>
       values.isLeaf(each),
   );
 
-/** All places that compute attention weights, each with the products that explain it; several weights may be one place. */
-export function findSites(values: Values): Site[] {
-  const found: Site[] = [];
-  for (const weights of candidates(values)) {
-    const operands = operandsBefore(values, weights);
-    const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, 'crossed');
-    if (crossed.length > 0) {
-      found.push(...crossed);
-      continue;
-    }
-    const ancestors = values.ancestors(weights);
-    const earlier = values.all.filter(
-      (value) =>
-        value.kind === 'float' &&
-        value.time < weights.time &&
-        value.tensor.shape.join() === weights.tensor.shape.join() &&
-        (ancestors.has(value.id) || weights.grid.length > 0),
-    );
-    const capped = cappedSites(values, weights, earlier);
-    found.push(...capped);
-    if (capped.length > 0) continue;
-    const before = found.length;
-    for (const scores of earlier) {
-      const direct = sitesOf(
-        weights,
-        scores,
-        scores.tensor,
-        operandsBefore(values, scores),
-        'exact',
-      );
-      if (direct.length === 0) continue;
-      found.push(...direct);
-      break;
-    }
-    if (found.length === before) found.push(...biasedSites(values, weights, operands));
+/** The ways to explain one tensor as attention weights. */
+function sitesAt(values: Values, weights: Value): Site[] {
+  const operands = operandsBefore(values, weights);
+  const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, 'crossed');
+  if (crossed.length > 0) return crossed;
+  const ancestors = values.ancestors(weights);
+  const earlier = values.all.filter(
+    (value) =>
+      value.kind === 'float' &&
+      value.time < weights.time &&
+      value.tensor.shape.join() === weights.tensor.shape.join() &&
+      (ancestors.has(value.id) || weights.grid.length > 0),
+  );
+  const capped = cappedSites(values, weights, earlier);
+  if (capped.length > 0) return capped;
+  for (const scores of earlier) {
+    const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
+    if (direct.length > 0) return direct;
   }
-  return found;
+  return biasedSites(values, weights, operands);
+}
+
+/** Whether pieces of a stack belong together: something later was made of all of them. */
+function isJoined(values: Values, stack: Value): boolean {
+  const pieces = stack.parts.map(({ id }) => values.ofEvent(id)?.id);
+  return values.all.some(
+    (value) =>
+      value.grid.length === 0 &&
+      !value.isVirtual &&
+      value.time > stack.time &&
+      pieces.every((id) => id !== undefined && values.ancestors(value).has(id)),
+  );
+}
+
+/**
+ * All places that compute attention weights, each with the products that explain it, in the order of time; several
+ * may be one place. Pieces that belong together are one.
+ */
+export function* findSites(values: Values): Generator<Site> {
+  const all = candidates(values);
+  const joined = all.filter(({ grid }) => grid.length > 0).filter((stack) => isJoined(values, stack));
+  const pieces = new Set(joined.flatMap(({ parts }) => parts.map(({ id }) => id)));
+  for (const weights of all) {
+    const isPiece = weights.grid.length === 0 && weights.parts.some(({ id }) => pieces.has(id));
+    if (isPiece || (weights.grid.length > 0 && !joined.includes(weights))) continue;
+    yield* sitesAt(values, weights);
+  }
 }

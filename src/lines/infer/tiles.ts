@@ -40,12 +40,7 @@ function wholes(values: Values): Whole[] {
       const axes = value.tensor.shape.map((_, n) => n);
       const last = { value, outer: axes.slice(0, -2), token: rank - 2, feature: rank - 1 };
       // (tokens, heads, width), as (batch, tokens, heads, width).
-      const before = {
-        value,
-        outer: [...axes.slice(0, -3), rank - 2],
-        token: rank - 3,
-        feature: rank - 1,
-      };
+      const before = { value, outer: [...axes.slice(0, -3), rank - 2], token: rank - 3, feature: rank - 1 };
       return rank >= 3 ? [last, before] : [last];
     });
 }
@@ -128,11 +123,14 @@ function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
   return null;
 }
 
+const ENTRIES = 3;
+
 function fits(
   piece: Tensor,
   scores: Tensor,
   { start, factor, isTransposed }: Placed,
   eps: number,
+  least = ENTRIES,
 ): boolean {
   const width = piece.shape[piece.shape.length - 1];
   const [, , cols] = scores.shape;
@@ -141,13 +139,12 @@ function fits(
   let compared = 0;
   const isNear = piece.data.every((value, n) => {
     if (!isFinite(value)) return true;
-    const expected =
-      factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
+    const expected = factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
     size = Math.max(size, Math.abs(expected), Math.abs(value));
     compared++;
     return Math.abs(value - expected) <= 20 * eps * size;
   });
-  return isNear && compared >= 3;
+  return isNear && compared >= least;
 }
 
 /** What one event shows of the scores, perhaps. */
@@ -172,9 +169,7 @@ function groups(values: Values): Piece[][] {
       found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
     }
   }
-  return [...found.values()]
-    .filter(({ length }) => length >= 2)
-    .map((each) => each.slice(0, PIECES));
+  return [...found.values()].filter(({ length }) => length >= 2).map((each) => each.slice(0, PIECES));
 }
 
 /**
@@ -214,18 +209,16 @@ function siteOf(
   // The factor of each entry: a row may have one of its own, where it is scaled by its length.
   const factors = new Float64Array(scores.data.length);
   for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
-  // A piece in which all is hidden lies where its iteration's other pieces do.
+  // A piece in which nearly all is hidden lies where its iteration's other pieces do.
   const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
   for (const piece of pieces.flat()) {
     const placed = byIteration.get(iterationOf(piece));
-    if (placed && piece.tensor.data.every((each) => each <= LOW))
+    if (placed && piece.tensor.data.some((each) => each <= LOW) && agrees(piece, scores, placed))
       mark(piece.tensor, scores, placed, state, factors);
   }
   const { factor } = found[found.length - 1].placed;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
-  const isBinary = values.recording.statements.some(({ text }) =>
-    /\bexp2\b|2(?:\.0)? \*\* /.test(text),
-  );
+  const isBinary = values.recording.statements.some(({ text }) => /\bexp2\b|2(?:\.0)? \*\* /.test(text));
   const base = isBinary ? Math.LN2 : 1;
   const scaled = scores.data.map((value, n) => value * factors[n] * base);
   const isShown = shownKeys(state, scores.shape, isLeft);
@@ -286,6 +279,10 @@ function shownKeys(
   return !isNamed(shown) && isNamed(notHidden) ? notHidden : shown;
 }
 
+/** Whether the entries of a piece that are not hidden are the scores at its place. */
+const agrees = (piece: Piece, scores: Tensor, placed: Placed): boolean =>
+  piece.tensor.data.every((each) => each <= LOW) || fits(piece.tensor, scores, placed, piece.eps, 1);
+
 /** 1 where a piece shows an entry, -1 where it hides it. */
 function mark(
   piece: Tensor,
@@ -327,12 +324,7 @@ function softmax(scores: Tensor, isShown: Uint8Array, axis: 1 | 2): Float64Array
   return out;
 }
 
-function wholeSite(
-  weights: Value,
-  left: Whole,
-  right: Whole,
-  factor: number,
-): Omit<Site, 'scores'> {
+function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): Omit<Site, 'scores'> {
   const rank = left.outer.length;
   const axes = (each: Whole, token: number): number[] =>
     each.value.tensor.shape.map((_, n) =>
@@ -344,11 +336,6 @@ function wholeSite(
       ...{ left: left.value, right: right.value, factor },
       ...{ leftAxes: axes(left, rank), rightAxes: axes(right, rank + 1) },
     },
-    ...{
-      leftToken: rank,
-      rightToken: rank + 1,
-      outer: left.outer.map((_, n) => n),
-      how: 'crossed',
-    },
+    ...{ leftToken: rank, rightToken: rank + 1, outer: left.outer.map((_, n) => n), how: 'crossed' },
   };
 }

@@ -2,7 +2,7 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, type Layout, lengthOf } from './layout.ts';
 import { matchColumns, stridesOf } from './projections.ts';
-import type { Value, Values } from './values.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 /** A recorded tensor with its axes told apart. */
 export interface Operand {
@@ -30,8 +30,8 @@ export interface Projection {
   readonly factor: number;
   /** How likely it is that these are meant. */
   readonly score: number;
-  /** Taken by names and shapes: the program's own numbers do not tell. */
-  readonly isGuess?: boolean;
+  /** Why it is taken by names and shapes: the program's own numbers do not tell, or tell another. */
+  readonly guess?: string;
 }
 
 const isRank = (low: number, high: number, { shape }: Tensor): boolean =>
@@ -76,7 +76,12 @@ function rowsOf(value: Value, operand: Operand): Rows[] {
   return found;
 }
 
-function weightFor(operand: Operand, rows: Rows, weight: Value, summed: number): Fit | null {
+function weightFor(
+  operand: Operand,
+  rows: Rows,
+  weight: Value,
+  summed: number,
+): Fit | null {
   const factorsAt = (axes: readonly number[]): Factor[] =>
     axes.map((axis) => operand.outer.get(axis) as Factor);
   const cols = [...factorsAt(rows.heads), operand.feature];
@@ -93,10 +98,7 @@ function weightFor(operand: Operand, rows: Rows, weight: Value, summed: number):
     Math.max(operand.value.eps, rows.value.eps),
   );
   if (!columns) return null;
-  const out = weightColumns(
-    columns.starts,
-    cols.map(({ size }) => size),
-  );
+  const out = weightColumns(columns.starts, cols.map(({ size }) => size));
   if (!out) return null;
   const { shape } = weight.tensor;
   return {
@@ -224,13 +226,18 @@ function gatherOffsets({ offset, axes }: Layout): number[] {
 export function projectionsOf(values: Values, operand: Operand, before: number): Projection[] {
   const eps = operand.value.eps;
   const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-  const sources = values.all.filter(
-    ({ kind, tensor, time }) =>
+  const all = values.all.filter(
+    ({ kind, tensor, time, isVirtual, parts }) =>
       kind === 'float' &&
+      !isVirtual &&
       time < before &&
       isRank(2, 4, tensor) &&
+      !parts.some(isGradient) &&
       tensor.data.every(Number.isFinite),
   );
+  // What it was computed from, as far as that is known.
+  const known = all.filter((value) => values.descends(operand.value, value));
+  const sources = known.length > 1 ? known : all;
   const found: Projection[] = [];
   for (const x of sources) {
     if (x === operand.value) continue;
@@ -270,7 +277,9 @@ export function sameAxes(value: Value, operand: Operand): Operand[] {
   const visit = (axis: number, taken: Map<number | 'token' | 'feature', Factor>): void => {
     if (axis === shape.length) {
       if (taken.size !== heads + 2) return;
-      const map = new Map(outer.map(([key]) => [key, taken.get(key) as Factor] as const));
+      const map = new Map(
+        outer.map(([key]) => [key, taken.get(key) as Factor] as const),
+      );
       found.push({
         value,
         outer: map,

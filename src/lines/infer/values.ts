@@ -137,14 +137,8 @@ export class Values {
       eps: Math.max(...from.map(({ eps }) => eps)),
     };
     this.all.push(value);
-    this.#byContent.set(contentKey(tensor), [
-      value,
-      ...(this.#byContent.get(contentKey(tensor)) ?? []),
-    ]);
-    this.#ancestors.set(
-      value.id,
-      new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])),
-    );
+    this.#byContent.set(contentKey(tensor), [value, ...(this.#byContent.get(contentKey(tensor)) ?? [])]);
+    this.#ancestors.set(value.id, new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])));
     return value;
   }
 
