@@ -16,7 +16,10 @@ export interface FoundBias {
 }
 
 /** Operand as (block, token, feature), an outer axis that it lacks repeated. */
-function blocks(operand: Operand, told: Told): { data: Float64Array; tokens: number; width: number } {
+function blocks(
+  operand: Operand,
+  told: Told,
+): { data: Float64Array; tokens: number; width: number } {
   const { shape } = told.site.weights.tensor;
   const outer = told.site.outer.map(
     (axis) => operand.outer.get(axis) ?? { size: shape[axis], stride: 0 },
@@ -41,7 +44,9 @@ function residual(told: Told): Tensor | null {
         const at = (block * q.tokens + j) * k.tokens + i;
         let dot = 0;
         for (let a = 0; a < q.width; a++)
-          dot += q.data[(block * q.tokens + j) * q.width + a] * k.data[(block * k.tokens + i) * k.width + a];
+          dot +=
+            q.data[(block * q.tokens + j) * q.width + a] *
+            k.data[(block * k.tokens + i) * k.width + a];
         const weight = weights.data[at];
         const value = weight > 0 ? Math.log(weight) - site.product.factor * dot : Number.NaN;
         if (first === undefined && weight > 0) first = value;
@@ -78,11 +83,18 @@ function recordedBias(
     if (value.kind !== 'float' || value.isVirtual || new Set(value.tensor.data).size < 3) continue;
     for (const layout of maskLayouts(value.tensor, told)) {
       const { data } = gather(value.tensor, layout);
-      const isSame = data.length === added.data.length && data.every((each, at) => {
-        const row = at - (at % keys);
-        const first = added.data.subarray(row, row + keys).findIndex((other) => !Number.isNaN(other));
-        return Number.isNaN(added.data[at]) || Math.abs(added.data[at] - (each - data[row + first])) <= allowed;
-      });
+      const isSame =
+        data.length === added.data.length &&
+        data.every((each, at) => {
+          const row = at - (at % keys);
+          const first = added.data
+            .subarray(row, row + keys)
+            .findIndex((other) => !Number.isNaN(other));
+          return (
+            Number.isNaN(added.data[at]) ||
+            Math.abs(added.data[at] - (each - data[row + first])) <= allowed
+          );
+        });
       if (isSame) return { added: { shape: added.shape, data }, value };
     }
   }
@@ -98,13 +110,16 @@ function slopesOf({ shape, data }: Tensor, past: number, allowed: number): Float
     for (const pass of ['fit', 'test']) {
       for (let j = 0; j < queries; j++) {
         const row = (block * queries + j) * keys;
-        const first = Array.from({ length: keys }, (_, i) => i).find((i) => !Number.isNaN(data[row + i]));
+        const first = Array.from({ length: keys }, (_, i) => i).find(
+          (i) => !Number.isNaN(data[row + i]),
+        );
         if (first === undefined) continue;
         for (let i = first + 1; i < keys; i++) {
           if (Number.isNaN(data[row + i])) continue;
           const distance = Math.abs(past + j - i) - Math.abs(past + j - first);
           if (pass === 'fit' && distance !== 0) slope ??= -data[row + i] / distance;
-          if (pass === 'test' && Math.abs(data[row + i] + (slope ?? 0) * distance) > allowed * 4) return null;
+          if (pass === 'test' && Math.abs(data[row + i] + (slope ?? 0) * distance) > allowed * 4)
+            return null;
         }
       }
     }
@@ -118,4 +133,3 @@ export function byHead(slopes: Float64Array, heads: number): Float64Array | null
   const own = slopes.slice(0, heads);
   return slopes.every((slope, n) => Math.abs(slope - own[n % heads]) < 1e-6) ? own : null;
 }
-

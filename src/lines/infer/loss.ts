@@ -81,7 +81,9 @@ const LARGEST_COUNT = 2 ** 24;
 function isUsual(factor: number, eps: number): boolean {
   const inverse = 2 / factor;
   const tolerance = Math.min(0.01, 50 * eps * Math.abs(inverse));
-  return inverse > 0.9 && inverse < LARGEST_COUNT && Math.abs(inverse - Math.round(inverse)) <= tolerance;
+  return (
+    inverse > 0.9 && inverse < LARGEST_COUNT && Math.abs(inverse - Math.round(inverse)) <= tolerance
+  );
 }
 
 /** What people take sums of, with its derivative. */
@@ -178,18 +180,26 @@ function targetLoss(
   const own = slopes.find(({ each }) => isGradientOfY(each.value));
   const scalar = (scalars.find(({ isNamed }) => isNamed) ?? scalars[0])?.factor;
   // The last multiple of the error is what the backward pass begins with; a bare difference may come before it.
-  const slope = own ?? slopes.findLast(({ each }) => !each.value.events.every(({ how }) => how === 'expression'));
+  const slope =
+    own ??
+    slopes.findLast(({ each }) => !each.value.events.every(({ how }) => how === 'expression'));
   const wanted = own ? own.factor : scalar === undefined ? slope?.factor : 2 * scalar;
   // What is called the loss is what is to be differentiated, whatever the backward pass begins with.
   const agree =
-    scalar !== undefined || slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
+    scalar !== undefined ||
+    slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
   const factor = wanted ?? 1;
   const note =
     own || scalar === undefined
       ? `dy = ${Number(factor.toPrecision(6))} (y - target)`
       : `f = ${Number(scalar.toPrecision(6))} |y - target|²`;
   return {
-    ...{ kind: 'target', given: target, factor, from: own?.each.value ?? slope?.each.value ?? null },
+    ...{
+      kind: 'target',
+      given: target,
+      factor,
+      from: own?.each.value ?? slope?.each.value ?? null,
+    },
     ...{ sure: agree, note },
     ...(!agree && slope && { alternatives: [slope.factor] }),
   };
@@ -200,7 +210,13 @@ function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
   const dy = dataOf(own);
   const constant = dy.every((value) => Math.abs(value - dy[0]) <= 10 * eps * Math.abs(dy[0]));
   if (constant)
-    return { kind: 'sum', factor: dy[0], from: own.value, sure: true, note: `dy is ${dy[0]} everywhere` };
+    return {
+      kind: 'sum',
+      factor: dy[0],
+      from: own.value,
+      sure: true,
+      note: `dy is ${dy[0]} everywhere`,
+    };
   const factor = multiple(dy, y, eps);
   if (factor !== null)
     return { kind: 'squares', factor, from: own.value, sure: true, note: `dy = ${factor} y` };
@@ -241,15 +257,29 @@ function withoutGradient(
     }
   }
   const ones = gradientsOf(values, output).find(
-    ({ value }) => isNamed(value) && value.tensor.data.every((each) => each !== 0 && each === value.tensor.data[0]),
+    ({ value }) =>
+      isNamed(value) &&
+      value.tensor.data.every((each) => each !== 0 && each === value.tensor.data[0]),
   );
   if (ones && (slope === undefined || slope === null)) {
     const [factor] = ones.value.tensor.data;
-    return { kind: 'sum', factor, from: ones.value, sure: true, note: `dy is ${factor} everywhere` };
+    return {
+      kind: 'sum',
+      factor,
+      from: ones.value,
+      sure: true,
+      note: `dy is ${factor} everywhere`,
+    };
   }
   if (slope !== undefined && slope !== null && scalar === undefined) {
     const note = `dy = ${Number(slope.toPrecision(6))} y`;
-    return { kind: 'squares', factor: slope, from: output.family[0] ?? null, sure: slope === 1, note };
+    return {
+      kind: 'squares',
+      factor: slope,
+      from: output.family[0] ?? null,
+      sure: slope === 1,
+      note,
+    };
   }
   if (scalar !== undefined) {
     const note = `f = ${scalar} |y|²`;

@@ -68,7 +68,8 @@ function operandsOf(
     if (length === weights[key] && !taken.has('token'))
       visit(axis + 1, new Map([...taken, ['token', { size: length, stride }]]));
     const first = outer.find((each) => weights[each] === length && !taken.has(each));
-    if (first !== undefined) visit(axis + 1, new Map([...taken, [first, { size: length, stride }]]));
+    if (first !== undefined)
+      visit(axis + 1, new Map([...taken, [first, { size: length, stride }]]));
     if (taken.has('feature')) return mergedPair(axis, taken);
     visit(axis + 1, new Map([...taken, ['feature', { size: length, stride }]]));
     for (const each of outer) {
@@ -154,7 +155,7 @@ function usedWeights(values: Values, { weights }: Site): Value[] {
 }
 
 /** Whether every entry is 0 or one multiple of the weight's. */
-export function isProportional(a: Tensor, b: Tensor, eps: number): boolean {
+function isProportional(a: Tensor, b: Tensor, eps: number): boolean {
   let factor: number | undefined;
   return a.data.every((value, n) => {
     if (value === 0) return true;
@@ -184,7 +185,8 @@ export function findMixed(values: Values, lookup: Lookup, site: Site): Mixed[] {
         if (!output || (found.length > 0 && output.time > found[0].output.time)) continue;
         const { operand, key, query } = reading;
         const mixed = { weights, key, query, values: operand, tensor, output };
-        found = found.length > 0 && output.time < found[0].output.time ? [mixed] : [...found, mixed];
+        found =
+          found.length > 0 && output.time < found[0].output.time ? [mixed] : [...found, mixed];
       }
     }
   }

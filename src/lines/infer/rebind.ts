@@ -2,8 +2,10 @@
 import type { HeadConfig, Loss, WeightId } from '../../engine/config.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
-import { type Binding, type EventKey, eventKeys, type Inference, infer } from './infer.ts';
+import { eventKeys } from './builder.ts';
+import { infer } from './infer.ts';
 import { gather } from './layout.ts';
+import type { Binding, EventKey, Inference } from './types.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -27,9 +29,21 @@ function isComplete({ config, bindings }: Known): boolean {
   return tensorEntries(config).every((entry) => entries.has(entry));
 }
 
-function tensorEntries({ x, xPrime, weights, start, past, mask, dropout, loss, alibi }: HeadConfig): string[] {
+function tensorEntries({
+  x,
+  xPrime,
+  weights,
+  start,
+  past,
+  mask,
+  dropout,
+  loss,
+  alibi,
+}: HeadConfig): string[] {
   const given = (at: string, all: object | undefined): string[] =>
-    Object.entries(all ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [`${at}${key}`]));
+    Object.entries(all ?? {}).flatMap(([key, value]) =>
+      value === undefined ? [] : [`${at}${key}`],
+    );
   return [
     ...given('', { x, xPrime }),
     ...given('weights.', weights),
@@ -88,7 +102,10 @@ function withTensors(config: HeadConfig, tensors: ReadonlyMap<string, Tensor>): 
   const { mask, dropout, start } = config;
   const result: Mutable<HeadConfig> = {
     ...config,
-    ...all('', { ...(config.x && { x: config.x }), ...(config.xPrime && { xPrime: config.xPrime }) }),
+    ...all('', {
+      ...(config.x && { x: config.x }),
+      ...(config.xPrime && { xPrime: config.xPrime }),
+    }),
     weights: all<WeightId>('weights.', config.weights),
     loss: lossWith(config.loss, tensors),
   };

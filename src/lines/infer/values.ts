@@ -38,7 +38,7 @@ const kindOf = (dtype: string): Value['kind'] =>
   dtype === 'bool' ? 'bool' : /^u?int/.test(dtype) ? 'integer' : 'float';
 
 const isGradient = (event: Event): boolean =>
-  event.how === 'gradient' || (event.how === 'leaf' && /\.grad$/.test(event.name));
+  event.how === 'gradient' || (event.how === 'leaf' && event.name.endsWith('.grad'));
 
 /** Whether an event is a gradient that PyTorch computed. */
 export { isGradient };
@@ -92,7 +92,7 @@ export class Values {
   }
 
   #make(tensor: Tensor, parts: readonly Event[], grid: readonly number[]): Value {
-    const isParameter = parts.every(({ how, name }) => how === 'leaf' && !/\.grad$/.test(name));
+    const isParameter = parts.every(({ how, name }) => how === 'leaf' && !name.endsWith('.grad'));
     const value: Value = {
       id: this.all.length,
       tensor,
@@ -137,8 +137,14 @@ export class Values {
       eps: Math.max(...from.map(({ eps }) => eps)),
     };
     this.all.push(value);
-    this.#byContent.set(contentKey(tensor), [value, ...(this.#byContent.get(contentKey(tensor)) ?? [])]);
-    this.#ancestors.set(value.id, new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])));
+    this.#byContent.set(contentKey(tensor), [
+      value,
+      ...(this.#byContent.get(contentKey(tensor)) ?? []),
+    ]);
+    this.#ancestors.set(
+      value.id,
+      new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])),
+    );
     return value;
   }
 

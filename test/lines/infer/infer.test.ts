@@ -70,7 +70,14 @@ function oneHead(choices: Choices = {}): Step[] {
     { text: 'y = p @ v', name: 'y', value: y, reads: ['p', 'v'] },
     ...(target
       ? [{ text: 'dy = y - t', name: 'dy', value: dy, reads: ['y', 't'] }]
-      : [{ text: 'dv = p.T @ dout', name: 'dv', value: matmul(transpose(p), t), reads: ['p', 'dout'] }]),
+      : [
+          {
+            text: 'dv = p.T @ dout',
+            name: 'dv',
+            value: matmul(transpose(p), t),
+            reads: ['p', 'dout'],
+          },
+        ]),
   ];
 }
 
@@ -173,7 +180,8 @@ function fused(order: readonly number[]): Step[] {
   const wo = normal([4, 6], 5);
   const qkv = matmul(x, w);
   const heads = [0, 1].flatMap((h): Step[] => {
-    const part = (n: number): Tensor => columns(qkv, order[n] * 4 + h * 2, order[n] * 4 + h * 2 + 2);
+    const part = (n: number): Tensor =>
+      columns(qkv, order[n] * 4 + h * 2, order[n] * 4 + h * 2 + 2);
     const [q, k, v] = [part(0), part(1), part(2)];
     const p = softmax(mapped(matmul(q, transpose(k)), (value) => value / Math.SQRT2));
     const loops = [h];
@@ -185,7 +193,9 @@ function fused(order: readonly number[]): Step[] {
       { text: 'out[h] = p @ v', name: `out[${h}]`, value: matmul(p, v), reads: ['p', 'v'], loops },
     ];
   });
-  const [left, right] = heads.filter(({ name }) => name.startsWith('out')).map(({ value }) => value as Tensor);
+  const [left, right] = heads
+    .filter(({ name }) => name.startsWith('out'))
+    .map(({ value }) => value as Tensor);
   const c = new Float64Array(20);
   for (let j = 0; j < 5; j++) {
     c.set(left.data.subarray(2 * j, 2 * j + 2), 4 * j);

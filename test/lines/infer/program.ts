@@ -17,12 +17,10 @@ export interface Step {
 /** A recording of steps in their order; steps of the same text are one statement. */
 export function recordingOf(steps: readonly Step[]): Recording {
   const texts = [...new Set(steps.map(({ text }) => text))];
-  const statements = texts.map(
-    (text, n): Statement => ({
-      ...{ file: 0, function: 0, kind: 'assign', text, loads: [], targets: [] },
-      ...{ line: n + 1, endLine: n + 1, column: 1, endColumn: text.length + 1 },
-    }),
-  );
+  const statements = texts.map((text, n): Statement => ({
+    ...{ file: 0, function: 0, kind: 'assign', text, loads: [], targets: [] },
+    ...{ line: n + 1, endLine: n + 1, column: 1, endColumn: text.length + 1 },
+  }));
   const latest = new Map<string, number>();
   const tensors: Tensor[] = [];
   const events = steps.map((step, id): Event => {
@@ -79,7 +77,10 @@ export function transpose({ shape: [rows, cols], data }: Tensor): Tensor {
   return { shape: [cols, rows], data: turned };
 }
 
-export const mapped = ({ shape, data }: Tensor, change: (value: number, at: number) => number): Tensor => ({
+export const mapped = (
+  { shape, data }: Tensor,
+  change: (value: number, at: number) => number,
+): Tensor => ({
   shape,
   data: data.map(change),
 });
