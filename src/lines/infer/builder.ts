@@ -40,9 +40,12 @@ export class Builder {
 
   /** The tensor of an entry, bound to what it was recorded in. */
   tensor(entry: string, value: Value, layout: Layout, note: string, sure = true): Tensor {
-    const keys = value.parts.map((event) => this.#occurrences.get(event) as EventKey);
-    const { shape } = value.tensor;
-    this.bindings.push({ entry, keys, grid: value.grid, shape, layout });
+    const place = recordedPlace(value, layout);
+    if (place) {
+      const { parts, grid, tensor } = place.value;
+      const keys = parts.map((event) => this.#occurrences.get(event) as EventKey);
+      this.bindings.push({ entry, keys, grid, shape: tensor.shape, layout: place.layout });
+    }
     this.note(entry, value, note, sure);
     return gather(value.tensor, layout);
   }
@@ -62,6 +65,24 @@ export class Builder {
     const { path } = recording.files[statement.file];
     return { file: path, line, ...(cell !== undefined && { cell }) };
   }
+}
+
+/** The recorded tensor that a layout of a view reads, and how it lies there; null where it is nowhere recorded. */
+function recordedPlace(
+  value: Value,
+  layout: Layout,
+): { readonly value: Value; readonly layout: Layout } | null {
+  if (!value.isVirtual) return { value, layout };
+  if (!value.view) return null;
+  const { of, places } = value.view;
+  const offset = places[layout.offset];
+  const axes = layout.axes.map((axis) =>
+    axis.map(({ size, stride }) => ({
+      size,
+      stride: size > 1 ? places[layout.offset + stride] - offset : 0,
+    })),
+  );
+  return recordedPlace(of, { offset, axes });
 }
 
 /** The keys of all events. */

@@ -1,6 +1,6 @@
 // The loss of a setup.
 import type { HeadConfig } from '../../engine/config.ts';
-import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { type Context, merged, nameOf, tokens } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
@@ -42,8 +42,15 @@ function lossOutput(context: Context): LossOutput | null {
   return {
     ...{ y, eps: mixed.output.eps, time: mixed.output.time },
     family: lookup.find(mixed.tensor, mixed.output.eps),
-    readings: (value) => sameAxes(value, own).map(asLayout),
+    readings: (value) => [...sameAxes(value, own).map(asLayout), ...flatLayout(value.tensor, y)],
   };
+}
+
+/** A flat buffer in the order of y. */
+function flatLayout({ shape }: Tensor, y: Tensor): Layout[] {
+  if (shape.length !== 1 || shape[0] !== y.data.length) return [];
+  const own = strides(y.shape);
+  return [{ offset: 0, axes: y.shape.map((size, n) => [{ size, stride: own[n] }]) }];
 }
 
 export function addLoss(context: Context): void {

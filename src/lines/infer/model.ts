@@ -12,6 +12,7 @@ import type { Operand } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
+import { addViews } from './views.ts';
 import { addProducts } from './virtual.ts';
 
 export interface Model {
@@ -190,8 +191,9 @@ export function findModels(
   isWanted: (model: Model) => boolean = () => true,
 ): Model[] {
   const found: { readonly model: Model; readonly worth: number }[] = [];
-  for (const way of ['recorded', 'tiled', 'products'] as const) {
+  for (const way of ['recorded', 'tiled', 'products', 'views'] as const) {
     if (way === 'products') addProducts(values);
+    if (way === 'views') addViews(values);
     const lookup = new Lookup(values.all);
     let left = SITES;
     for (const site of way === 'tiled' ? tiledSites(values) : findSites(values)) {

@@ -56,12 +56,26 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
   }
   const start = all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each));
   if (start) return { operand, start };
+  const part = partOf(values, operand);
+  if (part) return { operand, start: part };
   const shared = sharedBy(values, operand);
   if (shared) {
     const root = rootOf(values, lookup, shared);
     if (root.projection ?? root.start) return root;
   }
   return misplaced(values, operand) ?? { operand, ...(best && { projection: best }) };
+}
+
+/** The part of a given tensor that the operand is, read piece by piece. */
+function partOf(values: Values, operand: Operand): Operand | undefined {
+  const { tensor, eps } = operand.value;
+  for (const value of values.all) {
+    if (!value.view || !values.isLeaf(value) || value.time >= operand.value.time) continue;
+    if (!haveSameNumbers(value.tensor, tensor, eps)) continue;
+    const found = sameAxes(value, operand).find((each) => isMadeOf(operand, each));
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** The tensor whose heads the operand repeats, each for a group of query heads. */

@@ -23,6 +23,8 @@ export interface Value {
   readonly eps: number;
   /** Computed here, as the program may have done inside of an expression; nowhere recorded. */
   readonly isVirtual: boolean;
+  /** Of a virtual value that is part of another: where each of its entries lies there. */
+  readonly view?: { readonly of: Value; readonly places: Int32Array };
   /** What a virtual value was computed from. */
   readonly from: readonly Value[];
 }
@@ -126,7 +128,7 @@ export class Values {
   }
 
   /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
-  addVirtual(tensor: Tensor, from: readonly Value[]): Value | null {
+  addVirtual(tensor: Tensor, from: readonly Value[], view?: Value['view']): Value | null {
     if (tensor.data.length > LARGEST) return null;
     const known = this.#known(tensor);
     if (known) return known;
@@ -135,6 +137,7 @@ export class Values {
       ...{ id: this.all.length, tensor, parts: latest.parts, grid: [], events: [] },
       ...{ time: latest.time + 0.5, kind: 'float' as const, isVirtual: true, from },
       eps: Math.max(...from.map(({ eps }) => eps)),
+      ...(view && { view }),
     };
     this.all.push(value);
     this.#byContent.set(contentKey(tensor), [
