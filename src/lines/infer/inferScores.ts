@@ -2,11 +2,12 @@
 import type { Mask } from '../../engine/config.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf } from '../../engine/tensor.ts';
-import { byHead, findBias } from './bias.ts';
+import { byHead, findBias, hasUnknownBias } from './bias.ts';
 import { type Context, fromOf, nameOf, stepsOf } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { haveSameNumbers } from './lookup.ts';
-import { findDropout, findMask, type FoundMask } from './maskFound.ts';
+import { findLostDropout } from './lostDropout.ts';
+import { findDropout, findMask, type FoundDropout, type FoundMask } from './maskFound.ts';
 import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
 import { scoreLayout } from './scores.ts';
@@ -91,6 +92,12 @@ export function addScale(context: Context): void {
 }
 
 export function addMask(context: Context): void {
+  const lost = findLostDropout(context.model);
+  if (lost) {
+    context.config.mask = lost.mask;
+    context.build.note('mask', lost.dropout.from, lost.mask);
+    return addDropout(context, lost.dropout);
+  }
   const found = findMask(context.model, earlier(context));
   const value = found.from ?? context.model.told.site.scores;
   if (found.window !== undefined) {
@@ -107,8 +114,10 @@ export function addMask(context: Context): void {
   }
   addScoreBias(context);
   const dropout = findDropout(context.model);
-  if (!dropout) return;
-  const { p, keep, layout, from } = dropout;
+  if (dropout) addDropout(context, dropout);
+}
+
+function addDropout(context: Context, { p, keep, layout, from }: FoundDropout): void {
   const note = `${nameOf(keep)}: what is not dropped`;
   const tensor = context.build.tensor('dropout.keep', keep, scoreAxes(context, layout), note);
   context.build.note('dropout.p', from, `p = ${p}`);
@@ -119,6 +128,8 @@ export function addMask(context: Context): void {
 function addScoreBias(context: Context): void {
   const { told, heads } = context.model;
   const found = findBias(context.values, told, earlier(context));
+  if (!found && hasUnknownBias(told))
+    context.build.ask('mask', context.config.mask, [], 'something else is added to the scores');
   if (!found) return;
   const { shape } = told.site.weights.tensor;
   const count = sizeOf(heads.map((axis) => shape[axis]));
