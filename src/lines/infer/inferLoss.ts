@@ -1,9 +1,12 @@
 // The loss of a setup.
-import type { HeadConfig } from '../../engine/config.ts';
+import { ConfigError, type HeadConfig } from '../../engine/config.ts';
+import { buildGraph } from '../../engine/heads/build.ts';
+import { forward } from '../../engine/run.ts';
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { type Context, merged, nameOf, tokens } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
+import { haveSameNumbers } from './lookup.ts';
 import { isGradientName } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
 import { type Operand, sameAxes } from './trace.ts';
@@ -53,6 +56,17 @@ function flatLayout({ shape }: Tensor, y: Tensor): Layout[] {
   return [{ offset: 0, axes: y.shape.map((size, n) => [{ size, stride: own[n] }]) }];
 }
 
+/** Whether the setup computes the y that was recorded. */
+function givesOutput(config: HeadConfig, { y, eps }: LossOutput): boolean {
+  try {
+    const own = forward(buildGraph(config)).get('y');
+    return own !== undefined && haveSameNumbers(own, y, Math.max(eps, 1e-7) * 10);
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
+}
+
 export function addLoss(context: Context): void {
   const output = lossOutput(context);
   const found = output && findLoss(context.values, output);
@@ -66,6 +80,10 @@ export function addLoss(context: Context): void {
     return;
   }
   context.config.loss = lossOf(context, found, sizeOf(output.y.shape));
+  if (found.isRecorded && !givesOutput(context.config, output)) {
+    const why = 'y is not right, and the gradient of what comes after it may be another then';
+    context.build.ask('loss', found.note, [], why);
+  }
   if (!found.sure)
     context.build.ask('loss', found.note, found.alternatives ?? [], 'loss and gradient disagree');
 }

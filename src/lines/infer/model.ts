@@ -13,7 +13,7 @@ import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
 import { addViews } from './views.ts';
-import { addProducts } from './virtual.ts';
+import { addProducts, addSoftmaxes } from './virtual.ts';
 
 export interface Model {
   readonly values: Values;
@@ -191,7 +191,8 @@ export function findModels(
   isWanted: (model: Model) => boolean = () => true,
 ): Model[] {
   const found: { readonly model: Model; readonly worth: number }[] = [];
-  for (const way of ['recorded', 'tiled', 'products', 'views'] as const) {
+  for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views'] as const) {
+    if (way === 'softmaxes') addSoftmaxes(values);
     if (way === 'products') addProducts(values);
     if (way === 'views') addViews(values);
     const lookup = new Lookup(values.all);

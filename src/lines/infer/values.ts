@@ -32,8 +32,8 @@ export interface Value {
 const EPSILON: Readonly<Record<string, number>> = {
   float64: 1e-9,
   float32: 2e-5,
-  bfloat16: 3e-2,
-  float16: 4e-3,
+  bfloat16: 1e-2,
+  float16: 2e-3,
 };
 
 const kindOf = (dtype: string): Value['kind'] =>
@@ -149,6 +149,16 @@ export class Values {
       new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])),
     );
     return value;
+  }
+
+  /** Whether a statement that matches the pattern reads the value. */
+  isReadBy(value: Value, pattern: RegExp): boolean {
+    const own = new Set(value.events.map(({ id }) => id));
+    const { events, statements } = this.recording;
+    return events.some(
+      ({ reads, statement }) =>
+        pattern.test(statements[statement].text) && reads.some((id) => own.has(id)),
+    );
   }
 
   /** Numbers of the values from which a value was computed, as far as is known. */
