@@ -195,7 +195,15 @@ function wrongConstant(name: string): string | undefined {
 }
 
 function withDefaults(fields: SetupFields): Setup {
-  const { head = 'kq', heads = 1, loss, dropout, past, implementation: own, source: program } = fields;
+  const {
+    head = 'kq',
+    heads = 1,
+    loss,
+    dropout,
+    past,
+    implementation: own,
+    source: program,
+  } = fields;
   const setup = {
     weights: {},
     kvHeads: heads,
