@@ -1,9 +1,9 @@
-// Three layers of tests: "unit" (pure Node), "webview" (Chromium) and "vscode" (a real VS Code).
+// Layers of tests: "unit" (pure Node), "hostile" (attacks), "webview" (Chromium) and "vscode" (a real VS Code).
 import { defineConfig } from 'vitest/config';
 
 const pure = [
   ...['engine', 'stepper', 'inspect', 'compare', 'lines', 'formats', 'protocol'],
-  ...['cli', 'mine', 'process', 'recorder', 'extension', 'scripts'],
+  ...['cli', 'mine', 'process', 'disk', 'recorder', 'lineRun', 'extension', 'scripts'],
 ];
 
 export default defineConfig({
@@ -17,6 +17,17 @@ export default defineConfig({
           // Pure modules keep no state that tests could share.
           isolate: false,
           testTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'hostile',
+          include: ['test/hostile/**/*.test.ts'],
+          // Memory and time are measured.
+          fileParallelism: false,
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -1,11 +1,17 @@
-// Numbers for cells and equation lines: about four significant digits, and as wide as their neighbours.
+// Numbers for cells and equation lines: as many significant digits as are wanted, and as wide as their neighbours.
+
+import { signal } from '@preact/signals';
+
+/** Significant digits, about; what shows numbers follows it. */
+export const digits = signal(4);
 
 const minus = (text: string): string => text.replace('-', '−');
 
-/** Decimals that give the largest number about four significant digits. */
+/** Decimals that give the largest number about as many significant digits as are wanted. */
 export function decimalsFor(largest: number): number {
-  if (!Number.isFinite(largest) || largest === 0) return 3;
-  return Math.min(4, Math.max(0, 3 - Math.max(0, Math.floor(Math.log10(largest)))));
+  const most = digits.value;
+  if (!Number.isFinite(largest) || largest === 0) return most - 1;
+  return Math.min(most, Math.max(0, most - 1 - Math.max(0, Math.floor(Math.log10(largest)))));
 }
 
 /** A number with fixed decimals, or with an exponent where these would hide it: 0.125, −2.3e−5, 1.2e6. */
@@ -15,7 +21,7 @@ export function formatFixed(value: number, decimals: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
   if (size >= 1e5 || size < 0.5 * 10 ** -decimals) {
-    const [mantissa, exponent] = value.toExponential(1).split('e');
+    const [mantissa, exponent] = value.toExponential(Math.max(1, digits.value - 3)).split('e');
     return minus(`${mantissa}e${Number(exponent)}`).replace('e-', 'e−');
   }
   return minus(value.toFixed(decimals));

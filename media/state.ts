@@ -5,6 +5,7 @@ import type { RunView } from '../src/stepper/runView.ts';
 import type { StepView } from '../src/stepper/stepView.ts';
 import { type Ranges, rangesOf, sameNumbers } from './matrix/ranges.ts';
 import { keepPictures } from './matrix/same.ts';
+import { digits } from './numbers.ts';
 import { answered, latestRequest, type Request, request } from './requests.ts';
 import { loadUiState, saveUiState, type UiState } from './vscode.ts';
 
@@ -30,7 +31,11 @@ export const explained = signal<{ readonly cause: string; readonly times: number
   cause: '',
   times: 0,
 });
-export const settings = signal<ViewSettings>({ allHeads: true });
+export const settings = signal<ViewSettings>({
+  allHeads: true,
+  colorScale: 'perTensor',
+  digits: 4,
+});
 export const ui = signal<UiState>(loadUiState());
 /** A term that the pointer is over: its factors are marked in the graph. */
 export const pointedTerm = signal<number | null>(null);
@@ -65,6 +70,7 @@ export function receive(message: ToWebview): void {
     case 'run':
       empty.value = null;
       settings.value = message.settings;
+      digits.value = message.settings.digits;
       show(message.run, message.step);
       // A run answers whatever was asked last (another head): the message itself does not say.
       if (latestRequest() > 0) settle(latestRequest());

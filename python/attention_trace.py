@@ -1,5 +1,12 @@
 """Writes the tensors of your own attention to a file, for the Attention Gradient Debugger.
 
+The shortest way, for a PyTorch module; it writes the tensors and what to compare them with:
+
+    with trace("mine.npz") as t:
+        t.watch(attention)                      # records the module as it is called
+        attention(x).square().sum().backward()  # any loss
+        t.save_setup("mine.attention.json")     # mask="causal" and so on: what was meant
+
 One file, standard library only: it uses the NumPy, PyTorch or JAX that your program has imported.
 Tensors are named by node, or by usual names such as attn_weights; gradients dP, grad_P or P.grad:
 
@@ -20,7 +27,6 @@ PyTorch   the same; and backward inside of the block adds the gradients of what 
           all uses of the tensor, and for a leaf what `.grad` then is, leftovers included (nothing,
           if you call torch.autograd.grad). One that you log yourself goes before it. Any device,
           any real dtype; bfloat16 becomes float32, which __meta__.json in the file tells.
-              t.watch(attention)         # or records a whole module as it is called, see there
 
 JAX       log outside of jit and grad, or through a callback:
               jax.debug.callback(lambda **tensors: t.log(**tensors), P=P, Q=Q)
@@ -46,15 +52,20 @@ import glob
 import json
 import os
 import re
+import signal
+import socket
+import stat
 import struct
 import sys
 import threading
 import zipfile
+import zlib
 from typing import Any, Callable
 
 META = "__meta__.json"
 WEIGHTS = "W_K W_Q W_V W_O b_K b_Q b_V b_O".split()
 NODES = [*WEIGHTS, *"x xPrime K Q V Kh Qh Vh S Z M P Pd O C y f".split()]
+MOST_AXES = 32  # NumPy's own limit before version 2
 TYPES = {"bool": "b1", "float16": "f2", "float32": "f4", "float64": "f8"}
 TYPES.update({f"{u}int{8 * n}": f"{u or 'i'}{n}" for u in ("", "u") for n in (1, 2, 4, 8)})
 
@@ -84,6 +95,8 @@ def npy_of(name: str, value: Any) -> tuple[bytes, str]:
 
 def _npy(kind: str, shape: Any, data: bytes, origin: str) -> tuple[bytes, str]:
     """NumPy's format, version 1.0, row-major."""
+    if len(shape) > MOST_AXES:
+        raise TraceError(f"found {len(shape)} axes, expected at most {MOST_AXES}")
     descr = ("<" if sys.byteorder == "little" else ">") + TYPES[kind]
     header = repr({"descr": descr, "fortran_order": False, "shape": tuple(shape)})
     header += " " * (-(len(header) + 11) % 64) + "\n"
@@ -113,6 +126,8 @@ def _from_torch(torch: Any, tensor: Any) -> tuple:
 def _from_numpy(value: Any) -> tuple:
     import numpy
 
+    if numpy.ma.is_masked(value):
+        raise TraceError("found a masked array, expected x.filled(0) and, by another name, x.mask")
     array = numpy.asarray(value)
     kind = _widened(array.dtype.name)
     data = array.astype(kind, copy=False).tobytes()  # astype: in this machine's byte order
@@ -120,8 +135,12 @@ def _from_numpy(value: Any) -> tuple:
 
 
 def _from_lists(value: Any) -> tuple:
-    shape, flat = [], [value]
+    shape, flat, above = [], [value], set()
     while any(isinstance(each, (list, tuple)) for each in flat):
+        level = {id(each) for each in flat if isinstance(each, (list, tuple))}
+        if above & level:
+            raise TraceError("found a list that holds itself, expected nested lists of numbers")
+        above |= level
         lengths = {len(each) if isinstance(each, (list, tuple)) else None for each in flat}
         if len(lengths) > 1:
             raise TraceError(f"found ragged lists at axis {len(shape)}, expected equal lengths")
@@ -138,20 +157,66 @@ def _from_lists(value: Any) -> tuple:
 
 @contextlib.contextmanager
 def _atomic(path: str) -> Any:
-    """A binary file that takes its place when it is whole; until then it is a draft beside it."""
+    """A binary file that takes its place when it is whole; until then it is a draft beside it.
+
+    Links and the mode stay. What is no regular file, such as a FIFO, is written to, not replaced.
+    """
     path = os.path.realpath(path)
-    draft = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    host = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    draft = f"{path}.{host}-{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
-        with open(draft, "xb") as file:
+        mode = os.stat(path).st_mode if os.path.exists(path) else 0
+        if mode and not stat.S_ISREG(mode):
+            with open(path, "wb") as file:
+                yield file
+            return
+        _remove_drafts(path, host)
+        with _removed_by_signals(draft), open(draft, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if mode:
+                os.chmod(draft, stat.S_IMODE(mode))
         os.replace(draft, path)
     except OSError as error:
         raise TraceError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(draft)
+
+
+def _remove_drafts(path: str, host: str) -> None:
+    """Those of processes of this machine that were killed while they wrote."""
+    for draft in glob.glob(f"{glob.escape(path)}.{host}-*.tmp") if os.name == "posix" else []:
+        pid = re.search(r"-(\d+)-[0-9a-f]{8}\.tmp$", draft)
+        with contextlib.suppress(OSError):
+            try:
+                os.kill(int(pid[1]) if pid else 0, 0)
+            except ProcessLookupError:
+                os.unlink(draft)
+
+
+@contextlib.contextmanager
+def _removed_by_signals(draft: str) -> Any:
+    """Where a signal would end the program at once, it removes the draft first."""
+    signals = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    is_main = threading.current_thread() is threading.main_thread()
+    given = [each for each in signals if each and is_main]
+    ours = [each for each in given if signal.getsignal(each) == signal.SIG_DFL]
+
+    def end(number: int, _frame: Any) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    for each in ours:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _write_npz(path: str, arrays: dict[str, tuple[bytes, str]], **meta: Any) -> None:
@@ -170,7 +235,7 @@ class Trace:
     """What was logged since the block or the step began. Safe to use from several threads."""
 
     def __init__(self, path: Any, part: dict[str, Any] | None = None) -> None:
-        self._path, self._part = os.path.abspath(path), part or {}
+        self._path, self._part = _absolute(path), part or {}
         if not self._path.endswith(".npz") or not os.path.isdir(os.path.dirname(self._path)):
             raise TraceError(f"{path}: expected a name in .npz, in a folder that is there")
         for key, span in self._part.items():
@@ -238,8 +303,8 @@ class Trace:
 
     def _record(self, name: str, value: Any, view: Callable = lambda tensor: tensor) -> None:
         """Copies view(value) and, for a tensor that requires grad, its gradient when it comes."""
-        if not isinstance(name, str) or not re.fullmatch(r"[^\s\\/][^\n\r\0\\]{0,199}", name):
-            raise TraceError(f"{name!r}: expected a name of 1 to 200 characters such as 'P'")
+        if not _is_name(name):
+            raise TraceError(f"{name!r:.220}: expected a name of 1 to 200 characters such as 'P'")
         with self._lock:
             if not self._open:
                 raise TraceError(f"{name}: logged outside, expected it in `with trace(...) as t:`")
@@ -297,9 +362,10 @@ class Trace:
         The rest you say, as in any setup: heads=8 (of all ranks), mask="causal", scale=0.125,
         head="kq", rope={"pairing": "half"}, maskMeaning="ignore", axes="key-first", ...
         """
-        if not str(path).endswith(".attention.json") or not self._open:
+        absolute = _absolute(path)
+        if not absolute.endswith(".attention.json") or not self._open:
             raise TraceError(f"{path}: expected a name in .attention.json, inside of the block")
-        self._setups.append((os.path.abspath(path), entries))
+        self._setups.append((absolute, entries))
 
     def _setup(self, path: str, file: str, names: list[str], entries: dict) -> dict[str, Any]:
         with contextlib.suppress(ValueError):  # of another drive
@@ -369,6 +435,23 @@ class Trace:
 
 
 trace = Trace
+
+
+def _absolute(path: Any) -> str:
+    """'' for what is no path to a file."""
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        return ""
+    return "" if text.endswith(("/", os.sep)) else os.path.abspath(text)
+
+
+def _is_name(name: Any) -> bool:
+    """A name in an archive, which can be unpacked into a folder and stays in it."""
+    if not isinstance(name, str) or not re.fullmatch(r"[^\s\\/][^\n\r\0\\]{0,199}", name):
+        return False
+    is_utf8 = name == name.encode(errors="ignore").decode()
+    return is_utf8 and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _gradient_name(name: str) -> str:

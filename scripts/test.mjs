@@ -73,6 +73,7 @@ const layers = [
   ['format', () => commandLayer('prettier', '--check', '--log-level', 'warn', '.')],
   ['knip', () => commandLayer('knip', '--no-progress')],
   ['unit', () => vitestLayer('unit')],
+  ['hostile', () => vitestLayer('hostile')],
   ['webview', () => vitestLayer('webview')],
   ...conformance.map((each) => counting(each, `conformance:${basename(each.file, '.mjs')}`)),
   counting(scoreboard),
@@ -98,6 +99,9 @@ const browser = findBrowser();
 if (browser) process.env.CHROME_PATH = browser;
 const python = findPython(['torch', 'numpy']);
 if (python) process.env.ATTENTION_PYTHON = python;
+
+// All of the attacks take minutes: in the ordinary run they are tried a little.
+process.env.ATTENTION_HOSTILE = only.includes('hostile') ? 'full' : 'smoke';
 
 const total = { passed: 0, failed: missing.length, skipped: 0 };
 /** @type {string[]} */

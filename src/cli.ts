@@ -1,13 +1,13 @@
 // The engine without VS Code, for terminals and CI:
 //   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE | --mine [--json] · gradcheck SETUP [--json]
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
 import { linesCommand } from './cli/lines.ts';
 import { runWithLargePages } from './cli/largePages.ts';
+import { outputProblem, say, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
 import { bytesOfTrace } from './cli/trace.ts';
+import { writeFileSafely } from './cli/writeFile.ts';
 import { gradcheck } from './engine/gradcheck.ts';
 import { run } from './engine/run.ts';
 import { formatShape, norm } from './engine/tensor.ts';
@@ -37,21 +37,6 @@ Exit code: 0 fine, 1 something does not match, 2 bad input`;
 /** Bytes of a trace from which on a check touches so much memory that beginning once more pays. */
 const LARGE_TRACE = 1e6;
 
-/** Written beside its place and moved there, so that nobody reads half a file and a failure leaves the old one. */
-async function writeAtomically(file: string, bytes: Uint8Array): Promise<void> {
-  let folder: string | undefined;
-  try {
-    folder = await mkdtemp(join(dirname(resolve(file)), '.attention-'));
-    const draft = join(folder, basename(file));
-    await writeFile(draft, bytes);
-    await rename(draft, file);
-  } catch (error) {
-    throw new InputError(`${file}: cannot be written: ${(error as Error).message}`);
-  } finally {
-    if (folder) await rm(folder, { recursive: true, force: true });
-  }
-}
-
 async function runCommand(file: string, out: string | undefined, json: boolean): Promise<number> {
   const result = run((await openSetupFile(file)).graph);
   const { graph, values, gradients, contributions, notices } = result;
@@ -60,7 +45,10 @@ async function runCommand(file: string, out: string | undefined, json: boolean):
       [id, values.get(id)!] as const,
       [`d${id}`, gradients.get(id)!] as const,
     ]);
-    await writeAtomically(out, writeSafetensors(tensors, { head: graph.head }));
+    const bytes = writeSafetensors(tensors, { head: graph.head });
+    await writeFileSafely(out, bytes).catch((error: Error) => {
+      throw new InputError(`${out}: cannot be written: ${error.message}`);
+    });
   }
   const nodes = graph.nodes.map(({ id, shape }) => ({
     node: id,
@@ -86,11 +74,11 @@ async function runCommand(file: string, out: string | undefined, json: boolean):
     norms.gradientNorm.toPrecision(6),
   ]);
   printTable([['node', 'shape', 'norm', 'norm of gradient'], ...rows]);
-  console.log(`\nf = ${f}\n`);
+  for (const text of ['', `f = ${f}`, '']) say(text);
   timeline.ticks.forEach((tick, n) =>
-    console.log(`${String(n).padStart(3)}  ${captionOf(timeline, tick)}`),
+    say(`${String(n).padStart(3)}  ${captionOf(timeline, tick)}`),
   );
-  for (const { message } of notices) console.log(`\nNote: ${message}`);
+  for (const { message } of notices) for (const text of ['', `Note: ${message}`]) say(text);
   return 0;
 }
 
@@ -134,7 +122,7 @@ async function main(words: string[]): Promise<number> {
   });
   const [command, file, ...rest] = positionals;
   if (values.help) {
-    console.log(USAGE);
+    sayText(USAGE);
     return 0;
   }
   if (file === undefined || rest.length > 0) {
@@ -170,9 +158,15 @@ async function main(words: string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const expected =
-    error instanceof InputError ||
-    (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
-  console.error(expected ? (error as Error).message.split('\n')[0] : error);
+  process.exitCode = 2;
+  const isParsing = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  if (isParsing) warn((error as Error).message.split('\n')[0]);
+  else if (error instanceof InputError) warn(error.message);
+  else console.error(error);
+}
+const problem = await outputProblem();
+// Bad input has been told already, in the one line.
+if (problem && process.exitCode !== 2) {
+  warn(problem);
   process.exitCode = 2;
 }

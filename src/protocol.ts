@@ -6,7 +6,17 @@ import type { Move } from './stepper/cursor.ts';
 import type { RunView } from './stepper/runView.ts';
 import type { StepView } from './stepper/stepView.ts';
 
-export interface ViewSettings {
+/** Whether every tensor has a colour scale of its own, or all values one and all gradients one. */
+export type ColorScale = 'perTensor' | 'shared';
+
+/** The person's settings of how numbers and colours are shown. */
+export interface Look {
+  readonly colorScale: ColorScale;
+  /** Significant digits, about. */
+  readonly digits: number;
+}
+
+export interface ViewSettings extends Look {
   readonly allHeads: boolean;
 }
 
@@ -54,7 +64,7 @@ export type FromWebview =
   /** Binds letters to values: an entry was pointed at. */
   | { readonly type: 'select'; readonly selection: Binding; readonly id: number }
   | { readonly type: 'toggleBreakpoint'; readonly node: NodeId }
-  | { readonly type: 'settings'; readonly settings: ViewSettings }
+  | { readonly type: 'settings'; readonly settings: Pick<ViewSettings, 'allHeads'> }
   /** Asks for the person's tensors. */
   | { readonly type: 'compare' }
   /** A file was dropped on the page: from VS Code by its address, from elsewhere with its bytes. */

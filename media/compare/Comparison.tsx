@@ -1,7 +1,7 @@
 // The person's tensors against the reference: what is wrong first, and why.
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Cause, Report } from '../../src/compare/report.ts';
+import { type Cause, countOf, isMisfit, type Report, summaryOf } from '../../src/compare/report.ts';
 import { Name } from '../names.tsx';
 import { request } from '../requests.ts';
 import { comparison, explained } from '../state.ts';
@@ -30,25 +30,30 @@ export function Comparison(): JSX.Element | null {
         />
       ))}
       {report?.verdict === 'diverges' && report.causes.length === 0 && <Unknown {...report} />}
+      {report && <NotCompared {...report} />}
     </section>
   );
 }
 
-function Verdict({ verdict, first, nodes, dtype }: Report): JSX.Element {
-  const given = nodes.filter(({ status }) => status !== 'missing').length;
-  if (verdict === 'match' || !first) {
-    return (
-      <p>
-        All {given} tensors you gave are right, judged as {dtype}.
-      </p>
-    );
-  }
+function Verdict(report: Report): JSX.Element {
+  const { first, causes } = report;
+  if (!first) return <p>{summaryOf(report)}.</p>;
+  const cause = causes.at(0);
+  const isElsewhere = cause && (cause.node !== first.node || cause.kind !== first.kind);
   return (
     <p>
       First wrong:{' '}
       <strong>
         <Name id={first.node} gradient={first.kind === 'gradient'} />
-      </strong>{' '}
+      </strong>
+      {isElsewhere && (
+        <>
+          , by a mistake at{' '}
+          <strong>
+            <Name id={cause.node} gradient={cause.kind === 'gradient'} />
+          </strong>
+        </>
+      )}{' '}
       <button
         type="button"
         class="link"
@@ -56,10 +61,31 @@ function Verdict({ verdict, first, nodes, dtype }: Report): JSX.Element {
       >
         go there
       </button>{' '}
-      <span class="quiet">
-        {given} tensors given, judged as {dtype}
-      </span>
+      <span class="quiet">{summaryOf(report)}</span>
     </p>
+  );
+}
+
+/** What was given and could not be held against a node, and why. */
+function NotCompared({ nodes, unaligned }: Report): JSX.Element | null {
+  const odd = nodes.filter(isMisfit);
+  if (odd.length + unaligned.length === 0) return null;
+  return (
+    <details class="cause" open={odd.length > 0}>
+      <summary>{countOf(odd.length + unaligned.length, 'tensor')} not compared</summary>
+      <ul>
+        {odd.map(({ node, kind, note }) => (
+          <li key={`${node} ${kind}`}>
+            <Name id={node} gradient={kind === 'gradient'} />: {note}
+          </li>
+        ))}
+        {unaligned.map(({ name, reason }) => (
+          <li key={name}>
+            {name}: {reason}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
@@ -111,11 +137,12 @@ function CauseDetails({
 }
 
 /** No hypothesis reproduces the tensor: what is known about it. */
-function Unknown({ nodes }: Report): JSX.Element {
-  const wrong = nodes.filter(({ status }) => status === 'diverges');
+function Unknown({ nodes }: Report): JSX.Element | null {
+  const wrong = nodes.filter((each) => each.status === 'diverges' && !isMisfit(each));
+  if (wrong.length === 0) return null;
   return (
     <div class="cause">
-      <p>No known mistake reproduces it. What is known:</p>
+      <p>No known mistake gives these numbers. What is known:</p>
       <ul>
         {wrong.map(({ node, kind, note, status }) => (
           <li key={`${node} ${kind}`}>

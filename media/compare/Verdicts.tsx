@@ -14,17 +14,18 @@ const signs: Readonly<Record<Status, string>> = {
 
 export const statusWords: Readonly<Record<Status, string>> = {
   match: 'right',
-  layout: 'right, in another layout',
+  layout: 'right, in another form',
   diverges: 'wrong',
-  consequence: 'off, as a consequence of what is wrong before it',
+  consequence: 'off, but only because of what is wrong before it',
   missing: 'not given',
 };
 
 export function Verdicts({ node }: { readonly node: string }): JSX.Element | null {
-  const given = comparison.value?.report?.nodes.filter(
-    (each) => each.node === node && each.status !== 'missing',
-  );
-  if (!given || given.length === 0) return null;
+  const report = comparison.value?.report;
+  // Numbers of another setup say nothing of this one's nodes.
+  if (!report || report.verdict === 'unaligned') return null;
+  const given = report.nodes.filter((each) => each.node === node && each.status !== 'missing');
+  if (given.length === 0) return null;
   return (
     <span class="verdicts">
       {given.map(({ kind, status, note }) => {

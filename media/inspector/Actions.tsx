@@ -82,10 +82,10 @@ export function Actions({
           <button
             type="button"
             class="quiet"
-            title="Holds the tensors of this file against a setup's: which is wrong first, and why"
+            title="Compares the tensors of this file with a setup's: which is wrong first, and why"
             onClick={() => post({ type: 'compareFile' })}
           >
-            Compare with Reference
+            Compare My Tensors
           </button>
         </>
       ) : (

@@ -12,12 +12,14 @@ export function EmptyState({ message, canOpenExample }: Empty): JSX.Element {
         <rect x="6" y="38" width="22" height="20" rx="3" />
         <rect x="92" y="22" width="22" height="20" rx="3" />
       </svg>
-      <h1>No attention block to step through</h1>
-      <p>{message}</p>
+      <h1>This setup cannot be computed yet</h1>
+      {message.split('\n').map((line) => (
+        <p key={line}>{line}</p>
+      ))}
       <p class="buttons">
         {canOpenExample && (
           <button type="button" class="primary" onClick={() => post({ type: 'openExample' })}>
-            Open an example
+            Open the exercise
           </button>
         )}
         <button type="button" class="secondary" onClick={() => post({ type: 'openSetup' })}>

@@ -36,7 +36,9 @@ export function Accumulation({
         slice={after.slices[sliceOf(after, index)].label}
       >
         <span class="badge path">
-          {of > 1 ? `contribution ${ordinal} of ${of}, ${pathWords[path]}` : 'only contribution'}
+          {of > 1
+            ? `contribution ${ordinal} of ${of} to ${name}, ${pathWords[path]}`
+            : `the only contribution to ${name}`}
         </span>
       </MatrixHeading>
       <MatrixRow

@@ -49,7 +49,7 @@ export function Terms({
             aria-expanded={zerosOpen}
             onClick={() => setUi({ zerosOpen: !zerosOpen })}
           >
-            {zerosOpen ? 'hide' : 'show'} {foldable} zeros by structure
+            {zerosOpen ? 'hide' : 'show'} {foldable} that are always 0
           </button>
         )}
       </h2>
@@ -87,8 +87,8 @@ export function Terms({
       </Scroller>
       {(folded > 0 || terms.omitted > 0) && (
         <p class="note">
-          {folded + terms.omitted} more terms are 0 by structure: what they go through does not
-          depend on this entry.
+          {folded + terms.omitted} more terms are always 0: what they go through does not depend on
+          this entry.
         </p>
       )}
     </div>
@@ -140,7 +140,7 @@ function Row({
       ))}
       {structural ? (
         <td class="number" colSpan={2} data-value="0">
-          0 by structure
+          always 0
         </td>
       ) : (
         <>

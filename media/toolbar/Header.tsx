@@ -55,7 +55,8 @@ function levelText({ run, step }: Shown): string {
     return `term ${terms.current + 1} of ${terms.terms.length}`;
   if (level === 'node') return '';
   const node = run.nodes.find(({ id }) => id === currentNode.value);
-  return `operand ${(edges[0]?.slot ?? 0) + 1} of ${node?.inputs.length ?? 1}`;
+  const inputs = node?.inputs ?? [];
+  return `operand ${(edges[0]?.slot ?? 0) + 1} of ${inputs.length || 1} of ${node?.id ?? ''}`;
 }
 
 export function Header(now: Shown): JSX.Element {
@@ -72,10 +73,10 @@ export function Header(now: Shown): JSX.Element {
         <button
           type="button"
           class="link compare"
-          title="Hold your own tensors against these: a file, a paused program or your module"
+          title="Compare the tensors of your own implementation with these: from a file, a paused program or your module"
           onClick={() => post({ type: 'compare' })}
         >
-          Compare with mine…
+          Compare My Tensors…
         </button>
         <KeyHelp />
       </div>

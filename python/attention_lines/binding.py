@@ -23,6 +23,8 @@ class Binding(Events):
     def note_read(self, frame, known, value, whole):
         if whole and self.objects.is_stale(known, value):
             self.refresh(known, value, None)
+        if known.watched is None and known.kind == TENSOR and value.requires_grad:
+            self.watch(known, value)
         frame.reads[known.event] = None
         frame.seen[id(value)] = known
 
@@ -42,13 +44,15 @@ class Binding(Events):
 
     def number_reads(self, frame, statement, reads):
         """Numbers have no identity: they are read by name."""
-        own, outside = frame.numbers, self.frames.outside.numbers
-        if not own and not outside:
+        own, outside, dotted = frame.numbers, self.frames.outside.numbers, self.frames.dotted
+        if not own and not outside and not dotted:
             return
         for name in statement.loads:
             event = own.get(name)
             if event is None:
                 event = outside.get(name)
+            if event is None:
+                event = dotted.get(name)
             if event is not None and event not in reads:
                 reads.append(event)
 
@@ -61,7 +65,8 @@ class Binding(Events):
         names, bases = iter(given), iter(stored)
         for kind, text in statement.binds:
             if kind == "name":
-                self.bind(frame, statement, text, next(names), how, reads)
+                value = next(names)
+                self.bind(frame, statement, text, value, how, frame.elements.pop(id(value), None) or reads)
                 continue
             base, key = next(bases, (None, None))
             if base is None:
@@ -81,6 +86,8 @@ class Binding(Events):
             self.number(frame, statement, name, value, how, reads)
         elif kind == MODULE:
             for path, each in values.parameters(value):
+                if statement.kind == "for" and self.objects.find(each) is not None:
+                    continue
                 self.tensor(frame, statement, f"{name}.{path}", TENSOR, each, "leaf", [])
         elif depth < _DEEPEST and not (kind == OBJECT and how == "argument"):
             self.contained(frame, statement, name, kind, value, how, reads, depth)
@@ -97,6 +104,15 @@ class Binding(Events):
         event = self.event(statement, frame.number, frame.loops[: statement.depth], name, how, reads)
         if event is None:
             return
+        kind = self._number_content(event, value)
+        frame.numbers[name] = event["id"]
+        if "." in name:
+            self.frames.dotted[name] = event["id"]
+        if kind == "float":
+            known = self.objects.find(value) or self.objects.add(NUMBER, value, strong=True)
+            known.event = known.content = event["id"]
+
+    def _number_content(self, event, value):
         kind = "bool" if isinstance(value, bool) else "int" if isinstance(value, int) else "float"
         event["dtype"], event["shape"] = kind, ()
         data = tensors.number_bytes(value)
@@ -104,10 +120,7 @@ class Binding(Events):
             event["value"] = int(value) if kind == "int" else bool(value) if kind == "bool" else float(value)
         else:
             event["at"] = (self.writer.append(data), len(data))
-        frame.numbers[name] = event["id"]
-        if kind == "float":
-            known = self.objects.find(value) or self.objects.add(NUMBER, value, strong=True)
-            known.event = known.content = event["id"]
+        return kind
 
     def tensor(self, frame, statement, name, kind, value, how, reads):
         if kind == TENSOR and self.is_untouchable(value):
@@ -116,7 +129,8 @@ class Binding(Events):
         if known is None and kind == TENSOR:
             known = self.adopt(value)
         if how == "update":
-            before = frame.tensors.get(name) if known is None else known.event
+            before = known or frame.tensors.get(name)
+            before = None if before is None else before.event
             reads = reads if before is None or before in reads else [*reads, before]
             how = "bind" if known is None or kind == SCALAR else how
         elif known is not None and not self.objects.is_stale(known, value):
@@ -129,9 +143,28 @@ class Binding(Events):
             return
         if known is not None:
             event["alias"] = known.event
-        self.content(event, kind, value, known, name=name, changed=how == "update")
-        frame.tensors[name] = event["id"]
+        made = self.content(event, kind, value, known, name=name, changed=how == "update")
+        if made is not None:
+            frame.tensors[name] = made
         frame.numbers.pop(name, None)
+
+    def expression(self, frame, statement, place, text, kind, value, reads):
+        """A sub-expression's value, at a place of its own. Its object stays unknown: it is the program's no longer."""
+        if kind == TENSOR and self.is_untouchable(value):
+            return None
+        known = self.objects.find(value)
+        event = self.event(statement, frame.number, frame.loops[: statement.depth], text, "expression", reads)
+        if event is None:
+            return None
+        _, event["line"], event["endLine"], event["column"], event["endColumn"] = place
+        if kind == NUMBER:
+            self._number_content(event, value)
+            return event
+        if known is not None:
+            event["alias"] = known.event
+        count = len(self.events)
+        self.content(event, kind, value, known, register=False)
+        return event if len(self.events) == count else None
 
     # ---- What was stored
 
@@ -161,6 +194,7 @@ class Binding(Events):
         event = self.event(statement, *place[1:], text, "write", reads)
         if event is None:
             return
+        known.name = values.base_text(text)
         part, inner = self._part(kind, base, key)
         index = event["index"] = values.index_of(key, base.shape)
         event["alias"] = known.event
@@ -207,11 +241,18 @@ class Binding(Events):
                 continue
             if known.kind == TENSOR:
                 if known.version != version(value):
-                    self.refresh(known, value, place)
+                    self.refresh(known, value, place, self.name_in(frame, statement, known))
             elif known.kind == ARRAY and statement.checks and known.at is not None:
-                if self.refresh(known, value, place) is not None:
+                if self.refresh(known, value, place, self.name_in(frame, statement, known)) is not None:
                     self.objects.written(known, value, place)
                     self.objects.settle(known, value)
+
+    def name_in(self, frame, statement, known):
+        """By which of the names that a statement reads it knows an object."""
+        for name in statement.loads:
+            if frame.tensors.get(name) is known or self.frames.outside.tensors.get(name) is known:
+                return name
+        return None
 
     def end_loops(self, frame):
         """The whole of what the loops wrote part by part."""

@@ -10,6 +10,7 @@ from .objects import Objects, version
 from .statements import Places
 from .tensors import SCALAR, TENSOR
 
+LEAF = "leaf"
 _FEW = 16  # of each statement, so many events are kept whatever the others used up
 
 
@@ -22,6 +23,7 @@ class Events:
         self.events, self.notes, self.leaves = [], [], []
         self.left_bytes = self.left_events = 0
         self.left_statement = None
+        self.chosen, self.quiet = None, set()  # a function, and the calls that are not recorded because of it
 
     def note(self, kind, source, line, message):
         cell = {} if source is None or source.cell is None else {"cell": source.cell}
@@ -30,6 +32,8 @@ class Events:
 
     def event(self, statement, frame, loops, name, how, reads):
         """A new event without content; None beyond the budget, of which the first iterations are kept."""
+        if self.quiet and frame in self.quiet:
+            return None
         count = statement.count = statement.count + 1
         number = len(self.events)
         if count > self.most or (number >= self.max_events and count > _FEW):
@@ -66,16 +70,16 @@ class Events:
         number = known.event = event["id"]
         if name is not None:
             known.name = name
-            if event["how"] == "leaf":
+            if event["how"] == "leaf" and (known.leaf is None or not event["frame"]):
                 known.leaf = (number, name)
         if not fresh:
             known.content, known.at = number, at
         if event["how"] == "gradient":
-            known.watched = known.version = version(value)
+            known.version = version(value)
         elif kind == TENSOR or known.root is not None:
             self.objects.settle(known, value)
-            if kind == TENSOR and value.requires_grad and known.watched != known.version:
-                self._watch(known, value)
+            if kind == TENSOR and value.requires_grad:
+                self.watch(known, value)
         return known
 
     def copy(self, event, kind, value):
@@ -91,14 +95,19 @@ class Events:
         event["at"] = (at, length)
         return at
 
-    def _watch(self, known, value):
-        known.watched = known.version
-        watch(self, value, known.event)
-        if value.is_leaf:
+    def watch(self, known, value):
+        """Asks autograd for the gradient: once of a leaf, of others once for each node that made them."""
+        state = LEAF if value.is_leaf else known.version
+        if known.watched in (LEAF, state):
+            return
+        known.watched = state
+        watch(self, value, known)
+        if state == LEAF:
             self.leaves.append((known, known.event, known.name))
 
-    def refresh(self, known, value, by):
+    def refresh(self, known, value, by, name=None):
         """An 'update' of an object that was changed since it was recorded; `by`: who did it, if that is known."""
+        known.name = name or known.name
         with self.lock:
             if known.at is not None and self._unchanged(known, value):
                 self.objects.settle(known, value)
@@ -133,7 +142,7 @@ class Events:
         known = self.objects.add(TENSOR, value)
         known.event, known.content, known.at, known.name = found.event, found.content, found.at, found.name
         known.version = version(value)
-        known.watched = found.watched if found.version == known.version else None
+        known.watched = found.watched if found.watched == LEAF or found.version == known.version else None
         return known
 
     def gradient(self, of, value):
@@ -159,8 +168,10 @@ class Events:
             self.content(event, TENSOR, gradient, self.objects.find(gradient) or self.adopt(gradient))
 
     def is_untouchable(self, value):
-        """Tensors of tracers and transforms, which have no numbers of their own."""
+        """Tensors without memory of their own, and those of tracers and transforms."""
         torch = self.kinds.torch
+        if value.layout is not torch.strided or value.device.type == "meta":
+            return True
         state = getattr(torch._C, "_get_tracing_state", None)
         if state is not None and state() is not None:
             return True

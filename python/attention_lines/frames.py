@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 
+LAZY = -2
+
+
 class Frame:
     __slots__ = ("code", "number", "function", "loops", "sources", "statement", "reads", "seen", "pending", "numbers",
-                 "tensors", "written", "elements")  # fmt: skip
+                 "tensors", "written", "elements", "log", "outer")  # fmt: skip
 
     def __init__(self, code, number, function):
         self.code, self.number, self.function = code, number, function
@@ -14,13 +17,19 @@ class Frame:
         self.statement = -1  # whose reads these are:
         self.reads, self.seen = {}, {}
         self.pending = []  # [object, index] that attributes and items are stored in
-        self.numbers, self.tensors = {}, {}  # name -> its newest event
+        self.numbers, self.tensors = {}, {}  # name -> its newest event, and what is known of its object
         self.written = {}  # arrays whose items this frame's loops wrote
+        self.outer = []  # what was read outside of the comprehension's element that is being made
+        self.log = []  # with sub-expressions: the events that were read, in the order of reading
         self.elements = {}  # id of a comprehension's element -> what it was made of
 
     def begin(self, statement):
-        if self.statement != statement:
-            self.statement, self.reads, self.seen = statement, {}, {}
+        """What is read from now on is the statement's; LAZY: of whichever it is that a generator runs in."""
+        if self.statement == statement or (statement == LAZY and self.statement >= 0):
+            return
+        if self.statement != LAZY:
+            self.reads, self.seen, self.outer, self.elements = {}, {}, [], {}
+        self.statement = statement
 
 
 class Frames:
@@ -29,8 +38,13 @@ class Frames:
     def __init__(self):
         self.frames, self._count = {}, 0
         self.outside = Frame(None, 0, 0)
+        self.dotted = {}  # "self.heads" -> its newest event, whichever call it was made in
 
-    def enter(self, frame, function):
+    def enter(self, frame, function, again=False):
+        """A new call, or (`again`) the next cell of the module."""
+        if again:
+            self.outside.code, self.frames[id(frame)] = frame.f_code, self.outside
+            return self.outside
         made = self.frames[id(frame)] = Frame(frame.f_code, self._count, function)
         if not self._count:
             self.outside = made

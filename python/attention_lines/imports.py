@@ -17,17 +17,20 @@ _FOREIGN = frozenset(("site-packages", "dist-packages", "node_modules", "__pycac
 class Files:
     """The files that are rewritten: the chosen one first."""
 
-    def __init__(self, recorder, root, expressions):
+    def __init__(self, recorder, main, root, expressions):
         self.recorder, self.root, self.expressions = recorder, root, expressions
-        self.paths, self.sources, self.modules = [], [], {"__main__"}
+        self.paths, self.sources, self.modules = [main], [""], {"__main__"}
 
-    def add(self, path, text):
-        self.paths.append(path)
-        self.sources.append(text)
-        return Source(len(self.paths) - 1, text)
+    def add(self, path, text, cell=None):
+        if path != self.paths[0]:
+            self.paths.append(path)
+            self.sources.append("")
+        number = 0 if path == self.paths[0] else len(self.paths) - 1
+        self.sources[number] += text
+        return Source(number, text, cell)
 
     def relative(self, path):
-        base = os.path.dirname(self.paths[0]) if self.paths else self.root
+        base = os.path.dirname(self.paths[0])
         try:
             return os.path.relpath(path, base).replace(os.sep, "/")
         except ValueError:
@@ -50,12 +53,15 @@ class Files:
                 return True
         return False
 
-    def own_names(self, folder):
-        """Names of modules that lie in a folder."""
-        try:
-            return {each.partition(".")[0] for each in os.listdir(folder)}
-        except OSError:
-            return set()
+    def own_names(self, path):
+        """Names of modules that lie beside a file or in the root."""
+        found = set()
+        for folder in {os.path.dirname(path), self.root}:
+            try:
+                found.update(each.partition(".")[0] for each in os.listdir(folder))
+            except OSError:
+                pass
+        return found
 
     def compile(self, data, path, name):
         """The code of a file's bytes; None where it does not parse."""
@@ -65,10 +71,11 @@ class Files:
         except (SyntaxError, ValueError, UnicodeError):
             return None
         self.modules.add(name)
-        source = self.add(path, text)
-        own = self.own_names(os.path.dirname(path)) | self.own_names(self.root)
-        return compile_recorded(tree, path, source, self.recorder.places, self.recorder, own=own,
-                                expressions=self.expressions)  # fmt: skip
+        return self.recorded(tree, path, self.add(path, text))
+
+    def recorded(self, tree, path, source, flags=0):
+        return compile_recorded(tree, path, source, self.recorder.places, self.recorder, flags, self.own_names(path),
+                                self.expressions)  # fmt: skip
 
 
 class Finder:

@@ -9,6 +9,10 @@ from . import options, program, server
 
 def main(arguments):
     chosen = options.parse(arguments)
+    if chosen.repair is not None or chosen.repair_one:
+        from .mutate import service
+
+        return service.one() if chosen.repair_one else service.serve(chosen.repair)
     if chosen.serve:
         chosen = serve(chosen.channel)
         if chosen is None:

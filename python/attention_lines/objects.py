@@ -36,6 +36,7 @@ class Objects:
     def __init__(self):
         self.known = {}  # id of an object -> Known, valid while the object lives
         self._roots = {}  # id of an owner -> Root
+        self._array = None  # NumPy's array type, once there is an array
         self._memory = {}  # where and how a tensor of PyTorch lies in memory -> Known
 
     def find(self, value):
@@ -50,8 +51,10 @@ class Objects:
         return known
 
     def root(self, array):
+        if self._array is None:
+            self._array = _array_type(array)
         owner = array
-        while getattr(owner, "base", None) is not None and type(owner.base).__module__ == "numpy":
+        while isinstance(owner.base, self._array):
             owner = owner.base
         root = self._roots.get(id(owner))
         if root is None or root.ref() is not owner:
@@ -91,6 +94,10 @@ class Objects:
         if known.kind == ARRAY:
             return known.root is not None and known.version != known.root.writes
         return known.kind == TENSOR and known.version != version(value)
+
+
+def _array_type(array):
+    return next(each for each in type(array).__mro__ if each.__module__ == "numpy" and each.__name__ == "ndarray")
 
 
 def layout(tensor):

@@ -22,11 +22,13 @@ def parse(arguments):
     parser.add_argument("--notebook", action="store_true", help="the file is a notebook, whatever its name")
     parser.add_argument("--pytest", action="store_true", help="run the file through pytest")
     parser.add_argument("--serve", action="store_true", help="answer requests, one JSON object a line")
+    parser.add_argument("--repair", type=int, metavar="FD", help="answer requests about edits, one JSON object a line")
+    parser.add_argument("--repair-one", action="store_true", help="answer one such request")
     parser.add_argument("--channel", type=int, metavar="FD", help="where the requests come and the answers go")
     parser.add_argument("file", nargs="?")
     options = parser.parse_args(arguments)
     options.args = rest
-    if options.file is None and not options.serve:
+    if options.file is None and not (options.serve or options.repair is not None or options.repair_one):
         parser.error("FILE is missing")
     if options.file is not None and options.record is None:
         parser.error("--record OUT is missing")
@@ -35,10 +37,11 @@ def parse(arguments):
 
 
 def _lines(text, parser):
-    """None, True for all, or a set of lines."""
+    """None, True for all, or a set of (cell or None, line)."""
     if text in ("none", "all"):
         return text == "all" or None
     try:
-        return frozenset(int(each) for each in text.split(","))
+        parts = [each.rpartition(":") for each in text.split(",")]
+        return frozenset((int(cell) if cell else None, int(line)) for cell, _, line in parts)
     except ValueError:
-        parser.error(f"--expressions: found {text!r}, expected none, all or lines such as 12,13")
+        parser.error(f"--expressions: found {text!r}, expected none, all, lines such as 12,13 or cell:line")

@@ -11,6 +11,7 @@ import sys
 
 from .binding import Binding
 from .events import Events
+from .frames import LAZY
 from .tensors import ARRAY, MODULE, NUMBER, OBJECT, OTHER, SCALAR, TENSOR, TENSORS
 
 _getframe = sys._getframe
@@ -62,34 +63,49 @@ class Recorder(Binding):
         elif known.simple and known.ref() is value:
             python_frame = _getframe(1)
             frame = self._frames.get(id(python_frame))
-            if frame is not None and frame.statement == number and frame.code is python_frame.f_code:
+            if frame is not None and frame.code is python_frame.f_code:
+                if frame.statement != number:
+                    frame.begin(number)
                 frame.reads[known.event] = None
                 frame.seen[id(value)] = known
                 return value
         if self.on:
-            try:
-                self._read(value, number, True, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, known, _getframe(1))
         return value
 
     def part(self, value, number):
         """A value of which the statement reads an item or an attribute."""
         known = self._known.get(id(value))
+        if known is None or not self.on:
+            return value
+        python_frame = _getframe(1)
+        frame = self._frames.get(id(python_frame))
+        if frame is None or frame.code is not python_frame.f_code or known.kind != ARRAY:
+            self._try_read(value, number, False, known, python_frame)
+        elif known.ref() is value:
+            if frame.statement != number:
+                frame.begin(number)
+            frame.reads[known.event] = None
+            frame.seen[id(value)] = known
+        return value
+
+    def _try_read(self, *arguments):
+        try:
+            self._read(*arguments)
+        except Exception as error:
+            self.failed(error)
+
+    def held(self, value, number):
+        """A value of which the statement uses an attribute or a method: all of a tensor, little of what holds tensors."""
+        known = self._known.get(id(value))
         if known is not None and self.on:
-            try:
-                self._read(value, number, False, known, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, known, _getframe(1))
         return value
 
     def called(self, value, number):
         """A function; a module of PyTorch brings its parameters."""
         if self.on and self.kinds.of(value) == MODULE:
-            try:
-                self._read(value, number, True, None, _getframe(1))
-            except Exception as error:
-                self.failed(error)
+            self._try_read(value, number, True, None, _getframe(1))
         return value
 
     def _read(self, value, number, whole, known, python_frame):
@@ -119,11 +135,22 @@ class Recorder(Binding):
             frame.pending.append([value, None])
         return value
 
-    def element(self, value, number):
-        """An element of a comprehension, and what was read until it was made."""
-        if self.on and self.kinds.of(value) in TENSORS:
+    def element_begins(self, number):
+        """What is read from now on makes an element of a comprehension."""
+        if self.on:
             frame = self.frames.of(_getframe(1))
-            frame.elements[id(value)] = list(frame.reads) if frame.statement == number else []
+            frame.begin(number)
+            frame.outer.append(frame.reads)
+            frame.reads = {}
+
+    def element(self, number, _begun, value):
+        if self.on:
+            frame = self.frames.of(_getframe(1))
+            if frame.outer:
+                own, frame.reads = frame.reads, frame.outer.pop()
+                if own and self.kinds.of(value) in TENSORS:
+                    frame.elements[id(value)] = list(own)
+                frame.reads.update(own)
         return value
 
     def returned(self, number, value):
@@ -146,16 +173,27 @@ class Recorder(Binding):
 
     @hook
     def enter(self, python_frame, function, first=0, *given):
-        back = python_frame.f_back
+        back, entered = python_frame.f_back, self.places.functions[function]
         caller = self.frames.of(back) if back is not None else self.frames.outside
-        frame = self.frames.enter(python_frame, function)
-        self.places.functions[function].calls += 1
+        is_cell = entered.cell is not None and not entered.name and self.frames.outside.code is not None
+        frame = self.frames.enter(python_frame, function, is_cell)
+        entered.calls += 1
+        if self.chosen is not None and not self._is_chosen(entered, caller):
+            self.quiet.add(frame.number)
         reads = list(caller.reads) if caller.statement >= 0 else []
         for at, value in enumerate(given):
             kind = self.kinds.of(value)
             if kind != OTHER and kind != OBJECT and kind != MODULE:
                 statement = self._statements[first + at]
                 self.bind(frame, statement, statement.name, value, "argument", reads)
+
+    def _is_chosen(self, entered, caller):
+        """The chosen function, what it calls, and what stands outside of functions."""
+        name, chosen = entered.name, self.chosen
+        if not name or name == chosen or name.startswith(chosen + ".") or name.endswith("." + chosen):
+            return True
+        called = self.places.functions[caller.function].name
+        return bool(called) and caller.number not in self.quiet
 
     def bound(self, number, value):
         """`name = ...`, the most usual of statements: as `assigned`, with a short way for a new array."""
@@ -184,8 +222,7 @@ class Recorder(Binding):
             return
         event = self.event(statement, frame.number, frame.loops[: statement.depth], name, "bind", reads)
         if event is not None:
-            self.content(event, ARRAY, value, None, True, name)
-            frame.tensors[name] = event["id"]
+            frame.tensors[name] = self.content(event, ARRAY, value, None, True, name)
             if frame.numbers:
                 frame.numbers.pop(name, None)
 
@@ -243,11 +280,13 @@ class Recorder(Binding):
         if not given:
             return
         if frame.sources[depth] is None:
-            frame.sources[depth] = list(frame.reads) if frame.statement == number else []
+            frame.sources[depth] = list(frame.reads) if frame.statement in (number, LAZY) else []
         for (_, name), value in zip(statement.binds, given):
             kind = self.kinds.of(value)
             if kind != NUMBER and kind != OTHER:
-                self.bind(frame, statement, name, value, "bind", frame.sources[depth])
+                made = frame.elements.pop(id(value), None) or frame.sources[depth]
+                self.bind(frame, statement, name, value, "bind", made)
+        frame.statement = -1
 
     @hook
     def loop_end(self, python_frame):
@@ -273,6 +312,56 @@ class Recorder(Binding):
                 except Exception as error:
                     self.failed(error)
             self.on = False
+
+
+class ExpressionRecorder(Recorder):
+    """Records sub-expressions too, with what each of them was computed from."""
+
+    def _logged(self, value, python_frame):
+        known = self._known.get(id(value))
+        if known is not None and known.object() is value:
+            frame = self.frames.of(python_frame)
+            if known.event in frame.reads:
+                frame.log.append(known.event)
+
+    def read(self, value, number):
+        self._reading(value, number, True, _getframe(1))
+        return value
+
+    def held(self, value, number):
+        self._reading(value, number, True, _getframe(1))
+        return value
+
+    def part(self, value, number):
+        self._reading(value, number, False, _getframe(1))
+        return value
+
+    def _reading(self, value, number, whole, python_frame):
+        if self.on:
+            try:
+                self._read(value, number, whole, self._known.get(id(value)), python_frame)
+                self._logged(value, python_frame)
+            except Exception as error:
+                self.failed(error)
+
+    def begun(self):
+        return len(self.frames.of(_getframe(1)).log) if self.on else 0
+
+    def expressed(self, number, begun, value):
+        self._expressed(_getframe(1), number, begun, value)
+        return value
+
+    @hook
+    def _expressed(self, _own, python_frame, number, begun, value):
+        kind = self.kinds.of(value)
+        if kind not in TENSORS and kind != NUMBER:
+            return
+        frame = self.frames.of(python_frame)
+        statement, place, text = self.places.expressions[number]
+        reads = list(dict.fromkeys(frame.log[begun:]))
+        made = self.expression(frame, statement, place, text, kind, value, reads)
+        if made is not None:
+            frame.log[begun:] = [made["id"]]
 
 
 class Key:

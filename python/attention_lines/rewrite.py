@@ -10,12 +10,20 @@ import ast
 import sys
 import types
 
+from .frames import LAZY
 from .jit import Jits
 from .libraries import MUTATORS, PLAIN_ATTRIBUTES, PURE_BUILTINS, PURE_METHODS, PURE_MODULES
 from .statements import loads_of
 
 KEY = "\0attention_lines\0"
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+READ, PART, HELD = "read", "part", "held"
+_VIEWS = ("T", "mT", "H")
+_LAYERS = ("norm", "softmax", "flatten", "log_softmax", "unfold")  # methods that modules are named like
+_PARTS = ("size", "dim", "stride", "numel", "type", "item", "__len__")  # methods that read no tensor as a whole
+_SUBEXPRESSIONS = (
+    ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript, ast.Attribute, ast.IfExp, ast.Compare, *_COMPREHENSIONS,
+)  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -81,7 +89,7 @@ class Rewriter:
         self.tree, self.source, self.places, self.recorder = tree, source, places, recorder
         self.names, self.jits = Names(tree, own), Jits(tree)
         self.expressions = expressions  # None, or whether sub-expressions of lines (first, last) are recorded
-        self.scope = None
+        self.scope = self.whole = None
 
     def module(self):
         body = self.tree.body
@@ -166,6 +174,7 @@ class Rewriter:
         if node.value is None:
             return [node]
         made = self.statement("return", node, reads=[node.value])
+        self.whole = node.value
         node.value = self.call("returned", node.value, _constant(made.id), self.expression(node.value, made))
         return [node]
 
@@ -177,6 +186,7 @@ class Rewriter:
 
     def assignment(self, node, targets):
         made = self.statement("assign", node, reads=[node.value])
+        self.whole = node.value if len(targets) == 1 and isinstance(targets[0], ast.Name) else None
         node.value = self.expression(node.value, made)
         names, binds = [], []
         for target in targets:
@@ -203,7 +213,7 @@ class Rewriter:
         else:
             binds.append(("attribute" if isinstance(target, ast.Attribute) else "item", self.source.segment(target)))
             made.loads += [each for each in loads_of(self.source, [target.value]) if each not in made.loads]
-            base = self.expression(target.value, made, whole=False) if reads else target.value
+            base = self.expression(target.value, made, how=PART) if reads else target.value
             target.value = self.call("base", target.value, _constant(made.id), base)
             if isinstance(target, ast.Subscript):
                 made.loads += [each for each in loads_of(self.source, [target.slice]) if each not in made.loads]
@@ -237,7 +247,7 @@ class Rewriter:
             for each in call.keywords:
                 each.value = self.expression(each.value, made)
             call.func.value = self.call(
-                "base", call.func.value, _constant(made.id), self.expression(call.func.value, made, whole=False)
+                "base", call.func.value, _constant(made.id), self.expression(call.func.value, made, how=PART)
             )
         else:
             node.value = self.expression(value, made)
@@ -343,8 +353,21 @@ class Rewriter:
 
     # ---- Expressions
 
-    def expression(self, node, made, whole=True):
-        return Expressions(self, made).visit_as(node, whole)
+    def shows(self, made, node):
+        """Whether a sub-expression is recorded; what a statement as a whole binds is recorded anyway."""
+        if self.expressions is None or (node is self.whole and made.kind in ("assign", "return")):
+            return False
+        first, last = made.place[1:3]
+        if self.expressions is True:
+            return True
+        return self.source.file == 0 and any((self.source.cell, line) in self.expressions for line in range(first, last + 1))
+
+    def shown(self, made, node, rewritten):
+        number = self.places.expression(made, self.source.place(node), self.source.segment(node))
+        return self.call("expressed", node, _constant(number), self.call("begun", node), rewritten)
+
+    def expression(self, node, made, how=READ):
+        return Expressions(self, made).visit_as(node, how)
 
     def index(self, node, made):
         return Expressions(self, made).index(node)
@@ -374,15 +397,15 @@ class Expressions:
     def __init__(self, rewriter, made):
         self.rewriter, self.made, self.id = rewriter, made, made.id
 
-    def visit_as(self, node, whole):
-        """`whole`: the value itself is read, not only an item or an attribute of it."""
+    def visit_as(self, node, how):
+        """`how`: READ as a whole, PART (an item or its shape), or HELD: used by an attribute or a method."""
         visit = getattr(self, "on_" + type(node).__name__, None)
-        if visit is None:
-            return self.children(node)
-        return visit(node, whole)
+        shown = isinstance(node, _SUBEXPRESSIONS) and self.rewriter.shows(self.made, node)
+        made = self.children(node) if visit is None else visit(node, how)
+        return self.rewriter.shown(self.made, node, made) if shown else made
 
     def visit(self, node):
-        made = self.visit_as(node, True)
+        made = self.visit_as(node, READ)
         return made
 
     def children(self, node):
@@ -393,31 +416,30 @@ class Expressions:
                 setattr(node, field, [self.visit(each) if isinstance(each, ast.expr) else each for each in value])
         return node
 
-    def read(self, node, whole):
-        method = "read" if whole else "part"
-        return self.rewriter.call(method, node, node, _constant(self.id))
+    def read(self, node, how):
+        return self.rewriter.call(how, node, node, _constant(self.id))
 
     def is_library(self, node):
         return _root(node) in self.rewriter.names.modules
 
-    def on_Name(self, node, whole):
+    def on_Name(self, node, how):
         names, scope = self.rewriter.names, self.rewriter.scope
         if node.id in names.modules or node.id in names.functions or node.id in names.builtins:
             return node
-        return node if node.id in scope.counters else self.read(node, whole)
+        return node if node.id in scope.counters else self.read(node, how)
 
-    def on_Attribute(self, node, whole):
+    def on_Attribute(self, node, how):
         if self.is_library(node):
             return node
-        node.value = self.visit_as(node.value, False)
-        return node if node.attr in PLAIN_ATTRIBUTES else self.read(node, whole)
+        node.value = self.visit_as(node.value, PART if node.attr in PLAIN_ATTRIBUTES and node.attr not in _VIEWS else HELD)
+        return node if node.attr in PLAIN_ATTRIBUTES else self.read(node, how)
 
-    def on_Subscript(self, node, whole):
+    def on_Subscript(self, node, how):
         if self.is_library(node):
             return node
-        node.value = self.visit_as(node.value, False)
+        node.value = self.visit_as(node.value, PART)
         node.slice = self.index(node.slice)
-        return self.read(node, whole)
+        return self.read(node, how)
 
     def index(self, node):
         if isinstance(node, ast.Tuple):
@@ -433,7 +455,7 @@ class Expressions:
             return node
         return self.visit(node) if isinstance(node, ast.expr) else node
 
-    def on_Call(self, node, whole):
+    def on_Call(self, node, how):
         function, names = node.func, self.rewriter.names
         fresh = False
         if isinstance(function, ast.Name):
@@ -444,15 +466,15 @@ class Expressions:
             if self.is_library(function):
                 fresh = _root(function) in names.pure
             else:
-                function.value = self.visit_as(function.value, False)
-                if function.attr not in PURE_METHODS:
+                function.value = self.visit_as(function.value, PART if function.attr in _PARTS else HELD)
+                if function.attr not in PURE_METHODS or function.attr in _LAYERS:
                     node.func = self.module_call(function)
         else:
-            node.func = self.visit_as(function, False)
+            node.func = self.visit_as(function, PART)
         node.args = [self.visit(each) for each in node.args]
         for each in node.keywords:
             each.value = self.visit(each.value)
-        return node if fresh else self.read(node, whole)
+        return node if fresh else self.read(node, how)
 
     def module_call(self, function):
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
@@ -460,7 +482,7 @@ class Expressions:
                 return function
         return self.rewriter.call("called", function, function, _constant(self.id))
 
-    def on_Lambda(self, node, whole):
+    def on_Lambda(self, node, how):
         rewriter = self.rewriter
         outer, name = rewriter.scope, "<lambda>" if not rewriter.scope.name else f"{rewriter.scope.name}.<lambda>"
         if rewriter.jits.has(node):
@@ -474,40 +496,55 @@ class Expressions:
         rewriter.scope = outer
         return node
 
-    def on_NamedExpr(self, node, whole):
+    def on_NamedExpr(self, node, how):
         rewriter = self.rewriter
         made = rewriter.statement("assign", node, reads=[node.value])
         made.binds, made.targets = (("name", node.target.id),), [node.target.id]
         value = self.visit(node.value)
         node.value = rewriter.call("walrus", node.value, _constant(made.id), value)
-        return self.read(node, whole)
+        return self.read(node, how)
 
-    def on_Yield(self, node, whole):
+    def on_Yield(self, node, how):
         if node.value is not None:
             value = self.visit(node.value)
             node.value = self.rewriter.call("yielded", node.value, _constant(self.id), value)
         return node
 
-    def comprehension(self, node):
+    def comprehension(self, node, begun=0):
         rewriter = self.rewriter
-        for each in node.generators:
+        for at, each in enumerate(node.generators):
             rewriter.counts(each)
-            each.iter = self.visit(each.iter)
+            each.iter = each.iter if at < begun else self.visit(each.iter)
             each.ifs = [rewriter.condition(test, self.made) for test in each.ifs]
 
-    def on_ListComp(self, node, whole):
+    def element(self, node):
+        call, number = self.rewriter.call, _constant(self.id)
+        return call("element", node, number, call("element_begins", node, number), self.visit(node))
+
+    def on_ListComp(self, node, how):
         self.comprehension(node)
-        node.elt = self.rewriter.call("element", node.elt, self.visit(node.elt), _constant(self.id))
+        node.elt = self.element(node.elt)
         return node
 
-    on_SetComp = on_GeneratorExp = on_ListComp
+    on_SetComp = on_ListComp
 
-    def on_DictComp(self, node, whole):
-        self.comprehension(node)
-        node.value = self.rewriter.call("element", node.value, self.visit(node.value), _constant(self.id))
+    def on_GeneratorExp(self, node, how):
+        """Runs in the statement that takes its elements, which may be a later one."""
+        first = node.generators[0]
+        first.iter = self.visit(first.iter)
+        number, self.id = self.id, LAZY
+        self.comprehension(node, 1)
+        node.elt = self.element(node.elt)
+        self.id = number
         return node
 
-    def on_JoinedStr(self, node, whole):
+    def on_DictComp(self, node, how):
+        self.comprehension(node)
+        node.key = self.visit(node.key)
+        node.value = self.element(node.value)
+        return node
+
+    def on_JoinedStr(self, node, how):
         return node  # places inside are wrong before Python 3.12, and a text holds no tensor
 
     on_TemplateStr = on_JoinedStr

@@ -5,7 +5,8 @@ Requests and answers are JSON objects, one a line:
     {"id": 1, "warm": "mha.py"}                                   -> {"id": 1, "warm": ["numpy"]}
     {"id": 2, "file", "args", "cwd", "options": [...], "out"}     -> {"id": 2, "stdout" or "stderr": base64} ...
                                                                      {"id": 2, "exit": 0} or {"id": 2, "signal": 9}
-    {"id": 2, "cancel": true}                                     ends run 2
+    {"id": 2, "end": "soon"}                                      ends run 2, which writes what was recorded
+    {"id": 2, "end": "now"}                                       ends it at once
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ class Server:
         request = json.loads(line)
         if "warm" in request:
             self._answer({"id": request["id"], "warm": warm(request["warm"])})
-        elif request.get("cancel"):
+        elif "end" in request:
             for child in self._children:
                 if child.number == request["id"]:
-                    _kill(child.pid)
+                    _kill(child.pid, signal.SIGTERM if request["end"] == "soon" else signal.SIGKILL)
         else:
             return self._start(request)
         return None
@@ -140,9 +141,9 @@ class Server:
             line = line[os.write(self._writing, line) :]
 
 
-def _kill(pid):
+def _kill(pid, how=signal.SIGKILL):
     try:
-        os.killpg(pid, signal.SIGKILL)
+        (os.killpg if how == signal.SIGKILL else os.kill)(pid, how)
     except OSError:
         pass
 

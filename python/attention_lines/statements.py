@@ -81,12 +81,16 @@ class Places:
     """All statements and functions of a run."""
 
     def __init__(self):
-        self.statements, self.functions = [], []
+        self.statements, self.functions, self.expressions = [], [], []
 
     def statement(self, source, place, function, kind, text, depth):
         made = Statement(len(self.statements), source.file, place, function, kind, text, depth)
         self.statements.append(made)
         return made
+
+    def expression(self, statement, place, text):
+        self.expressions.append((statement, place, text))
+        return len(self.expressions) - 1
 
     def function(self, source, name, line, end_line):
         made = Function(len(self.functions), source.file, name, line, end_line, source.cell)

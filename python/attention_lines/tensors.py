@@ -59,6 +59,8 @@ class Kinds:
             return LIST
         if issubclass(cls, dict):
             return DICT
+        if cls.__name__ in ("SimpleNamespace", "Namespace") and cls.__module__ in ("types", "argparse"):
+            return OBJECT
         return OBJECT if self._is_own(cls) else OTHER
 
 

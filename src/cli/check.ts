@@ -1,10 +1,12 @@
 // check SETUP --against TRACE | --mine [--json]: a person's tensors against the reference.
 import { check } from '../compare/check.ts';
-import { fitsIn } from '../compare/fits.ts';
+import { fitsIn, wantedBy } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
-import type { Report } from '../compare/report.ts';
-import { resolveName } from '../formats/nodeNames.ts';
+import { isMisfit, type NodeReport, type Report, summaryOf } from '../compare/report.ts';
+import { type ResolvedName, resolveName } from '../formats/nodeNames.ts';
+import { oneLine } from '../formats/shown.ts';
 import { runImplementation } from './mine.ts';
+import { say } from './output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
 import { readTracePath } from './trace.ts';
 
@@ -20,56 +22,73 @@ export async function checkCommand(
   const opened = await openSetupFile(setupFile);
   const { setup, graph, config } = opened;
   const { names } = setup;
+  const resolve = (name: string, rank: number): ResolvedName | null =>
+    resolveName(name, names, rank);
+  const options = { resolve, fits: fitsIn(graph), want: wantedBy(graph, resolve) };
   const { tensors, leftOut } =
     traceFile === null
       ? { tensors: await runImplementation(setupFile, opened), leftOut: [] }
-      : await readTracePath(traceFile, {
-          resolve: (name, rank) => resolveName(name, names, rank),
-          fits: fitsIn(graph),
-        });
+      : await readTracePath(traceFile, options);
   const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
-  const report = { ...found, unaligned: [...leftOut, ...found.unaligned] };
+  const report = {
+    ...found,
+    given: found.given + leftOut.length,
+    unaligned: [...leftOut, ...found.unaligned],
+  };
   if (json) printJson(report);
   else print(report);
   if (report.verdict === 'unaligned') {
-    const [first] = report.unaligned;
-    const why = first ? `${first.name}: ${first.reason}` : 'there are no tensors';
     const of = traceFile ?? setup.implementation?.module;
-    throw new InputError(`${of}: ${why}, expected at least one node such as P or dQ`);
+    throw new InputError(`${of}: ${whyUnaligned(report)}`);
   }
   return report.verdict === 'match' ? 0 : 1;
 }
 
-function print({ verdict, first, nodes, causes, dtype, unaligned }: Report): void {
+/** Why nothing is compared, with the first tensor that does not fit. */
+function whyUnaligned(report: Report): string {
+  const odd = report.nodes.find(isMisfit);
+  if (odd) return `${summaryOf(report)}: ${tensorName(odd.node, odd.kind)}: ${odd.note}`;
+  const [first] = report.unaligned;
+  const why = first ? `${oneLine(first.name)}: ${first.reason}` : 'there are no tensors';
+  return `${why}, expected at least one node such as P or dQ`;
+}
+
+/** Nothing where all of the reference is rounding, of which no part is large or small. */
+const relativeOf = ({ maxRel, status }: NodeReport): string =>
+  maxRel === null || (status === 'match' && maxRel > 1) ? '' : maxRel.toExponential(2);
+
+function print(report: Report): void {
+  const { first, nodes, causes, unaligned } = report;
   const given = nodes.filter(({ status }) => status !== 'missing');
   const rows = given.map((each) => [
     tensorName(each.node, each.kind),
     each.status,
     each.maxAbs?.toExponential(2) ?? '',
-    each.maxRel?.toExponential(2) ?? '',
+    relativeOf(each),
     each.tolerance?.toExponential(1) ?? '',
-    `[${each.worstIndex?.join(', ')}]`,
+    each.worstIndex ? `[${each.worstIndex.join(', ')}]` : '',
     each.note,
   ]);
   if (rows.length > 0)
     printTable([['node', 'status', 'max abs', 'relative', 'allowed', 'worst at', ''], ...rows]);
-  console.log(`\nJudged as ${dtype}; ${given.length} of ${nodes.length} nodes given.`);
-  for (const { name, reason } of unaligned) console.log(`Not compared: ${name} (${reason}).`);
-  if (verdict === 'match') console.log('All that is given is right.');
-  if (first) console.log(`First wrong: ${tensorName(first.node, first.kind)}.`);
+  say('');
+  say(`${summaryOf(report)}.`);
+  for (const convention of report.conventions) say(convention);
+  for (const { name, reason } of unaligned) say(`Not compared: ${oneLine(name)} (${reason}).`);
+  if (first) say(`First wrong: ${tensorName(first.node, first.kind)}.`);
   for (const cause of causes) {
     const { runnerUp } = cause;
-    console.log(`\n${cause.title}  [${cause.id}]`);
-    console.log(`  ${cause.why}`);
-    console.log(`  wrong:   ${cause.wrong}`);
-    console.log(`  right:   ${cause.right}`);
-    console.log(`  NumPy:   ${cause.numpy}`);
-    console.log(`  PyTorch: ${cause.pytorch}`);
+    say('');
+    say(`${cause.title}  [${cause.id}]`);
+    say(`  ${cause.why}`);
+    say(`  wrong:   ${cause.wrong}`);
+    say(`  right:   ${cause.right}`);
+    say(`  NumPy:   ${cause.numpy}`);
+    say(`  PyTorch: ${cause.pytorch}`);
     const second = runnerUp
       ? `; next best, "${runnerUp.title}": ${runnerUp.residual.toExponential(1)}`
       : '';
-    console.log(`  residual ${cause.residual.toExponential(1)}${second}`);
+    say(`  residual ${cause.residual.toExponential(1)}${second}`);
   }
-  if (first && causes.length === 0)
-    console.log('The cause is unknown; the notes say what is known.');
+  if (first && causes.length === 0) say('The cause is unknown; the notes say what is known.');
 }

@@ -1,14 +1,13 @@
 // Where memory comes in large pages only for programs that ask, asks: first touching 4 KiB at a time takes longer than a check.
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { start } from '../process/ownProcess.ts';
 
 /** Which programs get large pages, the choice in brackets (kernel.org: admin-guide/mm/transhuge). */
 const CHOICE = '/sys/kernel/mm/transparent_hugepage/enabled';
 /** glibc reads it once, before the program begins (sourceware.org/glibc/manual: Memory Allocation Tunables). */
 const TUNABLES = 'GLIBC_TUNABLES';
 const ASKING = 'glibc.malloc.hugetlb=1';
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The environment that asks for large pages; null where that changes nothing, or has been done. */
 export function largePageEnvironment(
@@ -26,10 +25,7 @@ export async function runWithLargePages(): Promise<number | null> {
   const env = largePageEnvironment(choice, process.env);
   if (!env) return null;
   const words = [...process.execArgv, ...process.argv.slice(1)];
-  const child = spawn(process.execPath, words, { env, stdio: 'inherit' });
-  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve) => {
-    child.on('error', () => resolve(null));
-    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
-  });
+  const ended = await start({ command: process.execPath, args: words, env, inherit: true }).done;
+  if (ended.error) return null;
+  return ended.code ?? 128 + constants.signals[ended.signal!];
 }

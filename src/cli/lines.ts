@@ -1,4 +1,4 @@
-// lines FILE [--setup SETUP] [--function NAME] [--json] [-- ARGS...]: runs a person's program and says which line is wrong.
+// lines FILE [--setup SETUP] [--function NAME] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -10,7 +10,9 @@ import { tensorName } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { causesOf } from '../lines/name.ts';
 import { infer } from '../lines/infer/infer.ts';
-import { judge } from '../lines/judge.ts';
+import { causeOf, findFixes } from '../lineRun/fixes.ts';
+import { judge, type Judged } from '../lines/judge.ts';
+import type { Fix } from '../lines/repair/fix.ts';
 import { parseRecording, type Recording } from '../lines/recording.ts';
 import {
   firstOf,
@@ -23,11 +25,16 @@ import {
 import { setupDocument } from '../lines/setupDocument.ts';
 import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
+import { writeFileSafely } from './writeFile.ts';
 
 interface LinesOptions {
   readonly file: string;
   readonly setup?: string;
   readonly function?: string;
+  /** Whether proven fixes are looked for, and the shortest is written to the file or shown as it would be. */
+  readonly fix: boolean;
+  readonly write: boolean;
+  readonly dryRun: boolean;
   readonly json: boolean;
   readonly args: readonly string[];
 }
@@ -43,16 +50,23 @@ function optionsOf(words: readonly string[]): LinesOptions {
       setup: { type: 'string' },
       function: { type: 'string' },
       fix: { type: 'boolean' },
+      write: { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
       json: { type: 'boolean' },
     },
   });
   const [file, ...rest] = positionals;
+  if (!values.fix && (values.write || values['dry-run']))
+    throw new InputError('--write and --dry-run go with --fix');
   if (file === undefined || rest.length > 0)
     throw new InputError(`expected one Python file, found ${positionals.length}`);
   return {
     file,
     ...(values.setup !== undefined && { setup: values.setup }),
     ...(values.function !== undefined && { function: values.function }),
+    fix: values.fix ?? false,
+    write: values.write ?? false,
+    dryRun: values['dry-run'] ?? false,
     json: values.json ?? false,
     args: end < 0 ? [] : words.slice(end + 1),
   };
@@ -81,6 +95,7 @@ const lacksModule = ({ exit }: Recording): boolean =>
 interface Ran {
   readonly recording: Recording;
   readonly recorded: Recorded;
+  readonly python: string;
 }
 
 async function run({ file, args, function: name }: LinesOptions): Promise<Ran> {
@@ -97,9 +112,9 @@ async function run({ file, args, function: name }: LinesOptions): Promise<Ran> {
         ...(name !== undefined && { function: name }),
       });
       const recording = parseRecording(recorded.bytes, file);
-      best ??= { recording, recorded };
+      best ??= { recording, recorded, python };
       if (!lacksModule(recording)) {
-        best = { recording, recorded };
+        best = { recording, recorded, python };
         break;
       }
     } catch (error) {
@@ -154,7 +169,7 @@ function syntaxError({ exit }: Recording, file: string): string | null {
 /** 0 match, 1 diverges; a program in which no attention is found is bad input. */
 export async function linesCommand(words: readonly string[]): Promise<number> {
   const options = optionsOf(words);
-  const { recording } = await run(options);
+  const { recording, python } = await run(options);
   const broken = syntaxError(recording, options.file);
   if (broken && recording.events.length === 0) throw new InputError(broken);
   const opened = await open(options, recording);
@@ -171,19 +186,54 @@ export async function linesCommand(words: readonly string[]): Promise<number> {
     if (options.json) printJson(empty);
     throw new InputError(why);
   }
-  const { catalogue, localised } = judge(recording, opened.config, opened.graph);
+  const judged = judge(recording, opened.config, opened.graph);
+  const { catalogue, localised } = judged;
+  const fixes =
+    options.fix && localised.verdict === 'diverges'
+      ? await fixesOf(options, { python, recording, judged, ...opened })
+      : [];
+  const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
   const result: LinesResult = {
     ...{ verdict: localised.verdict, setup: opened.setup, inferred: opened.inferred },
     lines: linesOf(recording, localised),
     first: firstOf(recording, localised),
-    causes: causesOf(recording, catalogue, localised),
-    fixes: [],
+    causes: proven ? [proven] : causesOf(recording, catalogue, localised),
+    fixes: fixes.map(({ source: _, slips: _slips, ...fix }) => fix),
     notes: notesOf(recording),
   };
   if (options.json) printJson(result);
-  else print(result, recording);
+  else print(result, recording, options);
+  if (options.write && !options.dryRun) await write(options.file, fixes);
   if (result.verdict === 'unaligned') throw new InputError(why);
   return result.verdict === 'match' ? 0 : 1;
+}
+
+interface Found {
+  readonly python: string;
+  readonly recording: Recording;
+  readonly judged: Judged;
+  readonly config: HeadConfig;
+  readonly graph: Graph;
+}
+
+/** Seconds that one run of the program may take while edits are tried. */
+const RUN_SECONDS = 30;
+
+async function fixesOf(
+  { file, args }: LinesOptions,
+  { python, recording, judged, config, graph }: Found,
+): Promise<readonly Fix[]> {
+  const bench = {
+    ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
+    timeout: RUN_SECONDS,
+  };
+  return (await findFixes({ recording, judged, config, graph, bench })).fixes;
+}
+
+/** The shortest fix, in the person's file. */
+async function write(file: string, [fix]: readonly Fix[]): Promise<void> {
+  if (!fix) return;
+  await writeFileSafely(join(dirname(resolve(file)), fix.file), Buffer.from(fix.source));
 }
 
 const placeOf = ({ file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>): string =>
@@ -201,8 +251,9 @@ function textOf(
 }
 
 function print(
-  { verdict, first, lines, causes, inferred, notes }: LinesResult,
+  { verdict, first, lines, causes, fixes, inferred, notes }: LinesResult,
   recording: Recording,
+  { fix: isAsked, write: isWritten, dryRun }: LinesOptions,
 ): void {
   const shown = lines.filter(({ status, kind }) => status !== 'unaligned' && kind !== 'other');
   const rows = shown.map((each) => [
@@ -241,4 +292,12 @@ function print(
     console.log(`  NumPy:   ${cause.numpy}`);
     console.log(`  PyTorch: ${cause.pytorch}`);
   }
+  if (!isAsked) return;
+  if (fixes.length === 0) console.log('\nNo edit was found that makes the whole program right.');
+  for (const { diff, verified } of fixes) {
+    const { tensors, seeds, sizes } = verified;
+    console.log(`\nVerified: ${tensors} tensors, ${seeds} seeds, ${sizes} sizes\n${diff}`);
+  }
+  if (fixes.length > 0 && isWritten)
+    console.log(dryRun ? `Would be written to ${fixes[0].file}.` : `Written to ${fixes[0].file}.`);
 }

@@ -1,20 +1,24 @@
 // What the commands of the command line share: reading a setup, printing, refusing bad input in one line.
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { diskSource } from '../disk/regularFile.ts';
+import { bytesOfRun, inWords } from '../engine/cost.ts';
+import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
+import { visibleJson } from '../formats/shown.ts';
+import { decodeText } from '../formats/text.ts';
+import { say, sayText, warn } from './output.ts';
+
+/** Bytes that are told before they are taken. */
+const MUCH = 2 ** 30;
 
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
 
 /** The setup of a file with its graph; warnings go to standard error. Throws InputError. */
 export async function openSetupFile(file: string): Promise<ComputableSetup> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(
-      `${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}, expected a setup`,
-    );
-  });
+  const text = await readText(file);
   const { setup, graph, config, problems } = await openSetup(text, (path) =>
-    readFile(resolve(dirname(file), path)),
+    diskSource(resolve(dirname(file), path)),
   );
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (!setup || !graph || !config) {
@@ -24,10 +28,25 @@ export async function openSetupFile(file: string): Promise<ComputableSetup> {
   }
   // Bad input is one line: warnings are for what can be computed.
   for (const { severity, message, offset } of problems) {
-    if (severity === 'warning')
-      console.error(`${file}:${lineOf(text, offset)}: warning: ${message}`);
+    if (severity === 'warning') warn(`${file}:${lineOf(text, offset)}: warning: ${message}`);
   }
+  const bytes = bytesOfRun(graph);
+  if (bytes > MUCH) warn(`${file}: warning: it takes about ${inWords(bytes)} of memory`);
   return { setup, graph, config };
+}
+
+/** Throws InputError. */
+async function readText(file: string): Promise<string> {
+  try {
+    const source = await diskSource(file);
+    const { size } = source;
+    if (size > MAX_SETUP_BYTES) throw new Error(`found ${size} bytes, at most ${MAX_SETUP_BYTES}`);
+    return decodeText(await source.read(0, size));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const found = code === 'ENOENT' ? 'no such file' : message.replace(/, expected .*/, '');
+    throw new InputError(`${file}: ${found}, expected a setup`);
+  }
 }
 
 const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
@@ -37,19 +56,18 @@ const jsonNumber = (value: number): number | string =>
   Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
 
 export const printJson = (value: object): void => {
-  console.log(
-    JSON.stringify(
-      value,
-      (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
-      2,
-    ),
+  const json = JSON.stringify(
+    value,
+    (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
+    2,
   );
+  sayText(visibleJson(json));
 };
 
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows)
-    console.log(
+    say(
       row
         .map((cell, column) => cell.padEnd(widths[column]))
         .join('  ')

@@ -1,12 +1,16 @@
 // Which node each of a person's tensors is: by name, then by layout, then by numbers alone.
+import { formatShape } from '../engine/tensor.ts';
 import type { Graph, NodeId } from '../engine/graph.ts';
 import { hasNode, nodeOf } from '../engine/graph.ts';
-import { formatShape, type Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import { type Layout, layoutsOf } from './layouts.ts';
+import { isMask, type Misfit, readingsOf, shapeReason, type Unsummed } from './misfits.ts';
+import { isWeight, orient } from './orientation.ts';
 import { type Key, type Kind, keyOf } from './program.ts';
+import { type Fit, FITS } from './readings.ts';
 
 export interface Aligned {
   readonly node: NodeId;
@@ -20,11 +24,18 @@ export interface Aligned {
   readonly layout: string;
   /** Why this node, where the name did not say so. */
   readonly guess: string;
+  /** `tensor` is the sum over axes over which the person's is not summed. */
+  readonly unsummed?: Unsummed;
 }
 
 export interface Alignment {
   readonly tensors: readonly Aligned[];
+  /** Named as nodes, which they cannot be. */
+  readonly misfits: readonly Misfit[];
+  /** The rest. */
   readonly unaligned: readonly LeftOut[];
+  /** Whether the gradients of all weights are (out, in). */
+  readonly isOutIn: boolean;
 }
 
 export interface AlignInput {
@@ -34,8 +45,10 @@ export interface AlignInput {
   readonly resolve: (name: string, rank: number) => ResolvedName | null;
   /** Whether the setup says which node a name is. */
   readonly isExact: (name: string) => boolean;
-  /** Whether a tensor is the reference's, up to rounding. */
-  readonly matches: (key: Key, tensor: Tensor) => boolean;
+  /** How well a tensor fits the reference, up to rounding. */
+  readonly fitOf: (key: Key, tensor: Tensor) => Fit;
+  /** The reference's tensor. */
+  readonly right: (key: Key) => Tensor;
   /** Whether a few entries of a large tensor, given by offset, leave it possible that it matches. */
   readonly resembles: (key: Key, entryAt: (offset: number) => number) => boolean;
 }
@@ -87,12 +100,19 @@ interface Placed extends Aligned {
   readonly other?: Other;
   /** Other layouts of the same shape, whatever their content. */
   others(): readonly Other[];
-  readonly fits: boolean;
+  readonly fit: Fit;
+}
+
+/** Why an entry is not compared, and the node that its name says. */
+interface Refused {
+  readonly reason: string;
+  readonly node?: NodeId;
+  readonly kind?: Kind;
 }
 
 export function align(input: AlignInput): Alignment {
   const placed = new Map<Key, Placed>();
-  const left: { entry: NamedTensor; reason: string }[] = [];
+  const left: (Refused & { entry: NamedTensor })[] = [];
   // What a name was found to mean for a value it means for the gradient too: scores that are scaled already.
   const meant = new Map<NodeId, NodeId>();
   const isGradient = ({ name, tensor }: NamedTensor): boolean =>
@@ -102,16 +122,17 @@ export function align(input: AlignInput): Alignment {
     ...input.trace.filter(isGradient),
   ];
   for (const entry of valuesFirst) {
-    const found = place(input, entry, meant);
-    if (typeof found === 'string') {
-      left.push({ entry, reason: found });
+    const placedSo = place(input, entry, meant);
+    const found = 'reason' in placedSo ? readOtherwise(input, entry, meant, placedSo) : placedSo;
+    if ('reason' in found) {
+      left.push({ ...found, entry });
       continue;
     }
-    if (found.kind === 'value' && found.fits) meant.set(found.named, found.node);
+    if (found.kind === 'value' && found.fit !== FITS.not) meant.set(found.named, found.node);
     const key = keyOf(found.node, found.kind);
     const earlier = placed.get(key);
     if (!earlier) placed.set(key, found);
-    else if (!earlier.fits && found.fits) {
+    else if (earlier.fit < found.fit) {
       placed.set(key, found);
       left.push({
         entry: input.trace.find(({ name }) => name === earlier.name)!,
@@ -120,36 +141,84 @@ export function align(input: AlignInput): Alignment {
     } else left.push({ entry, reason: `${earlier.name} is already ${key.slice(2)}` });
   }
   const unaligned: LeftOut[] = [];
-  for (const { entry, reason } of left) {
+  const misfits = new Map<Key, Misfit>();
+  for (const { entry, reason, node, kind } of left) {
+    const { name, tensor } = entry;
     const proposal = propose(input, entry, placed);
+    const key = node !== undefined && kind && keyOf(node, kind);
     if (proposal) placed.set(keyOf(proposal.node, proposal.kind), proposal);
-    else unaligned.push({ name: entry.name, reason });
+    else if (key && !placed.has(key) && !misfits.has(key))
+      misfits.set(key, { node, kind, name, tensor, reason, isSure: isSure(input, name, node) });
+    else unaligned.push({ name, reason });
   }
-  return { tensors: settle([...placed.values()]), unaligned };
+  const { placed: oriented, isOutIn } = orient([...placed.values()], input.right);
+  return { tensors: settle(oriented), misfits: [...misfits.values()], unaligned, isOutIn };
+}
+
+/**
+ * Whether a name can mean no other thing than the node: its id, that of its gradient, or the setup's word for it.
+ * Never of f: what a program calls its loss is its own affair.
+ */
+const isSure = ({ isExact }: AlignInput, name: string, node: NodeId): boolean =>
+  node !== 'f' && (isExact(name) || name.replace(/^d(?=.)|^grad[_/]|[._/]grad$/, '') === node);
+
+/** Where the shape does not fit: as what is summed, cut or one of several, if that fits. */
+function readOtherwise(
+  input: AlignInput,
+  entry: NamedTensor,
+  meant: ReadonlyMap<NodeId, NodeId>,
+  refused: Refused,
+): Placed | Refused {
+  const { node, kind } = refused;
+  if (node === undefined || !kind) return refused;
+  let best: Placed | null = null;
+  for (const { tensor, words, unsummed } of readingsOf(input.graph, node, kind, entry.tensor)) {
+    const found = place(input, { ...entry, tensor }, meant);
+    if ('reason' in found) continue;
+    const layout = unsummed ? found.layout : [words, found.layout].filter(Boolean).join(', ');
+    const read = { ...found, layout, ...(unsummed && { unsummed }) };
+    if (found.fit !== FITS.not) return read;
+    best ??= read;
+  }
+  return isSure(input, entry.name, node) && best ? best : refused;
+}
+
+/** The node that a name says, or where this head has none, the one that holds the same numbers. */
+const standIns = (graph: Graph, node: NodeId): NodeId[] =>
+  hasNode(graph, node)
+    ? [node]
+    : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+
+/** Why a tensor of a name and shape is no node, whatever its numbers. */
+export function misfit(
+  graph: Graph,
+  resolved: ResolvedName | null,
+  shape: readonly number[],
+  own = resolved ? standIns(graph, resolved.node) : [],
+): string {
+  if (!resolved) return 'no node has this name';
+  const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
+  return `its shape ${formatShape(shape)} does not fit: ${expected || `this head has no ${resolved.node}`}`;
 }
 
 /** The node that the name says, in the layout that the shape and the numbers say; or why there is none. */
 function place(
-  { graph, resolve, isExact, matches, resembles }: AlignInput,
+  { graph, resolve, isExact, fitOf, resembles }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
   meant: ReadonlyMap<NodeId, NodeId>,
-): Placed | string {
+): Placed | Refused {
   const resolved = resolve(name, tensor.shape.length);
-  if (!resolved) return 'the name is no node';
+  if (!resolved) return { reason: misfit(graph, resolved, tensor.shape) };
   const { node, kind } = resolved;
   const isId = name === node || name === `d${node}` || isExact(name);
   const moved = kind === 'gradient' && !isExact(name) ? meant.get(node) : undefined;
-  const own = moved
-    ? [moved]
-    : hasNode(graph, node)
-      ? [node]
-      : (STANDS_FOR[node] ?? []).filter((id) => hasNode(graph, id)).slice(0, 1);
+  const own = moved ? [moved] : standIns(graph, node);
   // A gradient that equals another node's may be a step left out: only its shape can overrule the name.
   const also =
     moved !== undefined || (own.includes(node) && (isId || kind === 'gradient'))
       ? []
       : (ALSO[node] ?? []).filter((id) => hasNode(graph, id) && !own.includes(id));
-  const results: { id: NodeId; layout: Layout; undone: Tensor; fits: boolean }[] = [];
+  const results: { id: NodeId; layout: Layout; undone: Tensor; fit: Fit }[] = [];
   let best: (typeof results)[number] | undefined;
   for (const id of [...own, ...also]) {
     for (const layout of best
@@ -165,9 +234,9 @@ function place(
         continue;
       const undone = layout.undo(tensor, kind);
       if (!undone) continue;
-      const result = { id, layout, undone, fits: matches(keyOf(id, kind), undone) };
+      const result = { id, layout, undone, fit: fitOf(keyOf(id, kind), undone) };
       results.push(result);
-      if (result.fits && !layout.ambiguous) best = result;
+      if (result.fit === FITS.asItIs && !layout.ambiguous) best = result;
       if (best) break;
     }
   }
@@ -176,21 +245,29 @@ function place(
   for (const id of fallback) {
     for (const layout of layoutsOf(tensor.shape, nodeOf(graph, id).axes, graph.extents)) {
       const undone = layout.undo(tensor, kind);
-      if (undone) results.push({ id, layout, undone, fits: matches(keyOf(id, kind), undone) });
+      if (undone) results.push({ id, layout, undone, fit: fitOf(keyOf(id, kind), undone) });
     }
   }
+  const closest = (results_: typeof results): (typeof results)[number] | undefined =>
+    results_.reduce<(typeof results)[number] | undefined>(
+      (most, each) => (each.fit > (most?.fit ?? FITS.not) ? each : most),
+      undefined,
+    );
   best ??=
-    results.find(({ fits, layout }) => fits && !layout.ambiguous) ??
+    closest(results.filter(({ layout }) => !layout.ambiguous)) ??
     results.find(({ id, layout }) => id === own[0] && !layout.ambiguous) ??
     results.find(({ layout }) => !layout.ambiguous);
   if (!best) {
-    const expected = own.map((id) => `${id} is ${formatShape(nodeOf(graph, id).shape)}`).join(', ');
-    return `its shape ${formatShape(tensor.shape)} does not fit: ${expected || `this head has no ${node}`}`;
+    if (node === 'M' && kind === 'value' && isMask(tensor))
+      return { reason: 'it is a mask; M is the masked scores' };
+    if (own.length === 0) return { reason: `this head has no ${node}` };
+    return { reason: shapeReason(graph, own, tensor), node: own[0], kind };
   }
   const { id: chosen } = best;
-  const other = best.fits
-    ? undefined
-    : results.find(({ id, layout, fits }) => id === chosen && layout.ambiguous && fits);
+  const other =
+    best.fit === FITS.not
+      ? closest(results.filter(({ id, layout }) => id === chosen && layout.ambiguous))
+      : undefined;
   const asOther = ({ words }: Layout, undone: Tensor): Other => ({ tensor: undone, layout: words });
   return {
     named: node,
@@ -206,7 +283,7 @@ function place(
       tensor: best.undone,
       dtype,
       layout: best.layout.words,
-      fits: best.fits,
+      fit: best.fit,
     },
     guess: best.id === node ? '' : `its numbers are those of ${best.id}`,
     ...(other && { other: asOther(other.layout, other.undone) }),
@@ -215,7 +292,7 @@ function place(
 
 /** The one node, not given otherwise, that has these numbers. */
 function propose(
-  { graph, matches }: AlignInput,
+  { graph, fitOf }: AlignInput,
   { name, tensor, dtype }: NamedTensor,
   placed: ReadonlyMap<Key, Placed>,
 ): Placed | null {
@@ -226,7 +303,8 @@ function propose(
       if (placed.has(key)) return [];
       for (const layout of layoutsOf(tensor.shape, axes, graph.extents)) {
         const undone: Tensor | null = layout.undo(tensor, kind);
-        if (undone && matches(key, undone)) return [{ id, kind, layout, undone }];
+        if (undone && fitOf(key, undone) >= FITS.byConvention)
+          return [{ id, kind, layout, undone }];
       }
       return [];
     }),
@@ -237,7 +315,7 @@ function propose(
   const { id, kind, layout, undone } = best;
   const guess = 'by its numbers; the name says nothing';
   const own = { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess };
-  return { ...own, named: id, others: () => [], fits: true };
+  return { ...own, named: id, others: () => [], fit: FITS.asItIs };
 }
 
 const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
@@ -245,7 +323,6 @@ const isTokensFirst = (layout: string): boolean =>
   /in the order \((key|query), batch,/.test(layout);
 
 const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
-const isWeight = (node: NodeId): boolean => node.startsWith('W_');
 const group = (node: NodeId): string =>
   SCORES.has(node) ? 'scores' : isWeight(node) ? 'weights' : node;
 
@@ -257,7 +334,7 @@ const group = (node: NodeId): string =>
  */
 function settle(placed: readonly Placed[]): Aligned[] {
   const values = placed.filter(({ kind }) => kind === 'value');
-  const valuesAgree = values.every(({ fits, other }) => fits || other);
+  const valuesAgree = values.every(({ fit, other }) => fit !== FITS.not || other);
   const sameGroup = ({ node, kind }: Placed): Placed[] =>
     placed.filter((each) => each.kind === kind && group(each.node) === group(node));
   // Tokens before the batch entries, everywhere: no single gradient is transposed then.
@@ -279,9 +356,9 @@ function settle(placed: readonly Placed[]): Aligned[] {
     return accepts(each) && other ? { ...each, tensor: other.tensor, layout: other.layout } : each;
   });
   return own.map((each) => {
-    const { node, kind, name, dtype, guess } = each;
+    const { node, kind, name, dtype, guess, unsummed } = each;
     const { tensor, layout } = followsValues(each, own) ?? each;
-    return { node, kind, name, tensor, dtype, layout, guess };
+    return { node, kind, name, tensor, dtype, layout, guess, ...(unsummed && { unsummed }) };
   });
 }
 

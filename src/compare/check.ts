@@ -11,30 +11,26 @@ import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
 import { type Before, explain } from './explain.ts';
-import { type Forgiven, forgive } from './conventions.ts';
 import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
 import {
+  conventionOf,
   harmlessGradients,
   harmlessValues,
-  isConvention,
   isOtherLoss,
   type Right,
 } from './harmless.ts';
 import { difference } from './judge.ts';
-import {
-  type Given,
-  type Key,
-  keyOf,
-  type Kind,
-  type Program,
-  referenceProgram,
-  State,
-} from './program.ts';
-import { reachedBy } from './reach.ts';
+import { unsummedCause, unsummedTitle } from './misfits.ts';
+import { Misfits } from './misfitsGiven.ts';
+import { type Judged, nodeReports } from './nodeReports.ts';
+import { type Given, type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
+import { reachedBy, settledBy } from './reach.ts';
+import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
-import type { Cause, NodeReport, Report, Status } from './report.ts';
+import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
+import { seen, type View } from './view.ts';
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -48,13 +44,8 @@ export interface CheckInput {
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
 
-interface Judged {
-  readonly aligned: Aligned;
-  readonly tensor: Tensor;
-  readonly status: Status;
-  readonly tolerance: number;
-  readonly note: string;
-}
+const OUT_IN =
+  'The gradients of all weights are (out, in), as torch.nn.Linear keeps them: compared as (in, out).';
 
 export interface Compared {
   readonly report: Report;
@@ -107,10 +98,13 @@ class Check {
   readonly named: readonly NamedTensor[];
   readonly #reference: Reference;
   readonly #unaligned: Report['unaligned'];
+  readonly #misfits: Misfits;
+  readonly #isOutIn: boolean;
   readonly #given = new Map<Key, Aligned>();
   /** The tensors, what is forgiven in them put right. */
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
+  readonly #views = new Map<Key, View>();
   readonly #sources: Given;
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
@@ -122,36 +116,34 @@ class Check {
     const isExact = (name: string): boolean => Object.hasOwn(names, name);
     this.named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
     this.#reference = new Reference(input.config, graph, type ?? typeOf(this.named));
-    const matches = (key: Key, tensor: Tensor): boolean => {
-      if (this.#reference.isRight(key, tensor)) return true;
-      const kind: Kind = key.startsWith('v:') ? 'value' : 'gradient';
-      const forgiven = forgive(graph, this.#reference.state, key.slice(2), kind, tensor);
-      return forgiven !== null && this.#reference.isRight(key, forgiven.tensor);
-    };
-    const { tensors, unaligned } = align({
-      ...{ graph, trace, resolve, isExact, matches },
+    const { config } = input;
+    const unnamed = new Readings(config, graph, this.#reference);
+    const { tensors, misfits, unaligned, isOutIn } = align({
+      ...{ graph, trace, resolve, isExact },
+      fitOf: (key, tensor) =>
+        unnamed.of(key.slice(2), key.startsWith('v:') ? 'value' : 'gradient', tensor).fit,
+      right: (key) => this.#reference.state.predict(key),
       resembles: (key, entryAt) => resembles(this.#reference.state, key, entryAt),
     });
-    this.#unaligned = unaligned;
+    this.#misfits = new Misfits(graph, this.#reference, misfits);
+    this.#unaligned = [...this.#misfits.unknown, ...unaligned];
+    this.#isOutIn = isOutIn;
     const order = causalOrder(graph);
     const sorted = [...tensors].sort(
       (a, b) => order.indexOf(keyOf(a.node, a.kind)) - order.indexOf(keyOf(b.node, b.kind)),
     );
-    const nanSpreads = tensors.some(
-      ({ node, kind, tensor }) =>
-        (node === 'f' || (kind === 'gradient' && !/^(P|Pd|M|Z|S)$/.test(node))) &&
-        tensor.data.some(Number.isNaN),
-    );
+    const readings = new Readings(config, graph, this.#reference, tensors);
     const values = new Map<string, Tensor>();
     const gradients = new Map<string, Tensor>();
     for (const aligned of sorted) {
       const key = keyOf(aligned.node, aligned.kind);
-      const forgiven = this.#forgiven(aligned, nanSpreads);
-      const tensor = forgiven?.tensor ?? aligned.tensor;
+      const { node, kind } = aligned;
+      const { tensor, source, view, note } = readings.of(node, kind, aligned.tensor);
       this.#given.set(key, aligned);
       this.#tensors.set(key, tensor);
-      if (forgiven) this.#notes.set(key, forgiven.note);
-      (aligned.kind === 'value' ? values : gradients).set(aligned.node, aligned.tensor);
+      this.#views.set(key, view);
+      if (note) this.#notes.set(key, note);
+      if (source) (kind === 'value' ? values : gradients).set(node, source);
     }
     this.#sources = { values, gradients };
   }
@@ -171,13 +163,12 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
-  /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
-  #forgiven({ node, kind, tensor }: Aligned, nanSpreads: boolean): Forgiven | null {
-    const key = keyOf(node, kind);
-    if (this.#reference.isRight(key, tensor)) return null;
-    const found = forgive(this.#input.graph, this.#reference.state, node, kind, tensor, nanSpreads);
-    const isWhole = kind === 'value' || (found && this.#reference.isRight(key, found.tensor));
-    return isWhole ? found : null;
+  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
+  #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
+    const { unfit, agree } = this.#misfits;
+    if (this.#given.size === 0) return agree === 0;
+    const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
+    return unfit > this.#given.size && !sized && agree === 0;
   }
 
   report(): Report {
@@ -190,6 +181,7 @@ class Check {
     let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
+    if (this.#isAnotherSetup(rightKeys)) return this.#reported('unaligned', null, new Map(), []);
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
@@ -215,10 +207,22 @@ class Check {
       const tolerance = this.#reference.allowed(key, off);
       const add = (status: Status, note: string): void => {
         const made = trace.find(({ name }) => name === aligned.name)?.note;
-        const parts = [made, aligned.guess, aligned.layout, this.#notes.get(key), note];
+        const { guess, layout, unsummed: sum } = aligned;
+        const unsummed = sum && unsummedTitle(aligned.node, aligned.kind, sum);
+        const parts = [made, guess, layout, this.#notes.get(key), unsummed, note];
         const words = parts.filter(Boolean).join('; ');
         judged.set(key, { aligned, tensor, status, tolerance, note: words });
       };
+      /** The sum of the person's tensor is right, or as it must be: that it is not summed is all that is wrong. */
+      const isUnsummed = (residual: number): boolean => {
+        if (!aligned.unsummed) return false;
+        first ??= { node: aligned.node, kind: aligned.kind };
+        causes.push(unsummedCause(aligned.node, aligned.kind, aligned.unsummed, residual));
+        explained.push(key);
+        add('diverges', '');
+        return true;
+      };
+      if (off <= tolerance && isUnsummed(off / (largestMagnitude(tensor) || 1))) continue;
       if (off <= tolerance) {
         const convention =
           this.#convention?.rightKeys.has(key) === false ? this.#convention.note : '';
@@ -230,26 +234,26 @@ class Check {
       const isExcused =
         aligned.kind === 'value' ||
         [...right].some(([each, ok]) => ok && /^g:(x|[Wb]_)/.test(each));
-      const isHarmless =
-        (harmless.has(aligned.node) && isExcused) ||
-        (aligned.kind === 'gradient' && harmlessBackward.has(aligned.node));
-      if (isHarmless) {
+      const what =
+        (isExcused ? harmless.get(aligned.node) : undefined) ??
+        (aligned.kind === 'gradient' ? harmlessBackward.get(aligned.node) : undefined);
+      if (what !== undefined) {
         add(
           'layout',
-          'differs, but nothing that is computed from it does: another convention, or logged at another point',
+          `is ${what} as logged, but nothing that is computed from it differs: another convention, or logged at another point`,
         );
         continue;
       }
-      const predicted = state.predict(key);
-      const precision = this.#reference.precision(state, key, tensor, predicted);
-      const scale = largestMagnitude(tensor) || largestMagnitude(predicted) || 1;
-      const error = difference(predicted, tensor).maxAbs / scale;
+      const view = this.#views.get(key)!;
+      const look = (each: Tensor): Tensor => seen(graph, key, view, each);
+      const [user, predicted] = [look(tensor), look(state.predict(key))];
+      const precision = this.#reference.precision(state, key, user, predicted);
+      const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
+      const error = difference(predicted, user).maxAbs / scale;
+      if (error <= precision && isUnsummed(error)) continue;
       if (error <= precision) {
         const before = aligned.kind === 'value' ? 'values' : 'values and gradients';
-        add(
-          'consequence',
-          `right for your own ${before} before it (off by ${error.toExponential(1)})`,
-        );
+        add('consequence', `computed rightly from your own ${before} before it`);
         explained.push(key);
         continue;
       }
@@ -263,11 +267,11 @@ class Check {
       first ??= { node: aligned.node, kind: aligned.kind };
       const context = { config: this.#input.config, graph, type: this.#reference.type, state };
       const known = state;
-      const settled = this.#settled(state, explained);
-      const find = (user: Tensor): Found | null =>
+      const settled = settledBy(state, explained, this.#sources);
+      const find = (each: Tensor): Found | null =>
         explain(
           context,
-          { key, user, predicted, precision, settled },
+          { key, user: look(each), predicted, precision, settled, view },
           this.#tensors,
           (program) => this.#score(known, program, rightKeys),
           soFar,
@@ -279,44 +283,45 @@ class Check {
         if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
         if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
+        if (aligned.unsummed)
+          causes.push(unsummedCause(aligned.node, aligned.kind, aligned.unsummed, found.residual));
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
-        add('diverges', describeUnknown(context, aligned, tensor, predicted, precision));
+        add('diverges', describeUnknown(context, aligned, user, predicted, precision));
       }
     }
+    first = this.#misfits.firstWith(first);
+    return this.#reported(first ? 'diverges' : 'match', first, judged, withoutRepeats(causes));
+  }
+
+  #reported(
+    verdict: Report['verdict'],
+    first: Report['first'],
+    judged: ReadonlyMap<Key, Judged>,
+    causes: readonly Cause[],
+  ): Report {
     return {
-      verdict: this.#given.size === 0 ? 'unaligned' : first ? 'diverges' : 'match',
-      first,
-      nodes: this.#nodes(judged),
-      causes: withoutRepeats(causes),
+      ...{ verdict, first, causes },
+      nodes: nodeReports(this.#input.graph, this.#reference, judged, this.#misfits),
       dtype: this.#reference.type.name,
+      given: this.#input.trace.length,
+      conventions: this.#isOutIn ? [OUT_IN] : [],
+      compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,
       unaligned: this.#unaligned,
     };
   }
 
-  /** What right values were computed from: a mistake there would show in them. */
-  #settled(state: State, explained: readonly Key[]): Set<Key> {
-    const settled = new Set(explained.filter((key) => key.startsWith('v:')));
-    for (const key of [...settled]) {
-      const step = state.program.forward.get(key.slice(2));
-      // Where all operands are given there is nothing hidden between.
-      if (!step || step.inputs.every((id) => this.#sources.values.has(id))) continue;
-      state.predict(key);
-      for (const each of state.region(key)) settled.add(each);
-    }
-    return settled;
-  }
-
   /** Values without effect, of which is known what they are instead. */
-  #harmless(right: Right): Set<NodeId> {
+  #harmless(right: Right): Map<NodeId, string> {
     const { graph } = this.#input;
-    const known = [...harmlessValues(graph, right)].filter((id) => {
-      const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
+    const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
+    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, string][] => {
       const user = this.#tensors.get(`v:${id}`)!;
-      return isConvention(graph, id, user, reference, this.#reference.type.epsilon);
+      const what = conventionOf(graph, id, user, reference, this.#reference.type.epsilon);
+      return what === null ? [] : [[id, what]];
     });
-    return new Set(known);
+    return new Map(known);
   }
 
   /**
@@ -331,6 +336,10 @@ class Check {
     return { gain: Math.max(own.gain, other.gain), spoilt: Math.min(own.spoilt, other.spoilt) };
   }
 
+  #explains(state: State, key: Key, user: Tensor): boolean {
+    return this.#reference.explains(state, key, user, this.#views.get(key));
+  }
+
   #gain(before: State, program: Program, right: ReadonlySet<Key>): Score {
     let [gain, spoilt] = [0, 0];
     const reached = reachedBy(before.program, program, this.#sources);
@@ -341,8 +350,8 @@ class Check {
     const isForward = program.forward !== before.program.forward;
     const edited = before.under(program);
     for (const [key, user] of tensors) {
-      const was = this.#reference.explains(before, key, user);
-      const is = this.#reference.explains(edited, key, user);
+      const was = this.#explains(before, key, user);
+      const is = this.#explains(edited, key, user);
       gain += Number(is) - Number(was);
       if (was && !is && right.has(key) && !(isForward && key.startsWith('g:'))) spoilt++;
     }
@@ -366,33 +375,8 @@ class Check {
     const byHand = new State({ ...state.program, backward: reference.backward }, this.#sources);
     const count = (own: State): number =>
       (telling.length > 0 ? telling : gradients).filter(([key, user]) =>
-        this.#reference.explains(own, key, user),
+        this.#explains(own, key, user),
       ).length;
     return count(byHand) > count(state) ? byHand : state;
-  }
-
-  #nodes(judged: ReadonlyMap<Key, Judged>): NodeReport[] {
-    return causalOrder(this.#input.graph).map((key): NodeReport => {
-      const [kind, node]: [Kind, string] = [
-        key.startsWith('v:') ? 'value' : 'gradient',
-        key.slice(2),
-      ];
-      const own = judged.get(key);
-      if (!own) {
-        const nothing = { maxAbs: null, maxRel: null, worstIndex: null, tolerance: null };
-        return { node, kind, status: 'missing', ...nothing, note: '' };
-      }
-      const { maxAbs, maxRel, worstIndex } = this.#reference.against(key, own.tensor);
-      return {
-        node,
-        kind,
-        status: own.status,
-        maxAbs,
-        maxRel,
-        worstIndex,
-        tolerance: own.tolerance,
-        note: own.note,
-      };
-    });
   }
 }

@@ -36,7 +36,9 @@ export function describeUnknown(
     sumClue(wrong, kind),
     whereClue(wrong),
   ].filter((clue) => clue !== '');
-  return `unknown cause: ${tensorName(node, kind)} (${name}) is not what its step makes of your own tensors before it; ${clues.join('; ')}`;
+  const own = tensorName(node, kind);
+  const called = name === own ? own : `${own} (your ${name})`;
+  return `unknown cause: from your own tensors before it, ${called} should come out otherwise; ${clues.join('; ')}`;
 }
 
 function notFinite({ user, predicted, node }: Wrong): string {
@@ -82,10 +84,11 @@ function slicesClue({ graph, node, user, predicted, precision }: Wrong): string 
       indexAlong(axes, group, graph.extents),
       user,
       predicted,
-      Math.max(precision, 1e-9),
+      precision,
     );
     if (!factors) continue;
     const [low, high] = range(factors);
+    if (!(low < high)) continue;
     return `a constant ratio for each ${indexName(group)}, from ${low.toPrecision(4)} to ${high.toPrecision(4)}`;
   }
   return '';

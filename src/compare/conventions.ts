@@ -1,4 +1,4 @@
-// Differences of convention, which are no mistakes: -1e9 for -inf, a fully masked row, entries that reach nothing.
+// Differences of convention, which are no mistakes: -1e9 for -inf, a fully masked row.
 import { type AxisLetters } from '../engine/axes.ts';
 import type { Graph, NodeId } from '../engine/graph.ts';
 import { hasNode, nodeOf } from '../engine/graph.ts';
@@ -30,12 +30,9 @@ export function forgive(
   user: Tensor,
   nanSpreads = false,
 ): Forgiven | null {
-  if (kind === 'value' && (node === 'M' || node === 'Z'))
-    return hiddenScores(graph, reference, node, user);
+  if (kind === 'value' && node === 'M') return hiddenScores(graph, reference, user);
   if (kind === 'value' && (node === 'P' || node === 'Pd'))
     return blindRows(graph, reference, node, user, nanSpreads);
-  if (kind === 'gradient' && /^(P|Pd|M|Z|S)$/.test(node))
-    return deadEntries(graph, reference, node, user);
   return null;
 }
 
@@ -45,26 +42,40 @@ const keyAxes = (graph: Graph): readonly AxisLetters[] => nodeOf(graph, 'P').axe
  * -1e9, finfo.min or -1e4 where -inf is meant, also in a mask that hides the wrong keys: a logit that low is hidden.
  * Values less low are taken for -inf only where the reference has it, and where no weight is left.
  */
-function hiddenScores(graph: Graph, reference: State, node: NodeId, user: Tensor): Forgiven | null {
-  if (node !== 'M') return null;
+function hiddenScores(graph: Graph, reference: State, user: Tensor): Forgiven | null {
   const { data } = reference.value('M');
   const { starts, steps } = fibres(keyAxes(graph), ['i'], graph.extents);
-  const out = user.data.slice();
-  let fill: number | null = null;
-  for (const start of starts) {
+  const isHidden = (at: number): boolean => data[at] === -Infinity;
+  const isFill = (at: number): boolean =>
+    user.data[at] <= FILL && user.data[at] !== -Infinity && (isHidden(at) || data[at] > FILL);
+  const largestSeen = (start: number): number => {
     let most = -Infinity;
+    for (const step of steps)
+      if (!isHidden(start + step)) most = Math.max(most, user.data[start + step]);
+    return most;
+  };
+  // A penalty is low wherever something is hidden; a score may be in a row or two.
+  let [low, all] = [0, 0];
+  for (const start of starts) {
+    const most = largestSeen(start);
+    if (most === -Infinity) continue;
     for (const step of steps) {
-      if (data[start + step] !== -Infinity) most = Math.max(most, user.data[start + step]);
+      if (!isHidden(start + step) || user.data[start + step] === -Infinity) continue;
+      all++;
+      if (user.data[start + step] <= most - NO_WEIGHT) low++;
     }
+  }
+  const isPenalty = 2 * low >= all;
+  let fill: number | null = null;
+  const out = user.data.slice();
+  for (const start of starts) {
+    const most = largestSeen(start);
     for (const step of steps) {
       const at = start + step;
-      const value = user.data[at];
-      if (value === -Infinity) continue;
-      const isFill = value <= FILL && !(data[at] <= FILL && data[at] !== -Infinity);
-      const isLow = data[at] === -Infinity && most < Infinity && value <= most - NO_WEIGHT;
-      if (!isFill && !isLow) continue;
+      const isLow = isHidden(at) && most < Infinity && user.data[at] <= most - NO_WEIGHT;
+      if (user.data[at] === -Infinity || !(isFill(at) || (isPenalty && isLow))) continue;
       out[at] = -Infinity;
-      fill = value;
+      fill = user.data[at];
     }
   }
   if (fill === null) return null;
@@ -101,26 +112,5 @@ function blindRows(
   return {
     tensor: { shape: user.shape, data: out },
     note: `queries that see no key have ${found} where the reference has zeros: conventions differ`,
-  };
-}
-
-/** Gradients of entries that pass nothing on: of weights that are 0, of scores that are hidden. */
-function deadEntries(graph: Graph, reference: State, node: NodeId, user: Tensor): Forgiven | null {
-  const weights = reference.value('P').data;
-  const passed = hasNode(graph, 'Pd') && node === 'Pd' ? reference.value('Pd').data : weights;
-  // Behind the softmax a hidden score's gradient is 0 in every right program.
-  if (node !== 'P' && node !== 'Pd') return null;
-  const own = reference.gradient(node).data;
-  const out = user.data.slice();
-  let changed = false;
-  for (let at = 0; at < out.length; at++) {
-    if (passed[at] !== 0 || out[at] === own[at] || !(out[at] === 0 || weights[at] === 0)) continue;
-    out[at] = own[at];
-    changed = true;
-  }
-  if (!changed) return null;
-  return {
-    tensor: { shape: user.shape, data: out },
-    note: 'differs only where the weight is 0, which passes nothing on: a convention',
   };
 }

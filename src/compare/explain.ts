@@ -2,9 +2,10 @@
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
-import { CircularError, entriesOf, type Key, type State } from './program.ts';
+import { entriesOf, isMisfit, type Key, type State } from './program.ts';
 import { type Found, type Judge, onWhole, search, type Target } from './search.ts';
 import { sliceOf } from './slice.ts';
+import { seen } from './view.ts';
 
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
@@ -34,11 +35,14 @@ export function explain(
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
   if (!slice || !user) return search(context, target, judge, { isBrief, budget: share });
-  const predicted = slice.context.state.predict(target.key);
+  const { ignored } = target.view;
+  const view = { ...target.view, ignored: ignored && slice.cut(target.key, ignored) };
+  const { graph } = slice.context;
+  const predicted = seen(graph, target.key, view, slice.context.state.predict(target.key));
   // Rounding is told by the largest entry of the whole.
   const precision =
     target.precision * (largestMagnitude(target.user) / (largestMagnitude(user) || 1));
-  const part = { ...target, user, predicted, precision };
+  const part = { ...target, user, predicted, precision, view };
   if (difference(predicted, user).maxAbs > 4 * precision * largestMagnitude(user)) {
     const cut = [...given].flatMap(([key, tensor]): [Key, Tensor][] => {
       const own = slice.cut(key, tensor);
@@ -64,7 +68,7 @@ function sliceJudge(
     try {
       return difference(state.predict(key), user).maxAbs <= 8 * precision * largestMagnitude(user);
     } catch (error) {
-      if (error instanceof CircularError || error instanceof RangeError) return false;
+      if (isMisfit(error)) return false;
       throw error;
     }
   };

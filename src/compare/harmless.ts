@@ -1,6 +1,7 @@
 // Values that differ, yet nothing computed from them does: logged at another point, or scaled earlier than here.
 import { type Graph, nodeOf, type NodeId, operationNodes } from '../engine/graph.ts';
 import { isZero, largestMagnitude, map, sameShape, type Tensor } from '../engine/tensor.ts';
+import { shortNumber } from './constants.ts';
 import { roles } from './edits/edit.ts';
 import { constantRatio, difference } from './judge.ts';
 import { fibres } from './operations.ts';
@@ -41,41 +42,46 @@ function isHarmless(graph: Graph, right: Right, id: NodeId): boolean {
 const LOOSE = 1e-3;
 const looseFor = (epsilon: number): number => Math.max(LOOSE, 4 * epsilon);
 
-/** One factor throughout (scaled earlier), another node's numbers (logged at another point), the row's maximum subtracted. */
-export function isConvention(
+/**
+ * What a tensor given for `id` is instead, in words: one factor throughout (scaled earlier), another node's numbers
+ * (logged at another point), one number for each query subtracted; null for anything else.
+ */
+export function conventionOf(
   graph: Graph,
   id: NodeId,
   user: Tensor,
   reference: (id: NodeId) => Tensor,
   epsilon: number,
-): boolean {
-  if (user.data.some(Number.isNaN)) return false;
+): string | null {
+  if (user.data.some(Number.isNaN)) return null;
   const loose = looseFor(epsilon);
   const right = reference(id);
   // Queries or scores may be scaled early; the logits themselves have to be right.
   const isEarly = id !== 'Z' && id !== roles(graph).logits;
-  if (isEarly && constantRatio(user, right, loose) !== null) return true;
-  return (
-    isAnother(graph, id, user, reference, loose) ||
-    (/^[SZM]$/.test(id) && isShifted(graph, id, user, right, loose))
-  );
+  const ratio = isEarly ? constantRatio(user, right, loose) : null;
+  if (ratio !== null) return `${shortNumber(ratio)} times ${id}`;
+  const other = otherNode(graph, id, user, reference, loose);
+  if (other !== null) return other;
+  const isBelow = /^[SZM]$/.test(id) && isShifted(graph, id, user, right, loose);
+  return isBelow ? `${id} less one number for each query` : null;
 }
 
-/** Whether a tensor given for `id` has the numbers of another node of its shape. */
-function isAnother(
+/** The other node of its shape whose numbers a tensor given for `id` has. */
+function otherNode(
   graph: Graph,
   id: NodeId,
   user: Tensor,
   reference: (id: NodeId) => Tensor,
   loose: number,
-): boolean {
+): NodeId | null {
   const most = loose * largestMagnitude(user);
-  return graph.nodes.some(
+  const found = graph.nodes.find(
     (node) =>
       node.id !== id &&
       sameShape(node.shape, user.shape) &&
       difference(user, reference(node.id)).maxAbs <= most,
   );
+  return found?.id ?? null;
 }
 
 function isShifted(graph: Graph, id: NodeId, user: Tensor, right: Tensor, loose: number): boolean {
@@ -101,7 +107,7 @@ export function harmlessGradients(
   user: (id: NodeId) => Tensor,
   reference: (id: NodeId) => Tensor,
   epsilon: number,
-): Set<NodeId> {
+): Map<NodeId, string> {
   const loose = looseFor(epsilon);
   const passesOnRightly = (id: NodeId): boolean => {
     const own = nodeOf(graph, id);
@@ -111,15 +117,22 @@ export function harmlessGradients(
       return state === true || (state === undefined && passesOnRightly(input));
     });
   };
-  const isKnown = (id: NodeId): boolean => {
+  const whatIs = (id: NodeId): string | null => {
     const own = user(id);
-    if (own.data.some(Number.isNaN)) return false;
-    if (isZero(own)) return true;
-    if (constantRatio(own, reference(id), loose) !== null) return true;
-    return isAnother(graph, id, own, reference, loose);
+    if (own.data.some(Number.isNaN)) return null;
+    if (isZero(own)) return '0';
+    const ratio = constantRatio(own, reference(id), loose);
+    if (ratio !== null) return `${shortNumber(ratio)} times d${id}`;
+    const other = otherNode(graph, id, own, reference, loose);
+    return other && `d${other}`;
   };
   const wrong = operationNodes(graph).filter(({ id }) => right.get(`g:${id}`) === false);
-  return new Set(wrong.filter(({ id }) => passesOnRightly(id) && isKnown(id)).map(({ id }) => id));
+  return new Map(
+    wrong.flatMap(({ id }): [NodeId, string][] => {
+      const what = passesOnRightly(id) ? whatIs(id) : null;
+      return what === null ? [] : [[id, what]];
+    }),
+  );
 }
 
 /** A factor this near to another is the same, for two scalars in a narrow type. */

@@ -3,6 +3,7 @@ import type { HeadConfig } from '../engine/config.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { largestMagnitude, norm } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
+import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
 import { rounding } from './noise.ts';
 import { type Key, State } from './program.ts';
@@ -16,13 +17,13 @@ export class HeadErrors {
   /** null where there is no more than one head in one batch entry, or the program is edited. */
   static of(config: HeadConfig, type: NumberType, whole: State): HeadErrors | null {
     const slice = headSlice({ config, graph: whole.program.graph, type, state: whole });
-    return slice && new HeadErrors(whole, slice.context.state, type);
+    return slice && new HeadErrors(whole, slice.context, type);
   }
 
-  private constructor(whole: State, part: State, type: NumberType) {
+  private constructor(whole: State, { state: part, config }: Context, type: NumberType) {
     this.#whole = whole;
     this.#part = part;
-    this.#sample = new State(part.program, part.given, rounding(type, 1));
+    this.#sample = new State(part.program, part.given, rounding(type, 1, config));
   }
 
   /** Largest error to be expected at `key` when the whole is run in the number type. */

@@ -1,6 +1,7 @@
 // Simulates a run in a narrower number type: every result is rounded, every sum is made in an unknown order.
 import type { AxisLetters, Extents } from '../engine/axes.ts';
 import { letterStrides } from '../engine/axes.ts';
+import type { HeadConfig } from '../engine/config.ts';
 import type { NodeId } from '../engine/graph.ts';
 import { nodeOf } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -91,8 +92,51 @@ function sumSize(state: State, key: Key): number {
   return fibre(upstream, from, to) * fibre(state.value(other), other, to);
 }
 
+/** Angles are computed in float32 at best, but where all is float64: a power, and its product with the position. */
+const ANGLE_ROUNDINGS = 1.5;
+
+/** For each entry of a rotated tensor, or of what is passed back through the rotation: its error by the angles'. */
+function angleErrors(
+  { data, shape }: Tensor,
+  key: Key,
+  { program: { graph } }: State,
+  { rope, past }: Pick<HeadConfig, 'rope' | 'past'>,
+  type: NumberType,
+  random: () => number,
+): Float64Array | null {
+  const isBack = /^c:[QK]h#0$/.test(key);
+  if (!rope || !(isBack || /^v:[QK]h$/.test(key))) return null;
+  const width = graph.extents['a'];
+  const half = width / 2;
+  const earlier = past ? graph.extents['i'] - graph.extents['t'] : 0;
+  const epsilon = type === FLOAT64 || type.name.endsWith('decimals') ? 2 ** -52 : 2 ** -23;
+  // Passed back it is (tokens, heads and features) of the new tokens; else heads come before the tokens.
+  const row = shape[shape.length - 1];
+  const tokens = shape[shape.length - 2];
+  const isNewOnly = isBack || key === 'v:Qh';
+  const error = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at++) {
+    const token = Math.floor(at / row) % tokens;
+    const position = isNewOnly ? earlier + token : token;
+    if (position < earlier) continue;
+    const feature = at % width;
+    const [pair, partner] =
+      rope.pairing === 'interleaved'
+        ? [feature >> 1, feature ^ 1]
+        : [feature % half, feature < half ? feature + half : feature - half];
+    const angle = position * rope.base ** (-pair / half);
+    const off = ANGLE_ROUNDINGS * epsilon * angle * data[at - feature + partner];
+    error[at] = pair === 0 ? 0 : random() * off;
+  }
+  return error;
+}
+
 /** Rounding of every result to `type`, with the error of its sums; a given tensor is uncertain by its rounding. */
-export function rounding(type: NumberType, seed: number): Perturb {
+export function rounding(
+  type: NumberType,
+  seed: number,
+  config: Pick<HeadConfig, 'rope' | 'past'> = {},
+): Perturb {
   const random = uniform(seed);
   return (result, key, state) => {
     const own = type.name.endsWith('decimals') ? 2 ** -52 : type.epsilon / 2;
@@ -100,13 +144,14 @@ export function rounding(type: NumberType, seed: number): Perturb {
     const given = key.startsWith('given ');
     const sums = given ? 0 : sumSize(state, key) * type.sumEpsilon;
     const source = result.data;
+    const turned = angleErrors(result, key, state, config, type, random);
     const { length } = source;
     // Storing into a Float32Array is the quickest way of rounding to it.
     const isSingle = type === FLOAT32 && !given;
     const isNarrow = !isSingle && !given && type.epsilon > FLOAT64.epsilon;
     const moved = isSingle ? new Float32Array(length) : new Float64Array(length);
     for (let at = 0; at < length; at++) {
-      const value = source[at];
+      const value = turned ? source[at] + turned[at] : source[at];
       if (value === 0 && sums === 0) continue;
       const size = Math.abs(value);
       const off = size < Infinity ? value + random() * (own * size + sums + fixed) : value;

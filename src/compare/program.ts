@@ -158,8 +158,14 @@ interface Entry {
 /** Counts computations, so that a state shares of another only what was there when it began. */
 let clock = 0;
 
-/** A rewrite that needs its own result to compute it. */
-export class CircularError extends Error {}
+/** A program that cannot be computed: an edit finds no place in it, or two edits do not go together. */
+export class DoesNotFit extends Error {
+  override readonly name = 'DoesNotFit';
+}
+
+/** Whether what was thrown says only that: a hypothesis is dropped then. Anything else is a bug, and must be seen. */
+export const isMisfit = (error: unknown): boolean =>
+  error instanceof DoesNotFit || error instanceof RangeError;
 
 /**
  * Values and gradients of a program, each computed when asked for. Where a tensor is given it stands in for the
@@ -266,13 +272,13 @@ export class State {
     if (reader !== undefined) this.#reads.get(reader)?.add(key);
     const known = this.#memo.get(key) ?? this.#inherited(key);
     if (known) return known.result;
-    if (this.#stack.includes(key)) throw new CircularError(key);
+    if (this.#stack.includes(key)) throw new DoesNotFit(`${key} is needed to compute it`);
     this.#stack.push(key);
     this.#reads.set(key, new Set());
     try {
       // An edited step may lack an operand, or pass nothing back to it.
       let result = compute() as Tensor | readonly Tensor[] | undefined;
-      if (!result) throw new RangeError(`nothing is computed for ${key}`);
+      if (!result) throw new DoesNotFit(`nothing is computed for ${key}`);
       if (this.#perturb && !key.startsWith('b:'))
         result = this.#perturb(result as Tensor, key, this);
       this.meter.work += this.#workOf(key, result);
@@ -322,7 +328,7 @@ export class State {
     const step = this.program.forward.get(id);
     if (step) return step.operation.forward(step.inputs.map((input) => this.value(input)));
     const node = this.program.graph.nodes.find((each) => each.id === id);
-    if (node?.kind !== 'input') throw new RangeError(`no step computes ${id}`);
+    if (node?.kind !== 'input') throw new DoesNotFit(`no step computes ${id}`);
     return node.value;
   }
 

@@ -6,6 +6,7 @@ import {
   type Key,
   NOTHING_GIVEN,
   type Program,
+  type State,
 } from './program.ts';
 
 /** The changed keys and all that depend on them; a given tensor ends a path, for it stands in for the computed one. */
@@ -42,4 +43,17 @@ function follow(keys: readonly Key[], programs: readonly Program[], given: Given
     }
   }
   return found;
+}
+
+/** What right values were computed from: a mistake there would show in them. */
+export function settledBy(state: State, explained: readonly Key[], sources: Given): Set<Key> {
+  const settled = new Set(explained.filter((key) => key.startsWith('v:')));
+  for (const key of [...settled]) {
+    const step = state.program.forward.get(key.slice(2));
+    // Where all operands are given there is nothing hidden between.
+    if (!step || step.inputs.every((id) => sources.values.has(id))) continue;
+    state.predict(key);
+    for (const each of state.region(key)) settled.add(each);
+  }
+  return settled;
 }

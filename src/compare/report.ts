@@ -1,5 +1,5 @@
 // What a comparison says: the object that `check --json` prints and the panel shows.
-import type { NodeId } from '../engine/graph.ts';
+import { type NodeId, tensorName } from '../engine/graph.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import type { Kind } from './program.ts';
 
@@ -9,7 +9,7 @@ export interface NodeReport {
   readonly node: NodeId;
   readonly kind: Kind;
   readonly status: Status;
-  /** Against the reference; null where nothing is given. */
+  /** Against the reference; null where nothing is given, or nothing of the node's shape. */
   readonly maxAbs: number | null;
   readonly maxRel: number | null;
   readonly worstIndex: readonly number[] | null;
@@ -39,12 +39,50 @@ export interface Cause {
 }
 
 export interface Report {
+  /** `unaligned`: nothing is a node, or so little that these are numbers of another setup. */
   readonly verdict: 'match' | 'diverges' | 'unaligned';
   readonly first: { readonly node: NodeId; readonly kind: Kind } | null;
   readonly nodes: readonly NodeReport[];
   readonly causes: readonly Cause[];
   /** The number type that the tensors were computed in. */
   readonly dtype: string;
-  /** Entries of the trace that are no node. */
+  /** What the whole trace does in another way than the reference, and rightly: a sentence each. */
+  readonly conventions: readonly string[];
+  /** Entries of the trace, and how many of them were held against a node. */
+  readonly given: number;
+  readonly compared: number;
+  /** Entries of the trace that were not, beside those that `nodes` tells of. */
   readonly unaligned: readonly LeftOut[];
+}
+
+/** Whether it was given but has no shape for its node. */
+export const isMisfit = ({ status, maxAbs }: NodeReport): boolean =>
+  status === 'diverges' && maxAbs === null;
+
+/** "3 tensors", "1 tensor". */
+export const countOf = (count: number, word: string): string =>
+  `${count} ${word}${count === 1 ? '' : 's'}`;
+
+/** What a report comes to, in one sentence, without naming the first wrong node. */
+export function summaryOf({ verdict, nodes, given, compared, dtype }: Report): string {
+  if (verdict === 'unaligned') {
+    return nodes.some(isMisfit)
+      ? 'This is another setup: most of the tensors do not have the shapes of its nodes'
+      : 'None of the tensors is a node of this setup';
+  }
+  const precision = `to the precision of ${dtype}`;
+  const all = countOf(given, 'tensor');
+  const isAll = compared === given;
+  const share = `${isAll ? '' : `${compared} of `}${all} compared`;
+  const wrong = nodes.filter(({ status }) => status === 'diverges').length;
+  if (verdict === 'diverges') return `${share}, ${wrong} wrong, ${precision}`;
+  const odd = nodes.filter(
+    ({ status, maxAbs, tolerance }) => status === 'layout' && !(maxAbs! <= tolerance!),
+  );
+  if (odd.length > 0) {
+    const told = odd.map(({ node, kind, note }) => `${tensorName(node, kind)} ${note}`).join('; ');
+    return `${share}; what follows is right ${precision}, but not all that is given: ${told}`;
+  }
+  if (isAll) return `${given === 1 ? 'Your tensor is' : `All ${all} are`} right, ${precision}`;
+  return `${share}, and ${compared === 1 ? 'it is' : 'these are'} right, ${precision}`;
 }

@@ -7,9 +7,9 @@ import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
-  CircularError,
   entriesOf,
   givenKey,
+  isMisfit,
   type Key,
   type Kind,
   type Program,
@@ -17,6 +17,8 @@ import {
   type State,
 } from './program.ts';
 import { dependentsOf } from './reach.ts';
+import { Tolerances } from './tolerances.ts';
+import { seen, type View } from './view.ts';
 
 export interface Hypothesis {
   readonly edits: readonly Edit[];
@@ -38,6 +40,8 @@ export interface Target {
   readonly settled: ReadonlySet<Key>;
   /** Accepted relative difference of a reproduction. */
   readonly precision: number;
+  /** How both, and each reproduction, are looked at: without what cannot matter. */
+  readonly view: View;
 }
 
 export interface Score {
@@ -58,6 +62,10 @@ const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
 /** With an explanation found, better ones are looked for as long. */
 const ENOUGH_WORK = 3e8;
+/** So much larger than the right program's the rounding of a mistaken one may be. */
+const MOST_PRECISION = 64;
+/** Simulating it takes about as long as some hypotheses. */
+const MOST_SIMULATED = 12;
 /** The last resort on a machine that is very slow. */
 const LONGEST_MS = 60_000;
 /** Reproduced so much more exactly than before, up to a small eps that the person adds somewhere. */
@@ -99,7 +107,7 @@ export function search(
   const near: (Hypothesis & { readonly prediction: Tensor })[] = [];
   let nearest: Hypothesis | null = null;
   let isKnown = true;
-  const seen = new Set<string>();
+  const marks = new Set<string>();
   const test = (from: State, edits: readonly Edit[], last: Edit): void => {
     let prediction: Tensor;
     let edited: State;
@@ -111,29 +119,33 @@ export function search(
       for (const each of edited.region(key)) if (later.has(each)) return;
     } catch (error) {
       // Two edits may not fit each other, or an operand may lack.
-      if (
-        error instanceof CircularError ||
-        error instanceof RangeError ||
-        error instanceof TypeError
-      )
-        return;
+      if (isMisfit(error)) return;
       throw error;
     }
     if (!sameShape(prediction.shape, user.shape)) return;
+    prediction = seen(context.graph, key, target.view, prediction);
     const residual = difference(prediction, user).maxAbs / scale;
     const hypothesis = { edits, state: edited, residual };
     // An edit that changes nothing explains nothing.
-    if (residual <= precision && own >= 4 * residual) accepted.push(hypothesis);
+    if (own >= 4 * residual && (residual <= precision || isRounding(edited, residual)))
+      accepted.push(hypothesis);
     else if (edits.length === 1) {
       if (!nearest || residual < nearest.residual) nearest = hypothesis;
       // Those of large tensors fill the memory, and are too many to be tried in pairs.
       if (!isKnown || (isLarge && constantRatio(user, prediction, precision) === null)) return;
       const mark = fingerprint(prediction);
-      if (seen.has(mark)) return;
-      seen.add(mark);
+      if (marks.has(mark)) return;
+      marks.add(mark);
       near.push({ ...hypothesis, prediction });
     }
   };
+  /** Whether that is the rounding of the mistaken program, where it is larger than the right one's. */
+  const isRounding = (edited: State, residual: number): boolean => {
+    if (residual > MOST_PRECISION * precision || simulated++ >= MOST_SIMULATED) return false;
+    const { config, type } = context;
+    return residual * scale <= new Tolerances(config, type, edited).of(key, residual * scale);
+  };
+  let simulated = 0;
   const later = new Set([...dependentsOf(key, referenceProgram(context.graph))].map(givenKey));
   const began = Date.now();
   const beganWork = meter.work;
@@ -264,7 +276,7 @@ export function onWhole(
   target: Target,
   { edits, runnerUp }: Found,
 ): Found | null {
-  const { key, user, precision } = target;
+  const { key, user, precision, view } = target;
   let { state } = context;
   const made: Edit[] = [];
   for (const edit of edits) {
@@ -282,16 +294,19 @@ export function onWhole(
     state = context.state.under(same.apply(state.program));
   }
   try {
-    const residual = difference(state.predict(key), user).maxAbs / largestMagnitude(user);
+    const prediction = seen(context.graph, key, view, state.predict(key));
+    const residual = difference(prediction, user).maxAbs / largestMagnitude(user);
     return residual <= precision ? { edits: made, state, residual, runnerUp } : null;
   } catch (error) {
-    if (error instanceof CircularError || error instanceof RangeError) return null;
+    if (isMisfit(error)) return null;
     throw error;
   }
 }
 
 /** Places where an edit can reach the target, the nearest first. */
-function sitesOf(context: Context, { key, user, predicted, precision, settled }: Target): Site[] {
+function sitesOf(context: Context, target: Target): Site[] {
+  const { key, user, predicted, precision, settled, view } = target;
+  const look = (tensor: Tensor): Tensor => seen(context.graph, key, view, tensor);
   const ratio = constantRatio(user, predicted, precision);
   const deviation = difference(predicted, user).maxAbs / (largestMagnitude(user) || 1);
   return [...context.state.region(key)].flatMap((each): Site[] => {
@@ -300,7 +315,8 @@ function sitesOf(context: Context, { key, user, predicted, precision, settled }:
     const node = nodeOf(context.graph, each.slice(2));
     if (kind === 'value' && node.kind === 'input' && each !== key) return [];
     const own = each === key ? { target: { user, predicted } } : {};
-    return [{ ...context, node, kind, ratio, precision, deviation, goal: { key, user }, ...own }];
+    const goal = { key, user, look };
+    return [{ ...context, node, kind, ratio, precision, deviation, goal, ...own }];
   });
 }
 

@@ -7,13 +7,10 @@ import { difference, unitInLastPlace } from './judge.ts';
 import { rounding } from './noise.ts';
 import { entriesOf, type Key, State } from './program.ts';
 
-/** In a large run: as many units in the last place are right, and so large a part of the largest entry is wrong. */
+/** In a large run: as many units in the last place are right. */
 const PLAIN_ULPS = 16;
-const PLAINLY_WRONG = 0.02;
-/** Types in which rounding is far below that. */
-const FINE = PLAINLY_WRONG / 1000;
-/** The sum of dK over the tokens is 0 in every right program: what is there is rounding alone, and no measure. */
-const MAY_BE_ROUNDING = /^g:b_/;
+/** Types in which that is far below what is wrong. */
+const FINE = 2e-5;
 
 /** Of a tolerance told by one head: so far beyond it the other heads need not be asked. */
 const FAR = 5;
@@ -42,7 +39,7 @@ export class Tolerances {
     this.#exact = exact;
     this.#samples = Array.from(
       { length: count },
-      (_, n) => new State(program, given, rounding(type, n + 1)),
+      (_, n) => new State(program, given, rounding(type, n + 1, config)),
     );
   }
 
@@ -60,7 +57,6 @@ export class Tolerances {
     const plain = PLAIN_ULPS * this.#type.epsilon * size;
     const isFine = this.#type.epsilon < FINE;
     if (isFine && off <= plain) return plain;
-    if (isFine && off > PLAINLY_WRONG * size && !MAY_BE_ROUNDING.test(key)) return plain;
     this.#oneHead ??= HeadErrors.of(this.#config, this.#type, this.#exact);
     if (!this.#oneHead) return null;
     const told = this.#allow(key, this.#oneHead.at(key), 2);

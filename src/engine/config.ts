@@ -52,7 +52,7 @@ export interface HeadConfig {
   readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };
   /** Sliding window: a query sees keys at a distance below `window`. */
   readonly window?: number;
-  /** Adds -slope_h * distance; `true` for the slopes 2^(-8 (h + 1) / H), or a tensor (H). */
+  /** Adds -slope_h * distance; `true` for the paper's slopes (`alibiSlopes`), or a tensor (H). */
   readonly alibi?: true | Tensor;
   /** Keys and values of earlier tokens, per head: (kvHeads, tokens, width), batch first if there is one. */
   readonly past?: { readonly K: Tensor; readonly V: Tensor };

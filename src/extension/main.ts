@@ -19,6 +19,8 @@ export function activate({
   subscriptions,
   workspaceState,
 }: vscode.ExtensionContext): void {
+  // It knows by package.json that our language is JSON with comments, but waits for a language of its own.
+  void vscode.extensions.getExtension('vscode.json-language-features')?.activate();
   const log = vscode.window.createOutputChannel('Attention', { log: true });
   const exercise = vscode.Uri.joinPath(extensionUri, 'examples', 'exercise.attention.json');
   const models = new SetupModels();
@@ -66,7 +68,9 @@ export function activate({
     log,
     register(Command.Step, step),
     register(Command.OpenSetup, openSetup),
-    register(Command.NewSetup, () => newSetup(exercise)),
+    register(Command.NewSetup, (given?: unknown) =>
+      newSetup({ extension: extensionUri, exercise }, given),
+    ),
     found,
     compareCommands(panels, models),
     register(Command.RunMine, (given?: unknown) => runMineCommand(panels, mine, given)),

@@ -1,8 +1,8 @@
 // The panel: a webview with the computation graph of one setup, and the walk over it.
 import * as vscode from 'vscode';
 import type { Binding } from '../engine/axes.ts';
-import type { NodeId } from '../engine/graph.ts';
-import { run } from '../engine/run.ts';
+import type { Graph, NodeId } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
 import type { OpenedSetup } from '../formats/openSetup.ts';
 import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
@@ -14,6 +14,8 @@ import { Comparison } from './compare/comparison.ts';
 import { FileSource } from './compare/fileSource.ts';
 import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
+import { Computing } from './large.ts';
+import { look, onDidChangeLook } from './settings.ts';
 import { isSetup, type SetupModel, setupName } from './setups.ts';
 import { webviewPage } from './webviewPage.ts';
 
@@ -52,10 +54,13 @@ export class Panel implements vscode.Disposable {
   #session: Session | null = null;
   #problems: readonly string[] = [];
   #refreshes = 0;
+  readonly #computing: Computing;
   #comparison: Comparison | null = null;
   #compared: ComparisonView | null = null;
   /** The cause that was asked for last: told again to a page that was hidden. */
   #explained: string | null = null;
+  /** The next comparison is a new one: it goes to what is wrong first. */
+  #isNewComparison = false;
   #saving: NodeJS.Timeout | undefined;
 
   /** `resume`: go on where the walk was before the window was reloaded. */
@@ -69,6 +74,8 @@ export class Panel implements vscode.Disposable {
     this.#panel = panel;
     this.#model = model;
     this.#services = services;
+    const worker = vscode.Uri.joinPath(services.extension, 'dist', 'compare.cjs');
+    this.#computing = new Computing(worker.fsPath);
     const icon = (theme: string): vscode.Uri =>
       vscode.Uri.joinPath(services.extension, 'media', 'icons', `panel-${theme}.svg`);
     panel.iconPath = { light: icon('light'), dark: icon('dark') };
@@ -79,11 +86,14 @@ export class Panel implements vscode.Disposable {
     const subscriptions = [
       panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message)),
       model.onDidChange(() => this.#refresh()),
+      onDidChangeLook(() => this.#sendAll()),
     ];
     panel.onDidDispose(() => {
       clearTimeout(this.#saving);
       this.#save();
       this.#comparison?.dispose();
+      this.#refreshes++;
+      this.#computing.stop();
       services.found.forget(model.uri);
       vscode.Disposable.from(...subscriptions).dispose();
       this.#disposed.fire();
@@ -100,6 +110,11 @@ export class Panel implements vscode.Disposable {
 
   get active(): boolean {
     return this.#panel.active;
+  }
+
+  /** The editor group it is in; undefined while it is not shown. */
+  get column(): vscode.ViewColumn | undefined {
+    return this.#panel.viewColumn;
   }
 
   get setup(): vscode.Uri {
@@ -123,6 +138,7 @@ export class Panel implements vscode.Disposable {
   /** Holds the person's tensors against this setup from now on; null ends it. The panel disposes the source. */
   async compareWith(source: TensorSource | null): Promise<void> {
     this.#attach(source);
+    this.#isNewComparison = source !== null;
     await this.#compare();
   }
 
@@ -158,6 +174,10 @@ export class Panel implements vscode.Disposable {
     this.#tell();
     this.#send({ type: 'comparison', comparison: compared });
     this.#sendStep();
+    // Without a session the comparison runs again as soon as there is one.
+    if (!this.#isNewComparison || !this.#session || !compared) return;
+    this.#isNewComparison = false;
+    this.goToFirstDivergence();
   }
 
   #tell(): void {
@@ -206,10 +226,17 @@ export class Panel implements vscode.Disposable {
     const errors = opened.problems.filter(({ severity }) => severity === 'error');
     this.#problems = errors.map(({ message }) => message);
     this.#panel.title = `Attention: ${setupName(this.#model.uri)}`;
-    if (opened.graph) {
+    const { graph, config } = opened;
+    if (graph && config) {
       try {
-        this.#show(run(opened.graph), aboutOf(opened, this.#model.uri));
+        const name = setupName(this.#model.uri);
+        const question = this.#computing.question(graph);
+        if (question && !(await this.#asked(name, graph, question))) return;
+        const result = await this.#computing.compute(name, { graph, config });
+        if (refresh !== this.#refreshes) return;
+        this.#show(result, aboutOf(opened, this.#model.uri));
       } catch (error) {
+        if (refresh !== this.#refreshes) return;
         this.#services.log.error(error as Error);
         this.#problems = [`The setup cannot be computed: ${(error as Error).message}`];
       }
@@ -218,7 +245,18 @@ export class Panel implements vscode.Disposable {
     if (this.#comparison) await this.#compare();
   }
 
-  #show(result: ReturnType<typeof run>, about: About): void {
+  /** Says what it takes; whether to go on, and nothing has changed meanwhile. */
+  async #asked(name: string, graph: Graph, question: string): Promise<boolean> {
+    const refresh = this.#refreshes;
+    this.#problems = [question];
+    this.#sendAll();
+    const isWanted = await this.#computing.ask(name, graph);
+    if (!isWanted || refresh !== this.#refreshes) return false;
+    this.#problems = [];
+    return true;
+  }
+
+  #show(result: Run, about: About): void {
     if (this.#session) {
       this.#session.replace(result, about);
       return;
@@ -260,7 +298,7 @@ export class Panel implements vscode.Disposable {
     }
     if (!this.#session) return;
     try {
-      const reply = answer(this.#session, message);
+      const reply = answer(this.#session, message, look());
       if (reply) this.#send(reply);
       this.#saveSoon();
     } catch (error) {
@@ -276,7 +314,7 @@ export class Panel implements vscode.Disposable {
 
   #sendAll(): void {
     if (this.#session) {
-      this.#send(runMessage(this.#session));
+      this.#send(runMessage(this.#session, look()));
       this.#send({ type: 'problems', problems: this.#problems });
       this.#send({ type: 'comparison', comparison: this.#compared });
       if (this.#explained !== null) this.#send({ type: 'explain', cause: this.#explained });

@@ -1,19 +1,21 @@
 // What the panel answers to its webview's messages. Knows the session, not vscode.
-import type { FromWebview, ToWebview } from '../protocol.ts';
+import type { FromWebview, Look, ToWebview } from '../protocol.ts';
 import type { Session } from '../stepper/session.ts';
 
+const DEFAULT_LOOK: Look = { colorScale: 'perTensor', digits: 4 };
+
 /** The run and where the walk is: sent when the page opens and when the setup or the view changes. */
-export function runMessage(session: Session): ToWebview {
+export function runMessage(session: Session, look: Look = DEFAULT_LOOK): ToWebview {
   return {
     type: 'run',
     run: session.runView(),
     step: session.stepView(),
-    settings: { allHeads: session.allHeads },
+    settings: { allHeads: session.allHeads, ...look },
   };
 }
 
 /** Applies a message to the session and returns the answer; null for messages that are not about the walk. */
-export function answer(session: Session, message: FromWebview): ToWebview | null {
+export function answer(session: Session, message: FromWebview, look?: Look): ToWebview | null {
   switch (message.type) {
     case 'move':
       session.move(message.move);
@@ -34,14 +36,14 @@ export function answer(session: Session, message: FromWebview): ToWebview | null
       session.select(message.selection);
       // Another head or batch entry changes every picture, not only the step's.
       if ('h' in message.selection || 'r' in message.selection || 'b' in message.selection)
-        return runMessage(session);
+        return runMessage(session, look);
       break;
     case 'toggleBreakpoint':
       session.toggleBreakpoint(message.node);
-      return runMessage(session);
+      return runMessage(session, look);
     case 'settings':
       session.showAllHeads(message.settings.allHeads);
-      return runMessage(session);
+      return runMessage(session, look);
     default:
       return null;
   }

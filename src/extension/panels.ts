@@ -1,6 +1,7 @@
 // The open panels, one per setup: opened by command, found again, restored after a reload of the window.
 import * as vscode from 'vscode';
 import { Panel, PANEL_TYPE, type PanelServices } from './panel.ts';
+import { panelLocation } from './settings.ts';
 import type { SetupModels } from './setups.ts';
 import { editedFile } from './uris.ts';
 
@@ -10,6 +11,7 @@ export class Panels implements vscode.WebviewPanelSerializer {
   readonly #services: PanelServices;
   readonly #fallback: vscode.Uri;
   #last: Panel | null = null;
+  readonly #context = new Map<string, boolean>();
   readonly #walked = new vscode.EventEmitter<void>();
   /** The active panel is another one, or its walk has changed. */
   readonly onDidChangeWalk = this.#walked.event;
@@ -28,10 +30,26 @@ export class Panels implements vscode.WebviewPanelSerializer {
       open.reveal();
       return open;
     }
-    const isShown = editedFile()?.toString() === setup.toString();
-    const column = isShown ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+    const column = this.#columnFor(setup);
     const webviewPanel = vscode.window.createWebviewPanel(PANEL_TYPE, 'Attention', column);
     return this.#adopt(webviewPanel, setup, false);
+  }
+
+  /** By the setting; without one where a panel is, else beside the setup's text. */
+  #columnFor(setup: vscode.Uri): vscode.ViewColumn {
+    const location = panelLocation();
+    if (location === 'active') return vscode.ViewColumn.Active;
+    if (location === 'beside') return vscode.ViewColumn.Beside;
+    const open = [...this.#panels.values()].find(({ column }) => column !== undefined)?.column;
+    if (open !== undefined) return open;
+    const isShown = editedFile()?.toString() === setup.toString();
+    return isShown ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+  }
+
+  /** The setup whose panel compares this trace. */
+  comparedWith(trace: vscode.Uri): vscode.Uri | undefined {
+    const all = [...this.#panels.values()];
+    return all.find(({ source }) => source?.file?.toString() === trace.toString())?.setup;
   }
 
   /** The panel with the focus, else the one that had it last. */
@@ -48,6 +66,19 @@ export class Panels implements vscode.WebviewPanelSerializer {
     return Promise.resolve();
   }
 
+  /** Which commands the palette offers. */
+  #setContext(): void {
+    const context = {
+      hasPanel: this.#panels.size > 0,
+      isComparing: [...this.#panels.values()].some(({ source }) => source !== null),
+    };
+    for (const [key, value] of Object.entries(context))
+      if (this.#context.get(key) !== value) {
+        this.#context.set(key, value);
+        void vscode.commands.executeCommand('setContext', `attention.${key}`, value);
+      }
+  }
+
   #adopt(webviewPanel: vscode.WebviewPanel, setup: vscode.Uri, resume: boolean): Panel {
     const key = setup.toString();
     this.#panels.get(key)?.dispose();
@@ -55,15 +86,20 @@ export class Panels implements vscode.WebviewPanelSerializer {
     const panel = new Panel(webviewPanel, model, this.#services, resume);
     this.#panels.set(key, panel);
     this.#last = panel;
+    this.#setContext();
     webviewPanel.onDidChangeViewState(() => {
       if (panel.active) this.#last = panel;
       this.#walked.fire();
     });
-    panel.onDidChangeWalk(() => this.#walked.fire());
+    panel.onDidChangeWalk(() => {
+      this.#setContext();
+      this.#walked.fire();
+    });
     panel.onDidDispose(() => {
       release.dispose();
       if (this.#panels.get(key) === panel) this.#panels.delete(key);
       if (this.#last === panel) this.#last = null;
+      this.#setContext();
       this.#walked.fire();
     });
     return panel;

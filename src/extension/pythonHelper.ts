@@ -1,18 +1,27 @@
 // "Add attention_trace.py Beside My Code": the Python helper, copied to where a program can import it.
 import * as vscode from 'vscode';
+import { pythonInterpreter } from './settings.ts';
+import { isTrusted } from './trust.ts';
 import { fileName } from './uris.ts';
 
 export const HELPER = 'attention_trace.py';
 
+/** Records a PyTorch module as it is called, and writes the setup to compare it with. */
 const SNIPPET = `from attention_trace import trace
 
 with trace("mine.npz") as t:
-    t.P = P
+    t.watch(attention)  # your module; without one log tensors instead: t.P = P
+    attention(x).sum().backward()
+    t.save_setup("mine.attention.json")
 `;
 
-const COPY = 'Copy Snippet';
+const COPY = 'Copy the Lines';
+const RUN = 'Run the File';
 const OPEN = 'Open';
 const OVERWRITE = 'Overwrite';
+
+const HOW =
+  'Four lines around the call of your attention record it and write its setup: copy them, put in your own names, and run your program.';
 
 /** The helper as the extension brings it. */
 export const helperOf = (extension: vscode.Uri): vscode.Uri =>
@@ -104,8 +113,37 @@ async function tell(file: vscode.Uri, placed: Placed): Promise<void> {
     same: `${name} is there already, the same as the extension's.`,
     kept: '',
   }[placed];
-  const how = SNIPPET.trim().split(/\n+/).join(' ⏎ ');
-  const answer = await vscode.window.showInformationMessage(`${what} Use it: ${how}`, COPY, OPEN);
+  const answer = await vscode.window.showInformationMessage(`${what} ${HOW}`, COPY, OPEN);
   if (answer === COPY) await vscode.env.clipboard.writeText(SNIPPET);
   if (answer === OPEN) await vscode.window.showTextDocument(file);
+}
+
+/** Puts the helper beside a person's file and shows which lines of theirs record a module; runs the file if asked. */
+export async function watchModule(extension: vscode.Uri, file: vscode.Uri): Promise<void> {
+  const folder = vscode.Uri.joinPath(file, '..');
+  if ((await placeHelper(helperOf(extension), folder, askToReplace)) === 'kept') return;
+  await vscode.window.showTextDocument(file);
+  for (;;) {
+    const answer = await vscode.window.showInformationMessage(HOW, COPY, RUN);
+    if (answer === undefined) return;
+    if (answer === RUN) {
+      await runInTerminal(file);
+      return;
+    }
+    await vscode.env.clipboard.writeText(SNIPPET);
+  }
+}
+
+/** As a task, in a terminal of its own, by the interpreter of the settings. */
+async function runInTerminal(file: vscode.Uri): Promise<void> {
+  if (!isTrusted('Running your program takes a trusted workspace.')) return;
+  const { path } = await pythonInterpreter(file);
+  const cwd = vscode.Uri.joinPath(file, '..').fsPath;
+  const name = fileName(file);
+  const execution = new vscode.ProcessExecution(path, [file.fsPath], { cwd });
+  const scope = vscode.workspace.getWorkspaceFolder(file) ?? vscode.TaskScope.Global;
+  await vscode.window.activeTextEditor?.document.save();
+  await vscode.tasks.executeTask(
+    new vscode.Task({ type: 'process' }, scope, name, 'attention', execution),
+  );
 }

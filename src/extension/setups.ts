@@ -1,7 +1,11 @@
 // Setup files as the editor has them: text while typing, tensors from the file system, re-read when either changes.
 import * as vscode from 'vscode';
+import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import type { ReadFile } from '../formats/loadSetup.ts';
 import { type OpenedSetup, openSetup } from '../formats/openSetup.ts';
+import { decodeText } from '../formats/text.ts';
+import { checkReadable } from './mayRead.ts';
+import { bytesOf } from './tensorFile/fileBytes.ts';
 import { fileName } from './uris.ts';
 import { watchFiles } from './watch.ts';
 
@@ -31,7 +35,11 @@ async function textOf(uri: vscode.Uri): Promise<string> {
   const open = vscode.workspace.textDocuments.find(
     (each) => each.uri.toString() === uri.toString(),
   );
-  return open?.getText() ?? new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+  if (open) return open.getText();
+  const source = await bytesOf(uri);
+  if (source.size > MAX_SETUP_BYTES)
+    throw new Error(`found ${source.size} bytes, expected at most ${MAX_SETUP_BYTES}`);
+  return decodeText(await source.read(0, source.size));
 }
 
 /** One setup file, opened anew whenever it or a file it reads changes. */
@@ -56,6 +64,7 @@ export class SetupModel implements vscode.Disposable {
       vscode.workspace.onDidChangeTextDocument(({ document }) => {
         if (document.uri.toString() === this.uri.toString()) this.#invalidate();
       }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#invalidate()),
     );
   }
 
@@ -83,10 +92,11 @@ export class SetupModel implements vscode.Disposable {
         problems: [{ message, path: [], severity: 'error', offset: 0, length: 0 }],
       };
     }
-    const read: ReadFile = (path) => {
+    const read: ReadFile = async (path) => {
       const file = fileUri(this.uri, path);
       this.#filesRead.add(file.toString());
-      return Promise.resolve(vscode.workspace.fs.readFile(file));
+      await checkReadable(this.uri, file);
+      return bytesOf(file);
     };
     return openSetup(text, read);
   }

@@ -1,4 +1,5 @@
 // The one error of every reader: which file, which entry, what was found and what was expected.
+import { oneLine } from './shown.ts';
 
 /** Its message is one line: `FILE: ENTRY: found …, expected …`; ENTRY is left out when it is ''. */
 export class FormatError extends Error {
@@ -16,12 +17,4 @@ export class FormatError extends Error {
     this.found = found;
     this.expected = expected;
   }
-}
-
-const LONGEST = 200;
-
-/** `text` with its control characters replaced, cut to a length that fits a message. */
-export function oneLine(text: string): string {
-  const clean = text.slice(0, LONGEST).replaceAll(/[\p{Cc}\u2028\u2029]/gu, '\uFFFD');
-  return text.length > LONGEST ? `${clean}…` : clean;
 }

@@ -6,7 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser';
-import { MAX_DEPTH, MAX_SETUP_LENGTH } from './limits.ts';
+import { MAX_DEPTH, MAX_SETUP_LENGTH, MAX_SETUP_VALUES } from './limits.ts';
 import { inEntry } from './setupProblems.ts';
 import type { Path, Problem } from './setupTypes.ts';
 
@@ -18,11 +18,8 @@ export function parseJson(text: string): { root: Node } | { problems: Problem[] 
     const message = `found ${text.length} characters, expected at most ${MAX_SETUP_LENGTH}: put large tensors into files`;
     return { problems: [problemAt(MAX_SETUP_LENGTH, message)] };
   }
-  const tooDeep = firstTooDeep(text);
-  if (tooDeep !== undefined) {
-    const message = `found brackets nested ${MAX_DEPTH + 1} deep, expected at most ${MAX_DEPTH}`;
-    return { problems: [problemAt(tooDeep, message)] };
-  }
+  const tooMuch = firstTooMuch(text);
+  if (tooMuch) return { problems: [problemAt(tooMuch.at, tooMuch.message)] };
   const errors: ParseError[] = [];
   // A byte order mark becomes a space, so that offsets stay those of the text.
   const root = parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
@@ -52,7 +49,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   CommaExpected: 'a comma',
   CloseBraceExpected: 'a closing }',
   CloseBracketExpected: 'a closing ]',
-  EndOfFileExpected: 'the end of the document',
+  EndOfFileExpected: 'nothing after the end of the object',
   InvalidCommentToken: 'a comment in the form // or /* */',
   UnexpectedEndOfComment: 'a closing */',
   UnexpectedEndOfString: 'a closing "',
@@ -65,7 +62,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
 function syntaxProblem(text: string, { error, offset, length }: ParseError): Problem {
   const code = printParseErrorCode(error);
   const found = /^[^\s,\]}]{1,40}|^[,\]}]/.exec(text.slice(offset, offset + 40))?.[0];
-  const message = `found ${found ?? 'the end of the text'}, expected ${EXPECTED[code] ?? code}`;
+  // A bracket too many, or one too few before it.
+  const closesNothing = code === 'EndOfFileExpected' && /^[\]}]/.test(found ?? '');
+  const message = closesNothing
+    ? `found ${found}, which closes nothing: one too many, or an opening bracket is missing`
+    : `found ${found ?? 'the end of the text'}, expected ${EXPECTED[code] ?? code}`;
   // At the end of the text it is unknown which entry is not closed.
   const path =
     found === undefined ? [] : getLocation(text, offset).path.filter((step) => step !== '');
@@ -83,19 +84,30 @@ function samePath(a: Path, b: Path): boolean {
 }
 
 /**
- * Offset of the first bracket beyond MAX_DEPTH; the parser is recursive and would run out of stack. A closing
- * bracket of the wrong kind closes nothing, so that broken texts count as deep as the parser may go.
+ * The first bracket beyond MAX_DEPTH: the parser is recursive and would run out of stack. A closing bracket of the
+ * wrong kind closes nothing, so that broken texts count as deep as the parser may go. Or the first value beyond
+ * MAX_SETUP_VALUES, of which a comma or a bracket is in front.
  */
-function firstTooDeep(text: string): number | undefined {
+function firstTooMuch(text: string): { at: number; message: string } | undefined {
   const open: string[] = [];
+  let values = 0;
   for (let at = 0; at < text.length; at++) {
     const character = text[at];
     if (character === '"') at = endOfString(text, at);
     else if (character === '/' && text[at + 1] === '/') at = endOfLine(text, at);
     else if (character === '/' && text[at + 1] === '*') at = endOfComment(text, at);
     else if (character === '[' || character === '{') {
-      if (open.push(character === '[' ? ']' : '}') > MAX_DEPTH) return at;
-    } else if (character === open.at(-1)) open.pop();
+      values++;
+      if (open.push(character === '[' ? ']' : '}') > MAX_DEPTH) {
+        const found = `found brackets nested ${MAX_DEPTH + 1} deep`;
+        return { at, message: `${found}, expected at most ${MAX_DEPTH}` };
+      }
+    } else if (character === ',') values++;
+    else if (character === open.at(-1)) open.pop();
+    if (values > MAX_SETUP_VALUES) {
+      const expected = `at most ${MAX_SETUP_VALUES}: put large tensors into files`;
+      return { at, message: `found more values than can be read, expected ${expected}` };
+    }
   }
   return undefined;
 }

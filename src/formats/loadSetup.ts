@@ -1,25 +1,33 @@
 // Turns a checked setup into what the engine computes: reads files, makes random numbers, settles defaults.
-import type { HeadConfig, Loss, Mask, WeightId } from '../engine/config.ts';
+import {
+  type HeadConfig,
+  type Loss,
+  type Mask,
+  MAX_NODE_ENTRIES,
+  type WeightId,
+} from '../engine/config.ts';
 import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
-import { oneLine } from './formatError.ts';
+import { oneLine } from './shown.ts';
+import { MAX_ENTRIES } from './limits.ts';
 import type { NamedTensor } from './namedTensor.ts';
 import { resolveName } from './nodeNames.ts';
 import type { Joined, JoinOptions } from './parts.ts';
 import { randomTensor } from './random.ts';
-import { readPartsOf } from './readTrace.ts';
+import { type OpenedFile, openTensorFile } from './readTensors.ts';
+import { type Bytes, hasParts, readPartsOf } from './readTrace.ts';
 import { inEntry } from './setupProblems.ts';
 import type { LossSource, Path, PathProblem, Setup, TensorSource } from './setupTypes.ts';
-import { readTensorFile } from './tensorFile.ts';
+import type { Want } from './want.ts';
 
-/** The bytes of a file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
-export type ReadFile = (path: string) => Promise<Uint8Array>;
+/** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
+export type ReadFile = (path: string) => Promise<Bytes>;
 
 type Loaded = Omit<NamedTensor, 'name'>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * `config` is null if any problem is an error. Every file is read once; where NAME.npz is not there, its parts
+ * `config` is null if any problem is an error. Of every file only what is asked for is read; where NAME.npz is not there, its parts
  * NAME.rank0.npz, ... are. Never rejects.
  */
 export async function loadSetup(
@@ -52,6 +60,7 @@ export async function loadSetup(
     if (K && V) config.past = { K, V };
   }
   if (setup.start) config.start = await loader.all<'Q' | 'K' | 'V'>(setup.start, ['start']);
+  if (config.past) config.past = overBatch(config.past, config);
   if (setup.loss) config.loss = (await loadLoss(loader, setup.loss)) ?? config.loss;
   const { problems } = loader;
   return {
@@ -60,11 +69,31 @@ export async function loadSetup(
   };
 }
 
+/** Earlier tokens without a batch axis are the same for every batch entry. */
+function overBatch(
+  past: NonNullable<HeadConfig['past']>,
+  { x, start }: Pick<HeadConfig, 'x' | 'start'>,
+): NonNullable<HeadConfig['past']> {
+  const tokens = (x ?? start?.K ?? start?.V ?? start?.Q)?.shape ?? [];
+  if (tokens.length !== 3) return past;
+  const [batch] = tokens;
+  const spread = (own: Tensor): Tensor => {
+    const { length } = own.shape;
+    if (length !== 3 && !(length === 4 && own.shape[0] === 1)) return own;
+    const data = new Float64Array(batch * own.data.length);
+    for (let b = 0; b < batch; b++) data.set(own.data, b * own.data.length);
+    return { shape: [batch, ...own.shape.slice(-3)], data };
+  };
+  return { K: spread(past.K), V: spread(past.V) };
+}
+
 class Loader {
   readonly problems: PathProblem[] = [];
   readonly #readFile: ReadFile;
   readonly #joining: JoinOptions;
-  readonly #files = new Map<string, Promise<Joined>>();
+  readonly #files = new Map<string, Promise<OpenedFile>>();
+  /** Of files, together. */
+  #entries = 0;
 
   constructor(readFile: ReadFile, joining: JoinOptions) {
     this.#readFile = readFile;
@@ -80,7 +109,7 @@ class Loader {
     if (source.kind === 'inline') return source;
     try {
       if (source.kind === 'random') return { dtype: 'float64', tensor: randomTensor(source.spec) };
-      return this.#pick(await this.#tensorsOf(source.file), source, path);
+      return await this.#fromFile(source, path);
     } catch (error) {
       this.report('error', path, oneLine(error instanceof Error ? error.message : String(error)));
       return undefined;
@@ -105,56 +134,77 @@ class Loader {
     return tensors;
   }
 
-  #tensorsOf(file: string): Promise<Joined> {
-    const reading = this.#files.get(file) ?? this.#readTensors(file);
-    this.#files.set(file, reading);
-    return reading;
+  async #fromFile(source: FileSource, path: Path): Promise<Loaded | undefined> {
+    const { file, key } = source;
+    const opening = this.#files.get(file) ?? this.#open(file);
+    this.#files.set(file, opening);
+    const opened = await opening;
+    const { names } = opened;
+    // Without a key, several tensors are a mistake that their headers tell.
+    const isOne = names?.length === 1;
+    const why = (name: string): string =>
+      (key === undefined ? names === null || isOne : name === key) ? '' : OTHER;
+    const most = Math.min(MAX_NODE_ENTRIES, MAX_ENTRIES - this.#entries);
+    const only = key === undefined ? {} : { only: key };
+    return this.#pick(await opened.read({ most, why, ...only }), names, source, path);
   }
 
-  async #readTensors(file: string): Promise<Joined> {
-    let bytes: Uint8Array;
+  async #open(file: string): Promise<OpenedFile> {
+    let from: Bytes;
     try {
-      bytes = await this.#readFile(file);
+      from = await this.#readFile(file);
     } catch (error) {
       const folder = { read: this.#readFile, label: (name: string) => name };
-      const parts = await readPartsOf(folder, file, this.#joining);
-      if (parts) return parts;
+      if (await hasParts(folder, file)) {
+        const read = async (want: Want): Promise<Joined> =>
+          (await readPartsOf(folder, file, { ...this.#joining, want }))!;
+        return { names: null, read };
+      }
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`cannot read ${file}: ${reason}`, { cause: error });
     }
-    return { tensors: readTensorFile(file, bytes), leftOut: [] };
+    return openTensorFile(file, from);
   }
 
   #pick(
     { tensors, leftOut }: Joined,
-    source: TensorSource & { kind: 'file' },
+    inOrder: readonly string[] | null,
+    { file, key }: FileSource,
     path: Path,
   ): Loaded | undefined {
-    const { file, key } = source;
-    const names = tensors.map(({ name }) => name);
+    const others = leftOut.map(({ name }) => name);
+    const names = inOrder ?? [...tensors.map(({ name }) => name), ...others];
     const found =
-      key === undefined && tensors.length === 1
+      key === undefined && names.length === 1
         ? tensors[0]
         : tensors.find(({ name }) => name === key);
-    if (found) return found;
-    const without = leftOut.find(({ name }) => name === key);
+    if (found) {
+      this.#entries += found.tensor.data.length;
+      return found;
+    }
+    const without = leftOut.find(({ name, reason }) => reason !== OTHER && (key ?? name) === name);
     if (without) {
-      this.report('error', [...path, 'key'], `in the parts of ${file}, ${without.reason}`);
+      this.report('error', [...path, 'key'], `in ${file}, ${without.name}: ${without.reason}`);
       return undefined;
     }
     const hint = key === undefined ? `expected ${anyOf(names)}` : suggest(key, names);
-    if (tensors.length === 0) this.report('error', path, `found no tensors in ${file}`);
+    if (names.length === 0) this.report('error', path, `found no tensors in ${file}`);
     else if (key === undefined) {
       this.report(
         'error',
         path,
-        `found no key for ${file}, which has ${tensors.length} tensors; ${hint}`,
+        `found no key for ${file}, which has ${names.length} tensors; ${hint}`,
       );
     } else
       this.report('error', [...path, 'key'], `found no ${JSON.stringify(key)} in ${file}, ${hint}`);
     return undefined;
   }
 }
+
+type FileSource = TensorSource & { readonly kind: 'file' };
+
+/** Why a tensor that was not asked for is not read. */
+const OTHER = 'another was asked for';
 
 /** A boolean mask tells who attends, a mask of numbers is added, unless maskMeaning says otherwise. */
 async function loadMask(loader: Loader, { mask, maskMeaning }: Setup): Promise<Mask> {

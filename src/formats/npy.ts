@@ -44,7 +44,7 @@ export function writeNpy({ shape, data }: Tensor): Uint8Array {
 }
 
 /** Row-major entries of a tensor whose first axis runs fastest. */
-function fromFortran(shape: readonly number[], data: Float64Array): Float64Array {
+export function fromFortran(shape: readonly number[], data: Float64Array): Float64Array {
   const result = new Float64Array(sizeOf(shape));
   const to = strides(shape);
   const index = Array.from(shape, () => 0);

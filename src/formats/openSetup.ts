@@ -4,6 +4,7 @@ import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { loadSetup, type ReadFile } from './loadSetup.ts';
 import { locate, parseSetup } from './parseSetup.ts';
+import { visible } from './shown.ts';
 import type { PathProblem, Problem, Setup } from './setupTypes.ts';
 
 export interface OpenedSetup {
@@ -33,7 +34,11 @@ export async function openSetup(text: string, readFile: ReadFile): Promise<Opene
     return { setup, graph: buildGraph(config), config, problems: all };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const problem = place({ message: error.message, path: error.entry, severity: 'error' });
+    const problem = place({
+      message: visible(error.message),
+      path: error.entry,
+      severity: 'error',
+    });
     return { setup, graph: null, config: null, problems: [...all, problem] };
   }
 }

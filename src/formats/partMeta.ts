@@ -1,10 +1,13 @@
 // What attention_trace.py says of a rank's part in __meta__.json: which rank of how many, which heads or tokens.
 import { strFromU8 } from 'fflate';
 import type { Tensor } from '../engine/tensor.ts';
-import { FormatError, oneLine } from './formatError.ts';
+import { FormatError } from './formatError.ts';
+import { oneLine } from './shown.ts';
 import type { NamedTensor } from './namedTensor.ts';
-import { META, readNpz } from './npz.ts';
-import { readZip } from './zip.ts';
+import { META } from './npz.ts';
+import type { LeftOut } from './parts.ts';
+import type { OpenedFile } from './readTensors.ts';
+import type { Want } from './want.ts';
 
 export const SPAN_KEYS = ['heads', 'kvHeads', 'queries', 'keys'] as const;
 export type SpanKey = (typeof SPAN_KEYS)[number];
@@ -22,6 +25,8 @@ interface PartMeta {
 export interface Part extends PartMeta {
   readonly file: string;
   readonly tensors: readonly NamedTensor[];
+  /** What is not wanted. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** One rank's tensor of a name. */
@@ -31,14 +36,19 @@ export interface Piece {
 }
 
 const MOST_RANKS = 2 ** 12;
-const MOST_BYTES = 2 ** 24;
 const EXPECTED = 'rank, world and part as attention_trace.py writes them';
 
-/** null for an archive that no rank of several wrote. Throws FormatError. */
-export function readPart(bytes: Uint8Array, file: string): Part | null {
-  const meta = readMeta(bytes, file);
-  if (!meta || meta.world === 1) return null;
-  return { file, ...meta, tensors: readNpz(bytes, file) };
+/** null for a file that no rank of several wrote. Throws FormatError. */
+export async function readPart(opened: OpenedFile, file: string, want: Want): Promise<Part | null> {
+  const meta = await partOf(opened, file);
+  return meta && { file, ...meta, ...(await opened.read(want, true)) };
+}
+
+/** Which part a file is, nothing of its tensors read; null for one that no rank of several wrote. Throws FormatError. */
+export async function partOf({ meta }: OpenedFile, file: string): Promise<PartMeta | null> {
+  if (!meta) return null;
+  const found = readMeta(await meta(), file);
+  return found.world === 1 ? null : found;
 }
 
 /** How many heads, queries or keys the ranks have together. */
@@ -57,18 +67,14 @@ export function wholeName(file: string): string | null {
 export const partName = (whole: string, rank: number | '*'): string =>
   `${whole.replace(/\.npz$/, '')}.rank${rank}.npz`;
 
-function readMeta(bytes: Uint8Array, file: string): PartMeta | null {
-  const member = readZip(bytes, file).find(({ name }) => name === META);
-  if (!member) return null;
+function readMeta(bytes: Uint8Array, file: string): PartMeta {
   const fail = (found: string): never => {
     throw new FormatError(file, META, found, EXPECTED);
   };
-  if (member.unpackedSize > MOST_BYTES) fail(`${member.unpackedSize} bytes`);
   let meta: unknown;
   try {
-    meta = JSON.parse(strFromU8(member.unpack()));
-  } catch (error) {
-    if (error instanceof FormatError) throw error;
+    meta = JSON.parse(strFromU8(bytes));
+  } catch {
     return fail('a text that is not JSON');
   }
   const { rank, world, part = {} } = (meta ?? {}) as Record<string, unknown>;

@@ -13,6 +13,7 @@ import { checkedSize, type NamedTensor } from './namedTensor.ts';
 import type { ResolvedName } from './nodeNames.ts';
 import { chooseAxes, type Cut } from './partAxes.ts';
 import { type Part, type Piece, type SpanKey, totalOf } from './partMeta.ts';
+import type { Want } from './want.ts';
 
 /** An entry of the parts that cannot be put together, and why. */
 export interface LeftOut {
@@ -29,6 +30,8 @@ export interface JoinOptions {
   readonly resolve: (name: string, rank: number) => ResolvedName | null;
   /** Whether a node may have this shape, in any layout; without it the axes are those of the node table. */
   readonly fits?: (node: NodeId, shape: readonly number[]) => boolean;
+  /** All if left out. */
+  readonly want?: Want;
 }
 
 /**
@@ -46,6 +49,10 @@ export function joinParts(whole: string, parts: readonly Part[], options: JoinOp
     const joined = new Join(whole, name, sorted, options).join();
     if ('reason' in joined) leftOut.push(joined);
     else tensors.push(joined);
+  }
+  for (const { name, reason } of sorted.flatMap((part) => part.leftOut)) {
+    if (!names.has(name) && !leftOut.some((each) => each.name === name))
+      leftOut.push({ name, reason });
   }
   return { tensors, leftOut };
 }

@@ -1,16 +1,20 @@
 // Reads what a person names as their trace: one file, a folder of .npy files, or the parts of several ranks.
 import { FormatError } from './formatError.ts';
-import type { NamedTensor } from './namedTensor.ts';
-import { type Part, partName, readPart, wholeName } from './partMeta.ts';
+import { type Part, partName, partOf, readPart, wholeName } from './partMeta.ts';
 import { joinParts, type Joined, type JoinOptions } from './parts.ts';
-import { readTensorFile } from './tensorFile.ts';
+import type { ByteSource } from './ranges/byteSource.ts';
+import { type OpenedFile, openTensorFile } from './readTensors.ts';
+import { ALL, type Want } from './want.ts';
+
+/** All bytes of a file, or a source of them. */
+export type Bytes = Uint8Array | ByteSource;
 
 /** The folder in which the trace is, or which is the trace. */
 export interface TraceFolder {
   /** The names of its files. */
   names(): Promise<readonly string[]>;
   /** Rejects if there is no such file. */
-  read(name: string): Promise<Uint8Array>;
+  read(name: string): Promise<Bytes>;
   /** How messages call a file of it. */
   label(name: string): string;
 }
@@ -25,19 +29,20 @@ export async function readTrace(
   options: JoinOptions,
 ): Promise<Joined> {
   const whole = wholeName(name);
-  let bytes: Uint8Array;
+  let from: Bytes;
   try {
-    bytes = await folder.read(name);
+    from = await folder.read(name);
   } catch (error) {
-    const first = await anyPart(folder, whole ?? name);
+    const first = await anyPart(folder, whole ?? name, options);
     if (!first) throw error;
     return joinAll(folder, whole ?? name, first, options);
   }
-  const part = whole !== null && bytes.length > 0 ? readPart(bytes, folder.label(name)) : null;
+  const label = folder.label(name);
+  const opened = await openTensorFile(label, from);
   // A rank that says of no head and no token that it is its own has a trace of its own.
-  if (whole === null || !part || Object.keys(part.spans).length === 0)
-    return plain(readTensorFile(folder.label(name), bytes));
-  return joinAll(folder, whole, part, options);
+  const spans = (whole !== null && (await partOf(opened, label))?.spans) || {};
+  if (whole === null || Object.keys(spans).length === 0) return opened.read(wantOf(options));
+  return joinAll(folder, whole, (await readPart(opened, label, wantOf(options)))!, options);
 }
 
 /** The tensors of all .npy files of the folder, or of the parts in it. Throws FormatError. */
@@ -45,10 +50,13 @@ export async function readTraceFolder(folder: TraceFolder, options: JoinOptions)
   const names = [...(await folder.names())].sort();
   const arrays = names.filter((name) => name.endsWith('.npy'));
   if (arrays.length > 0) {
-    const read = arrays.map(async (name) =>
-      readTensorFile(folder.label(name), await folder.read(name)),
-    );
-    return plain((await Promise.all(read)).flat());
+    const read: Joined[] = [];
+    // One after the other: together, their bytes would be in memory together.
+    for (const name of arrays) read.push(await (await opened(folder, name)).read(wantOf(options)));
+    return {
+      tensors: read.flatMap(({ tensors }) => tensors),
+      leftOut: read.flatMap(({ leftOut }) => leftOut),
+    };
   }
   const wholes = [...new Set(names.flatMap((name) => wholeName(name) ?? []))];
   const [whole] = wholes;
@@ -66,53 +74,74 @@ export async function readTraceFolder(folder: TraceFolder, options: JoinOptions)
   return readTrace(folder, whole, options);
 }
 
+/** Whether there is a part of `whole`: that of rank 0. */
+export async function hasParts(folder: Parts, whole: string): Promise<boolean> {
+  if (!whole.endsWith('.npz')) return false;
+  return folder.read(partName(whole, 0)).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** The tensors of `whole` from its parts, found by asking for rank 0; null where there is none. */
 export async function readPartsOf(
-  folder: Pick<TraceFolder, 'read' | 'label'>,
+  folder: Parts,
   whole: string,
   options: JoinOptions,
 ): Promise<Joined | null> {
   if (!whole.endsWith('.npz')) return null;
-  const first = await partOf(folder, whole, 0);
+  const first = await partOfRank(folder, whole, 0, options);
   return first && joinAll(folder, whole, first, options);
 }
 
-const plain = (tensors: readonly NamedTensor[]): Joined => ({ tensors, leftOut: [] });
+type Parts = Pick<TraceFolder, 'read' | 'label'>;
 
-async function anyPart(folder: TraceFolder, whole: string): Promise<Part | null> {
+const wantOf = ({ want = ALL }: JoinOptions): Want => want;
+
+const opened = async (folder: Parts, name: string): Promise<OpenedFile> =>
+  openTensorFile(folder.label(name), await folder.read(name));
+
+async function anyPart(
+  folder: TraceFolder,
+  whole: string,
+  options: JoinOptions,
+): Promise<Part | null> {
   const names = await folder.names().catch(() => []);
   const first = names.find((name) => wholeName(name) === whole);
-  return first === undefined ? null : readPart(await folder.read(first), folder.label(first));
+  if (first === undefined) return null;
+  return readPart(await opened(folder, first), folder.label(first), wantOf(options));
 }
 
 async function joinAll(
-  folder: Pick<TraceFolder, 'read' | 'label'>,
+  folder: Parts,
   whole: string,
   first: Part,
   options: JoinOptions,
 ): Promise<Joined> {
   const parts: Part[] = [];
   for (let rank = 0; rank < first.world; rank++) {
-    const part = rank === first.rank ? first : await partOf(folder, whole, rank);
+    const part = rank === first.rank ? first : await partOfRank(folder, whole, rank, options);
     if (part) parts.push(part);
   }
   return joinParts(folder.label(whole), parts, options);
 }
 
-async function partOf(
-  folder: Pick<TraceFolder, 'read' | 'label'>,
+async function partOfRank(
+  folder: Parts,
   whole: string,
   rank: number,
+  options: JoinOptions,
 ): Promise<Part | null> {
   const name = partName(whole, rank);
-  let bytes: Uint8Array;
+  let from: Bytes;
   try {
-    bytes = await folder.read(name);
+    from = await folder.read(name);
   } catch {
     return null;
   }
-  const part = readPart(bytes, folder.label(name));
+  const label = folder.label(name);
+  const part = await readPart(await openTensorFile(label, from), label, wantOf(options));
   if (part && part.rank === rank) return part;
   const found = part ? `a part of rank ${part.rank}` : 'no part of several ranks';
-  throw new FormatError(folder.label(name), '', found, `that of rank ${rank}`);
+  throw new FormatError(label, '', found, `that of rank ${rank}`);
 }

@@ -1,5 +1,5 @@
 // The .safetensors format: a length, a JSON header that places the tensors, their bytes.
-import { strFromU8, strToU8 } from 'fflate';
+import { strToU8 } from 'fflate';
 import type { Tensor } from '../engine/tensor.ts';
 import { byteSize, decode, type DType } from './dtype.ts';
 import { FormatError } from './formatError.ts';
@@ -69,8 +69,8 @@ export function parseHeader(
       `a header up to byte ${start}`,
     );
   }
-  const text = strFromU8(bytes.subarray(8, start));
-  const entries = readEntries(new JsonCursor(file, text), start, mostEntries);
+  const cursor = new JsonCursor(file, bytes.subarray(8, start));
+  const entries = readEntries(cursor, start, mostEntries);
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let last = start;
   for (const { name, begin, end } of entries) {

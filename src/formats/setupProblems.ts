@@ -1,6 +1,6 @@
 // Collects what is wrong with a setup document and knows where in the text each entry stands.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import { oneLine } from './formatError.ts';
+import { oneLine, visible } from './shown.ts';
 import type { Path, Problem } from './setupTypes.ts';
 
 export class ProblemList {
@@ -44,7 +44,8 @@ export class ProblemList {
 
 /** "x[2][1]: found …"; just the message for the document as a whole. */
 export function inEntry(path: Path, message: string): string {
-  return path.length === 0 ? message : `${formatPath(path)}: ${message}`;
+  const shown = visible(message);
+  return path.length === 0 ? shown : `${formatPath(path)}: ${shown}`;
 }
 
 /** "weights.W_K", "x[2][1]"; '' for the whole document. */

@@ -1,7 +1,7 @@
 // Small readers of JSON nodes, from which the reader of a setup document is put together.
 import type { Node } from 'jsonc-parser';
 import { anyOf, suggest } from './didYouMean.ts';
-import { oneLine } from './formatError.ts';
+import { oneLine } from './shown.ts';
 import type { ProblemList } from './setupProblems.ts';
 import type { Path } from './setupTypes.ts';
 

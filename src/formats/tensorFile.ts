@@ -35,7 +35,7 @@ export function readTensorFile(
     case 'safetensors':
       return readSafetensors(bytes, fileName);
     case 'json':
-      return readTraceJson(bytes, fileName);
+      return [...readTraceJson(bytes, fileName).tensors];
   }
 }
 

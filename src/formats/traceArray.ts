@@ -2,19 +2,22 @@
 import type { Tensor } from '../engine/tensor.ts';
 import { FormatError } from './formatError.ts';
 import type { JsonCursor } from './jsonCursor.ts';
-import { MAX_ENTRIES } from './limits.ts';
 import { checkedSize } from './namedTensor.ts';
 import { specialNumber } from './specialNumber.ts';
 
 const EXPECTED_ENTRY = 'a number, true, false, "nan", "inf" or "-inf"';
 
-/** A number, a boolean or nested arrays of one of them, from where the cursor stands. Throws FormatError. */
+/**
+ * A number, a boolean or nested arrays of one of them, from where the cursor stands. Of more than `most` entries only
+ * the shape is kept: `tensor.data` is empty then. Throws FormatError.
+ */
 export function readArray(
   cursor: JsonCursor,
   name: string,
+  most: number,
 ): { dtype: 'float64' | 'bool'; tensor: Tensor } {
   const lengths: number[] = [];
-  const data: number[] = [];
+  const data = new Entries(most);
   const index: number[] = [];
   let entryDepth: number | undefined;
   let kind: 'number' | 'boolean' | undefined;
@@ -30,8 +33,7 @@ export function readArray(
     const value = cursor.number() ?? cursor.boolean() ?? readSpecial(cursor, place);
     const found = typeof value === 'boolean' ? 'boolean' : 'number';
     if (found !== (kind ??= found)) fail(`the ${found} ${value}`, `a ${kind} as before it`);
-    if (data.push(Number(value)) > MAX_ENTRIES)
-      fail(`entry ${data.length}`, `at most ${MAX_ENTRIES}`);
+    data.push(Number(value));
   };
   const read = (): void => {
     if (cursor.peek() !== '[') {
@@ -51,7 +53,47 @@ export function readArray(
   read();
   checkedSize(cursor.file, name, lengths);
   const dtype = kind === 'boolean' ? 'bool' : 'float64';
-  return { dtype, tensor: { shape: lengths, data: Float64Array.from(data) } };
+  return { dtype, tensor: { shape: lengths, data: data.all() } };
+}
+
+const CHUNK = 2 ** 14;
+
+/** Grows by chunks: an array that doubles would take three times what it holds. */
+class Entries {
+  readonly #most: number;
+  #chunks: Float64Array[] = [];
+  #last = new Float64Array(0);
+  #filled = 0;
+  #count = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  push(value: number): void {
+    if (++this.#count > this.#most) {
+      this.#chunks = [];
+      return;
+    }
+    if (this.#filled === this.#last.length) {
+      // A scalar needs no chunk.
+      this.#last = new Float64Array(Math.min(CHUNK, 4 * this.#count));
+      this.#chunks.push(this.#last);
+      this.#filled = 0;
+    }
+    this.#last[this.#filled++] = value;
+  }
+
+  all(): Float64Array {
+    if (this.#count > this.#most) return new Float64Array(0);
+    const all = new Float64Array(this.#count);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk.subarray(0, this.#count - at), at);
+      at += chunk.length;
+    }
+    return all;
+  }
 }
 
 function readSpecial(cursor: JsonCursor, place: () => string): number {

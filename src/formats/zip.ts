@@ -1,11 +1,13 @@
 // Reads the members of a zip archive, with every size checked before a byte is unpacked (PKWARE APPNOTE 6.3).
-import { inflateSync, strFromU8 } from 'fflate';
+import { Inflate, inflateSync, strFromU8 } from 'fflate';
 import { FormatError } from './formatError.ts';
 import { MAX_TENSORS, MAX_UNPACKED_BYTES } from './limits.ts';
 
 export interface ZipMember {
   readonly name: string;
   readonly unpackedSize: number;
+  /** The first bytes, unpacked: `length` of them, or fewer where the member ends. Throws FormatError. */
+  readonly head: (length: number) => Uint8Array;
   /** The member's bytes, checksum checked. Throws FormatError. */
   readonly unpack: () => Uint8Array;
 }
@@ -50,7 +52,11 @@ export function readZip(bytes: Uint8Array, file: string): ZipMember[] {
     if (unpackedTotal > MAX_UNPACKED_BYTES) {
       fail(name, `${unpackedTotal} bytes unpacked up to here`, `at most ${MAX_UNPACKED_BYTES}`);
     }
-    members.push({ name, unpackedSize, unpack: () => unpack(view, bytes, file, entry) });
+    members.push({
+      ...{ name, unpackedSize },
+      head: (length) => head(packedBytes(view, bytes, file, entry), entry, length),
+      unpack: () => unpack(view, bytes, file, entry),
+    });
   }
   return members;
 }
@@ -129,16 +135,48 @@ export function readMember(view: DataView, bytes: Uint8Array, at: number): Membe
   };
 }
 
-function unpack(view: DataView, bytes: Uint8Array, file: string, member: Member): Uint8Array {
-  const { name, method, checksum, packedSize, unpackedSize, local } = member;
+function packedBytes(
+  view: DataView,
+  bytes: Uint8Array,
+  file: string,
+  { name, packedSize, local }: Member,
+): Uint8Array {
   if (!hasSignature(view, local, LOCAL, 30)) {
     throw new FormatError(file, name, `no member at byte ${local}`, 'a whole zip archive');
   }
   const begin = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
   const packed = bytes.subarray(begin, begin + packedSize);
-  if (packed.length < packedSize) {
-    throw new FormatError(file, name, `${packed.length} bytes`, `${packedSize}: the file was cut`);
+  if (packed.length === packedSize) return packed;
+  throw new FormatError(file, name, `${packed.length} bytes`, `${packedSize}: the file was cut`);
+}
+
+/** Packed bytes at a time: at most half a megabyte unpacked. */
+const HEAD_CHUNK = 2 ** 9;
+
+/** What is damaged ends early. */
+function head(packed: Uint8Array, { method }: Member, length: number): Uint8Array {
+  if (method === STORED) return packed.subarray(0, length);
+  const parts: Uint8Array[] = [];
+  const filled = (): number => parts.reduce((sum, part) => sum + part.length, 0);
+  const stream = new Inflate((part) => parts.push(part));
+  try {
+    for (let at = 0; at < packed.length && filled() < length; at += HEAD_CHUNK)
+      stream.push(packed.subarray(at, at + HEAD_CHUNK), at + HEAD_CHUNK >= packed.length);
+  } catch {
+    // The whole is damaged too, and its checksum says so.
   }
+  const result = new Uint8Array(filled());
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result.subarray(0, length);
+}
+
+function unpack(view: DataView, bytes: Uint8Array, file: string, member: Member): Uint8Array {
+  const { name, method, checksum, unpackedSize } = member;
+  const packed = packedBytes(view, bytes, file, member);
   const unpacked = method === STORED ? packed : inflate(packed, unpackedSize);
   if (unpacked?.length !== unpackedSize || crc32(unpacked) !== checksum) {
     throw new FormatError(file, name, 'damaged bytes', 'those of its checksum');

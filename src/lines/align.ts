@@ -104,7 +104,7 @@ export class Aligner {
   }
 
   /** All forms that `tensor` is a part of, one alignment for each entry. */
-  align(tensor: Tensor, telling: Telling = tellingOf(tensor)): Alignment[] {
+  align(tensor: Tensor, telling: Telling = tellingOf(tensor), epsilon = 0): Alignment[] {
     const shape = tensor.shape.filter((length) => length !== 1);
     const own = { shape, data: tensor.data };
     const found = new Map<number, Alignment>();
@@ -112,10 +112,11 @@ export class Aligner {
     for (const probe of telling.probes) {
       this.#index.find(tensor.data[probe], (entry, offset) => {
         if (found.has(entry.id)) return false;
-        if (!isClose(entry, offset, tensor.data[probe])) return false;
-        for (const options of readings(own, probe, entry, offset)) {
+        const tolerance = toleranceIn(entry, epsilon);
+        if (!isClose(entry, offset, tensor.data[probe], tolerance)) return false;
+        for (const options of readings(own, probe, entry, offset, tolerance)) {
           verified++;
-          if (!this.#verifies(own, probe, entry, offset, options)) continue;
+          if (!this.#verifies(own, entry, offset, options, tolerance)) continue;
           found.set(entry.id, alignmentOf(tensor, entry, offset, options));
           break;
         }
@@ -128,13 +129,12 @@ export class Aligner {
 
   #verifies(
     { shape, data }: Tensor,
-    probe: number,
     entry: Entry,
     offset: number,
     options: readonly Option[],
+    tolerance: number,
   ): boolean {
-    void probe;
-    const { tolerance, hidden } = entry;
+    const { hidden } = entry;
     const reference = entry.data;
     let agreeing = 0;
     let agreeingHidden = 0;
@@ -182,6 +182,11 @@ export class Aligner {
 const tells = (right: number, tolerance: number): boolean =>
   Math.abs(right) > 2 * tolerance && Number.isFinite(right) && !Number.isInteger(right);
 
+/** A narrower type than that of the program as a whole rounds more: a few units of the largest entry. */
+const toleranceIn = ({ tolerance, size }: Entry, epsilon: number): number =>
+  Math.max(tolerance, UNITS * epsilon * size);
+const UNITS = 2;
+
 export function isNear(value: number, right: number, tolerance: number): boolean {
   if (value === right) return true;
   if (right === -Infinity) return value <= MASKED;
@@ -189,8 +194,12 @@ export function isNear(value: number, right: number, tolerance: number): boolean
   return Math.abs(value - right) <= tolerance;
 }
 
-const isClose = ({ data, hidden, tolerance }: Entry, offset: number, value: number): boolean =>
-  hidden?.[offset] === 1 || isNear(value, data[offset], tolerance);
+const isClose = (
+  { data, hidden }: Entry,
+  offset: number,
+  value: number,
+  tolerance: number,
+): boolean => hidden?.[offset] === 1 || isNear(value, data[offset], tolerance);
 
 /** The readings of all axes together that agree with the probe's neighbours: no letter twice. */
 function* readings(
@@ -198,6 +207,7 @@ function* readings(
   probe: number,
   entry: Entry,
   offset: number,
+  tolerance: number,
 ): Generator<readonly Option[]> {
   const steps = strides(shape);
   const coordinates = entry.strides.map(
@@ -210,7 +220,14 @@ function* readings(
       // Both neighbours and both ends.
       for (const other of [at + 1, at - 1, 0, shape[axis] - 1]) {
         if (other < 0 || other >= shape[axis]) continue;
-        if (!isClose(entry, offset + offsets[other], data[probe + (other - at) * steps[axis]]))
+        if (
+          !isClose(
+            entry,
+            offset + offsets[other],
+            data[probe + (other - at) * steps[axis]],
+            tolerance,
+          )
+        )
           return false;
       }
       return true;
@@ -332,5 +349,16 @@ function alignmentOf(
 }
 
 /** Whether the whole entry is there. */
+/**
+ * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
+ * on the way.
+ */
+export const isReordered = ({ ranges, axes }: Alignment): boolean =>
+  [...ranges.values()].some(({ step }) => step < 0) ||
+  axes.some((letters) => {
+    const order = letters.map((letter) => 'hrgav'.indexOf(letter)).filter((at) => at >= 0);
+    return order.some((at, n) => n > 0 && at < order[n - 1]);
+  });
+
 export const isWhole = ({ entry, ranges }: Alignment): boolean =>
   entry.letters.every((letter, n) => ranges.get(letter)!.count === entry.lengths[n]);

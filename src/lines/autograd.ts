@@ -1,23 +1,28 @@
 // Where autograd's gradients go wrong although the forward pass is right: a detach, a part that needs no gradient.
-import type { Key } from '../compare/program.ts';
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
-import { originalOf } from './observe.ts';
+import { cone, tellingEvent } from './flow.ts';
 import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
 
 type Passing = 'right' | 'wrong' | 'none';
 
-/** The gradient that was recorded of an event or of another name of it. */
-function gradientsOf({ recording, observed }: Field): Map<number, Observed> {
+/** The first event of the tensor that an event is another name of. */
+function rootOf({ recording: { events } }: Field, id: number): number {
+  let at = id;
+  for (;;) {
+    const { alias, same } = events[at];
+    if (alias === undefined || same === undefined) return at;
+    at = alias;
+  }
+}
+
+/** The gradients that were recorded, by the first events of their tensors. */
+function gradientsOf(field: Field): Map<number, Observed> {
   const found = new Map<number, Observed>();
-  for (const each of observed) {
+  for (const each of field.observed) {
     const { how, of } = each.event;
-    if (how !== 'gradient' || of === undefined) continue;
-    found.set(of, each);
-    // A copy elsewhere in the program is another tensor; an alias is not.
-    for (let at = recording.events[of].alias; at !== undefined; at = recording.events[at].alias)
-      if (!found.has(at)) found.set(at, each);
+    if (how === 'gradient' && of !== undefined) found.set(rootOf(field, of), each);
   }
   return found;
 }
@@ -27,13 +32,24 @@ function gradientsOf({ recording, observed }: Field): Map<number, Observed> {
  * from something that does, and one of its operands has a wrong gradient or none. The last one of the forward pass is the
  * first of the backward pass.
  */
-export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | null {
+export function autogradSuspect(field: Field): Wrong | null {
+  return lost(field, 'none') ?? lost(field, 'wrong');
+}
+
+function lost(field: Field, sought: Passing): Wrong | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
   const gradients = gradientsOf(field);
   if (gradients.size === 0) return null;
+  // What an autograd.Function computes inside is outside the graph, and its backward is a function like any other.
+  const { functions } = recording;
+  const isOwn = functions.some(
+    ({ name }) =>
+      name.endsWith('.backward') &&
+      functions.some((other) => other.name === name.replace(/backward$/, 'forward')),
+  );
   const passing = (event: Event): Passing => {
-    const gradient = gradients.get(event.id);
+    const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
@@ -49,39 +65,62 @@ export function autogradSuspect(field: Field, missing: readonly Key[]): Wrong | 
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
-    if (passing(event) === 'right') continue;
-    const users = flow.users[id].filter(
-      (user) => isComputed(field, user) && observed[user].standing === 'right',
-    );
-    const loser = users.find((user) => {
+    if ((globalThis as any).DEBUG)
+      console.log(
+        'pass',
+        id,
+        passing(event),
+        flow.users[id].map((u) => [u, passing(events[u]), observed[u].standing]).join(' '),
+      );
+    if (passing(event) !== sought) continue;
+    const loser = flow.users[id].find((user) => {
       const other = events[user];
-      return other.requiresGrad === true
-        ? passing(other) === 'right'
-        : isUsed(field, user, gradients);
+      if (other.how === 'gradient' || other.how === 'leaf') return false;
+      const isLoss = other.shape.length === 0;
+      if (observed[user].standing !== 'right' && !isLoss) return false;
+      if (other.requiresGrad !== true) return !isOwn && isUsed(field, user, gradients);
+      return rootOf(field, user) !== rootOf(field, id) && passing(other) === 'right';
     });
     if (loser === undefined) continue;
     const { entry } = own.found[0] ?? own.pieces[0] ?? {};
     const what =
       passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
     const note = `${event.name} ${what}: it is lost here`;
-    return { event: loser, node: entry?.node ?? null, kind: 'gradient', note, seen: loser };
+    const place = tellingEvent(recording, loser);
+    return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }
-  void missing;
   return null;
 }
 
-const isComputed = ({ recording }: Field, id: number): boolean => {
-  const { events } = recording;
-  const { how, same } = events[id];
-  return (
-    how !== 'gradient' &&
-    how !== 'leaf' &&
-    how !== 'argument' &&
-    (same === undefined || originalOf(recording, id) === id)
-  );
-};
-
 /** Whether something that has a gradient was computed from it. */
-function isUsed({ flow }: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
-  return flow.users[id].some((user) => gradients.has(user));
+function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observed>): boolean {
+  return [...cone(field.flow, [id])].some((user) => gradients.has(rootOf(field, user)));
+}
+
+/** Gradients that are right as autograd passes them and not as they stand in .grad: added up over several passes. */
+export function accumulated({ recording, observed, covered }: Field): Wrong | null {
+  const { events, statements } = recording;
+  if (!covered.has('v:y')) return null;
+  const sums = observed.filter(
+    ({ event, standing }) => event.how === 'leaf' && event.of !== undefined && standing === 'off',
+  );
+  const passed = (of: number): boolean =>
+    observed.some(
+      ({ event, standing }) => event.how === 'gradient' && event.of === of && standing === 'right',
+    );
+  const names = new Set(
+    observed.flatMap(({ event, standing }) =>
+      event.how === 'gradient' && standing === 'right' ? [event.name] : [],
+    ),
+  );
+  const sum = sums.find(({ event }) => passed(event.of!) || names.has(event.name));
+  if (!sum) return null;
+  const passes = statements.flatMap(({ text }, id) => (/\.backward\(/.test(text) ? [id] : []));
+  const [kept] = passes.filter((id) => statements[id].text.includes('retain_graph'));
+  const statement = kept ?? passes[passes.length - 1];
+  if (statement === undefined) return null;
+  const { entry } = observed[events[sum.event.of!].id].found[0] ?? {};
+  const note = `${sum.event.name} is the sum of several backward passes`;
+  const { id } = sum.event;
+  return { event: id, statement, node: entry?.node ?? null, kind: 'gradient', note, seen: id };
 }

@@ -166,6 +166,24 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
   return { graph, config, state, type, parts, entries, visible, floor };
 }
 
+/** Entries of another state of the graph, of those that differ from `reference`; tolerances are the reference's. */
+export function entriesFor(config: HeadConfig, state: State, reference: readonly Entry[]): Entry[] {
+  const forms = formsOf(partsOf(config, state));
+  return forms
+    .flatMap((form, n): Entry[] => {
+      const right = reference[n];
+      const isOther = form.data.some((value, at) => {
+        const off = Math.abs(value - right.data[at]);
+        return off > 10 * right.tolerance || Number.isNaN(off) !== Number.isNaN(right.data[at]);
+      });
+      if (!isOther) return [];
+      const size = largest(form.data);
+      const tolerance = right.tolerance * Math.max(1, size / (right.size || 1));
+      return [{ ...right, data: form.data, size, tolerance, hidden: null }];
+    })
+    .map((entry, id) => ({ ...entry, id }));
+}
+
 function hiddenIn(
   letters: readonly Letter[],
   visible: Lettered | null,

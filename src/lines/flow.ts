@@ -66,8 +66,19 @@ function writesByArray({ events }: Recording): Map<number, number[]> {
   return found;
 }
 
-const sameIndex = (a: Event, b: Event): boolean =>
-  a.index !== undefined && JSON.stringify(a.index) === JSON.stringify(b.index);
+/** Whether all that was written by one is written by the other too. */
+function isWithin({ index: a }: Event, { index: b }: Event): boolean {
+  if (!a || !b || a === 'fancy' || b === 'fancy' || a.length < b.length) return false;
+  return b.every((part, n) => {
+    const own = a[n];
+    if (JSON.stringify(own) === JSON.stringify(part)) return true;
+    if (typeof part === 'number' || part === null || own === null) return false;
+    const [start, stop, step] = part;
+    if (step !== 1) return false;
+    if (typeof own === 'number') return own >= start && own < stop;
+    return own[2] === 1 && own[0] >= start && own[1] <= stop;
+  });
+}
 
 /**
  * For each event whether something right was computed from it, and so it was no mistake. A statement that makes several
@@ -82,7 +93,12 @@ export function leadsToRight(
   const { events } = recording;
   const given = givenKeys(catalogue);
   const leads = events.map(() => false);
-  const isGood = (id: number): boolean => leads[id] || isTelling(observed[id], given);
+  // What tells nothing, or is given, may have been made of the shape alone.
+  const isGood = (id: number): boolean => {
+    const { standing } = observed[id];
+    if (standing === 'right') return isTelling(observed[id], given);
+    return leads[id] && (standing !== 'neutral' || IN_PLACE.has(events[id].how));
+  };
   for (let id = events.length - 1; id >= 0; id--) {
     const event = events[id];
     // All iterations of a statement together: of an array that is wrong in places some will be right.
@@ -90,19 +106,36 @@ export function leadsToRight(
     for (const user of flow.users[id]) {
       const other = events[user];
       // The next write into the same array says nothing of other entries.
-      if (other.how === 'write' && event.how === 'write' && !sameIndex(event, other)) continue;
+      if (other.how === 'write' && event.how === 'write' && !isWithin(event, other)) continue;
       const isSure =
         handedOn(recording, other) !== null || flow.siblings[user].every((each) => isGood(each));
       const group = `${other.statement} ${other.frame} ${other.name}`;
       groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
     }
     leads[id] = [...groups.values()].includes(true);
+    if ((globalThis as any).DEBUG && leads[id] && observed[id].standing === 'off')
+      console.log(
+        'lead',
+        id,
+        [...groups]
+          .filter(([, x]) => x)
+          .map(
+            ([g]) =>
+              flow.users[id]
+                .filter((u) => `${events[u].statement} ${events[u].frame} ${events[u].name}` === g)
+                .join('/') +
+              ' ' +
+              g,
+          ),
+      );
   }
   return leads;
 }
 
+const IN_PLACE = new Set(['write', 'update', 'loop-end']);
+
 /** Forms that come out right of much that is wrong. */
-const LOSSY = /row maxim/;
+const LOSSY = /^(log2\(e\) )?row maxima/;
 
 /**
  * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients

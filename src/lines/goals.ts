@@ -1,7 +1,7 @@
 // What a program was to compute and has not: outputs and gradients of inputs of which no recorded tensor is all there.
 import { type Graph, operationNodes } from '../engine/graph.ts';
 import { type Key, keyOf } from '../compare/program.ts';
-import { type Alignment, isWhole } from './align.ts';
+import { type Alignment, isReordered, isWhole } from './align.ts';
 import type { Catalogue, Entry } from './catalogue.ts';
 import type { Observed } from './observe.ts';
 
@@ -60,7 +60,7 @@ export function coveredKeys({ entries }: Catalogue, observed: readonly Observed[
     if (added) continue;
     for (const alignment of [...found, ...pieces]) {
       const { entry } = alignment;
-      if (entry.role !== 'node' || covered.has(entry.key)) continue;
+      if (entry.role !== 'node' || covered.has(entry.key) || isReordered(alignment)) continue;
       if (isWhole(alignment)) {
         covered.add(entry.key);
         continue;

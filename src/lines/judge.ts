@@ -12,8 +12,9 @@ export interface Judged {
 }
 
 const TYPES = [BFLOAT16, FLOAT16, FLOAT32, FLOAT64];
-/** A type of fewer of the tensors is one of tables or statistics. */
-const SHARE = 0.1;
+/** A type of fewer of the tensors tells nothing of the rest. */
+const SHARE = 0.02;
+const FEW = 2;
 
 /** The narrowest number type in which a good part of the tensors was computed. */
 export function typeOfRecording({ events }: Recording): NumberType {
@@ -24,7 +25,7 @@ export function typeOfRecording({ events }: Recording): NumberType {
     counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
     all++;
   }
-  return TYPES.find(({ name }) => (counts.get(name) ?? 0) > SHARE * all) ?? FLOAT64;
+  return TYPES.find(({ name }) => (counts.get(name) ?? 0) >= Math.max(FEW, SHARE * all)) ?? FLOAT64;
 }
 
 export function judge(recording: Recording, config: HeadConfig, graph: Graph): Judged {

@@ -2,9 +2,9 @@
 import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
-import { autogradSuspect } from './autograd.ts';
+import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
-import { exchangedReturns, type Mistaken, mistakenNames } from './mistaken.ts';
+import { exchangedReturns, type Mistaken, mistakenNames, returnsInOrder } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
@@ -19,6 +19,8 @@ export interface Wrong {
   readonly node: NodeId | null;
   readonly kind: Kind | 'other';
   readonly note: string;
+  /** The statement where it is told, where that is not the event's. */
+  readonly statement?: number;
   /** The event that was seen to be wrong; another one where its operand is to blame. */
   readonly seen: number;
 }
@@ -68,15 +70,23 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
-  const mistaken = [...mistakenNames(field), ...exchangedReturns(field)].sort(
-    (a, b) => a.event - b.event,
-  );
+  const mistaken = [
+    ...mistakenNames(field),
+    ...exchangedReturns(field),
+    ...returnsInOrder(field),
+  ].sort((a, b) => a.event - b.event);
   const [earliest] = mistaken;
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const sure = suspects.filter(({ isDoubtful, why }) => !isDoubtful && why !== 'sum');
-  const order = [sure, suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
+  const missing = field.goals.filter((goal) => !field.covered.has(goal));
+  const isForwardRight = field.covered.has('v:y');
+  const passed = isForwardRight && missing.length > 0 ? autogradSuspect(field) : null;
+  const isBefore = !suspects.some(
+    ({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0),
+  );
+  if (passed && isBefore) return [passed];
+  const order = [suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
   for (const some of order) {
     if (some.length === 0) continue;
     const reached = new Set<number>();
@@ -94,10 +104,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     }
     return found;
   }
-  const missing = field.goals.filter((goal) => !field.covered.has(goal));
-  if (missing.length === 0) return [];
-  const found = autogradSuspect(field, missing);
-  return found ? [found] : [];
+  const twice = passed ? null : accumulated(field);
+  return passed ? [passed] : twice ? [twice] : [];
 }
 
 /** One for each statement. */

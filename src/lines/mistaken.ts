@@ -32,7 +32,7 @@ interface Conflict {
 }
 
 /** The name of an event and its numbers where they disagree. */
-function conflictOf(
+export function conflictOf(
   recording: Recording,
   { event, standing, found, added }: Observed,
 ): Conflict | null {
@@ -81,7 +81,7 @@ const ORDER = 'QKV';
 /** Of a return and the statement that unpacks it: the one that has not the usual order of queries, keys, values. */
 function returnOrCall({ recording }: Field, event: number, from: number): number {
   const { events } = recording;
-  if (events[from].how !== 'return') return event;
+  if (events[from].how !== 'return' || !events[from].name.includes('[')) return event;
   const letters = (ids: readonly Event[]): string =>
     ids.map((each) => (nodeNamed(each, recording)?.node ?? '').replace(LETTER, '$2')).join('');
   const { statement, frame } = events[event];
@@ -91,6 +91,88 @@ function returnOrCall({ recording }: Field, event: number, from: number): number
       .filter((letter) => ORDER.includes(letter))
       .every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
   return isUsual(letters(targets)) ? from : event;
+}
+
+/** The operand, or what it was handed on from, that is something else than its name says. */
+export function misnamedOperand(field: Field, id: number): { event: number; note: string } | null {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  const seen = new Set<number>();
+  const queue = [...flow.sources[id]];
+  const found: number[] = [];
+  for (const source of queue) {
+    if (seen.has(source)) continue;
+    seen.add(source);
+    if (conflictOf(recording, observed[source])) found.push(source);
+    const from = handedOn(recording, events[source]);
+    const keys = new Set(observed[source].found.map(({ entry }) => entry.key));
+    const same = flow.sources[source].filter((each) =>
+      observed[each].found.some(({ entry }) => keys.has(entry.key)),
+    );
+    if (from !== null) queue.push(from);
+    else queue.push(...same);
+  }
+  if (found.length === 0) return null;
+  const first = Math.min(...found);
+  const { is } = conflictOf(recording, observed[first])!;
+  return { event: first, note: `${events[first].name} is ${is.letter}` };
+}
+
+const QKV = /[QKV]/;
+
+/** Gradients that a function returns in another order than it takes what they are of, where nobody names them. */
+export function returnsInOrder(field: Field): Mistaken[] {
+  const { recording, observed } = field;
+  const { functions, statements, events } = recording;
+  const found: Mistaken[] = [];
+  functions.forEach((_, at) => {
+    const inFunction = events.filter(({ statement }) => statements[statement].function === at);
+    const [frame] = inFunction.map((each) => each.frame);
+    const own = inFunction.filter((each) => each.frame === frame);
+    const letterOf = (id: number, kind: string): string => {
+      const sides = observed[id].found.flatMap(({ entry }) =>
+        entry.kind === kind ? (sideOf(entry.node, '') ?? []) : [],
+      );
+      return sides.length > 0 ? `${sides[0].sort.trim()}${sides[0].letter}` : '';
+    };
+    const taken = own
+      .filter(({ how }) => how === 'argument')
+      .map(({ id }) => letterOf(id, 'value'))
+      .filter((letter) => QKV.test(letter));
+    const returned = own.filter(
+      ({ how, name }) => how === 'return' && /^return\[\d+\]$/.test(name),
+    );
+    const given = returned
+      .map(({ id }) => letterOf(id, 'gradient'))
+      .filter((letter) => QKV.test(letter));
+    const order = [...new Set(taken)].filter((letter) => given.includes(letter));
+    if (given.length < 2 || order.length !== given.length || new Set(given).size < given.length)
+      return;
+    if (order.join('') === given.join('')) return;
+    // Whoever unpacks them by their right names takes them in this order.
+    const isNamed = returned.some(({ id }) =>
+      events.some(
+        (other) =>
+          handedOn(recording, other) === id &&
+          (nodeNamed(other, recording)?.kind ?? '') === 'gradient',
+      ),
+    );
+    const wrong = returned.find(
+      ({ id }, n) =>
+        QKV.test(letterOf(id, 'gradient')) &&
+        letterOf(id, 'gradient') !== order[n - (returned.length - given.length)],
+    );
+    if (isNamed) return;
+    const event = wrong ?? returned[0];
+    const note = `gradients of ${given.join(', ')} are returned where ${order.join(', ')} were taken`;
+    found.push({
+      event: event.id,
+      node: letterOf(event.id, 'gradient').replace(/^([Wb])/, '$1_') || 'Q',
+      kind: 'gradient',
+      note,
+    });
+  });
+  return found;
 }
 
 /** autograd.Function: what backward returns at place k is not the gradient of forward's k-th argument. */

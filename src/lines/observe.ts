@@ -1,16 +1,17 @@
 // What is known of each recorded tensor by its numbers alone: which part of which form it is, or that it tells nothing.
 import { resolveName } from '../formats/nodeNames.ts';
+import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { Aligner, type Alignment, tellingOf } from './align.ts';
+import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
-import { increment } from './versions.ts';
+import { Arrays } from './versions.ts';
 
 /**
  * right: a node, or a form of the same worth. partial: right on the way to one. neutral: numbers that tell nothing
  * (masks, sizes, zeros). off: none of these, and computed from something. free: none, and computed from nothing that
- * is known. unknown: not recorded.
+ * is known: tables, inputs of something else. unknown: not recorded.
  */
 export type Standing = 'right' | 'partial' | 'neutral' | 'off' | 'free' | 'unknown';
 
@@ -35,7 +36,7 @@ interface Content {
 }
 
 /** Python's own numbers are sizes, scales and the like. */
-const UNTELLING = /^(u?int\d*|bool|float|complex\d*)$/;
+const UNTELLING = /^(u?int\d*|bool|float)$/;
 
 /** The event of which `id` is a copy. */
 export function originalOf({ events }: Recording, id: number): number {
@@ -59,7 +60,9 @@ export class Observer {
   /** All events, in their order. */
   observe(): Observed[] {
     const done: Observed[] = [];
-    for (const event of this.#recording.events) done.push(this.#one(event, done));
+    const arrays = new Arrays(this.#recording);
+    for (const event of this.#recording.events)
+      done.push(this.#one(event, done, arrays.take(event)));
     return done;
   }
 
@@ -70,26 +73,36 @@ export class Observer {
       if (standing === 'off') this.#contents.delete(id);
   }
 
-  #one(event: Event, before: readonly Observed[]): Observed {
-    const tensor = this.#recording.tensor(event.id);
+  #one(event: Event, before: readonly Observed[], change: Tensor | null): Observed {
+    const tensor = this.#recording.tensor(event.id) ?? this.#recording.pairs(event.id);
     const nothing = { event, found: [], pieces: [], added: false, isMask: false };
-    if (!tensor) return { ...nothing, standing: 'unknown' };
+    if (!tensor)
+      return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
+    // Whatever was in memory.
+    const { text } = this.#recording.statements[event.statement];
+    if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
     const found = ranked(content.found, event, this.#recording);
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
-    const known = event.reads.some(
-      (read) => read < event.id && before[read]?.standing !== 'neutral',
-    );
-    if (!known && event.of === undefined && !isKnownWrite(event))
+    const isFree = event.reads.every((read) => {
+      const standing = read < event.id ? before[read].standing : 'unknown';
+      return standing === 'neutral' || standing === 'free';
+    });
+    if (isFree && event.of === undefined && !isKnownWrite(event))
       return { ...all, standing: 'free' };
-    const change = increment(this.#recording, event);
     if (change && tellingOf(change).probes.length > 0) {
       const of = this.aligner.align(change);
       if (of.length > 0) return { ...all, found: of, standing: 'off', added: true };
     }
     return { ...all, standing: 'off' };
+  }
+
+  /** The unit of a type that is narrower than the program's, else 0. */
+  #coarser(dtype: string): number {
+    const own = [BFLOAT16, FLOAT16, FLOAT32].find(({ name }) => name === dtype)?.epsilon ?? 0;
+    return own > this.#catalogue.type.epsilon ? own : 0;
   }
 
   #contentOf(id: number, event: Event, tensor: Tensor): Content {
@@ -109,9 +122,11 @@ export class Observer {
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
     }
-    const found = this.aligner.align(tensor, telling);
+    const found = this.aligner.align(tensor, telling, this.#coarser(dtype));
     if (found.length > 0) {
-      const standing = found.some(({ entry }) => entry.role !== 'partial') ? 'right' : 'partial';
+      const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
+        ? 'right'
+        : 'partial';
       return { found, pieces: [], isMask: false, standing };
     }
     const pieces = piecesOf(tensor, this.aligner, this.#catalogue);
@@ -123,7 +138,10 @@ export class Observer {
   }
 }
 
-const isKnownWrite = ({ how, alias }: Event): boolean => how !== 'bind' && alias !== undefined;
+const EMPTY = /\b(empty|empty_like|new_empty)\(/;
+
+const isKnownWrite = ({ how }: Event): boolean =>
+  how === 'write' || how === 'update' || how === 'loop-end';
 
 const ROLES = { node: 0, form: 2, partial: 4 };
 

@@ -1,6 +1,6 @@
 // A recorded run of a person's program: its statements, and every tensor that each of them bound or changed.
 import { scalar, sizeOf, type Tensor } from '../engine/tensor.ts';
-import { byteSize, decode, isDType } from '../formats/dtype.ts';
+import { byteSize, decode, type DType, isDType } from '../formats/dtype.ts';
 import { FormatError } from '../formats/formatError.ts';
 
 /** The last 8 bytes of a recording. */
@@ -135,7 +135,11 @@ export interface Recording extends Header {
    * formats/dtype's. Decoded when asked for and kept.
    */
   tensor(event: number): Tensor | null;
+  /** Complex numbers as pairs of real ones: the last axis is twice as long. null for all other events. */
+  pairs(event: number): Tensor | null;
 }
+
+const COMPLEX: Readonly<Record<string, DType>> = { complex64: 'float32', complex128: 'float64' };
 
 const asText = (bytes: Uint8Array): string => new TextDecoder('utf-8').decode(bytes);
 
@@ -220,5 +224,15 @@ export function parseRecording(bytes: Uint8Array, name = 'recording'): Recording
     decoded.set(id, value);
     return value;
   };
-  return { ...header, tensor };
+  const pairs = (id: number): Tensor | null => {
+    let event = header.events[id];
+    while (event.same !== undefined) event = header.events[event.same];
+    const dtype = COMPLEX[event.dtype];
+    if (!event.at || !dtype) return null;
+    const length = event.shape.at(-1) ?? 1;
+    const shape = [...event.shape.slice(0, -1), 2 * length];
+    const part = bytes.subarray(event.at[0], event.at[0] + event.at[1]);
+    return { shape, data: decode(dtype, part, true, sizeOf(shape)) };
+  };
+  return { ...header, tensor, pairs };
 }

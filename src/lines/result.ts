@@ -2,6 +2,7 @@
 import type { NodeId } from '../engine/graph.ts';
 import type { Kind } from '../compare/program.ts';
 import type { Cause } from '../compare/report.ts';
+import type { Fix } from './repair/fix.ts';
 import type { Localised } from './localise.ts';
 import type { Event, Recording } from './recording.ts';
 
@@ -43,7 +44,8 @@ export interface LinesResult {
       })
     | null;
   readonly causes: readonly Cause[];
-  readonly fixes: readonly object[];
+  /** Proven, the shortest edit first; only where they were asked for. */
+  readonly fixes: readonly Omit<Fix, 'source' | 'slips'>[];
   /** What is to be known beside it: a program that broke off, what was left out. */
   readonly notes: readonly string[];
 }
@@ -53,8 +55,9 @@ const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
 function placeOf(
   recording: Recording,
   event: Event,
+  at: number = event.statement,
 ): Omit<Line, 'name' | 'node' | 'kind' | 'status' | 'note'> {
-  const statement = recording.statements[event.statement];
+  const statement = recording.statements[at];
   const { line, endLine, column, endColumn } =
     event.how === 'expression' ? { ...statement, ...event } : statement;
   return {
@@ -77,13 +80,9 @@ export function linesOf(
       continue;
     const [best] = [...found, ...pieces];
     const isRight = standing === 'right' || standing === 'partial';
-    const status = cause
-      ? 'diverges'
-      : isRight
-        ? 'match'
-        : consequences.has(event.id)
-          ? 'consequence'
-          : 'unaligned';
+    // What is incomplete stays so.
+    const follows = consequences.has(event.id) && standing !== 'right';
+    const status = cause ? 'diverges' : follows ? 'consequence' : isRight ? 'match' : 'unaligned';
     const known = cause ?? (isRight ? { node: best.entry.node, kind: best.entry.kind } : null);
     const note = cause
       ? cause.note
@@ -93,7 +92,7 @@ export function linesOf(
           ? best.entry.title
           : '';
     const line: Line = {
-      ...placeOf(recording, event),
+      ...placeOf(recording, event, cause?.statement),
       name: event.name,
       node: known?.node ?? null,
       kind: known?.kind ?? 'other',
@@ -109,7 +108,11 @@ export function linesOf(
 export function firstOf(recording: Recording, { wrong }: Localised): LinesResult['first'] {
   const [first] = wrong;
   if (!first) return null;
-  const { file, cell, line, endLine } = placeOf(recording, recording.events[first.event]);
+  const { file, cell, line, endLine } = placeOf(
+    recording,
+    recording.events[first.event],
+    first.statement,
+  );
   return {
     file,
     ...(cell !== undefined && { cell }),

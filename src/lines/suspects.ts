@@ -40,11 +40,8 @@ interface Operands {
  * What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. What is
  * no form but leads to one is right.
  */
-function operandsOf(
-  { observed, flow, recording }: Field,
-  leads: readonly boolean[],
-  id: number,
-): Operands | null {
+function operandsOf(field: Field, leads: readonly boolean[], id: number): Operands | null {
+  const { observed, flow, recording } = field;
   const { events } = recording;
   const own = events[id];
   const keys: Key[][] = [];
@@ -59,6 +56,7 @@ function operandsOf(
     // Other versions of the same sum are judged as themselves.
     const isVersion = source === own.alias && own.how === 'write';
     if (isVersion && (standing !== 'off' || added)) continue;
+    if (isHalfMade(field, source)) continue;
     if (standing === 'right' || standing === 'partial') keys.push(keysOf(observed[source]));
     else if (standing === 'neutral') queue.push(...flow.sources[source]);
     else if (standing === 'free' || standing === 'unknown') isDoubtful = true;
@@ -68,6 +66,8 @@ function operandsOf(
   }
   return keys.length > 0 || isTold ? { keys, isDoubtful } : null;
 }
+
+const IN_PLACE = new Set(['write', 'update']);
 
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
@@ -83,14 +83,26 @@ export function suspectsOf(field: Field): Suspect[] {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
-    if (handedOn(recording, event) !== null) continue;
+    if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
-    if (added && !isLast(field, id)) continue;
+    // Of a sum the last version is judged.
+    const isAdding = recording.statements[event.statement].kind === 'augmented';
+    const isSum = added || (standing === 'partial' && isAdding && IN_PLACE.has(how));
+    if (isSum && !isLast(field, id)) continue;
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
-  return plausible(field, withoutBeginnings(field, found));
+  return withoutBeginnings(field, plausible(field, found));
+}
+
+/** An array of which a statement wrote a part, rightly, that has other parts still to be written. */
+function isHalfMade({ recording, observed }: Field, id: number): boolean {
+  const { how, alias, statement } = recording.events[id];
+  if (how !== 'update' || alias === undefined || observed[id].standing !== 'off') return false;
+  const write = recording.events[alias];
+  if (write.how !== 'write' || write.statement !== statement) return false;
+  return observed[alias].standing === 'right' || observed[alias].standing === 'partial';
 }
 
 /** Whether no later version of the same array was recorded. */
@@ -143,8 +155,14 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
       areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
-    if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (why === 'incomplete' && !isMissingPath(field, event)) return false;
+    // Something that is named as a gradient is to be that, whether it is computed elsewhere too or not.
+    const name = nodeNamed(recording.events[event], recording);
+    const named = name?.kind === 'gradient' ? keyOf(name.node, 'gradient') : null;
+    const above = named === null ? undefined : ancestors.get(named);
+    if (above && areOf(operands, (keys) => keys.some((key) => key !== named && above.has(key))))
+      return true;
+    if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (of.length === 0) return false;
     const after = [...cone(flow, [event])];
     if (!isForwardRight) return after.some((id) => (recording.tensor(id)?.data.length ?? 0) > 1);
@@ -152,7 +170,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     return after.some((id) => {
       if (nodeNamed(recording.events[id], recording)?.kind === 'gradient') return true;
       return flow.sources[id].some((source) =>
-        observed[source].found.some(
+        [...observed[source].found, ...observed[source].pieces].some(
           ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',
         ),
       );

@@ -39,40 +39,18 @@ export function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | nul
   return { shape: lengths, data };
 }
 
-const sameIndex = (a: Event['index'], b: Event['index']): boolean =>
-  a !== undefined && a !== 'fancy' && JSON.stringify(a) === JSON.stringify(b);
-
-/** How many earlier versions are looked through for the one that had the same entries. */
-const FAR = 4096;
-
-/** Earlier versions of the array that `event` changed, the newest first. */
-export function* earlierVersions({ events }: Recording, event: Event): Generator<Event> {
-  let at = event.alias;
-  for (let n = 0; at !== undefined && n < FAR; n++) {
-    yield events[at];
-    at = events[at].alias;
-  }
-}
-
-/** What stood before where `event` wrote; null where that is not known. */
-export function before(recording: Recording, event: Event): Tensor | null {
-  const { index } = event;
-  if (index === 'fancy') return null;
-  for (const earlier of earlierVersions(recording, event)) {
-    if (earlier.how === 'write') {
-      if (index === undefined) return null;
-      if (sameIndex(earlier.index, index)) return recording.tensor(earlier.id);
-      continue;
-    }
-    const whole = recording.tensor(earlier.id);
-    if (!whole) return null;
-    return index === undefined ? whole : partAt(whole, index);
-  }
-  return null;
+/** Entries of `whole` that an index picks, as offsets in their order; null where it is not of whole numbers and slices. */
+function offsetsAt(shape: readonly number[], index: readonly IndexPart[]): Int32Array | null {
+  const positions = {
+    shape,
+    data: Float64Array.from({ length: sizeOf(shape) }, (_, at) => at),
+  };
+  const part = partAt(positions, index);
+  return part && Int32Array.from(part.data);
 }
 
 /** The statement adds to what it writes: `x += a`, `x -= a`, `x = x + a`. */
-function isSum(recording: Recording, event: Event): Event | null {
+function summedWith(recording: Recording, event: Event): Event | null {
   const { kind, text } = recording.statements[event.statement];
   if (kind === 'augmented') return /[^*/@%]\s*[+-]=/.test(text) ? event : null;
   if (kind !== 'assign' || event.how !== 'bind') return null;
@@ -82,13 +60,70 @@ function isSum(recording: Recording, event: Event): Event | null {
   return previous ?? null;
 }
 
-/** What `event` added to the earlier version of its array; null where it did not add or that version is unknown. */
-export function increment(recording: Recording, event: Event): Tensor | null {
-  const previous = isSum(recording, event);
-  if (!previous) return null;
-  const tensor = recording.tensor(event.id);
-  const old = previous === event ? before(recording, event) : recording.tensor(previous.id);
-  if (!tensor || !old || old.data.length !== tensor.data.length) return null;
-  const data = tensor.data.map((value, at) => value - old.data[at]);
-  return { shape: tensor.shape, data };
+/** What the program's arrays hold, replayed event by event: so it is known what an in-place statement found. */
+export class Arrays {
+  readonly #recording: Recording;
+  /** The first event of each array. */
+  readonly #roots: Int32Array;
+  readonly #contents = new Map<number, { shape: readonly number[]; data: Float64Array } | null>();
+
+  constructor(recording: Recording) {
+    this.#recording = recording;
+    this.#roots = new Int32Array(recording.events.length);
+  }
+
+  /**
+   * Takes the next event; returns what it added to the earlier content of its array, or null where it did not add or that
+   * is not known. Events are to be taken in their order.
+   */
+  take(event: Event): Tensor | null {
+    const { id, alias, how, index } = event;
+    const { events } = this.#recording;
+    const isSame = alias !== undefined && (how !== 'bind' || event.same !== undefined);
+    const root = isSame ? this.#roots[alias] : id;
+    this.#roots[id] = root;
+    const isInPlace = how === 'write' || how === 'update' || how === 'loop-end';
+    const summed = summedWith(this.#recording, event);
+    if (!isInPlace) {
+      if (!summed || summed === event) return null;
+      const [own, old] = [this.#recording.tensor(id), this.#recording.tensor(summed.id)];
+      return own && old && difference(own, old.data);
+    }
+    const tensor = this.#recording.tensor(id);
+    const before = this.#content(root, events[root]);
+    if (!tensor || !before) {
+      this.#contents.set(root, how === 'write' || !tensor ? null : copy(tensor));
+      return null;
+    }
+    if (how !== 'write') {
+      const change = summed === event ? difference(tensor, before.data) : null;
+      if (before.data.length === tensor.data.length) before.data.set(tensor.data);
+      else this.#contents.set(root, copy(tensor));
+      return change;
+    }
+    const where = index === undefined || index === 'fancy' ? null : offsetsAt(before.shape, index);
+    if (!where || where.length !== tensor.data.length) {
+      this.#contents.set(root, null);
+      return null;
+    }
+    const old = Float64Array.from(where, (at) => before.data[at]);
+    where.forEach((at, n) => (before.data[at] = tensor.data[n]));
+    return summed === event ? difference(tensor, old) : null;
+  }
+
+  #content(root: number, event: Event): { shape: readonly number[]; data: Float64Array } | null {
+    const known = this.#contents.get(root);
+    if (known !== undefined) return known;
+    const tensor = event.how === 'write' ? null : this.#recording.tensor(root);
+    const content = tensor && copy(tensor);
+    this.#contents.set(root, content);
+    return content;
+  }
+}
+
+const copy = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.slice() });
+
+function difference({ shape, data }: Tensor, old: Float64Array): Tensor | null {
+  if (data.length !== old.length) return null;
+  return { shape, data: data.map((value, at) => value - old[at]) };
 }

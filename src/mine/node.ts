@@ -1,5 +1,5 @@
 // Which Node runs a person's module: the one that runs us, or, for TypeScript, one that can strip types.
-import { execFile } from 'node:child_process';
+import { start } from '../process/ownProcess.ts';
 
 interface Node {
   readonly path: string;
@@ -36,9 +36,9 @@ async function firstThatStrips(paths: readonly string[]): Promise<Node | null> {
   return null;
 }
 
-const strips = (path: string, flags: readonly string[]): Promise<boolean> =>
-  new Promise((resolve) => {
-    const code = 'process.exit(process.features.typescript ? 0 : 1)';
-    const options = { env: plainEnvironment(), timeout: 20_000 };
-    execFile(path, [...flags, '-e', code], options, (error) => resolve(error === null));
-  });
+async function strips(path: string, flags: readonly string[]): Promise<boolean> {
+  const code = 'process.exit(process.features.typescript ? 0 : 1)';
+  const args = [...flags, '-e', code];
+  const options = { command: path, args, env: plainEnvironment(), timeout: 20_000 };
+  return (await start(options).done).code === 0;
+}

@@ -1,8 +1,6 @@
 // "Run mine": a person's module in a process of its own, with a time limit, and its tensors by name.
-import { type ChildProcess, fork } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
@@ -10,9 +8,12 @@ import { run } from '../engine/run.ts';
 import { sameShape, type Tensor } from '../engine/tensor.ts';
 import type { CodeLine, NamedTensor } from '../formats/namedTensor.ts';
 import { resolveName } from '../formats/nodeNames.ts';
+import { visible } from '../formats/shown.ts';
+import { type Ended, type OwnProcess, start } from '../process/ownProcess.ts';
 import { inputsOf } from './inputs.ts';
-import type { FromRunner, Inputs, Output, Phase, ToRunner } from './messages.ts';
+import { fromRunner, type Inputs, type Output, type Phase, type ToRunner } from './messages.ts';
 import { nodeFor, plainEnvironment } from './node.ts';
+import { Decoder, encode, WireError } from './wire.ts';
 
 export interface MineOptions {
   /** Of the bundled runner. */
@@ -48,6 +49,8 @@ const MOST_PRINTED = 2 ** 20; // characters
 const MOST_LINGER = 1000; // ms
 /** For Node to start, on a loaded machine. */
 const START_TIME = 60; // s
+/** Longer, and Node waits 1 ms. */
+const LONGEST_TIMER = 2 ** 31 - 1; // ms
 
 /** The tensors of forward, and the gradients of backward with the upstream gradient it was given. Throws MineError. */
 export async function runMine(options: MineOptions): Promise<NamedTensor[]> {
@@ -69,26 +72,28 @@ export async function runMine(options: MineOptions): Promise<NamedTensor[]> {
     const expected = 'expected Node 22.6 or newer, here or as "node" on the PATH, or JavaScript';
     throw new MineError(`${basename(module)}: TypeScript: ${found}, ${expected}`);
   }
+  const conversation = new Conversation(options, inputs);
   const { memory = MEMORY } = options;
-  const child = fork(options.runner, [`${2 * memory}`], {
-    execPath: node.path,
-    execArgv: [...node.flags, '--no-warnings', `--max-old-space-size=${memory}`],
+  const running = start({
+    command: node.path,
+    args: [
+      ...[...node.flags, '--no-warnings', `--max-old-space-size=${memory}`],
+      ...[options.runner, `${2 * memory}`],
+    ],
     cwd: dirname(module),
     env: plainEnvironment(),
-    // Tensors go as typed arrays; infinities and NaN as they are.
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    ...(options.signal && { signal: options.signal }),
+    onStdout: (text) => conversation.print(text, 'stdout'),
+    onStderr: (text) => conversation.print(text, 'stderr'),
+    onMessage: (bytes) => conversation.receive(bytes),
   });
-  const closed = new Promise<void>((resolve) => {
-    child.once('close', () => resolve());
-  });
-  const conversation = new Conversation(child, options, inputs);
   try {
-    return await conversation.tensors();
+    return await conversation.tensors(running);
   } finally {
     // One that has said all ends by itself, when what it prints has arrived.
-    if (conversation.isOver) await Promise.race([closed, sleep(MOST_LINGER)]);
-    child.kill('SIGKILL');
+    const late = setTimeout(() => running.kill(), conversation.isOver ? MOST_LINGER : 0);
+    await running.done;
+    clearTimeout(late);
   }
 }
 
@@ -100,20 +105,23 @@ const PHASES: Readonly<Record<Phase, string>> = {
 
 /** With one runner, from its start to its last word. */
 class Conversation {
-  readonly #child: ChildProcess;
   readonly #options: MineOptions;
   readonly #inputs: Inputs;
   readonly #name: string;
+  readonly #decoder = new Decoder();
+  #running: OwnProcess | null = null;
   #phase: Phase = 'load';
   #printed = 0;
+  #isReady = false;
   #isOver = false;
   #lastWords = '';
   #values: NamedTensor[] = [];
   #upstream: Tensor | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #resolve: (tensors: NamedTensor[]) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
 
-  constructor(child: ChildProcess, options: MineOptions, inputs: Inputs) {
-    this.#child = child;
+  constructor(options: MineOptions, inputs: Inputs) {
     this.#options = options;
     this.#inputs = inputs;
     this.#name = basename(options.module);
@@ -124,56 +132,67 @@ class Conversation {
     return this.#isOver;
   }
 
-  tensors(): Promise<NamedTensor[]> {
-    const { signal } = this.#options;
-    return new Promise<NamedTensor[]>((resolve, reject) => {
-      const limit = (seconds: number, words: string): void => {
-        clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => reject(this.#error(words)), 1000 * seconds);
-      };
-      const { timeout } = this.#options;
-      limit(START_TIME, `Node did not start in ${START_TIME} s`);
-      this.#child.on('message', (message: FromRunner) => {
-        if (message.type === 'ready') {
-          limit(timeout, '');
-          this.#say({
-            type: 'run',
-            module: pathToFileURL(this.#options.module).href,
-            inputs: this.#inputs,
-          });
-          return;
-        }
-        try {
-          const all = this.#receive(message);
-          if (all) resolve(all);
-        } catch (error) {
-          reject(error);
-        }
+  async tensors(running: OwnProcess): Promise<NamedTensor[]> {
+    this.#running = running;
+    try {
+      return await new Promise<NamedTensor[]>((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+        this.#limit(START_TIME, `Node did not start in ${START_TIME} s`);
+        // After the last output, which may tell why.
+        void running.done.then((ended) => reject(this.#ended(ended)));
       });
-      this.#child.stdout?.on('data', (data: Buffer) => this.#print(String(data), 'stdout'));
-      this.#child.stderr?.on('data', (data: Buffer) => this.#print(String(data), 'stderr'));
-      this.#child.on('error', (error) => reject(this.#error(error.message)));
-      // 'close' comes after the last output, which may tell why.
-      this.#child.on('close', (code, killed) => reject(this.#ended(code, killed)));
-      signal?.addEventListener('abort', () => reject(this.#error('was stopped')));
-      if (signal?.aborted) reject(this.#error('was stopped'));
-    }).finally(() => clearTimeout(this.#timer));
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  #limit(seconds: number, words: string): void {
+    clearTimeout(this.#timer);
+    const late = (): void => this.#reject(this.#error(words));
+    this.#timer = setTimeout(late, Math.min(1000 * seconds, LONGEST_TIMER));
+  }
+
+  /** What the runner writes, as it comes. */
+  receive(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    try {
+      for (const message of this.#decoder.push(bytes)) {
+        const all = this.#hear(message);
+        if (all) this.#resolve(all);
+      }
+    } catch (error) {
+      this.#isOver = true;
+      const found = `${PHASES[this.#phase]} sent ${(error as Error).message}`;
+      const forged = `${found}, expected tensors to be returned`;
+      this.#reject(error instanceof WireError ? this.#error(forged) : error);
+    }
   }
 
   #say(message: ToRunner): void {
-    // One that has ended meanwhile says so by its exit.
-    this.#child.send(message, () => undefined);
+    this.#running?.send(encode(message));
   }
 
   /** Everything, once it is all there. */
-  #receive(message: FromRunner): NamedTensor[] | null {
+  #hear(heard: unknown): NamedTensor[] | null {
+    const message = fromRunner(heard);
     switch (message.type) {
       case 'ready':
+        // Again, it would give itself more time.
+        if (this.#isReady) throw new WireError('that it is ready again');
+        this.#isReady = true;
+        this.#limit(this.#options.timeout, '');
+        this.#say({
+          type: 'run',
+          module: pathToFileURL(this.#options.module).href,
+          inputs: this.#inputs,
+        });
         return null;
       case 'begins':
         this.#phase = message.phase;
         return null;
       case 'forward':
+        if (this.#upstream) throw new WireError('tensors of forward again');
         this.#values = message.outputs.map(toNamed);
         this.#isOver = !message.hasBackward;
         if (this.#isOver) return this.#values;
@@ -181,12 +200,14 @@ class Conversation {
         this.#say({ type: 'upstream', upstream: this.#upstream });
         return null;
       case 'backward':
+        if (!this.#upstream) throw new WireError('gradients before it was given dy');
         this.#isOver = true;
         return this.#withGradients(message.outputs.map(toNamed));
       case 'failed': {
         this.#isOver = true;
         const { message: words, stack, place } = message;
-        if (stack) this.#options.onOutput(`${stack}\n`, 'stderr');
+        const lines = stack.split('\n').map((line) => `${visible(line)}\n`);
+        if (stack) this.#options.onOutput(lines.join(''), 'stderr');
         const at = place ? `${basename(place.file)}:${place.line}` : this.#name;
         throw new MineError(`${at}: ${words.split('\n')[0]}`, place);
       }
@@ -207,7 +228,7 @@ class Conversation {
   /** What backward returns is gradients, whether it calls them dQ, grad_q or just Q. */
   #withGradients(gradients: readonly NamedTensor[]): NamedTensor[] {
     const named = gradients.map((each) => {
-      const found = this.#resolve(each);
+      const found = this.#nodeOf(each);
       return found?.kind === 'value' ? { ...each, name: `d${found.node}` } : each;
     });
     const isGiven = named.some((each) => this.#is(each, 'y', 'gradient'));
@@ -215,16 +236,16 @@ class Conversation {
     return [...this.#values, ...(isGiven ? [] : [upstream]), ...named];
   }
 
-  #resolve({ name, tensor }: NamedTensor): ReturnType<typeof resolveName> {
+  #nodeOf({ name, tensor }: NamedTensor): ReturnType<typeof resolveName> {
     return resolveName(name, this.#options.names, tensor.shape.length);
   }
 
   #is(each: NamedTensor, node: string, kind: 'value' | 'gradient'): boolean {
-    const found = this.#resolve(each);
+    const found = this.#nodeOf(each);
     return found?.node === node && found.kind === kind;
   }
 
-  #print(text: string, stream: 'stdout' | 'stderr'): void {
+  print(text: string, stream: 'stdout' | 'stderr'): void {
     this.#lastWords = `${this.#lastWords}${text}`.slice(-2000);
     const before = this.#printed;
     this.#printed += text.length;
@@ -240,11 +261,13 @@ class Conversation {
     return new MineError(`${this.#name}: ${words || late}`);
   }
 
-  #ended(code: number | null, killed: string | null): MineError {
+  #ended({ code, signal, cancelled, error }: Ended): MineError {
+    if (error) return this.#error(error.message);
+    if (cancelled) return this.#error('was stopped');
     const where = PHASES[this.#phase];
-    const isMemory = killed === 'SIGKILL' || this.#lastWords.includes('heap out of memory');
+    const isMemory = signal === 'SIGKILL' || this.#lastWords.includes('heap out of memory');
     if (isMemory) return this.#error(`${where} took more memory than it may`);
-    const how = killed ? `by ${killed}` : `with exit code ${code}`;
+    const how = signal ? `by ${signal}` : `with exit code ${code}`;
     return this.#error(`${where} ended the process ${how}`);
   }
 }

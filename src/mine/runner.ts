@@ -1,23 +1,33 @@
 // The process in which a person's module runs: loads it, calls forward and backward, sends what they return.
 import { spawnSync } from 'node:child_process';
+import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { CodeLine } from '../formats/namedTensor.ts';
 import type { FromRunner, Inputs, Phase, ToRunner } from './messages.ts';
 import { OutputError, toNested, toOutputs } from './nested.ts';
+import { Decoder, encode } from './wire.ts';
 
 /** In all, in bytes: typed arrays lie outside of the heap that Node can limit. */
 const MOST_MEMORY = 2 ** 20 * Number(process.argv[2]);
 const LOOK_EVERY = 100; // ms
 
+/** Of an error's words and stack, in characters: a person reads no more. */
+const MOST_WORDS = 10_000;
+
+/** The pipe to whoever started this, file descriptor 3 (src/process/ownProcess.ts). */
+const pipe = new Socket({ fd: 3 });
+const incoming = new Decoder();
+const waiting: ((message: ToRunner) => void)[] = [];
+
 const send = (message: FromRunner): Promise<void> =>
   new Promise((resolve) => {
-    process.send!(message, undefined, {}, () => resolve());
+    pipe.write(encode(message), () => resolve());
   });
 
 const receive = (): Promise<ToRunner> =>
   new Promise((resolve) => {
-    process.once('message', (message) => resolve(message as ToRunner));
+    waiting.push(resolve);
   });
 
 /** From a thread of its own, for the person's code may never yield. */
@@ -62,15 +72,25 @@ function placeOfSyntax(): CodeLine | null {
   return placeOf(stderr.split('\n')[0]);
 }
 
+/** What has no text of its own can be thrown too. */
+function inWords(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `a ${typeof value}`;
+  }
+}
+
 async function fail(error: unknown): Promise<never> {
   if (error instanceof OutputError) {
     await send({ type: 'failed', message: error.message, stack: '', place: null });
   } else {
     const isError = error instanceof Error;
-    const message = isError ? `${error.name}: ${error.message}` : `threw ${String(error)}`;
+    const words = isError ? `${error.name}: ${error.message}` : `threw ${inWords(error)}`;
     const stack = (isError && error.stack) || '';
     const place = placeOf(stack) ?? (error instanceof SyntaxError ? placeOfSyntax() : null);
-    await send({ type: 'failed', message, stack, place });
+    const [message, long] = [words.slice(0, MOST_WORDS), stack.slice(0, MOST_WORDS)];
+    await send({ type: 'failed', message, stack: long, place });
   }
   return leave(1);
 }
@@ -117,7 +137,10 @@ async function runModule(url: string, inputs: Inputs): Promise<void> {
 process.on('uncaughtException', (error) => void fail(error));
 process.on('unhandledRejection', (error) => void fail(error));
 // Whoever started this is gone.
-process.on('disconnect', () => process.exit(1));
+for (const event of ['end', 'error', 'close']) pipe.on(event, () => process.exit(1));
+pipe.on('data', (bytes) => {
+  for (const each of incoming.push(bytes)) waiting.shift()?.(each as ToRunner);
+});
 watchMemory();
 const started = receive();
 await send({ type: 'ready' });

@@ -25,7 +25,7 @@ export interface RecordOptions {
   readonly root?: string;
   /** Runs the file through pytest. */
   readonly pytest?: boolean;
-  /** In milliseconds; without it there is no limit. */
+  /** In milliseconds; then the program is ended, and what was recorded until then is given. Without it, no limit. */
   readonly timeout?: number;
   /** Characters that the program prints, of which more are dropped. */
   readonly mostOutput?: number;

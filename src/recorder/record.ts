@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { start } from '../process/ownProcess.ts';
 import { DEFAULT_PYTHON, fileOf, flagsOf, folderOf, type RecordOptions } from './options.ts';
+import { Limit } from './limit.ts';
 import { readRecording, type Recorded, RecordError, withFile } from './recorded.ts';
 
-export { type Exit, type Recorded, RecordError } from './recorded.ts';
+export { type Recorded, RecordError } from './recorded.ts';
 export type { RecordOptions } from './options.ts';
 
 /**
@@ -20,15 +21,14 @@ async function recordTo(
   options: RecordOptions,
   signal: AbortSignal | undefined,
 ): Promise<Recorded> {
-  const { python = DEFAULT_PYTHON, recorder, args = [], env, timeout, mostOutput } = options;
+  const { python = DEFAULT_PYTHON, recorder, args = [], env, mostOutput } = options;
   let stdout = '';
   let stderr = '';
-  const process = start({
+  const own = start({
     command: python,
     args: [recorder, '--record', path, ...flagsOf(options), fileOf(options), '--', ...args],
     cwd: folderOf(options),
     ...(env && { env }),
-    ...(timeout !== undefined && { timeout }),
     ...(mostOutput !== undefined && { mostOutput }),
     ...(signal && { signal }),
     onStdout: (text) => {
@@ -40,9 +40,22 @@ async function recordTo(
       options.onStderr?.(text);
     },
   });
-  const { error, ...exit } = await process.done;
+  const limit = new Limit(options.timeout, (how) => {
+    if (how === 'now') own.kill();
+    else if (own.pid !== undefined) terminate(own.pid);
+  });
+  const { error, ...exit } = await own.done;
+  limit.clear();
   if (error) throw new RecordError(notStarted(python, error));
-  return readRecording(path, { stdout, stderr, exit });
+  return readRecording(path, { stdout, stderr, exit: { ...exit, timedOut: limit.isOver } });
+}
+
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch {
+    // It has just ended.
+  }
 }
 
 export function notStarted(python: string, error: NodeJS.ErrnoException): string {

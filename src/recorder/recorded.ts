@@ -1,7 +1,9 @@
 // What comes of a run, or why nothing does.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { draftName, onSignals, removeDrafts } from '../disk/drafts.ts';
 
 export interface Exit {
   /** null where a signal ended it. */
@@ -35,10 +37,14 @@ export class RecordError extends Error {
 
 /** Calls `run` with the path of a file to write to, in a folder that is gone afterwards. */
 export async function withFile<Result>(run: (path: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'attention-lines-'));
+  await removeDrafts(tmpdir());
+  const folder = join(tmpdir(), draftName('recording'));
+  await mkdir(folder, { mode: 0o700 });
+  const forget = onSignals(() => rmSync(folder, { recursive: true, force: true }));
   try {
     return await run(join(folder, 'recording'));
   } finally {
+    forget();
     await rm(folder, { recursive: true, force: true });
   }
 }

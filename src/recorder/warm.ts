@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type OwnProcess, start } from '../process/ownProcess.ts';
 import { DEFAULT_PYTHON, fileOf, flagsOf, folderOf, type RecordOptions } from './options.ts';
+import { Limit } from './limit.ts';
 import { notStarted, record } from './record.ts';
 import { type Exit, readRecording, type Recorded, RecordError, withFile } from './recorded.ts';
 
@@ -116,8 +117,11 @@ class Server {
   async record(path: string, options: RecordOptions, signal?: AbortSignal): Promise<Recorded> {
     if (this.isGone) throw new RecordError(this.#failure);
     const run = new Run(options);
-    const cancel = (): void => this.#stop(run, 'cancelled');
-    const timer = options.timeout && setTimeout(() => this.#stop(run, 'timedOut'), options.timeout);
+    const cancel = (): void => {
+      run.isCancelled = true;
+      this.#ask({ id: run.id, end: 'now' });
+    };
+    const limit = new Limit(options.timeout, (end) => this.#ask({ id: run.id, end }));
     const ended = new Promise<Answer | null>((done) => {
       run.id = this.#begin((answer) => {
         if (answer === null || answer.exit !== undefined || answer.signal !== undefined) {
@@ -133,15 +137,10 @@ class Server {
     if (signal?.aborted) cancel();
     const answer = await ended;
     this.#listeners.delete(run.id);
-    clearTimeout(timer || undefined);
+    limit.clear();
     signal?.removeEventListener('abort', cancel);
     if (!answer) throw new RecordError(this.#failure, run);
-    return readRecording(path, run.end(answer));
-  }
-
-  #stop(run: Run, why: 'cancelled' | 'timedOut'): void {
-    run.why ??= why;
-    this.#ask({ id: run.id, cancel: true });
+    return readRecording(path, run.end(answer, limit.isOver));
   }
 }
 
@@ -150,7 +149,7 @@ class Run {
   id = 0;
   stdout = '';
   stderr = '';
-  why: 'cancelled' | 'timedOut' | null = null;
+  isCancelled = false;
   readonly #options: RecordOptions;
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   #left: number;
@@ -176,7 +175,7 @@ class Run {
     if (passed) then?.(passed);
   }
 
-  end({ exit, signal }: Answer): Omit<Recorded, 'bytes'> {
+  end({ exit, signal }: Answer, timedOut: boolean): Omit<Recorded, 'bytes'> {
     const names = Object.entries(constants.signals);
     const name = names.find(([, number]) => number === signal)?.[0] ?? null;
     return {
@@ -184,8 +183,7 @@ class Run {
       stderr: this.stderr,
       exit: {
         ...{ code: exit ?? null, signal: name as Exit['signal'] },
-        ...{ timedOut: this.why === 'timedOut', cancelled: this.why === 'cancelled' },
-        outputCut: this.#outputCut,
+        ...{ timedOut, cancelled: this.isCancelled, outputCut: this.#outputCut },
       },
     };
   }

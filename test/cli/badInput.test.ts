@@ -1,6 +1,6 @@
 // Bad input: exit code 2, nothing printed, one line on standard error that says where, what, and what was expected.
 import { mkdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { exampleText } from '../support/setups.ts';
 import { onlyLine, useCli } from './cli.ts';
 
@@ -98,6 +98,72 @@ describe('a setup', () => {
     expect([outcome.code, outcome.stdout]).toEqual([2, '']);
     expect(onlyLine(outcome)).toMatch(/^folder\.attention\.json: .*, expected a setup$/);
   });
+});
+
+describe.runIf(process.platform === 'linux')('what is no regular file', () => {
+  const kinds: [string, RegExp][] = [
+    ['/dev/zero', /found a device, expected/],
+    ['to-zero', /found a device, expected/],
+    ['fifo', /found a FIFO, expected/],
+    ['folder', /found a folder, expected/],
+    ['socket', /found a socket, expected/],
+    // Regular by its mode, without a size, and reading it waits for the kernel to say something.
+    ['/proc/kmsg', /found an empty|found no directory|found|EACCES|EPERM/],
+  ];
+  beforeAll(async () => {
+    cli.write('one.attention.json', good);
+    const bind =
+      'require("net").createServer().listen("socket", () => process.kill(process.pid, "SIGKILL"))';
+    await cli.shell(
+      `mkfifo fifo; mkdir -p folder; ln -sf /dev/zero to-zero; ${process.execPath} -e '${bind}'; true`,
+    );
+  });
+
+  test.concurrent.each(kinds)('%s as an input, a trace, a setup', async (path, message) => {
+    const name = `in${path.replaceAll('/', '-')}.attention.json`;
+    cli.write(name, setup(`"x": {"file": "${path}"}, ${weights}`));
+    const outcomes = await Promise.all([
+      cli.run('run', name),
+      cli.run('run', path),
+      cli.run('check', path, '--mine'),
+      // A folder may be a trace.
+      cli.run('check', 'one.attention.json', '--against', path),
+    ]);
+    for (const outcome of outcomes) {
+      expect([outcome.code, outcome.stdout]).toEqual([2, '']);
+      const line = onlyLine(outcome);
+      if (outcome !== outcomes[3] || path !== 'folder') expect(line).toMatch(message);
+    }
+  });
+
+  test('as a trace in a folder, as a part, as an implementation', async () => {
+    await cli.shell('mkdir t; mkfifo t/P.npy; ln -s /dev/zero z.rank0.npz; ln -s /dev/zero m.mjs');
+    cli.write(
+      'm.attention.json',
+      JSON.stringify({ ...(JSON.parse(good) as object), implementation: './m.mjs' }),
+    );
+    for (const [words, message] of [
+      [['one.attention.json', '--against', 't'], /found a FIFO/],
+      [['one.attention.json', '--against', 'z.rank0.npz'], /found a device/],
+      [['m.attention.json', '--mine'], /m\.mjs: no such file/],
+    ] as const) {
+      const outcome = await cli.run('check', ...words);
+      expect(outcome.code).toBe(2);
+      expect(onlyLine(outcome)).toMatch(message);
+    }
+  });
+});
+
+test.each([
+  ['UTF-16, which Windows PowerShell writes', '\uFEFF'],
+  ['UTF-16 without a mark', ''],
+])('a setup in %s is named as such', async (_, mark) => {
+  const bytes = Buffer.from(mark + good, 'utf16le');
+  for (const [name, text] of Object.entries({ little: bytes, big: Buffer.from(bytes).swap16() })) {
+    const outcome = await cli.run('run', cli.write(`${name}${mark.length}.attention.json`, text));
+    expect(outcome.code).toBe(2);
+    expect(onlyLine(outcome)).toMatch(/: found text in UTF-16, expected .*$/);
+  }
 });
 
 describe('words', () => {

@@ -26,6 +26,8 @@ export interface Outcome {
 export interface Cli {
   /** `node dist/cli.js ...words` in the folder. */
   run(...words: string[]): Promise<Outcome>;
+  /** A line for sh in the folder, in which `$CLI` is `node dist/cli.js`. */
+  shell(line: string): Promise<Outcome>;
   /** Writes a file into the folder and returns its name. */
   write(name: string, content: string | Uint8Array): string;
   /** A path in the folder. */
@@ -66,20 +68,22 @@ export function useCli(): Cli {
     await bundle('src/mine/runner.ts', 'runMine.mjs', join(folder, '.program', 'runMine.mjs'));
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
+  const execute = (
+    command: string,
+    words: readonly string[],
+    env = process.env,
+  ): Promise<Outcome> =>
+    new Promise((resolve, reject) => {
+      execFile(command, words, { cwd: folder, env }, (error, stdout, stderr) => {
+        const code = error ? error.code : 0;
+        if (typeof code === 'number') resolve({ code, stdout, stderr });
+        else reject(error ?? new Error('no exit code'));
+      });
+    });
   return {
-    run: (...words) =>
-      new Promise((resolve, reject) => {
-        execFile(
-          process.execPath,
-          [program, ...words],
-          { cwd: folder },
-          (error, stdout, stderr) => {
-            const code = error ? error.code : 0;
-            if (typeof code === 'number') resolve({ code, stdout, stderr });
-            else reject(error ?? new Error('no exit code'));
-          },
-        );
-      }),
+    run: (...words) => execute(process.execPath, [program, ...words]),
+    shell: (line) =>
+      execute('sh', ['-c', line], { ...process.env, CLI: `${process.execPath} ${program}` }),
     write(name, content) {
       writeFileSync(join(folder, name), content);
       return name;

@@ -36,7 +36,7 @@ export function allEdits(config: HeadConfig, graph: Graph): Edit[] {
       FAMILIES.flatMap((family) =>
         family({
           ...{ ...context, node, kind, ratio: null, deviation: 1, precision: 1e-12 },
-          goal: { key: keyOf(node.id, kind), user: zeros([]) },
+          goal: { key: keyOf(node.id, kind), user: zeros([]), look: (tensor) => tensor },
         }),
       ),
     ),

@@ -93,12 +93,24 @@ def hidden_and_bias(setup, scores, past):
     if setup.get("alibi"):
         heads = setup.get("heads", 1)
         if setup["alibi"] is True:
-            slopes = torch.tensor([2 ** (-8 * (h + 1) / heads) for h in range(heads)])
+            slopes = torch.tensor(alibi_slopes(heads))
         else:
             slopes = tensor(setup["alibi"])
         shape = (heads, 1, 1) if setup["head"] == "multihead" else (1, 1)
         bias = bias - slopes.reshape(shape) * distance.abs()
     return hidden, bias
+
+
+def alibi_slopes(heads):
+    """As the paper's authors take them."""
+    def geometric(count):
+        start = 2 ** (-(2 ** -(math.log2(count) - 3)))
+        return [start * start**h for h in range(count)]
+
+    if math.log2(heads).is_integer():
+        return geometric(heads)
+    power = 2 ** math.floor(math.log2(heads))
+    return geometric(power) + geometric(2 * power)[0::2][: heads - power]
 
 
 def safe_softmax(M):

@@ -13,13 +13,21 @@ interface Manifest {
     readonly commands: (Named & { title: string; category: string; icon?: string })[];
     readonly menus: Readonly<Record<string, Named[]>>;
     readonly keybindings: (Named & { key: string })[];
-    readonly walkthroughs?: { steps: { description: string; completionEvents?: string[] }[] }[];
+    readonly walkthroughs?: {
+      steps: { description: string; media: { svg: string }; completionEvents?: string[] }[];
+    }[];
     readonly jsonValidation: { url: string }[];
+    readonly languages: { id: string; filenamePatterns: string[] }[];
+    readonly jsonLanguageParticipants: { languageId: string; comments: boolean }[];
+    readonly configuration: { properties: Readonly<Record<string, unknown>> };
   };
+  readonly activationEvents: string[];
 }
 
 const root = new URL('../../', import.meta.url);
-const { contributes } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Manifest;
+const { contributes, activationEvents } = JSON.parse(
+  readFileSync(new URL('package.json', root), 'utf8'),
+) as Manifest;
 const known: string[] = Object.values(Command);
 
 test('every command of the code is contributed, and no other', () => {
@@ -29,7 +37,58 @@ test('every command of the code is contributed, and no other', () => {
 test('titles are told apart and filed under the extension', () => {
   const titles = contributes.commands.map(({ title }) => title);
   expect(new Set(titles).size).toBe(titles.length);
-  expect(contributes.commands.every(({ category }) => category === 'Attention')).toBe(true);
+  expect(contributes.commands.every(({ category }) => category.startsWith('Attention'))).toBe(true);
+});
+
+describe('the palette', () => {
+  const label = ({ category, title }: { category: string; title: string }): string =>
+    `${category}: ${title}`;
+  const hidden = new Map(
+    contributes.menus['commandPalette'].map(({ command, when }) => [command, when]),
+  );
+
+  test.each(['gradient', 'backprop', 'attention'])(
+    'finds the main command by "%s", before all others',
+    (word) => {
+      const found = contributes.commands
+        .map(label)
+        .filter((each) => each.toLowerCase().includes(word))
+        .sort((a, b) => a.localeCompare(b));
+      expect(found[0]).toBe('Attention Gradient: Step Attention Backprop');
+    },
+  );
+
+  test('hides what needs a panel while there is none', () => {
+    for (const command of [...Object.keys(MOVES), Command.OpenSetup, Command.FirstDivergence])
+      expect(hidden.get(command), command).toContain('attention.hasPanel');
+    for (const command of [Command.Step, Command.NewSetup, Command.Compare])
+      expect(hidden.has(command), command).toBe(false);
+  });
+});
+
+test('the extension is woken by its own files alone, without a search for them', () => {
+  expect(activationEvents).toEqual([
+    'onWebviewPanel:attention.panel',
+    'onLanguage:attention-setup',
+  ]);
+  const [language] = contributes.languages;
+  expect(language).toMatchObject({
+    id: 'attention-setup',
+    filenamePatterns: ['*.attention.json'],
+  });
+  expect(contributes.jsonLanguageParticipants).toEqual([
+    { languageId: language.id, comments: true },
+  ]);
+});
+
+test('the settings of the code are those of package.json, with their defaults', () => {
+  const code = readFileSync(new URL('src/extension/settings.ts', root), 'utf8');
+  const used = [...code.matchAll(/(?:read|<string>)\('(\w+)'\)|get<string>\('(\w+)'\)/g)].map(
+    ([, read, got]) => `attention.${read ?? got}`,
+  );
+  expect(Object.keys(contributes.configuration.properties).sort()).toEqual(
+    [...new Set(used)].sort(),
+  );
 });
 
 describe('menus, keys and walkthroughs', () => {
@@ -48,6 +107,14 @@ describe('menus, keys and walkthroughs', () => {
     );
     expect(all.length).toBeGreaterThan(0);
     expect(all.filter((command) => !known.includes(command))).toEqual([]);
+  });
+
+  test('every step of the walkthrough has a picture of its own', () => {
+    const pictures = (contributes.walkthroughs ?? []).flatMap(({ steps }) =>
+      steps.map(({ media }) => media.svg),
+    );
+    expect(new Set(pictures).size).toBe(pictures.length);
+    for (const picture of pictures) expect(existsSync(new URL(picture, root)), picture).toBe(true);
   });
 
   test('buttons beside an editor’s title have an icon', () => {

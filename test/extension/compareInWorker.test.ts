@@ -10,7 +10,11 @@ import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { run } from '../../src/engine/run.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
-import { compareInWorker, type Question } from '../../src/extension/compare/inWorker.ts';
+import {
+  compareInWorker,
+  type Question,
+  runInWorker,
+} from '../../src/extension/compare/inWorker.ts';
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { RANDOM_DEFAULTS, randomTensor } from '../../src/formats/random.ts';
@@ -72,4 +76,15 @@ test('what the thread throws arrives', async () => {
   const config = { ...question.config, weights: {} };
   const answer = compareInWorker(worker, { ...question, config }, new AbortController().signal);
   await expect(answer).rejects.toThrow(/W_K/);
+});
+
+test('a run in the thread is that of this one, and can be stopped', async () => {
+  const { config } = unscaled(60);
+  const { graph, ...own } = run(buildGraph(config));
+  expect(await runInWorker(worker, config, new AbortController().signal)).toEqual(own);
+  const stop = new AbortController();
+  const running = runInWorker(worker, unscaled(600).config, stop.signal);
+  stop.abort();
+  await expect(running).rejects.toThrow('The computation was stopped.');
+  expect(graph.nodes.length).toBe(own.values.size);
 });

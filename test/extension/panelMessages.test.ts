@@ -24,7 +24,7 @@ test('the run, where the walk is, and how it is shown', () => {
     type: 'run',
     run: session.runView(),
     step: session.stepView(),
-    settings: { allHeads: false },
+    settings: { allHeads: false, colorScale: 'perTensor', digits: 4 },
   });
 });
 

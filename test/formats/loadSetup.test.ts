@@ -31,6 +31,17 @@ async function load(
   return { ...loaded, messages: loaded.problems.map(({ message }) => message), reads };
 }
 
+test('earlier tokens without a batch axis are those of every batch entry', async () => {
+  const setup = (past: string, x = '[[[1]], [[2]]]'): string =>
+    `{"head": "multihead", "heads": 1, "x": ${x}, "past": {"K": ${past}, "V": ${past}},
+      "weights": {"W_K": [[1]], "W_Q": [[1]], "W_V": [[1]], "W_O": [[1]]}}`;
+  const pastOf = async (text: string): Promise<unknown> => (await load(text)).config?.past?.K;
+  const both = tensor([2, 1, 2, 1], [3, 4, 3, 4]);
+  expect(await pastOf(setup('[[[3], [4]]]'))).toEqual(both);
+  expect(await pastOf(setup('[[[[3], [4]]]]'))).toEqual(both);
+  expect(await pastOf(setup('[[[3], [4]]]', '[[1]]'))).toEqual(tensor([1, 2, 1], [3, 4]));
+});
+
 const kq = (x: string, more = ''): string =>
   `{"head": "kq", "x": ${x}, "weights": {"W_K": [[1]], "W_Q": [[2]]}${more}}`;
 const mask = (source: string, more = ''): string => kq('[[1]]', `, "mask": ${source}${more}`);

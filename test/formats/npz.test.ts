@@ -1,5 +1,5 @@
 // What a .npz says beside its arrays: the lines of code that logged them.
-import { strToU8, zipSync } from 'fflate';
+import { strFromU8, strToU8, zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import { tensor } from '../../src/engine/tensor.ts';
 import { writeNpy } from '../../src/formats/npy.ts';
@@ -28,4 +28,16 @@ test.each([
   ['a name of every object', '{"lines": {"__proto__": ["/a.py", 1]}}'],
 ])('%s: arrays without lines', (_, meta) => {
   expect(linesIn(meta)).toEqual([undefined, undefined]);
+});
+
+test('arrays that take too much together are refused before one of them is unpacked', () => {
+  const head = writeNpy(tensor([1], [1])).subarray(0, 128);
+  const text = strFromU8(head, true).replace("'<f8'", "'|b1'").replace('(1,)', '(16777216,)');
+  const booleans = new Uint8Array(128 + 2 ** 24);
+  booleans.set(strToU8(`${text.trimEnd().padEnd(127)}\n`, true));
+  const names = Array.from({ length: 9 }, (_, n) => [`n${n}.npy`, booleans] as const);
+  const bytes = zipSync(Object.fromEntries(names), { level: 1 });
+  expect(() => readNpz(bytes, 'a.npz')).toThrow(
+    'a.npz: n8.npy: found 1207959552 bytes up to here, as float64, expected at most 1073741824',
+  );
 });

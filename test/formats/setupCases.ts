@@ -487,5 +487,10 @@ export const BROKEN: readonly { text: string; message: string; at: string }[] = 
   { text: "{'head': 1}", message: "found 'head':, expected a JSON value", at: "'head'" },
   { text: '{"head": "kq"', message: 'found the end of the text, expected a closing }', at: '' },
   { text: '{"head": "kq\n}', message: 'head: found "kq, expected a closing "', at: '"kq' },
-  { text: '{} {}', message: 'found {, expected the end of the document', at: '{' },
+  { text: '{} {}', message: 'found {, expected nothing after the end of the object', at: '{' },
+  {
+    text: '{} }',
+    message: 'found }, which closes nothing: one too many, or an opening bracket is missing',
+    at: '}',
+  },
 ];

@@ -48,7 +48,7 @@ test.each([
 
 test('the message is one line whatever is in the file', () => {
   const error = new FormatError('a', 'b\nc', 'd\u2028e', 'f');
-  expect(error.message).toBe('a: b\uFFFDc: found d\uFFFDe, expected f');
+  expect(error.message).toBe('a: b\\nc: found d\\u2028e, expected f');
 });
 
 test('decode refuses too few bytes', () => {

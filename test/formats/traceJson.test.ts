@@ -6,12 +6,12 @@ import { readTraceJson } from '../../src/formats/traceJson.ts';
 import { expectedTensors, fixture, parts } from './fixtures.ts';
 
 const read = (text: string): [string, unknown][] =>
-  readTraceJson(strToU8(text), 't.json').map((each) => [each.name, parts(each)]);
+  readTraceJson(strToU8(text), 't.json').tensors.map((each) => [each.name, parts(each)]);
 const numbers = (shape: number[], data: number[]): unknown => ({ dtype: 'float64', shape, data });
 
 test('what json.dump of Python wrote', () => {
   const expected = expectedTensors();
-  for (const each of readTraceJson(fixture('trace.json'), 'trace.json')) {
+  for (const each of readTraceJson(fixture('trace.json'), 'trace.json').tensors) {
     expect({ ...parts(each), dtype: '' }).toEqual({ ...expected.get(each.name), dtype: '' });
   }
 });
@@ -96,9 +96,7 @@ describe('refused', () => {
 
 test('a million numbers take well under a second or two', () => {
   const row = `[${Array.from({ length: 1000 }, (_, i) => `-0.${i}5`).join(', ')}]`;
-  const [{ tensor }] = readTraceJson(
-    strToU8(`{"P": [${Array.from({ length: 1000 }, () => row).join(',\n')}]}`),
-    't',
-  );
+  const text = `{"P": [${Array.from({ length: 1000 }, () => row).join(',\n')}]}`;
+  const [{ tensor }] = readTraceJson(strToU8(text), 't').tensors;
   expect(tensor.shape).toEqual([1000, 1000]);
 }, 5000);

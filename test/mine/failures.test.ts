@@ -85,6 +85,51 @@ describe('what fails', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
+  const forged = 'forward sent [^\\n]*, expected tensors to be returned$';
+  test.concurrent.each([
+    ['process.send(null);', 'TypeError: process.send is not a function'],
+    ['write(Buffer.alloc(16));', forged],
+    ['write(Buffer.alloc(64, 255));', forged],
+    ['write(frame("null"));', forged],
+    ['write(frame("{{"));', forged],
+    ['write(frame(`{"type":"ready"}`));', forged],
+    ['write(frame(`{"type":"backward","outputs":[]}`));', forged],
+    ['write(frame(`{"type":"forward","outputs":[null],"hasBackward":false}`));', forged],
+    [
+      'write(frame(`{"type":"forward","outputs":[{"name":"P","dtype":"float64","shape":[9],"data":{"float64":[0,1]}}],"hasBackward":false}`));',
+      forged,
+    ],
+    ['write(frame(`{"type":"failed","message":1,"stack":"","place":null}`));', forged],
+    ['closeSync(3);', 'ended the process with exit code 1$'],
+  ])('what it says to us by itself: %s', async (words, message) => {
+    const code = `import { closeSync, writeSync } from 'node:fs';
+      const write = (bytes) => writeSync(3, bytes);
+      const frame = (text) => {
+        const start = Buffer.alloc(8);
+        start.writeUInt32LE(text.length);
+        return Buffer.concat([start, Buffer.from(text)]);
+      };
+      export const forward = async () => {
+        ${words}
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return { P: [1] };
+      };`;
+    expect(await mine.failure(code)).toMatch(new RegExp(`^mine\\.mjs(:\\d+)?: .*${message}`));
+  });
+
+  test.concurrent('what has no text is thrown', async () => {
+    const code = 'export const forward = () => { throw Object.create(null); };';
+    expect(await mine.failure(code)).toBe('mine.mjs: threw a object');
+  });
+
+  test('nothing waits behind the last tensor', async () => {
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    await mine.run('export const forward = () => ({ f: 1 });');
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+
   test.concurrent('the process itself ends', async () => {
     expect(await mine.failure('export const forward = () => process.exit(3);')).toBe(
       'mine.mjs: forward ended the process with exit code 3',

@@ -1,4 +1,4 @@
-// Runs the tests of python/attention_trace.py and ends with "N passed, N failed".
+// Runs the tests of python/ and ends with "N passed, N failed".
 // ATTENTION_PYTHON names the interpreter; it needs PyTorch and NumPy.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -4,6 +4,8 @@ import ast
 import io
 import json
 import os
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -168,7 +170,20 @@ class Logging(InFolder):
         self.assert_same(self.load()["P"], np.arange(3.0))
 
     def test_errors_name_the_entry_in_one_line(self):
+        itself, pair = [], [[], []]
+        itself.append(itself)
+        pair[0].append(pair)
+        pair[1].append(pair)
+        deep = np.float64(1)
+        for _ in range(33):
+            deep = [deep.item()] if not isinstance(deep, list) else [deep]
         cases = [
+            (itself, "P: found a list that holds itself, expected"),
+            (pair, "P: found a list that holds itself, expected"),
+            (deep, "P: found 33 axes, expected at most 32"),
+            (torch.ones([1] * 33), "P: found 33 axes, expected at most 32"),
+            (np.ma.array([1.0, 2.0], mask=[True, False]), "P: found a masked array, expected"),
+            (np.ma.array(np.eye(2), mask=np.eye(2) > 0), "P: found a masked array, expected"),
             (None, "P: found NoneType, expected a tensor, an array or nested lists of numbers"),
             ("text", "P: found str, expected"),
             ([[1, 2], [3]], "P: found ragged lists at axis 1, expected equal lengths"),
@@ -193,7 +208,8 @@ class Logging(InFolder):
         with trace("t.npz") as t:
             t["attn.q_proj.weight"] = 1
             t["grad/Q"] = 1
-            for name in ("", "/P", "a\\b", "a\nb", "x" * 201, 7):
+            bad = ["", "/P", "a\\b", "a\nb", "x" * 201, 7, "..", "../../x", "a/../../b", "a//b", "./P"]
+            for name in (*bad, "P/", "\ud800", "P\udcff", "x" * 10**6, None, b"P"):
                 with self.assertRaisesRegex(TraceError, "expected a name"):
                     t[name] = 1
             with self.assertRaisesRegex(TraceError, r'step: is a method .* t\["step"\]'):
@@ -235,6 +251,14 @@ class Logging(InFolder):
         for path in ("t.npy", "t", "nowhere/t.npz"):
             with self.assertRaisesRegex(TraceError, f"^{path}: expected a name in .npz"):
                 trace(path)
+        for path in (b"t.npy", "t.npz/", "t.npz//", b"t.npz/", 7, None, ["t.npz"]):
+            with self.assertRaisesRegex(TraceError, "expected a name in .npz"):
+                trace(path)
+        with trace(b"bytes.npz") as t:
+            t.P = np.ma.array([1.0, 2.0])
+            t.save_setup(b"b.attention.json", x=[[1]], head="kq", start={})
+        self.assertEqual(list(self.load("bytes.npz")["P"]), [1, 2])
+        self.assertTrue(os.path.exists("b.attention.json"))
         here = os.getcwd()
         os.mkdir("other")
         with trace(Path("t.npz")) as t:
@@ -317,6 +341,56 @@ class Writing(InFolder):
             t.P = 1
         self.assertTrue(os.path.islink("t.npz"))
         self.assertEqual(os.listdir("store"), ["t.npz"])
+
+    def test_the_mode_stays(self):
+        for mode in (0o600, 0o640, 0o755):
+            Path("t.npz").touch()
+            os.chmod("t.npz", mode)
+            with trace("t.npz") as t:
+                t.P = 1
+            self.assertEqual(os.stat("t.npz").st_mode & 0o7777, mode)
+
+    def test_what_is_no_regular_file_is_written_to_and_stays(self):
+        os.mkfifo("t.npz")
+        read = subprocess.Popen(["sh", "-c", "cat t.npz > read.npz"])
+        with trace("t.npz") as t:
+            t.P = [1, 2]
+        read.wait(60)
+        self.assertTrue(stat.S_ISFIFO(os.stat("t.npz").st_mode))
+        self.assertEqual(list(self.load("read.npz")["P"]), [1, 2])
+        os.symlink("/dev/full", "full.npz")
+        with self.assertRaisesRegex(TraceError, "cannot be written: No space left"):
+            with trace("full.npz") as t:
+                t.P = 1
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode))
+        os.mkdir("folder.npz")
+        with self.assertRaisesRegex(TraceError, "folder.npz: cannot be written: Is a directory"):
+            with trace("folder.npz") as t:
+                t.P = 1
+
+    def test_drafts_of_killed_writers(self):
+        program = (
+            f"import sys, os, signal; sys.path.insert(0, {str(SCRIPT.parent)!r})\n"
+            "from attention_trace import trace\n"
+            "os.fsync = lambda _: os.kill(os.getpid(), int(sys.argv[1]))\n"
+            "with trace('t.npz') as t: t.P = 2\n"
+        )
+        with trace("t.npz") as t:
+            t.P = 1
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            words = [sys.executable, "-c", program, str(int(number))]
+            ended = subprocess.run(words, stderr=subprocess.DEVNULL).returncode
+            self.assertIn(ended, (-number, 1))
+            self.assertEqual(os.listdir(), ["t.npz"])
+        subprocess.run([sys.executable, "-c", program, str(int(signal.SIGKILL))])
+        self.assertEqual(len(os.listdir()), 2)
+        others = [f"t.npz.00000000-{2**22 + 1}-00000000.tmp", "t.npz.tmp", "my.tmp"]
+        for name in others:
+            Path(name).touch()
+        with trace("t.npz") as t:
+            t.P = 3
+        self.assertEqual(sorted(os.listdir()), sorted(["t.npz", *others]))
+        self.assertEqual(self.load()["P"], 3)
 
     def test_without_numpy_and_torch(self):
         program = (

@@ -9,6 +9,7 @@ import { writeNpy } from '../../src/formats/npy.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { exampleRun } from '../support/setups.ts';
 import { root } from '../../scripts/lib/setup.mjs';
+import { chooseInExplorer } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench } from './harness/workbench.ts';
 
@@ -47,18 +48,45 @@ describe('comparing', () => {
   const open = workbenchPerTest();
   let workbench: Workbench;
 
+  test('asks for the setup of a trace that is of none, and says what does not fit', async () => {
+    workbench = await open({ folder: join(root, 'examples') });
+    const { page, folder } = workbench;
+    const P = (await exampleRun(example)).values.get('P')!;
+    const odd = { shape: [7, P.shape[1]], data: new Float64Array(7 * P.shape[1]) };
+    const tensors = (await tensorsOf(1)).map(([name, tensor]): Named => [
+      name,
+      name === 'dW_K' ? odd : tensor,
+    ]);
+    writeFileSync(join(folder, 'mine.safetensors'), writeSafetensors(tensors));
+    await chooseInExplorer(page, 'mine.saf', 'Compare My Tensors');
+    const offer = page
+      .locator('.quick-input-widget:visible .monaco-list-row')
+      .filter({ has: page.locator('.label-name', { hasText: setup }) });
+    await offer.first().click();
+    const view = workbench.webview();
+    const comparison = view.getByRole('region', { name: 'Comparison with your tensors' });
+    await expect
+      .poll(() => comparison.innerText(), { timeout: 20_000 })
+      .toMatch(/First wrong:\s*dW_?K[^]*15 of 16 tensors[^]*1 tensor not compared[^]*\(7, \d\)/);
+    expect(await view.locator('[data-node="W_K"] .verdict.diverges').count()).toBe(1);
+
+    const fitting = tensors.filter(([name]) => ['dW_K'].includes(name));
+    writeFileSync(join(folder, 'mine.safetensors'), writeSafetensors(fitting));
+    await expect.poll(() => comparison.innerText()).toMatch(/This is another setup/);
+    await workbench.runCommand('Problems: Focus on Problems View');
+    expect(await page.locator('.markers-panel .monaco-list-row').count()).toBe(0);
+  });
+
   test('names the first wrong node and the cause, and follows the file', async () => {
     workbench = await open({ folder: join(root, 'examples') });
     const { page, folder } = workbench;
-    const trace = join(folder, 'mine.safetensors');
+    // Of the same folder's setups the one of its name is meant, not the one that is open.
+    const trace = join(folder, 'causal-qkv.safetensors');
     // The width of the keys is 3: without the scale in the backward pass, dS is sqrt(3) times too large.
     writeFileSync(trace, await traceOf(Math.sqrt(3)));
-    const view = await workbench.walk(setup);
-    const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'mine' });
-    await file.click({ button: 'right' });
-    await page
-      .locator('.context-view .action-label', { hasText: 'Compare with My Tensors' })
-      .click();
+    await workbench.walk('exercise.attention.json');
+    const view = workbench.webview();
+    await chooseInExplorer(page, 'causal-qkv.safetensors', 'Compare My Tensors');
     const comparison = view.getByRole('region', { name: 'Comparison with your tensors' });
     await expect
       .poll(() => comparison.innerText(), { timeout: 20_000 })
@@ -66,7 +94,7 @@ describe('comparing', () => {
     await expect
       .poll(() => comparison.locator('.cause summary').first().innerText())
       .toMatch(/scale/i);
-    await comparison.getByRole('button', { name: 'go there' }).click();
+    // It has gone there.
     await expect.poll(() => view.locator('.caption').innerText()).toMatch(/Z → S/);
     expect(await view.locator('[data-node="S"] .verdict.diverges').count()).toBe(1);
     expect(await view.locator('[data-node="W_K"] .verdict.consequence').count()).toBe(1);

@@ -58,7 +58,7 @@ describe('a paused program', () => {
   async function compareFromMenu(name: string): Promise<void> {
     await variable(name).click({ button: 'right' });
     const entry = workbench.page.locator('.context-view .action-label', {
-      hasText: 'Compare Variable with Node',
+      hasText: 'Compare My Variable',
     });
     await entry.waitFor();
     // A menu does not take a click that comes too soon after it.
@@ -110,7 +110,7 @@ print('done')
 `,
         { type: 'debugpy', program: '${workspaceFolder}/train.py', console: 'internalConsole' },
       );
-      await workbench.runCommand('Compare Variable with Node...');
+      await workbench.runCommand('Compare My Variable...');
       await expect
         .poll(() => offers().allInnerTexts())
         .toEqual([
@@ -123,7 +123,7 @@ print('done')
       await offers().first().filter({ hasText: 'by its name' }).click();
       await expect
         .poll(() => comparison(view).innerText())
-        .toMatch(/1 variable of train\.py[^]*are right/);
+        .toMatch(/1 variable of train\.py[^]*is right/);
       await expect.poll(() => view.locator('.caption').innerText()).toMatch(/forward\s+P/);
       expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
 
@@ -135,6 +135,14 @@ print('done')
         .toMatch(/2 variables[^]*First wrong:\s*dK/);
       expect(await view.locator('[data-node="P"] .verdict.match').count()).toBe(1);
       expect(await view.locator('[data-node="K"] .verdict.diverges').count()).toBe(1);
+      // It is told at the line where the program is paused.
+      await workbench.runCommand('Problems: Focus on Problems View');
+      const problem = workbench.page.locator('.markers-panel .monaco-list-row', {
+        hasText: 'dK: ',
+      });
+      await problem.waitFor();
+      expect(await problem.innerText()).toMatch(/Ln (9|10)\b/);
+      await workbench.runCommand('Focus on Variables View');
 
       await compareFromMenu('big');
       await offers().first().click();
@@ -165,7 +173,7 @@ attention();
 `,
       { type: 'node', program: '${workspaceFolder}/train.mjs', console: 'internalConsole' },
     );
-    await workbench.runCommand('Compare Variable with Node...');
+    await workbench.runCommand('Compare My Variable...');
     await offers().filter({ hasText: 'mine.S' }).click();
     await offers().first().filter({ hasText: 'by its name' }).click();
     await expect
@@ -177,7 +185,7 @@ attention();
 
     await workbench.runCommand('Debug: Stop');
     await workbench.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
-    await workbench.runCommand('Compare Variable with Node...');
+    await workbench.runCommand('Compare My Variable...');
     await notification('No program is paused.');
   });
 
@@ -193,7 +201,7 @@ attention();
           'security.workspace.trust.banner': 'never',
         },
       });
-      await workbench.runCommand('Compare Variable with Node...');
+      await workbench.runCommand('Compare My Variable...');
       const message = await notification('takes a trusted workspace');
       await message.getByRole('button', { name: 'Manage Workspace Trust' }).click();
       await workbench.page.getByText('You are in Restricted Mode').waitFor();

@@ -175,7 +175,7 @@ describe('the panel', () => {
     await entry.click();
     const view = workbench.webview();
     await expect.poll(() => view.locator('#root').innerText(), { timeout: 15_000 }).toMatch(/W_K/);
-    await view.getByRole('button', { name: /example/i }).click();
+    await view.getByRole('button', { name: /exercise/i }).click();
     await expect
       .poll(() => workbench.webview().getByRole('slider').count(), { timeout: 15_000 })
       .toBe(1);

@@ -8,7 +8,7 @@ import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench } from './harness/workbench.ts';
 
 const setup = 'own-implementation.attention.json';
-const command = 'Run Mine and Compare';
+const command = 'Compare My Module';
 
 describe('running mine', () => {
   const open = workbenchPerTest();

@@ -340,7 +340,7 @@ describe('what is not a run', () => {
     expect(await page.locator('.empty').innerText()).toContain(
       'The active editor shows no attention setup.',
     );
-    await page.getByRole('button', { name: 'Open an example' }).click();
+    await page.getByRole('button', { name: 'Open the exercise' }).click();
     await page.getByRole('button', { name: 'Open the setup' }).click();
     const types = await page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
     expect(types).toEqual(['ready', 'openExample', 'openSetup']);
@@ -377,6 +377,63 @@ describe('what is not a run', () => {
     await page.waitForFunction(
       () => window.fakeHost.received.filter(({ type }) => type === 'failed').length === 2,
     );
+    await page.close();
+  });
+
+  it('takes no message that is none, and no resize, for a failure', async () => {
+    const page = await openPanel(browser, bundle);
+    await page.evaluate(() => {
+      for (const data of [null, undefined, 1, 'run', [], {}]) window.postMessage(data, '*');
+      window.dispatchEvent(
+        new ErrorEvent('error', {
+          message: 'ResizeObserver loop completed with undelivered notifications.',
+        }),
+      );
+    });
+    await step(page, 'ArrowRight');
+    const failed = await page.evaluate(() =>
+      window.fakeHost.received.filter(({ type }) => type === 'failed'),
+    );
+    expect(failed).toEqual([]);
+    await page.close();
+  });
+
+  it('cuts words of 20,000 characters, and nothing is pushed out of sight', async () => {
+    const page = await openPanel(browser, bundle, { example: 'causal' });
+    await page.evaluate(() => window.fakeHost.compare(2));
+    await page.locator('.comparison').waitFor();
+    const shown = await page.evaluate(async () => {
+      const long = 'n'.repeat(20_000);
+      const { session } = window.fakeHost;
+      const report = {
+        ...{ verdict: 'unaligned' as const, first: null, nodes: [], causes: [], dtype: long },
+        unaligned: [{ name: long, reason: long }],
+      };
+      window.fakeHost.send({
+        type: 'comparison',
+        comparison: { trace: long, report: report as never, problem: long },
+      });
+      window.fakeHost.send({ type: 'problems', problems: [long] });
+      const { runView, stepView, allHeads } = {
+        ...{ runView: session!.runView(), stepView: session!.stepView() },
+        allHeads: session!.allHeads,
+      };
+      window.fakeHost.send({
+        type: 'run',
+        run: { ...runView, title: long, description: long },
+        step: stepView,
+        settings: { allHeads, colorScale: 'perTensor', digits: 4 },
+      });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const boxes = [...document.querySelectorAll('.page *')].map((each) => each.textContent ?? '');
+      return {
+        sideways: document.documentElement.scrollWidth - window.innerWidth,
+        longest: Math.max(...boxes.map((text) => /n*$/.exec(text.replace('…', ''))![0].length)),
+      };
+    });
+    expect(shown).toEqual({ sideways: 0, longest: 1000 });
+    // What is left of the page still works.
+    await step(page, 'ArrowRight');
     await page.close();
   });
 });

@@ -12,7 +12,7 @@ import {
 } from '../../media/matrix/colour.ts';
 import { entriesOfLabel, parseEntry } from '../../media/matrix/marks.ts';
 import { plainName } from '../../media/names.tsx';
-import { bracketed, formatFixed, formatTogether } from '../../media/numbers.ts';
+import { bracketed, digits, formatFixed, formatTogether } from '../../media/numbers.ts';
 import { columnsOf, termRows } from '../../media/step/termRows.ts';
 import { pictureOf } from '../../src/stepper/picture.ts';
 import { tensor } from '../../src/engine/tensor.ts';
@@ -94,6 +94,15 @@ describe('labels', () => {
 });
 
 describe('numbers', () => {
+  it('have as many significant digits as are wanted', () => {
+    digits.value = 7;
+    expect(formatTogether(0.123456789, -12.3456789)).toEqual(['0.12346', '−12.34568']);
+    expect(formatFixed(-0.00002, 3)).toBe('−2.0000e−5');
+    digits.value = 2;
+    expect(formatTogether(0.123456789, -1.23456789)).toEqual(['0.1', '−1.2']);
+    digits.value = 4;
+  });
+
   it('have four significant digits and as many decimals as their neighbours', () => {
     expect(formatTogether(0.125, 0.25, 0.375)).toEqual(['0.125', '0.250', '0.375']);
     expect(formatTogether(-12.3456, 0.5)).toEqual(['−12.35', '0.50']);

@@ -8,14 +8,8 @@ import { type Add, layoutOf } from './maskLayout.ts';
 
 type Choice<T> = readonly [words: string, id: string, of: T];
 
-/** Slopes where the number of heads is no power of two, as in the paper's code. */
-function interleavedSlopes(heads: number): number[] {
-  const power = 2 ** Math.floor(Math.log2(heads));
-  return [...alibiSlopes(power), ...alibiSlopes(2 * power).filter((_, h) => h % 2 === 0)].slice(
-    0,
-    heads,
-  );
-}
+/** The formula for a power of two, with any number of heads. */
+const plainSlope = (heads: number, h: number): number => 2 ** ((-8 * (h + 1)) / heads);
 
 export function alibiVariants(context: Context, node: GraphNode, right: Tensor, add: Add): void {
   const { config, graph } = context;
@@ -31,7 +25,6 @@ export function alibiVariants(context: Context, node: GraphNode, right: Tensor, 
   const heads = config.heads;
   const own = typeof config.alibi === 'object' ? config.alibi.data : alibiSlopes(heads);
   const rightSlope = (h: number): number => own[h];
-  const interleaved = interleavedSlopes(heads);
   const slopes: Choice<(h: number) => number>[] = [
     ['', '', rightSlope],
     [
@@ -53,9 +46,9 @@ export function alibiVariants(context: Context, node: GraphNode, right: Tensor, 
     ['the ALiBi slopes are (h + 1) / H', 'alibi-slopes', (h) => (h + 1) / heads],
     ['the ALiBi slopes are 1 / (h + 1)', 'alibi-slopes', (h) => 1 / (h + 1)],
     [
-      'the ALiBi slopes are those for a number of heads that is no power of two',
+      'the ALiBi slopes are 2^(−8 (h + 1) / H) although the number of heads H is no power of two',
       'alibi-slopes',
-      (h) => interleaved[h],
+      (h) => plainSlope(heads, h),
     ],
     ['the ALiBi slopes are twice as steep', 'alibi-slopes', (h) => 2 * rightSlope(h)],
     ['the ALiBi slopes are half as steep', 'alibi-slopes', (h) => rightSlope(h) / 2],

@@ -50,7 +50,12 @@ export interface Site extends Context {
   /** Accepted relative difference. */
   readonly precision: number;
   /** The person's tensor that is to be explained, here or further on. */
-  readonly goal: { readonly key: Key; readonly user: Tensor };
+  readonly goal: {
+    readonly key: Key;
+    readonly user: Tensor;
+    /** What is predicted for it, without what cannot matter. */
+    readonly look: (tensor: Tensor) => Tensor;
+  };
   /** The person's tensor, if this is the place to be explained, and what should be there. */
   readonly target?: { readonly user: Tensor; readonly predicted: Tensor };
 }

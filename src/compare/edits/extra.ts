@@ -3,7 +3,7 @@ import { tensorName } from '../../engine/graph.ts';
 import { largestMagnitude, map, sameShape, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
 
-import type { Step } from '../program.ts';
+import { isMisfit, type Step } from '../program.ts';
 import type { Edit, Family } from './edit.ts';
 import { gradientEdit, stepEdit } from './make.ts';
 
@@ -84,8 +84,9 @@ export const extra: Family = ({ target, ...site }) => {
 function safe(read: () => Tensor): Tensor | null {
   try {
     return read();
-  } catch {
-    return null;
+  } catch (error) {
+    if (isMisfit(error)) return null;
+    throw error;
   }
 }
 

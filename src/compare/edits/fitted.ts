@@ -1,5 +1,5 @@
 // One number of the setup taken for another: the value that reproduces the person's tensor, wherever that stands.
-import type { HeadConfig } from '../../engine/config.ts';
+import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../engine/graph.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
@@ -8,7 +8,7 @@ import { largestMagnitude, sameShape, sizeOf, type Tensor } from '../../engine/t
 import { shortNumber } from '../constants.ts';
 import { difference } from '../judge.ts';
 import { normalised, onOperand, times } from '../operations.ts';
-import { type Program, type StepOperation, withStep } from '../program.ts';
+import { isMisfit, type Program, type StepOperation, withStep } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { SMALL } from './kernelForward.ts';
 import { makeEdit } from './make.ts';
@@ -20,6 +20,8 @@ interface Parameter {
   readonly right: number;
   /** The steps that it is in. */
   readonly steps: readonly NodeId[];
+  /** A value so small that what it changes is proportional to it; where the right value is 0. */
+  readonly small?: number;
   readonly operations: (value: number) => readonly StepOperation[];
 }
 
@@ -27,6 +29,8 @@ interface Parameter {
 const ENOUGH = 8;
 const STARTS = [0, Math.LN2, -Math.LN2, 1.6, -1.6];
 const MOST_STEPS = 12;
+/** From the smallest eps in use to the largest base. */
+const MOST_LOGARITHM = 32;
 /** Of the logarithm of the number. */
 const SLOPE_STEP = 1e-5;
 
@@ -114,6 +118,7 @@ function denominators({ graph }: Site): Parameter[] {
     title: (value) =>
       `${value} is added to the denominator of the softmax of ${logits}${late ? ', after the maximum is subtracted' : ''}`,
     right: 0.1,
+    small: 1e-8,
     steps: ['P'],
     operations: (extra) => [
       normalised(axes, ['i'], graph.extents, Math.exp, (_, own) => own, { extra, late }),
@@ -140,7 +145,7 @@ function scaledInput({ graph, state }: Site): Parameter[] {
 
 function editOf(site: Site, parameter: Parameter, value: number): Edit {
   const { id, title, steps, operations } = parameter;
-  const text = title(shortNumber(value));
+  const text = title(String(value));
   return makeEdit(
     site,
     steps[0],
@@ -166,18 +171,41 @@ function editOf(site: Site, parameter: Parameter, value: number): Edit {
   );
 }
 
+/** The logarithm of a small number by which the goal may be off in proportion. */
+function linearStart(
+  { goal, state }: Site,
+  { small, right }: Parameter,
+  predict: (value: number) => Tensor | null,
+): number[] {
+  if (small === undefined) return [];
+  const none = goal.look(state.predict(goal.key)).data;
+  const some = predict(small)?.data;
+  if (!some) return [];
+  let [products, squares] = [0, 0];
+  for (let at = 0; at < none.length; at++) {
+    const slope = (some[at] - none[at]) / small;
+    const off = goal.user.data[at] - none[at];
+    if (!Number.isFinite(slope) || !Number.isFinite(off)) continue;
+    products += slope * off;
+    squares += slope * slope;
+  }
+  const value = products / squares;
+  return value > 0 ? [Math.log(value / right)] : [];
+}
+
 /** Gauss and Newton's method for the logarithm of one number; null where none reproduces the goal. */
 function fit(site: Site, parameter: Parameter): number | null {
   const { goal, state, precision } = site;
-  const { user, key } = goal;
+  const { user, key, look } = goal;
   const predict = (value: number): Tensor | null => {
     try {
       const edited = state.under(editOf(site, parameter, value).apply(state.program));
       const found = edited.reaches(key) ? edited.predict(key) : null;
-      return found && sameShape(found.shape, user.shape) ? found : null;
-    } catch {
+      return found && sameShape(found.shape, user.shape) ? look(found) : null;
+    } catch (error) {
       // Not every value makes a setup.
-      return null;
+      if (error instanceof ConfigError || isMisfit(error)) return null;
+      throw error;
     }
   };
   const accepted = precision * (largestMagnitude(user) || 1);
@@ -185,7 +213,7 @@ function fit(site: Site, parameter: Parameter): number | null {
     const found = predict(value);
     return found !== null && difference(found, user).maxAbs <= accepted;
   };
-  for (const start of STARTS) {
+  for (const start of [...linearStart(site, parameter, predict), ...STARTS]) {
     let t = start;
     for (let step = 0; step < MOST_STEPS; step++) {
       const here = predict(parameter.right * Math.exp(t));
@@ -202,14 +230,14 @@ function fit(site: Site, parameter: Parameter): number | null {
       if (squares === 0) break;
       const change = Math.max(-1, Math.min(1, products / squares));
       t += change;
-      if (!(Math.abs(t) < 12)) break;
+      if (!(Math.abs(t) < MOST_LOGARITHM)) break;
       if (Math.abs(change) < 1e-9) break;
     }
     const value = parameter.right * Math.exp(t);
     if (!Number.isFinite(value) || !isExact(value)) continue;
     if (Math.abs(value / parameter.right - 1) < 1e-9) return null;
-    const round = [1, 2, 3, 4].map((digits) => Number(value.toPrecision(digits)));
-    return round.find(isExact) ?? value;
+    const digits = Array.from({ length: 16 }, (_, n) => Number(value.toPrecision(n + 1)));
+    return digits.find(isExact) ?? value;
   }
   return null;
 }

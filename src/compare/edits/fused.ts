@@ -1,7 +1,7 @@
 // A fused projection whose columns are taken apart in another order: (heads, 3, width) for (3, heads, width).
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, type Tensor, zeros } from '../../engine/tensor.ts';
-import { type Step, withStep } from '../program.ts';
+import { DoesNotFit, type Step, withStep } from '../program.ts';
 import type { Edit, Family } from './edit.ts';
 import { makeEdit } from './make.ts';
 
@@ -28,6 +28,7 @@ export const fused: Family = (site) => {
     return [block % 3, Math.floor(block / 3) * width + (column % width)];
   };
   const taken = (part: number, own: Step, source: typeof interleaved): Step => {
+    if (own.inputs.length !== 1) throw new DoesNotFit('taken apart already');
     const mix = (inputs: readonly Tensor[]): Tensor => {
       const out = zeros(inputs[0].shape);
       for (let at = 0; at < out.data.length; at++) {

@@ -3,7 +3,7 @@ import { axisName } from '../../engine/axes.ts';
 import { nodeOf, type OperationNode } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { einsum, type Indexed, reread } from '../einsum.ts';
-import type { State } from '../program.ts';
+import { DoesNotFit, type State } from '../program.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { SMALL } from './kernelForward.ts';
 import { contributionEdit, contributionsTo, type Say, stepEdit } from './make.ts';
@@ -71,6 +71,7 @@ function forward(site: Site): Edit[] {
         // Whoever writes loops writes the backward pass by hand.
         vjp: (at, upstream) => operation.vjp(at, upstream),
         forward: (values) => {
+          if (values.length !== inputs.length) throw new DoesNotFit('other operands');
           const operands = values.map((tensor, n): Indexed => ({
             tensor,
             axes: nodeOf(graph, inputs[n]).axes,

@@ -2,6 +2,7 @@
 import type { NodeId, OperationNode } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import {
+  DoesNotFit,
   type Key,
   type Kind,
   type Program,
@@ -67,7 +68,8 @@ export function stepEdit(
   change: (step: Step) => Step | StepOperation,
 ): Edit {
   return makeEdit(context, node, 'value', say, (program) => {
-    const step = program.forward.get(node)!;
+    const step = program.forward.get(node);
+    if (!step) throw new DoesNotFit(`${node} has no step`);
     const changed = change(step);
     return withStep(
       program,

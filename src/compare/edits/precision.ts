@@ -1,14 +1,16 @@
 // A step in a narrower number type than the rest: weights kept in bfloat16, gradients summed in float16.
-import { nodeOf, tensorName } from '../../engine/graph.ts';
+import { type NodeId, nodeOf, tensorName } from '../../engine/graph.ts';
 import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
-import { BFLOAT16, FLOAT16, FLOAT32, narrowestType, type NumberType } from '../dtypes.ts';
+import { BFLOAT16, FLOAT16, FLOAT32, FLOAT64, narrowestType, type NumberType } from '../dtypes.ts';
 import { difference } from '../judge.ts';
 import { after, entrywise, onOperand } from '../operations.ts';
+import { DoesNotFit, type StepOperation, withStep } from '../program.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
 import {
   contributionEdit,
   contributionsTo,
   gradientEdit,
+  makeEdit,
   passedBack,
   type Say,
   stepEdit,
@@ -28,6 +30,7 @@ const say = (own: string, type: NumberType, of: string): Say => ({
 function hidden(site: Site): Edit[] {
   const { node, kind, type, deviation } = site;
   const own = tensorName(node.id, kind);
+  const inputs = inputsOf(site);
   const isStep = kind === 'gradient' || node.kind === 'operation';
   const types = [BFLOAT16, FLOAT16, FLOAT32].filter(
     ({ epsilon }) => epsilon > type.epsilon && deviation <= 16 * epsilon,
@@ -40,6 +43,7 @@ function hidden(site: Site): Edit[] {
     if (!isStep) return [];
     if (kind === 'value')
       return [
+        ...inputs.map((ids) => keptEdit(site, ids, each)),
         stepEdit(site, node.id, say(own, each, own), ({ operation }) => after(operation, round)),
       ];
     return [
@@ -49,6 +53,51 @@ function hidden(site: Site): Edit[] {
       ...operandsBackward(site, each),
     ];
   });
+}
+
+/** Inputs that may be kept in a narrower type, told at the first step that reads them: one, or all. */
+function inputsOf({ graph, node, kind }: Site): NodeId[][] {
+  if (kind !== 'value' || node.kind !== 'operation') return [];
+  const all = graph.nodes.filter((each) => each.kind === 'input').map(({ id }) => id);
+  const own = node.inputs.filter((id) => all.includes(id));
+  if (own.length === 0) return [];
+  const weights = all.filter((id) => id.startsWith('W_'));
+  return [all, weights, ...own.map((id) => [id])].filter(({ length }) => length > 0);
+}
+
+function keptEdit(site: Site, ids: readonly NodeId[], type: NumberType): Edit {
+  const others = site.graph.nodes.filter(({ kind, id }) => kind === 'input' && !ids.includes(id));
+  const [first] = ids;
+  const words =
+    ids.length === 1
+      ? `${first} is`
+      : others.length === 0
+        ? 'all inputs and weights are'
+        : 'all weights are';
+  const what = `${words} kept in ${type.name}`;
+  const own = ids.join(', ');
+  const said = {
+    id: 'low-precision',
+    title: what,
+    why: `The error is that of rounding ${own} to ${type.name}, while the rest of the program is more precise.`,
+    wrong: `${own} rounded to ${type.name}`,
+    right: `${own} as in the setup`,
+    numpy: `${own}: as np.${site.type === FLOAT64 ? 'float64' : 'float32'}`,
+    pytorch: `${own}: as torch.${site.type === FLOAT64 ? 'float64' : 'float32'}`,
+    cost: 1 + ids.length / 100,
+  };
+  return makeEdit(site, first, 'value', said, (program) =>
+    ids.reduce((changed, id) => {
+      const node = nodeOf(site.graph, id);
+      if (node.kind !== 'input') throw new DoesNotFit(`${id} is no input`);
+      const operation: StepOperation = {
+        name: 'kept',
+        forward: () => map(node.value, (value) => type.round(value)),
+        vjp: () => [],
+      };
+      return withStep(changed, id, { operation, inputs: [] }, true);
+    }, program),
+  );
 }
 
 export const precision: Family = (site) => {
@@ -69,7 +118,11 @@ export const precision: Family = (site) => {
     (each) => error <= 16 * each.epsilon * largestMagnitude(predicted) && rounds(each),
   );
   if (near.length === 0) return [];
-  const edits: Edit[] = [];
+  if (kind === 'value' && node.kind === 'input')
+    return near.map((each) => keptEdit(site, [node.id], each));
+  const edits: Edit[] = near.flatMap((each) =>
+    inputsOf(site).map((ids) => keptEdit(site, ids, each)),
+  );
   const stored = narrowestType({ tensor: user, dtype: 'float64' });
   if (stored && near.some(({ name }) => name === stored.name)) {
     // Rounding the right value may fall the other way where it lies between: the stored entry is the evidence.

@@ -57,6 +57,15 @@ export function solvedAngles(site: Site, id: 'Q' | 'K'): Way[] {
 
 const close = (a: number, b: number): boolean => Math.abs(wrap(a - b)) < 1e-4;
 
+/** The shortest number that fits the frequencies as well as `own` does. */
+function fittedBase(own: number, steps: readonly number[]): number {
+  const error = (base: number): number =>
+    Math.max(...steps.map((step, k) => Math.abs(Math.abs(step) - base ** (-k / steps.length))));
+  const most = 2 * error(own) + 1e-14;
+  const digits = Array.from({ length: 17 }, (_, n) => Number(own.toPrecision(n + 1)));
+  return digits.find((base) => error(base) <= most) ?? own;
+}
+
 /** Position times frequency, for some positions and frequencies, or neither. */
 function meaning(
   angles: Float64Array,
@@ -101,7 +110,7 @@ function meaning(
   const own = (1 / Math.abs(steps[half - 1])) ** (half / (half - 1));
   if (half > 1 && steps.every((step, k) => close(Math.abs(step), own ** (-k / half))))
     return {
-      words: `with base ${shortNumber(own)} instead of ${shortNumber(base)}`,
+      words: `with base ${fittedBase(own, steps)} instead of ${base}`,
       sort: 'rope-base',
     };
   return {

@@ -101,13 +101,13 @@ export function ropeWays(context: Context): Way[] {
     make(
       'rope-position',
       'rotated by positions that start one too late',
-      'Positions start at 1 instead of 0.',
+      `Positions start at ${first + 1} instead of ${first}.`,
       (t, k) => (first + t + 1) * theta(k),
     ),
     make(
       'rope-position',
       'rotated by positions that start one too early',
-      'Positions are shifted by −1.',
+      `Positions start at ${first - 1} instead of ${first}.`,
       (t, k) => (first + t - 1) * theta(k),
     ),
     make(

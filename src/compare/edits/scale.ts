@@ -18,10 +18,10 @@ function describe(site: Site, factor: number, name: RatioName | undefined): Say 
   const meanings = same.filter((each) => each.rank < 2.5 && each.meaning !== name?.meaning);
   const others =
     meanings.length > 0
-      ? ` With these sizes it may as well be: ${meanings
+      ? ` With these sizes other mistakes give the same factor: ${meanings
           .slice(0, 2)
-          .map(({ meaning }) => meaning)
-          .join('; ')}.`
+          .map(({ meaning }) => `“${meaning}”`)
+          .join(', ')}.`
       : '';
   if (!name) {
     return {

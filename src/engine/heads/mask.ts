@@ -56,9 +56,15 @@ export function broadcast(entry: string, given: Tensor, { axes, extents, heads }
   return out;
 }
 
-/** 2^(−8 (h + 1) / H), Press et al. 2022 (ALiBi). */
+/**
+ * 2^(−8 (h + 1) / H) for H heads, a power of two; else those of the power below, then every other one of the power
+ * above (Press et al. 2022, ALiBi, the authors' `get_slopes`).
+ */
 export function alibiSlopes(count: number): Float64Array {
-  return Float64Array.from({ length: count }, (_, h) => 2 ** ((-8 * (h + 1)) / count));
+  const power = 2 ** Math.floor(Math.log2(count));
+  return Float64Array.from({ length: count }, (_, h) =>
+    h < power ? 2 ** ((-8 * (h + 1)) / power) : 2 ** ((-4 * (2 * (h - power) + 1)) / power),
+  );
 }
 
 /** A query's position among the keys; keys stand at 0, 1, ... */

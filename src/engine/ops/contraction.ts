@@ -130,6 +130,7 @@ export function contraction(spec: string, extents: Extents, summary: string): Op
     name: 'contraction',
     summary,
     forward([left, right, bias]) {
+      if (!right) throw new RangeError(`${spec}: found one operand, expected two`);
       const result = contract(left, operands[0], right, operands[1], out, extents);
       if (bias) addBias(result, out, bias, operands[2], extents);
       return result;

@@ -1,7 +1,9 @@
 // What a comparison still needs is asked for: the file with the person's tensors, or the setup.
 import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
-import { isSetup, type SetupModels } from '../setups.ts';
+import { isSetup, type SetupModels, setupName } from '../setups.ts';
+import { fileName } from '../uris.ts';
+import { ownSetup } from './ownSetup.ts';
 
 type Way = 'file' | typeof Command.CompareVariable | typeof Command.RunMine;
 
@@ -12,16 +14,21 @@ export async function chooseWay(models: SetupModels, uri: vscode.Uri): Promise<W
   const program = vscode.debug.activeDebugSession;
   const module = setup?.implementation?.module;
   const ways: (vscode.QuickPickItem & { way: Way })[] = [
-    { label: 'A file of tensors...', description: '.npz, .npy, .safetensors, .json', way: 'file' },
+    {
+      label: 'A file of tensors...',
+      description: '.npz, .npy, .safetensors or .json',
+      way: 'file',
+    },
     ...(program
       ? [{ label: `A variable of ${program.name}...`, way: Command.CompareVariable }]
       : []),
     ...(module === undefined
       ? []
-      : [{ label: `Run ${module}`, description: 'the implementation', way: Command.RunMine }]),
+      : [{ label: `Run ${module}`, description: 'Compare My Module', way: Command.RunMine }]),
   ];
   if (ways.length === 1) return 'file';
-  return (await vscode.window.showQuickPick(ways, { title: 'Compare with which tensors?' }))?.way;
+  return (await vscode.window.showQuickPick(ways, { title: 'Compare My Tensors: where are they?' }))
+    ?.way;
 }
 
 const TRACES = { 'Tensor files': ['npz', 'safetensors', 'json', 'npy'] };
@@ -30,7 +37,7 @@ const TRACES = { 'Tensor files': ['npz', 'safetensors', 'json', 'npy'] };
 export async function chooseTrace(setup: vscode.Uri): Promise<vscode.Uri | undefined> {
   const [trace] =
     (await vscode.window.showOpenDialog({
-      title: 'Compare with my tensors',
+      title: 'Compare My Tensors: which file has them?',
       openLabel: 'Compare',
       defaultUri: vscode.Uri.joinPath(setup, '..'),
       filters: TRACES,
@@ -44,16 +51,50 @@ export async function setupAmong(...files: readonly unknown[]): Promise<vscode.U
   return (known as vscode.Uri | undefined) ?? (await chooseSetup());
 }
 
-/** Asks which of the workspace's setups is meant; undefined where there is none or the choice is dismissed. */
-async function chooseSetup(): Promise<vscode.Uri | undefined> {
-  const setups = await vscode.workspace.findFiles('**/*.attention.json', '**/node_modules/**', 100);
+/**
+ * The setup that a trace goes with: the one of its own name in its folder, else the only one there, else the person
+ * is asked, `likely` first. undefined where they choose none.
+ */
+export async function setupOf(
+  trace: vscode.Uri,
+  likely: vscode.Uri | undefined,
+): Promise<vscode.Uri | undefined> {
+  const folder = vscode.Uri.joinPath(trace, '..');
+  const beside = (await namesIn(folder))
+    .map((name) => vscode.Uri.joinPath(folder, name))
+    .filter(isSetup);
+  const own = ownSetup(fileName(trace), beside.map(setupName));
+  if (own !== null) return beside[own];
+  if (beside.length === 1) return beside[0];
+  return chooseSetup(likely, beside);
+}
+
+const namesIn = (folder: vscode.Uri): Thenable<string[]> =>
+  vscode.workspace.fs.readDirectory(folder).then(
+    (entries) => entries.map(([name]) => name),
+    () => [],
+  );
+
+/**
+ * Asks which of the workspace's setups is meant, these first; undefined where there is none or the choice is
+ * dismissed.
+ */
+async function chooseSetup(
+  likely?: vscode.Uri,
+  beside: readonly vscode.Uri[] = [],
+): Promise<vscode.Uri | undefined> {
+  const found = await vscode.workspace.findFiles('**/*.attention.json', '**/node_modules/**', 100);
+  const all = [...(likely ? [likely] : []), ...beside, ...found];
+  const setups = [...new Map(all.map((uri) => [uri.toString(), uri])).values()];
   if (setups.length === 0) {
     void vscode.window.showInformationMessage(
-      'There is no *.attention.json in the workspace to compare with. Run "Attention: New Setup" first.',
+      'Your tensors are compared with a setup, a *.attention.json file, and there is none in the workspace. "Attention: New Setup" makes one.',
     );
     return undefined;
   }
   const items = setups.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }));
-  const choice = await vscode.window.showQuickPick(items, { title: 'Compare with which setup?' });
+  const choice = await vscode.window.showQuickPick(items, {
+    title: 'Compare My Tensors: with which setup?',
+  });
   return choice?.uri;
 }

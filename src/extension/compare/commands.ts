@@ -5,15 +5,20 @@ import { compareVariable } from '../debugger/compareVariable.ts';
 import type { Panels } from '../panels.ts';
 import { isSetup, type SetupModels } from '../setups.ts';
 import { editedFile } from '../uris.ts';
-import { chooseTrace, chooseWay, setupAmong } from './choose.ts';
+import { chooseTrace, chooseWay, setupAmong, setupOf } from './choose.ts';
 import { FileSource } from './fileSource.ts';
 
-/** From a menu on a setup or on a trace that file is given; what is missing is the active panel's, or asked for. */
+/**
+ * From a menu on a setup or on a trace that file is given. A trace goes with its own setup, and the palette with the
+ * active panel's; what is missing is asked for.
+ */
 async function compare(panels: Panels, models: SetupModels, given: unknown): Promise<void> {
   const file = given instanceof vscode.Uri ? given : undefined;
-  const setup = await setupAmong(file, panels.active()?.setup, editedFile());
-  if (!setup) return;
   const isTrace = file && !isSetup(file);
+  const setup = isTrace
+    ? (panels.comparedWith(file) ?? (await setupOf(file, panels.active()?.setup)))
+    : await setupAmong(file, panels.active()?.setup, editedFile());
+  if (!setup) return;
   const way = isTrace ? 'file' : await chooseWay(models, setup);
   if (way === Command.CompareVariable || way === Command.RunMine) {
     await vscode.commands.executeCommand(way, setup);

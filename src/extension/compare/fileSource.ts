@@ -1,12 +1,13 @@
 // A trace file, a folder of .npy files, or the parts of several ranks, as a person's program wrote it; read again when it changes.
 import * as vscode from 'vscode';
-import { fitsIn } from '../../compare/fits.ts';
+import { fitsIn, wantedBy } from '../../compare/fits.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
-import { resolveName } from '../../formats/nodeNames.ts';
+import { type ResolvedName, resolveName } from '../../formats/nodeNames.ts';
 import type { ComputableSetup } from '../../formats/openSetup.ts';
 import { partName, wholeName } from '../../formats/partMeta.ts';
 import type { LeftOut } from '../../formats/parts.ts';
 import { readTrace, readTraceFolder, type TraceFolder } from '../../formats/readTrace.ts';
+import { bytesOf } from '../tensorFile/fileBytes.ts';
 import { fileName } from '../uris.ts';
 import { watchFiles } from '../watch.ts';
 import type { TensorSource } from './source.ts';
@@ -15,7 +16,7 @@ const WRITING_PAUSE = 200; // ms
 
 const traceFolder = (folder: vscode.Uri): TraceFolder => ({
   names: async () => (await vscode.workspace.fs.readDirectory(folder)).map(([name]) => name),
-  read: (name) => Promise.resolve(vscode.workspace.fs.readFile(vscode.Uri.joinPath(folder, name))),
+  read: (name) => bytesOf(vscode.Uri.joinPath(folder, name)),
   label: (name) => name || fileName(folder),
 });
 
@@ -50,10 +51,9 @@ export class FileSource implements TensorSource {
   }
 
   async read({ setup, graph }: ComputableSetup): Promise<readonly NamedTensor[]> {
-    const options = {
-      resolve: (name: string, rank: number) => resolveName(name, setup.names, rank),
-      fits: fitsIn(graph),
-    };
+    const resolve = (name: string, rank: number): ResolvedName | null =>
+      resolveName(name, setup.names, rank);
+    const options = { resolve, fits: fitsIn(graph), want: wantedBy(graph, resolve) };
     // A base name of which there are only parts is no file.
     const isFolder = await vscode.workspace.fs.stat(this.file).then(
       ({ type }) => Boolean(type & vscode.FileType.Directory),

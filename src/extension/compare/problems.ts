@@ -1,9 +1,8 @@
 // What is wrong in a person's tensors, in Problems: at the line that logged them where that is known, with a way to the panel.
 import * as vscode from 'vscode';
-import type { Cause, NodeReport, Report } from '../../compare/report.ts';
-import { tensorName } from '../../engine/graph.ts';
 import { Command } from '../commands.ts';
 import type { Compared } from './comparison.ts';
+import { entriesOf, type Entry } from './entries.ts';
 
 const SOURCE = 'attention';
 
@@ -15,44 +14,11 @@ export interface Finding {
   readonly compared: Compared;
 }
 
-const titleOf = (cause: Cause): string => {
-  const name = `${tensorName(cause.node, cause.kind)}: `;
-  return cause.title.startsWith(name) ? cause.title : name + cause.title;
-};
-
 /** Marks with which the page opens a cause: "1"; "unknown" where there is none. */
 const explainUri = (setup: vscode.Uri, cause: string): vscode.Uri => {
   const words = encodeURIComponent(JSON.stringify([setup.toString(), cause]));
   return vscode.Uri.parse(`command:${Command.Explain}?${words}`);
 };
-
-interface Entry {
-  readonly node: Pick<NodeReport, 'node' | 'kind'>;
-  readonly message: string;
-  readonly code: string;
-  readonly cause: string;
-}
-
-function entriesOf({ causes, nodes }: Report): Entry[] {
-  const explained = causes.map((cause, n): Entry => ({
-    node: cause,
-    message: `${titleOf(cause)}. ${cause.why}`,
-    code: cause.id,
-    cause: String(n),
-  }));
-  const has = (each: NodeReport): boolean =>
-    causes.some(({ node, kind }) => node === each.node && kind === each.kind);
-  const unknown = nodes
-    .filter((each) => each.status === 'diverges' && !has(each))
-    .map((each): Entry => ({
-      node: each,
-      message:
-        `${tensorName(each.node, each.kind)} is wrong, and no known mistake reproduces it. ${each.note}`.trim(),
-      code: 'unknown',
-      cause: 'unknown',
-    }));
-  return [...explained, ...unknown];
-}
 
 export class ComparisonProblems implements vscode.Disposable {
   readonly #collection = vscode.languages.createDiagnosticCollection('attention comparison');

@@ -1,4 +1,4 @@
-// "Run Mine and Compare": runs the module that a setup names as its implementation, and holds its tensors against it.
+// "Compare My Module": runs the module that a setup names as its implementation, and holds its tensors against it.
 import * as vscode from 'vscode';
 import { parseSetup } from '../../formats/parseSetup.ts';
 import type { Panels } from '../panels.ts';

@@ -1,4 +1,4 @@
-// "Compare Variable with Node...": reads one tensor of the paused program, when asked, and holds it against the reference.
+// "Compare My Variable...": reads one tensor of the paused program, when asked, and holds it against the reference.
 import * as vscode from 'vscode';
 import { setupAmong } from '../compare/choose.ts';
 import type { Panels } from '../panels.ts';
@@ -42,7 +42,7 @@ export async function compareVariable(
 
 async function compareWith(panels: Panels, models: SetupModels, given: unknown): Promise<void> {
   const expression = expressionIn(given);
-  const { session, language, read: readFrame } = await pausedProgram();
+  const { session, language, line, read: readFrame } = await pausedProgram();
   const setup = await setupAmong(given, panels.active()?.setup, editedFile());
   if (!setup) return;
   const tensors = await withProgress('Looking for tensors', (token) =>
@@ -68,7 +68,8 @@ async function compareWith(panels: Panels, models: SetupModels, given: unknown):
     panel.source instanceof ProgramSource && panel.source.program === session.id
       ? panel.source
       : new ProgramSource(session.id, session.name);
-  source.set(node.name, { name: tensor.expression, dtype: tensor.dtype, tensor: read });
+  const { expression: name, dtype } = tensor;
+  source.set(node.name, { name, dtype, tensor: read, ...(line && { line }) });
   if (panel.source !== source) await panel.compareWith(source);
   panel.goTo(node.node, node.kind);
 }
@@ -88,7 +89,7 @@ async function chooseTensor(
     description: describeTensor(tensor),
     tensor,
   }));
-  const title = 'Compare which variable?';
+  const title = 'Compare My Variable: which one?';
   const choice = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
   return choice?.tensor;
 }

@@ -1,5 +1,6 @@
 // The selected frame of the program that is paused in VS Code's debugger.
 import * as vscode from 'vscode';
+import type { CodeLine } from '../../formats/namedTensor.ts';
 import { javascript } from './javascript.ts';
 import { python } from './python.ts';
 import type { Language, PausedFrame } from './tensor.ts';
@@ -25,6 +26,8 @@ interface Scope {
 interface Paused {
   readonly session: vscode.DebugSession;
   readonly language: Language;
+  /** Where the selected frame is; null where the debugger names no file. */
+  readonly line: CodeLine | null;
   /**
    * Does `work` with the frame until `token` is cancelled or the program goes on: a tensor that the next steps
    * change is never read in parts.
@@ -46,20 +49,41 @@ export async function pausedProgram(): Promise<Paused> {
       `${session.name} is a program of type "${session.type}"; the variables of Python and JavaScript programs can be compared.`,
     );
   }
-  const frameId = 'frameId' in item ? item.frameId : await topFrame(session, item.threadId);
+  const frames = await framesOf(session, item.threadId);
+  const frame = frames.find((each) => !('frameId' in item) || each.id === item.frameId);
+  const frameId = 'frameId' in item ? item.frameId : frame?.id;
+  if (frameId === undefined) throw new Error(NOT_PAUSED);
+  const file = frame?.source?.path && pathOf(frame.source.path);
   return {
     session,
     language,
+    line: frame && file ? { file, line: frame.line } : null,
     read: (token, work) => whilePaused(session, frameId, token, work),
   };
 }
 
-async function topFrame(session: vscode.DebugSession, threadId: number): Promise<number> {
-  const { stackFrames } = (await session.customRequest('stackTrace', { threadId, levels: 1 })) as {
-    readonly stackFrames: readonly { readonly id: number }[];
+/** VS Code makes addresses of the paths that a debug adapter gives: file:///home/me/train.py. */
+const pathOf = (source: string): string =>
+  /^[a-z][\w+.-]*:\/\//i.test(source) ? vscode.Uri.parse(source).fsPath : source;
+
+interface StackFrame {
+  readonly id: number;
+  readonly line: number;
+  readonly source?: { readonly path?: string };
+}
+
+/** Most frames that are asked for: the selected one is seldom deeper. */
+const MOST_FRAMES = 200;
+
+async function framesOf(
+  session: vscode.DebugSession,
+  threadId: number,
+): Promise<readonly StackFrame[]> {
+  const words = { threadId, startFrame: 0, levels: MOST_FRAMES };
+  const { stackFrames } = (await session.customRequest('stackTrace', words)) as {
+    readonly stackFrames: readonly StackFrame[];
   };
-  if (stackFrames.length === 0) throw new Error(NOT_PAUSED);
-  return stackFrames[0].id;
+  return stackFrames;
 }
 
 async function whilePaused<T>(

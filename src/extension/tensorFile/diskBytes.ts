@@ -1,5 +1,6 @@
 // The bytes of a file on disk by ranges, without vscode.
 import { open } from 'node:fs/promises';
+import { regularSize } from '../../disk/regularFile.ts';
 import type { ByteSource } from '../../formats/ranges/byteSource.ts';
 
 export interface OpenedBytes {
@@ -7,10 +8,10 @@ export interface OpenedBytes {
   dispose(): void;
 }
 
-/** Rejects when there is no such file or it cannot be read. */
+/** Rejects when there is no such file, it is no regular one, or it cannot be read. */
 export async function openDisk(path: string): Promise<OpenedBytes> {
+  const size = await regularSize(path);
   const handle = await open(path, 'r');
-  const { size } = await handle.stat();
   const read = async (offset: number, length: number): Promise<Uint8Array> => {
     const wanted = Math.max(0, Math.min(length, size - offset));
     const bytes = new Uint8Array(wanted);

@@ -12,6 +12,8 @@ export type Breathe = () => Promise<void> | undefined;
 
 export interface Opening {
   readonly breathe: Breathe;
+  /** Holds what is stored as it is against its checksum too, where the format has one: that reads all of it. */
+  readonly checked?: boolean;
   /** The share that is done, in [0, 1]. */
   readonly progress?: (done: number) => void;
 }
@@ -39,6 +41,8 @@ export interface Unreadable {
 export interface TensorList {
   readonly tensors: readonly FileTensor[];
   readonly unreadable: readonly Unreadable[];
+  /** The bytes of what attention_trace.py says of the tensors, if it does and they are not too many. */
+  readonly meta?: () => Promise<Uint8Array>;
 }
 
 /** In entries, one per axis. */

@@ -1,6 +1,7 @@
 // The tensors in a .npy, .npz or .safetensors file, from its headers alone.
 import { FormatError } from '../formatError.ts';
-import { NPY_PREFIX, npyHeaderEnd, npyLayout } from '../npyLayout.ts';
+import { META } from '../npz.ts';
+import { NPY_PREFIX, npyHeaderEnd, npyLayout, type NpyOptions } from '../npyLayout.ts';
 import { headerEnd, parseHeader } from '../safetensors.ts';
 import { tensorFormat } from '../tensorFile.ts';
 import { type ByteSource, partOf, readExactly } from './byteSource.ts';
@@ -13,8 +14,15 @@ import {
 } from './fileTensor.ts';
 import { listMembers, type RangedMember } from './zipRanges.ts';
 
+export interface ListOptions extends NpyOptions {
+  /** Throws for a member of a .npz that cannot be shown, instead of listing it. */
+  readonly strict?: boolean;
+}
+
 /** NumPy writes bfloat16 of ml_dtypes as two raw bytes; nothing else that is two raw bytes is a tensor. */
-const NPY = { bfloat16: true };
+const SHOWN: ListOptions = { bfloat16: true };
+
+const LONGEST_META = 2 ** 24; // bytes
 
 /** Enough to tell the formats apart. */
 const START = 64;
@@ -23,13 +31,17 @@ const START = 64;
  * What the file holds, in its order. A member of a .npz that cannot be shown is listed with the reason; any
  * other fault throws FormatError. Reads headers only.
  */
-export async function listTensors(source: ByteSource, fileName: string): Promise<TensorList> {
+export async function listTensors(
+  source: ByteSource,
+  fileName: string,
+  options = SHOWN,
+): Promise<TensorList> {
   const start = await source.read(0, START);
   switch (tensorFormat(fileName, start)) {
     case 'npy':
-      return { tensors: [await npyTensor(source, fileName)], unreadable: [] };
+      return { tensors: [await npyTensor(source, fileName, options)], unreadable: [] };
     case 'npz':
-      return npzTensors(source, fileName);
+      return npzTensors(source, fileName, options);
     case 'safetensors':
       return { tensors: await safetensors(source, fileName), unreadable: [] };
     case 'json':
@@ -37,7 +49,11 @@ export async function listTensors(source: ByteSource, fileName: string): Promise
   }
 }
 
-async function npyTensor(source: ByteSource, file: string): Promise<FileTensor> {
+async function npyTensor(
+  source: ByteSource,
+  file: string,
+  options: NpyOptions,
+): Promise<FileTensor> {
   const name = file.replace(/^.*[/\\]/s, '').replace(/\.[^.]*$/s, '');
   const prefix = await source.read(0, NPY_PREFIX);
   const end = npyHeaderEnd(prefix, file, name, source.size);
@@ -45,7 +61,7 @@ async function npyTensor(source: ByteSource, file: string): Promise<FileTensor> 
     await readExactly(source, 0, end, file, name),
     file,
     name,
-    NPY,
+    options,
     MOST_ENTRIES,
   );
   const bytes = source.size - end;
@@ -59,7 +75,11 @@ async function npyTensor(source: ByteSource, file: string): Promise<FileTensor> 
   };
 }
 
-async function npzTensors(source: ByteSource, file: string): Promise<TensorList> {
+async function npzTensors(
+  source: ByteSource,
+  file: string,
+  options: ListOptions,
+): Promise<TensorList> {
   const members = await listMembers(source, file);
   if (members.some(({ name }) => /(^|\/)data\.pkl$/.test(name))) {
     throw new FormatError(
@@ -78,22 +98,30 @@ async function npzTensors(source: ByteSource, file: string): Promise<TensorList>
     if (seen.has(name)) throw new FormatError(file, name, 'this array twice', 'it once');
     seen.add(name);
     try {
-      tensors.push(await memberTensor(member, file, name));
+      tensors.push(await memberTensor(member, file, name, options));
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
+      if (options.strict || !(error instanceof FormatError)) throw error;
       unreadable.push({ name, problem: error.message });
     }
   }
-  return { tensors, unreadable };
+  const meta = members.find(({ name }) => name === META);
+  if (!meta || meta.unpackedSize > LONGEST_META) return { tensors, unreadable };
+  const open = (): Promise<ByteSource> => meta.open({ breathe: () => undefined, checked: true });
+  return { tensors, unreadable, meta: async () => (await open()).read(0, meta.unpackedSize) };
 }
 
-async function memberTensor(member: RangedMember, file: string, name: string): Promise<FileTensor> {
+async function memberTensor(
+  member: RangedMember,
+  file: string,
+  name: string,
+  options: NpyOptions,
+): Promise<FileTensor> {
   const { unpackedSize, compressed } = member;
   const end = npyHeaderEnd(await member.head(NPY_PREFIX), file, name, unpackedSize);
   const header = (await member.head(end)).subarray(0, end);
   if (header.length < end)
     throw new FormatError(file, name, `${header.length} bytes`, `a header of ${end}`);
-  const layout = npyLayout(header, file, name, NPY, MOST_ENTRIES);
+  const layout = npyLayout(header, file, name, options, MOST_ENTRIES);
   const bytes = unpackedSize - end;
   checkBytes(file, name, bytes, layout);
   return {

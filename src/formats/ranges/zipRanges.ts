@@ -125,7 +125,12 @@ function rangedMember(source: ByteSource, file: string, member: zip.Member): Ran
     },
     open: async (opening) => {
       const bytes = await packed();
-      return isStored ? bytes : inflateAll(bytes, member, file, opening);
+      if (!isStored) return inflateAll(bytes, member, file, opening);
+      if (!opening.checked) return bytes;
+      const all = await readExactly(bytes, 0, packedSize, file, name);
+      if (packedSize !== unpackedSize || zip.crc32(all) !== member.checksum)
+        throw damaged(file, name);
+      return inMemory(all);
     },
   };
 }

@@ -1,7 +1,7 @@
 // Forms of the backward pass: the row term of the softmax, gradients before the scale, one path's contribution.
 import { hasNode, type NodeId } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program.ts';
-import { mapEach, product, sumOver, times, zip } from '../lettered.ts';
+import { type Lettered, mapEach, product, sumOver, times, zip } from '../lettered.ts';
 import { lettered } from '../lettered.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
@@ -22,6 +22,7 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
   add(
     'dP − D',
     zip(upstream, rows, extents, (a, b) => a - b),
+    'partial',
   );
   add('P dP', weighed, 'partial');
   add(
@@ -69,18 +70,20 @@ export function addContributions(forms: Forms, parts: Parts): void {
     const sources = sourcesOf(state.program, id);
     const through = sources.map(({ from, slot }) => lettered(axes, state.contribution(from, slot)));
     const scores = sources.map(({ from }) => /^[QK]/.test(from));
-    if (scale !== 1 && sources.length > 1)
-      through.forEach((one, n) => {
-        const title = `d${id} through ${sources[n].from}, before the scale`;
-        if (scores[n]) forms.add('partial', 'gradient', id, title, times(one, 1 / scale));
-      });
-    for (let chosen = 1; chosen < 2 ** sources.length - 1; chosen++) {
-      const some = sources.flatMap((_, n) => ((chosen >> n) & 1 ? [n] : []));
-      const total = some
-        .map((n) => through[n])
+    const sum = (some: readonly number[], unscaled: boolean): Lettered =>
+      some
+        .map((n) => (unscaled && scores[n] ? times(through[n], 1 / scale) : through[n]))
         .reduce((a, b) => zip(a, b, extents, (one, other) => one + other));
-      const names = some.map((n) => sources[n].from).join(' and ');
-      forms.add('partial', 'gradient', id, `d${id} through ${names}`, total);
+    const namesOf = (some: readonly number[]): string =>
+      some.map((n) => sources[n].from).join(' and ');
+    for (let chosen = 1; chosen < 2 ** sources.length; chosen++) {
+      const some = sources.flatMap((_, n) => ((chosen >> n) & 1 ? [n] : []));
+      const isAll = some.length === sources.length;
+      const names = namesOf(some);
+      if (!isAll) forms.add('partial', 'gradient', id, `d${id} through ${names}`, sum(some, false));
+      if (scale === 1 || sources.length < 2 || !some.some((n) => scores[n])) continue;
+      const title = `d${id} through ${names}, before the scale`;
+      forms.add('partial', 'gradient', id, title, sum(some, true));
     }
   }
 }

@@ -84,7 +84,7 @@ export class Forms {
   }
 
   /** Whether a form with these letters is small enough to be held; forms of many letters are for small problems. */
-  fits(letters: readonly Letter[]): boolean {
-    return sizeOf(lengthsOf(letters, this.extents)) <= MOST;
+  fits(letters: readonly Letter[], extents = this.extents): boolean {
+    return sizeOf(lengthsOf(letters, extents)) <= MOST;
   }
 }

@@ -87,15 +87,15 @@ export function addBilinear(forms: Forms, parts: Parts): void {
   forms.add('partial', 'gradient', 'x', "dS x'", toKeys);
   const core = product(toKeys, x, [...heads, 'c', 'e'], own);
   forms.add('partial', 'gradient', 'W_K', 'd(W_K W_Qᵀ)', core);
-  if (!forms.fits([...batch, ...heads, 'i', 'j', 'c', 'e'])) return;
   const terms: [string, Lettered, Lettered, string[]][] = [
     ["dS_ij (W_K W_Qᵀ) x'_j", scoresGradient, right, ['i', 'j', 'c']],
     ['dS_ij x_i W_K W_Qᵀ', scoresGradient, left, ['i', 'j', 'e']],
   ];
   for (const [n, [title, a, b, out]] of terms.entries()) {
     const to = n === 0 || self ? 'x' : 'xPrime';
-    const each = product(a, b, [...batch, ...heads, ...out], own);
-    forms.add('partial', 'gradient', to, title, each);
+    const letters = [...batch, ...heads, ...out];
+    if (!forms.fits(letters, own)) continue;
+    forms.add('partial', 'gradient', to, title, product(a, b, letters, own));
   }
   if (scale === 1) return;
   forms.add('partial', 'gradient', 'x', "dS x' / scale", times(toKeys, 1 / scale));

@@ -46,6 +46,10 @@ export function addRope(forms: Forms, parts: Parts): Lettered[] {
     table(`RoPE’s ${name}`, mapEach(angles, fn));
     table(`RoPE’s ${name} of each feature`, mapEach(wide, fn));
   }
+  const both = Float64Array.from({ length: size * 2 }, (_, at) =>
+    at % 2 === 0 ? Math.cos(angles.data[at >> 1]) : Math.sin(angles.data[at >> 1]),
+  );
+  table('RoPE’s rotations as complex numbers', { letters: ['s', 'u', 'w'], data: both });
   addTurned(forms, parts);
   void graph;
   return tables;

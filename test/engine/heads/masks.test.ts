@@ -162,6 +162,17 @@ describe('ALiBi', () => {
     expect([...found.data]).toEqual(slopes.flatMap((slope) => [0, -slope, -slope, 0]));
   });
 
+  test('takes the slopes of the powers below and above where H is no power of two', () => {
+    const slopesOf = (heads: number): number[] => {
+      const found = masked({ alibi: true }, 1, 2, heads);
+      return Array.from({ length: heads }, (_, h) => -found.data[2 * h + 1]);
+    };
+    expect(slopesOf(3)).toEqual([2 ** -4, 2 ** -8, 2 ** -2]);
+    expect(slopesOf(6)).toEqual([2 ** -2, 2 ** -4, 2 ** -6, 2 ** -8, 2 ** -1, 2 ** -3]);
+    expect(slopesOf(12).slice(8)).toEqual([2 ** -0.5, 2 ** -1.5, 2 ** -2.5, 2 ** -3.5]);
+    expect(slopesOf(1)).toEqual([2 ** -8]);
+  });
+
   test('with given slopes, under a causal mask', () => {
     const found = masked({ alibi: tensor([2], [0.5, 3]), mask: 'causal' }, 2, 2, 2);
     expect([...found.data]).toEqual([0, -Infinity, -0.5, 0, 0, -Infinity, -3, 0]);

@@ -66,3 +66,20 @@ export async function walk(page: Page, setup: string): Promise<FrameLocator> {
   await view.locator('.caption').waitFor();
   return view;
 }
+
+/** Chooses from a file's menu in the explorer; opens it again until the extension's entries are in it. */
+export async function chooseInExplorer(page: Page, file: string, entry: string): Promise<void> {
+  const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: file });
+  const item = page.locator('.context-view .action-label', { hasText: entry });
+  const deadline = Date.now() + patience;
+  for (;;) {
+    await row.click({ button: 'right' });
+    try {
+      await item.click(aTry);
+      return;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError) || Date.now() > deadline) throw error;
+      await page.keyboard.press('Escape');
+    }
+  }
+}

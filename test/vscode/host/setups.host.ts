@@ -128,11 +128,59 @@ describe('the JSON Schema', () => {
   });
 });
 
-describe('a new setup', () => {
-  it('is the exercise, not saved yet', async () => {
-    await vscode.commands.executeCommand('attention.newSetup');
+describe('a setup in the editor', () => {
+  afterEach(() => vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor'));
+
+  it('has a language of its own, in which comments are allowed', async () => {
+    const text = good.replace('{', '{ // a comment').replace('"kq"', '"kqq"');
+    const document = await openSetup(text.replace(/\n {2}\}\n/, ',\n  },\n'));
+    assert.equal(document.languageId, 'attention-setup');
+    // VS Code's own check of JSON has spoken, of what a key must be and of nothing else.
+    let messages: string[] = [];
+    for (let tries = 0; tries < 100 && messages.length === 0; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      messages = vscode.languages
+        .getDiagnostics(document.uri)
+        .filter(({ source }) => source !== 'attention')
+        .map(({ message }) => message);
+    }
+    assert.equal(messages.length, 1, messages.join(' | '));
+    assert.match(messages[0], /kq/);
+  });
+});
+
+/** The setup that an editor shows once it is there. */
+async function unsavedSetup(): Promise<vscode.TextDocument> {
+  for (let tries = 0; tries < 100; tries++) {
     const document = vscode.window.activeTextEditor?.document;
-    assert.ok(document?.isUntitled);
+    if (document?.isUntitled && document.getText() !== '') return document;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return assert.fail('no setup was opened');
+}
+
+describe('a new setup', () => {
+  it('is begun from a trace: its names and shapes', async () => {
+    const folder = vscode.workspace.workspaceFolders?.[0].uri;
+    assert.ok(folder);
+    const trace = vscode.Uri.joinPath(folder, 'own.json');
+    const tensors = { x: [[1, 2]], W_K: [[1], [2]], W_Q: [[1], [0]], W_V: [[1], [2]], odd: [1] };
+    await vscode.workspace.fs.writeFile(trace, new TextEncoder().encode(JSON.stringify(tensors)));
+    await vscode.commands.executeCommand('attention.newSetup', trace);
+    const document = await unsavedSetup();
+    assert.match(document.uri.path, /own\.attention\.json$/);
+    assert.match(document.getText(), /"head": "qkv"[^]*"file":"own.json","key":"x"[^]*odd \(1\)/);
+    await problemsWhen(document, ({ length }) => length === 0);
+    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  });
+
+  it('is the exercise, not saved yet', async () => {
+    const asked = vscode.commands.executeCommand('attention.newSetup');
+    // The first offer is the exercise.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+    await asked;
+    const document = await unsavedSetup();
     assert.match(document.getText(), /"head": "kq"/);
     assert.match(document.uri.path, /\.attention\.json$/);
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');

@@ -1,8 +1,11 @@
 // The inspector page in Chromium: what it shows of a walk, of numbers and of files, by mouse, keys and screen reader.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { zipSync } from 'fflate';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { tensor } from '../../../src/engine/tensor.ts';
+import { writeNpy } from '../../../src/formats/npy.ts';
 import { fixture } from '../../formats/fixtures.ts';
 import { launch, themes } from '../page.ts';
 import {
@@ -367,7 +370,7 @@ describe('files', () => {
     expect(await page.evaluate(() => window.inspectorHost.received.at(-1)?.type)).toBe(
       'useAsInput',
     );
-    await page.getByRole('button', { name: 'Compare with Reference' }).click();
+    await page.getByRole('button', { name: 'Compare My Tensors' }).click();
     expect(await page.evaluate(() => window.inspectorHost.received.at(-1)?.type)).toBe(
       'compareFile',
     );
@@ -429,4 +432,21 @@ describe('accessibility', () => {
     },
     90_000,
   );
+});
+
+test('cuts a name of 20,000 characters, and nothing is pushed out of sight', async () => {
+  const name = 'n'.repeat(20_000);
+  const array = writeNpy(tensor([2], [1, 2]));
+  const bytes = zipSync({ [`${name}.npy`]: array, 'P.npy': array });
+  await open({ what: 'file:a.npz', place: 'editor', width: 900, bytes });
+  const shown = await page.evaluate(() => ({
+    sideways: document.documentElement.scrollWidth - window.innerWidth,
+    longest: Math.max(
+      ...[...document.querySelectorAll('#root *')].map(
+        (each) => /n*$/.exec((each.textContent ?? '').replaceAll('…', ''))![0].length,
+      ),
+    ),
+  }));
+  expect(shown.sideways).toBe(0);
+  expect(shown.longest).toBeLessThan(2100);
 });

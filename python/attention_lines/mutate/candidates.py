@@ -1,0 +1,48 @@
+"""All candidates for one statement, cheapest first, no text twice."""
+import ast
+import itertools
+from typing import Iterator, List, Set, Tuple
+
+from . import calls, expressions, statements
+from .mutation import Mutation, sites
+from .scope import Scope
+from .source import Source
+
+FIRST_OF_PAIR, SECOND_OF_PAIR = 60, 400
+"""Of pairs, one edit is among the 60 cheapest and the other among the 400 cheapest."""
+
+
+def candidates(source: Source, scope: Scope, statement: ast.stmt, pairs: bool = True) -> List[Mutation]:
+    """Every edit of `statement`, and pairs of the cheapest ones, in the order of their cost."""
+    found: List[Mutation] = []
+    seen: Set[Tuple] = set()
+    for mutation in _all(source, scope, statement):
+        key = tuple(sorted(mutation.edits))
+        if key not in seen and any(source.text[e.start : e.end] != e.text for e in key):
+            seen.add(key)
+            found.append(mutation)
+    found.sort(key=lambda each: (each.cost, sum(len(edit.text) + edit.end - edit.start for edit in each.edits)))
+    if pairs:
+        found += _pairs(found)
+        found.sort(key=lambda each: each.cost)
+    return found
+
+
+def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    for site in sites(source, scope, statement):
+        for operator in expressions.OPERATORS + calls.OPERATORS:
+            yield from operator(site)
+    for operator in statements.OPERATORS:
+        yield from operator(source, scope, statement)
+
+
+def _pairs(singles: List[Mutation]) -> List[Mutation]:
+    paired = []
+    cheap = [each for each in singles if each.local and len(each.edits) == 1][:SECOND_OF_PAIR]
+    for one, other in itertools.combinations(cheap, 2):
+        if one.cost > cheap[min(FIRST_OF_PAIR, len(cheap) - 1)].cost:
+            break
+        a, b = one.edits[0], other.edits[0]
+        if (a.end <= b.start or b.end <= a.start) and a.start != b.start:
+            paired.append(Mutation((a, b), one.cost + other.cost + 0.5, one.slip + ', ' + other.slip))
+    return paired

@@ -1,0 +1,150 @@
+"""Runs of the person's program for a repair: up to a statement, and whole with other texts of its files."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+from .. import imports, options, program
+from ..rewrite import KEY, insert
+from .source import Source
+
+
+def chosen(request: Dict[str, Any], record: str = "") -> Any:
+    """The options of a run as the command line would give them."""
+    words = ["--record", record or os.devnull]
+    for option in ("root", "function", "expressions"):
+        if request.get(option):
+            words += ["--" + option, str(request[option])]
+    for flag in ("notebook", "pytest"):
+        if request.get(flag):
+            words.append("--" + flag)
+    if request.get("maxBytes"):
+        words += ["--max-bytes", str(request["maxBytes"])]
+    return options.parse(words + [request["file"], "--", *request.get("args", [])])
+
+
+class EditedFiles(imports.Files):
+    """The files of a program, some with another text than on disk, by real path."""
+
+    texts: Dict[str, str] = {}
+
+    def text_of(self, data: bytes, path: str) -> str:
+        return self.texts.get(os.path.realpath(path)) or importlib.util.decode_source(data)
+
+    def compile(self, data: bytes, path: str, name: str) -> Any:
+        if os.path.realpath(path) not in self.texts:
+            return super().compile(data, path, name)
+        text = self.text_of(data, path)
+        tree = ast.parse(text, path)
+        self.modules.add(name)
+        return self.recorded(tree, path, self.add(path, text))
+
+
+class StopFiles(EditedFiles):
+    """The files of a program, with a stop before one statement and nothing else."""
+
+    place: Tuple[str, int, int] = ("", 0, 0)
+    stop: Any = None
+
+    def compile(self, data: bytes, path: str, name: str) -> Any:
+        file, line, column = self.place
+        text = self.text_of(data, path)
+        if os.path.realpath(path) != file:
+            return compile(text, path, "exec", dont_inherit=True)
+        source = Source(text)
+        statement = source.statement_at(line)
+        if statement is not None:
+            call = ast.Expr(ast.Call(ast.Attribute(ast.Constant(KEY), "stop", ast.Load()), [], []))
+            for node in ast.walk(call):
+                ast.copy_location(node, statement)
+            block = source.block_of(statement)
+            block.insert(block.index(statement), call)
+        return insert(compile(source.tree, path, "exec", dont_inherit=True), self.stop)
+
+
+class Stop:
+    """Stands in the program before the statement: at some of its executions, counted from 0, hands the frame on."""
+
+    def __init__(self, occurrences: Sequence[int], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]):
+        self.wanted, self.reached, self.count = set(occurrences), reached, 0
+
+    def stop(self) -> None:
+        if self.count in self.wanted:
+            frame = sys._getframe(1)
+            self.reached(frame.f_locals, frame.f_globals)
+        self.count += 1
+
+
+def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]) -> None:
+    """Runs the program; `reached` is called with the locals and globals before the statement, at each occurrence."""
+    run = _StopRun(chosen(request))
+    place = request["place"]
+    run.files.texts = texts(request)
+    run.files.place = (_real(request, place["file"]), place["line"], place.get("column", 1))
+    run.files.stop = Stop(place.get("occurrences", [0]), reached)
+    try:
+        run.start()
+    except SystemExit:
+        pass
+
+
+class _StopRun(program.Run):
+    def __init__(self, made: Any):
+        super().__init__(made)
+        self.files = StopFiles(self.recorder, self.path, self.files.root, None)
+
+    def start(self) -> None:
+        self._as_python()
+        self._run(sys.modules["__main__"].__dict__)
+
+
+def run_recorded(request: Dict[str, Any], out: str) -> int:
+    """Runs the whole program with `edits`, recorded to `out`; its exit code."""
+    run = program.Run(chosen(request, out))
+    files = EditedFiles(run.recorder, run.path, run.files.root, run.files.expressions)
+    files.texts = texts(request)
+    run.files = files
+    try:
+        run.start()
+    except SystemExit:
+        pass
+    run.finish()
+    return int(run.exit["code"])
+
+
+def texts(request: Dict[str, Any]) -> Dict[str, str]:
+    """By real path, the texts of files that are to be run with another text than on disk."""
+    return {_real(request, file): text for file, text in request.get("sources", {}).items()}
+
+
+def text_of(request: Dict[str, Any], file: str) -> str:
+    """The text of a file of the program, named relative to the program's folder."""
+    if file in request.get("sources", {}):
+        return request["sources"][file]
+    with open(_real(request, file), "rb") as opened:
+        return importlib.util.decode_source(opened.read())
+
+
+def _real(request: Dict[str, Any], file: str) -> str:
+    return os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(request["file"])), file))
+
+
+def imported(paths: Sequence[str]) -> List[str]:
+    """The packages that these files name in imports."""
+    names = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                tree = ast.parse(file.read())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.append(node.module)
+    return names

@@ -1,0 +1,229 @@
+"""What an edit may take from: the expressions of a function's text that have a value in its frame, with their shapes."""
+import ast
+import math
+import sys
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from .source import Source, binding
+
+PURE = frozenset(
+    'sqrt rsqrt exp exp2 log log2 log1p expm1 tanh sin cos sum mean max min amax amin abs reshape view transpose permute '
+    'swapaxes swapdims moveaxis movedim ravel flatten squeeze unsqueeze expand_dims expand broadcast_to triu tril ones '
+    'zeros arange full eye where maximum minimum einsum matmul dot vdot inner outer tensordot softmax logsumexp len float '
+    'int bool size dim numel item astype to double half bfloat16 copy clone detach zeros_like ones_like full_like '
+    'empty_like repeat repeat_interleave tile concatenate cat stack split chunk tensor_split unbind range zip enumerate '
+    'reversed sorted tuple list dict masked_fill contiguous t mT bmm mm addmm baddbmm mul div add sub neg type_as '
+    'array asarray tensor as_tensor power square float32 float64 float16 bool_ isinf isfinite isnan logical_not '
+    'logical_and logical_or triu_indices tril_indices clip clamp sign roll flip cumsum prod std var round keys values '
+    'items get pow new_zeros new_ones new_full reciprocal norm linear'.split()
+)
+"""Functions and methods that only compute: a call of one may be evaluated again."""
+
+
+_ACTS = frozenset(
+    'print open input exec eval compile backward step append extend insert pop popitem update setdefault clear remove '
+    'seed manual_seed rand randn randint random normal uniform standard_normal choice shuffle permutation dropout '
+    'save savez savez_compressed savetxt write writelines tofile dump dumps show savefig plot imshow system run Popen '
+    'call check_call check_output exit quit sleep urlopen connect send zero_ fill_ copy_ add_ sub_ mul_ div_ '
+    'masked_fill_ __setitem__ apply'.split()
+)
+"""Calls that do something, or draw random numbers: never evaluated again for the sake of looking."""
+
+
+class Value(NamedTuple):
+    """What is known of a value: 'tensor', 'number', 'flag' (a tensor of truth values) or 'other'."""
+
+    sort: str
+    shape: Tuple[int, ...] = ()
+    value: Any = None
+
+
+class Ingredient(NamedTuple):
+    text: str
+    binds: int
+    known: Value
+    distance: float
+    """0 for what the function names itself, more for what is farther away."""
+
+
+def is_tensor(value: Any) -> bool:
+    numpy, torch = sys.modules.get('numpy'), sys.modules.get('torch')
+    return bool(
+        (numpy is not None and isinstance(value, numpy.ndarray) and value.dtype.kind in 'fiubc')
+        or (torch is not None and isinstance(value, torch.Tensor))
+    )
+
+
+def describe(value: Any) -> Value:
+    if is_tensor(value):
+        shape = tuple(int(n) for n in value.shape)
+        boolean = str(value.dtype).endswith('bool')
+        return Value('flag' if boolean else 'tensor', shape)
+    if isinstance(value, bool):
+        return Value('other', (), value)
+    numpy = sys.modules.get('numpy')
+    if isinstance(value, (int, float)) or (numpy is not None and isinstance(value, numpy.generic)):
+        try:
+            return Value('number', (), value)
+        except (TypeError, ValueError):
+            return Value('other')
+    return Value('other')
+
+
+def pure(node: ast.AST) -> bool:
+    """Whether evaluating `node` again can change nothing: every call in it only computes."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, 'id', '')
+            if name not in PURE or any(k.arg == 'out' for k in part.keywords):
+                return False
+            if isinstance(part.func, ast.Attribute) and 'random' in ast.dump(part.func):
+                return False
+        elif isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda)):
+            return False
+    return True
+
+
+def quiet(node: ast.AST) -> bool:
+    """Whether `node` may be evaluated in a copy of the frame: no call in it is known to act."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, 'id', '')
+            if name in _ACTS or name.endswith('_') or any(k.arg == 'out' for k in part.keywords):
+                return False
+        elif isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda)):
+            return False
+    return True
+
+
+class Scope:
+    """The names of one frame, and every expression of the function's text that has a value there."""
+
+    def __init__(self, source: Source, statement: ast.stmt, names: Dict[str, Any], outer: Dict[str, Any]):
+        self.source, self.statement = source, statement
+        self.names, self.outer = names, outer
+        # One namespace: a comprehension that is evaluated alone sees no other.
+        self.merged = names if names is outer else {**outer, **names}
+        self._values: Dict[str, Value] = {}
+        self.numpy = self._alias('numpy')
+        self.torch = self._alias('torch')
+        self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        self.ingredients = self._collect()
+
+    def _alias(self, module: str) -> Optional[str]:
+        wanted = sys.modules.get(module)
+        if wanted is None:
+            return None
+        for name, value in list(self.names.items()) + list(self.outer.items()):
+            if value is wanted:
+                return name
+        return None
+
+    def evaluate(self, text: str) -> Any:
+        return eval(compile(text.strip(), '<edit>', 'eval'), self.merged)  # the person's own expression
+
+    def known(self, node: ast.AST) -> Value:
+        """What `node`'s value is like in this frame; 'other' where it cannot be evaluated."""
+        text = self.source.of(node)
+        if text not in self._values:
+            self._values[text] = self._look(node, text)
+        return self._values[text]
+
+    def _look(self, node: ast.AST, text: str) -> Value:
+        inside = isinstance(node, ast.expr) and (pure(node) or self._is_own(node) and quiet(node))
+        if not inside or '\n' in text and len(text) > 2000:
+            return Value('other')
+        try:
+            return describe(self.evaluate('(%s)' % text))
+        except Exception:  # noqa: BLE001 - any error only says that it has no value here
+            return Value('other')
+
+    def _is_own(self, node: ast.AST) -> bool:
+        """Whether `node` is a part of the statement that is edited: what it calls is called there anyhow."""
+        first, last = self.statement.lineno, self.statement.end_lineno or self.statement.lineno
+        return first <= getattr(node, 'lineno', 0) <= last
+
+    def known_text(self, text: str) -> Value:
+        """What the value of an expression given as text is like."""
+        if text not in self._values:
+            try:
+                self._values[text] = describe(self.evaluate(text)) if pure(ast.parse(text, mode='eval')) else Value('other')
+            except Exception:  # noqa: BLE001 - any error only says that it has no value here
+                self._values[text] = Value('other')
+        return self._values[text]
+
+    def _collect(self) -> List[Ingredient]:
+        found: Dict[str, Ingredient] = {}
+
+        def add(text: str, binds: int, known: Value, distance: float) -> None:
+            if known.sort == 'other' or text in found and found[text].distance <= distance:
+                return
+            found[text] = Ingredient(text, binds, known, distance)
+
+        function = self.source.function_of(self.statement)
+        for node in ast.walk(function):
+            if isinstance(node, ast.expr) and _is_reference(node) and _loads(node):
+                near = abs(getattr(node, 'lineno', 0) - self.statement.lineno)
+                add(self.source.of(node), binding(node), self.known(node), min(near, 40) / 100)
+        for name, value in list(self.names.items()):
+            if not name.startswith('__'):
+                self._add_named(add, name, value, 0.4)
+        if self.outer is not self.names:
+            for name, value in list(self.outer.items()):
+                if not name.startswith('__'):
+                    self._add_named(add, name, value, 0.8)
+        return sorted(found.values(), key=lambda each: (each.distance, len(each.text)))
+
+    def _add_named(self, add: Any, name: str, value: Any, distance: float) -> None:
+        known = describe(value)
+        add(name, 20, known, distance)
+        if known.sort == 'tensor' and not known.shape == () and distance < 0.8:
+            near = 0.2 if name in self._own_names else 0.5
+            for axis in range(len(known.shape)):
+                add('%s.shape[%d]' % (name, axis), 20, Value('number', (), known.shape[axis]), distance + near)
+        for text, part in _parts(name, value):
+            add(text, 20, describe(part), distance + 0.2)
+
+    def tensors(self, sort: str = 'tensor') -> List[Ingredient]:
+        return [each for each in self.ingredients if each.known.sort == sort and each.known.shape]
+
+    def numbers(self) -> List[Ingredient]:
+        """The numbers, each value by its nearest names."""
+        numbers = [e for e in self.ingredients if e.known.sort == 'number' and math.isfinite(_real(e.known.value))]
+        return numbers[:60]
+
+
+def _real(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _parts(name: str, value: Any) -> Iterable[Tuple[str, Any]]:
+    if isinstance(value, dict) and len(value) <= 40:
+        for key, part in list(value.items()):
+            if isinstance(key, str):
+                yield '%s["%s"]' % (name, key), part
+    elif isinstance(value, tuple) and hasattr(value, '_fields'):
+        for field in value._fields:
+            yield '%s.%s' % (name, field), getattr(value, field)
+    elif hasattr(value, '__dict__') and not is_tensor(value) and not isinstance(value, type(sys)):
+        for field, part in list(vars(value).items())[:40]:
+            if not field.startswith('_'):
+                yield '%s.%s' % (name, field), part
+
+
+def _loads(node: ast.AST) -> bool:
+    return isinstance(getattr(node, 'ctx', None), ast.Load)
+
+
+def _is_reference(node: ast.AST) -> bool:
+    """A name, an attribute or an element of one: what people pass around."""
+    if isinstance(node, ast.Name):
+        return True
+    if isinstance(node, ast.Attribute):
+        return _is_reference(node.value) and node.attr not in ('T', 'mT')
+    if isinstance(node, ast.Subscript):
+        return _is_reference(node.value) and pure(node)
+    return False

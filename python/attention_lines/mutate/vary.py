@@ -1,0 +1,133 @@
+"""Edits that give a program other numbers, and other sizes: what a fix has to stand as well."""
+
+from __future__ import annotations
+
+import ast
+import os
+from typing import Any, Dict, Iterator, List, Tuple
+
+from .launch import text_of
+from .source import Source
+
+_SEEDING = frozenset(("seed", "manual_seed", "default_rng", "RandomState", "PRNGKey", "key", "Generator", "set_seed"))
+LARGEST = 96
+"""A constant above it is taken for something else than a size."""
+
+
+def variations(request: Dict[str, Any]) -> Dict[str, Any]:
+    """
+    `seeds`: lists of edits (or arguments) of which each gives other random numbers; `sizes`: single edits, each of
+    which makes one number that may be a size another one.
+    """
+    file = request["file"]
+    name = os.path.basename(file)
+    source = Source(text_of(request, name))
+    args = list(request.get("args", []))
+    seeds = [made for made in (_seeds(source, name, args, k) for k in (1, 2)) if made]
+    return {"seeds": seeds, "sizes": list(_sizes(source, name, args))}
+
+
+def _plain(source: Source, node: ast.AST, text: str) -> List[Any]:
+    start, end = source.span(node)
+    return [start, end, text]
+
+
+def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]:
+    edits = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and _called(node) in _SEEDING:
+            for value in node.args[:1] + [each.value for each in node.keywords if each.arg == "seed"]:
+                if _whole(value):
+                    edits.append(_plain(source, value, str(value.value + 101 * k)))
+        elif isinstance(node, ast.Assign) and _whole(node.value) and all(_named_seed(t) for t in node.targets):
+            edits.append(_plain(source, node.value, str(node.value.value + 101 * k)))
+        elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
+            edits += [_plain(source, value, str(value.value + 101 * k)) for _, value in _defaults(node, "seed")]
+        elif isinstance(node, ast.keyword) and node.arg == "seed" and _whole(node.value):
+            edits.append(_plain(source, node.value, str(node.value.value + 101 * k)))
+    made: Dict[str, Any] = {"edits": {name: _once(edits)}} if edits else {}
+    for at, word in enumerate(args[:-1]):
+        if "seed" in word and args[at + 1].lstrip("-").isdigit():
+            made["args"] = args[: at + 1] + [str(int(args[at + 1]) + 101 * k)] + args[at + 2 :]
+    return made
+
+
+def _once(edits: List[List[Any]]) -> List[List[Any]]:
+    found: Dict[Tuple[int, int], List[Any]] = {}
+    for each in edits:
+        found.setdefault((each[0], each[1]), each)
+    return sorted(found.values())
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _whole(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
+
+
+def _named_seed(target: ast.AST) -> bool:
+    return isinstance(target, ast.Name) and "seed" in target.id.lower()
+
+
+def _defaults(function: Any, word: str) -> Iterator[Tuple[str, ast.Constant]]:
+    names = [each.arg for each in function.args.args][-len(function.args.defaults) or len(function.args.args) :]
+    pairs = list(zip(names, function.args.defaults)) + [
+        (each.arg, value) for each, value in zip(function.args.kwonlyargs, function.args.kw_defaults) if value
+    ]
+    for name, value in pairs:
+        if word in name and _whole(value):
+            yield name, value
+
+
+def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any]]:
+    """One number after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
+    for node in _outside(source.tree):
+        if _whole(node) and 2 <= node.value <= LARGEST and _may_be_size(source, node):
+            # Twice first: a number of heads has to divide a width.
+            for other in (node.value * 2, node.value + 1, node.value + 2):
+                yield {"at": "%d" % source.span(node)[0], "edits": {name: [_plain(source, node, str(other))]}}
+    for at, word in enumerate(args):
+        if word.isdigit() and 2 <= int(word) <= LARGEST and not (at and "seed" in args[at - 1]):
+            for other in (int(word) + 1, int(word) * 2):
+                yield {"at": "arg%d" % at, "args": args[:at] + [str(other)] + args[at + 1 :]}
+
+
+def _outside(tree: ast.Module) -> Iterator[Any]:
+    """Nodes of the module's own statements; of functions the defaults and, of a `main` or a test, the body."""
+    stack: List[ast.AST] = list(tree.body)[::-1]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.ClassDef):
+            continue
+        if isinstance(node, ast.FunctionDef):
+            driver = node.name in ("main", "demo", "run", "setup") or node.name.startswith(("test", "make", "check", "build"))
+            stack += [each for each in node.args.defaults + node.args.kw_defaults if each is not None][::-1]
+            if driver:
+                stack += node.body[::-1]
+            continue
+        yield node
+        stack += list(ast.iter_child_nodes(node))[::-1]
+
+
+def _may_be_size(source: Source, node: ast.AST) -> bool:
+    """Not an index, an axis, an exponent, a seed, or a factor."""
+    parent = source.parents.get(node)
+    if isinstance(parent, ast.keyword):
+        return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state")
+    if isinstance(parent, ast.Call):
+        return _called(parent) not in _SEEDING | {"round", "transpose", "permute", "swapaxes", "sum", "mean", "print"}
+    if isinstance(parent, ast.Assign):
+        return not any(_named_seed(target) for target in parent.targets)
+    if isinstance(parent, (ast.Tuple, ast.List)):
+        owner = source.parents.get(parent)
+        if isinstance(owner, ast.Assign):
+            place = parent.elts.index(node)
+            target = owner.targets[0]
+            names = target.elts if isinstance(target, ast.Tuple) else []
+            return not (place < len(names) and _named_seed(names[place]))
+        if isinstance(owner, ast.keyword):
+            return owner.arg in ("size", "shape")
+        return isinstance(owner, ast.Call) and _called(owner) not in {"transpose", "permute", "sum", "mean", "moveaxis"}
+    return False

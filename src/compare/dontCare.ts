@@ -1,0 +1,91 @@
+// Entries that cannot matter: of scores and of gradients, where the weight is 0. Kernels leave anything there.
+import { type Graph, hasNode } from '../engine/graph.ts';
+import { type Tensor, zeros } from '../engine/tensor.ts';
+import { FILL } from './conventions.ts';
+import type { Key, State } from './program.ts';
+
+/** 1 for each entry that cannot matter; null where all do, or none. */
+export type Ignored = Tensor | null;
+
+/** What is written where nothing is computed. */
+const isUnwritten = (value: number): boolean =>
+  value === 0 || !Number.isFinite(value) || value <= FILL;
+
+/**
+ * Told by the person's own weights where they are given: what they hide cannot matter in their program, and what
+ * they show does. Else by the reference's mask.
+ */
+export class DontCare {
+  readonly #graph: Graph;
+  readonly #reference: State;
+  readonly #weights: Tensor | undefined;
+  #masked: Uint8Array | undefined;
+
+  /** `weights`: the person's P. */
+  constructor(graph: Graph, reference: State, weights?: Tensor) {
+    this.#graph = graph;
+    this.#reference = reference;
+    this.#weights = weights;
+  }
+
+  /** The entries of `user`, given for `key`, that cannot matter. */
+  of(key: Key, user: Tensor): Ignored {
+    const rule = this.#rule(key, user);
+    if (!rule) return null;
+    const out = zeros(user.shape);
+    let count = 0;
+    for (let at = 0; at < out.data.length; at++) {
+      if (!rule(at)) continue;
+      out.data[at] = 1;
+      count++;
+    }
+    // Of a tensor in which nothing matters nothing could be said.
+    return count > 0 && count < out.data.length ? out : null;
+  }
+
+  #rule(key: Key, { data }: Tensor): ((at: number) => boolean) | null {
+    const id = key.slice(2);
+    const masked = this.#isMasked();
+    const dropped = this.#isDropped();
+    if (key.startsWith('v:')) {
+      if (id !== 'S' && id !== 'Z') return null;
+      return (at) => this.#isUnseen(at, masked) && (masked?.[at] === 1 || isUnwritten(data[at]));
+    }
+    if (id === 'P') return masked && ((at) => this.#isUnseen(at, masked));
+    if (id === 'Pd') return (at) => dropped(at) || this.#isUnseen(at, masked);
+    // Behind the softmax what is not 0 goes on to the keys and queries.
+    if (/^[MZS]$/.test(id)) return (at) => data[at] === 0 && this.#isUnseen(at, masked);
+    return null;
+  }
+
+  /** Whether the weight is 0: of the person, or of the reference where theirs is not known. */
+  #isUnseen(at: number, masked: Uint8Array | null): boolean {
+    if (!this.#weights) return masked?.[at] === 1;
+    const weight = this.#weights.data[at];
+    return weight === 0 || (Number.isNaN(weight) && masked?.[at] === 1);
+  }
+
+  /** Where the reference's mask leaves no weight. */
+  #isMasked(): Uint8Array | null {
+    if (!hasNode(this.#graph, 'M')) return null;
+    this.#masked ??= Uint8Array.from(this.#reference.value('P').data, (weight, at) =>
+      Number(weight === 0 && this.#reference.value('M').data[at] <= FILL),
+    );
+    return this.#masked;
+  }
+
+  /** Where the reference's dropout leaves nothing of a weight. */
+  #isDropped(): (at: number) => boolean {
+    if (!hasNode(this.#graph, 'Pd')) return () => false;
+    const [P, Pd] = [this.#reference.value('P').data, this.#reference.value('Pd').data];
+    return (at) => Pd[at] === 0 && P[at] !== 0;
+  }
+}
+
+/** The entries that cannot matter as they are in `right`. */
+export function filled(user: Tensor, right: Tensor, ignored: Ignored): Tensor {
+  if (!ignored) return user;
+  const data = user.data.slice();
+  for (let at = 0; at < data.length; at++) if (ignored.data[at] === 1) data[at] = right.data[at];
+  return { shape: user.shape, data };
+}

@@ -1,0 +1,59 @@
+// The tensors of one trace that cannot be the nodes that they are named as: what is said of each.
+import type { Graph, NodeId } from '../engine/graph.ts';
+import type { LeftOut } from '../formats/parts.ts';
+import { causalOrder } from './causalOrder.ts';
+import { type Misfit, reductionOf } from './misfits.ts';
+import { keyOf, type Kind } from './program.ts';
+import type { Reference } from './reference.ts';
+import type { NodeReport, Report } from './report.ts';
+
+/** With what of the reference it is; '' for nothing. */
+type Read = Misfit & { readonly is: string };
+
+export class Misfits {
+  /** Those of which something is known: that they are a right part, or that their name can mean nothing else. */
+  readonly #told: readonly Read[];
+  /** Those of usual names, which may mean other things. */
+  readonly unknown: readonly LeftOut[];
+  /** How many are a right part of their node: one head, the mean over all. */
+  readonly agree: number;
+  /** How many are nothing of their node. */
+  readonly unfit: number;
+  readonly #graph: Graph;
+
+  constructor(graph: Graph, reference: Reference, misfits: readonly Misfit[]) {
+    this.#graph = graph;
+    const read = misfits.map((misfit): Read => {
+      const key = keyOf(misfit.node, misfit.kind);
+      const isRounding = (off: number): boolean => off <= reference.allowed(key, off);
+      const is = reductionOf(graph, misfit, reference.state.predict(key), isRounding);
+      return { ...misfit, is };
+    });
+    this.#told = read.filter(({ is, isSure }) => is !== '' || isSure);
+    this.unknown = read
+      .filter(({ is, isSure }) => is === '' && !isSure)
+      .map(({ name, reason }) => ({ name, reason }));
+    this.agree = read.filter(({ is }) => is !== '').length;
+    this.unfit = read.length - this.agree;
+  }
+
+  /** The first that is wrong, of these and `first`. */
+  firstWith(first: Report['first']): Report['first'] {
+    const order = causalOrder(this.#graph);
+    const wrong = this.#told.filter(({ is }) => is === '');
+    const places = [...wrong, ...(first ? [first] : [])].map(({ node, kind }) => ({ node, kind }));
+    const at = ({ node, kind }: (typeof places)[number]): number =>
+      order.indexOf(keyOf(node, kind));
+    return places.sort((a, b) => at(a) - at(b)).at(0) ?? null;
+  }
+
+  /** Of a node of which no tensor of its shape is given. */
+  report(node: NodeId, kind: Kind): NodeReport {
+    const nothing = { maxAbs: null, maxRel: null, worstIndex: null, tolerance: null };
+    const odd = this.#told.find((each) => each.node === node && each.kind === kind);
+    if (!odd) return { node, kind, status: 'missing', ...nothing, note: '' };
+    return odd.is
+      ? { node, kind, status: 'layout', ...nothing, note: `${odd.is}, which is right` }
+      : { node, kind, status: 'diverges', ...nothing, note: odd.reason };
+  }
+}

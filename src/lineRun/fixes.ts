@@ -1,0 +1,145 @@
+// Proven fixes of a person's program: the search, driven by their own Python.
+import type { Cause } from '../compare/report.ts';
+import type { HeadConfig } from '../engine/config.ts';
+import type { Graph } from '../engine/graph.ts';
+import { judge, type Judged } from '../lines/judge.ts';
+import type { Recording } from '../lines/recording.ts';
+import { type Fix, fixOf } from '../lines/repair/fix.ts';
+import { prove } from '../lines/repair/prove.ts';
+import { LIMITS, type Limits, type Repaired, repair } from '../lines/repair/repair.ts';
+import { type BenchOptions, openBench } from '../recorder/repairBench.ts';
+
+export interface FixOptions {
+  readonly recording: Recording;
+  readonly judged: Judged;
+  readonly config: HeadConfig;
+  readonly graph: Graph;
+  readonly bench: BenchOptions;
+  readonly limits?: Partial<Limits>;
+  /** As soon as each is proven. */
+  readonly onFix?: (fix: Fix) => void;
+}
+
+export interface Fixes {
+  /** The shortest edit first; empty where none was proven. */
+  readonly fixes: readonly Fix[];
+  /** How many edits were looked at, and how many runs of the whole program. */
+  readonly tried: { readonly candidates: number; readonly runs: number };
+}
+
+/** So many are offered at most. */
+const MOST_FIXES = 3;
+
+const seconds = (): number => performance.now() / 1000;
+
+/** Ends early when `bench.signal` is aborted; what was proven until then is given. */
+export async function findFixes(options: FixOptions): Promise<Fixes> {
+  const { recording, judged, config, graph, bench: benchOptions, limits, onFix } = options;
+  const fixes: { readonly fix: Fix; readonly cost: number }[] = [];
+  const bench = await openBench(benchOptions);
+  try {
+    const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
+      const verified = await prove(repaired, bench, seconds);
+      if (!verified) return 'disproved';
+      const fix = asFix(recording, repaired, verified);
+      if (fix && !fixes.some((one) => one.fix.after === fix.after && one.fix.line === fix.line)) {
+        fixes.push({ fix, cost: repaired.cost });
+        onFix?.(fix);
+      }
+      return fixes.length < MOST_FIXES ? 'proven' : 'enough';
+    };
+    const tried = await repair(recording, judged, {
+      bench,
+      judge: (run) => judge(run, config, graph),
+      limits: { ...LIMITS, ...limits },
+      now: seconds,
+      found,
+    });
+    fixes.sort((a, b) => a.cost - b.cost || a.fix.after.length - b.fix.after.length);
+    return { fixes: fixes.map(({ fix }) => fix), tried };
+  } finally {
+    await bench.close();
+  }
+}
+
+function asFix(
+  { files }: Recording,
+  { sources, slips }: Repaired,
+  verified: Fix['verified'],
+): Fix | null {
+  const changed = Object.entries(sources).flatMap(([file, after]) => {
+    const before = files.find(({ path }) => path === file)?.source;
+    return before === undefined || before === after
+      ? []
+      : [fixOf(file, before, after, slips, verified)];
+  });
+  const [first] = changed;
+  return first ? { ...first, diff: changed.map(({ diff }) => diff).join('') } : null;
+}
+
+/** What the proven fix says of the mistake: in words no other is then named. */
+export function causeOf(
+  { before, after, slips, verified, line }: Fix,
+  judged: Judged,
+): Cause | null {
+  const [wrong] = judged.localised.wrong;
+  if (!wrong || wrong.node === null || wrong.kind === 'other') return null;
+  const { tensors, seeds, sizes } = verified;
+  const [was, is] = [before.trim(), after.trim()];
+  return {
+    id: `proven-${slips[0].replaceAll(/[^a-z]+/g, '-')}`,
+    title:
+      was === ''
+        ? `line ${line}: a statement is missing`
+        : `line ${line}: ${NAMES[slips[0]] ?? 'the statement is another one'}`,
+    node: wrong.node,
+    kind: wrong.kind,
+    why: `With this edit the whole program was run again: ${tensors} tensors are right, with ${seeds} seeds and ${sizes} sizes.`,
+    wrong: was,
+    right: is,
+    ...{ fix: is, numpy: is, pytorch: is },
+    residual: 0,
+    runnerUp: null,
+  };
+}
+
+/** Of the slips of python/attention_lines/mutate. */
+const NAMES: Readonly<Record<string, string>> = {
+  operand: 'another tensor or number belongs here',
+  number: 'the number is another one',
+  flag: 'the flag is the other one',
+  operator: 'the operator is another one',
+  order: 'the order is another one',
+  drop: 'something is too much',
+  parentheses: 'the parentheses stand elsewhere',
+  sign: 'the sign is the other one',
+  complement: 'the complement belongs here',
+  comparison: 'the comparison is another one',
+  bound: 'the bound is another one',
+  transpose: 'a transpose is missing or too much',
+  factor: 'a factor is missing',
+  power: 'a power is missing',
+  term: 'a term is missing',
+  'row term': 'the row term of the softmax is missing',
+  index: 'the index is another one',
+  'new axis': 'an axis is missing',
+  sum: 'a sum is missing',
+  mask: 'the mask is missing or another one',
+  function: 'the function is another one',
+  axis: 'the axis is another one',
+  keepdims: 'the summed axis has to stay',
+  argument: 'an argument is too much',
+  letters: 'the letters are other ones',
+  layout: 'the axes are in another order',
+  copy: 'a copy is missing',
+  detach: 'the graph is cut, or is to be cut',
+  dtype: 'the number type is another one',
+  assignment: 'it is assigned otherwise',
+  target: 'it belongs into another tensor',
+  moved: 'it stands in another place',
+  superfluous: 'it is too much',
+  missing: 'a statement is missing',
+  path: 'a path of the gradient is missing',
+  'not zeroed': 'the accumulator is not zeroed',
+  everywhere: 'another one belongs in all these places',
+};

@@ -1,0 +1,64 @@
+// Where a repair tries its edits: the person's own Python, driven by somebody else (src/recorder).
+import type { Tensor } from '../../engine/tensor.ts';
+import type { Recording } from '../recording.ts';
+
+/** Replaces the characters [start, end), counted as Python counts them (code points), by `text`. */
+export type Edit = readonly [start: number, end: number, text: string];
+
+/** Texts of files that take the place of those on disk, by path relative to the chosen file's folder. */
+export type Sources = Readonly<Record<string, string>>;
+
+export interface Candidate {
+  readonly edits: readonly Edit[];
+  /** About 1 for one token; orders candidates. */
+  readonly cost: number;
+  /** What was wrong, as a key: "operand", "axis", "row term", ... */
+  readonly slip: string;
+}
+
+export interface Evaluated extends Candidate {
+  /** What the edited statement leaves in its targets, or returns. */
+  readonly values: readonly Tensor[];
+}
+
+export interface FrameRequest {
+  readonly sources: Sources;
+  readonly file: string;
+  readonly line: number;
+  /** Which of the statement's executions, from 0: edits may show their effect in a later one only. */
+  readonly occurrences: readonly number[];
+  readonly pairs: boolean;
+  readonly seconds: number;
+}
+
+export interface FrameReply {
+  /** Candidates that give numbers of their own, the cheapest first. */
+  readonly candidates: readonly Evaluated[];
+  /** Those that only a run of the whole program shows. */
+  readonly others: readonly Candidate[];
+  /** What the statement leaves as it is. */
+  readonly now: readonly Tensor[];
+  /** How many were looked at in all. */
+  readonly tried: number;
+}
+
+/** One way to give the program other numbers: edits of its files, or other arguments. */
+export interface Variation {
+  readonly edits?: Readonly<Record<string, readonly Edit[]>>;
+  readonly args?: readonly string[];
+  /** Variations of the same place exclude one another. */
+  readonly at?: string;
+}
+
+export interface Variations {
+  readonly seeds: readonly Variation[];
+  readonly sizes: readonly Variation[];
+}
+
+export interface Bench {
+  /** Null where the statement was not reached. */
+  frame(request: FrameRequest): Promise<FrameReply | null>;
+  /** The whole program, recorded; null where it crashes, hangs or does not parse. */
+  record(sources: Sources, args?: readonly string[]): Promise<Recording | null>;
+  vary(sources: Sources): Promise<Variations>;
+}

@@ -1,0 +1,50 @@
+// A fix as it is offered: what changes in the person's file, and what was run to prove it.
+import { hunksOf, unifiedDiff } from './text.ts';
+
+export interface Verified {
+  /** Recorded tensors that are now right. */
+  readonly tensors: number;
+  /** Runs with other random numbers, the person's own included. */
+  readonly seeds: number;
+  /** Runs with other sizes, the person's own included. */
+  readonly sizes: number;
+}
+
+export interface Fix {
+  readonly file: string;
+  readonly line: number;
+  readonly endLine: number;
+  readonly before: string;
+  readonly after: string;
+  readonly diff: string;
+  readonly verified: Verified;
+  /** What was wrong, as keys: "axis", "row term". */
+  readonly slips: readonly string[];
+  /** The whole text of the file after the fix. */
+  readonly source: string;
+}
+
+/** `line` to `endLine` (from 1) are the lines of the old text that change; of a pure insertion the line before it. */
+export function fixOf(
+  file: string,
+  before: string,
+  after: string,
+  slips: readonly string[],
+  verified: Verified,
+): Fix {
+  const [old, now] = [before.split('\n'), after.split('\n')];
+  const hunks = hunksOf(old, now);
+  const [first, last] = [hunks[0], hunks.at(-1)!];
+  const line = first.old[0] === first.old[1] ? Math.max(1, first.old[0]) : first.old[0] + 1;
+  return {
+    file,
+    line,
+    endLine: Math.max(line, last.old[1]),
+    before: old.slice(first.old[0], last.old[1]).join('\n'),
+    after: now.slice(first.new[0], last.new[1]).join('\n'),
+    diff: unifiedDiff(file, before, after),
+    verified,
+    slips,
+    source: after,
+  };
+}

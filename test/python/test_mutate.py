@@ -1,0 +1,167 @@
+"""Small edits of a statement: what is generated, how it is evaluated, and that nothing else happens meanwhile."""
+import ast
+import os
+import sys
+import tempfile
+import textwrap
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'python'))
+
+import numpy as np
+import torch
+
+from attention_lines.mutate import frame
+from attention_lines.mutate.candidates import candidates
+from attention_lines.mutate.scope import Scope
+from attention_lines.mutate.source import Source
+
+BEFORE = """
+import numpy as np
+import torch
+rng = np.random.default_rng(3)
+T, D, H = 5, 4, 2
+Q, K, V = rng.normal(size=(T, D)), rng.normal(size=(T, D)), rng.normal(size=(T, D))
+S = Q @ K.T / np.sqrt(D)
+P = np.exp(S) / np.exp(S).sum(axis=-1, keepdims=True)
+dO = rng.normal(size=(T, D))
+dP = dO @ V.T
+inner = (P * dP).sum(axis=-1, keepdims=True)
+mean = inner[:, 0]
+dS = P * (dP - inner)
+mask = np.triu(np.ones((T, T), dtype=bool), k=1)
+heads = rng.normal(size=(H, T, D))
+acc = np.zeros((T, D))
+grads = {"q": dS @ K, "k": dS.T @ Q}
+tq, tk = torch.from_numpy(Q), torch.from_numpy(K)
+"""
+
+# What the person wrote, and what was meant.
+MISTAKES = [
+    ('r = Q @ K / np.sqrt(D)', 'r = Q @ K.T / np.sqrt(D)'),
+    ('r = Q @ K.T / np.sqrt(T)', 'r = Q @ K.T / np.sqrt(D)'),
+    ('r = Q @ K.T', 'r = Q @ K.T / np.sqrt(D)'),
+    ('r = P / P.sum(axis=0, keepdims=True)', 'r = P / P.sum(axis=1, keepdims=True)'),
+    ('r = dP - (P * dP).sum(axis=1)', 'r = dP - (P * dP).sum(axis=1, keepdims=True)'),
+    ('r = P * dP', 'r = P * (dP - inner)'),
+    ('r = P * dP - inner', 'r = P * (dP - inner)'),
+    ('r = P * (dP - mean)', 'r = P * (dP - mean[:, None])'),
+    ('r = P * (dP - (P * dP).mean(axis=-1, keepdims=True))', 'r = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
+    ('r = np.where(mask, S, -np.inf)', 'r = np.where(mask, -np.inf, S)'),
+    ('r = S', 'r = np.where(mask, -np.inf, S)'),
+    ('r = np.triu(np.ones((T, T)), k=2)', 'r = np.triu(np.ones((T, T)), k=1)'),
+    ('r = np.einsum("td,sd->ts", K, Q)', 'r = np.einsum("td,sd->ts", Q, K)'),
+    ('r = np.einsum("ts,sd->td", dS, Q)', 'r = np.einsum("ts,td->sd", dS, Q)'),
+    ('r = np.einsum("td,td->d", heads[0], heads[0])', 'r = np.einsum("htd,htd->d", heads, heads)'),
+    ('r = heads.reshape(T, H * D)', 'r = heads.transpose(1, 0, 2).reshape(T, H * D)'),
+    ('r = heads.sum()', 'r = heads.sum(axis=0)'),
+    ('r = 1 - np.tanh(S)', 'r = 1 - np.tanh(S) ** 2'),
+    ('r = grads["q"]', 'r = grads["k"]'),
+    ('r, s = dS @ K, dS @ Q', 'r, s = dS @ K, dS.T @ Q'),
+    ('r = dS @ K', 'r = dS @ K + dS.T @ Q'),
+    ('r = tq @ tk', 'r = tq @ tk.transpose(-2, -1)'),
+    ('r = torch.softmax(tq @ tk.T, dim=0)', 'r = torch.softmax(tq @ tk.T, dim=-1)'),
+    ('acc[1:3] = P[1:3] @ V', 'acc[1:3] = P[1:3] @ V * 2'),
+    ('acc -= P @ V', 'acc += P @ V'),
+    ('r = Q.astype(np.float16) @ K.T', 'r = Q @ K.T'),
+]
+
+
+def same_numbers(values, expected):
+    return len(values) == len(expected) and all(
+        a.shape == b.shape and np.allclose(a, b, atol=1e-9) for a, b in zip(values, expected)
+    )
+
+
+def at_last_line(text):
+    source = Source(text)
+    statement = source.tree.body[-1]
+    names = {}
+    exec(compile(ast.Module(source.tree.body[:-1], []), 'program', 'exec'), names)
+    return source, statement, names
+
+
+class Generated(unittest.TestCase):
+    def test_what_was_meant_is_among_the_candidates(self):
+        for wrong, right in MISTAKES:
+            with self.subTest(wrong=wrong):
+                source, statement, names = at_last_line(BEFORE + wrong + '\n')
+                other, meant, same = at_last_line(BEFORE + right + '\n')
+                expected = frame.run(other, meant, (), same)
+                self.assertTrue(expected)
+                scope = Scope(source, statement, names, names)
+                found = candidates(source, scope, statement)
+                given = (frame.run(source, statement, each.edits, names) for each in found if each.local)
+                self.assertTrue(any(same_numbers(values or [], expected) for values in given))
+
+    def test_no_candidate_leaves_the_text_as_it_is_and_none_comes_twice(self):
+        source, statement, names = at_last_line(BEFORE + 'r = P * (dP - inner)\n')
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        texts = [source.apply(each.edits) for each in found]
+        self.assertNotIn(source.text, texts)
+        self.assertEqual([each.cost for each in found], sorted(each.cost for each in found))
+
+    def test_comments_and_layout_stay(self):
+        text = BEFORE + 'r = (P *\n     (dP  - mean))  # the row term\n'
+        source, statement, names = at_last_line(text)
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        wanted = text.replace('- mean)', '- mean[:, None])')
+        self.assertIn(wanted, [source.apply(each.edits) for each in found])
+
+    def test_parentheses_only_where_they_are_needed(self):
+        source, statement, names = at_last_line(BEFORE + 'r = P * dP\n')
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        texts = [source.apply(each.edits).splitlines()[-1] for each in found]
+        self.assertIn('r = P * (dP - inner)', texts)
+        self.assertIn('r = P * inner', texts)
+
+    def test_characters_beyond_ascii_before_the_place(self):
+        source, statement, names = at_last_line(BEFORE + 'α = 2.0; r = "é", P @ V.T\n'.replace('α = 2.0; ', ''))
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        self.assertIn('r = "é", P @ V', [source.apply(each.edits).splitlines()[-1] for each in found])
+
+
+class Evaluated(unittest.TestCase):
+    def test_the_frame_is_left_as_it_was(self):
+        source, statement, names = at_last_line(BEFORE + 'acc += P @ V\n')
+        before = names['acc'].copy()
+        scope = Scope(source, statement, names, names)
+        for each in candidates(source, scope, statement, pairs=False):
+            frame.run(source, statement, each.edits, names)
+        self.assertTrue(np.array_equal(before, names['acc']))
+        self.assertNotIn('r', names)
+
+    def test_what_is_not_known_to_be_pure_is_no_ingredient(self):
+        text = BEFORE + 'calls = []\ndef draw():\n    calls.append(1)\n    return P\nr = draw() * dP\n'
+        source, statement, names = at_last_line(text)
+        scope = Scope(source, statement, names, names)
+        candidates(source, scope, statement)
+        self.assertEqual(names['calls'], [])
+
+    def test_nothing_is_written_started_or_printed(self):
+        folder = tempfile.mkdtemp()
+        program = textwrap.dedent(
+            """
+            import os, subprocess, sys
+            sys.path.insert(0, %r)
+            from attention_lines.mutate import outside
+            outside.close()
+            print('heard')
+            for attempt in (lambda: open(%r, 'w'), lambda: os.system('true'), lambda: subprocess.run(['true'])):
+                try:
+                    attempt()
+                except PermissionError:
+                    continue
+                os._exit(1)
+            os._exit(0 if open(os.__file__).read(1) else 1)
+            """
+        ) % (os.path.join(os.path.dirname(__file__), '..', '..', 'python'), os.path.join(folder, 'x'))
+        import subprocess
+
+        done = subprocess.run([sys.executable, '-c', program], capture_output=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b'', b''))
+        self.assertEqual(os.listdir(folder), [])
+
+
+if __name__ == '__main__':
+    unittest.main()
