@@ -214,7 +214,8 @@ class Recorder(Binding):
         if statement.checks or self.kinds.torch is not None:
             self.check(frame, statement)
         reads, name = list(frame.reads), statement.targets[0]
-        self.number_reads(frame, statement, reads)
+        if frame.numbers or self.frames.outside.numbers:
+            self.number_reads(frame, statement, reads)
         frame.statement = -1
         known = self._known.get(id(value))
         if self.kinds.of(value) != ARRAY or (known is not None and known.object() is value):

@@ -124,9 +124,6 @@ async function run({ file, args, function: name }: LinesOptions): Promise<Ran> {
     }
   }
   if (!best) throw new InputError(`${file}: ${failure?.message ?? 'nothing was recorded'}`);
-  // What the program says is not what this command says.
-  process.stderr.write(best.recorded.stderr);
-  process.stderr.write(best.recorded.stdout);
   return best;
 }
 
@@ -169,7 +166,7 @@ function syntaxError({ exit }: Recording, file: string): string | null {
 /** 0 match, 1 diverges; a program in which no attention is found is bad input. */
 export async function linesCommand(words: readonly string[]): Promise<number> {
   const options = optionsOf(words);
-  const { recording, python } = await run(options);
+  const { recording, recorded, python } = await run(options);
   const broken = syntaxError(recording, options.file);
   if (broken && recording.events.length === 0) throw new InputError(broken);
   const opened = await open(options, recording);
@@ -186,6 +183,8 @@ export async function linesCommand(words: readonly string[]): Promise<number> {
     if (options.json) printJson(empty);
     throw new InputError(why);
   }
+  // What the program says is not what this command says.
+  process.stderr.write(recorded.stderr + recorded.stdout);
   const judged = judge(recording, opened.config, opened.graph);
   const { catalogue, localised } = judged;
   const fixes =

@@ -187,7 +187,7 @@ const toleranceIn = ({ tolerance, size }: Entry, epsilon: number): number =>
   Math.max(tolerance, UNITS * epsilon * size);
 const UNITS = 2;
 
-export function isNear(value: number, right: number, tolerance: number): boolean {
+function isNear(value: number, right: number, tolerance: number): boolean {
   if (value === right) return true;
   if (right === -Infinity) return value <= MASKED;
   if (Number.isNaN(right)) return Number.isNaN(value);

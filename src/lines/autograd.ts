@@ -65,13 +65,6 @@ function lost(field: Field, sought: Passing): Wrong | null {
     const own = observed[id];
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
-    if ((globalThis as any).DEBUG)
-      console.log(
-        'pass',
-        id,
-        passing(event),
-        flow.users[id].map((u) => [u, passing(events[u]), observed[u].standing]).join(' '),
-      );
     if (passing(event) !== sought) continue;
     const loser = flow.users[id].find((user) => {
       const other = events[user];

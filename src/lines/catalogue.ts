@@ -1,7 +1,7 @@
 // What a right program computes: every node and every form beside them, each with the difference that rounding explains.
 import type { Letter } from '../engine/axes.ts';
 import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, type NodeId, nodeOf } from '../engine/graph.ts';
+import type { Graph } from '../engine/graph.ts';
 import { FLOAT64, type NumberType } from '../compare/dtypes.ts';
 import { rounding } from '../compare/noise.ts';
 import {
@@ -150,7 +150,7 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
     const { letters, data, node, kind } = form;
     const lengths = lengthsFor(form, parts.extents);
     const size = largest(data);
-    const error = Math.max(...samples.map((forms) => furthest(data, forms[id].data)));
+    const error = Math.max(...samples.map((other) => furthest(data, other[id].data)));
     const plain = Math.max(ulps * type.epsilon, type === FLOAT64 ? LEAST_RELATIVE : 0) * size;
     return {
       ...form,
@@ -201,12 +201,3 @@ function hiddenIn(
   const where = offsetsIn(letters, shared, extents);
   return Uint8Array.from(where, (at) => 1 - any[at]);
 }
-
-export const entryOfNode = (
-  catalogue: Catalogue,
-  id: NodeId,
-  kind: Form['kind'],
-): Entry | undefined =>
-  catalogue.entries.find((each) => each.role === 'node' && each.node === id && each.kind === kind);
-
-void nodeOf;

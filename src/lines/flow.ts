@@ -113,21 +113,6 @@ export function leadsToRight(
       groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
     }
     leads[id] = [...groups.values()].includes(true);
-    if ((globalThis as any).DEBUG && leads[id] && observed[id].standing === 'off')
-      console.log(
-        'lead',
-        id,
-        [...groups]
-          .filter(([, x]) => x)
-          .map(
-            ([g]) =>
-              flow.users[id]
-                .filter((u) => `${events[u].statement} ${events[u].frame} ${events[u].name}` === g)
-                .join('/') +
-              ' ' +
-              g,
-          ),
-      );
   }
   return leads;
 }

@@ -17,7 +17,7 @@ const SHARE = 0.02;
 const FEW = 2;
 
 /** The narrowest number type in which a good part of the tensors was computed. */
-export function typeOfRecording({ events }: Recording): NumberType {
+function typeOfRecording({ events }: Recording): NumberType {
   const counts = new Map<string, number>();
   let all = 0;
   for (const { dtype, shape } of events) {

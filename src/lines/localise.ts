@@ -48,11 +48,6 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const goals = goalsOf(catalogue.graph);
   const field: Field = { recording, catalogue, observed, flow, covered, goals };
   const suspects = suspectsOf(field);
-  if ((globalThis as any).DEBUG)
-    console.log(
-      'suspects',
-      suspects.map((x) => [x.event, x.why, x.isDoubtful, x.operands.join(' ')]),
-    );
   const wrong = wrongOf(field, suspects);
   const seen = wrong.map((each) => each.seen);
   const consequences = cone(flow, seen);
@@ -125,7 +120,7 @@ function named(
   { recording, catalogue }: Field,
   event: number,
 ): { node: NodeId | null; kind: Kind | 'other' } {
-  const found = nodeNamed(recording.events[event], recording);
+  const found = nodeNamed(recording.events[event]);
   const isNode = found && catalogue.graph.nodes.some(({ id }) => id === found.node);
   return isNode ? found : { node: null, kind: 'other' };
 }

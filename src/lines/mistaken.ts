@@ -2,7 +2,7 @@
 import type { Key } from '../compare/program.ts';
 import { handedOn } from './flow.ts';
 import { nodeNamed, type Observed } from './observe.ts';
-import type { Event, Recording } from './recording.ts';
+import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
 
 export interface Mistaken {
@@ -32,12 +32,9 @@ interface Conflict {
 }
 
 /** The name of an event and its numbers where they disagree. */
-export function conflictOf(
-  recording: Recording,
-  { event, standing, found, added }: Observed,
-): Conflict | null {
+function conflictOf({ event, standing, found, added }: Observed): Conflict | null {
   if (standing !== 'right' || added || found.length === 0) return null;
-  const name = nodeNamed(event, recording);
+  const name = nodeNamed(event);
   const named = name && sideOf(name.node, name.kind);
   if (!name || !named) return null;
   const sides = found.map(({ entry }) => sideOf(entry.node, entry.kind));
@@ -49,7 +46,7 @@ export function conflictOf(
 /** All events whose statement makes or hands on something under another's name, where something is missing for it. */
 export function mistakenNames(field: Field): Mistaken[] {
   const { recording, observed, covered, goals, catalogue } = field;
-  const conflicts = observed.flatMap((each) => conflictOf(recording, each) ?? []);
+  const conflicts = observed.flatMap((each) => conflictOf(each) ?? []);
   const has = (key: Key): boolean => covered.has(key);
   const found: Mistaken[] = [];
   for (const { event, named, is } of conflicts) {
@@ -83,11 +80,11 @@ function returnOrCall({ recording }: Field, event: number, from: number): number
   const { events } = recording;
   if (events[from].how !== 'return' || !events[from].name.includes('[')) return event;
   const letters = (ids: readonly Event[]): string =>
-    ids.map((each) => (nodeNamed(each, recording)?.node ?? '').replace(LETTER, '$2')).join('');
+    ids.map((each) => (nodeNamed(each)?.node ?? '').replace(LETTER, '$2')).join('');
   const { statement, frame } = events[event];
   const targets = events.filter((each) => each.statement === statement && each.frame === frame);
   const isUsual = (order: string): boolean =>
-    [...order]
+    Array.from(order)
       .filter((letter) => ORDER.includes(letter))
       .every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
   return isUsual(letters(targets)) ? from : event;
@@ -103,7 +100,7 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   for (const source of queue) {
     if (seen.has(source)) continue;
     seen.add(source);
-    if (conflictOf(recording, observed[source])) found.push(source);
+    if (conflictOf(observed[source])) found.push(source);
     const from = handedOn(recording, events[source]);
     const keys = new Set(observed[source].found.map(({ entry }) => entry.key));
     const same = flow.sources[source].filter((each) =>
@@ -114,7 +111,7 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   }
   if (found.length === 0) return null;
   const first = Math.min(...found);
-  const { is } = conflictOf(recording, observed[first])!;
+  const { is } = conflictOf(observed[first])!;
   return { event: first, note: `${events[first].name} is ${is.letter}` };
 }
 
@@ -153,8 +150,7 @@ export function returnsInOrder(field: Field): Mistaken[] {
     const isNamed = returned.some(({ id }) =>
       events.some(
         (other) =>
-          handedOn(recording, other) === id &&
-          (nodeNamed(other, recording)?.kind ?? '') === 'gradient',
+          handedOn(recording, other) === id && (nodeNamed(other)?.kind ?? '') === 'gradient',
       ),
     );
     const wrong = returned.find(

@@ -29,7 +29,11 @@ export function causesOf(
   for (const each of ancestorsOf(graph).get(key) ?? []) {
     if (each === key || !covered.has(each)) continue;
     const { shape, data } = state.predict(each);
-    trace.push({ name: name(each), dtype, tensor: { shape, data: data.map(type.round) } });
+    trace.push({
+      name: name(each),
+      dtype,
+      tensor: { shape, data: data.map((value) => type.round(value)) },
+    });
   }
   trace.push({ name: name(key), dtype, tensor });
   const names = {};

@@ -39,7 +39,7 @@ interface Content {
 const UNTELLING = /^(u?int\d*|bool|float)$/;
 
 /** The event of which `id` is a copy. */
-export function originalOf({ events }: Recording, id: number): number {
+function originalOf({ events }: Recording, id: number): number {
   let at = id;
   for (let same = events[at].same; same !== undefined; same = events[at].same) at = same;
   return at;
@@ -74,7 +74,7 @@ export class Observer {
   }
 
   #one(event: Event, before: readonly Observed[], change: Tensor | null): Observed {
-    const tensor = this.#recording.tensor(event.id) ?? this.#recording.pairs(event.id);
+    const tensor = this.#recording.tensor(event.id) ?? this.#recording.pairs?.(event.id);
     const nothing = { event, found: [], pieces: [], added: false, isMask: false };
     if (!tensor)
       return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
@@ -82,7 +82,7 @@ export class Observer {
     const { text } = this.#recording.statements[event.statement];
     if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
-    const found = ranked(content.found, event, this.#recording);
+    const found = ranked(content.found, event);
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
@@ -146,13 +146,9 @@ const isKnownWrite = ({ how }: Event): boolean =>
 const ROLES = { node: 0, form: 2, partial: 4 };
 
 /** The likeliest alignment first: nodes before forms, and what fits the name, the layout and the kind. */
-export function ranked(
-  found: readonly Alignment[],
-  event: Event,
-  recording: Recording,
-): readonly Alignment[] {
+function ranked(found: readonly Alignment[], event: Event): readonly Alignment[] {
   if (found.length < 2) return found;
-  const named = nodeNamed(event, recording);
+  const named = nodeNamed(event);
   const isGradient =
     event.how === 'gradient' || event.name.endsWith('.grad') || named?.kind === 'gradient';
   const cost = ({ entry, axes }: Alignment): number => {
@@ -182,7 +178,7 @@ export function ranked(
 }
 
 /** Which node a person's name stands for: "grads['wq']" as grads.wq, "self.q" as q. */
-export function nodeNamed(event: Event, { events }: Recording): ReturnType<typeof resolveName> {
+export function nodeNamed(event: Event): ReturnType<typeof resolveName> {
   const rank = Math.max(1, event.shape.length);
   const plain = event.name
     .replaceAll(/\[['"]?([A-Za-z_]\w*)['"]?\]/g, '.$1')
@@ -190,7 +186,6 @@ export function nodeNamed(event: Event, { events }: Recording): ReturnType<typeo
     .replace(/^(self|ctx|cache|saved|params?|weights|w|proj|p)\./, '');
   const found =
     resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
-  const isGradient = event.of !== undefined || /(^|[._\[])(d_?)?grads?\b/i.test(event.name);
-  void events;
+  const isGradient = event.of !== undefined || /(^|[._[])(d_?)?grads?\b/i.test(event.name);
   return found && isGradient ? { node: found.node, kind: 'gradient' } : found;
 }

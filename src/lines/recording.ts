@@ -136,7 +136,7 @@ export interface Recording extends Header {
    */
   tensor(event: number): Tensor | null;
   /** Complex numbers as pairs of real ones: the last axis is twice as long. null for all other events. */
-  pairs(event: number): Tensor | null;
+  pairs?(event: number): Tensor | null;
 }
 
 const COMPLEX: Readonly<Record<string, DType>> = { complex64: 'float32', complex128: 'float64' };
@@ -210,7 +210,7 @@ export function parseRecording(bytes: Uint8Array, name = 'recording'): Recording
   const header = headerOf(name, bytes);
   const decoded = new Map<number, Tensor | null>();
   const read = (event: Event): Tensor | null => {
-    if (event.value !== undefined && event.shape.length === 0) return scalar(Number(event.value));
+    if (event.value !== undefined && event.shape.length === 0) return scalar(event.value);
     if (event.same !== undefined) return tensor(event.same);
     if (!event.at || !isDType(event.dtype)) return null;
     const part = bytes.subarray(event.at[0], event.at[0] + event.at[1]);

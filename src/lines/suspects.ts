@@ -74,11 +74,6 @@ export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
   const leads = leadsToRight(recording, field.catalogue, flow, observed);
   const found: Suspect[] = [];
-  if ((globalThis as any).DEBUG)
-    console.log(
-      'leads',
-      leads.flatMap((x, n) => (x && observed[n].standing === 'off' ? [n] : [])).join(' '),
-    );
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
@@ -157,7 +152,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
     if (why === 'incomplete' && !isMissingPath(field, event)) return false;
     // Something that is named as a gradient is to be that, whether it is computed elsewhere too or not.
-    const name = nodeNamed(recording.events[event], recording);
+    const name = nodeNamed(recording.events[event]);
     const named = name?.kind === 'gradient' ? keyOf(name.node, 'gradient') : null;
     const above = named === null ? undefined : ancestors.get(named);
     if (above && areOf(operands, (keys) => keys.some((key) => key !== named && above.has(key))))
@@ -168,7 +163,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     if (!isForwardRight) return after.some((id) => (recording.tensor(id)?.data.length ?? 0) > 1);
     // With the outputs right, a mistake is one of the backward pass: it meets a gradient on its way.
     return after.some((id) => {
-      if (nodeNamed(recording.events[id], recording)?.kind === 'gradient') return true;
+      if (nodeNamed(recording.events[id])?.kind === 'gradient') return true;
       return flow.sources[id].some((source) =>
         [...observed[source].found, ...observed[source].pieces].some(
           ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',

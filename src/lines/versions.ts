@@ -3,7 +3,7 @@ import { sizeOf, strides, type Tensor } from '../engine/tensor.ts';
 import type { Event, IndexPart, Recording } from './recording.ts';
 
 /** The part of `whole` that an index picks; null where the index is not of whole numbers and slices. */
-export function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | null {
+function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | null {
   const steps = strides(whole.shape);
   const lengths: number[] = [];
   const offsets: Int32Array[] = [];

@@ -21,7 +21,7 @@ export function addBeforeBias(forms: Forms, parts: Parts): void {
 
 /** Keys and values repeated for the query heads of their group, and their gradients before the group's sum. */
 export function addRepeated(forms: Forms, parts: Parts): void {
-  const { extents, scores, state, keys, values, queries, weights, output } = parts;
+  const { extents, scores, keys, values, queries, weights, output } = parts;
   if (!scores.includes('g')) return;
   const heads = scores.filter((letter) => /^[rg]$/.test(letter));
   const wide = (id: NodeId): Lettered => {
@@ -46,7 +46,6 @@ export function addRepeated(forms: Forms, parts: Parts): void {
     if (id === keys && scale !== 1)
       forms.add('partial', 'gradient', id, `${title} / scale`, times(gradient, 1 / scale));
   }
-  void state;
 }
 
 /** W_K W_Qᵀ, which stands between x and x' where no projection is computed on its own. */

@@ -8,7 +8,7 @@ import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
  * t base^(−2u/width); cosines and sines once per pair and once per feature.
  */
 export function addRope(forms: Forms, parts: Parts): Lettered[] {
-  const { config, extents, graph } = parts;
+  const { config, extents } = parts;
   const { rope, past } = config;
   if (!rope) return [];
   const width = extents['a'];
@@ -51,7 +51,6 @@ export function addRope(forms: Forms, parts: Parts): Lettered[] {
   );
   table('RoPE’s rotations as complex numbers', { letters: ['s', 'u', 'w'], data: both });
   addTurned(forms, parts);
-  void graph;
   return tables;
 }
 

@@ -8,7 +8,7 @@ type Source = [NodeId, Kind];
 
 /** Each product's terms before any sum; for small problems only. */
 export function addTerms(forms: Forms, parts: Parts): void {
-  const { graph, extents, scores, queries, keys, values, weights, output } = parts;
+  const { graph, extents, queries, keys, values, weights, output } = parts;
   const read = ([id, kind]: Source): Lettered =>
     kind === 'value' ? valueOf(parts, id) : gradientOf(parts, id);
   const add = (a: Source, b: Source, node: NodeId, kind: Kind, title: string): void => {
@@ -24,7 +24,6 @@ export function addTerms(forms: Forms, parts: Parts): void {
   add([weights, 'value'], [output, 'gradient'], values, 'gradient', `terms of d${values}`);
   add(['S', 'gradient'], [keys, 'value'], queries, 'gradient', `terms of d${queries}`);
   add(['S', 'gradient'], [queries, 'value'], keys, 'gradient', `terms of d${keys}`);
-  void scores;
 }
 
 /** Terms of the projections, their weights' and their inputs' gradients. */

@@ -1,0 +1,211 @@
+// Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
+import type { Range } from '../align.ts';
+import { handedOn } from '../flow.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import { type Blame, originOf } from './common.ts';
+
+/** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
+export function oddLayout(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const patterns = flow.sources[event].flatMap((source) => {
+    const [best] = observed[source].found;
+    if (!best || best.axes.length < 3 || !/^[vg]:[QKV]h?$/.test(best.entry.key)) return [];
+    const letters = best.axes.flat();
+    const pattern = best.axes
+      .map((axis) =>
+        axis.some((each) => /[ijt]/.test(each))
+          ? 't'
+          : axis.some((each) => /[bhrg]/.test(each))
+            ? 'n'
+            : 'f',
+      )
+      .join('');
+    const isRegrouped =
+      letters.includes('r') && letters.includes('g') && letters.indexOf('g') < letters.indexOf('r');
+    return [{ source, pattern, isRegrouped, shape: recording.events[source].shape.join() }];
+  });
+  const regrouped = patterns.find(({ isRegrouped }) => isRegrouped);
+  if (regrouped)
+    return {
+      event: originOf(field, regrouped.source),
+      note: 'the query heads are grouped in another order',
+    };
+  const odd = patterns.find(
+    ({ pattern, shape }) =>
+      pattern.startsWith('t') &&
+      patterns.some((other) => other.pattern.startsWith('n') && other.shape === shape),
+  );
+  return odd
+    ? {
+        event: originOf(field, odd.source),
+        note: 'its axes are in another order than those of what it meets',
+      }
+    : null;
+}
+
+/** Queries, keys and values that are joined in another order than those that they meet. */
+export function otherOrder({ observed, flow, recording }: Field, { event }: Suspect): Blame | null {
+  const joined = flow.sources[event].filter((source) => observed[source].pieces.length > 1);
+  const orderOf = (id: number): string =>
+    observed[id].pieces.map(({ entry }) => entry.node.replace(/^[Wb]_|h$/g, '')).join(' ');
+  const orders = new Set(joined.map(orderOf));
+  if (orders.size < 2) return null;
+  const made = joined.filter(
+    (id) => !recording.events[id].how.startsWith('leaf') && flow.sources[id].length > 1,
+  );
+  const last = made[made.length - 1];
+  if (last === undefined) return null;
+  return { event: last, note: `the order is ${orderOf(last)} here and another one there` };
+}
+
+/** A number that all its users go wrong with, and that is none of those that attention has. */
+export function wrongNumber(
+  { recording, observed, flow, catalogue }: Field,
+  { event }: Suspect,
+): Blame | null {
+  const { events } = recording;
+  const { parts, config } = catalogue;
+  const { scale } = parts;
+  const width = parts.extents['a'] ?? 1;
+  const known = [
+    scale,
+    1 / scale,
+    Math.sqrt(width),
+    1 / Math.sqrt(width),
+    scale * Math.LOG2E,
+    config.softcap ?? scale,
+  ];
+  for (const source of flow.sources[event]) {
+    const { value, dtype } = events[source];
+    if (dtype !== 'float' || value === undefined || Number.isInteger(value * 4)) continue;
+    if (known.some((each) => Math.abs(value - each) <= 1e-6 * Math.abs(each))) continue;
+    const users: number[] = [];
+    const queue = [source];
+    for (const each of queue)
+      for (const user of flow.users[each])
+        if (handedOn(recording, events[user]) === null) users.push(user);
+        else queue.push(user);
+    const isElsewhere = users.some((user) => observed[user].standing === 'right');
+    if (isElsewhere) continue;
+    let at = source;
+    for (
+      let from = handedOn(recording, events[at]);
+      from !== null;
+      from = handedOn(recording, events[at])
+    )
+      at = from;
+    return { event: at, note: `${events[source].name} is ${value}` };
+  }
+  return null;
+}
+
+/** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
+export function wrongTable(
+  { observed, flow, catalogue, recording }: Field,
+  { event }: Suspect,
+): Blame | null {
+  const { rope, alibi } = catalogue.config;
+  if (!rope && !alibi) return null;
+  const found: number[] = [];
+  const seen = new Set([event]);
+  const queue = [...flow.sources[event]];
+  for (const source of queue) {
+    if (seen.has(source)) continue;
+    seen.add(source);
+    const { standing } = observed[source];
+    if (standing === 'free') found.push(source);
+    if (standing === 'free' || standing === 'neutral') queue.push(...flow.sources[source]);
+  }
+  if (found.length === 0) return null;
+  const first = Math.min(...found);
+  return {
+    event: first,
+    note: `${recording.events[first].name} is not the table that it should be`,
+  };
+}
+
+const LOOPED = /^[bhrgij]$/;
+
+function fixedLetters({ found: [best] }: Field['observed'][number]): Map<string, number> {
+  const fixed = new Map<string, number>();
+  if (!best) return fixed;
+  best.entry.letters.forEach((letter, n) => {
+    const range: Range = best.ranges.get(letter)!;
+    if (LOOPED.test(letter) && range.count === 1 && best.entry.lengths[n] > 1)
+      fixed.set(letter, range.start);
+  });
+  return fixed;
+}
+
+/** An operand of another head or sequence than the rest, the same as in the iteration before: it was not updated. */
+export function staleOperand(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  const sources = flow.sources[event].filter((source) => observed[source].standing === 'right');
+  for (const letter of ['h', 'r', 'g', 'b', 'j', 'i']) {
+    const places = sources.flatMap((source) => {
+      const value = fixedLetters(observed[source]).get(letter);
+      return value === undefined ? [] : [{ source, value }];
+    });
+    if (new Set(places.map(({ value }) => value)).size < 2) continue;
+    for (const { source, value } of places) {
+      const own = events[source];
+      if (own.loops.length === 0 || handedOn(recording, own) !== null) continue;
+      const isRepeated = events.some(
+        (other) =>
+          other.id < source &&
+          other.statement === own.statement &&
+          other.name === own.name &&
+          other.frame === own.frame &&
+          other.loops.join() !== own.loops.join() &&
+          fixedLetters(observed[other.id]).get(letter) === value,
+      );
+      if (!isRepeated) continue;
+      const what = { b: 'sequence', i: 'key', j: 'query' }[letter] ?? 'head';
+      return {
+        event: source,
+        note: `${own.name} is that of ${what} ${value}, as in an earlier iteration`,
+      };
+    }
+  }
+  return null;
+}
+
+/** A function that does right when it is called from elsewhere: the call is to blame. */
+export function wrongCall(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed } = field;
+  const { events } = recording;
+  const own = events[event];
+  if (own.frame === 0) return null;
+  const caller = callOf(recording, own.frame);
+  if (caller === null) return null;
+  const others = events.filter(
+    (other) =>
+      other.statement === own.statement &&
+      other.frame !== own.frame &&
+      other.name === own.name &&
+      other.how === own.how,
+  );
+  const isElsewhere = others.some((other) => {
+    const from = callOf(recording, other.frame);
+    return (
+      from !== null &&
+      events[from].statement !== events[caller].statement &&
+      observed[other.id].standing === 'right'
+    );
+  });
+  return isElsewhere
+    ? { event: caller, note: `what is called here is right when it is called elsewhere` }
+    : null;
+}
+
+/** The event of the statement that called a function: it reads what the function returned. */
+function callOf({ events }: Field['recording'], frame: number): number | null {
+  const caller = events.find(
+    (other) =>
+      other.frame !== frame &&
+      other.how !== 'gradient' &&
+      other.reads.some((read) => events[read].frame === frame && events[read].how === 'return'),
+  );
+  return caller?.id ?? null;
+}

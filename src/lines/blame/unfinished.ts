@@ -1,0 +1,165 @@
+// An operand that is right, but not yet what its users take it for.
+import type { Tensor } from '../../engine/tensor.ts';
+import type { Key } from '../../compare/program.ts';
+import type { Alignment } from '../align.ts';
+import type { Entry } from '../catalogue.ts';
+import { handedOn } from '../flow.ts';
+import { replaced, Supposed } from '../hypothesis.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import { type Blame, MASKED, isHiding } from './common.ts';
+
+/** Nodes that a tensor may have been taken for, which is right as the node or form before them. */
+function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
+  const { graph, parts } = catalogue;
+  const { key, role } = entry;
+  const has = (id: string): boolean => graph.nodes.some((each) => each.id === id);
+  const next: Record<string, string> = {
+    'v:S': has('Z') ? 'v:Z' : 'v:M',
+    'v:Z': 'v:M',
+    'v:Q': 'v:Qh',
+    'v:K': 'v:Kh',
+    'v:P': 'v:Pd',
+    'g:Z': 'g:S',
+    'g:M': 'g:S',
+    'g:P': `g:${parts.logits}`,
+    'g:Pd': 'g:P',
+    'g:Qh': 'g:Q',
+    'g:Kh': 'g:K',
+    'v:y': 'g:y',
+  };
+  const keys = role === 'node' ? [next[key] ?? ''] : [key, next[key] ?? ''];
+  return keys.filter((each) => each !== '' && has(each.slice(2)));
+}
+
+/**
+ * An operand that is right, but not yet what its users take it for: all that was computed from it goes wrong, and is what
+ * a right program makes of it if it stands for the next node.
+ */
+export function unfinishedOperand(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  // Of what is joined of several, each.
+  const operands = flow.sources[event].flatMap((source) =>
+    observed[source].pieces.length > 0 ? flow.sources[source] : [source],
+  );
+  for (const source of operands) {
+    const { found, standing } = observed[source];
+    if (standing !== 'right' && standing !== 'partial') continue;
+    const users = usersOf(field, source);
+    const isUsedRightly = users.some(
+      (user) =>
+        observed[user].standing === 'right' &&
+        observed[user].pieces.length === 0 &&
+        !isSame(field, user, source),
+    );
+    if (isUsedRightly) continue;
+    const tensor = recording.tensor(source);
+    const result = recording.tensor(event);
+    if (!tensor || !result) continue;
+    for (const alignment of found) {
+      for (const key of takenFor(field, alignment)) {
+        const own = replaced(catalogue, key, tensor, alignment);
+        const { tolerance } = alignment.entry;
+        if (!own || isNearly(own, catalogue.state.predict(key), tolerance)) continue;
+        // Logits that no mask was applied to: the statement that should have done it is the user's.
+        const before = catalogue.state.predict(alignment.entry.key);
+        if (key === 'v:M' && isNearly(own, before, tolerance)) continue;
+        // Of what is joined with others the whole is not looked at.
+        const isJoined = !flow.sources[event].includes(source);
+        if (
+          isJoined ? !isRotated(alignment, key) : !new Supposed(catalogue, key, own).makes(result)
+        )
+          continue;
+        const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
+        const note = `${alignment.entry.title} is used as ${name}`;
+        const stated = isRotated(alignment, key)
+          ? passedAt(field, source, event)
+          : statedAt(field, source, alignment.entry, recording.events[event].frame);
+        return { event: stated ?? event, note };
+      }
+    }
+  }
+  return null;
+}
+
+const isNearly = (a: Tensor, b: Tensor, tolerance: number): boolean =>
+  a.data.every((value, at) => value === b.data[at] || Math.abs(value - b.data[at]) <= tolerance);
+
+/** Everything that was computed from a tensor, under whatever name it was handed on. */
+function usersOf({ recording, flow }: Field, id: number): number[] {
+  const found: number[] = [];
+  const queue = [id];
+  for (const each of queue)
+    for (const user of flow.users[each]) {
+      if (handedOn(recording, recording.events[user]) === null) found.push(user);
+      else queue.push(user);
+    }
+  return found;
+}
+
+/** Whether an event is of the same form as another: reshaped, no more. */
+const isSame = ({ observed }: Field, one: number, other: number): boolean => {
+  const keys = new Set(observed[other].found.map(({ entry }) => entry.key));
+  return observed[one].found.some(({ entry }) => keys.has(entry.key));
+};
+
+/** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
+function statedAt(field: Field, id: number, { key, title }: Entry, frame: number): number | null {
+  const { recording, observed, flow } = field;
+  let at = id;
+  for (;;) {
+    const event = recording.events[at];
+    // What a function is given it has to finish itself.
+    if (event.how === 'argument' && event.frame === frame) return null;
+    const from = handedOn(recording, event);
+    if (from === null) {
+      // Only laid out anew, or masked: it was made before.
+      const tensor = recording.tensor(at);
+      const isAnew = (source: number): boolean =>
+        observed[source].found.some(({ entry }) => entry.key === key && entry.title === title) &&
+        (isHiding(tensor) || isSameSum(tensor, recording.tensor(source)));
+      const before = flow.sources[at].flatMap((source) =>
+        observed[source].standing === 'neutral' ? flow.sources[source] : [source],
+      );
+      const same = before.find(isAnew);
+      if (same === undefined) return at;
+      at = same;
+      continue;
+    }
+    const { kind, text } = recording.statements[event.statement];
+    if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim()))
+      return at;
+    at = from;
+  }
+}
+
+/** Before and after their rotation: both are right in themselves. */
+const ROTATED = /^(v:[QK]|g:[QK]h)$/;
+const isRotated = ({ entry }: Alignment, key: Key): boolean =>
+  ROTATED.test(entry.key) && key !== entry.key;
+
+/** The return or the naming by which the one was passed for the other; null if its user took it itself. */
+function passedAt({ recording }: Field, id: number, user: number): number | null {
+  const { events, statements } = recording;
+  let at: number | null = id;
+  while (at !== null) {
+    const event: Field['recording']['events'][number] = events[at];
+    const { kind, text } = statements[event.statement];
+    const isNaming =
+      kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+    if (event.how === 'return' || isNaming)
+      return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
+    at = handedOn(recording, event);
+  }
+  return null;
+}
+
+function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
+  if (!a || !b || a.data.length !== b.data.length) return false;
+  const sum = ({ data }: Tensor): number =>
+    data.reduce((total, value) => total + (value > MASKED ? value : 0), 0);
+  const size = a.data.reduce(
+    (most, value) => Math.max(most, Math.abs(value) < Infinity ? Math.abs(value) : 0),
+    0,
+  );
+  return Math.abs(sum(a) - sum(b)) <= 1e-6 * size;
+}
