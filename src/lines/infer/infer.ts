@@ -1,12 +1,15 @@
 // From the recording of a program to the setup of the attention that it means to compute, each entry with its line.
 import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
+import { forward } from '../../engine/run.ts';
 import type { Recording } from '../recording.ts';
 import { Builder, type Context, stepsOf } from './builder.ts';
 import { addHeads, addInputs, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
 import { addLoss } from './inferLoss.ts';
 import { addMask, addRope, addScale } from './inferScores.ts';
+import { haveSameNumbers } from './lookup.ts';
 import { findModels, type Model } from './model.ts';
+import { normalisedAxes } from './site.ts';
 import type { InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
 
@@ -56,8 +59,26 @@ function inferenceOf(values: Values, model: Model): Inference {
   addMask(context);
   addOutput(context);
   addLoss(context);
+  if (context.build.questions.length === 0) askWhereWeightsDiffer(context);
   const { bindings, inferred, questions } = context.build;
   return { config: context.config, bindings, inferred, questions, function: functionOf(model) };
+}
+
+/** Weights that are a softmax over the keys, and not that of this setup, have something else in their scores. */
+function askWhereWeightsDiffer({ model, config, build }: Context): void {
+  const { told, query, key } = model;
+  const { weights } = told.site;
+  const isMasked = weights.tensor.data.includes(0);
+  const isTold =
+    normalisedAxes(weights).includes(told.keyAxis) &&
+    stepsOf(query).isKnown &&
+    stepsOf(key).isKnown &&
+    // A mask that does not show in the weights is one that the program forgets.
+    (isMasked || (config.mask === 'none' && config.window === undefined));
+  if (!isTold || !isComputable(config)) return;
+  const own = forward(buildGraph(config)).get('P');
+  if (own && haveSameNumbers(own, weights.tensor, 10 * Math.max(weights.eps, 1e-6))) return;
+  build.ask('scores', 'as inferred', [], 'the weights have something else in their scores');
 }
 
 function headOf({ query, key, value, heads, output, past }: Model): HeadConfig['head'] {
