@@ -16,7 +16,7 @@ export interface FoundBias {
 }
 
 /** Operand as (block, token, feature), an outer axis that it lacks repeated. */
-function blocks(
+export function outerBlocks(
   operand: Operand,
   told: Told,
 ): { data: Float64Array; tokens: number; width: number } {
@@ -33,7 +33,7 @@ function blocks(
 function residual(told: Told): Tensor | null {
   const { site } = told;
   if (!normalisedAxes(site.weights).includes(told.keyAxis)) return null;
-  const [q, k] = [blocks(told.query, told), blocks(told.key, told)];
+  const [q, k] = [outerBlocks(told.query, told), outerBlocks(told.key, told)];
   const weights = gather(site.weights.tensor, scoreLayout(told));
   const out = new Float64Array(weights.data.length);
   const count = weights.data.length / (q.tokens * k.tokens);
@@ -69,6 +69,30 @@ export function findBias(values: Values, told: Told, past: number): FoundBias | 
   if (added.data.every((value) => Number.isNaN(value) || Math.abs(value) <= allowed)) return null;
   const slopes = slopesOf(added, past, allowed);
   return slopes ? { added, slopes } : recordedBias(values, told, added, allowed);
+}
+
+/**
+ * Whether something is added to the scores that no recorded tensor tells. What is the same for all queries is no
+ * bias but a maximum that was subtracted along the wrong axis.
+ */
+export function hasUnknownBias(told: Told): boolean {
+  if (told.site.cap !== undefined || told.site.how !== 'crossed') return false;
+  const added = residual(told);
+  if (!added) return false;
+  const [, queries, keys] = added.shape;
+  const allowed = 2 * TOLERANCE * Math.max(told.site.scores.eps, 1e-9) * 10;
+  const size = queries * keys;
+  return added.data.some((value, at) => {
+    const first = at - (at % size);
+    const column = at % keys;
+    // Rows begin at their first visible key: two entries of a row against the same two of another row.
+    for (let j = 0; j < queries; j++) {
+      const other = added.data[first + j * keys + column] - added.data[first + j * keys];
+      const own = value - added.data[at - column];
+      if (Math.abs(own - other) > allowed) return true;
+    }
+    return false;
+  });
 }
 
 /** The recorded tensor that is added, read as scores. */

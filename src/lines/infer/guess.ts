@@ -16,7 +16,7 @@ const layoutOf = (operand: Operand): Layout => ({
 });
 
 /** The person's own numbers of a weighted sum, as ([outer], query, feature). */
-export function asMixed(operand: Operand, outerShape: readonly number[]): Tensor {
+function asMixed(operand: Operand, outerShape: readonly number[]): Tensor {
   const { data } = gather(operand.value.tensor, layoutOf(operand));
   return { shape: [...outerShape, operand.token.size, operand.feature.size], data };
 }
@@ -37,15 +37,17 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
       value.tensor.data.every(Number.isFinite);
     if (!isOperand) return [];
     const fits = readings(value, site).filter(({ key }) => key === keyAxis);
-    return fits.map(({ operand }) => ({ operand, called: isCalled(value, (name) => roleOf(name) === 'V') }));
+    return fits.map(({ operand }) => ({
+      operand,
+      called: isCalled(value, (name) => roleOf(name) === 'V'),
+    }));
   });
   const shape = site.weights.tensor.shape;
   const outerShape = site.outer.map((axis) => shape[axis]);
   const ranked = candidates
     .filter(({ operand, called }) => called || !isCalled(operand.value, isGradientName))
-    .toSorted(
-      (a, b) =>
-        Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
+    .sort(
+      (a, b) => Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
     );
   for (const { operand } of ranked) {
     const wanted: Operand = {
@@ -93,7 +95,7 @@ function matrixLayout(value: Value, rows: number, cols: number): Layout | null {
   const own = strides(shape);
   if (shape.length !== 2) return null;
   const axis = (n: number): Factor[] => [{ size: shape[n], stride: own[n] }];
-  const isLinear = value.parts[0].how === 'leaf' && /weight$/.test(value.parts[0].name);
+  const isLinear = value.parts[0].how === 'leaf' && value.parts[0].name.endsWith('weight');
   const straight = shape[0] === rows && shape[1] === cols;
   const turned = shape[1] === rows && shape[0] === cols;
   if (turned && (isLinear || !straight)) return { offset: 0, axes: [axis(1), axis(0)] };
@@ -121,7 +123,9 @@ export function guessProjection(
   if (!found) return null;
   const [summed, [out]] = found.layout.axes;
   const step = (n: number): number =>
-    cols.slice(n + 1).reduce((product, { size }) => product * size, operand.feature.size * out.stride);
+    cols
+      .slice(n + 1)
+      .reduce((product, { size }) => product * size, operand.feature.size * out.stride);
   const factors = [
     ...cols.map(({ size }, n) => ({ size, stride: step(n) })),
     { size: operand.feature.size, stride: out.stride },
@@ -158,8 +162,7 @@ export function meantProjection(
   if (!own || called === undefined || called === letter || called === 'O') return null;
   const guess = `the program projects ${letter} by ${lastName(own.weight.events[0]?.name ?? '')}`;
   const other = Object.values(all).find(({ weight }) => calledFor(weight) === letter);
-  if (other && other.heads.join() === own.heads.join())
-    return { ...own, ...pick(other), guess };
+  if (other && other.heads.join() === own.heads.join()) return { ...own, ...pick(other), guess };
   const taken = Object.values(all).flatMap(({ x, weight }) => [x, weight]);
   const left = guessProjection(values, letter, operand, own, taken);
   return left && { ...left, guess };
@@ -190,11 +193,15 @@ const lastOf = ({ tensor: { shape } }: Mixed): number => shape[shape.length - 1]
 
 /** Whether one statement made y of the weight and of what came of the weighted sums. */
 function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
-  const read = y.parts.flatMap((event) => values.sources(event)).flatMap(({ id }) => values.ofEvent(id) ?? []);
+  const read = y.parts
+    .flatMap((event) => values.sources(event))
+    .flatMap(({ id }) => values.ofEvent(id) ?? []);
   const isWeight = (value: Value): boolean =>
     value === weight || weight.parts.some(({ id }) => values.ofEvent(id) === value);
   const isOutput = (value: Value): boolean =>
-    value === output || values.descends(value, output) || output.parts.some(({ id }) => values.ofEvent(id) === value);
+    value === output ||
+    values.descends(value, output) ||
+    output.parts.some(({ id }) => values.ofEvent(id) === value);
   return read.some(isWeight) && read.some((value) => !isWeight(value) && isOutput(value));
 }
 
@@ -202,7 +209,8 @@ function readsBoth(values: Values, y: Value, weight: Value, output: Value): bool
 export function biasBeside(values: Values, weight: Value): Value | undefined {
   const names = new Set(weight.events.map(({ name }) => name.replace(/weight$/, 'bias')));
   return values.all.find(
-    (value) => value !== weight && isCalled(value, (name) => names.has(name) && /bias$/.test(name)),
+    (value) =>
+      value !== weight && isCalled(value, (name) => names.has(name) && name.endsWith('bias')),
   );
 }
 
@@ -227,7 +235,7 @@ export function guessOutput(
   const candidates = unused(values, taken)
     .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
-  for (const { weight, called } of candidates.toSorted((a, b) => Number(b.called) - Number(a.called))) {
+  for (const { weight, called } of candidates.sort((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {
       const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {

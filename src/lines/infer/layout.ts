@@ -1,5 +1,5 @@
 // How an entry of a setup lies in a recorded tensor: every axis of the entry as one or several strided axes.
-import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 
 export interface Factor {
   readonly size: number;
@@ -13,8 +13,7 @@ export interface Layout {
   readonly axes: readonly (readonly Factor[])[];
 }
 
-export const lengthOf = (axis: readonly Factor[]): number =>
-  sizeOf(axis.map(({ size }) => size));
+export const lengthOf = (axis: readonly Factor[]): number => sizeOf(axis.map(({ size }) => size));
 
 /** Where the entries along an axis lie. */
 export function offsets(axis: readonly Factor[]): Int32Array {
@@ -26,12 +25,6 @@ export function offsets(axis: readonly Factor[]): Int32Array {
     all = next;
   }
   return all;
-}
-
-/** The tensor itself. */
-export function identity({ shape }: Tensor): Layout {
-  const steps = strides(shape);
-  return { offset: 0, axes: shape.map((size, n) => [{ size, stride: steps[n] }]) };
 }
 
 /** The entry that a layout takes out of a recorded tensor. */

@@ -17,6 +17,8 @@ export interface FoundLoss {
   readonly sure: boolean;
   readonly note: string;
   readonly alternatives?: readonly number[];
+  /** The upstream gradient is not given: what came of this y. */
+  readonly isRecorded?: boolean;
 }
 
 /** A recorded tensor and how the entry of the setup lies in it. */
@@ -49,7 +51,7 @@ function multiple(a: Float64Array, b: Float64Array, eps: number): number | null 
   const factor = dot / squares;
   if (!Number.isFinite(factor) || size === 0 || factor === 0) return null;
   for (let n = 0; n < a.length; n++)
-    if (!(Math.abs(a[n] - factor * b[n]) <= 30 * eps * size)) return null;
+    if (!(Math.abs(a[n] - factor * b[n]) <= Math.min(30 * eps, 0.03) * size)) return null;
   return factor;
 }
 
@@ -148,6 +150,9 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
   const { eps } = output;
   const gradients = gradientsOf(values, output);
   const given = givenTensors(values, output);
+  const own = gradients.find(({ value }) => isOf(values, value, output));
+  const same = given.find(({ value }) => own?.value === value);
+  if (same) return upstreamLoss(same);
   for (const target of given) {
     const t = dataOf(target);
     const error = y.map((value, n) => value - t[n]);
@@ -160,15 +165,14 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
     if (slopes.length === 0 && !scalars.some(({ isNamed }) => isNamed)) continue;
     return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   }
-  const own = gradients.find(({ value }) => isOf(values, value, output));
-  const upstream = given.find(
-    ({ value }) => own?.value === value || value.events.some(({ name }) => isGradientName(name)),
-  );
-  if (upstream) {
-    const note = `upstream gradient ${lastName(upstream.value.parts[0].name)}`;
-    return { kind: 'upstream', given: upstream, factor: 1, from: upstream.value, sure: true, note };
-  }
+  const upstream = given.find(({ value }) => value.events.some(({ name }) => isGradientName(name)));
+  if (upstream) return upstreamLoss(upstream);
   return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
+}
+
+function upstreamLoss(given: Placed): FoundLoss {
+  const note = `upstream gradient ${lastName(given.value.parts[0].name)}`;
+  return { kind: 'upstream', given, factor: 1, from: given.value, sure: true, note };
 }
 
 function targetLoss(
@@ -180,18 +184,26 @@ function targetLoss(
   const own = slopes.find(({ each }) => isGradientOfY(each.value));
   const scalar = (scalars.find(({ isNamed }) => isNamed) ?? scalars[0])?.factor;
   // The last multiple of the error is what the backward pass begins with; a bare difference may come before it.
-  const slope = own ?? slopes.findLast(({ each }) => !each.value.events.every(({ how }) => how === 'expression'));
+  const slope =
+    own ??
+    slopes.findLast(({ each }) => !each.value.events.every(({ how }) => how === 'expression'));
   const wanted = own ? own.factor : scalar === undefined ? slope?.factor : 2 * scalar;
   // What is called the loss is what is to be differentiated, whatever the backward pass begins with.
   const agree =
-    scalar !== undefined || slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
+    scalar !== undefined ||
+    slopes.some(({ factor }) => Math.abs(factor / (wanted ?? 0) - 1) < 1e-3);
   const factor = wanted ?? 1;
   const note =
     own || scalar === undefined
       ? `dy = ${Number(factor.toPrecision(6))} (y - target)`
       : `f = ${Number(scalar.toPrecision(6))} |y - target|²`;
   return {
-    ...{ kind: 'target', given: target, factor, from: own?.each.value ?? slope?.each.value ?? null },
+    ...{
+      kind: 'target',
+      given: target,
+      factor,
+      from: own?.each.value ?? slope?.each.value ?? null,
+    },
     ...{ sure: agree, note },
     ...(!agree && slope && { alternatives: [slope.factor] }),
   };
@@ -202,7 +214,13 @@ function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
   const dy = dataOf(own);
   const constant = dy.every((value) => Math.abs(value - dy[0]) <= 10 * eps * Math.abs(dy[0]));
   if (constant)
-    return { kind: 'sum', factor: dy[0], from: own.value, sure: true, note: `dy is ${dy[0]} everywhere` };
+    return {
+      kind: 'sum',
+      factor: dy[0],
+      from: own.value,
+      sure: true,
+      note: `dy is ${dy[0]} everywhere`,
+    };
   const factor = multiple(dy, y, eps);
   if (factor !== null)
     return { kind: 'squares', factor, from: own.value, sure: true, note: `dy = ${factor} y` };
@@ -212,7 +230,15 @@ function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
     return { kind: 'elementwise', ...found, from: own.value, sure: true, note };
   }
   const note = 'the recorded gradient of y';
-  return { kind: 'upstream', given: own, factor: 1, from: own.value, sure: true, note };
+  return {
+    kind: 'upstream',
+    isRecorded: true,
+    given: own,
+    factor: 1,
+    from: own.value,
+    sure: true,
+    note,
+  };
 }
 
 function withoutGradient(
@@ -243,11 +269,19 @@ function withoutGradient(
     }
   }
   const ones = gradientsOf(values, output).find(
-    ({ value }) => isNamed(value) && value.tensor.data.every((each) => each !== 0 && each === value.tensor.data[0]),
+    ({ value }) =>
+      isNamed(value) &&
+      value.tensor.data.every((each) => each !== 0 && each === value.tensor.data[0]),
   );
   if (ones && (slope === undefined || slope === null)) {
     const [factor] = ones.value.tensor.data;
-    return { kind: 'sum', factor, from: ones.value, sure: true, note: `dy is ${factor} everywhere` };
+    return {
+      kind: 'sum',
+      factor,
+      from: ones.value,
+      sure: true,
+      note: `dy is ${factor} everywhere`,
+    };
   }
   if (slope !== undefined && slope !== null && scalar === undefined) {
     const note = `dy = ${Number(slope.toPrecision(6))} y`;

@@ -36,7 +36,8 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const isDropped = findDropout(model) !== null;
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
-    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape) continue;
+    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape)
+      continue;
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
@@ -78,10 +79,13 @@ function corner({ shape }: Tensor, model: Model): Layout[] {
   const [step] = strides([rows, cols]);
   const weights = model.told.site.weights.tensor.shape;
   const outer = model.told.site.outer.map((axis) => ({ size: weights[axis], stride: 0 }));
-  return [{ offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] }];
+  return [
+    { offset: 0, axes: [outer, [{ size: queries, stride: step }], [{ size: keys, stride: 1 }]] },
+  ];
 }
 
-const same = (a: Pattern, b: Pattern): boolean => a.visible.every((each, n) => each === b.visible[n]);
+const same = (a: Pattern, b: Pattern): boolean =>
+  a.visible.every((each, n) => each === b.visible[n]);
 
 /** The mask: applied to the scores, applied anywhere else, or only made. */
 export function findMask(model: Model, past: number): FoundMask {
@@ -192,7 +196,8 @@ export function findDropout(model: Model): FoundDropout | null {
   const extents = extentsOf(model);
   const dropped = patternOf(mixed.weights.tensor.data, layout, extents, isNonzero);
   // What is set to 0 in a pattern, and not made larger, is masked.
-  if (Math.abs(factor - 1) < 1e-4 && (nameOf(dropped).mask !== 'given' || paddingOf(dropped))) return null;
+  if (Math.abs(factor - 1) < 1e-4 && (nameOf(dropped).mask !== 'given' || paddingOf(dropped)))
+    return null;
   const isKept = (pattern: Pattern): boolean =>
     pattern.visible.every((each, n) => whole[n] === 0 || each === dropped.visible[n]);
   for (const value of values.all) {

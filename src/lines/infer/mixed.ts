@@ -155,7 +155,7 @@ function usedWeights(values: Values, { weights }: Site): Value[] {
 }
 
 /** Whether every entry is 0 or one multiple of the weight's. */
-export function isProportional(a: Tensor, b: Tensor, eps: number): boolean {
+function isProportional(a: Tensor, b: Tensor, eps: number): boolean {
   let factor: number | undefined;
   return a.data.every((value, n) => {
     if (value === 0) return true;
@@ -185,7 +185,8 @@ export function findMixed(values: Values, lookup: Lookup, site: Site): Mixed[] {
         if (!output || (found.length > 0 && output.time > found[0].output.time)) continue;
         const { operand, key, query } = reading;
         const mixed = { weights, key, query, values: operand, tensor, output };
-        found = found.length > 0 && output.time < found[0].output.time ? [mixed] : [...found, mixed];
+        found =
+          found.length > 0 && output.time < found[0].output.time ? [mixed] : [...found, mixed];
       }
     }
   }

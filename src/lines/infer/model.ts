@@ -12,7 +12,8 @@ import type { Operand } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
-import { addProducts } from './virtual.ts';
+import { addViews } from './views.ts';
+import { addProducts, addSoftmaxes } from './virtual.ts';
 
 export interface Model {
   readonly values: Values;
@@ -75,8 +76,7 @@ function throughOutput(
   const { site, keyAxis } = told;
   const { heads } = splitOuter(values, site, roots);
   const taken = roots.map(({ operand }) => operand.value);
-  const isCalled = (value: Value): boolean =>
-    value.events.some(({ name }) => roleOf(name) === 'V');
+  const isCalled = (value: Value): boolean => value.events.some(({ name }) => roleOf(name) === 'V');
   const candidates = values.all
     .filter(
       (value) =>
@@ -87,13 +87,20 @@ function throughOutput(
         !values.descends(value, site.weights) &&
         value.tensor.data.every(Number.isFinite),
     )
-    .toSorted((a, b) => Number(isCalled(b)) - Number(isCalled(a)));
+    .sort((a, b) => Number(isCalled(b)) - Number(isCalled(a)));
   for (const value of candidates.slice(0, VALUES)) {
     for (const reading of readings(value, site)) {
       if (reading.key !== keyAxis) continue;
       const { operand, key, query } = reading;
       const tensor = weightedSum(site.weights.tensor, site.outer, reading);
-      const mixed = { weights: site.weights, key, query, values: operand, tensor, output: site.weights };
+      const mixed = {
+        weights: site.weights,
+        key,
+        query,
+        values: operand,
+        tensor,
+        output: site.weights,
+      };
       const [found] = outputsOf(values, lookup, mixed, site.outer, heads);
       if (found && found.score >= 4) return mixed;
     }
@@ -126,9 +133,7 @@ function outputOf(model: Omit<Model, 'output'>): Output | null {
   const { outer } = told.site;
   const taken = takenBy([model.query, model.key, model.value]);
   const own = outputsOf(values, lookup, mixed, outer, heads).find(
-    ({ weight, y }) =>
-      !taken.includes(weight) &&
-      !y.parts.some(({ name }) => isGradientName(name)),
+    ({ weight, y }) => !taken.includes(weight) && !y.parts.some(({ name }) => isGradientName(name)),
   );
   if (own) return own;
   const { shape } = mixed.tensor;
@@ -181,21 +186,26 @@ const ENOUGH = 6;
 const WHOLE = 6.5;
 
 /** What the recording may show: the most complete first, the earliest of several. */
-export function findModels(values: Values): Model[] {
+export function findModels(
+  values: Values,
+  isWanted: (model: Model) => boolean = () => true,
+): Model[] {
   const found: { readonly model: Model; readonly worth: number }[] = [];
-  for (const way of ['recorded', 'tiled', 'products'] as const) {
+  for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views'] as const) {
+    if (way === 'softmaxes') addSoftmaxes(values);
     if (way === 'products') addProducts(values);
+    if (way === 'views') addViews(values);
     const lookup = new Lookup(values.all);
     let left = SITES;
     for (const site of way === 'tiled' ? tiledSites(values) : findSites(values)) {
       const model = withBatches(modelOf(values, lookup, site));
       const worth = completeness(model);
       found.push({ model, worth });
-      if (worth >= WHOLE || --left === 0) break;
+      if ((worth >= WHOLE && isWanted(model)) || --left === 0) break;
     }
     if (found.some(({ worth }) => worth >= ENOUGH)) break;
   }
-  return found.toSorted((a, b) => b.worth - a.worth).map(({ model }) => model);
+  return found.sort((a, b) => b.worth - a.worth).map(({ model }) => model);
 }
 
 /** A projection that is not found may have batches and heads in one axis. */

@@ -9,9 +9,18 @@ export function lastName(name: string): string {
 }
 
 const LETTER: readonly [RegExp, 'Q' | 'K' | 'V' | 'O'][] = [
-  [/^(?:x_?)?(?:q|qs|query|queries)(?:_?(?:h|i|j|t|heads?|states?|proj|rot|rope|\d)*)$|^q[_A-Z0-9]|^quer/i, 'Q'],
-  [/^(?:x_?)?(?:k|ks|key|keys)(?:_?(?:h|i|j|t|heads?|states?|proj|rot|rope|\d)*)$|^k[_A-Z0-9]|^keys?_/i, 'K'],
-  [/^(?:x_?)?(?:v|vs|val|vals|value|values)(?:_?(?:h|i|j|t|heads?|states?|proj|\d)*)$|^v[_A-Z0-9]|^val/i, 'V'],
+  [
+    /^(?:x_?)?(?:q|qs|query|queries)(?:_?(?:h|i|j|t|heads?|states?|proj|rot|rope|\d)*)$|^q[_A-Z0-9]|^quer/i,
+    'Q',
+  ],
+  [
+    /^(?:x_?)?(?:k|ks|key|keys)(?:_?(?:h|i|j|t|heads?|states?|proj|rot|rope|\d)*)$|^k[_A-Z0-9]|^keys?_/i,
+    'K',
+  ],
+  [
+    /^(?:x_?)?(?:v|vs|val|vals|value|values)(?:_?(?:h|i|j|t|heads?|states?|proj|\d)*)$|^v[_A-Z0-9]|^val/i,
+    'V',
+  ],
 ];
 
 /** Which of queries, keys and values a name stands for; undefined where it says nothing. */
@@ -37,7 +46,10 @@ export function weightRole(name: string): 'Q' | 'K' | 'V' | 'O' | undefined {
     .replaceAll(/\[\d+\]/g, '')
     .toLowerCase()
     .replaceAll(/[^a-z]+/g, ' ')
-    .replaceAll(/\b(?:weight|bias|kernel|self|params?|attn|attention|to|linear|proj|w|b|c|fc)\b/g, ' ')
+    .replaceAll(
+      /\b(?:weight|bias|kernel|self|params?|attn|attention|to|linear|proj|w|b|c|fc)\b/g,
+      ' ',
+    )
     .trim()
     .split(' ')
     .pop() as string;
@@ -50,6 +62,8 @@ export function isGradientName(name: string): boolean {
   const last = lastName(name);
   return (
     resolveName(last)?.kind === 'gradient' ||
-    /^(?:d|g|grad|upstream|cotangent|adjoint|seed|ct)(?:[_A-Z].*|out.*|y|ys|o|)$|_(?:grad|bar|ct|adj)$|^grad|upstream|cotangent/.test(last)
+    /^(?:d|g|grad|upstream|cotangent|adjoint|seed|ct)(?:[_A-Z].*|out.*|y|ys|o|)$|_(?:grad|bar|ct|adj)$|^grad|upstream|cotangent/.test(
+      last,
+    )
   );
 }

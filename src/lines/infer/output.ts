@@ -22,7 +22,10 @@ export interface Output {
 }
 
 /** Ways to read a weight as (heads * features) by outputs: axes beside each other merged. */
-function matrices({ tensor: { shape, data } }: Value, merged: number): { tensor: Tensor; summed: number }[] {
+function matrices(
+  { tensor: { shape, data } }: Value,
+  merged: number,
+): { tensor: Tensor; summed: number }[] {
   const found: { tensor: Tensor; summed: number }[] = [];
   for (let from = 0; from < shape.length; from++) {
     for (let to = from + 1; to <= shape.length; to++) {
@@ -78,7 +81,10 @@ export function mixedAxes(
   const isHead = (axis: number): boolean => heads.includes(axis);
   return {
     rows: [...places.filter(([axis]) => !isHead(axis)).map(([, each]) => each), at(outer.length)],
-    cols: [...places.filter(([axis]) => isHead(axis)).map(([, each]) => each), at(outer.length + 1)],
+    cols: [
+      ...places.filter(([axis]) => isHead(axis)).map(([, each]) => each),
+      at(outer.length + 1),
+    ],
   };
 }
 
@@ -86,7 +92,7 @@ export function mixedAxes(
 const LATER = 24;
 
 /** A leaf, or what is called the output's weight. */
-export const isProjectionWeight = (values: Values, value: Value): boolean =>
+const isProjectionWeight = (values: Values, value: Value): boolean =>
   values.isLeaf(value) || value.events.some(({ name }) => weightRole(name) === 'O');
 
 /** The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. */

@@ -40,8 +40,7 @@ function assignments(operand: readonly number[], target: readonly number[]): num
     }
     if (operand[axis] === 1) return visit(axis + 1, [...sofar, SINGLE], summed);
     target.forEach((length, n) => {
-      if (length === operand[axis] && !sofar.includes(n))
-        visit(axis + 1, [...sofar, n], summed);
+      if (length === operand[axis] && !sofar.includes(n)) visit(axis + 1, [...sofar, n], summed);
     });
     if (!summed) visit(axis + 1, [...sofar, SUMMED], true);
   };
@@ -143,11 +142,13 @@ function crossProbes({ shape, data }: Tensor, u: number, w: number): Probe[] {
     const index = shape.map((length) => Math.floor(next() * length));
     const to = [Math.floor(next() * shape[u]), Math.floor(next() * shape[w])];
     if (to[0] === index[u] || to[1] === index[w]) continue;
+    const moved = (byU: boolean, byW: boolean): number[] =>
+      index.map((at, n) => (byU && n === u ? to[0] : byW && n === w ? to[1] : at));
     const entries = [
       [1, index],
-      [-1, index.with(u, to[0])],
-      [-1, index.with(w, to[1])],
-      [1, index.with(u, to[0]).with(w, to[1])],
+      [-1, moved(true, false)],
+      [-1, moved(false, true)],
+      [1, moved(true, true)],
     ] as const;
     const values = entries.map(([sign, at]) => sign * data[offsetOf(shape, at)]);
     if (!values.every(isUsable)) continue;
@@ -240,4 +241,3 @@ export function findProducts<C extends Candidate>(
   });
   return found;
 }
-

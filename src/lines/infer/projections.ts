@@ -26,7 +26,10 @@ const flat = ({ data, offset }: Matrix, rows: Int32Array, cols: Int32Array): Flo
 /** Some of the rows, spread evenly. */
 function sampled(rows: Int32Array): Int32Array {
   if (rows.length <= SAMPLE) return rows;
-  return Int32Array.from({ length: SAMPLE }, (_, n) => rows[Math.floor((n * rows.length) / SAMPLE)]);
+  return Int32Array.from(
+    { length: SAMPLE },
+    (_, n) => rows[Math.floor((n * rows.length) / SAMPLE)],
+  );
 }
 
 interface Centred {
@@ -123,7 +126,8 @@ function matched(
     for (let m = 0; m < products.length && at < 0; m++) {
       const place = (guess + m) % products.length;
       const ratio = proportion(target, products[place], eps);
-      if (ratio === null || (factor !== undefined && Math.abs(ratio / factor - 1) > 50 * eps)) continue;
+      if (ratio === null || (factor !== undefined && Math.abs(ratio / factor - 1) > 50 * eps))
+        continue;
       factor ??= ratio;
       at = place;
     }
@@ -153,7 +157,10 @@ function proportion(target: Centred, product: Centred, eps: number): number | nu
  * The strides along `sizes` by which `starts`, the entries of a weight in row-major order of the columns, are
  * reached from the first; null where they are none. A stride of 0 is a weight that is used again.
  */
-export function stridesOf(starts: Int32Array, sizes: readonly number[]): Layout['axes'][number] | null {
+export function stridesOf(
+  starts: Int32Array,
+  sizes: readonly number[],
+): Layout['axes'][number] | null {
   const own = strides(sizes);
   const factors = sizes.map((size, n) => ({
     size,

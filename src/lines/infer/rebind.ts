@@ -2,8 +2,10 @@
 import type { HeadConfig, Loss, WeightId } from '../../engine/config.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
-import { type Binding, type EventKey, eventKeys, type Inference, infer } from './infer.ts';
+import { eventKeys } from './builder.ts';
+import { infer } from './infer.ts';
 import { gather } from './layout.ts';
+import type { Binding, EventKey, Inference } from './types.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 

@@ -18,7 +18,7 @@ export interface Root {
 const TRIES = 12;
 
 /** The operand and what it was made from, nearest first, as far as axes can be told. */
-export function origins(values: Values, lookup: Lookup, operand: Operand): Operand[] {
+function origins(values: Values, lookup: Lookup, operand: Operand): Operand[] {
   const ancestors = values.ancestors(operand.value);
   const same = lookup.find(operand.value.tensor, operand.value.eps);
   const earlier = values.all.filter(
@@ -43,7 +43,7 @@ const isStackOf = (values: Values, value: Value, ancestors: ReadonlySet<number>)
 const GOOD = 4;
 
 /** Whether the operand is known to be made of this: the same, a multiple, or turned. */
-export const isMadeOf = (operand: Operand, from: Operand): boolean =>
+const isMadeOf = (operand: Operand, from: Operand): boolean =>
   from === operand || multipleOf(operand, from) !== null || ropeOf(operand, from) !== null;
 
 export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
@@ -56,12 +56,26 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
   }
   const start = all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each));
   if (start) return { operand, start };
+  const part = partOf(values, operand);
+  if (part) return { operand, start: part };
   const shared = sharedBy(values, operand);
   if (shared) {
     const root = rootOf(values, lookup, shared);
     if (root.projection ?? root.start) return root;
   }
   return misplaced(values, operand) ?? { operand, ...(best && { projection: best }) };
+}
+
+/** The part of a given tensor that the operand is, read piece by piece. */
+function partOf(values: Values, operand: Operand): Operand | undefined {
+  const { tensor, eps } = operand.value;
+  for (const value of values.all) {
+    if (!value.view || !values.isLeaf(value) || value.time >= operand.value.time) continue;
+    if (!haveSameNumbers(value.tensor, tensor, eps)) continue;
+    const found = sameAxes(value, operand).find((each) => isMadeOf(operand, each));
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** The tensor whose heads the operand repeats, each for a group of query heads. */
@@ -78,7 +92,10 @@ function sharedBy(values: Values, operand: Operand): Operand | undefined {
     for (const [axis, { size }] of operand.outer) {
       for (let kv = 1; kv < size; kv++) {
         if (size % kv !== 0) continue;
-        const fewer = { ...operand, outer: new Map([...operand.outer, [axis, { size: kv, stride: 0 }]]) };
+        const fewer = {
+          ...operand,
+          outer: new Map([...operand.outer, [axis, { size: kv, stride: 0 }]]),
+        };
         for (const from of sameAxes(value, fewer)) {
           const repeated = repeat(from, axis, size / kv);
           if (repeated.some((each) => isSame(own, read(each), value.eps))) return from;

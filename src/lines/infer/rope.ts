@@ -19,7 +19,7 @@ const read = (operand: Operand): { data: Float64Array; tokens: number; width: nu
 });
 
 /** The angle by which pair (u, w) of one row is turned; null where its length changes. */
-function angle(
+function turnOf(
   turned: Float64Array,
   plain: Float64Array,
   u: number,
@@ -45,7 +45,7 @@ export function ropeOf(turned: Operand, plain: Operand): Rope | null {
       Array.from({ length: half }, (__, t) => {
         const at = j * a.width;
         const [u, w] = pair(t);
-        return angle(a.data, b.data, at + u, at + w, eps);
+        return turnOf(a.data, b.data, at + u, at + w, eps);
       }),
     );
     if (angles.some((row) => row.includes(null))) continue;

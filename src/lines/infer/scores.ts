@@ -17,7 +17,10 @@ export interface Told {
 }
 
 /** One operand of the site's product, its axes named. */
-function operandOf({ product, leftToken, rightToken, outer }: Site, side: 'left' | 'right'): Operand {
+function operandOf(
+  { product, leftToken, rightToken, outer }: Site,
+  side: 'left' | 'right',
+): Operand {
   const value = product[side];
   const axes = side === 'left' ? product.leftAxes : product.rightAxes;
   const { shape } = value.tensor;
@@ -34,10 +37,10 @@ function operandOf({ product, leftToken, rightToken, outer }: Site, side: 'left'
   };
 }
 
-export function tell(site: Site, queryIsLeft: boolean): Told {
+export function tell(site: Site, isLeft: boolean): Told {
   const [left, right] = [operandOf(site, 'left'), operandOf(site, 'right')];
   const { leftToken, rightToken } = site;
-  return queryIsLeft
+  return isLeft
     ? { site, query: left, key: right, queryAxis: leftToken, keyAxis: rightToken }
     : { site, query: right, key: left, queryAxis: rightToken, keyAxis: leftToken };
 }

@@ -96,7 +96,10 @@ function sitesOf(
   const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how);
   return products.flatMap((product) => {
     const own = ownAxes(product);
-    const [leftToken, rightToken] = [own.left[own.left.length - 1], own.right[own.right.length - 1]];
+    const [leftToken, rightToken] = [
+      own.left[own.left.length - 1],
+      own.right[own.right.length - 1],
+    ];
     const outer = target.shape.flatMap((length, n) =>
       length === 1 || n === leftToken || n === rightToken ? [] : [n],
     );
@@ -108,7 +111,9 @@ function sitesOf(
 function caps(values: Values): number[] {
   const texts = values.recording.statements
     .filter(({ text }) => /cap|tanh/i.test(text))
-    .flatMap(({ text }) => [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)));
+    .flatMap(({ text }) =>
+      [...text.matchAll(/\d+\.?\d*(?:e[+-]?\d+)?/g)].map(([each]) => Number(each)),
+    );
   const recorded = values.numbers.flatMap(({ value, name }) =>
     value !== undefined && (/cap/i.test(name) || !Number.isInteger(value)) ? [value] : [],
   );
@@ -132,7 +137,8 @@ function cappedSites(values: Values, weights: Value, earlier: readonly Value[]):
       const target = uncapped(scores.tensor, cap);
       const operands = operandsBefore(values, scores);
       const found = sitesOf(weights, scores, target, operands, 'exact');
-      if (found.length > 0) return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
+      if (found.length > 0)
+        return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
     }
   }
   return [];
@@ -152,7 +158,8 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   const width = weights.tensor.shape[weights.tensor.shape.length - 1];
   const ratios: number[] = [];
   for (let n = 1; n < p.length; n++) {
-    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05) continue;
+    if (n % width === 0 || !(p[n] > 0) || !(p[n - 1] > 0) || Math.abs(z[n] - z[n - 1]) < 0.05)
+      continue;
     ratios.push((Math.log(p[n]) - Math.log(p[n - 1])) / (z[n] - z[n - 1]));
   }
   const [first] = ratios;
@@ -238,7 +245,9 @@ function isJoined(values: Values, stack: Value): boolean {
  */
 export function* findSites(values: Values): Generator<Site> {
   const all = candidates(values);
-  const joined = all.filter(({ grid }) => grid.length > 0).filter((stack) => isJoined(values, stack));
+  const joined = all
+    .filter(({ grid }) => grid.length > 0)
+    .filter((stack) => isJoined(values, stack));
   const pieces = new Set(joined.flatMap(({ parts }) => parts.map(({ id }) => id)));
   for (const weights of all) {
     const isPiece = weights.grid.length === 0 && weights.parts.some(({ id }) => pieces.has(id));

@@ -40,7 +40,12 @@ function wholes(values: Values): Whole[] {
       const axes = value.tensor.shape.map((_, n) => n);
       const last = { value, outer: axes.slice(0, -2), token: rank - 2, feature: rank - 1 };
       // (tokens, heads, width), as (batch, tokens, heads, width).
-      const before = { value, outer: [...axes.slice(0, -3), rank - 2], token: rank - 3, feature: rank - 1 };
+      const before = {
+        value,
+        outer: [...axes.slice(0, -3), rank - 2],
+        token: rank - 3,
+        feature: rank - 1,
+      };
       return rank >= 3 ? [last, before] : [last];
     });
 }
@@ -139,7 +144,8 @@ function fits(
   let compared = 0;
   const isNear = piece.data.every((value, n) => {
     if (!isFinite(value)) return true;
-    const expected = factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
+    const expected =
+      factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
     size = Math.max(size, Math.abs(expected), Math.abs(value));
     compared++;
     return Math.abs(value - expected) <= 20 * eps * size;
@@ -169,7 +175,9 @@ function groups(values: Values): Piece[][] {
       found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
     }
   }
-  return [...found.values()].filter(({ length }) => length >= 2).map((each) => each.slice(0, PIECES));
+  return [...found.values()]
+    .filter(({ length }) => length >= 2)
+    .map((each) => each.slice(0, PIECES));
 }
 
 /**
@@ -218,7 +226,9 @@ function siteOf(
   }
   const { factor } = found[found.length - 1].placed;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
-  const isBinary = values.recording.statements.some(({ text }) => /\bexp2\b|2(?:\.0)? \*\* /.test(text));
+  const isBinary = values.recording.statements.some(({ text }) =>
+    /\bexp2\b|2(?:\.0)? \*\* /.test(text),
+  );
   const base = isBinary ? Math.LN2 : 1;
   const scaled = scores.data.map((value, n) => value * factors[n] * base);
   const isShown = shownKeys(state, scores.shape, isLeft);
@@ -281,7 +291,8 @@ function shownKeys(
 
 /** Whether the entries of a piece that are not hidden are the scores at its place. */
 const agrees = (piece: Piece, scores: Tensor, placed: Placed): boolean =>
-  piece.tensor.data.every((each) => each <= LOW) || fits(piece.tensor, scores, placed, piece.eps, 1);
+  piece.tensor.data.every((each) => each <= LOW) ||
+  fits(piece.tensor, scores, placed, piece.eps, 1);
 
 /** 1 where a piece shows an entry, -1 where it hides it. */
 function mark(
@@ -324,7 +335,12 @@ function softmax(scores: Tensor, isShown: Uint8Array, axis: 1 | 2): Float64Array
   return out;
 }
 
-function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): Omit<Site, 'scores'> {
+function wholeSite(
+  weights: Value,
+  left: Whole,
+  right: Whole,
+  factor: number,
+): Omit<Site, 'scores'> {
   const rank = left.outer.length;
   const axes = (each: Whole, token: number): number[] =>
     each.value.tensor.shape.map((_, n) =>
@@ -336,6 +352,11 @@ function wholeSite(weights: Value, left: Whole, right: Whole, factor: number): O
       ...{ left: left.value, right: right.value, factor },
       ...{ leftAxes: axes(left, rank), rightAxes: axes(right, rank + 1) },
     },
-    ...{ leftToken: rank, rightToken: rank + 1, outer: left.outer.map((_, n) => n), how: 'crossed' },
+    ...{
+      leftToken: rank,
+      rightToken: rank + 1,
+      outer: left.outer.map((_, n) => n),
+      how: 'crossed',
+    },
   };
 }

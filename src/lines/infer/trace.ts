@@ -76,12 +76,7 @@ function rowsOf(value: Value, operand: Operand): Rows[] {
   return found;
 }
 
-function weightFor(
-  operand: Operand,
-  rows: Rows,
-  weight: Value,
-  summed: number,
-): Fit | null {
+function weightFor(operand: Operand, rows: Rows, weight: Value, summed: number): Fit | null {
   const factorsAt = (axes: readonly number[]): Factor[] =>
     axes.map((axis) => operand.outer.get(axis) as Factor);
   const cols = [...factorsAt(rows.heads), operand.feature];
@@ -98,7 +93,10 @@ function weightFor(
     Math.max(operand.value.eps, rows.value.eps),
   );
   if (!columns) return null;
-  const out = weightColumns(columns.starts, cols.map(({ size }) => size));
+  const out = weightColumns(
+    columns.starts,
+    cols.map(({ size }) => size),
+  );
   if (!out) return null;
   const { shape } = weight.tensor;
   return {
@@ -181,15 +179,12 @@ type Fit = Omit<Projection, 'bias' | 'score' | 'of'> & { readonly shift: Float64
 
 /** Columns in their own order, shared ones once. */
 function rowMajor(out: readonly Factor[]): Factor[] {
-  let stride = 1;
-  return out
-    .toReversed()
-    .map((axis) => {
-      const own = { size: axis.size, stride: axis.stride === 0 ? 0 : stride };
-      if (axis.stride !== 0) stride *= axis.size;
-      return own;
-    })
-    .toReversed();
+  let stride = lengthOf(out.filter((axis) => axis.stride !== 0));
+  return out.map((axis) => {
+    if (axis.stride === 0) return { size: axis.size, stride: 0 };
+    stride /= axis.size;
+    return { size: axis.size, stride };
+  });
 }
 
 /** The layout of a bias of all columns of a fused weight: the strides of the weight over its free axes alone. */
@@ -198,7 +193,7 @@ function sameColumns({ offset, axes }: Layout, free: readonly Factor[]): Layout 
   const convert = (entry: number): number => {
     let [rest, at] = [entry, 0];
     const order = free.map((factor, n) => ({ ...factor, own: compact[n].stride }));
-    for (const { size, stride, own } of order.toSorted((a, b) => b.stride - a.stride)) {
+    for (const { size, stride, own } of order.sort((a, b) => b.stride - a.stride)) {
       const index = Math.floor(rest / stride) % size;
       at += index * own;
       rest -= index * stride;
@@ -277,9 +272,7 @@ export function sameAxes(value: Value, operand: Operand): Operand[] {
   const visit = (axis: number, taken: Map<number | 'token' | 'feature', Factor>): void => {
     if (axis === shape.length) {
       if (taken.size !== heads + 2) return;
-      const map = new Map(
-        outer.map(([key]) => [key, taken.get(key) as Factor] as const),
-      );
+      const map = new Map(outer.map(([key]) => [key, taken.get(key) as Factor] as const));
       found.push({
         value,
         outer: map,

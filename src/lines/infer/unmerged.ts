@@ -24,7 +24,8 @@ function split(values: Values, site: Site, axis: number, batch: number): Site | 
     if (at < 0) return value;
     const { shape, data } = value.tensor;
     const own = [...shape.slice(0, at), batch, shape[at] / batch, ...shape.slice(at + 1)];
-    return values.addVirtual({ shape: own, data }, [value]);
+    const places = Int32Array.from(data, (_, n) => n);
+    return values.addVirtual({ shape: own, data }, [value], { of: value, places });
   };
   const axes = (own: readonly number[]): number[] =>
     own.flatMap((n) => (n === axis ? [axis, axis + 1] : [later(n)]));

@@ -23,6 +23,8 @@ export interface Value {
   readonly eps: number;
   /** Computed here, as the program may have done inside of an expression; nowhere recorded. */
   readonly isVirtual: boolean;
+  /** Of a virtual value that is part of another: where each of its entries lies there. */
+  readonly view?: { readonly of: Value; readonly places: Int32Array };
   /** What a virtual value was computed from. */
   readonly from: readonly Value[];
 }
@@ -30,15 +32,15 @@ export interface Value {
 const EPSILON: Readonly<Record<string, number>> = {
   float64: 1e-9,
   float32: 2e-5,
-  bfloat16: 3e-2,
-  float16: 4e-3,
+  bfloat16: 1e-2,
+  float16: 2e-3,
 };
 
 const kindOf = (dtype: string): Value['kind'] =>
   dtype === 'bool' ? 'bool' : /^u?int/.test(dtype) ? 'integer' : 'float';
 
 const isGradient = (event: Event): boolean =>
-  event.how === 'gradient' || (event.how === 'leaf' && /\.grad$/.test(event.name));
+  event.how === 'gradient' || (event.how === 'leaf' && event.name.endsWith('.grad'));
 
 /** Whether an event is a gradient that PyTorch computed. */
 export { isGradient };
@@ -92,7 +94,7 @@ export class Values {
   }
 
   #make(tensor: Tensor, parts: readonly Event[], grid: readonly number[]): Value {
-    const isParameter = parts.every(({ how, name }) => how === 'leaf' && !/\.grad$/.test(name));
+    const isParameter = parts.every(({ how, name }) => how === 'leaf' && !name.endsWith('.grad'));
     const value: Value = {
       id: this.all.length,
       tensor,
@@ -126,7 +128,7 @@ export class Values {
   }
 
   /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
-  addVirtual(tensor: Tensor, from: readonly Value[]): Value | null {
+  addVirtual(tensor: Tensor, from: readonly Value[], view?: Value['view']): Value | null {
     if (tensor.data.length > LARGEST) return null;
     const known = this.#known(tensor);
     if (known) return known;
@@ -135,11 +137,28 @@ export class Values {
       ...{ id: this.all.length, tensor, parts: latest.parts, grid: [], events: [] },
       ...{ time: latest.time + 0.5, kind: 'float' as const, isVirtual: true, from },
       eps: Math.max(...from.map(({ eps }) => eps)),
+      ...(view && { view }),
     };
     this.all.push(value);
-    this.#byContent.set(contentKey(tensor), [value, ...(this.#byContent.get(contentKey(tensor)) ?? [])]);
-    this.#ancestors.set(value.id, new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])));
+    this.#byContent.set(contentKey(tensor), [
+      value,
+      ...(this.#byContent.get(contentKey(tensor)) ?? []),
+    ]);
+    this.#ancestors.set(
+      value.id,
+      new Set(from.flatMap((each) => [each.id, ...this.ancestors(each)])),
+    );
     return value;
+  }
+
+  /** Whether a statement that matches the pattern reads the value. */
+  isReadBy(value: Value, pattern: RegExp): boolean {
+    const own = new Set(value.events.map(({ id }) => id));
+    const { events, statements } = this.recording;
+    return events.some(
+      ({ reads, statement }) =>
+        pattern.test(statements[statement].text) && reads.some((id) => own.has(id)),
+    );
   }
 
   /** Numbers of the values from which a value was computed, as far as is known. */

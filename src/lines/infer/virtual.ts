@@ -82,3 +82,22 @@ function multiply(
   }
   return { shape: [...rows, ...cols].map(({ size }) => size), data };
 }
+
+/** Adds the softmax over the last axis of scores that a statement reads which does not bind it. */
+export function addSoftmaxes(values: Values): void {
+  for (const value of [...values.all]) {
+    const { shape, data } = value.tensor;
+    const isScores =
+      value.kind === 'float' && !value.isVirtual && shape.length >= 2 && shape.length <= 4;
+    if (!isScores || data.length > LARGEST || !values.isReadBy(value, /softmax/i)) continue;
+    const width = shape[shape.length - 1];
+    const out = new Float64Array(data.length);
+    for (let at = 0; at < data.length; at += width) {
+      const row = data.subarray(at, at + width);
+      const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
+      const sum = row.reduce((total, score) => total + Math.exp(score - largest), 0);
+      for (let n = 0; n < width; n++) out[at + n] = Math.exp(row[n] - largest) / sum;
+    }
+    values.addVirtual({ shape, data: out }, [value]);
+  }
+}

@@ -3,6 +3,4 @@ export { buildGraph } from '../../../src/engine/heads/build.ts';
 export { run } from '../../../src/engine/run.ts';
 export { openSetup } from '../../../src/formats/openSetup.ts';
 export { infer } from '../../../src/lines/infer/infer.ts';
-export { findModels } from '../../../src/lines/infer/model.ts';
-export { Values } from '../../../src/lines/infer/values.ts';
 export { parseRecording } from '../../../src/lines/recording.ts';

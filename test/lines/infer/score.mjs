@@ -79,7 +79,6 @@ async function judge(engine, folder, each) {
   const bytes = await recordingOf(folder, each);
   const setup = await readFile(join(folder, each.name, each.setup), 'utf8');
   const given = await engine.openSetup(setup, (path) => readFile(join(folder, each.name, path)));
-  if (options.verbose) console.log(`  ${each.name}`);
   const began = performance.now();
   const found = engine.infer(engine.parseRecording(bytes));
   const ms = Math.round(performance.now() - began);

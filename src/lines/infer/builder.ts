@@ -1,0 +1,142 @@
+// Collects what is inferred, entry by entry.
+import type { HeadConfig } from '../../engine/config.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { Event, Recording } from '../recording.ts';
+import { type Factor, gather, type Layout } from './layout.ts';
+import type { Model } from './model.ts';
+import { roleOf, weightRole } from './names.ts';
+import { type Rope, ropeOf } from './rope.ts';
+import type { Root } from './roots.ts';
+import { multipleOf } from './scores.ts';
+import type { Operand } from './trace.ts';
+import type { Binding, EventKey, From, Inferred, Question } from './types.ts';
+import type { Value, Values } from './values.ts';
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** What is known while a setup is put together. */
+export interface Context {
+  readonly values: Values;
+  readonly model: Model;
+  readonly build: Builder;
+  readonly config: Mutable<HeadConfig>;
+  /** Whether the weights' key axis comes before that of the queries. */
+  readonly keyFirst: boolean;
+  /** Whether queries, keys and values are taken in this order out of one weight or list. */
+  readonly isOrdered: boolean;
+}
+
+export class Builder {
+  readonly bindings: Binding[] = [];
+  readonly inferred: Inferred[] = [];
+  readonly questions: Question[] = [];
+  readonly #values: Values;
+  readonly #occurrences: ReadonlyMap<Event, EventKey>;
+
+  constructor(values: Values) {
+    this.#values = values;
+    this.#occurrences = eventKeys(values.recording);
+  }
+
+  /** The tensor of an entry, bound to what it was recorded in. */
+  tensor(entry: string, value: Value, layout: Layout, note: string, sure = true): Tensor {
+    const place = recordedPlace(value, layout);
+    if (place) {
+      const { parts, grid, tensor } = place.value;
+      const keys = parts.map((event) => this.#occurrences.get(event) as EventKey);
+      this.bindings.push({ entry, keys, grid, shape: tensor.shape, layout: place.layout });
+    }
+    this.note(entry, value, note, sure);
+    return gather(value.tensor, layout);
+  }
+
+  note(entry: string, value: Value | null, note: string, sure = true): void {
+    this.inferred.push({ entry, from: this.placeOf(value), sure, note });
+  }
+
+  ask(entry: string, guess: unknown, alternatives: readonly unknown[], why: string): void {
+    this.questions.push({ entry, guess, alternatives, why });
+  }
+
+  placeOf(value: Value | null): From {
+    const { recording } = this.#values;
+    const statement = recording.statements[value?.parts[0]?.statement ?? 0];
+    const { line, cell } = statement;
+    const { path } = recording.files[statement.file];
+    return { file: path, line, ...(cell !== undefined && { cell }) };
+  }
+}
+
+/** The recorded tensor that a layout of a view reads, and how it lies there; null where it is nowhere recorded. */
+function recordedPlace(
+  value: Value,
+  layout: Layout,
+): { readonly value: Value; readonly layout: Layout } | null {
+  if (!value.isVirtual) return { value, layout };
+  if (!value.view) return null;
+  const { of, places } = value.view;
+  const offset = places[layout.offset];
+  const axes = layout.axes.map((axis) =>
+    axis.map(({ size, stride }) => ({
+      size,
+      stride: size > 1 ? places[layout.offset + stride] - offset : 0,
+    })),
+  );
+  return recordedPlace(of, { offset, axes });
+}
+
+/** The keys of all events. */
+export function eventKeys({ events, statements }: Recording): Map<Event, EventKey> {
+  const counts = new Map<string, number>();
+  return new Map(
+    events.map((event) => {
+      const { statement, name, how } = event;
+      const key = `${statement} ${how} ${name}`;
+      const occurrence = counts.get(key) ?? 0;
+      counts.set(key, occurrence + 1);
+      return [event, { file: statements[statement].file, statement, name, how, occurrence }];
+    }),
+  );
+}
+
+export const merged = (axes: readonly Factor[]): Factor[] => axes.filter(({ size }) => size > 1);
+export const stored = (axes: readonly Factor[]): Factor[] =>
+  axes.filter(({ size, stride }) => size > 1 && stride !== 0);
+
+/** (batch, tokens, features): several batch axes as one, none left out. */
+export function tokens(
+  batch: readonly Factor[],
+  token: Factor,
+  features: readonly Factor[],
+): Layout {
+  const axes = [[token], [...features]];
+  return { offset: 0, axes: batch.length > 0 ? [[...batch], ...axes] : axes };
+}
+
+/** What a root begins with, with the axes of its operand. */
+export const fromOf = ({ projection, start, operand }: Root): Operand =>
+  projection?.of ?? start ?? operand;
+
+/** What an operand is of what its root begins with: a multiple, turned, or neither. */
+export function stepsOf(root: Root): { factor: number; rope: Rope | null; isKnown: boolean } {
+  const from = root.projection?.of ?? root.start;
+  const own = root.projection?.factor ?? 1;
+  if (!from) return { factor: own, rope: null, isKnown: false };
+  if (from === root.operand) return { factor: own, rope: null, isKnown: true };
+  const multiple = multipleOf(root.operand, from);
+  if (multiple !== null) return { factor: own * multiple, rope: null, isKnown: true };
+  const rope = ropeOf(root.operand, from);
+  return { factor: own, rope, isKnown: rope !== null };
+}
+
+/** What a person would call it: the name that says what it is, else the first. */
+export function nameOf({ events, parts }: Value): string {
+  const names = events.map(({ name }) => name);
+  return names.find((name) => weightRole(name) ?? roleOf(name)) ?? names[0] ?? parts[0].name;
+}
+
+/** Columns of a projection: heads that are shared once, features last. */
+export function withFeature(out: readonly Factor[]): Factor[] {
+  const feature = out[out.length - 1];
+  return [...stored(out.slice(0, -1)), feature];
+}

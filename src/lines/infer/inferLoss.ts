@@ -1,0 +1,127 @@
+// The loss of a setup.
+import { ConfigError, type HeadConfig } from '../../engine/config.ts';
+import { buildGraph } from '../../engine/heads/build.ts';
+import { forward } from '../../engine/run.ts';
+import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { type Context, merged, nameOf, tokens } from './builder.ts';
+import { type Factor, gather, type Layout } from './layout.ts';
+import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
+import { haveSameNumbers } from './lookup.ts';
+import { isGradientName } from './names.ts';
+import { mixedAxes, tokenReadings } from './output.ts';
+import { type Operand, sameAxes } from './trace.ts';
+import { isGradient } from './values.ts';
+
+/** y as (batch, query, feature), and how to read other tensors so. */
+function lossOutput(context: Context): LossOutput | null {
+  const { output, mixed, batch, heads, told, lookup } = context.model;
+  if (output) {
+    const { operand, y } = output;
+    const sizes = batch.map((axis) => ({ axis, size: operand.outer.get(axis)?.size ?? 1 }));
+    const asLayout = (each: Operand): Layout =>
+      tokens(merged([...each.outer.values()]), each.token, [each.feature]);
+    return {
+      ...{ y: gather(y.tensor, asLayout(operand)), eps: y.eps, time: y.time },
+      family: lookup.find(y.tensor, y.eps),
+      readings: (value) => tokenReadings(value, sizes, operand.token.size).map(asLayout),
+    };
+  }
+  if (!mixed) return null;
+  const { outer } = told.site;
+  const { rows, cols } = mixedAxes(mixed.tensor, outer, heads);
+  const y = gather(mixed.tensor, tokens(merged(rows.slice(0, -1)), rows[rows.length - 1], cols));
+  const { shape } = mixed.tensor;
+  const own: Operand = {
+    value: mixed.output,
+    outer: new Map(outer.map((axis, n) => [axis, { size: shape[n], stride: 0 }])),
+    token: { size: shape[outer.length], stride: 0 },
+    feature: { size: shape[outer.length + 1], stride: 0 },
+  };
+  const asLayout = (each: Operand): Layout => {
+    const at = (axes: readonly number[]): Factor[] =>
+      axes.flatMap((axis) => each.outer.get(axis) ?? []);
+    return tokens(merged(at(batch)), each.token, [...merged(at(heads)), each.feature]);
+  };
+  return {
+    ...{ y, eps: mixed.output.eps, time: mixed.output.time },
+    family: lookup.find(mixed.tensor, mixed.output.eps),
+    readings: (value) => [...sameAxes(value, own).map(asLayout), ...flatLayout(value.tensor, y)],
+  };
+}
+
+/** A flat buffer in the order of y. */
+function flatLayout({ shape }: Tensor, y: Tensor): Layout[] {
+  if (shape.length !== 1 || shape[0] !== y.data.length) return [];
+  const own = strides(y.shape);
+  return [{ offset: 0, axes: y.shape.map((size, n) => [{ size, stride: own[n] }]) }];
+}
+
+/** Whether the setup computes the y that was recorded. */
+function givesOutput(config: HeadConfig, { y, eps }: LossOutput): boolean {
+  try {
+    const own = forward(buildGraph(config)).get('y');
+    return own !== undefined && haveSameNumbers(own, y, Math.max(eps, 1e-7) * 10);
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
+}
+
+export function addLoss(context: Context): void {
+  const output = lossOutput(context);
+  const found = output && findLoss(context.values, output);
+  if (!found) {
+    context.build.note('loss', null, 'half the squared norm of y assumed', false);
+    const hasBackward = context.values.all.some(
+      ({ parts }) => parts.some(isGradient) || parts.some(({ name }) => isGradientName(name)),
+    );
+    if (hasBackward)
+      context.build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
+    return;
+  }
+  context.config.loss = lossOf(context, found, sizeOf(output.y.shape));
+  if (found.isRecorded && !givesOutput(context.config, output)) {
+    const why = 'y is not right, and the gradient of what comes after it may be another then';
+    context.build.ask('loss', found.note, [], why);
+  }
+  if (!found.sure)
+    context.build.ask('loss', found.note, found.alternatives ?? [], 'loss and gradient disagree');
+}
+
+function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig['loss'] {
+  const { kind, factor, note, sure, from } = found;
+  const bound = (entry: string): Tensor => {
+    const { value, layout } = found.given as Placed;
+    return context.build.tensor(entry, value, layout, `${nameOf(value)}: ${note}`, sure);
+  };
+  const times = (terms: string, by: number): string => expression(terms, by, entries);
+  const constants: Record<string, Tensor> = {};
+  switch (kind) {
+    case 'upstream':
+      return { kind, G: bound('loss.upstream') };
+    case 'target':
+      if (Math.abs(factor - 1) < 1e-6) return { kind, T: bound('loss.target') };
+      constants.T = bound('loss.constants.T');
+      return { kind: 'expression', constants, expression: times('sum((y - T) .^ 2)', factor / 2) };
+    case 'squares':
+      context.build.note('loss', from, note, sure);
+      if (Math.abs(factor - 1) < 1e-6) return { kind: 'half-squared-norm' };
+      return { kind: 'expression', constants, expression: times('sum(y .^ 2)', factor / 2) };
+    case 'elementwise': {
+      context.build.note('loss', from, note, sure);
+      const terms = `sum(${(found.terms ?? 'Y').replaceAll('Y', 'y')})`;
+      return { kind: 'expression', constants, expression: times(terms, factor) };
+    }
+    case 'sum':
+      context.build.note('loss', from, note, sure);
+      return { kind: 'expression', constants, expression: times('sum(y)', factor) };
+  }
+}
+
+/** terms times a number, written as people do: over a whole number where it is one. */
+function expression(terms: string, by: number, entries: number): string {
+  if (Math.abs(by - 1) < 1e-6) return terms;
+  for (const over of [2, entries, 2 * entries, Math.round(1 / by)])
+    if (over > 0 && Math.abs(by * over - 1) < 1e-4) return `${terms} / ${over}`;
+  return `${Number(by.toPrecision(12))} * ${terms}`;
+}

@@ -1,0 +1,221 @@
+// Entries of a setup between Q, K and the weights: rotary embedding, scale, softcap, mask, biases, dropout.
+import type { Mask } from '../../engine/config.ts';
+import { alibiSlopes } from '../../engine/heads/mask.ts';
+import { sizeOf } from '../../engine/tensor.ts';
+import { byHead, findBias, hasUnknownBias } from './bias.ts';
+import { type Context, fromOf, nameOf, stepsOf } from './builder.ts';
+import { type Factor, gather, type Layout } from './layout.ts';
+import { haveSameNumbers } from './lookup.ts';
+import { findLostDropout } from './lostDropout.ts';
+import { findDropout, findMask, type FoundDropout, type FoundMask } from './maskFound.ts';
+import type { Root } from './roots.ts';
+import { scaleOf } from './scale.ts';
+import { scoreLayout } from './scores.ts';
+
+const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
+
+/** How many keys stand before those of x. */
+function earlier(context: Context): number {
+  return context.model.past?.K.token.size ?? 0;
+}
+
+export function addRope(context: Context): void {
+  const { query, key } = context.model;
+  const [q, k] = [stepsOf(query), stepsOf(key)];
+  const found = q.rope ?? k.rope;
+  const value = q.rope ? query.operand.value : key.operand.value;
+  if (found) {
+    const { base, pairing } = found;
+    context.config.rope = { base, pairing };
+    const isUsual = Number(base.toPrecision(4)) === base;
+    const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
+    context.build.note('rope', value, note, isUsual);
+    if (!isUsual) context.build.ask('rope.base', base, [10000], 'it is no round number');
+    const isSame = q.rope && k.rope && Math.abs(wrap(q.rope.start - k.rope.start)) < 0.01;
+    if (q.rope && k.rope && !isSame)
+      context.build.ask(
+        'rope',
+        'the same positions',
+        [],
+        'queries and keys begin at other positions',
+      );
+    return;
+  }
+  const isOther = (steps: typeof q, root: Root): boolean =>
+    !steps.isKnown && root.projection !== undefined && root.projection.guess === undefined;
+  if (isOther(q, query) || isOther(k, key)) addUnknownTurn(context);
+}
+
+/** Something is done to projections before they meet: turned, by the names, and not as it should be. */
+function addUnknownTurn(context: Context): void {
+  const { recording, numbers } = context.values;
+  const texts = recording.statements.map(({ text }) => text).join('\n');
+  const { query } = context.model;
+  if (haveSameNumbers(query.operand.value.tensor, fromOf(query).value.tensor, 1e-6)) return;
+  if (!/\b(?:cos|sin|polar|rotate\w*|rope\w*|rotary\w*)\b/i.test(texts)) {
+    const why = 'queries and keys are no projections and not turned';
+    return context.build.ask('start', 'as projected', [], why);
+  }
+  const named = numbers.find(({ name }) => /base|theta/i.test(name))?.value;
+  const literal = /(?:base|theta)\w*\s*[=:][^=\n]*?(\d+(?:\.\d*)?)/i.exec(texts)?.[1];
+  const base = named ?? Number(literal ?? 10000);
+  const isPaired = /::\s*2|, 2\)|complex/.test(texts);
+  const pairing = isPaired ? 'interleaved' : 'half';
+  context.config.rope = { base, pairing };
+  const note = `assumed, base ${base}, pairs ${pairing}: queries are turned in another way`;
+  context.build.note('rope', query.operand.value, note, false);
+  context.build.ask('rope', { base, pairing }, ['none'], note);
+}
+
+export function addScale(context: Context): void {
+  const { told, query, key } = context.model;
+  const { site } = told;
+  const before = stepsOf(query).factor * stepsOf(key).factor;
+  const { cap } = site;
+  if (cap !== undefined) {
+    context.config.softcap = cap;
+    context.build.note('softcap', site.scores, `scores are capped at ${cap}`);
+  }
+  const factor = site.product.factor * before;
+  const found = scaleOf(context.values, factor, told.query.feature.size, {
+    isPlain: context.config.head === 'kq',
+    others: [],
+    eps: site.scores.eps,
+  });
+  if (found.scale !== undefined) context.config.scale = found.scale;
+  context.build.note('scale', site.scores, found.note, found.sure);
+  if (!found.sure) {
+    const guess = found.scale ?? '1/sqrt(d)';
+    const other = found.written === found.scale ? ['1/sqrt(d)'] : [found.written];
+    context.build.ask('scale', guess, other, found.note);
+  }
+}
+
+export function addMask(context: Context): void {
+  const lost = findLostDropout(context.model);
+  if (lost) {
+    context.config.mask = lost.mask;
+    context.build.note('mask', lost.dropout.from, lost.mask);
+    return addDropout(context, lost.dropout);
+  }
+  const found = findMask(context.model, earlier(context));
+  const value = found.from ?? context.model.told.site.scores;
+  if (found.window !== undefined) {
+    context.config.window = found.window;
+    context.build.note('window', value, `a query sees keys at a distance below ${found.window}`);
+    askWindow(context, found.window);
+  }
+  if (found.mask === 'given') addGivenMask(context, found);
+  else {
+    context.config.mask = found.mask;
+    const note = found.off ? `${found.mask} assumed; the program’s mask ${found.off}` : found.mask;
+    context.build.note('mask', value, note, !found.off);
+    if (found.off) context.build.ask('mask', found.mask, ['as written'], note);
+  }
+  addScoreBias(context);
+  const dropout = findDropout(context.model);
+  if (dropout) addDropout(context, dropout);
+}
+
+function addDropout(context: Context, { p, keep, layout, from }: FoundDropout): void {
+  const note = `${nameOf(keep)}: what is not dropped`;
+  const tensor = context.build.tensor('dropout.keep', keep, scoreAxes(context, layout), note);
+  context.build.note('dropout.p', from, `p = ${p}`);
+  context.config.dropout = { p, keep: tensor };
+}
+
+/** What is added to the scores: ALiBi, or a bias that a given mask must then hold. */
+function addScoreBias(context: Context): void {
+  const { told, heads } = context.model;
+  const found = findBias(context.values, told, earlier(context));
+  if (!found && hasUnknownBias(told))
+    context.build.ask('mask', context.config.mask, [], 'something else is added to the scores');
+  if (!found) return;
+  const { shape } = told.site.weights.tensor;
+  const count = sizeOf(heads.map((axis) => shape[axis]));
+  const slopes = found.slopes && byHead(found.slopes, count);
+  const { scores } = told.site;
+  if (slopes) {
+    const usual = alibiSlopes(count);
+    const isUsual = slopes.every((slope, n) => Math.abs(slope / usual[n] - 1) < 1e-3);
+    context.config.alibi = isUsual ? true : { shape: [count], data: slopes };
+    const note = `slopes of the distances: ${Array.from(slopes, (each) => Number(each.toPrecision(4))).join(', ')}`;
+    return context.build.note('alibi', scores, note);
+  }
+  if (!found.value) return;
+  const weights = gather(told.site.weights.tensor, scoreLayout(told)).data;
+  const data = found.added.data.map((value, n) => (weights[n] > 0 ? value : -Infinity));
+  const whole = { shape: found.added.shape, data };
+  const [, queries, keys] = whole.shape;
+  let stride = whole.data.length;
+  const outer = told.site.outer.map((axis) => {
+    stride /= shape[axis];
+    return { size: shape[axis], stride };
+  });
+  const axes = [outer, [{ size: queries, stride: keys }], [{ size: keys, stride: 1 }]];
+  const layout = scoreAxes(context, { offset: 0, axes });
+  context.config.mask = { tensor: gather(whole, layout), meaning: 'add' };
+  delete context.config.window;
+  context.build.note('mask', found.value, `${nameOf(found.value)} is added to the scores`);
+}
+
+/** A window told by its mask, where the program calls another number its window. */
+function askWindow(context: Context, window: number): void {
+  const named = context.values.numbers.find(
+    ({ name, value }) => /window|^w$/i.test(name) && value !== undefined && value === window - 1,
+  );
+  const equal = context.values.numbers.some(
+    ({ name, value }) => /window|^w$/i.test(name) && value === window,
+  );
+  if (named && !equal) {
+    const why = `${named.name} is ${named.value}; the mask shows keys up to that distance`;
+    context.build.ask('window', window, [named.value], why);
+  }
+}
+
+/** ([outer], query, key) as the setup's mask: (batch, heads, its own axes). */
+function scoreAxes(context: Context, { offset, axes: [outer, query, key] }: Layout): Layout {
+  const { told, batch } = context.model;
+  const { site } = told;
+  const isBatch = (n: number): boolean => batch.includes(site.outer[n]);
+  const batches = outer.filter((_, n) => isBatch(n));
+  const heads = outer.filter((_, n) => !isBatch(n));
+  const last = context.keyFirst ? [key, query] : [query, key];
+  if (context.config.head === 'multihead') return { offset, axes: [batches, heads, ...last] };
+  return { offset, axes: batches.length > 0 ? [batches, ...last] : last };
+}
+
+function addGivenMask(context: Context, { pattern, recorded, from, off }: FoundMask): void {
+  if (!pattern) return;
+  const sure = off === undefined;
+  if (off !== undefined) {
+    const guess = recorded ? nameOf(recorded.value) : 'the keys whose weights are not 0';
+    context.build.ask('mask', guess, ['none', 'causal'], `the program’s mask ${off}`);
+  }
+  const meaning = recorded?.hides ? 'ignore' : 'attend';
+  if (recorded) {
+    const { value, layout } = recorded;
+    const axes = scoreAxes(context, layout);
+    const isAdditive = value.tensor.data.some((each) => each <= -1e4);
+    const note = `${nameOf(value)}: what a query may see`;
+    const tensor = context.build.tensor('mask', value, axes, note, sure);
+    context.config.mask = { tensor, meaning: isAdditive ? 'add' : meaning } as Mask;
+    return;
+  }
+  const { blocks, queries, keys, visible } = pattern;
+  const { told } = context.model;
+  const { shape } = told.site.weights.tensor;
+  const outer: Factor[] = [];
+  let stride = blocks * queries * keys;
+  for (const axis of told.site.outer) {
+    stride /= shape[axis];
+    outer.push({ size: shape[axis], stride });
+  }
+  const layout = scoreAxes(context, {
+    offset: 0,
+    axes: [outer, [{ size: queries, stride: keys }], [{ size: keys, stride: 1 }]],
+  });
+  const whole = { shape: [visible.length], data: Float64Array.from(visible) };
+  context.config.mask = { tensor: gather(whole, layout), meaning: 'attend' };
+  context.build.note('mask', from, 'the keys whose weights are 0 are hidden', sure);
+}
