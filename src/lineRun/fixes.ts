@@ -35,15 +35,18 @@ const seconds = (): number => performance.now() / 1000;
 /** Ends early when `bench.signal` is aborted; what was proven until then is given. */
 export async function findFixes(options: FixOptions): Promise<Fixes> {
   const { recording, judged, config, graph, bench: benchOptions, limits, onFix } = options;
-  const fixes: { readonly fix: Fix; readonly cost: number }[] = [];
+  const fixes: { readonly fix: Fix; readonly cost: number; readonly left: string }[] = [];
   const bench = await openBench(benchOptions);
   try {
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
       const verified = await prove(repaired, bench, seconds);
       if (!verified) return 'disproved';
+      // Another edit is offered beside the first where all that it leaves is the same.
+      const left = leftBy(repaired);
+      if (fixes.length > 0 && left !== fixes[0].left) return 'disproved';
       const fix = asFix(recording, repaired, verified);
       if (fix && !fixes.some((one) => one.fix.after === fix.after && one.fix.line === fix.line)) {
-        fixes.push({ fix, cost: repaired.cost });
+        fixes.push({ fix, cost: repaired.cost, left });
         onFix?.(fix);
       }
       return fixes.length < MOST_FIXES ? 'proven' : 'enough';
@@ -60,6 +63,13 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
   } finally {
     await bench.close();
   }
+}
+
+/** The shapes of what each name of the program holds at the end. */
+function leftBy({ standing: { recording } }: Repaired): string {
+  const shapes = new Map<string, string>();
+  for (const { name, how, shape } of recording.events) shapes.set(`${how} ${name}`, shape.join());
+  return JSON.stringify([...shapes].sort());
 }
 
 function asFix(

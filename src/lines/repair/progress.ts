@@ -42,7 +42,7 @@ export function compareStandings(
 
 /**
  * Whether what was wrong is now there: of outputs and gradients of inputs every one that was blamed, somewhere; where
- * nothing was gained by the edit, all that was blamed, at the very place.
+ * nothing was gained by the edit, all that was blamed, whole and at the very place.
  */
 function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean {
   const { wrong } = before.judged.localised;
@@ -57,6 +57,7 @@ function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean
     );
   const places = keysByPlace(after);
   return (
+    includes(after.covered, meant) &&
     meant.length > 0 &&
     meant.length === wrong.length &&
     wrong.every(({ event, seen }, n) =>

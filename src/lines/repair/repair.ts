@@ -112,7 +112,7 @@ class Hunt {
       if (!found) continue;
       const cheap = singles.size === 0 ? found.others.slice(0, FIRST_OTHERS) : [];
       singles.set(place, found);
-      for (const some of [found.promising.slice(0, MOST_PROMISING), cheap])
+      for (const some of [found.promising, cheap])
         better.push(...(await this.#tryAll(state, place, some)));
       if (this.#isSpent) return;
     }
@@ -121,7 +121,7 @@ class Hunt {
     if (state.slips.length > 0) return;
     for (const place of places.slice(0, MOST_PAIRED)) {
       const found = await this.#look(state, place, true);
-      if (found) await this.#tryAll(state, place, found.promising.slice(0, MOST_PROMISING));
+      if (found) await this.#tryAll(state, place, found.promising);
     }
     for (const [place, { others }] of singles)
       better.push(...(await this.#tryAll(state, place, others.slice(0, MOST_OTHERS))));
@@ -230,7 +230,7 @@ function sorted({ judged, covered }: Standing, place: Place, reply: FrameReply):
   const rankOf = (value: Tensor): number => {
     let best = NOTHING_RIGHT;
     for (const { entry } of aligner.align(value)) {
-      const known = covered.has(entry.key) && entry.key !== key ? 1.5 : 0;
+      const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
       const role = entry.role === 'node' ? 0 : entry.role === 'form' ? 1 : 2;
       best = Math.min(best, role + known + (entry.key === key ? 0 : 0.5));
     }
@@ -241,7 +241,9 @@ function sorted({ judged, covered }: Standing, place: Place, reply: FrameReply):
     const ranks = values.filter((value, n) => !isSame(value, now[n])).map(rankOf);
     if (ranks.every((rank) => rank === NOTHING_RIGHT)) return Infinity;
     // What else the edit changes has to be right as well, and nothing is to be missing.
-    return Math.max(...ranks) + (values.length === now.length ? 0 : 2);
+    const isReshaped = values.some(({ shape }, n) => now[n] && !sameShape(shape, now[n].shape));
+    const mean = ranks.reduce((sum, rank) => sum + rank, 0) / ranks.length;
+    return mean + (values.length === now.length ? 0 : 2) + (isReshaped ? 0.3 : 0);
   };
   // In a later execution what came before is wrong: one in which all is right tells enough.
   const worth = ({ values }: Evaluated): number =>
@@ -253,11 +255,13 @@ function sorted({ judged, covered }: Standing, place: Place, reply: FrameReply):
         )
       : worthOf(values, reply.now);
   const judgedOnes = reply.candidates.map((candidate) => ({ candidate, rank: worth(candidate) }));
-  const promising = judgedOnes
+  const ranked = judgedOnes
     .filter(({ rank }) => rank < Infinity)
     .sort((a, b) => a.rank + a.candidate.cost - b.rank - b.candidate.cost)
     .map(({ candidate }) => candidate);
   const rest = judgedOnes.filter(({ rank }) => rank === Infinity).map(({ candidate }) => candidate);
-  const others = [...rest, ...reply.others].sort((a, b) => a.cost - b.cost);
+  const promising = ranked.slice(0, MOST_PROMISING);
+  const others = [...ranked.slice(MOST_PROMISING), ...rest, ...reply.others];
+  others.sort((a, b) => a.cost - b.cost);
   return { promising, others };
 }
