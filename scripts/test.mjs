@@ -16,6 +16,7 @@ await continueUnderNode24(fileURLToPath(import.meta.url));
 const vectors = process.env.ATTENTION_VECTORS ?? join(root, '..', 'shared', 'vectors');
 
 const onnxCases = join(vectors, 'onnx-attention');
+const linesCases = process.env.ATTENTION_LINES_CASES ?? join(root, '..', 'shared', 'lines-cases');
 
 /**
  * A program that holds the project against something outside of it, and counts.
@@ -32,6 +33,15 @@ const conformance = [
   { file: 'test/conformance/onnx.mjs', args: [onnxCases], folder: onnxCases },
   { file: 'test/python/run.mjs', torch: true },
 ];
+
+/** A person's programs: whether the right line is named, and of every fourth whether it is mended. */
+const lines = { file: 'test/lines/score.mjs', args: [linesCases], torch: true, folder: linesCases };
+const repair = {
+  file: 'test/lines/repairScore.mjs',
+  args: [linesCases, '--every', '4'],
+  torch: true,
+  folder: linesCases,
+};
 
 /** Mistakes that are planted, and programs without one: what the checker says of them. */
 const scoreboard = { file: 'test/compare/scoreboard.mjs', torch: true };
@@ -56,7 +66,13 @@ function counting({ file, args = [], torch, folder }, name = basename(file, '.mj
     return [name, () => skippedLayer('ATTENTION_SKIP_TORCH=1')];
   }
   if (folder && !existsSync(folder)) {
-    return [name, () => skippedLayer(`${folder} is not there; ATTENTION_VECTORS names another`)];
+    return [
+      name,
+      () =>
+        skippedLayer(
+          `${folder} is not there; ${folder === linesCases ? 'ATTENTION_LINES_CASES' : 'ATTENTION_VECTORS'} names another`,
+        ),
+    ];
   }
   return [name, () => programLayer(file, ...args)];
 }
@@ -77,6 +93,8 @@ const layers = [
   ['webview', () => vitestLayer('webview')],
   ...conformance.map((each) => counting(each, `conformance:${basename(each.file, '.mjs')}`)),
   counting(scoreboard),
+  counting(lines, 'lines'),
+  counting(repair, 'repair'),
   ['package', packaging],
   ['vscode', () => vitestLayer('vscode')],
 ];
@@ -91,7 +109,8 @@ if (error) {
 const flavour = await vscodeFlavour();
 process.env.ATTENTION_VSCODE = flavour;
 const machineNeeded = layers.some(
-  ([name]) => wanted(name) && /^(webview|conformance|scoreboard|vscode)/.test(name),
+  ([name]) =>
+    wanted(name) && /^(unit|hostile|webview|conformance|scoreboard|lines|repair|vscode)/.test(name),
 );
 const missing = machineNeeded ? ensurePrerequisites(flavour) : [];
 for (const line of missing) console.error(line);

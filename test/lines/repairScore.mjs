@@ -110,9 +110,11 @@ for (const program of cases) {
   if (good) passed++;
   else failed++;
   table[kind] = { ...table[kind], [word]: (table[kind]?.[word] ?? 0) + 1 };
+  const [first] = answer?.fixes ?? [];
+  const shown = first ? `${JSON.stringify(first.after)} ${JSON.stringify(first.verified)}` : '';
+  const time = took.toFixed(1).padStart(5);
   console.log(
-    `${good ? 'ok  ' : 'FAIL'} ${program.name.padEnd(44)} ${took.toFixed(1).padStart(5)} s  ${outcome}` +
-      `${answer?.fixes?.[0] ? `  ${JSON.stringify(answer.fixes[0].after)} ${JSON.stringify(answer.fixes[0].verified)}` : ''}`,
+    `${good ? 'ok  ' : 'FAIL'} ${program.name.padEnd(44)} ${time} s  ${outcome}  ${shown}`,
   );
 }
 rmSync(scratch, { recursive: true, force: true });
