@@ -3,6 +3,7 @@ import { check } from '../compare/check.ts';
 import { fitsIn, wantedBy } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
 import { isMisfit, type NodeReport, type Report, summaryOf } from '../compare/report.ts';
+import type { ComputableSetup } from '../formats/openSetup.ts';
 import { type ResolvedName, resolveName } from '../formats/nodeNames.ts';
 import { oneLine } from '../formats/shown.ts';
 import { runImplementation } from './mine.ts';
@@ -10,16 +11,12 @@ import { say } from './output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
 import { readTracePath } from './trace.ts';
 
-/**
- * 0 match, 1 diverges; a trace of which no entry is a node is bad input. Without a trace, the setup's implementation
- * is run.
- */
-export async function checkCommand(
+/** Without a trace, the setup's implementation is run. Throws InputError where nothing can be read. */
+export async function checkTrace(
+  opened: ComputableSetup,
   setupFile: string,
   traceFile: string | null,
-  json: boolean,
-): Promise<number> {
-  const opened = await openSetupFile(setupFile);
+): Promise<Report> {
   const { setup, graph, config } = opened;
   const { names } = setup;
   const resolve = (name: string, rank: number): ResolvedName | null =>
@@ -30,22 +27,32 @@ export async function checkCommand(
       ? { tensors: await runImplementation(setupFile, opened), leftOut: [] }
       : await readTracePath(traceFile, options);
   const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
-  const report = {
+  return {
     ...found,
     given: found.given + leftOut.length,
     unaligned: [...leftOut, ...found.unaligned],
   };
+}
+
+/** 0 match, 1 diverges; a trace of which no entry is a node is bad input. */
+export async function checkCommand(
+  setupFile: string,
+  traceFile: string | null,
+  json: boolean,
+): Promise<number> {
+  const opened = await openSetupFile(setupFile);
+  const report = await checkTrace(opened, setupFile, traceFile);
   if (json) printJson(report);
   else print(report);
   if (report.verdict === 'unaligned') {
-    const of = traceFile ?? setup.implementation?.module;
+    const of = traceFile ?? opened.setup.implementation?.module;
     throw new InputError(`${of}: ${whyUnaligned(report)}`);
   }
   return report.verdict === 'match' ? 0 : 1;
 }
 
 /** Why nothing is compared, with the first tensor that does not fit. */
-function whyUnaligned(report: Report): string {
+export function whyUnaligned(report: Report): string {
   const odd = report.nodes.find(isMisfit);
   if (odd) return `${summaryOf(report)}: ${tensorName(odd.node, odd.kind)}: ${odd.note}`;
   const [first] = report.unaligned;

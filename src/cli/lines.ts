@@ -1,31 +1,10 @@
 // lines FILE [--setup SETUP] [--function NAME] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
-import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { HeadConfig } from '../engine/config.ts';
-import type { Graph } from '../engine/graph.ts';
 import { tensorName } from '../engine/graph.ts';
-import { buildGraph } from '../engine/heads/build.ts';
-import { causesOf } from '../lines/name.ts';
-import { infer } from '../lines/infer/infer.ts';
-import { causeOf, findFixes } from '../lineRun/fixes.ts';
-import { judge, type Judged } from '../lines/judge.ts';
-import type { Fix } from '../lines/repair/fix.ts';
-import { parseRecording, type Recording } from '../lines/recording.ts';
-import {
-  firstOf,
-  type InferredEntry,
-  type Line,
-  linesOf,
-  type LinesResult,
-  notesOf,
-} from '../lines/result.ts';
-import { setupDocument } from '../lines/setupDocument.ts';
-import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
-import { InputError, openSetupFile, printJson, printTable } from './support.ts';
-import { writeFileSafely } from './writeFile.ts';
+import type { Recording } from '../lines/recording.ts';
+import type { Line, LinesResult } from '../lines/result.ts';
+import { runLines, writeFix } from './linesRun.ts';
+import { InputError, printJson, printTable } from './support.ts';
 
 interface LinesOptions {
   readonly file: string;
@@ -72,167 +51,15 @@ function optionsOf(words: readonly string[]): LinesOptions {
   };
 }
 
-/** The recorder lies beside the bundle's folder, and beside src. */
-function recorder(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  for (const folder of [join(here, '..'), join(here, '..', '..')])
-    if (existsSync(recorderIn(folder))) return recorderIn(folder);
-  throw new InputError('found no python/attention_lines beside the command line');
-}
-
-/** Interpreters that are tried: the one that is asked for alone, else until one has what the program imports. */
-function interpreters(): string[] {
-  const asked = process.env['ATTENTION_PYTHON'];
-  if (asked) return [asked];
-  const { VIRTUAL_ENV: environment } = process.env;
-  const own = environment ? [join(environment, 'bin', 'python')] : [];
-  return [...own, 'python3', '/usr/bin/python3', 'python'];
-}
-
-const lacksModule = ({ exit }: Recording): boolean =>
-  /^(ModuleNotFoundError|ImportError)$/.test(exit.exception?.type ?? '');
-
-interface Ran {
-  readonly recording: Recording;
-  readonly recorded: Recorded;
-  readonly python: string;
-}
-
-async function run({ file, args, function: name }: LinesOptions): Promise<Ran> {
-  const path = resolve(file);
-  const found = await stat(path).catch(() => null);
-  if (!found)
-    throw new InputError(`${file}: no such file, expected a Python program or a notebook`);
-  let best: Ran | null = null;
-  let failure: RecordError | null = null;
-  for (const python of interpreters()) {
-    try {
-      const recorded = await record({
-        ...{ recorder: recorder(), python, file: path, args, cwd: process.cwd() },
-        ...(name !== undefined && { function: name }),
-      });
-      const recording = parseRecording(recorded.bytes, file);
-      best ??= { recording, recorded, python };
-      if (!lacksModule(recording)) {
-        best = { recording, recorded, python };
-        break;
-      }
-    } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
-      failure ??= error;
-      if (error.exit) break;
-    }
-  }
-  if (!best) throw new InputError(`${file}: ${failure?.message ?? 'nothing was recorded'}`);
-  return best;
-}
-
-interface Opened {
-  readonly config: HeadConfig;
-  readonly graph: Graph;
-  readonly setup: object;
-  readonly inferred: readonly InferredEntry[];
-}
-
-async function open(options: LinesOptions, recording: Recording): Promise<Opened | null> {
-  const { setup, file, args, function: name } = options;
-  if (setup !== undefined) {
-    const { config, graph } = await openSetupFile(setup);
-    const document = JSON.parse(await readFile(setup, 'utf8')) as object;
-    return { config, graph, setup: document, inferred: [] };
-  }
-  const found = infer(recording, name === undefined ? {} : { function: name });
-  if (!found) return null;
-  const source = {
-    file: relative(dirname(resolve(file)), resolve(file)),
-    function: found.function,
-    args,
-  };
-  return {
-    config: found.config,
-    graph: buildGraph(found.config),
-    setup: setupDocument(found.config, source),
-    inferred: found.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
-  };
-}
-
-/** The text of the last line of a traceback that a person's program ends with. */
-function syntaxError({ exit }: Recording, file: string): string | null {
-  const { exception } = exit;
-  if (!exception || !/^(SyntaxError|IndentationError|TabError)$/.test(exception.type)) return null;
-  return `${exception.file || file}:${exception.line}: ${exception.type}: ${exception.message.split('\n')[0]}`;
-}
-
 /** 0 match, 1 diverges; a program in which no attention is found is bad input. */
 export async function linesCommand(words: readonly string[]): Promise<number> {
   const options = optionsOf(words);
-  const { recording, recorded, python } = await run(options);
-  const broken = syntaxError(recording, options.file);
-  if (broken && recording.events.length === 0) throw new InputError(broken);
-  const opened = await open(options, recording);
-  const nothing = `${options.file}: found no attention, expected a program that computes softmax(Q Kᵀ) V`;
-  const died = recording.exit.exception;
-  const why = died
-    ? `${options.file}: the program ended with ${died.type}: ${died.message.split('\n')[0]}`
-    : nothing;
-  if (!opened) {
-    const empty: LinesResult = {
-      ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
-      ...{ causes: [], fixes: [], notes: notesOf(recording) },
-    };
-    if (options.json) printJson(empty);
-    throw new InputError(why);
-  }
-  // What the program says is not what this command says.
-  process.stderr.write(recorded.stderr + recorded.stdout);
-  const judged = judge(recording, opened.config, opened.graph);
-  const { catalogue, localised } = judged;
-  const fixes =
-    options.fix && localised.verdict === 'diverges'
-      ? await fixesOf(options, { python, recording, judged, ...opened })
-      : [];
-  const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
-  const result: LinesResult = {
-    ...{ verdict: localised.verdict, setup: opened.setup, inferred: opened.inferred },
-    lines: linesOf(recording, localised),
-    first: firstOf(recording, localised),
-    causes: proven ? [proven] : causesOf(recording, catalogue, localised),
-    fixes: fixes.map(({ source: _, slips: _slips, ...fix }) => fix),
-    notes: notesOf(recording),
-  };
+  const { recording, result, fixes, why } = await runLines(options);
   if (options.json) printJson(result);
   else print(result, recording, options);
-  if (options.write && !options.dryRun) await write(options.file, fixes);
-  if (result.verdict === 'unaligned') throw new InputError(why);
+  if (options.write && !options.dryRun) await writeFix(options.file, fixes);
+  if (why !== null) throw new InputError(why);
   return result.verdict === 'match' ? 0 : 1;
-}
-
-interface Found {
-  readonly python: string;
-  readonly recording: Recording;
-  readonly judged: Judged;
-  readonly config: HeadConfig;
-  readonly graph: Graph;
-}
-
-/** Seconds that one run of the program may take while edits are tried. */
-const RUN_SECONDS = 30;
-
-async function fixesOf(
-  { file, args }: LinesOptions,
-  { python, recording, judged, config, graph }: Found,
-): Promise<readonly Fix[]> {
-  const bench = {
-    ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
-    timeout: RUN_SECONDS,
-  };
-  return (await findFixes({ recording, judged, config, graph, bench })).fixes;
-}
-
-/** The shortest fix, in the person's file. */
-async function write(file: string, [fix]: readonly Fix[]): Promise<void> {
-  if (!fix) return;
-  await writeFileSafely(join(dirname(resolve(file)), fix.file), Buffer.from(fix.source));
 }
 
 const placeOf = ({ file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>): string =>
@@ -250,7 +77,7 @@ function textOf(
 }
 
 function print(
-  { verdict, first, lines, causes, fixes, inferred, notes }: LinesResult,
+  { verdict, first, lines, causes, fixes, inferred, notes, notShown }: LinesResult,
   recording: Recording,
   { fix: isAsked, write: isWritten, dryRun }: LinesOptions,
 ): void {
@@ -272,6 +99,8 @@ function print(
   }
   for (const note of notes) console.log(`\nNote: ${note}`);
   if (verdict === 'match') console.log('\nAll that was computed is right.');
+  if (notShown.length > 0) console.log('\nWhat this run could not have shown:');
+  for (const { because, hides } of notShown) console.log(`  ${because}: ${hides}`);
   if (!first) return;
   const node =
     first.node === null

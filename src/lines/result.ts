@@ -48,6 +48,8 @@ export interface LinesResult {
   readonly fixes: readonly Omit<Fix, 'source' | 'slips'>[];
   /** What is to be known beside it: a program that broke off, what was left out. */
   readonly notes: readonly string[];
+  /** After a match: which mistakes this run could not have shown. */
+  readonly notShown: readonly { readonly because: string; readonly hides: string }[];
 }
 
 const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };

@@ -1,0 +1,90 @@
+// What the commands and the agents' tools ask of a person's program: it is run, judged, and mended where that is asked for.
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type Answer, answer, nothingFound, syntaxError } from '../lineRun/answer.ts';
+import { causeOf, findFixes } from '../lineRun/fixes.ts';
+import type { Fix } from '../lines/repair/fix.ts';
+import type { Recording } from '../lines/recording.ts';
+import { type LinesResult, notesOf } from '../lines/result.ts';
+import { setupDocument } from '../lines/setupDocument.ts';
+import { type ProgramOptions, type Ran, recorder, runProgram } from './program.ts';
+import { InputError, openSetupFile } from './support.ts';
+import { writeFileSafely } from './writeFile.ts';
+
+export interface LinesRunOptions extends ProgramOptions {
+  readonly setup?: string;
+  /** Whether proven fixes are looked for. */
+  readonly fix: boolean;
+}
+
+export interface LinesRun extends Ran {
+  readonly recording: Recording;
+  readonly result: LinesResult;
+  /** Null where no attention was found. */
+  readonly answered: Answer | null;
+  readonly fixes: readonly Fix[];
+  /** Where nothing can be said: why, in one line. */
+  readonly why: string | null;
+}
+
+/** Seconds that one run of the program may take while edits are tried. */
+const RUN_SECONDS = 30;
+
+/** Throws InputError where the program is no Python, or cannot be run. */
+export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
+  const ran = await runProgram(options);
+  const { recording } = ran;
+  const broken = syntaxError(recording);
+  if (broken) {
+    const [message] = broken.message.split('\n');
+    throw new InputError(
+      `${broken.file || options.file}:${broken.line}: ${broken.type}: ${message}`,
+    );
+  }
+  const { setup: setupFile, fix: isAsked, ...asked } = options;
+  const setup = setupFile === undefined ? undefined : await openSetupFile(setupFile);
+  const answered = answer(recording, { ...asked, ...(setup && { setup }) });
+  const why = nothingFound(recording, options.file);
+  if (!answered) {
+    const empty: LinesResult = {
+      ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
+      ...{ causes: [], fixes: [], notes: notesOf(recording), notShown: [] },
+    };
+    return { ...ran, result: empty, answered, fixes: [], why };
+  }
+  // What the program says is not what is asked of us.
+  process.stderr.write(ran.recorded.stderr + ran.recorded.stdout);
+  const document =
+    setupFile === undefined
+      ? setupDocument(answered.config, answered.source)
+      : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
+  const { verdict, ...found } = answered.result;
+  const fixes = isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered) : [];
+  const proven = fixes.length > 0 ? causeOf(fixes[0], answered.judged) : null;
+  const result: LinesResult = {
+    ...{ verdict, setup: document },
+    inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
+    ...found,
+    ...(proven && { causes: [proven] }),
+    fixes: fixes.map(({ source: _, slips: _slips, ...fix }) => fix),
+  };
+  return { ...ran, result, answered, fixes, why: verdict === 'unaligned' ? why : null };
+}
+
+async function fixesOf(
+  { file, args }: LinesRunOptions,
+  { python, recording }: Ran,
+  { judged, config, graph }: Answer,
+): Promise<readonly Fix[]> {
+  const bench = {
+    ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
+    timeout: RUN_SECONDS,
+  };
+  return (await findFixes({ recording, judged, config, graph, bench })).fixes;
+}
+
+/** The shortest fix, in the person's file. */
+export async function writeFix(file: string, [fix]: readonly Fix[]): Promise<void> {
+  if (!fix) return;
+  await writeFileSafely(join(dirname(resolve(file)), fix.file), Buffer.from(fix.source));
+}

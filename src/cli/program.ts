@@ -1,0 +1,68 @@
+// Runs a person's Python program under the recorder, with the interpreter that has what it imports.
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { lacksModule } from '../lineRun/answer.ts';
+import { parseRecording, type Recording } from '../lines/recording.ts';
+import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
+import { InputError } from './support.ts';
+
+/** The recorder lies beside the bundle's folder, and beside src. */
+export function recorder(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (const folder of [join(here, '..'), join(here, '..', '..')])
+    if (existsSync(recorderIn(folder))) return recorderIn(folder);
+  throw new InputError('found no python/attention_lines beside the command line');
+}
+
+/** Interpreters that are tried: the one that is asked for alone, else until one has what the program imports. */
+function interpreters(): string[] {
+  const asked = process.env['ATTENTION_PYTHON'];
+  if (asked) return [asked];
+  const { VIRTUAL_ENV: environment } = process.env;
+  const own = environment ? [join(environment, 'bin', 'python')] : [];
+  return [...own, 'python3', '/usr/bin/python3', 'python'];
+}
+
+export interface ProgramOptions {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly function?: string;
+}
+
+export interface Ran {
+  readonly recording: Recording;
+  readonly recorded: Recorded;
+  readonly python: string;
+}
+
+/** Throws InputError. */
+export async function runProgram({ file, args, function: name }: ProgramOptions): Promise<Ran> {
+  const path = resolve(file);
+  const found = await stat(path).catch(() => null);
+  if (!found)
+    throw new InputError(`${file}: no such file, expected a Python program or a notebook`);
+  let best: Ran | null = null;
+  let failure: RecordError | null = null;
+  for (const python of interpreters()) {
+    try {
+      const recorded = await record({
+        ...{ recorder: recorder(), python, file: path, args, cwd: process.cwd() },
+        ...(name !== undefined && { function: name }),
+      });
+      const recording = parseRecording(recorded.bytes, file);
+      best ??= { recording, recorded, python };
+      if (!lacksModule(recording)) {
+        best = { recording, recorded, python };
+        break;
+      }
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      failure ??= error;
+      if (error.exit) break;
+    }
+  }
+  if (!best) throw new InputError(`${file}: ${failure?.message ?? 'nothing was recorded'}`);
+  return best;
+}
