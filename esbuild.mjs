@@ -20,6 +20,11 @@ const common = {
   logLevel: 'info',
 };
 
+/** Bundled CommonJS packages call require() for Node builtins. */
+const REQUIRE = {
+  js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+};
+
 /** @type {import('esbuild').BuildOptions[]} */
 const bundles = [
   {
@@ -51,14 +56,18 @@ const bundles = [
     format: 'esm',
     target: 'node20',
     mainFields: ['module', 'main'],
-    banner: {
-      js: [
-        '#!/usr/bin/env node',
-        "import { createRequire as requireFrom } from 'node:module';",
-        // Bundled CommonJS packages call require() for Node builtins.
-        'const require = requireFrom(import.meta.url);',
-      ].join('\n'),
-    },
+    banner: { js: `#!/usr/bin/env node\n${REQUIRE.js}` },
+  },
+  {
+    ...common,
+    // Loaded by `mcp` alone.
+    entryPoints: ['src/mcp/server.ts'],
+    outfile: 'dist/mcp.js',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    mainFields: ['module', 'main'],
+    banner: REQUIRE,
   },
   {
     ...common,

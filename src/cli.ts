@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
 import { linesCommand } from './cli/lines.ts';
+import { mcpCommand } from './cli/mcp.ts';
 import { runWithLargePages } from './cli/largePages.ts';
 import { outputProblem, say, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
@@ -20,6 +21,7 @@ const USAGE = `Usage:
   node dist/cli.js check SETUP --mine [--json]
   node dist/cli.js gradcheck SETUP [--json]
   node dist/cli.js lines FILE.py|FILE.ipynb [--setup SETUP] [--function NAME] [--json] [-- ARGS...]
+  node dist/cli.js mcp
 
   run        computes the setup forward and backward
              --out   writes every node N and its gradient dN (float64)
@@ -30,6 +32,8 @@ const USAGE = `Usage:
   lines      runs your own Python program, unchanged, and says which of its lines goes wrong first
              --setup     what was meant; without it the setup is inferred from the program
              --function  the function or method that computes the attention
+  mcp        serves check, lines, fix and explain to coding assistants: the Model Context Protocol over
+             standard input and output
   --json     prints one JSON object
 
 Exit code: 0 fine, 1 something does not match, 2 bad input`;
@@ -108,6 +112,7 @@ async function gradcheckCommand(file: string, json: boolean): Promise<number> {
 }
 
 async function main(words: string[]): Promise<number> {
+  if (words[0] === 'mcp' && words.length === 1) return mcpCommand();
   if (words[0] === 'lines' && !words.includes('--help')) return linesCommand(words.slice(1));
   const { values, positionals } = parseArgs({
     args: words,
@@ -151,7 +156,9 @@ async function main(words: string[]): Promise<number> {
     case 'gradcheck':
       return gradcheckCommand(file, values.json ?? false);
     default:
-      throw new InputError(`found the command ${command}, expected run, check, gradcheck or lines`);
+      throw new InputError(
+        `found the command ${command}, expected run, check, gradcheck, lines or mcp`,
+      );
   }
 }
 

@@ -7,6 +7,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,6 +25,8 @@ export interface Outcome {
 }
 
 export interface Cli {
+  /** The bundle, for node to run. */
+  readonly program: string;
   /** `node dist/cli.js ...words` in the folder. */
   run(...words: string[]): Promise<Outcome>;
   /** A line for sh in the folder, in which `$CLI` is `node dist/cli.js`. */
@@ -61,11 +64,16 @@ async function bundle(source: string, name: string, outfile: string): Promise<vo
 /** Call at the top of a test file; the folder is gone when its tests are done. */
 export function useCli(): Cli {
   const folder = mkdtempSync(join(tmpdir(), 'attention-cli-'));
-  const program = join(folder, '.program', 'cli.mjs');
+  const dist = join(folder, '.program', 'dist');
+  const program = join(dist, 'cli.mjs');
   beforeAll(async () => {
-    mkdirSync(join(folder, '.program'));
+    mkdirSync(dist, { recursive: true });
+    symlinkSync(join(root, 'python'), join(folder, '.program', 'python'));
     await bundle('src/cli.ts', 'cli.js', program);
-    await bundle('src/mine/runner.ts', 'runMine.mjs', join(folder, '.program', 'runMine.mjs'));
+    await bundle('src/mine/runner.ts', 'runMine.mjs', join(dist, 'runMine.mjs'));
+    await bundle('src/mcp/server.ts', 'mcp.js', join(dist, 'mcp.js'));
+    // Of the same kind as in dist, where the package says so.
+    writeFileSync(join(dist, 'package.json'), '{"type":"module"}');
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
   const execute = (
@@ -81,6 +89,7 @@ export function useCli(): Cli {
       });
     });
   return {
+    program,
     run: (...words) => execute(process.execPath, [program, ...words]),
     shell: (line) =>
       execute('sh', ['-c', line], { ...process.env, CLI: `${process.execPath} ${program}` }),

@@ -133,10 +133,16 @@ function givenTensors(values: Values, output: Output): Placed[] {
         !ancestors.has(value.id) &&
         values.isLeaf(value) &&
         !value.parts.some(isGradient) &&
-        value.tensor.data.some((each) => each !== value.tensor.data[0]),
+        (isVaried(value) || (isNamedGradient(value) && value.tensor.data[0] !== 0)),
     )
     .flatMap((value) => placed(value, output));
 }
+
+const isVaried = ({ tensor: { data } }: Value): boolean => data.some((each) => each !== data[0]);
+
+/** dy = ones: of one number, and told by its name. */
+const isNamedGradient = ({ events }: Value): boolean =>
+  events.some(({ name }) => isGradientName(name));
 
 const isOf = (values: Values, value: Value, output: Output): boolean =>
   value.events.some(({ of }) => {
@@ -153,7 +159,7 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
   const own = gradients.find(({ value }) => isOf(values, value, output));
   const same = given.find(({ value }) => own?.value === value);
   if (same) return upstreamLoss(same);
-  for (const target of given) {
+  for (const target of given.filter(({ value }) => isVaried(value))) {
     const t = dataOf(target);
     const error = y.map((value, n) => value - t[n]);
     const squares = error.reduce((sum, value) => sum + value * value, 0);
@@ -165,7 +171,7 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
     if (slopes.length === 0 && !scalars.some(({ isNamed }) => isNamed)) continue;
     return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   }
-  const upstream = given.find(({ value }) => value.events.some(({ name }) => isGradientName(name)));
+  const upstream = given.find(({ value }) => isNamedGradient(value));
   if (upstream) return upstreamLoss(upstream);
   return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
 }
@@ -251,17 +257,16 @@ function withoutGradient(
   const squares = y.reduce((sum, value) => sum + value * value, 0);
   const scalars = lossFactors(values, squares, output.time, eps);
   const scalar = scalars.find(({ isNamed: named }) => named)?.factor;
-  const isNamed = (value: Value): boolean => value.events.some(({ name }) => isGradientName(name));
   // dY = Y is another name for y itself, or the last multiple of it.
-  const slope = output.family.some(isNamed)
+  const slope = output.family.some(isNamedGradient)
     ? 1
     : gradientsOf(values, output)
-        .filter(({ value }) => isNamed(value))
+        .filter(({ value }) => isNamedGradient(value))
         .map((each) => multiple(dataOf(each), y, eps))
         .find((factor) => factor !== null);
   if (slope === undefined && scalar === undefined) {
     for (const each of gradientsOf(values, output)) {
-      if (!isNamed(each.value)) continue;
+      if (!isNamedGradient(each.value)) continue;
       const found = elementwise(dataOf(each), y, eps);
       if (!found) continue;
       const note = `dy is that of sum(${found.terms.replaceAll('Y', 'y')})`;

@@ -1,0 +1,70 @@
+// What a node is: in words, its formula, and what its operands receive of its gradient.
+import type { HeadConfig } from '../engine/config.ts';
+import { toText } from '../engine/formula.ts';
+import { type Graph, hasNode, nodeOf, operationNodes } from '../engine/graph.ts';
+import { buildGraph } from '../engine/heads/build.ts';
+import { formatShape, type Tensor } from '../engine/tensor.ts';
+import type { AgentAnswer } from './agentTools.ts';
+import { InputError } from './support.ts';
+
+const zeros = (...shape: number[]): Tensor => ({
+  shape,
+  data: new Float64Array(shape.reduce((size, length) => size * length, 1)),
+});
+
+/** Two heads of 3, keys of 8 features and values of 4 in all: every node that `id` may be is there. */
+function usualGraph(id: string): Graph {
+  const [features, heads, width] = [5, 2, 3];
+  const all = heads * width;
+  const projection = { W_K: zeros(features, all), W_Q: zeros(features, all) };
+  const biases = { b_K: zeros(all), b_Q: zeros(all), b_V: zeros(all), b_O: zeros(features) };
+  const config: HeadConfig = {
+    ...{ head: 'multihead', heads, kvHeads: heads, scale: '1/sqrt(d)', mask: 'causal' },
+    x: zeros(4, features),
+    ...(id === 'xPrime' && { xPrime: zeros(3, features) }),
+    weights: {
+      ...{ ...projection, W_V: zeros(features, all), W_O: zeros(all, features) },
+      ...(id.startsWith('b_') && biases),
+    },
+    ...(id === 'Pd' && { dropout: { p: 0.1, keep: zeros(4, 4) } }),
+    loss: { kind: 'half-squared-norm' },
+    axes: 'query-first',
+  };
+  return buildGraph(config);
+}
+
+/** Of the graph that is given, else of a usual multi-head attention. Throws InputError where it has no such node. */
+export function explainNode(given: Graph | null, id: string): AgentAnswer {
+  const graph = given ?? usualGraph(id);
+  if (!hasNode(graph, id)) {
+    const known = graph.nodes.map((each) => each.id).join(' ');
+    throw new InputError(`node: found ${id}, expected one of ${known}`);
+  }
+  const node = nodeOf(graph, id);
+  const writing = { extents: graph.extents };
+  const own = node.kind === 'operation' ? node : null;
+  const formula = own?.operation.formula({ output: id, inputs: own.inputs });
+  const gradient = operationNodes(graph).flatMap(({ id: from, inputs, operation }) =>
+    inputs.flatMap((input, slot) =>
+      input === id
+        ? [toText(operation.formula({ output: from, inputs }).backward[slot], writing)]
+        : [],
+    ),
+  );
+  const what = own?.operation.summary ?? 'An input of the attention.';
+  const forward = formula ? toText(formula.forward, writing) : null;
+  const vjp = (formula?.backward ?? []).map((each, slot) => ({
+    operand: own!.inputs[slot],
+    receives: toText(each, writing),
+  }));
+  const shape = given ? { shape: formatShape(node.shape) } : {};
+  return {
+    text: [
+      `${id}: ${what}`,
+      ...(forward === null ? [] : [`forward: ${forward}`]),
+      ...gradient.map((each) => `d${id} is the sum of: ${each}`),
+      ...vjp.map(({ operand, receives }) => `passes on to d${operand}: ${receives}`),
+    ].join('\n'),
+    structured: { node: id, what, ...shape, forward, gradient, vjp },
+  };
+}
