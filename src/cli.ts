@@ -112,7 +112,7 @@ async function gradcheckCommand(file: string, json: boolean): Promise<number> {
 }
 
 async function main(words: string[]): Promise<number> {
-  if (words[0] === 'mcp' && words.length === 1) return mcpCommand();
+  if (words[0] === 'mcp' && !words.includes('--help')) return mcpCommand(words.slice(1));
   if (words[0] === 'lines' && !words.includes('--help')) return linesCommand(words.slice(1));
   const { values, positionals } = parseArgs({
     args: words,

@@ -1,5 +1,6 @@
 // Where VS Code starts the extension: commands, Problems, and panels that come back after a reload.
 import * as vscode from 'vscode';
+import { agentTools } from './agents.ts';
 import { Command, type CommandId, MOVES } from './commands.ts';
 import { compareCommands } from './compare/commands.ts';
 import { ComparisonProblems } from './compare/problems.ts';
@@ -15,6 +16,7 @@ import { editedFile, showText } from './uris.ts';
 import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
 
 export function activate({
+  extension,
   extensionUri,
   subscriptions,
   workspaceState,
@@ -85,5 +87,6 @@ export function activate({
       new TensorFileEditor(extensionUri, log, inspector),
     ),
     watchProblems(models),
+    agentTools({ extensionUri, extension }),
   );
 }

@@ -4,7 +4,8 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { useCli } from './cli.ts';
+import { AGENT_TOOLS } from '../../src/cli/agentTools.ts';
+import { onlyLine, useCli } from './cli.ts';
 
 const cli = useCli();
 const client = new Client({ name: 'test', version: '1' });
@@ -65,6 +66,31 @@ test('it offers four tools, of which only fix may write', async () => {
     ['fix', false],
     ['explain', true],
   ]);
+});
+
+test('VS Code is told of the same tools', () => {
+  const root = new URL('../../package.json', import.meta.url);
+  const { contributes } = JSON.parse(readFileSync(root, 'utf8')) as {
+    contributes: { languageModelTools: Record<string, unknown>[] };
+  };
+  const told = contributes.languageModelTools.map(({ name, modelDescription, inputSchema }) => ({
+    ...{ name, modelDescription, inputSchema },
+  }));
+  expect(told).toEqual(
+    AGENT_TOOLS.map(({ name, description, inputSchema }) => ({
+      ...{ name: `attention_${name}`, modelDescription: description, inputSchema },
+    })),
+  );
+});
+
+test('one call without a server', async () => {
+  const answered = await cli.shell(`echo '{"node": "P"}' | $CLI mcp --call explain`);
+  expect(answered.code).toBe(0);
+  const { text, structured } = JSON.parse(answered.stdout) as Called;
+  expect(text).toContain('P:');
+  expect(structured.node).toBe('P');
+  const bad = await cli.shell(`echo '{"node": 3}' | $CLI mcp --call explain`);
+  expect([bad.code, onlyLine(bad)]).toEqual([2, 'node: found number, expected text']);
 });
 
 test('lines names the wrong line of a program, and what a right one does not show', async () => {
