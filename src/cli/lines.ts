@@ -4,6 +4,7 @@ import { tensorName } from '../engine/graph.ts';
 import type { Recording } from '../lines/recording.ts';
 import type { Line, LinesResult } from '../lines/result.ts';
 import { runLines, writeFix } from './linesRun.ts';
+import { writeTest } from './sees.ts';
 import { InputError, printJson, printTable } from './support.ts';
 
 interface LinesOptions {
@@ -15,6 +16,8 @@ interface LinesOptions {
   readonly write: boolean;
   readonly dryRun: boolean;
   readonly json: boolean;
+  /** Where a test is written. */
+  readonly test?: string;
   readonly args: readonly string[];
 }
 
@@ -31,6 +34,7 @@ function optionsOf(words: readonly string[]): LinesOptions {
       fix: { type: 'boolean' },
       write: { type: 'boolean' },
       'dry-run': { type: 'boolean' },
+      test: { type: 'string' },
       json: { type: 'boolean' },
     },
   });
@@ -47,6 +51,7 @@ function optionsOf(words: readonly string[]): LinesOptions {
     write: values.write ?? false,
     dryRun: values['dry-run'] ?? false,
     json: values.json ?? false,
+    ...(values.test !== undefined && { test: values.test }),
     args: end < 0 ? [] : words.slice(end + 1),
   };
 }
@@ -54,12 +59,22 @@ function optionsOf(words: readonly string[]): LinesOptions {
 /** 0 match, 1 diverges; a program in which no attention is found is bad input. */
 export async function linesCommand(words: readonly string[]): Promise<number> {
   const options = optionsOf(words);
+  if (options.test !== undefined) return testCommand(options, options.test);
   const { recording, result, fixes, why } = await runLines(options);
   if (options.json) printJson(result);
   else print(result, recording, options);
   if (options.write && !options.dryRun) await writeFix(options.file, fixes);
   if (why !== null) throw new InputError(why);
   return result.verdict === 'match' ? 0 : 1;
+}
+
+/** 0 where the program passes the test that was written, 1 where it does not. */
+async function testCommand(options: LinesOptions, out: string): Promise<number> {
+  const written = await writeTest(options, out);
+  const { sizes, passes, said } = written;
+  if (options.json) printJson(written);
+  else console.log(`${out}: ${sizes}.\nThe program ${passes ? 'passes' : `fails: ${said}`}`);
+  return passes ? 0 : 1;
 }
 
 const placeOf = ({ file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>): string =>

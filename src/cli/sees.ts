@@ -1,0 +1,92 @@
+// lines FILE --test OUT.py: writes inputs that show what the program's own run cannot, as a test of its functions.
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { inputsFor } from '../lines/sees/build.ts';
+import { NoTest, type Plan, planOf } from '../lines/sees/plan.ts';
+import { sizesFor, type Tie } from '../lines/sees/sizes.ts';
+import { type Module, writtenTest } from '../lines/sees/write.ts';
+import { start } from '../process/ownProcess.ts';
+import { type LinesRunOptions, runLines } from './linesRun.ts';
+import { InputError } from './support.ts';
+import { writeFileSafely } from './writeFile.ts';
+
+export interface TestWritten {
+  readonly file: string;
+  readonly sizes: string;
+  /** Whether the program passes. */
+  readonly passes: boolean;
+  /** What it says where it does not. */
+  readonly said: string;
+}
+
+/** Sizes that a program may hold to be one, tried where it breaks off with all of them different. */
+const TIES: readonly (readonly Tie[])[] = [
+  [],
+  [['v', 'a']],
+  [['j', 'i']],
+  [
+    ['v', 'a'],
+    ['j', 'i'],
+  ],
+];
+/** Of one run of the test, in milliseconds. */
+const LIMIT = 60_000;
+
+/** Writes OUT.py and OUT.npz and runs the test once. Throws InputError where none can be written. */
+export async function writeTest(options: LinesRunOptions, out: string): Promise<TestWritten> {
+  const { answered, recording, python, why, result } = await runLines(options);
+  if (why !== null || !answered) throw new InputError(why ?? options.file);
+  if (result.verdict !== 'match')
+    throw new InputError(`${options.file}: it is wrong already: lines says where`);
+  if (recording.cells) throw new InputError(`${options.file}: a notebook has no module to import`);
+  const npz = out.replace(/(\.py)?$/, '.npz');
+  const module: Module = {
+    name: basename(options.file).replace(/\.py$/, ''),
+    folder: relative(dirname(resolve(out)), dirname(resolve(options.file))) || '.',
+    ...{ args: options.args, npz: basename(npz) },
+  };
+  try {
+    const { catalogue } = answered.judged;
+    const plan: Plan = planOf(recording, answered.judged, options.function);
+    const { extents, selfAttention } = catalogue.graph;
+    let last: TestWritten | null = null;
+    for (const ties of TIES) {
+      const all: readonly Tie[] = selfAttention ? [...ties, ['j', 'i']] : ties;
+      const inputs = inputsFor(
+        plan,
+        catalogue,
+        sizesFor(answered.config, extents, plan.given, all),
+      );
+      const written = writtenTest(plan, inputs, module);
+      await save(out, Buffer.from(written.text));
+      await save(npz, written.npz);
+      const ran = await runTest(python, out);
+      const next = { file: out, sizes: inputs.sizes, ...ran };
+      // What breaks off may hold two sizes to be one; that it still fails then is its own.
+      if (ran.passes || ran.said.startsWith('AssertionError')) return next;
+      last ??= next;
+    }
+    throw new NoTest(`with other sizes it ends with ${last?.said}`);
+  } catch (error) {
+    if (error instanceof NoTest) throw new InputError(`${options.file}: ${error.message}`);
+    throw error;
+  }
+}
+
+const save = (file: string, bytes: Uint8Array): Promise<void> =>
+  writeFileSafely(file, bytes).catch((error: Error) => {
+    throw new InputError(`${file}: cannot be written: ${error.message}`);
+  });
+
+async function runTest(python: string, file: string): Promise<{ passes: boolean; said: string }> {
+  let stderr = '';
+  const { code } = await start({
+    ...{
+      command: python,
+      args: [join(resolve(file))],
+      cwd: dirname(resolve(file)),
+      timeout: LIMIT,
+    },
+    onStderr: (text) => (stderr += text),
+  }).done;
+  return { passes: code === 0, said: stderr.trim().split('\n').at(-1) ?? '' };
+}

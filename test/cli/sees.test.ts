@@ -1,0 +1,212 @@
+// A test that sees: programs whose own run hides mistakes; each is planted, and the test that was written must fail.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { onlyLine, useCli } from './cli.ts';
+
+const cli = useCli();
+const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
+
+interface Planted {
+  /** The rule of blind spots that names it. */
+  readonly rule: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Four heads, tokens, batch entries and features; dy of ones, a bias of zeros. */
+const MHA = `import numpy as np
+
+
+def split(t, heads):
+    b, n, w = t.shape
+    return t.reshape(b, n, heads, w // heads).transpose(0, 2, 1, 3)
+
+
+def merge(t):
+    b, h, n, w = t.shape
+    return t.transpose(0, 2, 1, 3).reshape(b, n, h * w)
+
+
+def forward(x, mem, wq, wk, wv, wo, b_o, heads):
+    q, k, v = split(x @ wq, heads), split(mem @ wk, heads), split(mem @ wv, heads)
+    s = q @ k.swapaxes(-1, -2) / np.sqrt(k.shape[-1])
+    p = np.exp(s - s.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    o = merge(p @ v)
+    return o @ wo + b_o, (x, mem, q, k, v, p, o)
+
+
+def backward(dy, saved, wq, wk, wv, wo):
+    x, mem, q, k, v, p, o = saved
+    db_o = dy.sum((0, 1))
+    dwo = np.einsum("bnf,bng->fg", o, dy)
+    do = split(dy @ wo.T, q.shape[1])
+    dv = p.swapaxes(-1, -2) @ do
+    dp = do @ v.swapaxes(-1, -2)
+    ds = p * (dp - (p * dp).sum(-1, keepdims=True)) / np.sqrt(k.shape[-1])
+    dq, dk = merge(ds @ k), merge(ds.swapaxes(-1, -2) @ q)
+    dv = merge(dv)
+    dwq = np.einsum("bnf,bng->fg", x, dq)
+    dwk = np.einsum("bnf,bng->fg", mem, dk)
+    dwv = np.einsum("bnf,bng->fg", mem, dv)
+    return dq @ wq.T, dk @ wk.T + dv @ wv.T, dwq, dwk, dwv, dwo, db_o
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(3)
+    n_heads, width = 4, 16
+    x, mem = rng.normal(size=(4, 4, width)), rng.normal(size=(4, 4, width))
+    wq, wk, wv, wo = (rng.normal(size=(width, width)) * 0.3 for _ in range(4))
+    b_o = np.zeros(width)
+    dy = np.ones((4, 4, width))
+    y, saved = forward(x, mem, wq, wk, wv, wo, b_o, n_heads)
+    dx, dmem, dwq, dwk, dwv, dwo, db_o = backward(dy, saved, wq, wk, wv, wo)
+`;
+const MHA_MISTAKES: readonly Planted[] = [
+  {
+    rule: 'heads-are-tokens',
+    from: 't.reshape(b, n, heads, w // heads).transpose(0, 2, 1, 3)',
+    to: 't.reshape(b, heads, n, w // heads)',
+  },
+  {
+    rule: 'batch-is-an-axis',
+    from: 'dy.sum((0, 1))',
+    to: 'dy.sum((0, 1)) * dy.shape[1] / dy.shape[0]',
+  },
+  { rule: 'square', from: 'merge(ds.swapaxes(-1, -2) @ q)', to: 'merge(ds @ q)' },
+  { rule: 'square', from: 'dv = p.swapaxes(-1, -2) @ do', to: 'dv = p @ do' },
+  {
+    rule: 'widths',
+    from: '/ np.sqrt(k.shape[-1])\n    p =',
+    to: '/ np.sqrt(v.shape[-1])\n    p =',
+  },
+  { rule: 'square-weights', from: 'dy @ wo.T', to: 'dy @ wo' },
+  { rule: 'square-weights', from: 'dq @ wq.T', to: 'dq @ wq' },
+  {
+    rule: 'width-is-length',
+    from: '/ np.sqrt(k.shape[-1])\n    dq',
+    to: '/ np.sqrt(k.shape[-2])\n    dq',
+  },
+  { rule: 'equal-upstream', from: '"bnf,bng->fg", o, dy', to: '"bnf,bmg->fg", o, dy / o.shape[1]' },
+  { rule: 'zero-bias', from: 'o @ wo + b_o', to: 'o @ wo' },
+  { rule: 'zero-bias', from: 'o @ wo + b_o', to: 'o @ wo + 2 * b_o' },
+  { rule: 'one-batch-entry', from: 'db_o = dy.sum((0, 1))', to: 'db_o = dy.mean(0).sum(0)' },
+];
+
+/** One tile; as many keys as queries. */
+const TILED = `import math
+import torch
+
+
+class Tiled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, q, k, v, block):
+        scale = 1 / math.sqrt(q.shape[-1])
+        o = torch.zeros(*q.shape[:-1], v.shape[-1], dtype=q.dtype)
+        m = torch.full(q.shape[:-1], -math.inf, dtype=q.dtype)
+        total = torch.zeros_like(m)
+        for j in range(0, k.shape[1], block):
+            s = q @ k[:, j:j + block].transpose(1, 2) * scale
+            m_new = torch.maximum(m, s.amax(-1))
+            fix = torch.exp(m - m_new)
+            p = torch.exp(s - m_new[..., None])
+            total = total * fix + p.sum(-1)
+            o = o * fix[..., None] + p @ v[:, j:j + block]
+            m = m_new
+        o = o / total[..., None]
+        ctx.save_for_backward(q, k, v, o, m + torch.log(total))
+        ctx.block = block
+        return o
+
+    @staticmethod
+    def backward(ctx, do):
+        q, k, v, o, lse = ctx.saved_tensors
+        scale = 1 / math.sqrt(q.shape[-1])
+        delta = (do * o).sum(-1, keepdim=True)
+        dq, dk, dv = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        for j in range(0, k.shape[1], ctx.block):
+            keys = slice(j, j + ctx.block)
+            p = torch.exp(q @ k[:, keys].transpose(1, 2) * scale - lse[..., None])
+            ds = p * (do @ v[:, keys].transpose(1, 2) - delta) * scale
+            dv[:, keys] = p.transpose(1, 2) @ do
+            dq += ds @ k[:, keys]
+            dk[:, keys] = ds.transpose(1, 2) @ q
+        return dq, dk, dv, None
+
+
+if __name__ == "__main__":
+    torch.manual_seed(1)
+    q, k, v = (torch.randn(1, 4, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    grad = torch.randn(1, 4, 4, dtype=torch.float64)
+    out = Tiled.apply(q, k, v, 4)
+    (out * grad).sum().backward()
+`;
+const TILED_MISTAKES: readonly Planted[] = [
+  { rule: 'one tile', from: 'o = o * fix[..., None] + p', to: 'o = o + p' },
+  { rule: 'one tile', from: 'total = total * fix + p', to: 'total = p' },
+  { rule: 'one tile', from: 'dq += ds', to: 'dq = ds' },
+  {
+    rule: 'a partial tile',
+    from: 'range(0, k.shape[1], block)',
+    to: 'range(0, k.shape[1] - block + 1, block)',
+  },
+  {
+    rule: 'square',
+    from: 'ds.transpose(1, 2) @ q',
+    to: 'ds.transpose(1, 2) @ q[:, keys] if q.shape == k.shape else ds @ q',
+  },
+  {
+    rule: 'widths',
+    from: 'scale = 1 / math.sqrt(q.shape[-1])\n        delta',
+    to: 'scale = 1 / math.sqrt(v.shape[-1])\n        delta',
+  },
+  {
+    rule: 'width-is-length',
+    from: 'scale = 1 / math.sqrt(q.shape[-1])\n        o =',
+    to: 'scale = 1 / math.sqrt(k.shape[1])\n        o =',
+  },
+];
+
+const run = (file: string): number | null =>
+  spawnSync(python, [cli.path(file)], { encoding: 'utf8' }).status;
+
+describe.each([
+  ['mha', MHA, MHA_MISTAKES],
+  ['tiled', TILED, TILED_MISTAKES],
+] as const)('%s', (name, program, mistakes) => {
+  test('the right program passes, and every planted mistake fails', async () => {
+    cli.write(`${name}.py`, program);
+    const written = await cli.run('lines', `${name}.py`, '--test', `sees_${name}.py`);
+    expect(written.stdout, written.stderr).toContain('The program passes');
+    expect(written.code).toBe(0);
+    const unseen: string[] = [];
+    for (const { rule, from, to } of mistakes) {
+      expect(program.split(from).length, from).toBe(2);
+      cli.write(`${name}.py`, program.replace(from, to));
+      // Its own run goes through: nothing breaks off.
+      execFileSync(python, [cli.path(`${name}.py`)]);
+      if (run(`sees_${name}.py`) === 0) unseen.push(`${rule}: ${to}`);
+    }
+    expect(unseen).toEqual([]);
+    cli.write(`${name}.py`, program);
+    expect(run(`sees_${name}.py`)).toBe(0);
+  }, 240_000);
+});
+
+test('a program without functions, or one that is wrong already, is told in one line', async () => {
+  const module = MHA.replace(/[^]*if __name__.*\n/, 'import numpy as np\n').replaceAll(
+    /^ {4}/gm,
+    '',
+  );
+  const script = module.replace(
+    /y, saved = [^]*/,
+    'q = (x[0] @ wq)\nk = x[0] @ wk\ns = q @ k.T / 4\np = np.exp(s)\np /= p.sum(-1, keepdims=True)\ny = p @ (x[0] @ wv)\n',
+  );
+  cli.write('script.py', script);
+  const refused = await cli.run('lines', 'script.py', '--test', 'sees_script.py');
+  expect([refused.code, onlyLine(refused)]).toEqual([
+    2,
+    'script.py: no function of it is called with tensors, which could be given others',
+  ]);
+  expect(cli.names()).not.toContain('sees_script.py');
+}, 60_000);
