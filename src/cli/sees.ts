@@ -1,5 +1,10 @@
 // lines FILE --test OUT.py: writes inputs that show what the program's own run cannot, as a test of its functions.
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { buildGraph } from '../engine/heads/build.ts';
+import type { Answer } from '../lineRun/answer.ts';
+import { judge } from '../lines/judge.ts';
+import type { Recording } from '../lines/recording.ts';
+import { withZeroBiases } from '../lines/sees/biases.ts';
 import { inputsFor } from '../lines/sees/build.ts';
 import { NoTest, type Plan, planOf } from '../lines/sees/plan.ts';
 import { sizesFor, type Tie } from '../lines/sees/sizes.ts';
@@ -45,17 +50,14 @@ export async function writeTest(options: LinesRunOptions, out: string): Promise<
     ...{ args: options.args, npz: basename(npz) },
   };
   try {
-    const { catalogue } = answered.judged;
-    const plan: Plan = planOf(recording, answered.judged, options.function);
+    const { config, judged } = seenWith(answered, recording);
+    const { catalogue } = judged;
+    const plan: Plan = planOf(recording, judged, options.function);
     const { extents, selfAttention } = catalogue.graph;
     let last: TestWritten | null = null;
     for (const ties of TIES) {
       const all: readonly Tie[] = selfAttention ? [...ties, ['j', 'i']] : ties;
-      const inputs = inputsFor(
-        plan,
-        catalogue,
-        sizesFor(answered.config, extents, plan.given, all),
-      );
+      const inputs = inputsFor(plan, catalogue, sizesFor(config, extents, plan.given, all));
       const written = writtenTest(plan, inputs, module);
       await save(out, Buffer.from(written.text));
       await save(npz, written.npz);
@@ -70,6 +72,17 @@ export async function writeTest(options: LinesRunOptions, out: string): Promise<
     if (error instanceof NoTest) throw new InputError(`${options.file}: ${error.message}`);
     throw error;
   }
+}
+
+/** With the biases that its run cannot show. */
+function seenWith(
+  { config, judged }: Answer,
+  recording: Recording,
+): Pick<Answer, 'config' | 'judged'> {
+  const more = withZeroBiases(config, recording);
+  if (!more) return { config, judged };
+  const again = judge(recording, more, buildGraph(more));
+  return again.localised.verdict === 'match' ? { config: more, judged: again } : { config, judged };
 }
 
 const save = (file: string, bytes: Uint8Array): Promise<void> =>

@@ -3,7 +3,7 @@ import { keyOf } from '../../compare/program.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 import type { Alignment } from '../align.ts';
-import { isReordered, isWhole } from '../align.ts';
+import { isNear, isReordered, isWhole } from '../align.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Judged } from '../judge.ts';
 import type { Observed } from '../observe.ts';
@@ -75,7 +75,7 @@ function namedAs({ name }: Event, tensor: Tensor, { graph, entries }: Catalogue)
   if (!resolved || !node || !sameShape(node.shape, tensor.shape)) return null;
   const key = keyOf(resolved.node, resolved.kind);
   const entry = entries.find((each) => each.role === 'node' && each.key === key);
-  if (!entry?.data.every((value, n) => value === tensor.data[n])) return null;
+  if (!entry?.data.every((value, n) => isNear(tensor.data[n], value, entry.tolerance))) return null;
   const ranges = entry.letters.map((letter, n) => {
     return [letter, { start: 0, step: 1, count: entry.lengths[n] }] as const;
   });
@@ -195,7 +195,8 @@ function planFrom({ scope, catalogue, own, included, made }: Included): Plan {
   }
   const outcomes = included.flatMap((at) =>
     made(at).flatMap((event) => {
-      const is = meaning(observed.get(event.id));
+      const tensor = recording.tensor(event.id);
+      const is = meaning(observed.get(event.id)) ?? (tensor && namedAs(event, tensor, catalogue));
       const isResult = is && (is.entry.kind === 'gradient' || is.entry.node === 'y');
       return isResult && is.entry.role === 'node' ? [{ name: event.name, is }] : [];
     }),
