@@ -20,7 +20,7 @@ const USAGE = `Usage:
   node dist/cli.js check SETUP --against TRACE [--json]
   node dist/cli.js check SETUP --mine [--json]
   node dist/cli.js gradcheck SETUP [--json]
-  node dist/cli.js lines FILE.py|FILE.ipynb [--setup SETUP] [--function NAME] [--json] [-- ARGS...]
+  node dist/cli.js lines FILE.py|FILE.ipynb [--setup SETUP] [--function NAME] [--fix [--write | --dry-run]] [--test OUT.py] [--json] [-- ARGS...]
   node dist/cli.js mcp
 
   run        computes the setup forward and backward
@@ -32,6 +32,7 @@ const USAGE = `Usage:
   lines      runs your own Python program, unchanged, and says which of its lines goes wrong first
              --setup     what was meant; without it the setup is inferred from the program
              --function  the function or method that computes the attention
+             --test      writes OUT.py, a test of its functions with inputs of which all sizes differ
   mcp        serves check, lines, fix and explain to coding assistants: the Model Context Protocol over
              standard input and output
   --json     prints one JSON object

@@ -179,7 +179,7 @@ function programOf(input: Input) {
   };
 }
 
-async function lines(input: Input): Promise<AgentAnswer> {
+async function linesOfProgram(input: Input): Promise<AgentAnswer> {
   const { result, why } = await runLines({ ...programOf(input), fix: false });
   if (why !== null) throw new InputError(why);
   return { text: saidOf(result, text(input, 'setup')), structured: shortLines(result) };
@@ -266,7 +266,7 @@ export const AGENT_TOOLS: readonly AgentTool[] = [
       'Runs a Python program with attention written by hand (NumPy or PyTorch, forward and backward), unchanged, and names the first line that computes something wrong, and why. After a match it says which mistakes that run could not have shown.',
     inputSchema: schema(PROGRAM, ['file']),
     readOnly: true,
-    call: lines,
+    call: linesOfProgram,
   },
   {
     name: 'fix',

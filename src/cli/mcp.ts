@@ -6,7 +6,10 @@ import { InputError, printJson } from './support.ts';
 /** What dist/mcp.js exports. */
 export interface McpBundle {
   /** Until the client ends it. */
-  serve(tools: readonly AgentTool[], isBadInput: (error: unknown) => boolean): Promise<void>;
+  readonly serve: (
+    tools: readonly AgentTool[],
+    isBadInput: (error: unknown) => boolean,
+  ) => Promise<void>;
 }
 
 /** As a server; with `--call NAME` it answers the one call whose arguments standard input has, as JSON. */

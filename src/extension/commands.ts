@@ -20,6 +20,7 @@ export const Command = {
   AddPythonHelper: 'attention.addPythonHelper',
   CompareVariable: 'attention.compareVariable',
   RunMine: 'attention.runMine',
+  MakeTest: 'attention.makeTest',
 } as const;
 
 export type CommandId = (typeof Command)[keyof typeof Command];

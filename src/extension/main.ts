@@ -11,6 +11,7 @@ import { PANEL_TYPE } from './panel.ts';
 import { Panels } from './panels.ts';
 import { watchProblems } from './problems.ts';
 import { addPythonHelper } from './pythonHelper.ts';
+import { makeTest } from './sees.ts';
 import { isSetup, SetupModels } from './setups.ts';
 import { editedFile, showText } from './uris.ts';
 import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
@@ -76,6 +77,7 @@ export function activate({
     compareCommands(panels, models),
     register(Command.RunMine, (given?: unknown) => runMineCommand(panels, mine, given)),
     register(Command.AddPythonHelper, (given?: unknown) => addPythonHelper(extensionUri, given)),
+    register(Command.MakeTest, (given?: unknown) => makeTest(extensionUri, given)),
     ...Object.entries(MOVES).map(([id, move]) =>
       register(id as CommandId, () => panels.active()?.move(move)),
     ),

@@ -46,7 +46,7 @@ export async function serve(
   );
   const transport = new StdioServerTransport();
   const closed = new Promise<void>((resolve) => {
-    server.onclose = resolve;
+    Object.assign(server, { onclose: resolve });
     process.stdin.once('end', () => void server.close());
   });
   await server.connect(transport);

@@ -67,10 +67,10 @@ const PRODUCTS = [
 ];
 
 const product = (letters: string, extents: Extents): number =>
-  [...letters].reduce((size, letter) => size * (extents[letter] ?? NaN), 1);
+  letters.split('').reduce((size, letter) => size * (extents[letter] ?? NaN), 1);
 
-/** Which axes a given number is the length of: their letters; null where it is none, or cannot be told. */
-function meantBy(name: string, value: number, extents: Extents): string | 'unclear' | null {
+/** Which axes a given number is the length of: their letters; 'unclear' where it cannot be told, null where it is none. */
+function meantBy(name: string, value: number, extents: Extents): string | null {
   if (NO_SIZE.test(name)) return null;
   const fitting = PRODUCTS.filter((letters) => product(letters, extents) === value);
   for (const [pattern, likely] of NAMED) {
@@ -94,7 +94,8 @@ export function sizesFor(
   const kept = new Set<Letter>();
   const keepAll = (value: number): void => {
     for (const letters of PRODUCTS)
-      if (product(letters, extents) === value) for (const letter of letters) kept.add(letter);
+      if (product(letters, extents) === value)
+        for (const letter of letters.split('')) kept.add(letter);
   };
   for (const { name, event } of ints) if (meant.get(name) === 'unclear') keepAll(event.value!);
   const known = knownLetters(given, [...meant.values()]);
@@ -122,7 +123,7 @@ function knownLetters(given: readonly Given[], numbers: readonly (string | null)
   const axes = given.flatMap(({ is }) => (is ? is.axes.filter((axis) => axis.length > 0) : []));
   const products = [
     ...axes,
-    ...numbers.filter((each) => each !== null && each !== 'unclear').map((each) => [...each!]),
+    ...numbers.filter((each) => each !== null && each !== 'unclear').map((each) => each!.split('')),
   ];
   const known = new Set<Letter>(given.flatMap(({ is }) => (is ? lengthOne(is) : [])));
   for (let before = -1; before < known.size;) {
