@@ -1,10 +1,11 @@
 // From what was recorded of a program to what there is to say of it: for the command line and for the editor.
 import { basename } from 'node:path';
-import type { HeadConfig } from '../engine/config.ts';
+import { ConfigError, type HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
-import { infer, type Inferred, type Question } from '../lines/infer/infer.ts';
+import { infer } from '../lines/infer/infer.ts';
+import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import { causesOf } from '../lines/name.ts';
@@ -51,7 +52,13 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
   const { inferred, questions } = found;
   const config = answered?.(found.config) ?? found.config;
   const source = { file, function: found.function, args };
-  return { config, graph: buildGraph(config), source, inferred, questions };
+  try {
+    return { config, graph: buildGraph(config), source, inferred, questions };
+  } catch (error) {
+    // A part of an attention, such as of a program that broke off.
+    if (error instanceof ConfigError) return null;
+    throw error;
+  }
 }
 
 /** Null where no attention is found in what was recorded. */

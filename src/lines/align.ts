@@ -187,7 +187,7 @@ const toleranceIn = ({ tolerance, size }: Entry, epsilon: number): number =>
   Math.max(tolerance, UNITS * epsilon * size);
 const UNITS = 2;
 
-function isNear(value: number, right: number, tolerance: number): boolean {
+export function isNear(value: number, right: number, tolerance: number): boolean {
   if (value === right) return true;
   if (right === -Infinity) return value <= MASKED;
   if (Number.isNaN(right)) return Number.isNaN(value);

@@ -275,7 +275,7 @@ function withoutGradient(
   }
   const ones = gradientsOf(values, output).find(
     ({ value }) =>
-      isNamed(value) &&
+      isNamedGradient(value) &&
       value.tensor.data.every((each) => each !== 0 && each === value.tensor.data[0]),
   );
   if (ones && (slope === undefined || slope === null)) {
