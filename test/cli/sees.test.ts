@@ -93,6 +93,49 @@ const MHA_MISTAKES: readonly Planted[] = [
   { rule: 'one-batch-entry', from: 'db_o = dy.sum((0, 1))', to: 'db_o = dy.mean(0).sum(0)' },
 ];
 
+/** A mask that hides nothing. */
+const MASKED = `import numpy as np
+
+
+def forward(q, k, v, mask):
+    s = np.einsum("bjd,bid->bji", q, k) / np.sqrt(q.shape[-1])
+    s = np.where(mask[:, None, :], s, -np.inf)
+    p = np.exp(s - s.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    return np.einsum("bji,biv->bjv", p, v), p
+
+
+def backward(dout, q, k, v, p):
+    dv = np.einsum("bji,bjv->biv", p, dout)
+    dp = np.einsum("bjv,biv->bji", dout, v)
+    ds = p * (dp - (p * dp).sum(-1, keepdims=True)) / np.sqrt(q.shape[-1])
+    return np.einsum("bji,bid->bjd", ds, k), np.einsum("bji,bjd->bid", ds, q), dv
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(4)
+    B, J, I, D, V = 2, 3, 5, 4, 6
+    q, k = rng.normal(size=(B, J, D)), rng.normal(size=(B, I, D))
+    v, dout = rng.normal(size=(B, I, V)), rng.normal(size=(B, J, V))
+    mask = np.ones((B, I), dtype=bool)
+    out, p = forward(q, k, v, mask)
+    dq, dk, dv = backward(dout, q, k, v, p)
+`;
+const MASK_MISTAKES: readonly Planted[] = [
+  { rule: 'no-mask', from: 's = np.where(mask[:, None, :], s, -np.inf)', to: 'pass' },
+  { rule: 'no-mask', from: 'np.where(mask[:, None, :], s, -np.inf)', to: 's * mask[:, None, :]' },
+  {
+    rule: 'no-mask',
+    from: 'np.where(mask[:, None, :]',
+    to: 'np.where(np.roll(mask, 1, 1)[:, None, :]',
+  },
+  {
+    rule: 'no-mask',
+    from: '    return np.einsum("bji,biv->bjv", p, v), p',
+    to: '    p = np.where(mask[:, None, :], p, 1 / p.shape[-1])\n    return np.einsum("bji,biv->bjv", p, v), p',
+  },
+];
+
 /** One tile; as many keys as queries. */
 const TILED = `import math
 import torch
@@ -172,6 +215,7 @@ const run = (file: string): number | null =>
 
 describe.each([
   ['mha', MHA, MHA_MISTAKES],
+  ['masked', MASKED, MASK_MISTAKES],
   ['tiled', TILED, TILED_MISTAKES],
 ] as const)('%s', (name, program, mistakes) => {
   test('the right program passes, and every planted mistake fails', async () => {
@@ -184,7 +228,7 @@ describe.each([
       expect(program.split(from).length, from).toBe(2);
       cli.write(`${name}.py`, program.replace(from, to));
       // Its own run goes through: nothing breaks off.
-      if (name === 'mha') execFileSync(python, [cli.path(`${name}.py`)]);
+      if (name !== 'tiled') execFileSync(python, [cli.path(`${name}.py`)]);
       if (run(`sees_${name}.py`) === 0) unseen.push(`${rule}: ${to}`);
     }
     expect(unseen).toEqual([]);

@@ -37,13 +37,19 @@ export function inputsFor(plan: Plan, old: Catalogue, { extents, numbers }: Size
   const isGradientGiven = plan.given.some(({ is }) => is?.entry.key === 'g:y');
   const differentiates =
     plan.isTorch && !plan.outcomes.some(({ is }) => is.entry.kind === 'gradient');
-  const config = resized(old, extents, isGradientGiven || differentiates);
+  const open = openMask(plan.given, old);
+  const asked = open ? { ...old, config: { ...old.config, mask: open.mask } } : old;
+  const config = resized(asked, extents, isGradientGiven || differentiates);
   const graph = buildGraph(config);
   const now = buildCatalogue(config, graph, old.type);
   const tensors = new Map<string, Tensor>();
   for (const given of plan.given) {
     if (given.event.shape.length === 0) continue;
-    const tensor = given.is ? laidOut(given.is, now) : maskLike(given, old, now);
+    const tensor = given.is
+      ? laidOut(given.is, now)
+      : given === open?.given
+        ? open.written(now)
+        : maskLike(given, old, now);
     if (!tensor && !given.isGlobal)
       throw new NoTest(`${given.name} is no tensor of the attention, and cannot be made anew`);
     if (tensor) tensors.set(given.name, tensor);
@@ -123,6 +129,60 @@ function maskLike(
   }
   return null;
 }
+
+interface OpenMask {
+  readonly given: Given;
+  readonly mask: Mask;
+  /** The same mask of another run, as the person writes it. */
+  readonly written: (now: Catalogue) => Tensor | null;
+}
+
+/** A mask that is given and hides nothing: its own run cannot show what it does. */
+function openMask(all: readonly Given[], { config, graph }: Catalogue): OpenMask | null {
+  const given = all.find(({ name, is, tensor }) => {
+    return !is && tensor && /mask|pad|valid/i.test(name) && !isVaried(tensor);
+  });
+  const value = given?.tensor?.data[0];
+  if (!given?.tensor || config.mask !== 'none' || (value !== 0 && value !== 1)) return null;
+  const { shape } = given.tensor;
+  const { extents } = graph;
+  const known = ['b', 'h', 'j', 'i'].filter((letter) => letter in extents);
+  const [letters] = [
+    ...arrangements(
+      known,
+      extents,
+      shape.filter((length) => length > 1),
+    ),
+  ].filter((some) => some.includes('i') && (some.at(-1) === 'i' || config.axes === 'key-first'));
+  if (!letters) return null;
+  const scores = config.axes === 'query-first' ? ['j', 'i'] : ['i', 'j'];
+  const order = [...(config.head === 'multihead' ? ['b', 'h'] : ['b']), ...scores];
+  const sizes = order.map((letter) => (letters.includes(letter) ? extents[letter] : 1));
+  const data = given.tensor.data.slice(0, 1);
+  const meaning = value === 1 ? 'attend' : given.event.dtype === 'bool' ? 'ignore' : 'add';
+  // Of one entry, repeated: which axes it has is all that counts.
+  const mask: Mask = {
+    meaning,
+    tensor: { shape: sizes, data: new Float64Array(sizeOf(sizes)).fill(data[0]) },
+  };
+  const { hidden, seen } = {
+    attend: { hidden: 0, seen: 1 },
+    ignore: { hidden: 1, seen: 0 },
+    add: { hidden: -Infinity, seen: 0 },
+  }[meaning];
+  const written = (now: Catalogue): Tensor | null => {
+    const next = now.visible && along(now.visible, now.graph.extents, letters);
+    if (!next) return null;
+    const rest = [...letters];
+    return {
+      shape: shape.map((length) => (length > 1 ? now.graph.extents[rest.shift()!] : 1)),
+      data: Float64Array.from(next, (each) => (each === 1 ? seen : hidden)),
+    };
+  };
+  return { given, mask, written };
+}
+
+const isVaried = ({ data }: Tensor): boolean => data.some((each) => each !== data[0]);
 
 /** Orders of some of the letters that have these lengths. */
 function* arrangements(
@@ -210,13 +270,17 @@ function maskOf({ mask, axes, head }: HeadConfig, extents: Extents, heads: numbe
   const outer = head === 'multihead' ? [extents['b'] ?? 1, heads] : [extents['b'] ?? 1];
   const full = [...outer, ...scores.map((letter) => extents[letter])];
   const from = full.length - tensor.shape.length;
-  const shape = tensor.shape.map((_, n) => (isSameAlong(tensor, n) ? 1 : full[from + n]));
+  // One that hides nothing has its axes for their own sake.
+  const shape = tensor.shape.map((length, n) =>
+    length === 1 || (isVaried(tensor) && isSameAlong(tensor, n)) ? 1 : full[from + n],
+  );
   if (meaning === 'add' && tensor.data.some((value) => value !== 0 && value > -1e3))
     return { meaning, tensor: normal(shape, 19) };
   const random = normal(shape, 19).data;
   const keyAxis = shape.length - (axes === 'query-first' ? 1 : 2);
   const step = strides(shape)[keyAxis];
-  const lowest = tensor.data.reduce((least, value) => Math.min(least, value), 0);
+  const least = tensor.data.reduce((low, value) => Math.min(low, value), 0);
+  const lowest = least === 0 ? -Infinity : least;
   const written = { attend: [0, 1], ignore: [1, 0], add: [lowest, 0] }[meaning];
   // The first key is seen by all: no row is empty.
   const data = random.map((value, n) => {
