@@ -45,7 +45,12 @@ function newestSource(): number {
 }
 
 /** A bundle as it was built, or the same one built anew: others may be building dist at this moment. */
-async function bundle(source: string, name: string, outfile: string): Promise<void> {
+async function bundle(
+  source: string,
+  name: string,
+  outfile: string,
+  alias: Record<string, string> = {},
+): Promise<void> {
   const built = join(root, 'dist', name);
   const age = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (age > newestSource()) {
@@ -53,7 +58,7 @@ async function bundle(source: string, name: string, outfile: string): Promise<vo
     return;
   }
   await build({
-    ...{ entryPoints: [join(root, source)], outfile, bundle: true, logLevel: 'error' },
+    ...{ entryPoints: [join(root, source)], outfile, bundle: true, logLevel: 'error', alias },
     ...{ platform: 'node', format: 'esm', target: 'node20', mainFields: ['module', 'main'] },
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
@@ -71,7 +76,9 @@ export function useCli(): Cli {
     symlinkSync(join(root, 'python'), join(folder, '.program', 'python'));
     await bundle('src/cli.ts', 'cli.js', program);
     await bundle('src/mine/runner.ts', 'runMine.mjs', join(dist, 'runMine.mjs'));
-    await bundle('src/mcp/server.ts', 'mcp.js', join(dist, 'mcp.js'));
+    const noSchemas = join(root, 'src', 'mcp', 'noSchemas.ts');
+    const alias = { ajv: noSchemas, 'ajv-formats': noSchemas };
+    await bundle('src/mcp/server.ts', 'mcp.js', join(dist, 'mcp.js'), alias);
     // Of the same kind as in dist, where the package says so.
     writeFileSync(join(dist, 'package.json'), '{"type":"module"}');
   }, 120_000);
