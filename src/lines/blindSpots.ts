@@ -1,7 +1,7 @@
 // Which mistakes a run cannot show: sizes that coincide, gradients that are alike, parts that are not there.
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
-import { type Run, run } from '../engine/run.ts';
+import { type Run, run as runGraph } from '../engine/run.ts';
 import { isZero, type Tensor } from '../engine/tensor.ts';
 
 /** One reason why a right result says less than it seems to. */
@@ -165,7 +165,7 @@ export function blindSpots(config: HeadConfig, run: Run): BlindSpot[] {
 
 /** What a right result does not show, as it is told: of the run that `graph` computes. */
 export const notShown = (config: HeadConfig, graph: Graph): Omit<BlindSpot, 'id'>[] =>
-  blindSpots(config, run(graph)).map(({ because, hides }) => ({ because, hides }));
+  blindSpots(config, runGraph(graph)).map(({ because, hides }) => ({ because, hides }));
 
 function sizesOf(config: HeadConfig, { values }: Run): Sizes {
   const last = (node: string, back: number): number => values.get(node)?.shape.at(-back) ?? 1;
