@@ -1,27 +1,15 @@
 // lines FILE [--setup SETUP] [--function NAME] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { HeadConfig } from '../engine/config.ts';
-import type { Graph } from '../engine/graph.ts';
 import { tensorName } from '../engine/graph.ts';
-import { buildGraph } from '../engine/heads/build.ts';
-import { causesOf } from '../lines/name.ts';
-import { infer } from '../lines/infer/infer.ts';
+import { type Answer, answer, lacksModule, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes } from '../lineRun/fixes.ts';
-import { judge, type Judged } from '../lines/judge.ts';
 import type { Fix } from '../lines/repair/fix.ts';
 import { parseRecording, type Recording } from '../lines/recording.ts';
-import {
-  firstOf,
-  type InferredEntry,
-  type Line,
-  linesOf,
-  type LinesResult,
-  notesOf,
-} from '../lines/result.ts';
+import { type Line, type LinesResult, notesOf } from '../lines/result.ts';
 import { setupDocument } from '../lines/setupDocument.ts';
 import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
@@ -89,9 +77,6 @@ function interpreters(): string[] {
   return [...own, 'python3', '/usr/bin/python3', 'python'];
 }
 
-const lacksModule = ({ exit }: Recording): boolean =>
-  /^(ModuleNotFoundError|ImportError)$/.test(exit.exception?.type ?? '');
-
 interface Ran {
   readonly recording: Recording;
   readonly recorded: Recorded;
@@ -127,92 +112,52 @@ async function run({ file, args, function: name }: LinesOptions): Promise<Ran> {
   return best;
 }
 
-interface Opened {
-  readonly config: HeadConfig;
-  readonly graph: Graph;
-  readonly setup: object;
-  readonly inferred: readonly InferredEntry[];
-}
-
-async function open(options: LinesOptions, recording: Recording): Promise<Opened | null> {
-  const { setup, file, args, function: name } = options;
-  if (setup !== undefined) {
-    const { config, graph } = await openSetupFile(setup);
-    const document = JSON.parse(await readFile(setup, 'utf8')) as object;
-    return { config, graph, setup: document, inferred: [] };
-  }
-  const found = infer(recording, name === undefined ? {} : { function: name });
-  if (!found) return null;
-  const source = {
-    file: relative(dirname(resolve(file)), resolve(file)),
-    function: found.function,
-    args,
-  };
-  return {
-    config: found.config,
-    graph: buildGraph(found.config),
-    setup: setupDocument(found.config, source),
-    inferred: found.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
-  };
-}
-
-/** The text of the last line of a traceback that a person's program ends with. */
-function syntaxError({ exit }: Recording, file: string): string | null {
-  const { exception } = exit;
-  if (!exception || !/^(SyntaxError|IndentationError|TabError)$/.test(exception.type)) return null;
-  return `${exception.file || file}:${exception.line}: ${exception.type}: ${exception.message.split('\n')[0]}`;
-}
-
 /** 0 match, 1 diverges; a program in which no attention is found is bad input. */
 export async function linesCommand(words: readonly string[]): Promise<number> {
   const options = optionsOf(words);
   const { recording, recorded, python } = await run(options);
-  const broken = syntaxError(recording, options.file);
-  if (broken && recording.events.length === 0) throw new InputError(broken);
-  const opened = await open(options, recording);
-  const nothing = `${options.file}: found no attention, expected a program that computes softmax(Q Kᵀ) V`;
-  const died = recording.exit.exception;
-  const why = died
-    ? `${options.file}: the program ended with ${died.type}: ${died.message.split('\n')[0]}`
-    : nothing;
-  if (!opened) {
+  const broken = syntaxError(recording);
+  if (broken) {
+    const [message] = broken.message.split('\n');
+    throw new InputError(
+      `${broken.file || options.file}:${broken.line}: ${broken.type}: ${message}`,
+    );
+  }
+  const { setup: setupFile, ...asked } = options;
+  const setup = setupFile === undefined ? undefined : await openSetupFile(setupFile);
+  const answered = answer(recording, { ...asked, ...(setup && { setup }) });
+  if (!answered) {
     const empty: LinesResult = {
       ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
       ...{ causes: [], fixes: [], notes: notesOf(recording) },
     };
     if (options.json) printJson(empty);
-    throw new InputError(why);
+    throw new InputError(nothingFound(recording, options.file));
   }
   // What the program says is not what this command says.
   process.stderr.write(recorded.stderr + recorded.stdout);
-  const judged = judge(recording, opened.config, opened.graph);
-  const { catalogue, localised } = judged;
+  const document =
+    setupFile === undefined
+      ? setupDocument(answered.config, answered.source)
+      : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
+  const { verdict, ...rest } = answered.result;
   const fixes =
-    options.fix && localised.verdict === 'diverges'
-      ? await fixesOf(options, { python, recording, judged, ...opened })
+    options.fix && verdict === 'diverges'
+      ? await fixesOf(options, python, recording, answered)
       : [];
-  const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
+  const proven = fixes.length > 0 ? causeOf(fixes[0], answered.judged) : null;
   const result: LinesResult = {
-    ...{ verdict: localised.verdict, setup: opened.setup, inferred: opened.inferred },
-    lines: linesOf(recording, localised),
-    first: firstOf(recording, localised),
-    causes: proven ? [proven] : causesOf(recording, catalogue, localised),
+    ...{ verdict, setup: document },
+    inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
+    ...rest,
+    ...(proven && { causes: [proven] }),
     fixes: fixes.map(({ source: _, slips: _slips, ...fix }) => fix),
-    notes: notesOf(recording),
   };
   if (options.json) printJson(result);
   else print(result, recording, options);
   if (options.write && !options.dryRun) await write(options.file, fixes);
-  if (result.verdict === 'unaligned') throw new InputError(why);
-  return result.verdict === 'match' ? 0 : 1;
-}
-
-interface Found {
-  readonly python: string;
-  readonly recording: Recording;
-  readonly judged: Judged;
-  readonly config: HeadConfig;
-  readonly graph: Graph;
+  if (verdict === 'unaligned') throw new InputError(nothingFound(recording, options.file));
+  return verdict === 'match' ? 0 : 1;
 }
 
 /** Seconds that one run of the program may take while edits are tried. */
@@ -220,7 +165,9 @@ const RUN_SECONDS = 30;
 
 async function fixesOf(
   { file, args }: LinesOptions,
-  { python, recording, judged, config, graph }: Found,
+  python: string,
+  recording: Recording,
+  { judged, config, graph }: Answer,
 ): Promise<readonly Fix[]> {
   const bench = {
     ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },

@@ -20,6 +20,15 @@ export const Command = {
   AddPythonHelper: 'attention.addPythonHelper',
   CompareVariable: 'attention.compareVariable',
   RunMine: 'attention.runMine',
+  CheckPython: 'attention.checkPython',
+  ProgramArguments: 'attention.programArguments',
+  SaveInferred: 'attention.saveInferredSetup',
+  AnswerQuestions: 'attention.answerQuestions',
+  FindFix: 'attention.findFix',
+  PreviewFix: 'attention.previewFix',
+  GoToLineNode: 'attention.goToLineNode',
+  OpenLinesPanel: 'attention.openLinesPanel',
+  FirstWrongLine: 'attention.firstWrongLine',
 } as const;
 
 export type CommandId = (typeof Command)[keyof typeof Command];

@@ -5,6 +5,7 @@ import { compareCommands } from './compare/commands.ts';
 import { ComparisonProblems } from './compare/problems.ts';
 import { runMineCommand } from './compare/runMine.ts';
 import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
+import { LinesFeature } from './lines/feature.ts';
 import { newSetup } from './newSetup.ts';
 import { PANEL_TYPE } from './panel.ts';
 import { Panels } from './panels.ts';
@@ -85,5 +86,6 @@ export function activate({
       new TensorFileEditor(extensionUri, log, inspector),
     ),
     watchProblems(models),
+    new LinesFeature({ extension: extensionUri, memory: workspaceState, log, panels }),
   );
 }

@@ -1,0 +1,75 @@
+// Over a marked line: what it computes, and of a wrong one the numbers and why.
+import * as vscode from 'vscode';
+import { Command } from '../commands.ts';
+import type { Check, Checks } from './checks.ts';
+import type { Detail } from '../../lineRun/details.ts';
+import type { Ground } from './heatmap.ts';
+import { hoverText } from './hoverText.ts';
+import { isMarked } from './markText.ts';
+
+const { ColorThemeKind } = vscode;
+
+function ground(): Ground {
+  const { kind } = vscode.window.activeColorTheme;
+  return kind === ColorThemeKind.Light || kind === ColorThemeKind.HighContrastLight
+    ? 'light'
+    : 'dark';
+}
+
+/** The address of a command with its arguments, for links. */
+export const commandUri = (command: string, ...words: readonly unknown[]): string =>
+  `command:${command}?${encodeURIComponent(JSON.stringify(words))}`;
+
+/** Whether this is the statement that is wrong first. */
+export const isFirst = ({ outcome }: Check, { line }: Detail): boolean => {
+  const first = outcome.verdict?.first;
+  return (
+    line.status === 'diverges' &&
+    first?.file === line.file &&
+    first.cell === line.cell &&
+    first.line === line.line
+  );
+};
+
+export class Hovers implements vscode.HoverProvider {
+  readonly #checks: Checks;
+
+  constructor(checks: Checks) {
+    this.#checks = checks;
+  }
+
+  register(): vscode.Disposable {
+    return vscode.languages.registerHoverProvider({ language: 'python' }, this);
+  }
+
+  provideHover(document: vscode.TextDocument, position: vscode.Position): vscode.Hover | undefined {
+    const shown = this.#checks.shown(document);
+    if (!shown) return undefined;
+    const { check, isStale } = shown;
+    const details = shown.details.filter(
+      (each) =>
+        isMarked(each) &&
+        shown.now(each.line.line - 1) !== null &&
+        (shown.now(each.line.line - 1) as number) <= position.line &&
+        (shown.now(each.line.endLine - 1) ?? -1) >= position.line,
+    );
+    if (details.length === 0) return undefined;
+    return new vscode.Hover(
+      details.map((detail) => {
+        const { line } = detail;
+        const text = hoverText(detail, {
+          ground: ground(),
+          cause: (isFirst(check, detail) && check.outcome.verdict?.causes[0]) || null,
+          isStale,
+          goTo:
+            line.node === null || line.kind === 'other' || !check.setup
+              ? null
+              : commandUri(Command.GoToLineNode, check.program.toString(), line.node, line.kind),
+        });
+        const markdown = new vscode.MarkdownString(text);
+        markdown.isTrusted = { enabledCommands: [Command.GoToLineNode] };
+        return markdown;
+      }),
+    );
+  }
+}

@@ -1,0 +1,91 @@
+// From what was recorded of a program to what there is to say of it: for the command line and for the editor.
+import { basename } from 'node:path';
+import type { HeadConfig } from '../engine/config.ts';
+import type { Graph } from '../engine/graph.ts';
+import { buildGraph } from '../engine/heads/build.ts';
+import type { ComputableSetup } from '../formats/openSetup.ts';
+import { infer, type Inferred, type Question } from '../lines/infer/infer.ts';
+import { judge, type Judged } from '../lines/judge.ts';
+import { causesOf } from '../lines/name.ts';
+import type { Recording } from '../lines/recording.ts';
+import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/result.ts';
+import type { Source } from '../lines/setupDocument.ts';
+
+export interface AnswerOptions {
+  /** The program: a path whose name stands in the setup. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Only what this function records counts: "MHA.forward". */
+  readonly function?: string;
+  /** Without one it is inferred. */
+  readonly setup?: ComputableSetup;
+  /** Puts in what the person has answered. */
+  readonly answered?: (config: HeadConfig) => HeadConfig;
+}
+
+export interface Answer {
+  readonly config: HeadConfig;
+  readonly graph: Graph;
+  readonly source: Source;
+  /** Empty where the setup was given. */
+  readonly inferred: readonly Inferred[];
+  readonly questions: readonly Question[];
+  readonly judged: Judged;
+  readonly result: Omit<LinesResult, 'setup' | 'inferred'>;
+}
+
+type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'questions'>;
+
+/** Null where no attention is found. */
+function referenceOf(recording: Recording, options: AnswerOptions): Reference | null {
+  const { setup, function: name, args, answered } = options;
+  const file = basename(options.file);
+  if (setup) {
+    const { config, graph } = setup;
+    const source = { file, function: setup.setup.source?.function ?? name ?? '', args };
+    return { config, graph, source, inferred: [], questions: [] };
+  }
+  const found = infer(recording, name === undefined ? {} : { function: name });
+  if (!found) return null;
+  const { inferred, questions } = found;
+  const config = answered?.(found.config) ?? found.config;
+  const source = { file, function: found.function, args };
+  return { config, graph: buildGraph(config), source, inferred, questions };
+}
+
+/** Null where no attention is found in what was recorded. */
+export function answer(recording: Recording, options: AnswerOptions): Answer | null {
+  const reference = referenceOf(recording, options);
+  if (!reference) return null;
+  const judged = judge(recording, reference.config, reference.graph);
+  const { catalogue, localised } = judged;
+  const result = {
+    verdict: localised.verdict,
+    lines: linesOf(recording, localised),
+    first: firstOf(recording, localised),
+    causes: causesOf(recording, catalogue, localised),
+    fixes: [],
+    notes: notesOf(recording),
+  };
+  return { ...reference, judged, result };
+}
+
+const BROKEN = /^(SyntaxError|IndentationError|TabError)$/;
+
+/** Where the program's own text is no Python, so that nothing of it ran. */
+export function syntaxError({ exit, events }: Recording): Recording['exit']['exception'] | null {
+  const { exception } = exit;
+  return exception && events.length === 0 && BROKEN.test(exception.type) ? exception : null;
+}
+
+/** Why nothing can be said of a program in which no attention was found, in one line. */
+export function nothingFound({ exit }: Recording, file: string): string {
+  const { exception } = exit;
+  return exception
+    ? `${file}: the program ended with ${exception.type}: ${exception.message.split('\n')[0]}`
+    : `${file}: found no attention, expected a program that computes softmax(Q Kᵀ) V`;
+}
+
+/** The interpreter lacks what the program imports. */
+export const lacksModule = ({ exit }: Recording): boolean =>
+  /^(ModuleNotFoundError|ImportError)$/.test(exit.exception?.type ?? '');

@@ -1,0 +1,40 @@
+// What a person has answered about a setup that was inferred, put into it. Pure.
+import type { HeadConfig } from '../engine/config.ts';
+import type { Question } from '../lines/infer/infer.ts';
+
+type Put = (config: HeadConfig, value: unknown) => HeadConfig | null;
+
+function withoutProjection(config: HeadConfig): HeadConfig {
+  const { W_O: _, b_O: __, ...weights } = config.weights;
+  return { ...config, weights };
+}
+
+/** Of the entries that an answer can change without another one's tensors; null for what cannot be put in. */
+const PUT: Readonly<Record<string, Put>> = {
+  mask: (config, mask) =>
+    mask === 'none' || mask === 'causal' || mask === 'causal-bottom-right'
+      ? { ...config, mask }
+      : null,
+  scale: (config, scale) =>
+    typeof scale === 'number' || scale === '1/sqrt(d)' ? { ...config, scale } : null,
+  window: (config, window) => (typeof window === 'number' ? { ...config, window } : null),
+  rope: ({ rope: _, ...config }, value) => (value === 'none' ? config : null),
+  'rope.base': (config, base) =>
+    typeof base === 'number' && config.rope ? { ...config, rope: { ...config.rope, base } } : null,
+  'weights.W_O': (config, value) => (value === 'none' ? withoutProjection(config) : null),
+};
+
+export const withAnswers = (
+  config: HeadConfig,
+  answers: Readonly<Record<string, unknown>>,
+): HeadConfig =>
+  Object.entries(answers).reduce(
+    (changed, [entry, value]) => PUT[entry]?.(changed, value) ?? changed,
+    config,
+  );
+
+/** The alternatives to the guess that can be put in. */
+export const choicesOf = (
+  config: HeadConfig,
+  { entry, alternatives }: Question,
+): readonly unknown[] => alternatives.filter((value) => PUT[entry]?.(config, value));
