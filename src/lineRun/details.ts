@@ -5,6 +5,7 @@ import { toText } from '../engine/formula.ts';
 import {
   type Graph,
   type NodeId,
+  hasNode,
   nodeOf,
   operationNodes,
   tensorName,
@@ -16,17 +17,25 @@ import { resolveName } from '../formats/nodeNames.ts';
 import { type Alignment, isReordered, isWhole } from '../lines/align.ts';
 import { handedOn } from '../lines/flow.ts';
 import type { Event, Recording } from '../lines/recording.ts';
+import { nodeNamed } from '../lines/observe.ts';
 import { type Line, linesWithEvents } from '../lines/result.ts';
 import type { Answer } from './answer.ts';
 import { type Grids, gridsOf, partOf } from './grid.ts';
 
 export interface Detail {
   readonly line: Line;
+  /** The node that it is, or of a consequence that its name says. */
+  readonly place: Place | null;
   /** Whether the statement makes it, rather than hands it on: as a parameter, an element, under another name. */
   readonly computes: boolean;
   /** One for each contribution to a gradient. */
   readonly formulas: readonly string[];
   readonly grids: Grids | null;
+}
+
+export interface Place {
+  readonly node: NodeId;
+  readonly kind: Kind;
 }
 
 /** Of a node's value, or of what its gradient is the sum of. */
@@ -45,7 +54,7 @@ export function formulasOf(graph: Graph, id: NodeId, kind: Kind): string[] {
 /** A tensor in the shape and axis order of its node; null where its layout does not tell. */
 function asNode(
   graph: Graph,
-  { node, kind }: { readonly node: NodeId; readonly kind: Kind },
+  { node, kind }: Place,
   own: Tensor,
 ): Tensor | null {
   const name = tensorName(node, kind);
@@ -92,6 +101,17 @@ function gridsAt(
   return gridsOf(own, partOf(reference, own, shown.loops));
 }
 
+function placeOf(
+  recording: Recording,
+  graph: Graph,
+  { node, kind, status }: Line,
+  event: Event,
+): Place | null {
+  if (node !== null && kind !== 'other') return { node, kind };
+  const named = status === 'consequence' ? nodeNamed(event, recording) : null;
+  return named && hasNode(graph, named.node) ? named : null;
+}
+
 /** What a function gave back is made by its call, too. */
 function computes(recording: Recording, event: Event): boolean {
   if (event.how === 'argument') return false;
@@ -105,12 +125,13 @@ function computes(recording: Recording, event: Event): boolean {
 export function detailsOf(recording: Recording, answer: Answer): Detail[] {
   const { localised } = answer.judged;
   return linesWithEvents(recording, localised).map(({ line, event }) => {
-    const { node, kind, status } = line;
-    const formulas = node !== null && kind !== 'other' ? formulasOf(answer.graph, node, kind) : [];
-    const isWrong = status === 'diverges';
     const own = recording.events[event];
-    const grids = isWrong ? gridsAt(recording, answer, line, own) : null;
-    return { line, computes: computes(recording, own), formulas, grids };
+    const place = placeOf(recording, answer.graph, line, own);
+    return {
+      ...{ line, place, computes: computes(recording, own) },
+      formulas: place ? formulasOf(answer.graph, place.node, place.kind) : [],
+      grids: line.status === 'diverges' ? gridsAt(recording, answer, line, own) : null,
+    };
   });
 }
 
@@ -147,6 +168,7 @@ const MOST_ENTRIES = 2_000_000;
 export function tensorsOf(recording: Recording, { graph, judged }: Answer): NamedTensor[] {
   const { observed, wrong } = judged.localised;
   const found = new Map<string, NamedTensor>();
+  const later: [Place, Event, Tensor][] = [];
   let entries = 0;
   const add = (name: string, { dtype }: Event, own: Tensor): void => {
     entries += own.data.length;
@@ -159,6 +181,12 @@ export function tensorsOf(recording: Recording, { graph, judged }: Answer): Name
     const placed = asNode(graph, { node, kind }, own);
     if (placed) add(tensorName(node, kind), recording.events[event], placed);
   }
+  for (const { line, event } of linesWithEvents(recording, judged.localised)) {
+    const place = placeOf(recording, graph, line, recording.events[event]);
+    const own = line.status === 'consequence' && place ? recording.tensor(event) : null;
+    const placed = own && place && asNode(graph, place, own);
+    if (placed) later.push([place, recording.events[event], placed]);
+  }
   for (const { event, found: alignments } of observed)
     for (const alignment of alignments) {
       const { role, node, kind } = alignment.entry;
@@ -167,5 +195,7 @@ export function tensorsOf(recording: Recording, { graph, judged }: Answer): Name
       const own = isAll && !found.has(name) ? recording.tensor(event.id) : null;
       if (own) add(name, event, gathered(graph, own, alignment));
     }
+  for (const [{ node, kind }, event, own] of later)
+    if (!found.has(tensorName(node, kind))) add(tensorName(node, kind), event, own);
   return [...found.values()];
 }

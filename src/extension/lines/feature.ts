@@ -10,7 +10,7 @@ import { LineValues } from './inlineValues.ts';
 import { Lenses, verdictWords } from './lenses.ts';
 import { Marks } from './marks.ts';
 import { LineProblems } from './problems.ts';
-import { isNotebookFile, isPythonFile, programUri, reveal } from './program.ts';
+import { isNotebookFile, isPythonFile, programUri, reveal, showLine } from './program.ts';
 import { Questions } from './questions.ts';
 import { Runs } from './runs.ts';
 import { offersOf } from './seems.ts';
@@ -18,7 +18,7 @@ import { InferredSetups, saveInferred } from './setupStore.ts';
 import { LinesStatus } from './status.ts';
 import { LinesSource } from './tensorSource.ts';
 import { LinesThread } from './thread.ts';
-import { nodeAt, WalkMarker } from './walkMarker.ts';
+import { placeAt, WalkMarker } from './walkMarker.ts';
 
 export interface LinesServices {
   readonly extension: vscode.Uri;
@@ -46,6 +46,7 @@ export class LinesFeature implements vscode.Disposable {
   readonly #runs: Runs;
   readonly #questions: Questions;
   readonly #subscriptions: vscode.Disposable;
+  #hasLines = false;
   readonly #timers = new Map<string, NodeJS.Timeout>();
 
   constructor(services: LinesServices) {
@@ -138,6 +139,7 @@ export class LinesFeature implements vscode.Disposable {
     const name = fileName(program);
     const { verdict, problem, lacksModule, exception } = outcome;
     if (verdict) {
+      if (verdict.first) showLine(program, verdict.first);
       this.#openPanel(check);
       void this.#questions.tell(check);
       if (verdict.verdict === 'match')
@@ -172,7 +174,9 @@ export class LinesFeature implements vscode.Disposable {
   /** An open panel follows what is said of its program. */
   #follow(program: vscode.Uri): void {
     const hasLines = this.#checks.all.length > 0;
-    void vscode.commands.executeCommand('setContext', 'attention.hasLines', hasLines);
+    if (hasLines !== this.#hasLines)
+      void vscode.commands.executeCommand('setContext', 'attention.hasLines', hasLines);
+    this.#hasLines = hasLines;
     const check = this.#checks.of(program);
     const panel = check?.setup && this.#services.panels.of(check.setup);
     const tensors = check?.outcome.verdict?.tensors;
@@ -189,14 +193,14 @@ export class LinesFeature implements vscode.Disposable {
     // From the menu of the line numbers a line is given, from 1.
     const clicked = (program as { lineNumber?: number } | undefined)?.lineNumber;
     const at = clicked === undefined ? editor?.selection.active.line : clicked - 1;
-    const line = shown && at !== undefined ? nodeAt(shown.details, at) : undefined;
-    if (!shown || !line?.node || line.kind === 'other') {
+    const place = shown && at !== undefined ? placeAt(shown.details, at) : null;
+    if (!shown || !place) {
       void vscode.window.showInformationMessage(
         'This line computes no node that is known. Check the file first: "Attention: Check This Python File".',
       );
       return;
     }
-    this.#goTo(shown.check.program, line.node, line.kind);
+    this.#goTo(shown.check.program, place.node, place.kind);
   }
 
   #goTo(program: vscode.Uri, node: string, kind: 'value' | 'gradient'): void {

@@ -3,6 +3,7 @@ import { tensorName } from '../../engine/graph.ts';
 import type { Detail } from '../../lineRun/details.ts';
 import type { Cause } from '../../compare/report.ts';
 import type { Line } from '../../lines/result.ts';
+import { SIGNS } from './markText.ts';
 import { dataUri, type Ground, heatmap, shortNumber } from './heatmap.ts';
 
 const WORDS: Readonly<Record<Line['status'], string>> = {
@@ -11,22 +12,14 @@ const WORDS: Readonly<Record<Line['status'], string>> = {
   consequence: 'off, but only because of what is wrong before it',
   unaligned: 'unknown',
 };
-const SIGNS: Readonly<Record<Line['status'], string>> = {
-  match: '✓',
-  diverges: '✗',
-  consequence: '↳',
-  unaligned: '',
-};
-
 /** What the program or a formula says is text, whatever it looks like. */
 export const escapeMarkdown = (text: string): string =>
   text.replaceAll(/[!#()*+.<>[\\\]_`{|}~-]/g, String.raw`\$&`);
 
 const code = (text: string): string => `\`\`\`text\n${text.replaceAll('```', '` ` `')}\n\`\`\``;
 
-const titleOf = ({ node, kind, name, status }: Line): string => {
-  const what =
-    node === null || kind === 'other' ? escapeMarkdown(name) : escapeMarkdown(tensorName(node, kind));
+const titleOf = ({ place, line: { name, status } }: Detail): string => {
+  const what = escapeMarkdown(place ? tensorName(place.node, place.kind) : name);
   const own = name && what !== escapeMarkdown(name) ? ` \`${name.replaceAll('`', '')}\`:` : '';
   return `**${SIGNS[status]} ${what}**${own} ${WORDS[status]}`;
 };
@@ -66,7 +59,7 @@ export function hoverText(detail: Detail, context: HoverContext): string {
   const { cause, ground, isStale, goTo } = context;
   const isWrong = line.status === 'diverges';
   const parts = [
-    titleOf(line) + (isStale ? ', before your last edit' : ''),
+    titleOf(detail) + (isStale ? ', before your last edit' : ''),
     ...(line.note ? [escapeMarkdown(line.note)] : []),
   ];
   if (isWrong && cause) parts.push(`**${escapeMarkdown(cause.title)}**`, escapeMarkdown(cause.why));

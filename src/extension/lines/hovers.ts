@@ -56,15 +56,15 @@ export class Hovers implements vscode.HoverProvider {
     if (details.length === 0) return undefined;
     return new vscode.Hover(
       details.map((detail) => {
-        const { line } = detail;
+        const { place } = detail;
         const text = hoverText(detail, {
           ground: ground(),
           cause: (isFirst(check, detail) && check.outcome.verdict?.causes[0]) || null,
           isStale,
           goTo:
-            line.node === null || line.kind === 'other' || !check.setup
-              ? null
-              : commandUri(Command.GoToLineNode, check.program.toString(), line.node, line.kind),
+            place && check.setup
+              ? commandUri(Command.GoToLineNode, check.program.toString(), place.node, place.kind)
+              : null,
         });
         const markdown = new vscode.MarkdownString(text);
         markdown.isTrusted = { enabledCommands: [Command.GoToLineNode] };

@@ -16,11 +16,18 @@ export interface Mark {
 const MOST = 4;
 const LONGEST = 28;
 
-const SIGNS = { match: '✓', diverges: '✗', consequence: '↳' };
+/** As in the panel. */
+export const SIGNS: Readonly<Record<Line['status'], string>> = {
+  match: '✓',
+  diverges: '✗',
+  consequence: '↳',
+  unaligned: '',
+};
 
 /** "dS"; of what is not the node itself, what it is: "row maxima of Z". */
-export function nameOf({ node, kind, name, note, status }: Line): string {
-  if (node === null || kind === 'other') return name;
+export function nameOf({ place, line: { name, note, status } }: Detail): string {
+  if (!place) return name;
+  const { node, kind } = place;
   const isForm = status === 'match' && note !== '' && note.length <= LONGEST;
   return isForm && !note.includes(',') ? note : tensorName(node, kind);
 }
@@ -30,10 +37,10 @@ export const isMarked = ({ line: { status, node }, computes }: Detail): boolean 
   status === 'diverges' ||
   (computes && (status === 'consequence' || (status === 'match' && node !== null)));
 
-const kindOf = (lines: readonly Line[]): MarkKind =>
-  lines.some(({ status }) => status === 'diverges')
+const kindOf = (details: readonly Detail[]): MarkKind =>
+  details.some(({ line }) => line.status === 'diverges')
     ? 'wrong'
-    : lines.some(({ status }) => status === 'consequence')
+    : details.some(({ line }) => line.status === 'consequence')
       ? 'doubtful'
       : 'right';
 
@@ -41,14 +48,12 @@ const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
 
 /** One for each line of the text; `details` are those of one document. */
 export function marksOf(details: readonly Detail[]): Mark[] {
-  const byLine = new Map<number, Line[]>();
-  for (const { line } of details.filter(isMarked))
-    byLine.set(line.line, [...(byLine.get(line.line) ?? []), line]);
+  const byLine = new Map<number, Detail[]>();
+  for (const each of details.filter(isMarked))
+    byLine.set(each.line.line, [...(byLine.get(each.line.line) ?? []), each]);
   return [...byLine].map(([line, all]) => {
-    const sorted = [...all].sort((a, b) => RANK[a.status] - RANK[b.status]);
-    const texts = new Set(
-      sorted.map((each) => `${nameOf(each)} ${SIGNS[each.status as keyof typeof SIGNS]}`),
-    );
+    const sorted = [...all].sort((a, b) => RANK[a.line.status] - RANK[b.line.status]);
+    const texts = new Set(sorted.map((each) => `${nameOf(each)} ${SIGNS[each.line.status]}`));
     const shown = [...texts].slice(0, MOST);
     const more = texts.size > MOST ? ' …' : '';
     return { line: line - 1, text: shown.join('  ') + more, kind: kindOf(all) };

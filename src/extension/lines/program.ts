@@ -51,6 +51,15 @@ export function documentAt(
   return vscode.Uri.file(resolve(dirname(program.fsPath), file));
 }
 
+/** Scrolls to a line where its document is shown; the cursor stays. */
+export function showLine(program: vscode.Uri, place: LinePlace): void {
+  const uri = documentAt(program, place)?.toString();
+  const line = new vscode.Range(place.line - 1, 0, place.line - 1, 0);
+  for (const editor of vscode.window.visibleTextEditors)
+    if (editor.document.uri.toString() === uri)
+      editor.revealRange(line, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+}
+
 /** Shows where a line is, and selects it. */
 export async function reveal(
   program: vscode.Uri,

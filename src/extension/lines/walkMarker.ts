@@ -1,24 +1,23 @@
 // While the panel is stepped: the lines of the person's that compute what the step is about; and a click on a line goes there.
 import * as vscode from 'vscode';
-import type { Detail } from '../../lineRun/details.ts';
+import type { Detail, Place } from '../../lineRun/details.ts';
 import type { Panels } from '../panels.ts';
 import type { Check, Checks } from './checks.ts';
 import { isMarked } from './markText.ts';
 
-type Place = { readonly node: string; readonly kind: 'value' | 'gradient' };
-
 const isOf = (detail: Detail, places: readonly Place[]): boolean =>
   isMarked(detail) &&
-  places.some(({ node, kind }) => detail.line.node === node && detail.line.kind === kind);
+  places.some(({ node, kind }) => detail.place?.node === node && detail.place.kind === kind);
 
-/** The first statement that computes a node rather than hands it on: the last of those is what is meant. */
-export const nodeAt = (details: readonly Detail[], line: number): Detail['line'] | undefined =>
-  details
-    .map((detail) => detail.line)
-    .filter((each) => each.node !== null && each.kind !== 'other')
-    .filter((each) => each.line - 1 <= line && each.endLine - 1 >= line)
-    .sort((a, b) => Number(b.status === 'diverges') - Number(a.status === 'diverges'))
-    .at(0);
+/** What a line (from 0) of the text that ran computes; what is wrong first, then what is made rather than handed on. */
+export function placeAt(details: readonly Detail[], at: number): Place | null {
+  const rank = ({ line, computes }: Detail): number =>
+    line.status === 'diverges' ? 0 : computes ? 1 : 2;
+  const found = details
+    .filter(({ place, line }) => place && line.line - 1 <= at && line.endLine - 1 >= at)
+    .sort((a, b) => rank(a) - rank(b));
+  return found[0]?.place ?? null;
+}
 
 export class WalkMarker implements vscode.Disposable {
   readonly #panels: Panels;
@@ -102,8 +101,8 @@ export class WalkMarker implements vscode.Disposable {
     const panel = setup && this.#panels.of(setup);
     if (!shown || !panel || panel.column === undefined) return;
     const details = shown.isStale ? [] : shown.details;
-    const line = nodeAt(details, selection.active.line);
-    if (line?.node && line.kind !== 'other') panel.goTo(line.node, line.kind);
+    const place = placeAt(details, selection.active.line);
+    if (place) panel.goTo(place.node, place.kind);
   }
 }
 
