@@ -1,6 +1,6 @@
 // From what was recorded of a program to what there is to say of it: for the command line and for the editor.
 import { basename } from 'node:path';
-import type { HeadConfig } from '../engine/config.ts';
+import { ConfigError, type HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
@@ -50,7 +50,13 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
   const { inferred, questions } = found;
   const config = answered?.(found.config) ?? found.config;
   const source = { file, function: found.function, args };
-  return { config, graph: buildGraph(config), source, inferred, questions };
+  try {
+    return { config, graph: buildGraph(config), source, inferred, questions };
+  } catch (error) {
+    // A part of an attention, such as of a program that broke off.
+    if (error instanceof ConfigError) return null;
+    throw error;
+  }
 }
 
 /** Null where no attention is found in what was recorded. */

@@ -1,5 +1,5 @@
 // What there is to see of each line beside its verdict: the formula, and of a wrong one the numbers; and what the panel is given.
-import { align } from '../compare/align.ts';
+import { layoutsOf } from '../compare/layouts.ts';
 import { type Kind, keyOf } from '../compare/program.ts';
 import { toText } from '../engine/formula.ts';
 import {
@@ -13,7 +13,6 @@ import {
 import { sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
 import { isDType } from '../formats/dtype.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
-import { resolveName } from '../formats/nodeNames.ts';
 import { type Alignment, isReordered, isWhole } from '../lines/align.ts';
 import { handedOn } from '../lines/flow.ts';
 import type { Event, Recording } from '../lines/recording.ts';
@@ -51,23 +50,22 @@ export function formulasOf(graph: Graph, id: NodeId, kind: Kind): string[] {
   });
 }
 
-/** A tensor in the shape and axis order of its node; null where its layout does not tell. */
-function asNode(
-  graph: Graph,
-  { node, kind }: Place,
-  own: Tensor,
-): Tensor | null {
-  const name = tensorName(node, kind);
-  const aligned = align({
-    graph,
-    trace: [{ name, dtype: 'float64', tensor: own }],
-    resolve: (given, rank) => resolveName(given, {}, rank),
-    isExact: () => true,
-    matches: () => false,
-    resembles: () => true,
-  });
-  const [found] = aligned.tensors;
-  return found && !found.unsummed ? found.tensor : null;
+/** How far a tensor is from another one of its shape, all entries together. */
+const distance = (a: Tensor, b: Tensor): number =>
+  a.data.reduce((sum, value, at) => sum + (Math.abs(value - b.data[at]) || 0), 0);
+
+/**
+ * A tensor in the shape and axis order of its node; null where it has no such layout. Of several the one nearest to the
+ * reference, but never another order of axes where the shape is the node's own: that may be the mistake.
+ */
+function asNode({ graph, judged }: Answer, { node, kind }: Place, own: Tensor): Tensor | null {
+  const reference = judged.catalogue.state.predict(keyOf(node, kind));
+  if (own.data.length !== reference.data.length) return null;
+  const read = layoutsOf(own.shape, nodeOf(graph, node).axes, graph.extents)
+    .filter(({ ambiguous }) => !ambiguous)
+    .flatMap((layout) => layout.undo(own, kind) ?? []);
+  const off = read.map((each) => distance(each, reference));
+  return read[off.indexOf(Math.min(...off))] ?? null;
 }
 
 /** Where a scalar was written into an array, the array as the loop left it. */
@@ -85,20 +83,19 @@ function wholeEvent({ events }: Recording, event: Event): Event {
 
 function gridsAt(
   recording: Recording,
-  { graph, judged }: Answer,
-  { node, kind }: Line,
+  answer: Answer,
+  place: Place | null,
   event: Event,
 ): Grids | null {
   const shown = wholeEvent(recording, event);
   const own = recording.tensor(shown.id);
   if (!own) return null;
-  if (node === null || kind === 'other') return gridsOf(own, null);
-  const reference = judged.catalogue.state.predict(keyOf(node, kind));
-  if (own.data.length === reference.data.length) {
-    const placed = asNode(graph, { node, kind }, own);
-    return placed ? gridsOf(placed, reference) : gridsOf(own, null);
-  }
-  return gridsOf(own, partOf(reference, own, shown.loops));
+  if (!place) return gridsOf(own, null);
+  const reference = answer.judged.catalogue.state.predict(keyOf(place.node, place.kind));
+  if (own.data.length !== reference.data.length)
+    return gridsOf(own, partOf(reference, own, shown.loops));
+  const placed = asNode(answer, place, own);
+  return placed ? gridsOf(placed, reference) : gridsOf(own, null);
 }
 
 function placeOf(
@@ -130,7 +127,7 @@ export function detailsOf(recording: Recording, answer: Answer): Detail[] {
     return {
       ...{ line, place, computes: computes(recording, own) },
       formulas: place ? formulasOf(answer.graph, place.node, place.kind) : [],
-      grids: line.status === 'diverges' ? gridsAt(recording, answer, line, own) : null,
+      grids: line.status === 'diverges' ? gridsAt(recording, answer, place, own) : null,
     };
   });
 }
@@ -165,7 +162,8 @@ function gathered(graph: Graph, own: Tensor, { entry, axes }: Alignment): Tensor
 const MOST_ENTRIES = 2_000_000;
 
 /** The person's tensors of the nodes, in the nodes' shapes, for the panel to hold against its own. */
-export function tensorsOf(recording: Recording, { graph, judged }: Answer): NamedTensor[] {
+export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
+  const { graph, judged } = answer;
   const { observed, wrong } = judged.localised;
   const found = new Map<string, NamedTensor>();
   const later: [Place, Event, Tensor][] = [];
@@ -178,13 +176,13 @@ export function tensorsOf(recording: Recording, { graph, judged }: Answer): Name
   for (const { event, node, kind } of wrong) {
     const own = recording.tensor(event);
     if (node === null || kind === 'other' || !own) continue;
-    const placed = asNode(graph, { node, kind }, own);
+    const placed = asNode(answer, { node, kind }, own);
     if (placed) add(tensorName(node, kind), recording.events[event], placed);
   }
   for (const { line, event } of linesWithEvents(recording, judged.localised)) {
     const place = placeOf(recording, graph, line, recording.events[event]);
     const own = line.status === 'consequence' && place ? recording.tensor(event) : null;
-    const placed = own && place && asNode(graph, place, own);
+    const placed = own && place && asNode(answer, place, own);
     if (placed) later.push([place, recording.events[event], placed]);
   }
   for (const { event, found: alignments } of observed)

@@ -5,6 +5,7 @@ import type { Panels } from '../panels.ts';
 import { runsOnSave } from '../settings.ts';
 import { fileName } from '../uris.ts';
 import { type Check, Checks } from './checks.ts';
+import { Fixes } from './fixes.ts';
 import { Hovers } from './hovers.ts';
 import { LineValues } from './inlineValues.ts';
 import { Lenses, verdictWords } from './lenses.ts';
@@ -45,6 +46,7 @@ export class LinesFeature implements vscode.Disposable {
   readonly #thread: LinesThread;
   readonly #runs: Runs;
   readonly #questions: Questions;
+  readonly #fixes: Fixes;
   readonly #subscriptions: vscode.Disposable;
   #hasLines = false;
   readonly #timers = new Map<string, NodeJS.Timeout>();
@@ -62,6 +64,7 @@ export class LinesFeature implements vscode.Disposable {
       recorder: vscode.Uri.joinPath(extension, 'python', 'attention_lines').fsPath,
     });
     this.#questions = new Questions(this.#runs);
+    this.#fixes = new Fixes(checks, this.#runs);
     this.#subscriptions = vscode.Disposable.from(
       checks,
       this.#runs,
@@ -74,6 +77,7 @@ export class LinesFeature implements vscode.Disposable {
       new LineValues(checks).register(),
       new LinesStatus(checks),
       new WalkMarker(panels, checks),
+      this.#fixes.register(),
       this.#commands(),
       vscode.workspace.onDidSaveTextDocument((document) => this.#saved(document.uri)),
       vscode.workspace.onDidSaveNotebookDocument(({ uri }) => this.#saved(uri)),
@@ -97,6 +101,9 @@ export class LinesFeature implements vscode.Disposable {
       registerCommand(Command.SaveInferred, (given?: unknown) => this.#save(given)),
       registerCommand(Command.AnswerQuestions, (given?: unknown) =>
         this.#withCheck(given, (check) => this.#questions.ask(check)),
+      ),
+      registerCommand(Command.FindFix, (given?: unknown) =>
+        this.#withCheck(given, (check) => this.#fixes.find(check)),
       ),
       registerCommand(Command.GoToLineNode, (...given: unknown[]) => this.#goToNode(given)),
       registerCommand(Command.OpenLinesPanel, (given?: unknown) =>
@@ -214,10 +221,7 @@ export class LinesFeature implements vscode.Disposable {
         .then(() => panel.goTo(node, kind));
   }
 
-  async #withCheck(
-    given: unknown,
-    work: (check: Check) => void | Promise<void>,
-  ): Promise<void> {
+  async #withCheck(given: unknown, work: (check: Check) => void | Promise<void>): Promise<void> {
     const program = programUri(given);
     const document = vscode.window.activeTextEditor?.document;
     const check =
@@ -231,8 +235,7 @@ export class LinesFeature implements vscode.Disposable {
 
   async #askArguments(given: unknown): Promise<void> {
     const program = programUri(given);
-    if (program && (await this.#runs.askArguments(program)))
-      await this.#check(program, undefined);
+    if (program && (await this.#runs.askArguments(program))) await this.#check(program, undefined);
   }
 
   #save(given: unknown): Promise<void> {

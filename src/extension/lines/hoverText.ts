@@ -31,7 +31,9 @@ function numbersOf({ grids }: Detail, ground: Ground): string[] {
   const what = [
     `shape (${shape.join(', ')})`,
     ...(slice ? [`shown: ${slice}`] : []),
-    ...(isReduced ? [`each cell is the mean of ${step[0]} × ${step[1]}, of differences the largest`] : []),
+    ...(isReduced
+      ? [`each cell is the mean of ${step[0]} × ${step[1]}, of differences the largest`]
+      : []),
     ...(reference ? [] : ['which part of the reference this is, is not known']),
   ];
   const at =
@@ -63,13 +65,14 @@ export function hoverText(detail: Detail, context: HoverContext): string {
     ...(line.note ? [escapeMarkdown(line.note)] : []),
   ];
   if (isWrong && cause) parts.push(`**${escapeMarkdown(cause.title)}**`, escapeMarkdown(cause.why));
-  if (isWrong && !cause && line.node !== null)
-    parts.push('No known mistake gives these numbers.');
+  if (isWrong && !cause && line.node !== null) parts.push('No known mistake gives these numbers.');
   if (formulas.length > 0) parts.push(code(formulas.join('\n')));
   if (isWrong) parts.push(...numbersOf(detail, ground));
   if (isWrong && cause)
     parts.push(
-      code(`wrong:   ${cause.wrong}\nright:   ${cause.right}\nNumPy:   ${cause.numpy}\nPyTorch: ${cause.pytorch}`),
+      code(
+        `wrong:   ${cause.wrong}\nright:   ${cause.right}\nNumPy:   ${cause.numpy}\nPyTorch: ${cause.pytorch}`,
+      ),
     );
   if (goTo) parts.push(`[Go to this node in the panel](${goTo})`);
   return parts.join('\n\n');

@@ -44,7 +44,9 @@ export class Lenses implements vscode.CodeLensProvider {
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
     const program = notebookOf(document)?.uri ?? document.uri;
     if (program.scheme !== 'file') return [];
-    return offersOf(document.getText()).flatMap((offer) => this.#lensesOf(document, program, offer));
+    return offersOf(document.getText()).flatMap((offer) =>
+      this.#lensesOf(document, program, offer),
+    );
   }
 
   #lensesOf(
@@ -55,7 +57,8 @@ export class Lenses implements vscode.CodeLensProvider {
     const range = new vscode.Range(line, 0, line, 0);
     const check = new vscode.CodeLens(range, {
       title: this.#checks.running(program) ? '$(sync~spin) Checking' : 'Check this attention',
-      tooltip: 'Runs the file and says of each line which step of attention it computes, and whether it is right',
+      tooltip:
+        'Runs the file and says of each line which step of attention it computes, and whether it is right',
       command: Command.CheckPython,
       arguments: [program, name ? { name, line, endLine } : undefined],
     });

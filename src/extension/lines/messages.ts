@@ -4,6 +4,7 @@ import type { NamedTensor } from '../../formats/namedTensor.ts';
 import type { Inferred, Question } from '../../lines/infer/infer.ts';
 import type { SavedSetup } from '../../lines/infer/save.ts';
 import type { Cell, Exit, SourceFile } from '../../lines/recording.ts';
+import type { Fix } from '../../lines/repair/fix.ts';
 import type { LinesResult } from '../../lines/result.ts';
 
 /** What the person has said of an entry of the setup that was guessed. */
@@ -27,6 +28,8 @@ export interface RunRequest {
 
 /** What is said of a program in which attention was found. */
 export interface Verdict extends Omit<LinesResult, 'setup' | 'inferred' | 'lines' | 'fixes'> {
+  /** Found when they are asked for; the shortest edit first. */
+  readonly fixes: readonly Fix[];
   readonly details: readonly Detail[];
   readonly inferred: readonly Inferred[];
   readonly questions: readonly Question[];
@@ -50,19 +53,26 @@ export interface Outcome {
   readonly lacksModule: boolean;
   readonly timedOut: boolean;
   readonly outputCut: boolean;
+  /** What was looked at for a fix. */
+  readonly tried?: { readonly candidates: number; readonly runs: number };
   /** In milliseconds. */
   readonly took: { readonly recording: number; readonly judging: number };
 }
 
 export type ToThread =
-  | { readonly type: 'run'; readonly id: number; readonly request: RunRequest }
+  /** `fix`: proven fixes are looked for, too. */
+  | {
+      readonly type: 'run';
+      readonly id: number;
+      readonly request: RunRequest;
+      readonly fix: boolean;
+    }
   | { readonly type: 'warm'; readonly request: RunRequest }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'stop' };
 
 export type FromThread =
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly type: 'judging'; readonly id: number }
   | { readonly type: 'done'; readonly id: number; readonly outcome: Outcome }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
   | { readonly type: 'stopped' };

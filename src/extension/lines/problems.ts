@@ -1,21 +1,19 @@
 // The wrong statements in Problems, and where a program does not get that far.
-import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import { tensorName } from '../../engine/graph.ts';
 import type { Detail } from '../../lineRun/details.ts';
 import { Command } from '../commands.ts';
 import type { Check, Checks } from './checks.ts';
 import { commandUri, isFirst } from './hovers.ts';
-import { documentAt, notebookAt, plainText } from './program.ts';
+import { fileName } from '../uris.ts';
+import { documentAt, plainText } from './program.ts';
 
 const SOURCE = 'attention';
 /** By it the quick fixes know the diagnostics of lines. */
 const CODE = 'lines';
 
 export const isOfLines = ({ source, code }: vscode.Diagnostic): boolean =>
-  source === SOURCE &&
-  typeof code === 'object' &&
-  code.target.path === Command.GoToLineNode.toString();
+  source === SOURCE && typeof code === 'object' && code.target.path === Command.GoToLineNode;
 
 function messageOf({ outcome }: Check, { line }: Detail, first: boolean): string {
   const { node, kind, name, note } = line;
@@ -30,9 +28,10 @@ function messageOf({ outcome }: Check, { line }: Detail, first: boolean): string
 }
 
 /** Columns count characters, where VS Code counts UTF-16. */
-function columnAt(line: string, column: number): number {
-  return [...line].slice(0, column - 1).join('').length;
-}
+const columnAt = (line: string, column: number): number =>
+  Array.from(line)
+    .slice(0, column - 1)
+    .join('').length;
 
 function rangeOf(document: vscode.TextDocument, { line }: Detail): vscode.Range | null {
   const [from, to] = [line.line - 1, Math.min(line.endLine, document.lineCount) - 1];
@@ -97,9 +96,7 @@ async function problemsOf(check: Check): Promise<Told[]> {
     const cause = first ? outcome.verdict?.causes[0]?.id : undefined;
     problem.code = {
       value: cause ?? (first ? 'unknown' : CODE),
-      target: vscode.Uri.parse(
-        commandUri(Command.GoToLineNode, program.toString(), node, kind),
-      ),
+      target: vscode.Uri.parse(commandUri(Command.GoToLineNode, program.toString(), node, kind)),
     };
     told.push({ uri: document.uri, problem });
   }
@@ -125,33 +122,18 @@ async function documentOf(
 async function exceptionOf(check: Check): Promise<Told[]> {
   const { exception, isBroken } = check.outcome;
   if (!exception || exception.type === 'SystemExit') return [];
-  const place = exceptionPlace(check);
-  const document = place && (await documentOf(check, place));
-  if (!place || !document || place.line > document.lineCount || place.line < 1) return [];
-  const { text } = document.lineAt(place.line - 1);
+  const { line, cell } = exception;
+  const file = exception.file || fileName(check.program);
+  const document = await documentOf(check, { file, ...(cell !== undefined && { cell }) });
+  if (!document || line > document.lineCount || line < 1) return [];
+  const { text } = document.lineAt(line - 1);
   const begin = text.length - text.trimStart().length;
   const [message] = exception.message.split('\n');
   const problem = new vscode.Diagnostic(
-    new vscode.Range(place.line - 1, begin, place.line - 1, Math.max(begin + 1, text.length)),
+    new vscode.Range(line - 1, begin, line - 1, Math.max(begin + 1, text.length)),
     `${exception.type}: ${message}${isBroken ? '' : '. What was computed before is judged.'}`,
     isBroken ? vscode.DiagnosticSeverity.Error : vscode.DiagnosticSeverity.Warning,
   );
   problem.source = SOURCE;
   return [{ uri: document.uri, problem }];
-}
-
-function exceptionPlace({
-  program,
-  outcome,
-}: Check): { file: string; cell?: number; line: number } | null {
-  const { exception, cells } = outcome;
-  if (!exception) return null;
-  const { file, line } = exception;
-  const cell = /\bcell (\d+)/i.exec(file);
-  if (notebookAt(program)) {
-    if (cell) return { file, cell: Number(cell[1]), line };
-    const found = [...cells].reverse().find(({ firstLine }) => firstLine <= line);
-    return found ? { file, cell: found.cell, line: line - found.firstLine + 1 } : null;
-  }
-  return { file: resolve(dirname(program.fsPath), file || program.fsPath), line };
 }

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly function?: string;
   /** The person asks for it now: what is missing is asked for, and why nothing is found is told. */
   readonly isAsked: boolean;
+  /** Proven fixes are looked for, too: that takes seconds. */
+  readonly fix?: boolean;
 }
 
 export class Runs implements vscode.Disposable {
@@ -92,8 +94,8 @@ export class Runs implements vscode.Disposable {
     checks.setRunning(program, words);
     const cells = cellTexts(program);
     const outcome = await untilDone(
-      `Checking ${words}`,
-      thread.run(request, running.signal),
+      options.fix ? `Looking for a fix of ${words}` : `Checking ${words}`,
+      thread.run(request, running.signal, options.fix),
       running,
       SOON,
     );
@@ -139,7 +141,7 @@ export class Runs implements vscode.Disposable {
     const { interpreter, args, setup, options } = given;
     const key = program.toString();
     if (options.function !== undefined) this.#functions.set(key, options.function);
-    else if (options.isAsked) this.#functions.delete(key);
+    else if (options.isAsked && !options.fix) this.#functions.delete(key);
     const chosen = this.#functions.get(key) ?? setup?.function;
     const root = vscode.workspace.getWorkspaceFolder(program)?.uri.fsPath;
     return {

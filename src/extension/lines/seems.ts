@@ -47,7 +47,7 @@ export function offersOf(text: string): Offer[] {
   const offers: Offer[] = [];
   const outside: string[] = [];
   let first = -1;
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const head = HEAD.exec(lines[at]);
     if (!head) {
       if (first < 0 && lines[at].trim() !== '') first = at;

@@ -50,9 +50,7 @@ export class InferredSetups implements vscode.FileSystemProvider {
     const known = this.#files.get(uri.path);
     if (known && Buffer.compare(known.bytes, bytes) === 0) return [];
     this.#files.set(uri.path, { bytes, mtime: Date.now() });
-    return [
-      { uri, type: known ? vscode.FileChangeType.Changed : vscode.FileChangeType.Created },
-    ];
+    return [{ uri, type: known ? vscode.FileChangeType.Changed : vscode.FileChangeType.Created }];
   }
 
   watch(): vscode.Disposable {

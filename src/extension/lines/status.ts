@@ -59,6 +59,9 @@ function wordsOf(check: Check): string {
   const { verdict } = check.outcome;
   if (!verdict) return '$(question) Attention: nothing found';
   const words = verdictWords(check).replace(/^[✓✗] /, '');
+  const { exception } = check.outcome;
+  if (verdict.verdict === 'match' && exception && exception.type !== 'SystemExit')
+    return `$(warning) Attention: right, until ${exception.type} in line ${exception.line}`;
   return verdict.verdict === 'match'
     ? '$(pass) Attention: right'
     : `$(error) Attention: ${words || 'wrong'}`;

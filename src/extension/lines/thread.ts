@@ -7,6 +7,7 @@ const PATIENCE = 500;
 
 interface Waiting {
   readonly request: RunRequest;
+  readonly fix: boolean;
   readonly signal: AbortSignal;
   readonly done: (outcome: Outcome) => void;
   readonly failed: (error: Error) => void;
@@ -38,7 +39,7 @@ export class LinesThread {
   }
 
   /** Rejects with Cancelled after `signal`, else with an Error that says in one line why nothing was recorded. */
-  run(request: RunRequest, signal: AbortSignal): Promise<Outcome> {
+  run(request: RunRequest, signal: AbortSignal, fix = false): Promise<Outcome> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       let patience: NodeJS.Timeout | undefined;
@@ -52,7 +53,7 @@ export class LinesThread {
         this.#waiting.delete(id);
       };
       this.#waiting.set(id, {
-        ...{ request, signal },
+        ...{ request, fix, signal },
         done: (outcome) => {
           settle();
           if (signal.aborted) reject(new Cancelled());
@@ -63,7 +64,7 @@ export class LinesThread {
           reject(signal.aborted ? new Cancelled() : error);
         },
       });
-      this.#send({ type: 'run', id, request });
+      this.#send({ type: 'run', id, request, fix });
       signal.addEventListener('abort', cancel);
       if (signal.aborted) cancel();
     });
@@ -105,8 +106,8 @@ export class LinesThread {
     this.#worker = null;
     const others = [...this.#waiting].filter(([, { signal }]) => !signal.aborted);
     await worker?.terminate();
-    for (const [id, { request }] of others)
-      if (this.#waiting.has(id)) this.#send({ type: 'run', id, request });
+    for (const [id, { request, fix }] of others)
+      if (this.#waiting.has(id)) this.#send({ type: 'run', id, request, fix });
   }
 
   #lost(worker: Worker, error: Error): void {

@@ -55,8 +55,7 @@ export class WalkMarker implements vscode.Disposable {
   #walked(): { check: Check; places: readonly Place[] } | null {
     const panel = this.#panels.active();
     const check =
-      panel &&
-      this.#checks.all.find(({ setup }) => setup?.toString() === panel.setup.toString());
+      panel && this.#checks.all.find(({ setup }) => setup?.toString() === panel.setup.toString());
     return check ? { check, places: panel.places } : null;
   }
 
@@ -105,4 +104,3 @@ export class WalkMarker implements vscode.Disposable {
     if (place) panel.goTo(place.node, place.kind);
   }
 }
-

@@ -12,6 +12,7 @@ import {
   syntaxError,
 } from '../../lineRun/answer.ts';
 import { choicesOf, withAnswers } from '../../lineRun/answers.ts';
+import { causeOf, findFixes } from '../../lineRun/fixes.ts';
 import { detailsOf, tensorsOf } from '../../lineRun/details.ts';
 import { savedSetup } from '../../lines/infer/save.ts';
 import { parseRecording, type Recording } from '../../lines/recording.ts';
@@ -60,6 +61,7 @@ function verdictOf(recording: Recording, answered: Answer, { file, setup }: RunR
   return {
     ...{ verdict, first, causes, notes, inferred },
     details: detailsOf(recording, answered),
+    fixes: [],
     questions: questions.flatMap((question) => {
       const alternatives = choicesOf(config, question);
       return alternatives.length > 0 ? [{ ...question, alternatives }] : [];
@@ -70,14 +72,32 @@ function verdictOf(recording: Recording, answered: Answer, { file, setup }: RunR
   };
 }
 
-async function run(id: number, request: RunRequest, signal: AbortSignal): Promise<Outcome> {
+/** Seconds for which one run may last while edits are tried. */
+const RUN_SECONDS = 30;
+
+/** Proven fixes, and what they say of the mistake. */
+async function fixesOf(
+  recording: Recording,
+  { config, graph, judged }: Answer,
+  { python, recorder, file, args, root }: RunRequest,
+  signal: AbortSignal,
+): Promise<Pick<Verdict, 'fixes'> & Partial<Verdict> & Pick<Outcome, 'tried'>> {
+  const bench = {
+    ...{ python, recorder, file, args, signal, cwd: dirname(file), timeout: RUN_SECONDS },
+    ...(root !== undefined && { root }),
+  };
+  const { fixes, tried } = await findFixes({ recording, judged, config, graph, bench });
+  const cause = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
+  return { fixes, tried, ...(cause && { causes: [cause] }) };
+}
+
+async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Promise<Outcome> {
   const began = performance.now();
   const [recorded, setup] = await Promise.all([
     warm.record(recordOptions(request), signal),
     request.setup === undefined ? undefined : openGiven(request.setup),
   ]);
   const { timedOut, outputCut } = recorded.exit;
-  tell({ type: 'judging', id });
   const name = basename(request.file);
   const recording = parseRecording(recorded.bytes, name);
   const { file, args, function: chosen, answers } = request;
@@ -88,28 +108,34 @@ async function run(id: number, request: RunRequest, signal: AbortSignal): Promis
     ...(setup && { setup }),
     answered: (config) => withAnswers(config, answers),
   });
-  const verdict =
-    answered && answered.result.verdict !== 'unaligned'
-      ? verdictOf(recording, answered, request)
+  const isAligned = answered && answered.result.verdict !== 'unaligned';
+  const own = isAligned ? verdictOf(recording, answered, request) : null;
+  const judged = performance.now();
+  const found =
+    fix && own?.verdict === 'diverges' && answered
+      ? await fixesOf(recording, answered, request, signal)
       : null;
+  const { tried, ...better } = found ?? {};
+  const verdict = own && { ...own, ...better };
   return {
     verdict,
-    problem: verdict ? '' : nothingFound(recording, name),
+    ...(tried && { tried }),
+    problem: verdict ? '' : timedOut ? ended(name, request) : nothingFound(recording, name),
     files: recording.files,
     cells: recording.cells ?? [],
     exception: recording.exit.exception ?? null,
     isBroken: syntaxError(recording) !== null,
     lacksModule: lacksModule(recording),
     ...{ timedOut, outputCut },
-    took: { recording: judging - began, judging: performance.now() - judging },
+    took: { recording: judging - began, judging: judged - judging },
   };
 }
 
-async function serve(id: number, request: RunRequest): Promise<void> {
+async function serve(id: number, request: RunRequest, fix: boolean): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    tell({ type: 'done', id, outcome: await run(id, request, controller.signal) });
+    tell({ type: 'done', id, outcome: await run(request, fix, controller.signal) });
   } catch (error) {
     tell({ type: 'failed', id, message: (error as Error).message });
   } finally {
@@ -120,7 +146,7 @@ async function serve(id: number, request: RunRequest): Promise<void> {
 port.on('message', (message: ToThread) => {
   switch (message.type) {
     case 'run':
-      void serve(message.id, message.request);
+      void serve(message.id, message.request, message.fix);
       return;
     case 'warm':
       void warm.warm(recordOptions(message.request)).catch(() => undefined);
