@@ -91,6 +91,9 @@ async function fixesOf(
   return { fixes, tried, ...(cause && { causes: [cause] }) };
 }
 
+const ended = (name: string, { timeout }: RunRequest): string =>
+  `${name}: it was ended after ${timeout / 1000} s, and no attention was found in what it computed until then`;
+
 async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Promise<Outcome> {
   const began = performance.now();
   const [recorded, setup] = await Promise.all([
