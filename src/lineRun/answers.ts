@@ -5,8 +5,16 @@ import type { Question } from '../lines/infer/infer.ts';
 type Put = (config: HeadConfig, value: unknown) => HeadConfig | null;
 
 function withoutProjection(config: HeadConfig): HeadConfig {
-  const { W_O: _, b_O: __, ...weights } = config.weights;
+  const weights = { ...config.weights };
+  delete weights.W_O;
+  delete weights.b_O;
   return { ...config, weights };
+}
+
+function withoutRope(config: HeadConfig): HeadConfig {
+  const plain: { rope?: unknown } & HeadConfig = { ...config };
+  delete plain.rope;
+  return plain;
 }
 
 /** Of the entries that an answer can change without another one's tensors; null for what cannot be put in. */
@@ -18,7 +26,7 @@ const PUT: Readonly<Record<string, Put>> = {
   scale: (config, scale) =>
     typeof scale === 'number' || scale === '1/sqrt(d)' ? { ...config, scale } : null,
   window: (config, window) => (typeof window === 'number' ? { ...config, window } : null),
-  rope: ({ rope: _, ...config }, value) => (value === 'none' ? config : null),
+  rope: (config, value) => (value === 'none' ? withoutRope(config) : null),
   'rope.base': (config, base) =>
     typeof base === 'number' && config.rope ? { ...config, rope: { ...config.rope, base } } : null,
   'weights.W_O': (config, value) => (value === 'none' ? withoutProjection(config) : null),

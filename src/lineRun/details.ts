@@ -38,7 +38,7 @@ export interface Place {
 }
 
 /** Of a node's value, or of what its gradient is the sum of. */
-export function formulasOf(graph: Graph, id: NodeId, kind: Kind): string[] {
+function formulasOf(graph: Graph, id: NodeId, kind: Kind): string[] {
   if (kind === 'value') {
     const node = nodeOf(graph, id);
     if (node.kind === 'input') return [];

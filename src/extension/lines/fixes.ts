@@ -139,7 +139,7 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
     }
     const answer = await vscode.window.showInformationMessage(fixTitle(fix), APPLY, PREVIEW);
     if (answer === PREVIEW) await this.#preview(found, fix);
-    if (answer === APPLY) await apply(found, fix);
+    if (answer === APPLY) await take(found, fix);
   }
 
   #previewAt(program: unknown, n: unknown): Promise<void> | undefined {
@@ -164,7 +164,7 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
   }
 }
 
-async function apply(check: Check, fix: Fix): Promise<void> {
+async function take(check: Check, fix: Fix): Promise<void> {
   const document = await vscode.workspace.openTextDocument(fileOf(check, fix));
   const edit = editOf(document, check, fix);
   if (edit) await vscode.workspace.applyEdit(edit);

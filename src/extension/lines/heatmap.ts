@@ -1,5 +1,5 @@
 // Small matrices as a picture for a hover: heatmaps with their numbers. Pure.
-import { colourOf, css, inkOn, type Palette, paletteFor } from '../../../media/matrix/colour.ts';
+import { colourOf, css, inkOn, type Palette, paletteFor } from '../../inspect/colour.ts';
 import type { Grid, Grids } from '../../lineRun/grid.ts';
 
 export type Ground = 'dark' | 'light';

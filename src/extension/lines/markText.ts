@@ -25,7 +25,7 @@ export const SIGNS: Readonly<Record<Line['status'], string>> = {
 };
 
 /** "dS"; of what is not the node itself, what it is: "row maxima of Z". */
-export function nameOf({ place, line: { name, note, status } }: Detail): string {
+function nameOf({ place, line: { name, note, status } }: Detail): string {
   if (!place) return name;
   const { node, kind } = place;
   const isForm = status === 'match' && note !== '' && note.length <= LONGEST;

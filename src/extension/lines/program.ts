@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { LinePlace } from '../../lines/result.ts';
-import { editedFile, fileName } from '../uris.ts';
+import { editedFile } from '../uris.ts';
 
 export const isNotebookFile = ({ path }: vscode.Uri): boolean => path.endsWith('.ipynb');
 export const isPythonFile = ({ path }: vscode.Uri): boolean => /\.pyw?$/.test(path);
@@ -88,5 +88,3 @@ export async function reveal(
     ...(shown?.viewColumn !== undefined && { viewColumn: shown.viewColumn }),
   });
 }
-
-export const programName = fileName;

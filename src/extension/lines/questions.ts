@@ -11,7 +11,7 @@ const words = (value: unknown): string =>
   typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 
 /** What has not been answered yet. */
-export const openQuestions = ({ outcome, program }: Check, runs: Runs): readonly Question[] => {
+const openQuestions = ({ outcome, program }: Check, runs: Runs): readonly Question[] => {
   const answers = runs.answers(program);
   return (outcome.verdict?.questions ?? []).filter(({ entry }) => !Object.hasOwn(answers, entry));
 };

@@ -15,7 +15,7 @@ const MOST = 50;
 const stemOf = (program: vscode.Uri): string => fileName(program).replace(/\.\w+$/, '');
 
 /** mha.attention.json beside mha.py, with another scheme. */
-export const inferredUri = (program: vscode.Uri): vscode.Uri =>
+const inferredUri = (program: vscode.Uri): vscode.Uri =>
   vscode.Uri.joinPath(program, '..', `${stemOf(program)}.attention.json`).with({
     scheme: SCHEME,
     authority: '',
