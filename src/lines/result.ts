@@ -104,8 +104,7 @@ export function linesWithEvents(
     };
     const key = `${event.statement} ${line.kind} ${line.node ?? event.name}`;
     const other = lines.get(key);
-    if (!other || RANK[status] < RANK[other.line.status])
-      lines.set(key, { line, event: event.id });
+    if (!other || RANK[status] < RANK[other.line.status]) lines.set(key, { line, event: event.id });
   }
   return [...lines.values()];
 }
