@@ -32,12 +32,15 @@ const PUT: Readonly<Record<string, Put>> = {
   'weights.W_O': (config, value) => (value === 'none' ? withoutProjection(config) : null),
 };
 
+const put = (config: HeadConfig, entry: string, value: unknown): HeadConfig | null =>
+  Object.hasOwn(PUT, entry) ? PUT[entry](config, value) : null;
+
 export const withAnswers = (
   config: HeadConfig,
   answers: Readonly<Record<string, unknown>>,
 ): HeadConfig =>
   Object.entries(answers).reduce(
-    (changed, [entry, value]) => PUT[entry]?.(changed, value) ?? changed,
+    (changed, [entry, value]) => put(changed, entry, value) ?? changed,
     config,
   );
 
@@ -45,4 +48,4 @@ export const withAnswers = (
 export const choicesOf = (
   config: HeadConfig,
   { entry, alternatives }: Question,
-): readonly unknown[] => alternatives.filter((value) => PUT[entry]?.(config, value));
+): readonly unknown[] => alternatives.filter((value) => put(config, entry, value));

@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/lib/setup.mjs';
+import { notification } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench, WorkbenchOptions } from './harness/workbench.ts';
 
 const command = 'Check This Python File (Backprop, Gradients)';
 const fixtures = join(root, 'test', 'vscode', 'fixtures', 'lines');
 const python = process.env.ATTENTION_PYTHON ?? 'python3';
-/** Where screenshots are kept to be looked at; nowhere without it. */
-const shots = process.env.ATTENTION_SHOTS;
 
 const lineOf = (text: string, words: string): number =>
   text.split('\n').findIndex((line) => line.includes(words)) + 1;
@@ -28,9 +27,6 @@ describe('your own lines', () => {
       ...options,
       settings: { 'attention.python': python, ...options.settings },
     });
-  };
-  const shot = async (name: string): Promise<void> => {
-    if (shots) await workbench.page.screenshot({ path: join(shots, `lines-${name}.png`) });
   };
   /** What stands behind the text of the lines that are shown. */
   const marks = (): Promise<string[]> =>
@@ -81,10 +77,6 @@ describe('your own lines', () => {
     );
     return Date.now() - began;
   };
-  const lineNumber = (line: number): Locator =>
-    workbench.page.locator('.margin-view-overlays .line-numbers', {
-      hasText: new RegExp(`^${line}$`),
-    });
   /** Which lines have the marker of the walk. */
   const walked = (): Promise<number[]> =>
     workbench.page.evaluate(() => {
@@ -119,17 +111,15 @@ describe('your own lines', () => {
       .poll(() => page.locator('.codelens-decoration').allInnerTexts())
       .toContainEqual(expect.stringContaining(`✗ dZ is wrong: line ${wrong}`));
     // The panel stands at the first wrong node, and the walk's marker on its line.
-    await expect.poll(() => caption().innerText()).toMatch(/dZ|→ Z|Z/);
+    await expect.poll(() => caption().innerText()).toMatch(/^backward\s+P → Z/);
     await expect.poll(walked).toContain(wrong);
-    await shot('light-split');
 
-    await lineNumber(wrong).waitFor();
-    const squiggle = page.locator('.squiggly-error').first();
-    await squiggle.hover();
+    await page.locator('.squiggly-error').first().waitFor();
+    const box = await page.locator('.view-line', { hasText: 'dscores = weights' }).boundingBox();
+    await page.mouse.move(box!.x + 120, box!.y + box!.height / 2, { steps: 5 });
     const hover = page.locator('.monaco-hover:visible').first();
     await expect.poll(() => hover.innerText()).toMatch(/✗ dZ/);
     await expect.poll(() => hover.locator('img').count()).toBeGreaterThan(0);
-    await shot('light-hover');
 
     // Stepping on moves the marker along the lines; a click on a line goes to its node.
     const view = workbench.webview();
@@ -138,7 +128,7 @@ describe('your own lines', () => {
     await page.keyboard.press('ArrowRight');
     await expect.poll(walked).not.toEqual(before);
     await page.locator('.view-line', { hasText: 'scores = q @ k.T' }).click();
-    await expect.poll(() => caption().innerText()).toMatch(/forward: Z/);
+    await expect.poll(() => caption().innerText()).toMatch(/^forward\s+Z/);
     await expect.poll(walked).toEqual([lineOf(text, 'scores = q @ k.T')]);
 
     const told = await problems();
@@ -183,11 +173,8 @@ describe('your own lines', () => {
     await check('module.py');
     await says(new RegExp(`Z is wrong: line ${wrong}`));
     await expect.poll(marks).toContain('Z ✗');
-    await shot('torch');
     await workbench.runCommand('Find a Proven Fix');
-    const notice = page.locator('.notification-toast', { hasText: 'verified' });
-    await notice.waitFor({ timeout: 120_000 });
-    console.log(await notice.innerText());
+    const notice = await notification(page, 'verified', 120_000);
     await notice.getByRole('button', { name: 'Apply' }).click();
     await page.keyboard.press('ControlOrMeta+1');
     const ms = await save(/Attention: right/);
@@ -203,7 +190,6 @@ describe('your own lines', () => {
     await expect.poll(marks, { timeout: 60_000 }).toContain('dQ ✗');
     expect(await marks()).toEqual(expect.arrayContaining(['Z ✓', 'dP ✓', 'dK ✓']));
     expect(await problems()).toMatch(/dQ/);
-    await shot('notebook');
   });
 
   test('programs that crash, are no Python, print a lot', async () => {
@@ -212,9 +198,7 @@ describe('your own lines', () => {
     await says(/right, until NameError in line 10/);
     expect(await problems()).toMatch(/NameError: name 'nothing' is not defined/);
     await check('syntax.py');
-    await expect
-      .poll(() => workbench.page.locator('.notification-toast').allInnerTexts())
-      .toContainEqual(expect.stringMatching(/SyntaxError/));
+    await notification(workbench.page, 'the program ended with SyntaxError');
     expect(await problems()).toMatch(/SyntaxError.*was never closed/);
     await check('loud.py');
     await says(/Attention: right/);
@@ -224,8 +208,7 @@ describe('your own lines', () => {
     await start();
     const { page } = workbench;
     await check('hang.py');
-    const notice = page.locator('.notification-toast', { hasText: 'Checking hang.py' });
-    await notice.waitFor({ timeout: 60_000 });
+    const notice = await notification(page, 'Checking hang.py');
     await notice.getByRole('button', { name: 'Cancel' }).click();
     await notice.waitFor({ state: 'hidden' });
     // And the next one runs.
@@ -258,9 +241,7 @@ describe('your own lines', () => {
       },
     });
     await check('writes.py');
-    await workbench.runCommand('Show Notifications');
-    const notices = workbench.page.locator('.notifications-center');
-    await expect.poll(() => notices.innerText()).toMatch(/takes a trusted workspace/);
+    await notification(workbench.page, 'takes a trusted workspace');
     expect(existsSync(join(workbench.folder, 'was-run'))).toBe(false);
   });
 });

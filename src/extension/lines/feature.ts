@@ -144,7 +144,7 @@ export class LinesFeature implements vscode.Disposable {
   #say(check: Check): void {
     const { outcome, program, interpreter } = check;
     const name = fileName(program);
-    const { verdict, problem, lacksModule, exception } = outcome;
+    const { verdict, problem, lacksModule, exception, blind } = outcome;
     if (verdict) {
       if (verdict.first) showLine(program, verdict.first);
       this.#openPanel(check);
@@ -156,7 +156,7 @@ export class LinesFeature implements vscode.Disposable {
     const [message] = (exception?.message ?? '').split('\n');
     const words = lacksModule
       ? `${interpreter.path} (${interpreter.from}) lacks what ${name} imports: ${message}.`
-      : problem;
+      : [problem, ...blind.map((each) => `Line ${each.line}: ${each.message}`)].join('. ');
     const button = lacksModule ? SETTING : SHOW_OUTPUT;
     void vscode.window.showErrorMessage(words, button).then((answer) => {
       if (answer === SHOW_OUTPUT) this.#services.log.show(true);

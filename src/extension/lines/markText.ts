@@ -56,6 +56,6 @@ export function marksOf(details: readonly Detail[]): Mark[] {
     const texts = new Set(sorted.map((each) => `${nameOf(each)} ${SIGNS[each.line.status]}`));
     const shown = [...texts].slice(0, MOST);
     const more = texts.size > MOST ? ' …' : '';
-    return { line: line - 1, text: shown.join('  ') + more, kind: kindOf(all) };
+    return { line: line - 1, text: shown.join(' · ') + more, kind: kindOf(all) };
   });
 }

@@ -5,7 +5,7 @@ import type { Inferred, Question } from '../../lines/infer/infer.ts';
 import type { SavedSetup } from '../../lines/infer/save.ts';
 import type { Cell, Exit, SourceFile } from '../../lines/recording.ts';
 import type { Fix } from '../../lines/repair/fix.ts';
-import type { LinesResult } from '../../lines/result.ts';
+import type { LinePlace, LinesResult } from '../../lines/result.ts';
 
 /** What the person has said of an entry of the setup that was guessed. */
 export type Answers = Readonly<Record<string, unknown>>;
@@ -49,6 +49,8 @@ export interface Outcome {
   readonly files: readonly SourceFile[];
   readonly cells: readonly Cell[];
   readonly exception: Exit['exception'] | null;
+  /** Lines that cannot be looked into, such as what is compiled. */
+  readonly blind: readonly (LinePlace & { readonly message: string })[];
   readonly isBroken: boolean;
   readonly lacksModule: boolean;
   readonly timedOut: boolean;

@@ -100,7 +100,25 @@ async function problemsOf(check: Check): Promise<Told[]> {
     };
     told.push({ uri: document.uri, problem });
   }
-  return [...told, ...(await exceptionOf(check))];
+  return [...told, ...(await exceptionOf(check)), ...(await blindOf(check))];
+}
+
+/** Lines that cannot be looked into, with what to do instead. */
+async function blindOf(check: Check): Promise<Told[]> {
+  const told: Told[] = [];
+  for (const { message, ...place } of check.outcome.blind) {
+    const document = await documentOf(check, place);
+    if (!document || place.line > document.lineCount || place.line < 1) continue;
+    const { range, firstNonWhitespaceCharacterIndex: begin } = document.lineAt(place.line - 1);
+    const problem = new vscode.Diagnostic(
+      range.with(range.start.translate(0, begin)),
+      message,
+      vscode.DiagnosticSeverity.Information,
+    );
+    problem.source = SOURCE;
+    told.push({ uri: document.uri, problem });
+  }
+  return told;
 }
 
 /** The document as it ran: of one that was changed since, nothing is told. */

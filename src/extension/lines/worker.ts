@@ -91,6 +91,13 @@ async function fixesOf(
   return { fixes, tried, ...(cause && { causes: [cause] }) };
 }
 
+const COMPILED = /^(jit|compiled|triton)$/;
+
+const blindOf = ({ notes, files }: Recording): Outcome['blind'] =>
+  notes
+    .filter(({ kind }) => COMPILED.test(kind))
+    .map(({ file, line, message }) => ({ file: files[file].path, line, message }));
+
 const ended = (name: string, { timeout }: RunRequest): string =>
   `${name}: it was ended after ${timeout / 1000} s, and no attention was found in what it computed until then`;
 
@@ -127,6 +134,7 @@ async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Prom
     files: recording.files,
     cells: recording.cells ?? [],
     exception: recording.exit.exception ?? null,
+    blind: blindOf(recording),
     isBroken: syntaxError(recording) !== null,
     lacksModule: lacksModule(recording),
     ...{ timedOut, outputCut },

@@ -118,7 +118,7 @@ describe('marks', () => {
       detail({ line: 7, node: null, kind: 'other', status: 'unaligned' }),
     ];
     expect(marksOf(all)).toEqual([
-      { line: 2, text: 'dS ✗  Q ✓', kind: 'wrong' },
+      { line: 2, text: 'dS ✗ · Q ✓', kind: 'wrong' },
       { line: 3, text: 'dQ ↳', kind: 'doubtful' },
       { line: 4, text: 'row maxima of Z ✓', kind: 'right' },
     ]);
@@ -127,7 +127,7 @@ describe('marks', () => {
   test('are few in one line', () => {
     const nodes = ['Q', 'K', 'V', 'P', 'y', 'x'];
     const [mark] = marksOf(nodes.map((node) => detail({ node, kind: 'value' })));
-    expect(mark.text).toBe('Q ✓  K ✓  V ✓  P ✓ …');
+    expect(mark.text).toBe('Q ✓ · K ✓ · V ✓ · P ✓ …');
   });
 });
 
