@@ -151,7 +151,7 @@ export async function linesCommand(words: readonly string[]): Promise<number> {
     inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
     ...rest,
     ...(proven && { causes: [proven] }),
-    fixes: fixes.map(({ source: _, slips: _slips, ...fix }) => fix),
+    fixes: fixes.map(({ source: _source, slips: _slips, ...fix }) => fix),
   };
   if (options.json) printJson(result);
   else print(result, recording, options);

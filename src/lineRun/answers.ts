@@ -1,6 +1,6 @@
 // What a person has answered about a setup that was inferred, put into it. Pure.
 import type { HeadConfig } from '../engine/config.ts';
-import type { Question } from '../lines/infer/infer.ts';
+import type { Question } from '../lines/infer/types.ts';
 
 type Put = (config: HeadConfig, value: unknown) => HeadConfig | null;
 

@@ -98,14 +98,9 @@ function gridsAt(
   return placed ? gridsOf(placed, reference) : gridsOf(own, null);
 }
 
-function placeOf(
-  recording: Recording,
-  graph: Graph,
-  { node, kind, status }: Line,
-  event: Event,
-): Place | null {
+function placeOf(graph: Graph, { node, kind, status }: Line, event: Event): Place | null {
   if (node !== null && kind !== 'other') return { node, kind };
-  const named = status === 'consequence' ? nodeNamed(event, recording) : null;
+  const named = status === 'consequence' ? nodeNamed(event) : null;
   return named && hasNode(graph, named.node) ? named : null;
 }
 
@@ -123,7 +118,7 @@ export function detailsOf(recording: Recording, answer: Answer): Detail[] {
   const { localised } = answer.judged;
   return linesWithEvents(recording, localised).map(({ line, event }) => {
     const own = recording.events[event];
-    const place = placeOf(recording, answer.graph, line, own);
+    const place = placeOf(answer.graph, line, own);
     return {
       ...{ line, place, computes: computes(recording, own) },
       formulas: place ? formulasOf(answer.graph, place.node, place.kind) : [],
@@ -180,7 +175,7 @@ export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
     if (placed) add(tensorName(node, kind), recording.events[event], placed);
   }
   for (const { line, event } of linesWithEvents(recording, judged.localised)) {
-    const place = placeOf(recording, graph, line, recording.events[event]);
+    const place = placeOf(graph, line, recording.events[event]);
     const own = line.status === 'consequence' && place ? recording.tensor(event) : null;
     const placed = own && place && asNode(answer, place, own);
     if (placed) later.push([place, recording.events[event], placed]);

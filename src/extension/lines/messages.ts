@@ -1,7 +1,7 @@
 // What the thread that runs and judges programs is asked, and what it answers. Types only.
 import type { Detail } from '../../lineRun/details.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
-import type { Inferred, Question } from '../../lines/infer/infer.ts';
+import type { Inferred, Question } from '../../lines/infer/types.ts';
 import type { SavedSetup } from '../../lines/infer/save.ts';
 import type { Cell, Exit, SourceFile } from '../../lines/recording.ts';
 import type { Fix } from '../../lines/repair/fix.ts';

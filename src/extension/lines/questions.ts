@@ -1,6 +1,6 @@
 // What the code does not tell of an inferred setup: asked once, the guess first; until it is answered the guess holds.
 import * as vscode from 'vscode';
-import type { Question } from '../../lines/infer/infer.ts';
+import type { Question } from '../../lines/infer/types.ts';
 import { fileName } from '../uris.ts';
 import type { Check } from './checks.ts';
 import type { Runs } from './runs.ts';
