@@ -6,9 +6,9 @@ import { Command } from '../commands.ts';
 import { fileName } from '../uris.ts';
 import type { Check, Checks } from './checks.ts';
 import { fixTitle, lineEdit } from './lineEdit.ts';
-import { isOfLines } from './problems.ts';
 import { isNotebookFile, plainText } from './program.ts';
 import type { Runs } from './runs.ts';
+import { isOfLines } from './told.ts';
 
 const SCHEME = 'attention-fix';
 const APPLY = 'Apply';

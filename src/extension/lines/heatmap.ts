@@ -10,13 +10,16 @@ const GROUNDS: Readonly<Record<Ground, { readonly palette: Palette; readonly ink
   light: { palette: paletteFor([255, 255, 255], [59, 59, 59]), ink: '#333333' },
 };
 
-const CELL = { width: 40, height: 18 };
+const CELL_HEIGHT = 18;
 const GAP = 18;
 const TITLE = 16;
-/** Widest that a hover shows without scrolling, about. */
-const WIDEST = 620;
+/** Of all three matrices: a hover is not much wider. */
+const WIDEST = 640;
+const WIDEST_CELL = 40;
+/** Below it, numbers are written smaller. */
+const NARROW = 36;
 
-/** Four characters or so: "0.31", "−12", "3e−9". */
+/** Five characters at most: "0.31", "−12", "3e−9". */
 export function shortNumber(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
@@ -24,7 +27,7 @@ export function shortNumber(value: number): string {
   const text =
     size === 0
       ? '0'
-      : size >= 1e4 || size < 1e-3
+      : size >= 1e4 || size < 1e-2
         ? value.toExponential(0).replace('e+', 'e')
         : Number(value.toPrecision(size >= 100 ? 3 : 2)).toString();
   return text.replaceAll('-', '−');
@@ -36,18 +39,25 @@ const largest = (grids: readonly (Grid | null)[]): number =>
     ...grids.flatMap((grid) => (grid ? grid.data.map(Math.abs).filter(Number.isFinite) : [])),
   );
 
-function drawn(grid: Grid, left: number, top: number, range: number, palette: Palette): string {
+interface Place {
+  readonly left: number;
+  readonly width: number;
+  readonly range: number;
+  readonly palette: Palette;
+}
+
+function drawn(grid: Grid, { left, width, range, palette }: Place): string {
   const cells = grid.data.map((value, n) => {
     const [row, col] = [Math.floor(n / grid.cols), n % grid.cols];
     const colour = colourOf(value, range, palette);
-    const [x, y] = [left + col * CELL.width, top + row * CELL.height];
-    const text = `<text x="${x + CELL.width / 2}" y="${y + 13}" fill="${css(inkOn(colour))}">${shortNumber(value)}</text>`;
-    return `<rect x="${x}" y="${y}" width="${CELL.width - 1}" height="${CELL.height - 1}" fill="${css(colour)}"/>${text}`;
+    const [x, y] = [left + col * width, TITLE + row * CELL_HEIGHT];
+    const text = `<text x="${x + width / 2}" y="${y + 13}" fill="${css(inkOn(colour))}">${shortNumber(value)}</text>`;
+    return `<rect x="${x}" y="${y}" width="${width - 1}" height="${CELL_HEIGHT - 1}" fill="${css(colour)}"/>${text}`;
   });
   return cells.join('');
 }
 
-/** Yours, the reference and the difference side by side, or below each other where they are wide. */
+/** Yours, the reference and the difference side by side. */
 export function heatmap({ yours, reference, difference }: Grids, ground: Ground): string {
   const { palette, ink } = GROUNDS[ground];
   const range = largest([yours, reference]);
@@ -56,19 +66,18 @@ export function heatmap({ yours, reference, difference }: Grids, ground: Ground)
     { title: 'reference', grid: reference, range },
     { title: 'yours − reference', grid: difference, range: largest([difference]) },
   ].flatMap(({ grid, ...rest }) => (grid ? [{ grid, ...rest }] : []));
-  const width = Math.max(yours.cols * CELL.width, 110);
-  const height = TITLE + yours.rows * CELL.height;
-  const isWide = parts.length * (width + GAP) > WIDEST;
+  const cell = Math.min(WIDEST_CELL, Math.floor((WIDEST / 3 - GAP) / yours.cols));
+  const width = Math.max(yours.cols * cell, 110);
   const drawings = parts.map(({ title, grid, range: own }, n) => {
-    const [left, top] = isWide ? [0, n * (height + 6)] : [n * (width + GAP), 0];
-    const heading = `<text x="${left}" y="${top + 11}" text-anchor="start" fill="${ink}" font-weight="600">${title}</text>`;
-    return heading + drawn(grid, left, top + TITLE, own, palette);
+    const left = n * (width + GAP);
+    const heading = `<text x="${left}" y="11" font-size="11" text-anchor="start" fill="${ink}" font-weight="600">${title}</text>`;
+    return heading + drawn(grid, { left, width: cell, range: own, palette });
   });
   const all = {
-    width: isWide ? width : parts.length * (width + GAP) - GAP,
-    height: isWide ? parts.length * (height + 6) : height,
+    width: parts.length * (width + GAP) - GAP,
+    height: TITLE + yours.rows * CELL_HEIGHT,
   };
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${all.width}" height="${all.height}" font-family="sans-serif" font-size="11" text-anchor="middle">${drawings.join('')}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${all.width}" height="${all.height}" font-family="sans-serif" font-size="${cell < NARROW ? 8.5 : 11}" text-anchor="middle">${drawings.join('')}</svg>`;
 }
 
 /** As an address that a picture in Markdown may have. */

@@ -46,10 +46,15 @@ function numbersOf({ grids }: Detail, ground: Ground): string[] {
   ];
 }
 
+const remedyOf = ({ wrong, right, numpy, pytorch }: Cause): string =>
+  code(`wrong:   ${wrong}\nright:   ${right}\nNumPy:   ${numpy}\nPyTorch: ${pytorch}`);
+
 export interface HoverContext {
   readonly ground: Ground;
   /** Of the first wrong statement. */
   readonly cause: Cause | null;
+  /** The problem at the same place says so already. */
+  readonly isTold: boolean;
   readonly isStale: boolean;
   /** Address of the command that goes to the line's node; null where there is none. */
   readonly goTo: string | null;
@@ -58,22 +63,19 @@ export interface HoverContext {
 /** Paragraphs of Markdown. */
 export function hoverText(detail: Detail, context: HoverContext): string {
   const { line, formulas } = detail;
-  const { cause, ground, isStale, goTo } = context;
+  const { cause, ground, isTold, isStale, goTo } = context;
   const isWrong = line.status === 'diverges';
   const parts = [
     titleOf(detail) + (isStale ? ', before your last edit' : ''),
-    ...(line.note ? [escapeMarkdown(line.note)] : []),
+    ...(line.note && !isTold ? [escapeMarkdown(line.note)] : []),
   ];
-  if (isWrong && cause) parts.push(`**${escapeMarkdown(cause.title)}**`, escapeMarkdown(cause.why));
-  if (isWrong && !cause && line.node !== null) parts.push('No known mistake gives these numbers.');
-  if (formulas.length > 0) parts.push(code(formulas.join('\n')));
+  if (isWrong && cause && !isTold)
+    parts.push(`**${escapeMarkdown(cause.title)}**`, escapeMarkdown(cause.why));
+  if (isWrong && !cause && !isTold && line.node !== null)
+    parts.push('No known mistake gives these numbers.');
   if (isWrong) parts.push(...numbersOf(detail, ground));
-  if (isWrong && cause)
-    parts.push(
-      code(
-        `wrong:   ${cause.wrong}\nright:   ${cause.right}\nNumPy:   ${cause.numpy}\nPyTorch: ${cause.pytorch}`,
-      ),
-    );
+  if (formulas.length > 0) parts.push(code(formulas.join('\n')));
+  if (isWrong && cause) parts.push(remedyOf(cause));
   if (goTo) parts.push(`[Go to this node in the panel](${goTo})`);
   return parts.join('\n\n');
 }

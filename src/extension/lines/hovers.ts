@@ -1,11 +1,11 @@
 // Over a marked line: what it computes, and of a wrong one the numbers and why.
 import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
-import type { Check, Checks } from './checks.ts';
-import type { Detail } from '../../lineRun/details.ts';
+import type { Checks } from './checks.ts';
 import type { Ground } from './heatmap.ts';
 import { hoverText } from './hoverText.ts';
 import { isMarked } from './markText.ts';
+import { commandUri, isFirst, isOfLines } from './told.ts';
 
 const { ColorThemeKind } = vscode;
 
@@ -16,20 +16,10 @@ function ground(): Ground {
     : 'dark';
 }
 
-/** The address of a command with its arguments, for links. */
-export const commandUri = (command: string, ...words: readonly unknown[]): string =>
-  `command:${command}?${encodeURIComponent(JSON.stringify(words))}`;
-
-/** Whether this is the statement that is wrong first. */
-export const isFirst = ({ outcome }: Check, { line }: Detail): boolean => {
-  const first = outcome.verdict?.first;
-  return (
-    line.status === 'diverges' &&
-    first?.file === line.file &&
-    first.cell === line.cell &&
-    first.line === line.line
-  );
-};
+const isTold = ({ uri }: vscode.TextDocument, position: vscode.Position): boolean =>
+  vscode.languages
+    .getDiagnostics(uri)
+    .some((problem) => isOfLines(problem) && problem.range.contains(position));
 
 export class Hovers implements vscode.HoverProvider {
   readonly #checks: Checks;
@@ -61,6 +51,7 @@ export class Hovers implements vscode.HoverProvider {
           ground: ground(),
           cause: (isFirst(check, detail) && check.outcome.verdict?.causes[0]) || null,
           isStale,
+          isTold: isTold(document, position),
           goTo:
             place && check.setup
               ? commandUri(Command.GoToLineNode, check.program.toString(), place.node, place.kind)

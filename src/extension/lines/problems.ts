@@ -4,16 +4,12 @@ import { tensorName } from '../../engine/graph.ts';
 import type { Detail } from '../../lineRun/details.ts';
 import { Command } from '../commands.ts';
 import type { Check, Checks } from './checks.ts';
-import { commandUri, isFirst } from './hovers.ts';
+import { commandUri, isFirst, SOURCE } from './told.ts';
 import { fileName } from '../uris.ts';
 import { documentAt, plainText } from './program.ts';
 
-const SOURCE = 'attention';
-/** By it the quick fixes know the diagnostics of lines. */
+/** What the code of a problem says where no cause does. */
 const CODE = 'lines';
-
-export const isOfLines = ({ source, code }: vscode.Diagnostic): boolean =>
-  source === SOURCE && typeof code === 'object' && code.target.path === Command.GoToLineNode;
 
 function messageOf({ outcome }: Check, { line }: Detail, first: boolean): string {
   const { node, kind, name, note } = line;

@@ -22,6 +22,7 @@ export class LinesStatus implements vscode.Disposable {
       this.#item,
       checks.onDidChange(() => this.#show()),
       vscode.window.onDidChangeActiveTextEditor(() => this.#show()),
+      vscode.window.onDidChangeActiveNotebookEditor(() => this.#show()),
     );
   }
 
@@ -31,9 +32,13 @@ export class LinesStatus implements vscode.Disposable {
 
   #show(): void {
     const document = vscode.window.activeTextEditor?.document;
-    const program = document && (notebookOf(document)?.uri ?? document.uri);
+    const notebook =
+      vscode.window.activeNotebookEditor?.notebook ?? (document && notebookOf(document));
+    const program = notebook?.uri ?? document?.uri;
     const running = program && this.#checks.running(program);
-    const check = document && this.#checks.checkOf(document);
+    const check = notebook
+      ? this.#checks.of(notebook.uri)
+      : document && this.#checks.checkOf(document);
     if (running !== undefined) {
       this.#item.text = '$(sync~spin) Attention';
       this.#item.tooltip = `Checking ${running}`;

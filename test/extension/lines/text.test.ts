@@ -203,8 +203,8 @@ describe('the numbers of a wrong line', () => {
     const grids = gridsOf(tensor([3], [NaN, Infinity, 1]), tensor([3], [0, Infinity, 1]));
     expect(grids?.worst?.index).toEqual([0]);
     expect(grids?.difference?.data).toEqual([NaN, 0, 0]);
-    expect([NaN, -Infinity, 0, 1e-9, 12345, 0.123456, -12.34].map(shortNumber)).toEqual([
-      ...['NaN', '−∞', '0', '1e−9', '1e4', '0.12', '−12'],
+    expect([NaN, -Infinity, 0, 1e-9, 12345, 0.123456, -0.0046].map(shortNumber)).toEqual([
+      ...['NaN', '−∞', '0', '1e−9', '1e4', '0.12', '−5e−3'],
     ]);
   });
 
@@ -226,7 +226,13 @@ describe('the numbers of a wrong line', () => {
 });
 
 describe('a hover', () => {
-  const context = { ground: 'dark', cause: null, isStale: false, goTo: 'command:x' } as const;
+  const context = {
+    ground: 'dark',
+    cause: null,
+    isTold: false,
+    isStale: false,
+    goTo: 'command:x',
+  } as const;
 
   test('of a right line is short', () => {
     const text = hoverText(detail({}, { formulas: ['dS = dZ'] }), context);
