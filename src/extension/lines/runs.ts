@@ -81,7 +81,6 @@ export class Runs implements vscode.Disposable {
   ): Promise<Check | null> {
     const { thread, checks, inferred, log } = this.#services;
     const name = fileName(program);
-    const began = performance.now();
     if (program.scheme !== 'file')
       throw new Error(`it is on ${program.scheme}:, expected it on a disk. Save it first.`);
     if (!(await this.#save(program))) throw new Error('it has changes that could not be saved');
@@ -94,7 +93,6 @@ export class Runs implements vscode.Disposable {
     log.info(`Checking ${words}${args.length > 0 ? `, arguments ${joinArguments(args)}` : ''}`);
     checks.setRunning(program, words);
     const cells = cellTexts(program);
-    const asked = performance.now();
     const outcome = await untilDone(
       options.fix ? `Looking for a fix of ${words}` : `Checking ${words}`,
       thread.run(request, running.signal, options.fix),
@@ -102,9 +100,6 @@ export class Runs implements vscode.Disposable {
       SOON,
     );
     if (running.signal.aborted) return null;
-    console.log(
-      `[timing] ${asked - began} before, ${performance.now() - asked} in the thread, ${JSON.stringify(outcome.took)}`,
-    );
     this.#log(name, outcome);
     const { verdict } = outcome;
     const check: Check = {
@@ -116,7 +111,6 @@ export class Runs implements vscode.Disposable {
         : fileTexts(program, outcome),
     };
     checks.set(check);
-    console.log(`[timing] said ${performance.now() - began} ms after it was asked`);
     return check;
   }
 
