@@ -50,6 +50,16 @@ const bundles = [
   },
   {
     ...common,
+    // A thread of its own: it runs programs and judges them.
+    entryPoints: ['src/extension/lines/worker.ts'],
+    outfile: 'dist/lines.cjs',
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    mainFields: ['module', 'main'],
+  },
+  {
+    ...common,
     entryPoints: ['src/cli.ts'],
     outfile: 'dist/cli.js',
     platform: 'node',

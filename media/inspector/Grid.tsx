@@ -3,7 +3,7 @@ import { effect } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type { TensorInfo } from '../../src/inspect/messages.ts';
-import { css, inkOn } from '../matrix/colour.ts';
+import { css, inkOn } from '../../src/inspect/colour.ts';
 import { palette } from '../matrix/theme.ts';
 import { formatFixed } from '../numbers.ts';
 import { cellOfIndex, indexOfPointed, matricesOf, selectEntry } from './matrices.ts';

@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { REDUCTIONS, type Reduction } from '../../src/inspect/reduce.ts';
 import { type ScaleKind, wordsFor } from '../../src/inspect/scale.ts';
 import { CLIPS } from '../../src/inspect/statistics.ts';
-import { css } from '../matrix/colour.ts';
+import { css } from '../../src/inspect/colour.ts';
 import { palette } from '../matrix/theme.ts';
 import { formatRange } from '../numbers.ts';
 import { coloursFor } from './palette.ts';

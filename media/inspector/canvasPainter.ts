@@ -1,5 +1,5 @@
 // Draws tiles with canvas 2D: each tile is coloured once per scale, then scaled without smoothing.
-import { css, type Rgb } from '../matrix/colour.ts';
+import { css, type Rgb } from '../../src/inspect/colour.ts';
 import type { Drawn, Painter } from './painter.ts';
 import { type Colours, sampleOf } from './palette.ts';
 import type { KeptTile } from './tiles.ts';

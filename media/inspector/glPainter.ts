@@ -1,6 +1,6 @@
 // Draws tiles with WebGL2: one float32 texture per tile, coloured in the shader.
 import { toFloat32 } from '../../src/inspect/pyramid.ts';
-import type { Rgb } from '../matrix/colour.ts';
+import type { Rgb } from '../../src/inspect/colour.ts';
 import type { Drawn, Painter } from './painter.ts';
 import { type Colours, SAMPLES } from './palette.ts';
 import { FRAGMENT, VERTEX } from './shaders.ts';

@@ -1,5 +1,5 @@
 // What is drawn over the cells: indices of rows and columns, labels, numbers, sums, the selected and pointed cell.
-import { css, inkOn } from '../matrix/colour.ts';
+import { css, inkOn } from '../../src/inspect/colour.ts';
 import { formatFixed } from '../numbers.ts';
 import type { Camera, Layout, Pointed, Size } from './camera.ts';
 import { type Colours, colourFor } from './palette.ts';

@@ -1,6 +1,6 @@
 // Colours for numbers: the panel's own scale, sampled once so that the picture, the grid and the exports agree.
 import { positionOf, type Scale } from '../../src/inspect/scale.ts';
-import { colourOf, css, mix, type Palette, type Rgb } from '../matrix/colour.ts';
+import { colourOf, css, mix, type Palette, type Rgb } from '../../src/inspect/colour.ts';
 
 /** Samples of the scale from its low to its high end. */
 export const SAMPLES = 1024;

@@ -3,7 +3,7 @@ import type { TensorInfo } from '../../src/inspect/messages.ts';
 import { levelCount, TILE } from '../../src/inspect/pyramid.ts';
 import { wordsFor } from '../../src/inspect/scale.ts';
 import { toSvg } from '../../src/inspect/svg.ts';
-import { css } from '../matrix/colour.ts';
+import { css } from '../../src/inspect/colour.ts';
 import { palette } from '../matrix/theme.ts';
 import { formatRange } from '../numbers.ts';
 import { cellOfIndex, matricesOf } from './matrices.ts';

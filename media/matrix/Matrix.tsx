@@ -5,7 +5,7 @@ import type { Binding, Extents } from '../../src/engine/axes.ts';
 import type { Picture } from '../../src/stepper/picture.ts';
 import { decimalsFor, formatFixed, formatOne } from '../numbers.ts';
 import { bindingOf, type Cell, cellOf, numbersOf } from './cells.ts';
-import { colourOf, css, inkOn } from './colour.ts';
+import { colourOf, css, inkOn } from '../../src/inspect/colour.ts';
 import { Heatmap } from './Heatmap.tsx';
 import { isSideBySide, stepWidth } from '../page/room.ts';
 import { palette } from './theme.ts';

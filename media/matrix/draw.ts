@@ -2,7 +2,7 @@
 import type { Picture } from '../../src/stepper/picture.ts';
 import { arrange, type Arrangement } from './arrange.ts';
 import type { Cell } from './cells.ts';
-import { colourOf, css, type Palette } from './colour.ts';
+import { colourOf, css, type Palette } from '../../src/inspect/colour.ts';
 
 export interface DrawOptions {
   readonly range: number;

@@ -12,10 +12,6 @@ export interface Ranges {
 export const endOf = (picture: Picture, shared: Ranges | null, kind: keyof Ranges): number =>
   shared ? shared[kind] : picture.range;
 
-/** Where a scale has to end so that entries beyond it are drawn as such. */
-export const isBeyond = (value: number, range: number): boolean =>
-  range > 0 && Math.abs(value) > range * (1 + 1e-6);
-
 /** f is no tensor of the picture: it may not bleach all the others. */
 const outside = new Set(['f']);
 

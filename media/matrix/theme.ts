@@ -1,6 +1,6 @@
 // Follows VS Code's theme: the palette is computed again when the theme's class on <body> changes.
 import { signal } from '@preact/signals';
-import { type Palette, paletteFor, parseColour } from './colour.ts';
+import { type Palette, paletteFor, parseColour } from '../../src/inspect/colour.ts';
 
 function read(): Palette {
   const style = getComputedStyle(document.body);

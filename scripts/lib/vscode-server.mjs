@@ -47,10 +47,15 @@ const quietSettings = {
  * @param {Record<string, unknown>} [settings]
  */
 export function writeSettings(dataFolder, settings = {}) {
-  const folder = join(dataFolder, 'User');
-  mkdirSync(folder, { recursive: true });
-  const all = { ...quietSettings, ...settings };
-  writeFileSync(join(folder, 'settings.json'), JSON.stringify(all, null, 2));
+  // Settings of the machine, such as an interpreter, a server takes from its own file only.
+  for (const [name, all] of Object.entries({
+    User: { ...quietSettings, ...settings },
+    Machine: settings,
+  })) {
+    const folder = join(dataFolder, name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'settings.json'), JSON.stringify(all, null, 2));
+  }
 }
 
 /** @param {string} dataFolder everything the server writes goes in here */

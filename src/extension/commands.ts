@@ -21,6 +21,15 @@ export const Command = {
   CompareVariable: 'attention.compareVariable',
   RunMine: 'attention.runMine',
   MakeTest: 'attention.makeTest',
+  CheckPython: 'attention.checkPython',
+  ProgramArguments: 'attention.programArguments',
+  SaveInferred: 'attention.saveInferredSetup',
+  AnswerQuestions: 'attention.answerQuestions',
+  FindFix: 'attention.findFix',
+  PreviewFix: 'attention.previewFix',
+  GoToLineNode: 'attention.goToLineNode',
+  OpenLinesPanel: 'attention.openLinesPanel',
+  FirstWrongLine: 'attention.firstWrongLine',
 } as const;
 
 export type CommandId = (typeof Command)[keyof typeof Command];

@@ -6,6 +6,7 @@ import { compareCommands } from './compare/commands.ts';
 import { ComparisonProblems } from './compare/problems.ts';
 import { runMineCommand } from './compare/runMine.ts';
 import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
+import { LinesFeature } from './lines/feature.ts';
 import { newSetup } from './newSetup.ts';
 import { PANEL_TYPE } from './panel.ts';
 import { Panels } from './panels.ts';
@@ -90,5 +91,6 @@ export function activate({
     ),
     watchProblems(models),
     agentTools({ extensionUri, extension }),
+    new LinesFeature({ extension: extensionUri, memory: workspaceState, log, panels }),
   );
 }

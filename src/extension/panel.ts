@@ -135,6 +135,17 @@ export class Panel implements vscode.Disposable {
     this.#receive({ type: 'select', selection, id: -1 });
   }
 
+  /** The nodes and kinds that the position is about. */
+  get places(): readonly { readonly node: NodeId; readonly kind: 'value' | 'gradient' }[] {
+    if (!this.#session) return [];
+    const { timeline, position } = this.#session;
+    const { phase, node, contributions } = timeline.steps[position.step];
+    if (phase === 'forward') return node === null ? [] : [{ node, kind: 'value' }];
+    const arriving =
+      position.contribution === null ? contributions : [contributions[position.contribution]];
+    return arriving.map(({ to }) => ({ node: to, kind: 'gradient' }));
+  }
+
   /** The source of the person's tensors that are being compared. */
   get source(): TensorSource | null {
     return this.#comparison?.source ?? null;
@@ -187,7 +198,7 @@ export class Panel implements vscode.Disposable {
 
   #tell(): void {
     const setup = this.#model.uri;
-    const compared = this.#comparison?.compared;
+    const compared = this.#comparison?.source.isTold ? null : this.#comparison?.compared;
     const file = this.#comparison?.source.file ?? setup;
     if (compared) this.#services.found.show({ setup, file, compared });
     else this.#services.found.forget(setup);
@@ -203,8 +214,8 @@ export class Panel implements vscode.Disposable {
     this.#send({ type: 'explain', cause });
   }
 
-  reveal(): void {
-    this.#panel.reveal();
+  reveal(preserveFocus = false): void {
+    this.#panel.reveal(undefined, preserveFocus);
   }
 
   move(move: Move): void {

@@ -23,27 +23,46 @@ export class Panels implements vscode.WebviewPanelSerializer {
     this.#fallback = fallback;
   }
 
+  /** The panel of a setup, if it is open. */
+  of(setup: vscode.Uri): Panel | undefined {
+    return this.#panels.get(setup.toString());
+  }
+
+  /** Shows a setup's panel beside the code that it is of, which keeps the focus. */
+  showBeside(setup: vscode.Uri): Panel {
+    return this.#show(setup, {
+      viewColumn: this.#columnFor(setup, vscode.ViewColumn.Beside),
+      preserveFocus: true,
+    });
+  }
+
   /** Shows a setup's panel, beside the editor if the setup's text is what is being looked at. */
   show(setup: vscode.Uri): Panel {
+    return this.#show(setup, { viewColumn: this.#columnFor(setup), preserveFocus: false });
+  }
+
+  #show(
+    setup: vscode.Uri,
+    place: { readonly viewColumn: vscode.ViewColumn; readonly preserveFocus: boolean },
+  ): Panel {
     const open = this.#panels.get(setup.toString());
     if (open) {
-      open.reveal();
+      open.reveal(place.preserveFocus);
       return open;
     }
-    const column = this.#columnFor(setup);
-    const webviewPanel = vscode.window.createWebviewPanel(PANEL_TYPE, 'Attention', column);
+    const webviewPanel = vscode.window.createWebviewPanel(PANEL_TYPE, 'Attention', place);
     return this.#adopt(webviewPanel, setup, false);
   }
 
   /** By the setting; without one where a panel is, else beside the setup's text. */
-  #columnFor(setup: vscode.Uri): vscode.ViewColumn {
+  #columnFor(setup: vscode.Uri, otherwise = vscode.ViewColumn.Active): vscode.ViewColumn {
     const location = panelLocation();
     if (location === 'active') return vscode.ViewColumn.Active;
     if (location === 'beside') return vscode.ViewColumn.Beside;
     const open = [...this.#panels.values()].find(({ column }) => column !== undefined)?.column;
     if (open !== undefined) return open;
     const isShown = editedFile()?.toString() === setup.toString();
-    return isShown ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+    return isShown ? vscode.ViewColumn.Beside : otherwise;
   }
 
   /** The setup whose panel compares this trace. */

@@ -28,12 +28,13 @@ export async function untilDone<T>(
   title: string,
   work: Promise<T>,
   running: AbortController,
+  soon = SOON,
 ): Promise<T> {
   const isDone = work.then(
     () => true,
     () => true,
   );
-  if (await Promise.race([isDone, sleep(SOON, false, { ref: false })])) return work;
+  if (await Promise.race([isDone, sleep(soon, false, { ref: false })])) return work;
   void withProgress(title, (token) => {
     token.onCancellationRequested(() => running.abort());
     return isDone;

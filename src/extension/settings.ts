@@ -32,6 +32,24 @@ export const onDidChangeLook = (changed: () => void): vscode.Disposable =>
       changed();
   });
 
+/** Marks at the ends of lines; without them they are shown of a paused program alone. */
+export const marksEnabled = (): boolean => read('lines.decorations') !== false;
+
+export const runsOnSave = (): boolean => read('lines.runOnSave') !== false;
+
+export const onDidChangeMarks = (changed: () => void): vscode.Disposable =>
+  vscode.workspace.onDidChangeConfiguration((event) => {
+    if (event.affectsConfiguration(`${SECTION}.lines`)) changed();
+  });
+
+const [SHORTEST, LONGEST] = [1, 3600];
+
+/** Seconds for which a program that is checked may run. */
+export function linesTimeout(): number {
+  const seconds = Number(read('lines.timeout'));
+  return Math.min(LONGEST, Math.max(SHORTEST, seconds || 60));
+}
+
 /** A Python interpreter and why it is this one. */
 export interface Interpreter {
   readonly path: string;

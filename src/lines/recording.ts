@@ -105,6 +105,8 @@ export interface Exit {
     readonly type: string;
     readonly message: string;
     readonly file: string;
+    /** In a notebook; the line counts within it. */
+    readonly cell?: number;
     readonly line: number;
     readonly traceback: string;
   };

@@ -70,12 +70,16 @@ function placeOf(
 }
 
 /** A line for each statement and node; of a loop's iterations the wrong one counts. */
-export function linesOf(
+export const linesOf = (recording: Recording, localised: Localised): Line[] =>
+  linesWithEvents(recording, localised).map(({ line }) => line);
+
+/** The lines, each with the event that it tells of. */
+export function linesWithEvents(
   recording: Recording,
   { observed, wrong, consequences }: Localised,
-): Line[] {
+): { readonly line: Line; readonly event: number }[] {
   const blamed = new Map(wrong.map((each) => [each.event, each]));
-  const lines = new Map<string, Line>();
+  const lines = new Map<string, { line: Line; event: number }>();
   for (const { event, standing, found, pieces } of observed) {
     const cause = blamed.get(event.id);
     if (!cause && (standing === 'neutral' || standing === 'unknown' || standing === 'free'))
@@ -102,7 +106,7 @@ export function linesOf(
     };
     const key = `${event.statement} ${line.kind} ${line.node ?? event.name}`;
     const other = lines.get(key);
-    if (!other || RANK[status] < RANK[other.status]) lines.set(key, line);
+    if (!other || RANK[status] < RANK[other.line.status]) lines.set(key, { line, event: event.id });
   }
   return [...lines.values()];
 }

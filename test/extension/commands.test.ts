@@ -66,10 +66,11 @@ describe('the palette', () => {
   });
 });
 
-test('the extension is woken by its own files alone, without a search for them', () => {
+test('the extension is woken by its own files and Python’s, without a search for them', () => {
   expect(activationEvents).toEqual([
     'onWebviewPanel:attention.panel',
     'onLanguage:attention-setup',
+    'onLanguage:python',
   ]);
   const [language] = contributes.languages;
   expect(language).toMatchObject({
@@ -83,7 +84,7 @@ test('the extension is woken by its own files alone, without a search for them',
 
 test('the settings of the code are those of package.json, with their defaults', () => {
   const code = readFileSync(new URL('src/extension/settings.ts', root), 'utf8');
-  const used = [...code.matchAll(/(?:read|<string>)\('(\w+)'\)|get<string>\('(\w+)'\)/g)].map(
+  const used = [...code.matchAll(/(?:read|<string>)\('([\w.]+)'\)|get<string>\('(\w+)'\)/g)].map(
     ([, read, got]) => `attention.${read ?? got}`,
   );
   expect(Object.keys(contributes.configuration.properties).sort()).toEqual(

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/lib/setup.mjs';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { exampleRun } from '../support/setups.ts';
+import { notification as noticeOf } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench } from './harness/workbench.ts';
 
@@ -69,22 +70,7 @@ describe('a paused program', () => {
       })
       .toBe(false);
   }
-  /** In the list behind the bell, which closes when it is empty: under a driver VS Code shows no toasts. */
-  async function notification(text: string): Promise<Locator> {
-    const { page } = workbench;
-    const center = page.locator('.notifications-center.visible');
-    const item = center.locator('.notification-list-item', { hasText: text });
-    const look = async (): Promise<boolean> => {
-      if (!(await center.isVisible())) {
-        await page.locator('.statusbar [id="status.notifications"]').click();
-        // Its hover would cover the list.
-        await page.mouse.move(0, 0);
-      }
-      return item.isVisible();
-    };
-    await expect.poll(look).toBe(true);
-    return item;
-  }
+  const notification = (text: string): Promise<Locator> => noticeOf(workbench.page, text);
   const offers = (): Locator =>
     workbench.page.locator('.quick-input-widget:visible .quick-input-list .monaco-list-row');
   const comparison = (view: FrameLocator): Locator =>

@@ -9,7 +9,7 @@ import {
   paletteFor,
   parseColour,
   type Rgb,
-} from '../../media/matrix/colour.ts';
+} from '../../src/inspect/colour.ts';
 import { entriesOfLabel, parseEntry } from '../../media/matrix/marks.ts';
 import { plainName } from '../../media/names.tsx';
 import { bracketed, digits, formatFixed, formatTogether } from '../../media/numbers.ts';

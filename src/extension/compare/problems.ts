@@ -88,7 +88,8 @@ function explainActions(diagnostics: readonly vscode.Diagnostic[]): vscode.CodeA
   return diagnostics.flatMap((diagnostic) => {
     const { source, code } = diagnostic;
     if (source !== SOURCE || typeof code !== 'object') return [];
-    const { query } = code.target;
+    const { path, query } = code.target;
+    if (path !== Command.Explain) return [];
     const action = new vscode.CodeAction(
       'Show the cause in the attention panel',
       vscode.CodeActionKind.QuickFix,

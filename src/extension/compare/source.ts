@@ -15,6 +15,8 @@ export interface TensorSource extends vscode.Disposable {
   read(reference: ComputableSetup): Promise<readonly NamedTensor[]>;
   /** Beside the setup's own, which node a tensor of a name is. */
   readonly names?: Readonly<Record<string, string>>;
+  /** What is wrong is told elsewhere: not in Problems too. */
+  readonly isTold?: boolean;
   /** What the last `read` could not give. */
   readonly leftOut?: readonly LeftOut[];
 }

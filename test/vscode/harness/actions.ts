@@ -1,6 +1,7 @@
 // What a person does in a workbench: run a command, open a file, look into the extension's webview.
 import { basename } from 'node:path';
-import { errors, type FrameLocator, type Page } from 'playwright-core';
+import { errors, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 
 const patience = 60_000;
@@ -82,4 +83,20 @@ export async function chooseInExplorer(page: Page, file: string, entry: string):
       await page.keyboard.press('Escape');
     }
   }
+}
+
+/** In the list behind the bell, which closes when it is empty: under a driver VS Code shows no toasts. */
+export async function notification(page: Page, text: string, timeout = patience): Promise<Locator> {
+  const center = page.locator('.notifications-center.visible');
+  const item = center.locator('.notification-list-item', { hasText: text });
+  const look = async (): Promise<boolean> => {
+    if (!(await center.isVisible())) {
+      await page.locator('.statusbar [id="status.notifications"]').click();
+      // Its hover would cover the list.
+      await page.mouse.move(0, 0);
+    }
+    return item.isVisible();
+  };
+  await expect.poll(look, { timeout }).toBe(true);
+  return item;
 }

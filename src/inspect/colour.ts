@@ -1,7 +1,5 @@
 // The one colour scale: diverging around zero, readable with colour blindness, fitted to the theme.
 
-import { isBeyond } from './ranges.ts';
-
 export type Rgb = readonly [number, number, number];
 
 export interface Palette {
@@ -97,6 +95,10 @@ export function paletteFor(background: Rgb, foreground: Rgb): Palette {
     ground: mix(background, foreground, 0.06),
   };
 }
+
+/** Where a scale has to end so that entries beyond it are drawn as such. */
+export const isBeyond = (value: number, range: number): boolean =>
+  range > 0 && Math.abs(value) > range * (1 + 1e-6);
 
 const LEVELS = 256;
 
