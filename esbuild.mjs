@@ -40,28 +40,14 @@ const bundles = [
   },
   {
     ...common,
-    // A thread of its own.
-    entryPoints: ['src/extension/compare/worker.ts'],
-    outfile: 'dist/compare.cjs',
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    mainFields: ['module', 'main'],
-  },
-  {
-    ...common,
-    // A thread of its own: it runs programs and judges them.
-    entryPoints: ['src/extension/lines/worker.ts'],
-    outfile: 'dist/lines.cjs',
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    mainFields: ['module', 'main'],
-  },
-  {
-    ...common,
-    entryPoints: ['src/cli.ts'],
-    outfile: 'dist/cli.js',
+    // The command line and the threads that compare, and that run programs and judge them: what they share is there once.
+    entryPoints: {
+      cli: 'src/cli.ts',
+      compare: 'src/extension/compare/worker.ts',
+      lines: 'src/extension/lines/worker.ts',
+    },
+    outdir: 'dist',
+    splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
@@ -118,7 +104,7 @@ const bundles = [
 ];
 
 const present = bundles.filter(({ entryPoints }) => {
-  const entry = /** @type {string[]} */ (entryPoints)[0];
+  const [entry] = Object.values(/** @type {Record<string, string>} */ (entryPoints));
   if (existsSync(entry)) return true;
   console.log(`skipped: ${entry} does not exist yet`);
   return false;

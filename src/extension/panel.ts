@@ -79,7 +79,7 @@ export class Panel implements vscode.Disposable {
     this.#panel = panel;
     this.#model = model;
     this.#services = services;
-    const worker = vscode.Uri.joinPath(services.extension, 'dist', 'compare.cjs');
+    const worker = vscode.Uri.joinPath(services.extension, 'dist', 'compare.js');
     this.#computing = new Computing(worker.fsPath);
     const icon = (theme: string): vscode.Uri =>
       vscode.Uri.joinPath(services.extension, 'media', 'icons', `panel-${theme}.svg`);
@@ -161,7 +161,7 @@ export class Panel implements vscode.Disposable {
   #attach(source: TensorSource | null): void {
     this.#comparison?.dispose();
     this.#explained = null;
-    const worker = vscode.Uri.joinPath(this.#services.extension, 'dist', 'compare.cjs').fsPath;
+    const worker = vscode.Uri.joinPath(this.#services.extension, 'dist', 'compare.js').fsPath;
     this.#comparison = source && new Comparison(this.#model, source, worker);
     source?.onDidChange?.(() => this.#compare());
     const kept = source instanceof FileSource ? source.file.toString() : undefined;

@@ -69,7 +69,7 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
 function leftBy({ standing: { recording } }: Repaired): string {
   const shapes = new Map<string, string>();
   for (const { name, how, shape } of recording.events) shapes.set(`${how} ${name}`, shape.join());
-  return JSON.stringify([...shapes].sort());
+  return JSON.stringify([...shapes].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function asFix(

@@ -55,7 +55,7 @@ export class LinesFeature implements vscode.Disposable {
     this.#services = services;
     const { extension, memory, log, panels } = services;
     this.#thread = new LinesThread({
-      bundle: vscode.Uri.joinPath(extension, 'dist', 'lines.cjs').fsPath,
+      bundle: vscode.Uri.joinPath(extension, 'dist', 'lines.js').fsPath,
       onOutput: (text, stream) => log[stream === 'stdout' ? 'info' : 'warn'](text.trimEnd()),
     });
     const checks = this.#checks;
