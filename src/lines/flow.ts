@@ -119,8 +119,8 @@ export function leadsToRight(
 
 const IN_PLACE = new Set(['write', 'update', 'loop-end']);
 
-/** Forms that come out right of much that is wrong. */
-const LOSSY = /^(log2\(e\) )?row maxima/;
+/** Forms that come out right of much that is wrong, or that are given and were made of a shape alone. */
+const LOSSY = /^((log2\(e\) )?row maxima|the target$)/;
 
 /**
  * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients
