@@ -13,6 +13,7 @@ import {
   State,
 } from '../compare/program.ts';
 import { strides } from '../engine/tensor.ts';
+import { addAlibi } from './forms/alibi.ts';
 import { addContributions, addPerHead, addSoftmaxBackward, addUnscaled } from './forms/backward.ts';
 import { type Form, Forms, gradientOf, type Parts, partsOf, valueOf } from './forms/form.ts';
 import {
@@ -85,6 +86,7 @@ function formsOf(parts: Parts): Form[] {
   addLossForms(forms, parts);
   addBiasParts(forms, parts);
   addRope(forms, parts);
+  addAlibi(forms, parts);
   if (entriesOf(graph) > SMALL) return forms.list;
   addJacobian(forms, parts);
   addTerms(forms, parts);
