@@ -168,8 +168,26 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
   return { graph, config, state, type, parts, entries, visible, floor };
 }
 
+/** Adds one more form of the node of `like`, rounded as much as that is. */
+export function entryAs(
+  catalogue: Catalogue,
+  like: Entry,
+  title: string,
+  { letters, data }: Lettered,
+  role: Form['role'],
+): void {
+  const { entries, parts, visible } = catalogue;
+  const lengths = lengthsOf(letters, parts.extents);
+  const size = largest(data);
+  const tolerance = like.tolerance * Math.max(1, size / (like.size || 1));
+  const own = { title, letters, data, role, lengths, size, tolerance };
+  const hidden = hiddenIn(letters, visible, parts);
+  entries.push({ ...like, ...own, id: entries.length, strides: strides(lengths), hidden });
+}
+
 /** Entries of another state of the graph, of those that differ from `reference`; tolerances are the reference's. */
 export function entriesFor(config: HeadConfig, state: State, reference: readonly Entry[]): Entry[] {
+  // Tiles come after all other forms.
   const forms = formsOf(partsOf(config, state));
   return forms
     .flatMap((form, n): Entry[] => {
