@@ -177,11 +177,11 @@ function addSums(
     ];
     for (const [which, span] of parts) {
       const sum = make(span);
-      tiles.add(like, `${title} through ${which} of ${side}`, sum, 'partial');
+      tiles.add(like, `${title} of ${which} of ${side}`, sum, 'partial');
       if (scale !== 1)
         tiles.add(
           like,
-          `${title} / scale through ${which} of ${side}`,
+          `${title} / scale of ${which} of ${side}`,
           times(sum, 1 / scale),
           'partial',
         );

@@ -126,13 +126,16 @@ export function wrongTable(
 
 const LOOPED = /^[bhrgij]$/;
 
-function fixedLetters({ found: [best] }: Field['observed'][number]): Map<string, number> {
+function fixedLetters({ found }: Field['observed'][number]): Map<string, number> {
   const fixed = new Map<string, number>();
+  const [best] = found;
   if (!best) return fixed;
   best.entry.letters.forEach((letter, n) => {
     const range: Range = best.ranges.get(letter)!;
-    if (LOOPED.test(letter) && range.count === 1 && best.entry.lengths[n] > 1)
-      fixed.set(letter, range.start);
+    if (!LOOPED.test(letter) || range.count !== 1 || best.entry.lengths[n] === 1) return;
+    // The maximum of a row is also one of its entries.
+    const isSure = found.every(({ entry: { letters } }) => letters.includes(letter));
+    if (isSure) fixed.set(letter, range.start);
   });
   return fixed;
 }
