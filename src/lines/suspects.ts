@@ -88,7 +88,17 @@ export function suspectsOf(field: Field): Suspect[] {
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
-  return withoutBeginnings(field, plausible(field, found));
+  const times = new Map(found.map(({ event }) => [event, timeOf(field, event)]));
+  return withoutBeginnings(field, plausible(field, found)).sort(
+    (a, b) => times.get(a.event)! - times.get(b.event)!,
+  );
+}
+
+/** When an array that a loop filled was first written by the statement that it is told at. */
+function timeOf({ recording: { events }, flow }: Field, id: number): number {
+  const { how, statement } = events[id];
+  if (how !== 'loop-end') return id;
+  return Math.min(id, ...flow.sources[id].filter((each) => events[each].statement === statement));
 }
 
 /** An array of which a statement wrote a part, rightly, that has other parts still to be written. */

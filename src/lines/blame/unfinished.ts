@@ -19,6 +19,7 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
     'v:Q': 'v:Qh',
     'v:K': 'v:Kh',
     'v:P': 'v:Pd',
+    'v:Pd': 'v:P',
     'g:Z': 'g:S',
     'g:M': 'g:S',
     'g:P': `g:${parts.logits}`,
@@ -108,9 +109,13 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
   let at = id;
   for (;;) {
     const event = recording.events[at];
-    // What a function is given it has to finish itself.
-    if (event.how === 'argument' && event.frame === frame) return null;
     const from = handedOn(recording, event);
+    // What a function is given it has to finish itself, unless it was given another name first, or was another choice.
+    if (event.how === 'argument' && event.frame === frame) {
+      const renamed = renamedAt(field, at);
+      if (renamed !== null || key !== 'v:Pd') return renamed;
+      return at;
+    }
     if (from === null) {
       // Only laid out anew, or masked: it was made before.
       const tensor = recording.tensor(at);
@@ -130,6 +135,17 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
       return at;
     at = from;
   }
+}
+
+/** The statement that only gave another name to what a function was called with. */
+function renamedAt({ recording }: Field, argument: number): number | null {
+  const { events, statements } = recording;
+  const isNaming = (id: number): boolean =>
+    statements[events[id].statement].kind === 'assign' &&
+    events[id].how === 'bind' &&
+    /^[\w.]+\s*=\s*[\w.]+$/.test(statements[events[id].statement].text.trim());
+  const from = handedOn(recording, events[argument]);
+  return from !== null && isNaming(from) ? from : null;
 }
 
 /** Before and after their rotation: both are right in themselves. */
