@@ -41,7 +41,11 @@ export function flowOf(recording: Recording): Flow {
   const writes = writesByArray(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
-    const read = ownReads(recording, event);
+    const isCall =
+      event.how === 'update' && recording.statements[event.statement].kind === 'expression';
+    const read = isCall
+      ? [...ownReads(recording, event), ...readsByName(recording, event)]
+      : ownReads(recording, event);
     const own = from !== null ? [from] : event.alias === undefined ? read : [...read, event.alias];
     const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
     const distinct = [...new Set(all)].filter((each) => each !== event.id);
@@ -49,6 +53,20 @@ export function flowOf(recording: Recording): Flow {
     return distinct;
   });
   return { sources, users, siblings };
+}
+
+/** What `np.matmul(a, b, out=c)` and the like read: the newest tensors of the names in the statement. */
+function readsByName(
+  { events, statements }: Recording,
+  { id, statement, frame, name }: Event,
+): number[] {
+  const { loads } = statements[statement];
+  return loads.flatMap((load) => {
+    if (load === name) return [];
+    for (let at = id - 1; at >= 0; at--)
+      if (events[at].frame === frame && events[at].name === load) return [at];
+    return [];
+  });
 }
 
 /** Which of the tensors that a statement read an event is of: an argument, or one of several results, is of its own. */

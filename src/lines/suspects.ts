@@ -88,7 +88,9 @@ export function suspectsOf(field: Field): Suspect[] {
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
-  const times = new Map(found.map(({ event }) => [event, timeOf(field, event)]));
+  const times = new Map(
+    found.map(({ event, why }) => [event, why === 'sum' ? timeOf(field, event) : event]),
+  );
   return withoutBeginnings(field, plausible(field, found)).sort(
     (a, b) => times.get(a.event)! - times.get(b.event)!,
   );
@@ -127,7 +129,7 @@ function withoutBeginnings(
   const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
   return suspects.filter(({ event, why }) => {
-    if (why !== 'incomplete') return true;
+    if (why !== 'incomplete' || isTileLeft(observed[event])) return true;
     const { shape } = observed[event].event;
     const isLocal = observed[event].found.every(({ entry }) => entry.key === logits);
     // Beside the sum over a row, a product with something else takes it for what it was to be by then.
@@ -144,6 +146,12 @@ function withoutBeginnings(
     );
   });
 }
+
+/** The sum over some tiles only, when the loop over them is done. */
+const isTileLeft = ({ event, found }: Observed): boolean =>
+  event.how === 'loop-end' &&
+  found.length > 0 &&
+  found.every(({ entry }) => / of tiles? \d/.test(entry.title));
 
 /** Those that can be the reason why something that was to be computed is missing. */
 function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
