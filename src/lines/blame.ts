@@ -9,7 +9,7 @@ import {
   wrongNumber,
   wrongTable,
 } from './blame/operand.ts';
-import { unfinishedOperand } from './blame/unfinished.ts';
+import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
 import { misnamedOperand } from './mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
 
@@ -23,6 +23,7 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     wrongTable(field, suspect) ??
     otherOrder(field, suspect) ??
     wrongCall(field, suspect) ??
-    staleOperand(field, suspect) ?? { event: suspect.event, note: '' }
+    staleOperand(field, suspect) ??
+    unscaledAt(field, suspect) ?? { event: suspect.event, note: '' }
   );
 }

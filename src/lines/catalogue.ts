@@ -13,6 +13,7 @@ import {
   State,
 } from '../compare/program.ts';
 import { strides } from '../engine/tensor.ts';
+import { addAlibi } from './forms/alibi.ts';
 import { addContributions, addPerHead, addSoftmaxBackward, addUnscaled } from './forms/backward.ts';
 import { type Form, Forms, gradientOf, type Parts, partsOf, valueOf } from './forms/form.ts';
 import {
@@ -85,6 +86,7 @@ function formsOf(parts: Parts): Form[] {
   addLossForms(forms, parts);
   addBiasParts(forms, parts);
   addRope(forms, parts);
+  addAlibi(forms, parts);
   if (entriesOf(graph) > SMALL) return forms.list;
   addJacobian(forms, parts);
   addTerms(forms, parts);
@@ -166,8 +168,26 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
   return { graph, config, state, type, parts, entries, visible, floor };
 }
 
+/** Adds one more form of the node of `like`, rounded as much as that is. */
+export function entryAs(
+  catalogue: Catalogue,
+  like: Entry,
+  title: string,
+  { letters, data }: Lettered,
+  role: Form['role'],
+): void {
+  const { entries, parts, visible } = catalogue;
+  const lengths = lengthsOf(letters, parts.extents);
+  const size = largest(data);
+  const tolerance = like.tolerance * Math.max(1, size / (like.size || 1));
+  const own = { title, letters, data, role, lengths, size, tolerance };
+  const hidden = hiddenIn(letters, visible, parts);
+  entries.push({ ...like, ...own, id: entries.length, strides: strides(lengths), hidden });
+}
+
 /** Entries of another state of the graph, of those that differ from `reference`; tolerances are the reference's. */
 export function entriesFor(config: HeadConfig, state: State, reference: readonly Entry[]): Entry[] {
+  // Tiles come after all other forms.
   const forms = formsOf(partsOf(config, state));
   return forms
     .flatMap((form, n): Entry[] => {

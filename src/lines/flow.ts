@@ -1,7 +1,7 @@
 // Which recorded tensors each one was computed from, and what leads to something right.
 import { type Key, keyOf } from '../compare/program.ts';
 import { nodeOf } from '../engine/graph.ts';
-import { map, scalar } from '../engine/tensor.ts';
+import { map, scalar, sizeOf } from '../engine/tensor.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Observed } from './observe.ts';
 import type { Event, Recording } from './recording.ts';
@@ -41,7 +41,11 @@ export function flowOf(recording: Recording): Flow {
   const writes = writesByArray(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
-    const read = event.reads.filter((each) => each < event.id);
+    const isCall =
+      event.how === 'update' && recording.statements[event.statement].kind === 'expression';
+    const read = isCall
+      ? [...ownReads(recording, event), ...readsByName(recording, event)]
+      : ownReads(recording, event);
     const own = from !== null ? [from] : event.alias === undefined ? read : [...read, event.alias];
     const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
     const distinct = [...new Set(all)].filter((each) => each !== event.id);
@@ -49,6 +53,43 @@ export function flowOf(recording: Recording): Flow {
     return distinct;
   });
   return { sources, users, siblings };
+}
+
+/** What `np.matmul(a, b, out=c)` and the like read: the newest tensors of the names in the statement. */
+function readsByName(
+  { events, statements }: Recording,
+  { id, statement, frame, name }: Event,
+): number[] {
+  const { loads } = statements[statement];
+  return loads.flatMap((load) => {
+    if (load === name) return [];
+    for (let at = id - 1; at >= 0; at--)
+      if (events[at].frame === frame && events[at].name === load) return [at];
+    return [];
+  });
+}
+
+/** Which of the tensors that a statement read an event is of: an argument, or one of several results, is of its own. */
+function ownReads(recording: Recording, { id, how, reads, shape }: Event): readonly number[] {
+  const before = reads.filter((each) => each < id);
+  if (before.length < 2 || (how !== 'argument' && how !== 'write' && how !== 'bind')) return before;
+  if (sizeOf(shape) < 2) return before;
+  const own = recording.tensor(id)?.data;
+  if (!own) return before;
+  const isOf = (read: number): boolean => {
+    const other = recording.tensor(read)?.data;
+    if (!other || other.length < own.length) return false;
+    if (other.length > own.length && how !== 'argument') return false;
+    const first = other.length === own.length ? 0 : other.indexOf(own[0]);
+    if (first < 0) return false;
+    // A part that is not in one piece is known by its numbers.
+    if (own.every((value, at) => value === other[first + at])) return true;
+    return (
+      how === 'argument' && other.length > own.length && own.every((value) => other.includes(value))
+    );
+  };
+  const found = before.filter((read) => isOf(read));
+  return found.length > 0 ? found : before;
 }
 
 /** For each loop-end, the writes of its loop into its array. */
@@ -119,8 +160,8 @@ export function leadsToRight(
 
 const IN_PLACE = new Set(['write', 'update', 'loop-end']);
 
-/** Forms that come out right of much that is wrong. */
-const LOSSY = /^(log2\(e\) )?row maxima/;
+/** Forms that come out right of much that is wrong, or that are given and were made of a shape alone. */
+const LOSSY = /^((log2\(e\) )?row maxima|the target$)/;
 
 /**
  * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients

@@ -4,7 +4,13 @@ import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
-import { exchangedReturns, type Mistaken, mistakenNames, returnsInOrder } from './mistaken.ts';
+import {
+  exchangedReturns,
+  type Mistaken,
+  mistakenNames,
+  returnsInOrder,
+  transposedGradients,
+} from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
@@ -69,6 +75,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ...mistakenNames(field),
     ...exchangedReturns(field),
     ...returnsInOrder(field),
+    ...transposedGradients(field),
   ].sort((a, b) => a.event - b.event);
   const [earliest] = mistaken;
   const isFirst =

@@ -1,5 +1,6 @@
 // Tensors that are right as something else than what their names, or their places in a return, say they are.
 import type { Key } from '../compare/program.ts';
+import { isWhole } from './align.ts';
 import { handedOn } from './flow.ts';
 import { nodeNamed, type Observed } from './observe.ts';
 import type { Event } from './recording.ts';
@@ -43,10 +44,53 @@ function conflictOf({ event, standing, found, added }: Observed): Conflict | nul
   return is ? { event: event.id, named: { ...named, node: name.node }, is } : null;
 }
 
+/** Statements that give one name to several of queries, keys and values, one after the other: it says nothing there. */
+function isGeneric({ observed }: Field, { event }: Observed): boolean {
+  const letters = new Set<string>();
+  for (const other of observed) {
+    if (other.event.statement !== event.statement || other.event.name !== event.name) continue;
+    const [best] = other.found;
+    if (best && other.standing === 'right') letters.add(best.entry.key);
+  }
+  return letters.size > 2;
+}
+
+/**
+ * A gradient that lies transposed beside its equally shaped input: `W -= rate * dW` takes the two for alike. Where the
+ * program has it the right way round too, that is the one it uses.
+ */
+export function transposedGradients({ observed, catalogue, flow }: Field): Mistaken[] {
+  const order = ({ axes }: Observed['found'][number]): string => axes.flat().join('');
+  const found: Mistaken[] = [];
+  for (const node of catalogue.graph.nodes) {
+    if (node.kind !== 'input' || node.axes.flat().length < 2) continue;
+    const all = (kind: 'value' | 'gradient'): Observed[] =>
+      observed.filter(({ standing, found: [best] }) => {
+        const isNode = best?.entry.role === 'node' && best.entry.node === node.id;
+        return standing === 'right' && isNode && best.entry.kind === kind && isWhole(best);
+      });
+    const values = all('value').filter(({ event }) => event.how !== 'argument');
+    const shapes = new Set(values.map(({ event }) => event.shape.join()));
+    const orders = new Set(values.map(({ found: [best] }) => order(best)));
+    if (orders.size !== 1 || shapes.size !== 1) continue;
+    const gradients = all('gradient').filter(({ event }) => shapes.has(event.shape.join()));
+    if (gradients.length === 0) continue;
+    if (gradients.some(({ found: some }) => some.some((each) => orders.has(order(each))))) continue;
+    const [first] = gradients;
+    if (flow.users[first.event.id].some((user) => observed[user].standing === 'off')) continue;
+    const note = `d${node.id} is transposed`;
+    found.push({ event: first.event.id, node: node.id, kind: 'gradient', note });
+  }
+  return found;
+}
+
 /** All events whose statement makes or hands on something under another's name, where something is missing for it. */
 export function mistakenNames(field: Field): Mistaken[] {
   const { recording, observed, covered, goals, catalogue } = field;
-  const conflicts = observed.flatMap((each) => conflictOf(each) ?? []);
+  const conflicts = observed.flatMap((each) => {
+    const conflict = conflictOf(each);
+    return conflict && !isGeneric(field, each) ? conflict : [];
+  });
   const has = (key: Key): boolean => covered.has(key);
   const found: Mistaken[] = [];
   for (const { event, named, is } of conflicts) {
@@ -100,7 +144,7 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   for (const source of queue) {
     if (seen.has(source)) continue;
     seen.add(source);
-    if (conflictOf(observed[source])) found.push(source);
+    if (conflictOf(observed[source]) && !isGeneric(field, observed[source])) found.push(source);
     const from = handedOn(recording, events[source]);
     const keys = new Set(observed[source].found.map(({ entry }) => entry.key));
     const same = flow.sources[source].filter((each) =>

@@ -4,6 +4,7 @@ import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
+import { Nudges } from './nudges.ts';
 import { piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
 import { Arrays } from './versions.ts';
@@ -61,8 +62,15 @@ export class Observer {
   observe(): Observed[] {
     const done: Observed[] = [];
     const arrays = new Arrays(this.#recording);
-    for (const event of this.#recording.events)
-      done.push(this.#one(event, done, arrays.take(event)));
+    const nudges = new Nudges(this.#recording, this.#catalogue);
+    const nothing = { found: [], pieces: [], added: false, isMask: false };
+    for (const event of this.#recording.events) {
+      const change = arrays.take(event);
+      const isMoved = nudges.take(event, done);
+      done.push(
+        isMoved ? { event, ...nothing, standing: 'unknown' } : this.#one(event, done, change),
+      );
+    }
     return done;
   }
 

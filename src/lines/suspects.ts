@@ -88,7 +88,19 @@ export function suspectsOf(field: Field): Suspect[] {
     const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
-  return withoutBeginnings(field, plausible(field, found));
+  const times = new Map(
+    found.map(({ event, why }) => [event, why === 'sum' ? timeOf(field, event) : event]),
+  );
+  return withoutBeginnings(field, plausible(field, found)).sort(
+    (a, b) => times.get(a.event)! - times.get(b.event)!,
+  );
+}
+
+/** When an array that a loop filled was first written by the statement that it is told at. */
+function timeOf({ recording: { events }, flow }: Field, id: number): number {
+  const { how, statement } = events[id];
+  if (how !== 'loop-end') return id;
+  return Math.min(id, ...flow.sources[id].filter((each) => events[each].statement === statement));
 }
 
 /** An array of which a statement wrote a part, rightly, that has other parts still to be written. */
@@ -117,7 +129,7 @@ function withoutBeginnings(
   const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
   return suspects.filter(({ event, why }) => {
-    if (why !== 'incomplete') return true;
+    if (why !== 'incomplete' || isTileLeft(observed[event])) return true;
     const { shape } = observed[event].event;
     const isLocal = observed[event].found.every(({ entry }) => entry.key === logits);
     // Beside the sum over a row, a product with something else takes it for what it was to be by then.
@@ -134,6 +146,12 @@ function withoutBeginnings(
     );
   });
 }
+
+/** The sum over some tiles only, when the loop over them is done. */
+const isTileLeft = ({ event, found }: Observed): boolean =>
+  event.how === 'loop-end' &&
+  found.length > 0 &&
+  found.every(({ entry }) => / of tiles? \d/.test(entry.title));
 
 /** Those that can be the reason why something that was to be computed is missing. */
 function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {

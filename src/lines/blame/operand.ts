@@ -1,5 +1,5 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
-import type { Range } from '../align.ts';
+import type { Alignment, Range } from '../align.ts';
 import { handedOn } from '../flow.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
@@ -113,7 +113,9 @@ export function wrongTable(
     if (seen.has(source)) continue;
     seen.add(source);
     const { standing } = observed[source];
-    if (standing === 'free') found.push(source);
+    const isOther = ({ entry }: Alignment): boolean => entry.title.startsWith('ALiBi’s bias');
+    const isMirrored = standing === 'partial' && observed[source].found.every(isOther);
+    if (standing === 'free' || isMirrored) found.push(source);
     if (standing === 'free' || standing === 'neutral') queue.push(...flow.sources[source]);
   }
   if (found.length === 0) return null;
@@ -126,13 +128,16 @@ export function wrongTable(
 
 const LOOPED = /^[bhrgij]$/;
 
-function fixedLetters({ found: [best] }: Field['observed'][number]): Map<string, number> {
+function fixedLetters({ found }: Field['observed'][number]): Map<string, number> {
   const fixed = new Map<string, number>();
+  const [best] = found;
   if (!best) return fixed;
   best.entry.letters.forEach((letter, n) => {
     const range: Range = best.ranges.get(letter)!;
-    if (LOOPED.test(letter) && range.count === 1 && best.entry.lengths[n] > 1)
-      fixed.set(letter, range.start);
+    if (!LOOPED.test(letter) || range.count !== 1 || best.entry.lengths[n] === 1) return;
+    // The maximum of a row is also one of its entries.
+    const isSure = found.every(({ entry: { letters } }) => letters.includes(letter));
+    if (isSure) fixed.set(letter, range.start);
   });
   return fixed;
 }

@@ -19,6 +19,7 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
     'v:Q': 'v:Qh',
     'v:K': 'v:Kh',
     'v:P': 'v:Pd',
+    'v:Pd': 'v:P',
     'g:Z': 'g:S',
     'g:M': 'g:S',
     'g:P': `g:${parts.logits}`,
@@ -108,9 +109,13 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
   let at = id;
   for (;;) {
     const event = recording.events[at];
-    // What a function is given it has to finish itself.
-    if (event.how === 'argument' && event.frame === frame) return null;
     const from = handedOn(recording, event);
+    // What a function is given it has to finish itself, unless it was given another name first, or was another choice.
+    if (event.how === 'argument' && event.frame === frame) {
+      const renamed = renamedAt(field, at);
+      if (renamed !== null || key !== 'v:Pd') return renamed;
+      return at;
+    }
     if (from === null) {
       // Only laid out anew, or masked: it was made before.
       const tensor = recording.tensor(at);
@@ -130,6 +135,17 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
       return at;
     at = from;
   }
+}
+
+/** The statement that only gave another name to what a function was called with. */
+function renamedAt({ recording }: Field, argument: number): number | null {
+  const { events, statements } = recording;
+  const isNaming = (id: number): boolean =>
+    statements[events[id].statement].kind === 'assign' &&
+    events[id].how === 'bind' &&
+    /^[\w.]+\s*=\s*[\w.]+$/.test(statements[events[id].statement].text.trim());
+  const from = handedOn(recording, events[argument]);
+  return from !== null && isNaming(from) ? from : null;
 }
 
 /** Before and after their rotation: both are right in themselves. */
@@ -162,4 +178,27 @@ function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
     0,
   );
   return Math.abs(sum(a) - sum(b)) <= 1e-6 * size;
+}
+
+/** Where a gradient that lacks the scale is stored under the name by which it is used on. */
+export function unscaledAt(field: Field, { event, why }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const { events, statements } = recording;
+  const [best] = observed[event].found;
+  if (why !== 'incomplete' || !best?.entry.title.endsWith(' / scale')) return null;
+  const isStored = (from: number, user: number): boolean => {
+    const { kind, text } = statements[events[user].statement];
+    if (kind !== 'assign' || events[user].frame !== events[event].frame) return false;
+    if (!/=\s*[\w.]+$/.test(text.trim())) return false;
+    const [own, other] = [recording.tensor(user)?.data, recording.tensor(from)?.data];
+    if (!own || own.length !== other?.length) return false;
+    return own.every((value, at) => value === other[at]);
+  };
+  let at = event;
+  for (;;) {
+    const next = flow.users[at].find((user) => isStored(at, user));
+    if (next === undefined) break;
+    at = next;
+  }
+  return at === event ? null : { event: at, note: 'it is stored here without the scale' };
 }

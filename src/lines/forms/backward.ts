@@ -19,6 +19,15 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
     role: 'form' | 'partial' = 'form',
   ): void => forms.add(role, 'gradient', logits, title, form);
   add('D = Σ P dP', rows);
+  const { output } = parts;
+  const mixed = zip(gradientOf(parts, output), valueOf(parts, output), extents, (a, b) => a * b);
+  const features = mixed.letters.filter((letter) => !rows.letters.includes(letter));
+  // The outputs of all heads add up where nothing tells them apart.
+  if (rows.letters.every((letter) => mixed.letters.includes(letter)))
+    add(
+      'D = Σ dO O',
+      features.reduce((sum, letter) => sumOver(sum, letter, extents), mixed),
+    );
   add(
     'dP − D',
     zip(upstream, rows, extents, (a, b) => a - b),
