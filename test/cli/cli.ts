@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll } from 'vitest';
@@ -55,6 +55,11 @@ async function bundle(
   const age = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (age > newestSource()) {
     copyFileSync(built, outfile);
+    // What it shares with other bundles lies beside it.
+    for (const shared of readdirSync(join(root, 'dist')).filter((each) =>
+      /^chunk-.*\.js$/.test(each),
+    ))
+      copyFileSync(join(root, 'dist', shared), join(dirname(outfile), shared));
     return;
   }
   await build({

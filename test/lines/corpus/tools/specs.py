@@ -122,7 +122,7 @@ SPECS["bloom_heads"] = dict(
                weights={**{f"W_{c}": T(f"model.query_key_value.weight[{i} * 20:{i + 1} * 20].T") for i, c in enumerate("QKV")},
                         **{f"b_{c}": T(f"model.query_key_value.bias[{i} * 20:{i + 1} * 20]") for i, c in enumerate("QKV")},
                         "W_O": T("model.dense.weight.T"), "b_O": T("model.dense.bias")},
-               heads=5, alibi=True, mask="causal", loss=dict(upstream=T("torch.sin(torch.arange(y.numel()).view_as(y))"))),
+               heads=5, alibi=[2 ** (-8 * (h + 1) / 5) for h in range(5)], mask="causal", loss=dict(upstream=T("torch.sin(torch.arange(y.numel()).view_as(y))"))),
     values={"y": "y", "dx": "x.grad", **{f"dW_{c}": f"model.query_key_value.weight.grad[{i} * 20:{i + 1} * 20].T" for i, c in enumerate("QKV")},
             "db_Q": "model.query_key_value.bias.grad[:20]", "db_V": "model.query_key_value.bias.grad[40:]", "dW_O": "model.dense.weight.grad.T"},
     tolerance=2e-5,
