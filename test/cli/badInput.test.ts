@@ -174,7 +174,7 @@ describe('words', () => {
       ['run', 'a', 'b'],
       'expected one command and one setup file; node dist/cli.js --help says more',
     ],
-    [['train', 'a'], 'found the command train, expected run, check, gradcheck or lines'],
+    [['train', 'a'], 'found the command train, expected run, check, gradcheck, lines or mcp'],
     [['gradcheck', 'a', '--out', 'b'], '--out goes with run, found gradcheck'],
     [['run', 'a', '--quick'], "Unknown option '--quick'"],
     [['run', 'a', '--out'], "Option '--out <value>' argument missing"],
