@@ -18,6 +18,7 @@ import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
+import { unfinished } from './unfinished.ts';
 
 export interface Wrong {
   /** The event at whose statement the mistake is. */
@@ -107,7 +108,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     return found;
   }
   const twice = passed ? null : accumulated(field);
-  return passed ? [passed] : twice ? [twice] : [];
+  const last = passed ?? twice ?? unfinished(field);
+  return last ? [last] : [];
 }
 
 /** One for each statement. */
