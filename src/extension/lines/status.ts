@@ -85,6 +85,12 @@ function tooltipOf({ interpreter, outcome, isInferred, setup }: Check): vscode.M
     ...(exception && verdict ? [escapeMarkdown(`It ended with ${exception.type}.`)] : []),
     ...(verdict?.notes ?? []).map(escapeMarkdown),
   ];
+  if (verdict && verdict.notShown.length > 0) {
+    const rows = verdict.notShown.map(
+      ({ because, hides }) => `- ${escapeMarkdown(`${because}: ${hides}`)}`,
+    );
+    parts.push(`What this run could not have shown:\n\n${rows.join('\n')}`);
+  }
   if (verdict && isInferred) {
     const rows = verdict.inferred.map(
       ({ entry, from, sure, note }) =>

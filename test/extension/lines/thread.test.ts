@@ -125,8 +125,8 @@ describe.skipIf(!hasNumpy)('the thread', () => {
   test('a run asked for behind one that is given up is answered all the same', async () => {
     const running = new AbortController();
     const fix = thread.run(requestOf('single_head.py'), running.signal, true);
-    setTimeout(() => running.abort(), 1200);
-    await new Promise((resolve) => setTimeout(resolve, 1250));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    running.abort();
     const next = run('crash.py');
     await expect(fix).rejects.toThrow(Cancelled);
     expect((await next).exception?.type).toBe('NameError');
