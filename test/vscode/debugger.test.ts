@@ -124,7 +124,7 @@ print('done')
       // It is told at the line where the program is paused.
       await workbench.runCommand('Problems: Focus on Problems View');
       const problem = workbench.page.locator('.markers-panel .monaco-list-row', {
-        hasText: 'dK: ',
+        hasText: 'dK is wrong',
       });
       await problem.waitFor();
       expect(await problem.innerText()).toMatch(/Ln (9|10)\b/);
