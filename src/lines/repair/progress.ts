@@ -25,6 +25,10 @@ const includes = (all: ReadonlySet<Key>, some: Iterable<Key>): boolean => {
   return true;
 };
 
+/** A number that is none where it has no effect is one all the same. */
+const tensorsWithNaN = ({ recording }: Standing): number =>
+  recording.events.filter(({ id }) => recording.tensor(id)?.data.some(Number.isNaN)).length;
+
 /**
  * right: nothing is wrong any more, and what was wrong has come out. better: more is right, and nothing that was right is
  * wrong. A program from which the wrong tensor was only taken away, or that holds something else in its place, is neither.
@@ -35,6 +39,7 @@ export function compareStandings(
 ): 'right' | 'better' | 'neither' {
   if (after.recording.exit.code !== before.recording.exit.code) return 'neither';
   if (!includes(after.covered, before.covered)) return 'neither';
+  if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
   const gained = after.covered.size - before.covered.size;
   if (after.judged.localised.verdict !== 'match') return gained > 0 ? 'better' : 'neither';
   return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';

@@ -40,9 +40,11 @@ class Proof {
   async result(): Promise<Verified | null> {
     const { standing, sources } = this.#repaired;
     const verified = { tensors: rightTensors(standing), seeds: 1, sizes: 1 };
-    // Where not even the person's own numbers tell what is computed, others tell nothing.
+    // Where the fixed program's own numbers tell nothing of what it computes, others do not either; where they tell
+    // something else, the fix holds by chance.
     const own = judgedAlone(standing.recording);
-    if (!own || own.judged.localised.verdict !== 'match') return verified;
+    if (!own) return verified;
+    if (own.judged.localised.verdict !== 'match') return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
     for (const variation of seeds) {
       const found = await this.#try([variation], own);
