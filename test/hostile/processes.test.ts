@@ -106,7 +106,7 @@ test('a module that loops and has children, and the command line is killed', asy
     );
     const child = spawn(
       process.execPath,
-      ['.program/cli.mjs', 'check', 'loops.attention.json', '--mine'],
+      ['.program/dist/cli.mjs', 'check', 'loops.attention.json', '--mine'],
       {
         ...{ cwd: cli.path(''), env: planted.env, stdio: 'ignore' as const },
       },
