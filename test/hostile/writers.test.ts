@@ -73,7 +73,13 @@ test('run --out', async () => {
     start: (n) =>
       spawn(
         process.execPath,
-        ['.program/dist/cli.mjs', 'run', `s${n % 2}.attention.json`, '--out', 'out/out.safetensors'],
+        [
+          '.program/dist/cli.mjs',
+          'run',
+          `s${n % 2}.attention.json`,
+          '--out',
+          'out/out.safetensors',
+        ],
         { cwd: cli.path(''), stdio: 'ignore' },
       ),
   });
