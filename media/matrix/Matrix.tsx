@@ -148,7 +148,12 @@ function NumberRows({
         {indices(picture.rows).map((r) => (
           <tr key={r}>
             {!isScalar && (
-              <th scope="row" class={`${r === row ? 'chosen' : ''} ${follows ? 'hidden' : ''}`}>
+              <th
+                scope="row"
+                // A vector's only row has no index to tell.
+                role={picture.rowLetters.length > 0 ? undefined : 'presentation'}
+                class={`${r === row ? 'chosen' : ''} ${follows ? 'hidden' : ''}`}
+              >
                 {picture.rowLetters.length > 0 ? r : ''}
               </th>
             )}
