@@ -1,6 +1,6 @@
 // Regular files on a disk, and only those: what stands for a device or a pipe is refused before a byte is read.
 import { constants, type Stats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type ByteSource, paged } from '../formats/ranges/byteSource.ts';
 
 /** Its message is what was found, as in "found a FIFO". */
@@ -42,14 +42,7 @@ export async function diskSource(path: string): Promise<ByteSource> {
       const handle = await open(path, FLAGS);
       try {
         check(await handle.stat());
-        const bytes = new Uint8Array(wanted);
-        let filled = 0;
-        while (filled < wanted) {
-          const { bytesRead } = await handle.read(bytes, filled, wanted - filled, offset + filled);
-          if (bytesRead === 0) break;
-          filled += bytesRead;
-        }
-        return bytes.subarray(0, filled);
+        return await readFrom(handle, offset, wanted);
       } finally {
         await handle.close();
       }
@@ -57,4 +50,20 @@ export async function diskSource(path: string): Promise<ByteSource> {
   };
   // Headers are read in small pieces, each of which would open the file.
   return paged(source, MOST_CACHED);
+}
+
+/** Up to `length` bytes; fewer where the file ends before. */
+export async function readFrom(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
 }

@@ -40,7 +40,7 @@ interface Content {
 const UNTELLING = /^(u?int\d*|bool|float)$/;
 
 /** The event of which `id` is a copy. */
-function originalOf({ events }: Recording, id: number): number {
+export function originalOf({ events }: Recording, id: number): number {
   let at = id;
   for (let same = events[at].same; same !== undefined; same = events[at].same) at = same;
   return at;

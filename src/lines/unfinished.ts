@@ -3,8 +3,7 @@ import { keyOf } from '../compare/program.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import type { Wrong } from './localise.ts';
-import { nodeNamed, type Observed } from './observe.ts';
-import type { Recording } from './recording.ts';
+import { nodeNamed, type Observed, originalOf } from './observe.ts';
 import type { Field } from './suspects.ts';
 
 /**
@@ -26,18 +25,11 @@ export function unfinished(field: Field): Wrong | null {
     const isWhole = sizeOf(found.event.shape) === sizeOf(shape) && sizeOf(shape) > 1;
     if (!isWhole || !['off', 'partial', 'right'].includes(found.standing)) continue;
     const { name } = found.event;
-    const id = madeAt(field.recording, found.event.id);
+    const id = originalOf(field.recording, found.event.id);
     const kind = goal.startsWith('g:') ? 'gradient' : 'value';
     return { event: id, seen: id, node, kind, note: noteOf(name, found) };
   }
   return null;
-}
-
-/** The event that made what was only handed on since. */
-function madeAt({ events }: Recording, id: number): number {
-  let at = id;
-  for (let same = events[at].same; same !== undefined; same = events[at].same) at = same;
-  return at;
 }
 
 function noteOf(name: string, { found }: Observed): string {
