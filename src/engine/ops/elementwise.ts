@@ -22,6 +22,8 @@ interface Elementwise {
   /** d output / d input at one entry. */
   readonly slope: (input: number, offset: number) => number;
   readonly forward: (input: Formula) => Formula;
+  /** Tensors that both formulas speak of. */
+  readonly given?: Readonly<Record<string, Tensor>>;
   /** The slope as a formula. */
   readonly derivative: (input: Formula) => Formula;
 }
@@ -51,6 +53,9 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
           product(own.derivative(symbol(input, axes)), symbol(`d${output}`, axes)),
         ),
       ],
+      given: Object.fromEntries(
+        Object.entries(own.given ?? {}).map(([name, tensor]) => [name, { axes, tensor }]),
+      ),
     }),
   };
 }
@@ -95,6 +100,7 @@ export function addMask(axes: readonly AxisLetters[], mask: Tensor): Operation {
     slope: (_input, offset) => (masked(offset) ? 0 : 1),
     forward: (input) => plus(input, symbol('mask', axes)),
     derivative: () => symbol('seen', axes),
+    given: { mask, seen: map(mask, (value) => Number(value !== -Infinity)) },
   });
 }
 
@@ -109,5 +115,6 @@ export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): 
     slope: (_input, offset) => factor(offset),
     forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
     derivative: () => product(number(1 / (1 - p)), symbol('keep', axes)),
+    given: { keep: map(keep, (value) => Number(value !== 0)) },
   });
 }
