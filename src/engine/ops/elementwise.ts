@@ -5,6 +5,7 @@ import {
   call,
   equals,
   type Formula,
+  fraction,
   number,
   plus,
   power,
@@ -78,7 +79,8 @@ export function scaleAndSoftcap(
   factor: number,
   cap: number,
 ): Operation {
-  const inner = (input: Formula): Formula => call('tanh', product(number(factor / cap), input));
+  const inner = (input: Formula): Formula =>
+    call('tanh', fraction(product(number(factor), input), number(cap)));
   return elementwise(axes, {
     name: 'scale and softcap',
     summary: 'Scales the scores and bends them smoothly into (−softcap, softcap).',
