@@ -33,7 +33,7 @@ const isNumber = (formula: Formula, value: number): boolean =>
   formula.kind === 'number' && formula.value === value;
 
 /** A product without ones, nothing where a factor is 0; numbers come first, as one. */
-export function simplyTimes(...factors: Formula[]): Formula {
+function simplyTimes(...factors: Formula[]): Formula {
   const flat = factors.flatMap((each) => (each.kind === 'product' ? each.factors : [each]));
   if (flat.some((each) => isNumber(each, 0))) return ZERO;
   const factor = flat.reduce((all, each) => (each.kind === 'number' ? all * each.value : all), 1);
@@ -82,6 +82,7 @@ export function derivative(formula: Formula, name: string): Formula {
       if (!slope) break;
       return simplyTimes(slope(formula.argument), inner(formula.argument));
     }
+    default:
   }
   throw new RangeError(`${formula.kind} has no derivative`);
 }
@@ -102,7 +103,7 @@ function ofPower(base: Formula, exponent: Formula, inner: (each: Formula) => For
   return simplyPlus(ofBase, ofExponent);
 }
 
-export function dependsOn(formula: Formula, name: string): boolean {
+function dependsOn(formula: Formula, name: string): boolean {
   if (formula.kind === 'symbol') return formula.name === name;
   return innerOf(formula).some((each) => dependsOn(each, name));
 }

@@ -23,6 +23,7 @@ function readGolden() {
 
 /** Collects the answers of a run. */
 export class Golden {
+  /** @type {Map<string, string>} */
   #answers = new Map();
   #known = readGolden();
 
@@ -42,6 +43,7 @@ export class Golden {
 
   /** What was right and is no longer, and what is answered in another way and as well. */
   compare() {
+    /** @type {string[][]} */
     const [worse, other] = [[], []];
     for (const [stem, answer] of this.#answers) {
       const before = this.#known.get(stem);

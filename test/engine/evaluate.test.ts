@@ -3,7 +3,6 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Evaluator, evaluate, evaluateRelation, type Read } from '../../src/engine/evaluate.ts';
 import {
-  at,
   atIndex,
   call,
   type Formula,
@@ -12,6 +11,7 @@ import {
   minus,
   number,
   plus,
+  position,
   product,
   reduce,
   sum,
@@ -111,16 +111,20 @@ describe('one formula', () => {
     ['the last', reduce('last', ['j'], A), [3, 6]],
     ['the first', reduce('first', ['j'], A), [1, 4]],
     ['a running sum', reduce('running', ['j'], A), [1, 3, 6, 4, 9, 15]],
-    ['an entry before', atIndex('j', minus(at('j'), number(1)), A), [0, 1, 2, 0, 4, 5]],
-    ['in reverse', atIndex('j', minus(number(2), at('j')), A), [3, 2, 1, 6, 5, 4]],
-    ['the index', product(at('i'), at('j')), [0, 0, 0, 0, 1, 2]],
+    ['an entry before', atIndex('j', minus(position('j'), number(1)), A), [0, 1, 2, 0, 4, 5]],
+    ['in reverse', atIndex('j', minus(number(2), position('j')), A), [3, 2, 1, 6, 5, 4]],
+    ['the index', product(position('i'), position('j')), [0, 0, 0, 0, 1, 2]],
     [
       'a product with 0 passes nothing on',
-      product(at('j'), fraction(number(1), at('i'))),
+      product(position('j'), fraction(number(1), position('i'))),
       [0, 0, Infinity, 1, Infinity, 2],
     ],
-    ['a mean of a product', fraction(sum(['j'], product(A, at('j'))), number(3)), [8 / 3, 17 / 3]],
-    ['hidden', call('hide', at('i')), [0, -Infinity]],
+    [
+      'a mean of a product',
+      fraction(sum(['j'], product(A, position('j'))), number(3)),
+      [8 / 3, 17 / 3],
+    ],
+    ['hidden', call('hide', position('i')), [0, -Infinity]],
   ])('%s', (_, formula, expected) => {
     expect(numbers(formula)).toEqual(expected);
   });

@@ -36,7 +36,7 @@ const OPERATORS: Readonly<Record<string, Write>> = {
 /** The expression as it stands, of what `compiled` accepts; anything else throws RangeError. */
 export function formulaOf(node: MathNode, scope: Scope): Formula {
   if (isParenthesis(node)) return formulaOf(node.content, scope);
-  if (isConstant(node)) return number(node.value as number);
+  if (isConstant(node)) return number(node.value);
   if (isFunction(node)) return ofFunction(node, scope);
   if (isOperator(node)) return ofOperator(node, scope);
   if (!isSymbol(node)) throw new RangeError(`${node.type} is no formula`);

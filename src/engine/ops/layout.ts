@@ -9,7 +9,6 @@ import {
 } from '../axes.ts';
 import {
   accumulates,
-  at,
   atIndex,
   call,
   equals,
@@ -19,6 +18,7 @@ import {
   modulo,
   number,
   plus,
+  position,
   power,
   product,
   symbol,
@@ -109,9 +109,9 @@ export function prepend(
       const [old, added, upstream] = [name, input, `d${output}`].map((own, n) =>
         symbol(own, n === 2 ? axes : n === 1 ? newAxes : axes.map(earlierAxis)),
       );
-      const before = atIndex(EARLIER, at(token), old);
-      const after = atIndex(fresh, minus(at(token), number(earlier)), added);
-      const back = atIndex(token, plus(at(fresh), number(earlier)), upstream);
+      const before = atIndex(EARLIER, position(token), old);
+      const after = atIndex(fresh, minus(position(token), number(earlier)), added);
+      const back = atIndex(token, plus(position(fresh), number(earlier)), upstream);
       return {
         forward: equals(
           symbol(output, axes),
@@ -207,21 +207,22 @@ function rotation(
 ): { definitions: Formula[]; angle: Formula; sign: Formula } {
   const [[token], [feature]] = axes.slice(-2);
   const width = extents[feature];
-  const own = at(feature);
+  const own = position(feature);
   const isHalf = pairing === 'half';
   const parity = modulo(own, number(2));
   const pair = isHalf ? modulo(own, number(width / 2)) : call('floor', fraction(own, number(2)));
   const second = isHalf ? call('floor', fraction(own, number(width / 2))) : parity;
-  const position = firstPosition === 0 ? at(token) : plus(number(firstPosition), at(token));
+  const place =
+    firstPosition === 0 ? position(token) : plus(number(firstPosition), position(token));
   const angle = symbol('θ', [[token], [feature]]);
   const sign = symbol('σ', [[feature]]);
   const frequency = power(number(base), fraction(product(number(-2), pair), number(width)));
   return {
     definitions: [
-      equals(angle, product(position, frequency)),
+      equals(angle, product(place, frequency)),
       equals(sign, minus(product(number(2), second), number(1))),
       equals(
-        at(`${feature}*`),
+        position(`${feature}*`),
         isHalf
           ? modulo(plus(own, number(width / 2)), number(width))
           : minus(plus(own, number(1)), product(number(2), parity)),

@@ -3,28 +3,28 @@ import { type AxisLetters, axisLength, type Extents, type Letter } from '../axes
 import { evaluate } from '../evaluate.ts';
 import type { Formula } from '../formula.ts';
 import { expanded, mapInner } from '../where.ts';
+import {
+  aligned,
+  ATOM,
+  bracketed,
+  type Code,
+  einsumNames,
+  joinedLetters,
+  POWER,
+  PRODUCT,
+  same,
+  scalar,
+  subscript,
+  SUM,
+} from './code.ts';
 import type { Dialect } from './dialect.ts';
 import { fused } from './fuse.ts';
+import { type Softmax, softmaxOf } from './softmaxOf.ts';
 import { writtenNumber } from './numbers.ts';
 
 export interface CodeScope {
   readonly dialect: Dialect;
   readonly extents: Extents;
-}
-
-/** How tightly an expression holds together: what binds less is bracketed. */
-const SUM = 1;
-const PRODUCT = 2;
-const POWER = 3;
-const ATOM = 4;
-
-interface Code {
-  readonly text: string;
-  /** One letter for each axis. */
-  readonly letters: readonly Letter[];
-  readonly level: number;
-  /** The same with the summed letters kept as axes of length 1, each before the letter at its place. */
-  readonly kept?: { readonly text: string; readonly at: readonly (Letter | null)[] };
 }
 
 /** `name = code` for a relation; throws RangeError for what cannot be computed. */
@@ -42,29 +42,6 @@ export function assignment(whole: Formula, { dialect, extents: all }: CodeScope)
 
 const expandedWhole = (formula: Formula): Formula =>
   formula.kind === 'where' ? expandedWhole(expanded(formula)) : mapInner(formula, expandedWhole);
-
-interface Softmax {
-  readonly logits: Formula;
-  readonly summed: Formula;
-  readonly over: readonly Letter[];
-}
-
-function softmaxOf(formula: Formula): Softmax | null {
-  if (formula.kind !== 'fraction') return null;
-  const { top, bottom } = formula;
-  if (top.kind !== 'call' || top.name !== 'exp' || bottom.kind !== 'sum') return null;
-  const { body, over } = bottom;
-  if (body.kind !== 'call' || body.name !== 'exp') return null;
-  return { logits: top.argument, summed: body.argument, over };
-}
-
-const bracketed = ({ text, level }: Code, least: number): string =>
-  level < least ? `(${text})` : text;
-
-const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((each, n) => each === b[n]);
-
-const scalar = (text: string, level = ATOM): Code => ({ text, letters: [], level });
 
 type Pair = readonly [Formula, Formula];
 
@@ -135,7 +112,7 @@ class Writer {
     const own = this.write(logits);
     const bottom = this.write(summed);
     const dims = this.#dims(bottom.letters, over);
-    if (this.#dialect.name === 'pytorch' && same(own.letters, this.#split(axes))) {
+    if (this.#dialect.name === 'pytorch' && same(own.letters, axes.flat())) {
       const code = { ...own, text: `torch.softmax(${own.text}, dim=${dims})`, level: ATOM };
       if (own.letters.length === bottom.letters.length)
         return `${name} = ${this.laidOut(code, axes)}`;
@@ -152,15 +129,11 @@ class Writer {
 
   /** In the order of `axes`, merged as they are. */
   laidOut(code: Code, axes: readonly AxisLetters[]): string {
-    const letters = this.#split(axes);
-    const ordered = this.#aligned(code, letters, true);
+    const letters = axes.flat();
+    const ordered = this.#whole(code, letters);
     if (axes.every((axis) => axis.length === 1)) return ordered.text;
     const shape = axes.map((axis) => axisLength(axis, this.#scope.extents));
     return `${bracketed(ordered, ATOM)}.reshape(${shape.join(', ')})`;
-  }
-
-  #split(axes: readonly AxisLetters[]): Letter[] {
-    return axes.flat();
   }
 
   #symbol(name: string, indices: readonly AxisLetters[]): Code {
@@ -196,7 +169,7 @@ class Writer {
 
   #joined(a: Code, b: Code, sign: string, level: number): Code {
     const letters = joinedLetters(a.letters, b.letters);
-    const [left, right] = [a, b].map((each) => this.#aligned(each, letters));
+    const [left, right] = [a, b].map((each) => aligned(each, letters, this.#dialect));
     // Right of a minus, a division or a power the same level is bracketed too.
     const isStrict = sign === '-' || sign === '/' || sign === '**' || sign === '%';
     const rightText = bracketed(right, isStrict ? level + 1 : level);
@@ -398,85 +371,18 @@ class Writer {
     return isRange ? `${list[0]}:${list[0] + list.length}` : this.#dialect.list(list);
   }
 
-  /** With the axes of `letters`, those that it lacks of length 1; leading ones are left out unless all must be there. */
-  #aligned(code: Code, letters: readonly Letter[], isWhole = false): Code {
-    const { letters: own, kept } = code;
-    if (same(own, letters) || (own.length === 0 && !isWhole)) return code;
-    if (isWhole && own.length < letters.length) return this.#broadcast(code, letters);
-    // keepdims, where the sum's axis stands at the place of the letter that is lacking.
-    const lacking = letters.filter((letter) => !own.includes(letter));
-    if (
-      kept &&
-      kept.at.length === letters.length &&
-      kept.at.every((letter, n) =>
-        letter === null ? lacking.includes(letters[n]) : letter === letters[n],
-      )
-    )
-      return { text: kept.text, letters, level: ATOM };
-    const order = letters.filter((letter) => own.includes(letter));
-    if (order.length < own.length)
-      throw new RangeError(`the letters ${own.join(' ')} do not fit ${letters.join(' ')}`);
-    const turned = this.#turned(code, order);
-    if (same(order, letters.slice(letters.length - order.length)))
-      return { ...turned, letters: order };
-    const first = letters.findIndex((letter) => own.includes(letter));
-    const places = letters.slice(first).map((letter) => (own.includes(letter) ? ':' : 'None'));
-    return {
-      text: `${bracketed(turned, ATOM)}[${places.join(', ')}]`,
-      letters: letters.slice(first),
-      level: ATOM,
-    };
-  }
-
-  #turned(code: Code, order: readonly Letter[]): Code {
-    const own = code.letters;
-    if (same(order, own)) return code;
-    const isSwap =
-      own.length > 1 &&
-      same(order, [...own.slice(0, -2), own[own.length - 1], own[own.length - 2]]);
-    const text = bracketed(code, ATOM);
-    return {
-      text: isSwap
-        ? this.#dialect.transposed(text)
-        : this.#dialect.permuted(
-            text,
-            order.map((letter) => own.indexOf(letter)),
-          ),
-      letters: order,
-      level: ATOM,
-    };
-  }
-
   /** Spread over all letters. */
-  #broadcast(code: Code, letters: readonly Letter[]): Code {
+  #whole(code: Code, letters: readonly Letter[]): Code {
+    if (code.letters.length === letters.length) return aligned(code, letters, this.#dialect);
     const { module } = this.#dialect;
-    const aligned = this.#aligned(code, letters);
+    const own = aligned(code, letters, this.#dialect);
     const shape = this.#lengths(letters).join(', ');
     const ones = `${module}.ones((${shape}${letters.length === 1 ? ',' : ''}))`;
     return this.#joined(
-      { ...aligned, letters: code.letters.length === 0 ? [] : letters },
+      { ...own, letters: code.letters.length === 0 ? [] : letters },
       { text: ones, letters, level: ATOM },
       '*',
       PRODUCT,
     );
   }
-}
-
-/** Those of both, in the order of whichever has more; where they share none, one after the other. */
-function joinedLetters(a: readonly Letter[], b: readonly Letter[]): Letter[] {
-  if (!a.some((letter) => b.includes(letter))) return [...a, ...b];
-  const [wide, other] = a.length >= b.length ? [a, b] : [b, a];
-  return [...other.filter((letter) => !wide.includes(letter)), ...wide];
-}
-
-/** "[..., 0, :]" takes an axis counted from the end. */
-const subscript = (n: number, place: string): string =>
-  `[...${`, ${place}`}${', :'.repeat(-n - 1)}]`;
-
-/** einsum knows single letters only. */
-function einsumNames(letters: readonly Letter[]): Map<Letter, string> {
-  const free = [...'klmnopqstuvwxyz'].filter((each) => !letters.includes(each));
-  return new Map(
-    letters.map((letter) => [letter, /^[a-z]$/.test(letter) ? letter : free.shift()!]),
-  );
 }
