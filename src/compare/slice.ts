@@ -7,6 +7,7 @@ import { alibiSlopes, broadcast } from '../engine/heads/mask.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { layoutOf } from './edits/maskLayout.ts';
+import { cutParts } from './edits/masksListed.ts';
 import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 
@@ -114,6 +115,7 @@ function cutConfig(
       kvHeads: 1,
     },
     ...(typeof mask === 'object' && { mask: { ...mask, tensor: asMask(mask.tensor) } }),
+    ...(config.masks && { masks: cutParts(config.masks, extents['b'], asMask) }),
     ...(dropout && { dropout: { ...dropout, keep: asMask(dropout.keep) } }),
     ...(config.alibi && { alibi: slopes() }),
     ...(past && { past: { K: cutPast(past.K, 'a'), V: cutPast(past.V, 'v') } }),

@@ -16,6 +16,31 @@ export type Mask =
   /** Two to four dimensions, broadcast against (batch, heads, then the setup's axes); heads only in multihead. */
   | { readonly tensor: Tensor; readonly meaning: MaskMeaning };
 
+/**
+ * What else hides keys beside `mask`. A query stands at its `mask`'s position among the keys; tensors of one number per
+ * token or per sequence may have a batch axis in front.
+ */
+export type MaskPart = {
+  /** Its place in the setup's list. */
+  readonly at?: number;
+} &
+  /** Another mask as a tensor. */
+  (
+    | { readonly kind: 'given'; readonly tensor: Tensor; readonly meaning: MaskMeaning }
+    /** Hides the keys from `lengths` on, (batch). */
+    | { readonly kind: 'padding'; readonly lengths: Tensor }
+    /** Hides the keys where `keep` is 0, (batch, keys). */
+    | { readonly kind: 'padding'; readonly keep: Tensor }
+    /** Hides keys more than `left` before and more than `right` after the query's place. */
+    | { readonly kind: 'window'; readonly left?: number; readonly right?: number }
+    /** Keys before `length`, (batch), are seen by all queries in spite of a causal mask. */
+    | { readonly kind: 'prefix'; readonly length: Tensor }
+    /** A query sees the keys of its own chunk of `size` tokens. */
+    | { readonly kind: 'chunked'; readonly size: number }
+    /** A query sees the keys of its own document: (batch, keys) and (batch, queries), those of the last keys if left out. */
+    | { readonly kind: 'documents'; readonly ids: Tensor; readonly queryIds?: Tensor }
+  );
+
 export type Loss =
   /** f = |y|^2 / 2 */
   | { readonly kind: 'half-squared-norm' }
@@ -47,6 +72,8 @@ export interface HeadConfig {
   /** Z = softcap * tanh(scale * S / softcap). */
   readonly softcap?: number;
   readonly mask: Mask;
+  /** An entry is hidden where any of these or `mask` hides it. */
+  readonly masks?: readonly MaskPart[];
   /** Keeps where `keep` is not 0 and multiplies by 1 / (1 - p); `keep` broadcasts like a mask. */
   readonly dropout?: { readonly p: number; readonly keep: Tensor };
   readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };

@@ -44,6 +44,8 @@ export interface Operation {
   summands?(at: Application, outputOffset: number): readonly (readonly Factor[])[];
   /** Where it is no such sum: the numbers on the way to one output entry, as a table. */
   worked?(at: Application, outputOffset: number): Worked;
+  /** What there is to say of one output entry, as a sentence: which part of a mask hides it. */
+  remark?(outputOffset: number): string | null;
   formula(names: Names): OperationFormula;
 }
 

@@ -3,6 +3,8 @@ import {
   type HeadConfig,
   type Loss,
   type Mask,
+  type MaskMeaning,
+  type MaskPart,
   MAX_NODE_ENTRIES,
   type WeightId,
 } from '../engine/config.ts';
@@ -10,6 +12,7 @@ import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
 import { oneLine } from './shown.ts';
 import { MAX_ENTRIES } from './limits.ts';
+import { tensorsOf } from './maskReader.ts';
 import type { NamedTensor } from './namedTensor.ts';
 import { resolveName } from './nodeNames.ts';
 import type { Joined, JoinOptions } from './parts.ts';
@@ -47,7 +50,7 @@ export async function loadSetup(
     ...(rope && { rope }),
     ...(window !== undefined && { window }),
   };
-  config.mask = await loadMask(loader, setup);
+  Object.assign(config, await loadMasks(loader, setup));
   if (setup.dropout) {
     const keep = await loader.tensor(setup.dropout.keep, ['dropout', 'keep']);
     if (keep) config.dropout = { p: setup.dropout.p, keep };
@@ -206,15 +209,54 @@ type FileSource = TensorSource & { readonly kind: 'file' };
 /** Why a tensor that was not asked for is not read. */
 const OTHER = 'another was asked for';
 
-/** A boolean mask tells who attends, a mask of numbers is added, unless maskMeaning says otherwise. */
-async function loadMask(loader: Loader, { mask, maskMeaning }: Setup): Promise<Mask> {
-  if (typeof mask === 'string') return mask;
-  const loaded = await loader.load(mask, ['mask']);
+/** Of a list the causal mask, else the first given one, is `mask`, and the others are `masks`. */
+async function loadMasks(
+  loader: Loader,
+  { mask, maskMeaning }: Setup,
+): Promise<Pick<HeadConfig, 'mask' | 'masks'>> {
+  if (typeof mask === 'string') return { mask };
+  if ('kind' in mask)
+    return { mask: await loadMask(loader, mask, maskMeaning, ['mask'], ['maskMeaning']) };
+  const causal = mask.find((part) => typeof part === 'string');
+  const masks: MaskPart[] = [];
+  let first: Mask = causal ?? 'none';
+  for (const [at, part] of mask.entries()) {
+    if (typeof part === 'string') continue;
+    const path = ['mask', at];
+    if (part.kind === 'given') {
+      const [own, meaning] = ['tensor', 'meaning'].map((key) => [...path, key]);
+      const given = await loadMask(loader, part.tensor, part.meaning, own, meaning);
+      if (typeof given === 'string') continue;
+      if (first === 'none') first = given;
+      else masks.push({ kind: 'given', at, ...given });
+      continue;
+    }
+    const tensors = await loader.all(tensorsOf(part), path);
+    const length = part.kind === 'prefix' && typeof part.length === 'number' ? part.length : null;
+    masks.push({
+      ...part,
+      at,
+      ...tensors,
+      ...(length !== null && { length: scalar(length) }),
+    } as MaskPart);
+  }
+  return { mask: first, ...(masks.length > 0 && { masks }) };
+}
+
+/** A boolean mask tells who attends, a mask of numbers is added, unless its meaning is said. */
+async function loadMask(
+  loader: Loader,
+  source: TensorSource,
+  maskMeaning: MaskMeaning | undefined,
+  own: Path,
+  ofMeaning: Path,
+): Promise<Mask> {
+  const loaded = await loader.load(source, own);
   if (!loaded) return 'none';
   const { tensor, dtype } = loaded;
   const meaning = maskMeaning ?? (dtype === 'bool' ? 'attend' : 'add');
   const isBinary = tensor.data.every((value) => value === 0 || value === 1);
-  const path = maskMeaning === undefined ? ['mask'] : ['maskMeaning'];
+  const path = maskMeaning === undefined ? own : ofMeaning;
   if (meaning === 'add' && isBinary && tensor.data.includes(1)) {
     const how = maskMeaning === undefined ? 'and no maskMeaning' : `of dtype ${dtype}`;
     loader.report(

@@ -3,6 +3,7 @@ import { findNodeAtLocation, type Node } from 'jsonc-parser';
 import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
+import { isMaskList, maskList } from './maskReader.ts';
 import { NODE_IDS } from './nodeIds.ts';
 import { tensorSource } from './parseTensor.ts';
 import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
@@ -81,7 +82,9 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     mask: (node, path) =>
       node.type === 'string'
         ? read.oneOf(list, MASKS)(node, path)
-        : tensor(node, path, 'the name of a mask'),
+        : isMaskList(node)
+          ? maskList(list, tensor)(node, path)
+          : tensor(node, path, 'the name of a mask'),
     maskMeaning: read.oneOf(list, MEANINGS),
     dropout: read.object<NonNullable<SetupFields['dropout']>>(list, {
       p: read.number(list, 'a number from 0 to below 1', (value) => value >= 0 && value < 1),

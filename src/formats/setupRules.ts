@@ -111,7 +111,7 @@ function checkPairs(problems: ProblemList, given: Given, { mask }: SetupFields):
   if (given('rope') && !given('rope', 'pairing')) {
     problems.warning(['rope'], 'found no "pairing", took "half"; the other one is "interleaved"');
   }
-  if (given('maskMeaning') && (!given('mask') || typeof mask === 'string')) {
+  if (given('maskMeaning') && (!given('mask') || typeof mask === 'string' || Array.isArray(mask))) {
     problems.warning(['maskMeaning'], 'is not used: it tells how to read a mask that is a tensor');
   }
 }

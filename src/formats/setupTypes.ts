@@ -28,6 +28,17 @@ export type TensorSource =
 
 export type MaskName = 'none' | 'causal' | 'causal-bottom-right';
 
+/** One mask of a list; a prefix may be one number for all. */
+export type MaskPartSource =
+  | 'causal'
+  | 'causal-bottom-right'
+  | { readonly kind: 'given'; readonly tensor: TensorSource; readonly meaning?: MaskMeaning }
+  | { readonly kind: 'padding'; readonly lengths?: TensorSource; readonly keep?: TensorSource }
+  | { readonly kind: 'window'; readonly left?: number; readonly right?: number }
+  | { readonly kind: 'prefix'; readonly length: number | TensorSource }
+  | { readonly kind: 'chunked'; readonly size: number }
+  | { readonly kind: 'documents'; readonly ids: TensorSource; readonly queryIds?: TensorSource };
+
 export type LossSource =
   | { readonly kind: 'upstream'; readonly upstream: TensorSource }
   | { readonly kind: 'target'; readonly target: TensorSource }
@@ -50,7 +61,7 @@ export interface Setup {
   readonly kvHeads: number;
   readonly scale?: number | '1/sqrt(d)';
   readonly softcap?: number;
-  readonly mask: MaskName | TensorSource;
+  readonly mask: MaskName | TensorSource | readonly MaskPartSource[];
   /** Left out: boolean masks mean 'attend', numbers are added. */
   readonly maskMeaning?: MaskMeaning;
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };

@@ -1,4 +1,5 @@
 // Random setups from a seed: every option of every head, drawn independently so that all pairs come up.
+import { drawMaskOptions, drawMaskParts } from './drawMasks.mjs';
 
 /** mulberry32: uniform in [0, 1). */
 export function generator(seed) {
@@ -20,6 +21,14 @@ const expressions = [
   'dot(sin(y), y) / 3',
 ];
 
+/** What stands in `mask` as the parts of a list. */
+function maskAsParts(setup) {
+  const { mask, maskMeaning: meaning } = setup;
+  delete setup.maskMeaning;
+  if (mask === undefined) return [];
+  return [typeof mask === 'string' ? mask : { kind: 'given', tensor: mask, meaning }];
+}
+
 /** A setup with inline tensors, and the options it was drawn with (for the count of pairs). */
 export function drawSetup(random) {
   const pick = (...values) => values[Math.floor(random() * values.length)];
@@ -30,6 +39,7 @@ export function drawSetup(random) {
       ? entry()
       : Array.from({ length: shape[0] }, () => fill(shape.slice(1), entry));
   const numbers = (...shape) => fill(shape, normal);
+  const draw = { pick, whole, fill, numbers };
 
   const head = pick('kq', 'qkv', 'multihead', 'multihead', 'multihead');
   const multi = head === 'multihead';
@@ -52,6 +62,7 @@ export function drawSetup(random) {
     past: multi ? pick(false, true) : false,
     start: pick('none', 'none', 'all', 'some'),
     output: multi ? pick(false, true) : false,
+    ...drawMaskOptions(pick),
   };
   const kvHeads = multi ? { mha: whole(1, 3), gqa: 2, mqa: 1 }[options.groups] : 1;
   const heads = kvHeads * (options.groups === 'mha' ? 1 : whole(2, 3));
@@ -123,6 +134,8 @@ export function drawSetup(random) {
   if (options.mask === 'attend') setup.mask = fill(maskShape, () => (random() < 0.7 ? 1 : 0));
   if (options.mask === 'ignore') setup.mask = fill(maskShape, chance(0.3));
   if (options.mask === 'attend' || options.mask === 'ignore') setup.maskMeaning = options.mask;
+  const parts = drawMaskParts(options, { ...draw, batch, keys, queries, past, order: scores });
+  if (parts.length > 0) setup.mask = [...maskAsParts(setup), ...parts];
   if (options.window) setup.window = whole(1, keys);
   if (options.alibi) setup.alibi = options.alibi === true ? true : fill([heads], random);
   if (options.dropout) {

@@ -13,6 +13,8 @@ import sys
 
 import torch
 
+from torch_masks import compose, split_list
+
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
@@ -58,29 +60,40 @@ def rotate(x, base, pairing, first):
 
 
 
+def fill_shape(setup, scores):
+    """(batch, heads, m, n), each at least 1."""
+    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
+    m, n = scores.shape[-2:]
+    return (scores.numel() // (heads * m * n), heads, m, n)
+
+
 def fill_scores(setup, given, scores):
     """A mask of two to four dimensions, in the setup's order of axes, as large as scores (..., m, n)."""
     if setup["axes"] == "key-first":
         given = given.transpose(-1, -2)
-    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
-    m, n = scores.shape[-2:]
-    batch = scores.numel() // (heads * m * n)
-    return given.reshape((1,) * (4 - given.dim()) + given.shape).expand(batch, heads, m, n).reshape(scores.shape)
+    return given.reshape((1,) * (4 - given.dim()) + given.shape).expand(fill_shape(setup, scores)).reshape(scores.shape)
 
 
 def hidden_and_bias(setup, scores, past):
     """Which entries are masked, and what is added, for scores of shape (..., m, n)."""
     m, n = scores.shape[-2:]
-    mask = setup.get("mask", "none")
-    hidden = torch.zeros(m, n, dtype=torch.bool)
-    bias = torch.zeros(m, n)
+    mask, meaning, parts = split_list(setup)
     offset = n - m if mask == "causal-bottom-right" else past
     distance = offset + torch.arange(m)[:, None] - torch.arange(n)[None, :]
-    if mask in ("causal", "causal-bottom-right"):
-        hidden = distance < 0
+    causal = mask in ("causal", "causal-bottom-right")
+
+    def of_scores(value):
+        # Without heads the scores have one axis less than the parts' (batch, heads, m, n).
+        return value.expand(fill_shape(setup, scores)).reshape(scores.shape)
+
+    hidden, bias = compose(
+        causal, parts, m, n, offset, past, tensor,
+        lambda given: fill_scores(setup, given, scores).reshape(fill_shape(setup, scores)),
+    )
+    hidden, bias = of_scores(hidden), of_scores(bias)
     if not isinstance(mask, str):
         given = tensor(mask)
-        meaning = setup.get("maskMeaning", "attend" if given.dtype == torch.bool else "add")
+        meaning = meaning or ("attend" if given.dtype == torch.bool else "add")
         given = fill_scores(setup, given, scores)
         if meaning == "attend":
             hidden = hidden | ~given.bool()

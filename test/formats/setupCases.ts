@@ -17,6 +17,9 @@ export const GOOD: readonly string[] = [
   `{${QKV}, "mask": [[0, "-inf"], ["-INF", "inf"]], "maskMeaning": "add", "window": 2}`,
   `{${QKV}, "mask": [[true, false], [false, true]]}`,
   `{${QKV}, "mask": {"file": "m.npy"}, "maskMeaning": "ignore"}`,
+  `{${QKV}, "mask": ["causal", {"kind": "padding", "lengths": [2]}, {"kind": "padding", "keep": [true, false]}, {"kind": "prefix", "length": 1}]}`,
+  `{${QKV}, "mask": [{"kind": "window", "left": 0}, {"kind": "window", "left": 1, "right": 2}, {"kind": "chunked", "size": 2}]}`,
+  `{${QKV}, "mask": [{"kind": "documents", "ids": [0, 1], "queryIds": [0, 1]}, {"kind": "given", "tensor": {"file": "m.npy"}, "meaning": "ignore"}]}`,
   `{${QKV}, "dropout": {"p": 0, "keep": [[1, 0], [1, 1]]}, "alibi": true}`,
   `{${MULTI}, "heads": 4, "kvHeads": 2, "alibi": [0.5, 0.25, 0.125, 1]}`,
   `{${MULTI}, "rope": {"pairing": "interleaved"}, "past": {"K": [[[1]]], "V": [[[1]]]}}`,
@@ -392,6 +395,71 @@ export const BAD: readonly BadCase[] = [
     at: '"a b"',
   },
   // Warnings
+  {
+    text: `{${KQ}, "mask": ["causal", "none"]}`,
+    messages: ['mask[1]: found the string "none", expected one of "causal", "causal-bottom-right"'],
+    at: '"none"',
+  },
+  {
+    text: `{${KQ}, "mask": ["causal", "causal-bottom-right"]}`,
+    messages: ['mask[1]: found a second causal mask, expected one'],
+    at: '"causal-bottom-right"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "paddding", "lengths": [1]}]}`,
+    messages: ['mask[0].kind: found the string "paddding", expected one of "given", "padding"'],
+    at: '"paddding"',
+  },
+  {
+    text: `{${KQ}, "mask": [{"lengths": [1]}]}`,
+    messages: ['mask[0]: found an object without a "kind", expected one of "given", "padding"'],
+    at: '{"lengths": [1]}',
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "padding"}]}`,
+    messages: ['mask[0]: found neither, expected one of lengths and keep'],
+    at: '{"kind": "padding"}',
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "padding", "lengths": [1], "keep": [1, 1]}]}`,
+    messages: ['mask[0]: found both, expected one of lengths and keep'],
+    at: '{"kind": "padding", "lengths": [1], "keep": [1, 1]}',
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "window", "left": -1}]}`,
+    messages: ['mask[0].left: found the number -1, expected an integer from 0'],
+    at: '-1',
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "window"}]}`,
+    messages: ['mask[0]: found neither, expected left or right'],
+    at: '{"kind": "window"}',
+  },
+  {
+    text: `{${KQ}, "mask": ["causal", {"kind": "prefix"}]}`,
+    messages: ['mask[1]: found no "length", expected it'],
+    at: '{"kind": "prefix"}',
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "chunked", "size": 0}]}`,
+    messages: ['mask[0].size: found the number 0, expected an integer from 1'],
+    at: '0',
+  },
+  {
+    text: `{${KQ}, "mask": [{"kind": "prefix", "length": 1}]}`,
+    messages: ['mask[0]: is not used: a prefix is seen in spite of a causal mask'],
+    at: '{"kind": "prefix", "length": 1}',
+    schemaAccepts: true,
+    warning: true,
+  },
+  {
+    text: `{${KQ}, "mask": ["causal"], "maskMeaning": "add"}`,
+    messages: ['maskMeaning: is not used'],
+    at: '"add"',
+    schemaAccepts: true,
+    warning: true,
+  },
   {
     text: `{${KQ}, "maskMeaning": "add"}`,
     messages: ['maskMeaning: is not used'],

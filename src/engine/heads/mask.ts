@@ -1,122 +1,67 @@
-// One additive mask from all that hides keys: causal, sliding window, ALiBi and a mask that is given.
-import {
-  axisLength,
-  type AxisLetters,
-  type Extents,
-  letterStrides,
-  offsetTable,
-  shapeOf,
-} from '../axes.ts';
-import { ConfigError, type HeadConfig } from '../config.ts';
-import { formatShape, strides, type Tensor, zeros } from '../tensor.ts';
+// One additive mask from all that hides keys or adds to scores, and which part of it hides an entry.
+import { bindingAt, type Extents } from '../axes.ts';
+import type { HeadConfig } from '../config.ts';
+import { evaluate } from '../evaluate.ts';
+import { type Lettered, scalarOf, zipped } from '../lettered.ts';
+import { offsetOf, type Tensor } from '../tensor.ts';
+import { type MaskFormula, maskFormulas } from './maskParts.ts';
+import { type ScoreLayout, spread } from './scoreLayout.ts';
 
-interface Layout {
-  /** Axes of the scores, keys i and queries j last. */
-  readonly axes: readonly AxisLetters[];
-  readonly extents: Extents;
-  /** Letters of the query heads. */
-  readonly heads: AxisLetters;
-  /** Earlier tokens before the first new one. */
-  readonly past: number;
+/** A mask and the parts that it was made from. */
+export interface ComposedMask {
+  /** To be added to the scores, −∞ where a query may not see a key. */
+  readonly tensor: Tensor;
+  readonly parts: readonly MaskFormula[];
+  /** The names of the parts that hide one entry of the scores. */
+  hiddenBy(offset: number): string[];
 }
 
-/** Repeats a given tensor of up to four dimensions along the score axes it lacks or has with length 1. */
-export function broadcast(entry: string, given: Tensor, { axes, extents, heads }: Layout): Tensor {
-  const shape = shapeOf(axes, extents);
-  const named = axes.map((axis, n) => `${axis.join('')} = ${shape[n]}`).join(', ');
-  const refuse = (): never => {
-    throw new ConfigError(
-      entry,
-      `found shape ${formatShape(given.shape)}, expected it to broadcast to (${named})`,
-    );
+/** Null where nothing is masked. */
+export function composedMask(config: HeadConfig, layout: ScoreLayout): ComposedMask | null {
+  const parts = maskFormulas(config, layout);
+  if (parts.length === 0) return null;
+  const { axes, extents } = layout;
+  const made = parts.map((part) => ({ part, value: valueOf(part, extents) }));
+  // Those of few letters first: what is the same for all heads is put together once.
+  const inOrder = [...made].sort((a, b) => a.value.data.length - b.value.data.length);
+  const whole = inOrder.reduce(
+    (mask, { part, value }) => zipped(mask, value, COMBINE[part.how]),
+    scalarOf(0),
+  );
+  return {
+    tensor: spread(whole, layout),
+    parts,
+    hiddenBy(offset) {
+      const binding = bindingAt(axes, extents, offset);
+      const at = ({ letters, lengths, data }: Lettered): number =>
+        data[
+          offsetOf(
+            lengths,
+            letters.map((letter) => binding[letter]),
+          )
+        ];
+      return made.flatMap(({ part, value }) =>
+        (part.how === 'hide' && at(value) !== 0) || (part.how === 'add' && at(value) === -Infinity)
+          ? [part.name]
+          : [],
+      );
+    },
   };
-  if (given.shape.length < 2 || given.shape.length > 4) refuse();
-  const [from, to] = shape.slice(-2);
-  const batch = extents['b'] ?? 1;
-  const headCount = axisLength(heads, extents);
-  const full = [batch, headCount, from, to];
-  const own = [...Array.from({ length: 4 - given.shape.length }, () => 1), ...given.shape];
-  // Scores without a head axis: what stands before their two axes is the batch.
-  if (heads.length === 0 && given.shape.length === 3) own.splice(0, 2, given.shape[0], 1);
-  if (own.some((length, n) => length !== 1 && length !== full[n])) refuse();
-  const out = zeros(shape);
-  // Along an axis of length 1 the same entries are met again.
-  const [perBatch, perHead, perRow, perEntry] = strides(own).map((step, n) =>
-    own[n] === 1 ? 0 : step,
-  );
-  let at = 0;
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < headCount; h++) {
-      for (let u = 0; u < from; u++) {
-        const start = b * perBatch + h * perHead + u * perRow;
-        for (let w = 0; w < to; w++) out.data[at++] = given.data[start + w * perEntry];
-      }
-    }
-  }
-  return out;
 }
 
-/**
- * 2^(−8 (h + 1) / H) for H heads, a power of two; else those of the power below, then every other one of the power
- * above (Press et al. 2022, ALiBi, the authors' `get_slopes`).
- */
-export function alibiSlopes(count: number): Float64Array {
-  const power = 2 ** Math.floor(Math.log2(count));
-  return Float64Array.from({ length: count }, (_, h) =>
-    h < power ? 2 ** ((-8 * (h + 1)) / power) : 2 ** ((-4 * (2 * (h - power) + 1)) / power),
-  );
+function valueOf({ formula, given }: MaskFormula, extents: Extents): Lettered {
+  return evaluate(formula, (name) => given[name], extents);
 }
 
-/** A query's position among the keys; keys stand at 0, 1, ... */
-function queryPosition(config: HeadConfig, j: number, { extents, past }: Layout): number {
-  return config.mask === 'causal-bottom-right' ? extents['i'] - extents['j'] + j : past + j;
-}
+const COMBINE: Readonly<Record<MaskFormula['how'], (mask: number, own: number) => number>> = {
+  hide: (mask, own) => (own === 0 ? mask : -Infinity),
+  add: (mask, own) => (mask === -Infinity ? mask : mask + own),
+  subtract: (mask, own) => (mask === -Infinity ? mask : mask - own),
+};
 
 /** The mask to add to the scores, −∞ where a query may not see a key; null where nothing is masked. */
-export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null {
-  const { mask, window, alibi } = config;
-  if (mask === 'none' && window === undefined && alibi === undefined) return null;
-  const { axes, extents, heads } = layout;
-  const given = typeof mask === 'object' ? broadcast('mask', mask.tensor, layout) : null;
-  const meaning = typeof mask === 'object' ? mask.meaning : 'add';
-  const causal = mask === 'causal' || mask === 'causal-bottom-right';
-  const headCount = axisLength(heads, extents);
-  const slopes = alibi === true ? alibiSlopes(headCount) : alibi?.data;
-  if (typeof alibi === 'object' && (alibi.shape.length !== 1 || alibi.shape[0] !== headCount)) {
-    throw new ConfigError(
-      'alibi',
-      `found shape ${formatShape(alibi.shape)}, expected one slope per head (${headCount})`,
-    );
-  }
+export const additiveMask = (config: HeadConfig, layout: ScoreLayout): Tensor | null =>
+  composedMask(config, layout)?.tensor ?? null;
 
-  const out = zeros(shapeOf(axes, extents));
-  const letters = [...axes.flat()];
-  const stride = letterStrides(axes, extents);
-  const outer = offsetTable(
-    letters.filter((letter) => letter !== 'i' && letter !== 'j'),
-    stride,
-    extents,
-  );
-  const [strideI, strideJ] = [stride.get('i') ?? 0, stride.get('j') ?? 0];
-  outer.forEach((base, block) => {
-    const slope = slopes?.[block % headCount] ?? 0;
-    for (let j = 0; j < extents['j']; j++) {
-      const position = queryPosition(config, j, layout);
-      for (let i = 0; i < extents['i']; i++) {
-        const at = base + i * strideI + j * strideJ;
-        const distance = position - i;
-        const beyond = window !== undefined && Math.abs(distance) >= window;
-        const value = given?.data[at] ?? 0;
-        const hidden =
-          (causal && distance < 0) ||
-          beyond ||
-          (meaning === 'attend' && given !== null && value === 0) ||
-          (meaning === 'ignore' && value !== 0);
-        out.data[at] = hidden
-          ? -Infinity
-          : (meaning === 'add' ? value : 0) - slope * Math.abs(distance);
-      }
-    }
-  });
-  return out;
-}
+export { alibiSlopes } from './maskParts.ts';
+export { broadcast } from './scoreLayout.ts';

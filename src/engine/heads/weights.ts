@@ -1,18 +1,10 @@
 // From scores to weights, the steps that all heads share: S -> Z -> M -> P -> Pd, each only where asked for.
-import type { AxisLetters, Extents } from '../axes.ts';
 import { ConfigError, type HeadConfig } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../ops/elementwise.ts';
 import { softmax } from '../ops/softmax.ts';
-import { additiveMask, broadcast } from './mask.ts';
-
-export interface ScoreLayout {
-  /** Axes of S, Z, M, P and Pd. */
-  readonly axes: readonly AxisLetters[];
-  readonly extents: Extents;
-  readonly heads: AxisLetters;
-  readonly past: number;
-}
+import { composedMask } from './mask.ts';
+import { broadcast, type ScoreLayout } from './scoreLayout.ts';
 
 /** The factor between S and Z; null where the head has no such step. */
 export function scaleFactor(config: HeadConfig, keyWidth: number): number | null {
@@ -34,9 +26,9 @@ export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: Scor
     graph.node('Z', axes, operation, [last]);
     last = 'Z';
   }
-  const mask = additiveMask(config, layout);
+  const mask = composedMask(config, layout);
   if (mask) {
-    graph.node('M', axes, addMask(axes, mask), [last]);
+    graph.node('M', axes, addMask(axes, mask.tensor, mask), [last]);
     last = 'M';
   }
   graph.node('P', axes, softmax(axes, 'i', extents), [last]);

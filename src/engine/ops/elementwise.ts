@@ -13,6 +13,9 @@ import {
   minus,
   symbol,
 } from '../formula.ts';
+import type { Operand } from '../evaluate.ts';
+import type { ComposedMask } from '../heads/mask.ts';
+import type { MaskFormula } from '../heads/maskParts.ts';
 import type { Operation } from '../operation.ts';
 import { map, type Tensor } from '../tensor.ts';
 
@@ -24,9 +27,9 @@ interface Elementwise {
   readonly slope: (input: number, offset: number) => number;
   readonly forward: (input: Formula) => Formula;
   /** Tensors that both formulas speak of. */
-  readonly given?: Readonly<Record<string, Tensor>>;
-  /** The slope as a formula. */
-  readonly derivative: (input: Formula) => Formula;
+  readonly given?: Readonly<Record<string, Operand>>;
+  /** The slope as a formula; null where it is 1. */
+  readonly derivative: ((input: Formula) => Formula) | null;
 }
 
 function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation {
@@ -51,12 +54,12 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
       backward: [
         accumulates(
           symbol(`d${input}`, axes),
-          product(own.derivative(symbol(input, axes)), symbol(`d${output}`, axes)),
+          own.derivative
+            ? product(own.derivative(symbol(input, axes)), symbol(`d${output}`, axes))
+            : symbol(`d${output}`, axes),
         ),
       ],
-      given: Object.fromEntries(
-        Object.entries(own.given ?? {}).map(([name, tensor]) => [name, { axes, tensor }]),
-      ),
+      given: own.given ?? {},
     }),
   };
 }
@@ -92,19 +95,72 @@ export function scaleAndSoftcap(
   });
 }
 
-/** M = Z + mask; an entry that is -inf in `mask` is cut off: its value is -inf and its gradient 0. */
-export function addMask(axes: readonly AxisLetters[], mask: Tensor): Operation {
+/**
+ * M = Z + mask; an entry that is -inf in `mask` is cut off: its value is -inf and its gradient 0. `parts`, of which the
+ * mask is made, are what its formulas show and its remarks name.
+ */
+export function addMask(
+  axes: readonly AxisLetters[],
+  mask: Tensor,
+  parts?: Pick<ComposedMask, 'parts' | 'hiddenBy'>,
+): Operation {
   const masked = (offset: number): boolean => mask.data[offset] === -Infinity;
-  return elementwise(axes, {
+  const operation = elementwise(axes, {
     name: 'mask',
     summary: 'Adds the mask: −∞ where a query may not see a key.',
     value: (input, offset) => (masked(offset) ? -Infinity : input + mask.data[offset]),
     slope: (_input, offset) => (masked(offset) ? 0 : 1),
     forward: (input) => plus(input, symbol('mask', axes)),
     derivative: () => symbol('seen', axes),
-    given: { mask, seen: map(mask, (value) => Number(value !== -Infinity)) },
+    given: {
+      mask: { axes, tensor: mask },
+      seen: { axes, tensor: map(mask, (value) => Number(value !== -Infinity)) },
+    },
+    ...(parts && partFormulas(axes, mask, parts.parts)),
   });
+  return parts
+    ? { ...operation, remark: (offset) => hiddenWords(parts.hiddenBy(offset)) }
+    : operation;
 }
+
+function hiddenWords(names: readonly string[]): string | null {
+  if (names.length === 0) return null;
+  const all = [...new Set(names)];
+  return `Hidden here by: ${all.join(', ')}.`;
+}
+
+function partFormulas(
+  axes: readonly AxisLetters[],
+  mask: Tensor,
+  parts: readonly MaskFormula[],
+): Pick<Elementwise, 'forward' | 'derivative' | 'given'> {
+  const of = (how: MaskFormula['how']): Formula[] =>
+    parts.flatMap((part) => (part.how === how ? [part.formula] : []));
+  const hidden = of('hide');
+  const given = Object.assign({}, ...parts.map((part) => part.given)) as Elementwise['given'];
+  // A given mask may have −∞ of its own, which no formula tells.
+  const isOpen = parts.some(
+    (part) =>
+      part.how === 'add' && Object.values(part.given).some(({ tensor }) => hasHidden(tensor)),
+  );
+  const seen = { axes, tensor: map(mask, (value) => Number(value !== -Infinity)) };
+  return {
+    forward: (input) =>
+      plus(
+        of('subtract').reduce(minus, input),
+        ...of('add'),
+        ...hidden.map((condition) => call('hide', condition)),
+      ),
+    derivative: isOpen
+      ? () => symbol('seen', axes)
+      : hidden.length > 0
+        ? () => product(...hidden.map((condition) => call('not', condition)))
+        : null,
+    given: { ...given, ...(isOpen && { seen }) },
+  };
+}
+
+const hasHidden = ({ data }: Tensor): boolean => data.includes(-Infinity);
 
 /** Pd = P * keep / (1 - p), keep being 0 or 1 per entry. */
 export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): Operation {
@@ -117,6 +173,6 @@ export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): 
     slope: (_input, offset) => factor(offset),
     forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
     derivative: () => product(number(1 / (1 - p)), symbol('keep', axes)),
-    given: { keep: map(keep, (value) => Number(value !== 0)) },
+    given: { keep: { axes, tensor: map(keep, (value) => Number(value !== 0)) } },
   });
 }
