@@ -82,14 +82,17 @@ function partFormulas(
   const name = (field: string): string => (n === 0 ? field : `${field}_${n + 1}`);
   switch (part.kind) {
     case 'given':
-      return [givenPart(part, name('mask'), entryOf(part, 'tensor'), layout)];
+      return [givenPart(part, `mask_${n + 2}`, entryOf(part, 'tensor'), layout)];
     case 'padding': {
-      const [field, tensor] =
-        'lengths' in part ? (['lengths', part.lengths] as const) : (['keep', part.keep] as const);
-      const own = perToken(entryOf(part, field), tensor, field === 'lengths' ? null : 'i', layout);
-      const formula = symbol(name(field), own.axes);
-      const condition = field === 'lengths' ? atMost(formula, KEY) : call('not', formula);
-      return [hide('padding', condition, { [name(field)]: own })];
+      if ('lengths' in part) {
+        const own = perToken(entryOf(part, 'lengths'), part.lengths, null, layout);
+        const lengths = symbol(name('lengths'), own.axes);
+        return [hide('padding', atMost(lengths, KEY), { [name('lengths')]: own })];
+      }
+      const own = perToken(entryOf(part, 'keep'), part.keep, 'i', layout);
+      // The dropout's mask is called keep already.
+      const kept = symbol(name('kept'), own.axes);
+      return [hide('padding', call('not', kept), { [name('kept')]: own })];
     }
     case 'window': {
       const { left, right } = part;
