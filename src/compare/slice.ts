@@ -8,6 +8,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { layoutOf } from './edits/maskLayout.ts';
 import { cutParts } from './edits/masksListed.ts';
+import { cutPositions } from './edits/ropeOptions.ts';
 import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 
@@ -115,6 +116,7 @@ function cutConfig(
       kvHeads: 1,
     },
     ...(typeof mask === 'object' && { mask: { ...mask, tensor: asMask(mask.tensor) } }),
+    ...(config.rope && { rope: cutPositions(config.rope, extents['b']) }),
     ...(config.masks && { masks: cutParts(config.masks, extents['b'], asMask) }),
     ...(dropout && { dropout: { ...dropout, keep: asMask(dropout.keep) } }),
     ...(config.alibi && { alibi: slopes() }),

@@ -41,6 +41,55 @@ export type MaskPart = {
     | { readonly kind: 'documents'; readonly ids: Tensor; readonly queryIds?: Tensor }
   );
 
+/** Stretches the context that a model was trained with: `factor` as long. */
+export type RopeScaling =
+  /** Positions divided by the factor (Chen et al. 2023). */
+  | { readonly kind: 'linear'; readonly factor: number }
+  /** The base times factor^(r / (r − 2)), r features turning. */
+  | { readonly kind: 'ntk'; readonly factor: number }
+  /** Fast pairs as they are, slow ones divided, between them a blend (Llama 3.1). */
+  | {
+      readonly kind: 'llama3';
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      readonly originalLength: number;
+    }
+  /** The same by a ramp over the pairs, and a magnitude (Peng et al. 2023). */
+  | {
+      readonly kind: 'yarn';
+      readonly factor: number;
+      readonly originalLength: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      /** Whether the ends of the ramp are whole pairs. */
+      readonly truncate: boolean;
+      /** Of the turned features; left out, 0.1 ln(factor) + 1. */
+      readonly magnitude?: number;
+    };
+
+export interface Rope {
+  readonly base: number;
+  readonly pairing: 'half' | 'interleaved';
+  /** The first so many features of a head turn; left out, all. */
+  readonly features?: number;
+  readonly scaling?: RopeScaling;
+  /** One frequency for each pair, in place of base and scaling. */
+  readonly invFreq?: Tensor;
+  /** Of the new tokens: (tokens) or (batch, tokens), with `sections` an axis for these in front. */
+  readonly positions?: Tensor;
+  /** The same for queries that are not from x. */
+  readonly queryPositions?: Tensor;
+  /** How many pairs turn by each of the sets of positions: an image's rows and columns, time. */
+  readonly sections?: readonly number[];
+  /** `own`: each section begins with the highest frequency again. */
+  readonly sectionFrequencies?: 'shared' | 'own';
+}
+
+/** Rotations that base and pairing tell. */
+export const isPlainRope = (rope: Rope): boolean =>
+  Object.entries(rope).every(([key, value]) => /^(base|pairing)$/.test(key) || value === undefined);
+
 export type Loss =
   /** f = |y|^2 / 2 */
   | { readonly kind: 'half-squared-norm' }
@@ -76,7 +125,7 @@ export interface HeadConfig {
   readonly masks?: readonly MaskPart[];
   /** Keeps where `keep` is not 0 and multiplies by 1 / (1 - p); `keep` broadcasts like a mask. */
   readonly dropout?: { readonly p: number; readonly keep: Tensor };
-  readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };
+  readonly rope?: Rope;
   /** Sliding window: a query sees keys at a distance below `window`. */
   readonly window?: number;
   /** Adds -slope_h * distance; `true` for the paper's slopes (`alibiSlopes`), or a tensor (H). */

@@ -13,6 +13,8 @@ export const FUNCTIONS: ReadonlyMap<string, Unary> = new Map<string, Unary>([
   ['atan', Math.atan],
   ['atanh', Math.atanh],
   ['cbrt', Math.cbrt],
+  /** Into [0, 1]. */
+  ['clip', (x) => Math.min(Math.max(x, 0), 1)],
   ['cos', Math.cos],
   ['cosh', Math.cosh],
   ['exp', Math.exp],

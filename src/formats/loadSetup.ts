@@ -40,17 +40,21 @@ export async function loadSetup(
   const loader = new Loader(readFile, {
     resolve: (name, rank) => resolveName(name, setup.names, rank),
   });
-  const { head, heads, kvHeads, scale, softcap, rope, window, axes } = setup;
+  const { head, heads, kvHeads, scale, softcap, window, axes } = setup;
   const config: Mutable<HeadConfig> = {
     ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
     ...{ weights: await loader.all<WeightId>(setup.weights, ['weights']) },
     ...(await loader.all({ x: setup.x, xPrime: setup.xPrime }, [])),
     ...(scale !== undefined && { scale }),
     ...(softcap !== undefined && { softcap }),
-    ...(rope && { rope }),
     ...(window !== undefined && { window }),
   };
   Object.assign(config, await loadMasks(loader, setup));
+  if (setup.rope) {
+    const { invFreq, positions, queryPositions, ...rope } = setup.rope;
+    const tensors = await loader.all({ invFreq, positions, queryPositions }, ['rope']);
+    config.rope = { ...rope, ...tensors };
+  }
   if (setup.dropout) {
     const keep = await loader.tensor(setup.dropout.keep, ['dropout', 'keep']);
     if (keep) config.dropout = { p: setup.dropout.p, keep };

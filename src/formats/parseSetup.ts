@@ -6,6 +6,7 @@ import { parseJson } from './jsonText.ts';
 import { isMaskList, maskList } from './maskReader.ts';
 import { NODE_IDS } from './nodeIds.ts';
 import { tensorSource } from './parseTensor.ts';
+import { ropeReader } from './ropeReader.ts';
 import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
 import * as read from './setupReader.ts';
 import { checkRules } from './setupRules.ts';
@@ -90,7 +91,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
       p: read.number(list, 'a number from 0 to below 1', (value) => value >= 0 && value < 1),
       keep: tensor,
     }),
-    rope: rope(list),
+    rope: ropeReader(list, tensor),
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),
@@ -167,17 +168,6 @@ function source(list: ProblemList): read.Read<Partial<ProgramSource>> {
     if (node.type === 'object' && !findNodeAtLocation(node, ['file']))
       list.error(path, 'found no "file", expected the Python program whose attention this is');
     return fields(node, path);
-  };
-}
-
-function rope(list: ProblemList): read.Read<NonNullable<Setup['rope']>> {
-  const fields = read.object<NonNullable<Setup['rope']>>(list, {
-    base: read.number(list, 'a number above 0', (value) => value > 0),
-    pairing: read.oneOf(list, ['half', 'interleaved']),
-  });
-  return (node, path) => {
-    const result = fields(node, path);
-    return result && { base: 10000, pairing: 'half', ...result };
   };
 }
 

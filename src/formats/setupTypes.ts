@@ -1,5 +1,5 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
+import type { AxisOrder, Head, MaskMeaning, Rope, WeightId } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
 
@@ -39,6 +39,11 @@ export type MaskPartSource =
   | { readonly kind: 'chunked'; readonly size: number }
   | { readonly kind: 'documents'; readonly ids: TensorSource; readonly queryIds?: TensorSource };
 
+type RopeTensor = 'invFreq' | 'positions' | 'queryPositions';
+export type RopeSource = Omit<Rope, RopeTensor> & {
+  readonly [Key in RopeTensor]?: TensorSource;
+};
+
 export type LossSource =
   | { readonly kind: 'upstream'; readonly upstream: TensorSource }
   | { readonly kind: 'target'; readonly target: TensorSource }
@@ -65,7 +70,7 @@ export interface Setup {
   /** Left out: boolean masks mean 'attend', numbers are added. */
   readonly maskMeaning?: MaskMeaning;
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };
-  readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };
+  readonly rope?: RopeSource;
   readonly window?: number;
   readonly alibi?: true | TensorSource;
   readonly past?: { readonly K: TensorSource; readonly V: TensorSource };

@@ -1,5 +1,6 @@
 // Random setups from a seed: every option of every head, drawn independently so that all pairs come up.
 import { drawMaskOptions, drawMaskParts } from './drawMasks.mjs';
+import { drawRope, drawRopeOptions } from './drawRope.mjs';
 
 /** mulberry32: uniform in [0, 1). */
 export function generator(seed) {
@@ -57,7 +58,7 @@ export function drawSetup(random) {
     biases: head === 'kq' ? pick(false, true) : pick(false, true),
     loss: pick('default', 'upstream', 'target', 'expression'),
     axes: pick('default', 'key-first', 'query-first'),
-    rope: multi ? pick(false, 'half', 'interleaved') : false,
+    ...drawRopeOptions(multi && pick(false, 'half', 'interleaved'), pick),
     groups: multi ? pick('mha', 'gqa', 'mqa') : 'mha',
     past: multi ? pick(false, true) : false,
     start: pick('none', 'none', 'all', 'some'),
@@ -71,7 +72,7 @@ export function drawSetup(random) {
   const queries = options.self ? fresh : whole(1, 6);
   const past = options.past ? whole(1, 3) : 0;
   const keys = fresh + past;
-  const width = options.rope ? 2 * whole(1, 3) : whole(1, 5);
+  const width = options.rope ? 2 * whole(1, 4) : whole(1, 5);
   const valueWidth = whole(1, 5);
   const [features, otherFeatures, outFeatures] = [whole(1, 6), whole(1, 6), whole(1, 6)];
   const queryFeatures = options.self ? features : otherFeatures;
@@ -145,7 +146,9 @@ export function drawSetup(random) {
     if (!multi && batch.length > 0) keepShape.splice(1, 0, 1);
     setup.dropout = { p, keep: fill(keepShape, () => (random() < p ? 0 : 1)) };
   }
-  if (options.rope) setup.rope = { base: pick(10, 10000), pairing: options.rope };
+  const isSame = setup.xPrime === undefined && queries === fresh;
+  const ropeSizes = { random, batch, fresh, queries, isSame, width };
+  if (options.rope) setup.rope = drawRope(options, { ...draw, ...ropeSizes });
   if (options.past) {
     setup.past = {
       K: numbers(...batch, kvHeads, past, width),

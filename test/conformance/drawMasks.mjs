@@ -2,7 +2,8 @@
 
 /** Which parts are drawn. */
 export function drawMaskOptions(pick) {
-  const some = (...values) => pick(false, false, false, ...values);
+  const isList = pick(false, true);
+  const some = (...values) => pick(false, false, ...values) && isList && pick(...values);
   return {
     padding: some('lengths', 'keep'),
     sides: some('left', 'right', 'both'),

@@ -14,6 +14,7 @@ import sys
 import torch
 
 from torch_masks import compose, split_list
+from torch_rope import rotate
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -45,19 +46,6 @@ class Graph:
             value.retain_grad()
         self.nodes[name] = value
         return value
-
-
-def rotate(x, base, pairing, first):
-    tokens, width = x.shape[-2:]
-    position = torch.arange(first, first + tokens).double()[:, None]
-    angle = position * base ** (-torch.arange(0, width, 2).double() / width)
-    cos, sin = angle.cos(), angle.sin()
-    if pairing == "half":
-        u, w = x[..., : width // 2], x[..., width // 2 :]
-        return torch.cat([u * cos - w * sin, w * cos + u * sin], -1)
-    u, w = x[..., 0::2], x[..., 1::2]
-    return torch.stack([u * cos - w * sin, w * cos + u * sin], -1).flatten(-2)
-
 
 
 def fill_shape(setup, scores):
@@ -144,7 +132,10 @@ def weights(setup, g, S, width, past):
             scale = width**-0.5
         Z = step * (1 if scale is None else scale)
         step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
-    masked = setup.get("mask", "none") != "none" or "window" in setup or setup.get("alibi")
+    mask, _, parts = split_list(setup)
+    # A prefix is only what a causal mask leaves open.
+    listed = any(part["kind"] != "prefix" for part in parts)
+    masked = not isinstance(mask, str) or mask != "none" or listed or "window" in setup or setup.get("alibi")
     if masked:
         hidden, bias = hidden_and_bias(setup, flip(step), past)
         M = torch.where(hidden, torch.full((), -math.inf), flip(step) + bias)
@@ -203,7 +194,10 @@ def attend(setup):
             own = value.reshape(*value.shape[:-1], count, -1).transpose(-3, -2)
             if rope and "rope" in setup:
                 options = setup["rope"]
-                own = rotate(own, options.get("base", 10000), options.get("pairing", "half"), past)
+                places = options.get("positions")
+                if name == "Q":
+                    places = options.get("queryPositions", places)
+                own = rotate(own, options, None if places is None else tensor(places).double(), past)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
             return g.keep(f"{name}h", own)

@@ -24,6 +24,11 @@ export const GOOD: readonly string[] = [
   `{${MULTI}, "heads": 4, "kvHeads": 2, "alibi": [0.5, 0.25, 0.125, 1]}`,
   `{${MULTI}, "rope": {"pairing": "interleaved"}, "past": {"K": [[[1]]], "V": [[[1]]]}}`,
   `{${MULTI}, "rope": {"base": 500000, "pairing": "half"}}`,
+  `{${MULTI}, "rope": {"pairing": "half", "features": 2, "scaling": {"kind": "linear", "factor": 4}, "positions": [0, 1]}}`,
+  `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "ntk", "factor": 8}, "positions": {"file": "p.npy"}, "queryPositions": [[0, 1]]}}`,
+  `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "llama3", "factor": 8, "originalLength": 8192, "lowFreqFactor": 1, "highFreqFactor": 4}}}`,
+  `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "yarn", "factor": 4, "originalLength": 4096, "betaFast": 16, "betaSlow": 2, "magnitude": 1.2, "truncate": false}}}`,
+  `{${MULTI}, "rope": {"invFreq": [1, 0.1], "sections": [1, 1], "positions": [[0, 1], [0, 0]], "pairing": "interleaved"}}`,
   `{"head": "multihead", "start": {"Q": [[1]], "K": [[1]], "V": [[1]]}}`,
   `{"head": "multihead", ${x}, "weights": {"W_Q": {"file": "/abs/a.npz", "key": "q"}, "b_Q": [1], "W_O": [[1]], "b_O": [1]}, "start": {"K": [[1]], "V": [[1]]}}`,
   `{${KQ.replace(x, '"x": {"random": "normal", "shape": [2, 2], "seed": 4294967295, "std": 0, "mean": -1}')}}`,
@@ -395,6 +400,49 @@ export const BAD: readonly BadCase[] = [
     at: '"a b"',
   },
   // Warnings
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "features": 3}}`,
+    messages: ['rope.features: found the number 3, expected an even integer from 2'],
+    at: '3',
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "dynamic", "factor": 2}}}`,
+    messages: ['rope.scaling.kind: found the string "dynamic", expected one of "linear", "ntk"'],
+    at: '"dynamic"',
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "scaling": {"factor": 2}}}`,
+    messages: ['rope.scaling: found an object without a "kind"'],
+    at: '"scaling"',
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "yarn", "factor": 2}}}`,
+    messages: ['rope.scaling: found no "originalLength", expected it'],
+    at: '"scaling"',
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "linear", "factor": 2, "originalLength": 3}}}`,
+    messages: ['rope.scaling.originalLength: found an unknown key'],
+    at: '"originalLength"',
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "llama3", "factor": 2, "originalLength": 8, "lowFreqFactor": 4}}}`,
+    messages: ['rope.scaling: found lowFreqFactor 4, expected it below highFreqFactor 4'],
+    at: '"scaling"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "base": 100, "invFreq": [1]}}`,
+    messages: ['rope.base: found beside invFreq, expected one of the two'],
+    at: '100',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "rope": {"pairing": "half", "sections": [1]}}`,
+    messages: ['rope.sections: found without "positions", one set of positions for each section'],
+    at: '"sections"',
+    schemaAccepts: true,
+  },
   {
     text: `{${KQ}, "mask": ["causal", "none"]}`,
     messages: ['mask[1]: found the string "none", expected one of "causal", "causal-bottom-right"'],

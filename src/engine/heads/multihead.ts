@@ -1,11 +1,13 @@
 // The attention module of the Transformer: heads, grouped KV heads, biases, W_O, RoPE, past keys and values.
 import { type AxisLetters, parseSpec } from '../axes.ts';
-import { ConfigError, type HeadConfig } from '../config.ts';
+import { ConfigError, type HeadConfig, type Rope } from '../config.ts';
 import { GraphBuilder, type Graph } from '../graph.ts';
 import type { Operation } from '../operation.ts';
 import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
-import { prepend, rearrange, rotary } from '../ops/layout.ts';
+import { prepend, rearrange } from '../ops/layout.ts';
+import { rotary } from '../ops/rotary.ts';
+import type { Rotation } from '../ops/ropeAngles.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
@@ -42,6 +44,15 @@ function pastLength(past: HeadConfig['past']): number {
   return shape[shape.length - 2];
 }
 
+/** Queries of the same tokens stand where their keys do. */
+function rotationOf(rope: Rope, id: 'K' | 'Q', isSame: boolean, firstPosition: number): Rotation {
+  const { positions: keys, queryPositions = isSame ? keys : undefined } = rope;
+  if (keys && !queryPositions && id === 'Q')
+    throw new ConfigError('rope.positions', 'found no queryPositions, expected those of x′');
+  const positions = id === 'K' ? keys : queryPositions;
+  return { ...rope, firstPosition, positions, name: `pos_${id}` };
+}
+
 export function buildMultihead(config: HeadConfig): Graph {
   const letters = new Letters();
   const { query, kv } = headLetters(config, letters);
@@ -62,14 +73,9 @@ export function buildMultihead(config: HeadConfig): Graph {
     letters.fit('past.V', past.V, `${b}${kv} p v`);
   }
   const extents = letters.extents;
-  if (rope && extents['a'] % 2 !== 0) {
-    throw new ConfigError(
-      'rope',
-      `found keys of width ${extents['a']}, expected an even width: features turn in pairs`,
-    );
-  }
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
+  const isSame = !config.xPrime && extents['j'] === extents[token];
   const project = projector(graph, config, inputs, extents);
   project(
     'K',
@@ -97,8 +103,7 @@ export function buildMultihead(config: HeadConfig): Graph {
       rearrange(`${merged} -> ${apart}`, extents, 'Splits the features into heads.'),
     ];
     if (rope && id !== 'V') {
-      const firstPosition = earlier;
-      steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }));
+      steps.push(rotary(axesOf(apart), extents, rotationOf(rope, id, isSame, earlier)));
     }
     const all = before ? `${b}(${heads}) i ${width}` : apart;
     if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));

@@ -6,7 +6,8 @@ import { compose } from '../../../src/engine/ops/compose.ts';
 import { contraction } from '../../../src/engine/ops/contraction.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
-import { prepend, rearrange, rotary } from '../../../src/engine/ops/layout.ts';
+import { prepend, rearrange } from '../../../src/engine/ops/layout.ts';
+import { rotary } from '../../../src/engine/ops/rotary.ts';
 import {
   halfSquaredError,
   halfSquaredNorm,
@@ -91,6 +92,26 @@ export const operationCases: Readonly<Record<string, Make>> = {
   ),
   'rotary embedding, neighbours paired': unary('h i a -> h i a', (extents, _, [own]) =>
     rotary(own, extents, { base: 100, pairing: 'interleaved', firstPosition: 0 }),
+  ),
+  'rotary embedding of the first features, by YaRN': unary(
+    'b h i a -> b h i a',
+    (extents, _, [own]) =>
+      rotary(own, extents, {
+        ...{ base: 100, pairing: 'half', firstPosition: 2, features: 2 },
+        scaling: {
+          ...{ kind: 'yarn', factor: 4, originalLength: 8, betaFast: 4, betaSlow: 0.2 },
+          truncate: false,
+        },
+      }),
+  ),
+  'rotary embedding by positions of each batch entry': unary(
+    'b h i a -> b h i a',
+    (extents, seed, [own]) =>
+      rotary(own, extents, {
+        ...{ base: 100, pairing: 'interleaved', firstPosition: 0 },
+        positions: randomTensor([extents.b, extents.i], seed),
+        scaling: { kind: 'linear', factor: 2 },
+      }),
   ),
   'compose: split, rotate, prepend': (own, seed) => {
     const extents = withPast(own);
