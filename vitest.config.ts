@@ -50,6 +50,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 240_000,
           hookTimeout: 300_000,
+          // A workbench that is still starting now and then takes the focus or a key: once more, in a new one.
+          retry: 1,
           // On a loaded machine a click may take seconds to be painted.
           expect: { poll: { timeout: 30_000 } },
         },

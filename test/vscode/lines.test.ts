@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/lib/setup.mjs';
-import { notification } from './harness/actions.ts';
+import { notification, openNotebook } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench, WorkbenchOptions } from './harness/workbench.ts';
 
@@ -183,9 +183,7 @@ describe('your own lines', () => {
 
   test('a notebook, cell by cell', async () => {
     await start();
-    await workbench.openFile('cells.ipynb');
-    const { page } = workbench;
-    await page.locator('.notebook-editor .view-line').first().waitFor();
+    await openNotebook(workbench.page, join(workbench.folder, 'cells.ipynb'));
     await workbench.runCommand(command);
     await expect.poll(marks, { timeout: 60_000 }).toContain('dQ ✗');
     expect(await marks()).toEqual(expect.arrayContaining(['Z ✓', 'dP ✓', 'dK ✓']));
@@ -228,8 +226,8 @@ describe('your own lines', () => {
     await page.keyboard.press('Enter');
     await says(/Attention: right/);
     await workbench.runCommand(command);
+    await expect.poll(() => page.locator('.quick-input-widget:visible').count()).toBe(0);
     await says(/Attention: right/);
-    expect(await page.locator('.quick-input-widget:visible').count()).toBe(0);
   });
 
   // The desktop VS Code of the tests is started without the question of trust.

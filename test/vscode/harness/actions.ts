@@ -51,6 +51,22 @@ export async function openFile(page: Page, absolutePath: string): Promise<void> 
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: patience });
 }
 
+/** Opens it again while it is shown as text: before VS Code has its own extension for notebooks. */
+export async function openNotebook(page: Page, absolutePath: string): Promise<void> {
+  const cell = page.locator('.notebook-editor .view-line').first();
+  const deadline = Date.now() + patience;
+  for (;;) {
+    await openFile(page, absolutePath);
+    try {
+      await cell.waitFor(aTry);
+      return;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError) || Date.now() > deadline) throw error;
+      await runCommand(page, 'Close Editor');
+    }
+  }
+}
+
 export function extensionWebview(page: Page): FrameLocator {
   const id = `${manifest.publisher}.${manifest.name}`;
   return page
