@@ -53,7 +53,7 @@ export default defineConfig({
           // A workbench that is still starting now and then takes the focus or a key: once more, in a new one.
           retry: 1,
           // On a loaded machine a click may take seconds to be painted.
-          expect: { poll: { timeout: 30_000 } },
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

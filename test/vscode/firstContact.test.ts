@@ -34,14 +34,12 @@ describe('first contact', () => {
     await workbench.openFile(exercise);
     for (const word of ['attention', 'gradient', 'backprop']) {
       await expect
-        .poll(() => offers(word), { timeout: 30_000 })
+        .poll(() => offers(word))
         .toSatisfy((all: string[]) => all[0] === 'Attention Gradient: Step Attention Backprop');
     }
     expect(await offers('Attention: Step Over')).not.toContain('Attention: Step Over');
     await workbench.walk(exercise);
-    await expect
-      .poll(() => offers('Attention: Step Over'), { timeout: 30_000 })
-      .toContain('Attention: Step Over');
+    await expect.poll(() => offers('Attention: Step Over')).toContain('Attention: Step Over');
   });
 
   test('settings: where the panel opens, and how many digits there are', async () => {

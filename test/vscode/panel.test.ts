@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { runOf } from '../support/setups.ts';
 import { root } from '../../scripts/lib/setup.mjs';
 import { vsixFile } from '../../scripts/lib/vsix.mjs';
+import { chooseInExplorer } from './harness/actions.ts';
 import { workbenchPerTest } from './harness/suite.ts';
 import type { Workbench } from './harness/workbench.ts';
 
@@ -30,7 +31,7 @@ async function numbers(view: FrameLocator, label: string): Promise<number[]> {
 }
 
 async function tickIs(view: FrameLocator, tick: number): Promise<void> {
-  await expect.poll(() => place(view).inputValue(), { timeout: 10_000 }).toBe(String(tick));
+  await expect.poll(() => place(view).inputValue()).toBe(String(tick));
 }
 
 /** Steps by the right arrow key, waiting for each step to be shown; ends at the last one. */
@@ -129,18 +130,16 @@ describe('the panel', () => {
     const changed = original.replace('[1.0, 0.5, -0.5]', '[3.0, 0.5, -0.5]');
     writeFileSync(file, changed);
     const expected = (await runOf(changed)).values.get('P')!;
-    await expect
-      .poll(() => numbers(view, 'value of P'), { timeout: 15_000 })
-      .toEqual([...expected.data]);
+    await expect.poll(() => numbers(view, 'value of P')).toEqual([...expected.data]);
     expect([...expected.data]).not.toEqual(old);
     expect(await caption(view).innerText()).toMatch(/forward\s+P/);
 
     writeFileSync(file, changed.replace('[3.0, 0.5, -0.5]', '[3.0, 0.5]'));
-    await view.getByRole('alert').waitFor({ timeout: 15_000 });
+    await view.getByRole('alert').waitFor();
     expect(await view.getByRole('alert').innerText()).toMatch(/x/);
     expect(await numbers(view, 'value of P')).toEqual([...expected.data]);
     writeFileSync(file, original);
-    await expect.poll(() => numbers(view, 'value of P'), { timeout: 15_000 }).toEqual(old);
+    await expect.poll(() => numbers(view, 'value of P')).toEqual(old);
     await expect.poll(() => view.getByRole('alert').count()).toBe(0);
   });
 
@@ -155,17 +154,17 @@ describe('the panel', () => {
     await page.waitForTimeout(1000);
 
     await workbench.runCommand('View: Move Editor into First Group');
-    await expect.poll(() => caption(view).innerText(), { timeout: 15_000 }).toMatch(/forward\s+S/);
+    await expect.poll(() => caption(view).innerText()).toMatch(/forward\s+S/);
     await workbench.openFile(exercise);
     await page.locator('.tab', { hasText: 'Attention: causal-qkv' }).click();
-    await expect.poll(() => caption(view).innerText(), { timeout: 15_000 }).toMatch(/forward\s+S/);
+    await expect.poll(() => caption(view).innerText()).toMatch(/forward\s+S/);
 
     await page.reload();
     await page.locator('.monaco-workbench').waitFor();
     // Which tab was in front is stored late by the workbench; that the panel is there is what counts.
     await page.locator('.tab', { hasText: 'Attention: causal-qkv' }).click();
     view = workbench.webview();
-    await expect.poll(() => caption(view).innerText(), { timeout: 30_000 }).toMatch(/forward\s+S/);
+    await expect.poll(() => caption(view).innerText()).toMatch(/forward\s+S/);
   });
 
   test('opens from the explorer, and says what is wrong with a setup that cannot be computed', async () => {
@@ -175,27 +174,10 @@ describe('the panel', () => {
       join(workbench.folder, 'broken.attention.json'),
       '{ "head": "kq", "x": [[1, 2]] }',
     );
-    const file = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'broken' });
-    const entry = page.locator('.context-view .action-label', {
-      hasText: 'Step Attention Backprop',
-    });
-    // The menu of a workbench that has just opened may not have the extension's entries yet.
-    await expect
-      .poll(
-        async () => {
-          await page.keyboard.press('Escape');
-          await file.click({ button: 'right' });
-          return entry.isVisible();
-        },
-        { timeout: 20_000, interval: 500 },
-      )
-      .toBe(true);
-    await entry.click();
+    await chooseInExplorer(page, 'broken', 'Step Attention Backprop');
     const view = workbench.webview();
-    await expect.poll(() => view.locator('#root').innerText(), { timeout: 15_000 }).toMatch(/W_K/);
+    await expect.poll(() => view.locator('#root').innerText()).toMatch(/W_K/);
     await view.getByRole('button', { name: /exercise/i }).click();
-    await expect
-      .poll(() => workbench.webview().getByRole('slider').count(), { timeout: 15_000 })
-      .toBe(1);
+    await expect.poll(() => workbench.webview().getByRole('slider').count()).toBe(1);
   });
 });

@@ -17,7 +17,7 @@ describe('running mine', () => {
   const comparison = (): Locator =>
     workbench.webview().getByRole('region', { name: 'Comparison with your tensors' });
   const says = (words: RegExp): Promise<unknown> =>
-    expect.poll(() => comparison().innerText(), { timeout: 30_000 }).toMatch(words);
+    expect.poll(() => comparison().innerText()).toMatch(words);
 
   test('names the mistake of the example, and follows the module', async () => {
     workbench = await open({ folder: join(root, 'examples') });

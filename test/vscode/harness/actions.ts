@@ -84,7 +84,10 @@ export async function walk(page: Page, setup: string): Promise<FrameLocator> {
   return view;
 }
 
-/** Chooses from a file's menu in the explorer; opens it again until the extension's entries are in it. */
+/**
+ * Chooses from a file's menu in the explorer; opens it again until the extension's entries are in it
+ * and one has taken the click: a menu that is still being opened swallows it and stays.
+ */
 export async function chooseInExplorer(page: Page, file: string, entry: string): Promise<void> {
   const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: file });
   const item = page.locator('.context-view .action-label', { hasText: entry });
@@ -93,6 +96,7 @@ export async function chooseInExplorer(page: Page, file: string, entry: string):
     await row.click({ button: 'right' });
     try {
       await item.click(aTry);
+      await item.waitFor({ state: 'hidden', ...aTry });
       return;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError) || Date.now() > deadline) throw error;
