@@ -7,7 +7,7 @@ import { isRoomy } from '../page/room.ts';
 import { Scroller } from '../page/Scroller.tsx';
 import { Splitter } from '../page/Splitter.tsx';
 import { MathML } from './MathML.tsx';
-import type { MathNode } from '../../src/engine/formula.ts';
+import type { MathNode } from '../../src/engine/mathml.ts';
 
 function hasPart(node: MathNode, marked: ReadonlySet<string>): boolean {
   if (node.part !== undefined && marked.has(node.part)) return true;

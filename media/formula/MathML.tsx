@@ -1,6 +1,6 @@
 // Draws a formula's tree as MathML; parts of it can be marked.
 import type { JSX } from 'preact';
-import type { MathNode } from '../../src/engine/formula.ts';
+import type { MathNode } from '../../src/engine/mathml.ts';
 
 /** Mathematical italic letters: in MathML a name of several letters is upright unless written with these. */
 function italic(text: string): string {

@@ -21,7 +21,31 @@ export type Formula =
     }
   /** A part that can be pointed at: the panel highlights it by its name. */
   | { readonly kind: 'part'; readonly name: string; readonly body: Formula }
-  | { readonly kind: 'words'; readonly text: string };
+  /** What cannot be written as an expression, and why. */
+  | { readonly kind: 'words'; readonly text: string }
+  | {
+      readonly kind: 'reduce';
+      readonly how: Reduce;
+      readonly over: readonly Letter[];
+      readonly body: Formula;
+    }
+  /** `body` with its `letter` at `source`; 0 where there is no such entry. */
+  | {
+      readonly kind: 'index';
+      readonly letter: Letter;
+      readonly source: Formula;
+      readonly body: Formula;
+    }
+  /** The index itself, counted from 0. */
+  | { readonly kind: 'at'; readonly letter: Letter }
+  | { readonly kind: 'modulo'; readonly left: Formula; readonly right: Formula }
+  /** A number that is read off a person's tensor. */
+  | { readonly kind: 'hole'; readonly name: string }
+  /** `body`, in which the definitions' left sides (symbols, or letters by `at`) stand for their right sides. */
+  | { readonly kind: 'where'; readonly body: Formula; readonly definitions: readonly Formula[] };
+
+/** `last`, `first`: the entry there · `running`: the sum up to and with the entry, which keeps its letter. */
+export type Reduce = 'mean' | 'max' | 'last' | 'first' | 'running';
 
 export const symbol = (name: string, indices: readonly AxisLetters[] = []): Formula => ({
   kind: 'symbol',
@@ -75,6 +99,36 @@ export const accumulates = (left: Formula, right: Formula): Formula => ({
 export const sum = (over: readonly Letter[], body: Formula): Formula =>
   over.length === 0 ? body : { kind: 'sum', over, body };
 
+export const reduce = (how: Reduce, over: readonly Letter[], body: Formula): Formula =>
+  over.length === 0 ? body : { kind: 'reduce', how, over, body };
+export const position = (letter: Letter): Formula => ({ kind: 'at', letter });
+export const atIndex = (letter: Letter, source: Formula, body: Formula): Formula => ({
+  kind: 'index',
+  letter,
+  source,
+  body,
+});
+export const modulo = (left: Formula, right: Formula): Formula => ({
+  kind: 'modulo',
+  left,
+  right,
+});
+export const hole = (name: string): Formula => ({ kind: 'hole', name });
+export const where = (body: Formula, ...definitions: Formula[]): Formula =>
+  definitions.length === 0 ? body : { kind: 'where', body, definitions };
+export const atMost = (left: Formula, right: Formula): Formula => ({
+  kind: 'relation',
+  left,
+  sign: '≤',
+  right,
+});
+export const below = (left: Formula, right: Formula): Formula => ({
+  kind: 'relation',
+  left,
+  sign: '<',
+  right,
+});
+
 /** Names of its parts, each once. */
 export function partNames(formula: Formula): string[] {
   const children: unknown[] = Object.values(formula).flat();
@@ -90,6 +144,8 @@ export interface Writing {
   readonly binding?: Binding;
   /** Needed with `binding`: a merged axis is written as one number. */
   readonly extents?: Extents;
+  /** What stands for a letter: an index that is not the letter itself. */
+  readonly sources?: Readonly<Record<Letter, string>>;
 }
 
 /** Numbers with at most five significant digits, for reading: 0.70711, 1e-9, −2. */
@@ -100,8 +156,15 @@ export function formatNumber(value: number): string {
   return text.replace(/^-/, '−');
 }
 
-function writeIndices(indices: readonly AxisLetters[], { binding, extents }: Writing): string[] {
+export function writeIndices(
+  indices: readonly AxisLetters[],
+  { binding, extents, sources = {} }: Writing,
+): string[] {
   return indices.map((letters) => {
+    if (letters.some((letter) => sources[letter] !== undefined)) {
+      const written = letters.map((letter) => sources[letter] ?? letter);
+      return written.length === 1 ? written[0] : `(${written.join(' ')})`;
+    }
     if (!binding || !extents || letters.some((letter) => binding[letter] === undefined))
       return letters.join('');
     return String(letters.reduce((at, letter) => at * extents[letter] + binding[letter], 0));
@@ -109,7 +172,7 @@ function writeIndices(indices: readonly AxisLetters[], { binding, extents }: Wri
 }
 
 /** The letters of a sum run inside it and are not bound there. */
-function inside(writing: Writing, over: readonly Letter[]): Writing {
+export function inside(writing: Writing, over: readonly Letter[]): Writing {
   if (!writing.binding) return writing;
   const binding = Object.fromEntries(
     Object.entries(writing.binding).filter(([letter]) => !over.includes(letter)),
@@ -117,15 +180,62 @@ function inside(writing: Writing, over: readonly Letter[]): Writing {
   return { ...writing, binding };
 }
 
-const isSum = (formula: Formula): boolean =>
+/** The body of an index: its letter is written as where it is taken from. */
+export function moved(formula: Formula & { kind: 'index' }, writing: Writing): Writing {
+  const { letter, source } = formula;
+  const sources = { ...writing.sources, [letter]: toText(source, writing) };
+  return { ...inside(writing, [letter]), sources };
+}
+
+export const reduceSign: Readonly<Record<Reduce, string>> = {
+  mean: 'mean',
+  max: 'max',
+  last: 'last',
+  first: 'first',
+  running: 'running Σ',
+};
+
+export function writtenLetter(letter: Letter, { binding, sources }: Writing): string {
+  return sources?.[letter] ?? String(binding?.[letter] ?? letter);
+}
+
+export const isSum = (formula: Formula): boolean =>
   formula.kind === 'add' ||
   formula.kind === 'subtract' ||
   (formula.kind === 'part' && isSum(formula.body));
 
+/** What goes on to the right as far as it can: what comes after would seem to be summed too. */
+export const isOpen = (formula: Formula): boolean =>
+  isSum(formula) ||
+  formula.kind === 'sum' ||
+  formula.kind === 'reduce' ||
+  (formula.kind === 'fraction' && isOpen(formula.bottom)) ||
+  (formula.kind === 'part' && isOpen(formula.body));
+
+/** What has an operator of its own between its parts. */
+export const isCompound = (formula: Formula): boolean =>
+  isOpen(formula) ||
+  /^(product|fraction|power|relation)$/.test(formula.kind) ||
+  (formula.kind === 'part' && isCompound(formula.body));
+
+/** What would not all stand below the line. A sum there ends where the formula does. */
+const isDivisor = (formula: Formula): boolean =>
+  formula.kind !== 'sum' && formula.kind !== 'reduce' && isCompound(formula);
+
+function bracketed(
+  formula: Formula,
+  needed: (formula: Formula) => boolean,
+  writing: Writing,
+): string {
+  const text = toText(formula, writing);
+  return needed(formula) ? `(${text})` : text;
+}
+
 /** One line of plain text: "dP[0,1] += Σ_c dy[1,c] · x[0,c]". */
 export function toText(formula: Formula, writing: Writing = {}): string {
   const text = (inner: Formula): string => toText(inner, writing);
-  const grouped = (inner: Formula): string => (isSum(inner) ? `(${text(inner)})` : text(inner));
+  const grouped = (inner: Formula): string => bracketed(inner, isSum, writing);
+  const closed = (inner: Formula): string => bracketed(inner, isOpen, writing);
   switch (formula.kind) {
     case 'symbol': {
       const indices = writeIndices(formula.indices, writing);
@@ -136,135 +246,40 @@ export function toText(formula: Formula, writing: Writing = {}): string {
     case 'words':
       return formula.text;
     case 'sum':
-      return `Σ_${formula.over.join(',')} ${toText(formula.body, inside(writing, formula.over))}`;
+      return `Σ_${formula.over.join(',')} ${bracketed(formula.body, isSum, inside(writing, formula.over))}`;
     case 'product':
-      return formula.factors.map(grouped).join(' · ');
+      return formula.factors
+        .map((each, n) => (n < formula.factors.length - 1 ? closed(each) : grouped(each)))
+        .join(' · ');
     case 'add':
       return formula.terms.map(text).join(' + ');
     case 'subtract':
       return `${text(formula.left)} − ${grouped(formula.right)}`;
     case 'fraction':
-      return `${grouped(formula.top)} / ${grouped(formula.bottom)}`;
+      return `${closed(formula.top)} / ${bracketed(formula.bottom, isDivisor, writing)}`;
     case 'partial':
       return `∂${text(formula.top)}/∂${text(formula.bottom)}`;
     case 'power':
-      return `${grouped(formula.base)}^${grouped(formula.exponent)}`;
+      return [formula.base, formula.exponent]
+        .map((each) => bracketed(each, isCompound, writing))
+        .join('^');
     case 'call':
       return `${formula.name}(${text(formula.argument)})`;
     case 'relation':
       return `${text(formula.left)} ${formula.sign} ${text(formula.right)}`;
     case 'part':
       return text(formula.body);
-  }
-}
-
-/** A tree of MathML elements, for whoever draws it; `part` names the marked sub-expressions. */
-export interface MathNode {
-  readonly tag: 'mi' | 'mn' | 'mo' | 'mtext' | 'mrow' | 'msub' | 'msup' | 'munder' | 'mfrac';
-  readonly text?: string;
-  readonly children?: readonly MathNode[];
-  readonly part?: string;
-}
-
-const leaf = (tag: MathNode['tag'], text: string): MathNode => ({ tag, text });
-const row = (...children: MathNode[]): MathNode =>
-  children.length === 1 ? children[0] : { tag: 'mrow', children };
-
-function joined(parts: readonly MathNode[], separator: string): MathNode[] {
-  return parts.flatMap((each, at) => (at === 0 ? [each] : [leaf('mo', separator), each]));
-}
-
-/** "W_K" is written with a subscript of its own: base W, first index K. */
-function mathSymbol(name: string, indices: readonly string[]): MathNode {
-  const [base, ...subscript] = name.split('_');
-  const all = [...subscript, ...indices];
-  if (all.length === 0) return leaf('mi', base);
-  const numeric = all.some((index) => /\d/.test(index)) || subscript.length > 0;
-  const lower = joined(
-    all.map((index) => leaf(/^\d+$/.test(index) ? 'mn' : 'mi', index)),
-    numeric ? ',' : '\u2063',
-  );
-  return { tag: 'msub', children: [leaf('mi', base), row(...lower)] };
-}
-
-const unmarked = (formula: Formula): Formula =>
-  formula.kind === 'part' ? unmarked(formula.body) : formula;
-
-function beginsWithNumber(formula: Formula): boolean {
-  const inner = unmarked(formula);
-  return inner.kind === 'product' ? beginsWithNumber(inner.factors[0]) : inner.kind === 'number';
-}
-
-/** A number below 0, which has to be bracketed behind another sign. */
-function isNegative(formula: Formula): boolean {
-  const inner = unmarked(formula);
-  return inner.kind === 'number' && inner.value < 0;
-}
-
-/** Factors stand beside each other, with a dot before a number, which would seem to belong to the one before. */
-function productOf(factors: readonly Formula[], grouped: (inner: Formula) => MathNode): MathNode[] {
-  return factors.flatMap((each, n) => {
-    const own = grouped(each);
-    const inner = isNegative(each) ? row(leaf('mo', '('), own, leaf('mo', ')')) : own;
-    return n > 0 && beginsWithNumber(each) ? [leaf('mo', '·'), inner] : [inner];
-  });
-}
-
-export function toMath(formula: Formula, writing: Writing = {}): MathNode {
-  const math = (inner: Formula): MathNode => toMath(inner, writing);
-  const fenced = (inner: MathNode): MathNode => row(leaf('mo', '('), inner, leaf('mo', ')'));
-  const grouped = (inner: Formula): MathNode => (isSum(inner) ? fenced(math(inner)) : math(inner));
-  switch (formula.kind) {
-    case 'symbol':
-      return mathSymbol(formula.name, writeIndices(formula.indices, writing));
-    case 'number':
-      return leaf('mn', formatNumber(formula.value));
-    case 'words':
-      return leaf('mtext', formula.text);
-    case 'sum': {
-      const under = leaf('mi', formula.over.join(' '));
-      const body = toMath(formula.body, inside(writing, formula.over));
-      return row(
-        { tag: 'munder', children: [leaf('mo', '∑'), under] },
-        isSum(formula.body) ? fenced(body) : body,
-      );
-    }
-    case 'product':
-      return row(...productOf(formula.factors, grouped));
-    case 'add':
-      return row(
-        ...joined(
-          formula.terms.map((term, n) =>
-            n > 0 && isNegative(term) ? fenced(math(term)) : math(term),
-          ),
-          '+',
-        ),
-      );
-    case 'subtract': {
-      const right = grouped(formula.right);
-      return row(
-        math(formula.left),
-        leaf('mo', '−'),
-        isNegative(formula.right) ? fenced(right) : right,
-      );
-    }
-    case 'fraction':
-      return { tag: 'mfrac', children: [math(formula.top), math(formula.bottom)] };
-    case 'partial': {
-      const [top, bottom] = [formula.top, formula.bottom].map((inner) =>
-        row(leaf('mo', '∂'), math(inner)),
-      );
-      return { tag: 'mfrac', children: [top, bottom] };
-    }
-    case 'power':
-      return { tag: 'msup', children: [grouped(formula.base), math(formula.exponent)] };
-    case 'call':
-      return row(leaf('mi', formula.name), fenced(math(formula.argument)));
-    case 'relation':
-      return row(math(formula.left), leaf('mo', formula.sign), math(formula.right));
-    case 'part': {
-      const body = math(formula.body);
-      return { tag: 'mrow', children: [body], part: formula.name };
-    }
+    case 'reduce':
+      return `${reduceSign[formula.how]}_${formula.over.join(',')} ${grouped(formula.body)}`;
+    case 'index':
+      return toText(formula.body, moved(formula, writing));
+    case 'at':
+      return writtenLetter(formula.letter, writing);
+    case 'modulo':
+      return `(${grouped(formula.left)} mod ${text(formula.right)})`;
+    case 'hole':
+      return formula.name;
+    case 'where':
+      return `${text(formula.body)}, where ${formula.definitions.map(text).join(', ')}`;
   }
 }

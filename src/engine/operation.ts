@@ -1,4 +1,5 @@
 // What the engine knows about one operation: everything about it stands in one object, in one file of ops/.
+import type { Operand } from './evaluate.ts';
 import type { Formula } from './formula.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -23,6 +24,8 @@ export interface OperationFormula {
   readonly forward: Formula;
   /** One per input: what the input's accumulator receives. */
   readonly backward: readonly Formula[];
+  /** Tensors that stand in the formulas and are no nodes: a mask, an upstream gradient. */
+  readonly given?: Readonly<Record<string, Operand>>;
 }
 
 export interface Operation {

@@ -1,6 +1,7 @@
 // The step itself in detail: the formula, the terms behind the selected entry, the accumulator.
 import { type Binding, bindingAt } from '../engine/axes.ts';
-import { toMath, toText } from '../engine/formula.ts';
+import { toText } from '../engine/formula.ts';
+import { toMath } from '../engine/mathml.ts';
 import { type NodeId, nodeOf } from '../engine/graph.ts';
 import { pathShares, pathWords } from '../engine/paths.ts';
 import { accumulator, type Contribution, type Run } from '../engine/run.ts';

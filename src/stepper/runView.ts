@@ -1,7 +1,7 @@
 // What there is to see of a run as a whole, the same at every step.
 import { axisLabel, axisName, type Extents } from '../engine/axes.ts';
 import { equations } from '../engine/equations.ts';
-import { type MathNode, toMath } from '../engine/formula.ts';
+import { type MathNode, toMath } from '../engine/mathml.ts';
 import type { GraphNode, NodeId } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';
 import type { Picture } from './picture.ts';

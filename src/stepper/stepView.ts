@@ -1,6 +1,6 @@
 // What there is to see at one position of a walk: plain data, made by viewAt and drawn by the panel.
 import type { Binding } from '../engine/axes.ts';
-import type { MathNode } from '../engine/formula.ts';
+import type { MathNode } from '../engine/mathml.ts';
 import type { NodeId } from '../engine/graph.ts';
 import type { Path } from '../engine/paths.ts';
 import type { Tensor } from '../engine/tensor.ts';

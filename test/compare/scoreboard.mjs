@@ -1,5 +1,6 @@
 // npm run scoreboard: the corpus of mistakes and random correct programs, through the checker.
-//   node test/compare/scoreboard.mjs [--only TEXT] [--correct 200] [--verbose]
+//   node test/compare/scoreboard.mjs [--only TEXT] [--every 4] [--correct 200] [--verbose] [--freeze]
+// Each answer is held against the frozen one (golden.mjs); --freeze writes them anew.
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { correctPrograms } from './correct.mjs';
+import { Golden } from './golden.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -15,6 +17,8 @@ const { values: options } = parseArgs({
     correct: { type: 'string', default: '200' },
     verbose: { type: 'boolean', default: false },
     folder: { type: 'string' },
+    every: { type: 'string', default: '1' },
+    freeze: { type: 'boolean', default: false },
   },
 });
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -89,12 +93,14 @@ function judge({ expect, changed, stem }, { report, graph }, order) {
 
 const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'attention-corpus-')));
 const rows = new Map();
+const golden = new Golden();
 let [passed, failed, slowest] = [0, 0, 0];
 try {
   const checker = await loadChecker(folder);
   if (!options.folder) generate('generate.py', folder, options.only);
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
-  for (const entry of manifest) {
+  for (const [n, entry] of manifest.entries()) {
+    if (n % Number(options.every) !== 0) continue;
     if (options.only && !JSON.stringify(entry).includes(options.only)) continue;
     const row = rows.get(entry.row) ?? { cases: 0, node: 0, named: 0, lines: [] };
     rows.set(entry.row, row);
@@ -112,6 +118,7 @@ try {
         ids: [],
       };
     }
+    golden.add(entry.stem, result);
     slowest = Math.max(slowest, own?.ms ?? 0);
     row.cases++;
     row.node += Number(result.node);
@@ -139,6 +146,13 @@ try {
   console.log(
     `\nfirst node right: ${share(sum((row) => row.node))}; cause named first: ${share(sum((row) => row.named))}; slowest ${Math.round(slowest)} ms`,
   );
+
+  if (options.freeze) golden.write();
+  const { worse, other } = golden.compare();
+  for (const line of other) console.log(`other: ${line}`);
+  for (const line of worse) console.log(`WORSE: ${line}`);
+  console.log(`${worse.length} answers worse than the frozen ones, ${other.length} others`);
+  failed += worse.length;
 
   const count = Number(options.correct);
   if (count > 0) {

@@ -5,7 +5,6 @@ import {
   equals,
   formatNumber,
   fraction,
-  type MathNode,
   minus,
   number,
   part,
@@ -15,10 +14,10 @@ import {
   product,
   sum,
   symbol,
-  toMath,
   toText,
   words,
 } from '../../src/engine/formula.ts';
+import { type MathNode, toMath } from '../../src/engine/mathml.ts';
 
 const x = symbol('x', [['i'], ['c']]);
 const W = symbol('W', [['c'], ['h', 'a']]);

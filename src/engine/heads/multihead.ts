@@ -98,10 +98,10 @@ export function buildMultihead(config: HeadConfig): Graph {
     ];
     if (rope && id !== 'V') {
       const firstPosition = earlier;
-      steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }, axesOf(merged)));
+      steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }));
     }
     const all = before ? `${b}(${heads}) i ${width}` : apart;
-    if (before) steps.push(prepend(axesOf(all), axesOf(merged), before));
+    if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));
     graph.node(`${id}h`, axesOf(all), compose(steps), [id]);
   };
   split('K', token, kv, 'a', past?.K);

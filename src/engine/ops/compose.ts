@@ -1,6 +1,8 @@
 // Several operations in a row that make one node (split heads, then rotate, then put earlier tokens in front).
-import type { Application, Operation } from '../operation.ts';
+import { accumulates, equals, type Formula, where } from '../formula.ts';
+import type { Application, Names, Operation, OperationFormula } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
+import { expanded } from '../where.ts';
 
 /** f_n after ... after f_1, each with one input. The Jacobian is the product of theirs, entry by entry. */
 export function compose(operations: readonly Operation[]): Operation {
@@ -53,7 +55,41 @@ export function compose(operations: readonly Operation[]): Operation {
       spread(input, inputOffset).get(outputOffset) ?? 0,
     reach: ({ inputs: [input] }, _slot, inputOffset) =>
       [...spread(input, inputOffset).keys()].sort((a, b) => a - b),
-    // The last step's formula carries the meaning; its operand is the node's input, rearranged.
-    formula: (names) => operations[operations.length - 1].formula(names),
+    formula: (names) => composed(operations, names),
+  };
+}
+
+type Relation = Formula & { readonly kind: 'relation' };
+
+/** The right side without its definitions, and these. */
+function parted({ right }: Relation): { body: Formula; definitions: readonly Formula[] } {
+  return right.kind === 'where' ? right : { body: right, definitions: [] };
+}
+
+/** One step put into the next; the definitions of all stand at the end. */
+function composed(operations: readonly Operation[], names: Names): OperationFormula {
+  const last = operations.length - 1;
+  const name = (n: number): string => (n === last ? names.output : `step ${n + 1}`);
+  const formulas = operations.map((operation, n) =>
+    operation.formula({ output: name(n), inputs: [n === 0 ? names.inputs[0] : name(n - 1)] }),
+  );
+  const chained = (relations: readonly Relation[]): Formula => {
+    const parts = relations.map(parted);
+    const body = relations
+      .slice(1)
+      .reduce<Formula>(
+        (inner, { left }, n) =>
+          expanded({ kind: 'where', body: inner, definitions: [equals(left, parts[n + 1].body)] }),
+        parts[0].body,
+      );
+    return where(body, ...parts.flatMap(({ definitions }) => definitions));
+  };
+  // Outermost first: forward the last step, backward the first.
+  const forward = formulas.map((each) => each.forward as Relation).reverse();
+  const backward = formulas.map(({ backward: [each] }) => each as Relation);
+  return {
+    forward: equals(forward[0].left, chained(forward)),
+    backward: [accumulates(backward[0].left, chained(backward))],
+    given: Object.assign({}, ...formulas.map(({ given }) => given ?? {})),
   };
 }

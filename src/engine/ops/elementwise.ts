@@ -5,6 +5,7 @@ import {
   call,
   equals,
   type Formula,
+  fraction,
   number,
   plus,
   power,
@@ -22,6 +23,8 @@ interface Elementwise {
   /** d output / d input at one entry. */
   readonly slope: (input: number, offset: number) => number;
   readonly forward: (input: Formula) => Formula;
+  /** Tensors that both formulas speak of. */
+  readonly given?: Readonly<Record<string, Tensor>>;
   /** The slope as a formula. */
   readonly derivative: (input: Formula) => Formula;
 }
@@ -51,6 +54,9 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
           product(own.derivative(symbol(input, axes)), symbol(`d${output}`, axes)),
         ),
       ],
+      given: Object.fromEntries(
+        Object.entries(own.given ?? {}).map(([name, tensor]) => [name, { axes, tensor }]),
+      ),
     }),
   };
 }
@@ -73,7 +79,8 @@ export function scaleAndSoftcap(
   factor: number,
   cap: number,
 ): Operation {
-  const inner = (input: Formula): Formula => call('tanh', product(number(factor / cap), input));
+  const inner = (input: Formula): Formula =>
+    call('tanh', fraction(product(number(factor), input), number(cap)));
   return elementwise(axes, {
     name: 'scale and softcap',
     summary: 'Scales the scores and bends them smoothly into (−softcap, softcap).',
@@ -95,6 +102,7 @@ export function addMask(axes: readonly AxisLetters[], mask: Tensor): Operation {
     slope: (_input, offset) => (masked(offset) ? 0 : 1),
     forward: (input) => plus(input, symbol('mask', axes)),
     derivative: () => symbol('seen', axes),
+    given: { mask, seen: map(mask, (value) => Number(value !== -Infinity)) },
   });
 }
 
@@ -109,5 +117,6 @@ export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): 
     slope: (_input, offset) => factor(offset),
     forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
     derivative: () => product(number(1 / (1 - p)), symbol('keep', axes)),
+    given: { keep: map(keep, (value) => Number(value !== 0)) },
   });
 }

@@ -16,11 +16,11 @@ const ENTRY = 'loss.expression';
 const MAX_LENGTH = 2000;
 const LONGEST_QUOTE = 80;
 
-const isConstant = (node: MathNode): node is ConstantNode => node.type === 'ConstantNode';
-const isFunction = (node: MathNode): node is FunctionNode => node.type === 'FunctionNode';
-const isOperator = (node: MathNode): node is OperatorNode => node.type === 'OperatorNode';
-const isSymbol = (node: MathNode): node is SymbolNode => node.type === 'SymbolNode';
-const isParenthesis = (node: MathNode): node is MathNode & { content: MathNode } =>
+export const isConstant = (node: MathNode): node is ConstantNode => node.type === 'ConstantNode';
+export const isFunction = (node: MathNode): node is FunctionNode => node.type === 'FunctionNode';
+export const isOperator = (node: MathNode): node is OperatorNode => node.type === 'OperatorNode';
+export const isSymbol = (node: MathNode): node is SymbolNode => node.type === 'SymbolNode';
+export const isParenthesis = (node: MathNode): node is MathNode & { content: MathNode } =>
   node.type === 'ParenthesisNode';
 
 export function refuse(message: string): never {

@@ -1,6 +1,7 @@
 // f as a mathjs expression of y: a function of sums of elementwise terms, differentiated by the chain rule.
 import type { MathNode } from 'mathjs';
-import { partial, symbol, words } from '../formula.ts';
+import { derivative } from '../differentiate.ts';
+import type { Formula } from '../formula.ts';
 import type { Tensor } from '../tensor.ts';
 import {
   call,
@@ -13,6 +14,7 @@ import {
   refuse,
   times,
 } from './expression.ts';
+import { formulaOf } from './expressionFormula.ts';
 import type { ScalarFunction } from './loss.ts';
 
 type Constants = Readonly<Record<string, Tensor>>;
@@ -54,6 +56,12 @@ function numberNamed(name: string, constants: Constants): (() => Dual) | undefin
   if (name === 'y') return undefined;
   const names = ['y', ...Object.keys(constants), ...knownNumbers.keys()].join(', ');
   return refuse(`found the name ${name}; known are ${names}`);
+}
+
+/** All names that stand for one number. */
+function numbersOf(constants: Constants): Map<string, number> {
+  const own = Object.entries(constants).filter(([, { shape }]) => shape.length === 0);
+  return new Map([...knownNumbers, ...own.map(([name, { data }]) => [name, data[0]] as const)]);
 }
 
 function termOf(node: MathNode, constants: Constants): Term {
@@ -138,9 +146,12 @@ export function expressionLoss(expression: string, constants: Constants): Scalar
       known.set(y, gradient);
       return gradient;
     },
-    formula: (y) => ({
-      value: words(expression),
-      gradient: partial(symbol('f'), y),
-    }),
+    formula: (y, axes) => {
+      const value = formulaOf(root, { y, axes, numbers: numbersOf(constants) });
+      return { value, gradient: derivative(value, (y as Formula & { kind: 'symbol' }).name) };
+    },
+    given: Object.fromEntries(
+      Object.entries(constants).filter(([, { shape }]) => shape.length > 0),
+    ),
   };
 }

@@ -9,13 +9,20 @@ import {
 } from '../axes.ts';
 import {
   accumulates,
+  atIndex,
   call,
   equals,
   type Formula,
+  fraction,
   minus,
+  modulo,
+  number,
   plus,
+  position,
+  power,
   product,
   symbol,
+  where,
   words,
 } from '../formula.ts';
 import type { Operation } from '../operation.ts';
@@ -55,12 +62,13 @@ export function rearrange(spec: string, extents: Extents, summary: string): Oper
 
 /**
  * Puts the keys or values of earlier tokens before the new ones, along the last axis but one.
- * `past` is given and receives no gradient here. `sourceAxes` are those of the node that the new ones come from.
+ * `past` is given and receives no gradient here; `name` is what formulas call it. `newAxes` are those of the operand.
  */
 export function prepend(
   axes: readonly AxisLetters[],
-  sourceAxes: readonly AxisLetters[],
+  newAxes: readonly AxisLetters[],
   past: Tensor,
+  name = 'past',
 ): Operation {
   const [earlier, width] = past.shape.slice(-2);
   const blocks = sizeOf(past.shape.slice(0, -2));
@@ -95,14 +103,32 @@ export function prepend(
     reach: ({ inputs: [input] }, _slot, inputOffset) => [
       outputOf(inputOffset, newBlock(input.shape)),
     ],
-    formula: ({ output, inputs: [input] }) => ({
-      forward: equals(symbol(output, axes), words(`the earlier tokens, then ${input}`)),
-      backward: [
-        accumulates(symbol(`d${input}`, sourceAxes), words(`d${output} of the new tokens`)),
-      ],
-    }),
+    formula({ output, inputs: [input] }) {
+      const [token] = axes[axes.length - 2];
+      const [fresh] = newAxes[newAxes.length - 2];
+      const [old, added, upstream] = [name, input, `d${output}`].map((own, n) =>
+        symbol(own, n === 2 ? axes : n === 1 ? newAxes : axes.map(earlierAxis)),
+      );
+      const before = atIndex(EARLIER, position(token), old);
+      const after = atIndex(fresh, minus(position(token), number(earlier)), added);
+      const back = atIndex(token, plus(position(fresh), number(earlier)), upstream);
+      return {
+        forward: equals(
+          symbol(output, axes),
+          where(plus(before, after), words('absent entries are 0')),
+        ),
+        backward: [accumulates(symbol(`d${input}`, newAxes), back)],
+        given: { [name]: { axes: axes.map(earlierAxis), tensor: past } },
+      };
+    },
   };
 }
+
+/** The letter of earlier tokens. */
+const EARLIER = 'p';
+
+const earlierAxis = (axis: AxisLetters, n: number, all: readonly AxisLetters[]): AxisLetters =>
+  n === all.length - 2 ? [EARLIER] : axis;
 
 /** The feature letter's partner in a rotated pair: a becomes a*. */
 const partnerAxis = (axis: AxisLetters, n: number, all: readonly AxisLetters[]): AxisLetters =>
@@ -117,7 +143,6 @@ export function rotary(
   axes: readonly AxisLetters[],
   extents: Extents,
   options: { base: number; pairing: 'half' | 'interleaved'; firstPosition: number },
-  sourceAxes: readonly AxisLetters[] = axes,
 ): Operation {
   const { base, pairing, firstPosition } = options;
   const [tokens, width] = shapeOf(axes, extents).slice(-2);
@@ -157,21 +182,53 @@ export function rotary(
     reach: (_, _slot, inputOffset) =>
       [inputOffset, partnerOffset(inputOffset)].sort((a, b) => a - b),
     formula({ output, inputs: [input] }) {
-      const turn = (name: string, own: readonly AxisLetters[]): [Formula, Formula] => [
-        product(call('cos', words('θ')), symbol(name, own)),
-        product(call('sin', words('θ')), symbol(name, own.map(partnerAxis))),
+      const { definitions, angle, sign } = rotation(axes, extents, options);
+      const turn = (name: string): [Formula, Formula] => [
+        product(call('cos', angle), symbol(name, axes)),
+        product(sign, call('sin', angle), symbol(name, axes.map(partnerAxis))),
       ];
-      const [along, across] = turn(input, sourceAxes);
-      const [upAlong, upAcross] = turn(`d${output}`, axes);
+      const [along, across] = turn(input);
+      const [upAlong, upAcross] = turn(`d${output}`);
       return {
-        forward: equals(symbol(output, axes), plus(along, product(words('±'), across))),
+        forward: equals(symbol(output, axes), where(plus(along, across), ...definitions)),
         backward: [
-          accumulates(
-            symbol(`d${input}`, sourceAxes),
-            minus(upAlong, product(words('±'), upAcross)),
-          ),
+          accumulates(symbol(`d${input}`, axes), where(minus(upAlong, upAcross), ...definitions)),
         ],
       };
     },
+  };
+}
+
+/** The angle θ of a token and feature, the sign σ of the partner's sine, and the partner a* of a feature. */
+function rotation(
+  axes: readonly AxisLetters[],
+  extents: Extents,
+  { base, pairing, firstPosition }: Parameters<typeof rotary>[2],
+): { definitions: Formula[]; angle: Formula; sign: Formula } {
+  const [[token], [feature]] = axes.slice(-2);
+  const width = extents[feature];
+  const own = position(feature);
+  const isHalf = pairing === 'half';
+  const parity = modulo(own, number(2));
+  const pair = isHalf ? modulo(own, number(width / 2)) : call('floor', fraction(own, number(2)));
+  const second = isHalf ? call('floor', fraction(own, number(width / 2))) : parity;
+  const place =
+    firstPosition === 0 ? position(token) : plus(number(firstPosition), position(token));
+  const angle = symbol('θ', [[token], [feature]]);
+  const sign = symbol('σ', [[feature]]);
+  const frequency = power(number(base), fraction(product(number(-2), pair), number(width)));
+  return {
+    definitions: [
+      equals(angle, product(place, frequency)),
+      equals(sign, minus(product(number(2), second), number(1))),
+      equals(
+        position(`${feature}*`),
+        isHalf
+          ? modulo(plus(own, number(width / 2)), number(width))
+          : minus(plus(own, number(1)), product(number(2), parity)),
+      ),
+    ],
+    angle,
+    sign,
   };
 }

@@ -23,6 +23,8 @@ export interface ScalarFunction {
   /** The numbers on the way from each entry of y to f: what is added up is the last. */
   readonly columns?: readonly string[];
   numbers?(y: number, offset: number): readonly number[];
+  /** What its formulas speak of beside y, in y's shape or a number each. */
+  readonly given?: Readonly<Record<string, Tensor>>;
   /** f and df/dy as formulas of y's symbol. */
   formula(y: Formula, axes: readonly AxisLetters[]): { value: Formula; gradient: Formula };
 }
@@ -56,6 +58,12 @@ export function loss(axes: readonly AxisLetters[], own: ScalarFunction): Operati
       return {
         forward: equals(symbol(output), value),
         backward: [accumulates(symbol(`d${input}`, axes), gradient)],
+        given: Object.fromEntries(
+          Object.entries(own.given ?? {}).map(([name, tensor]) => [
+            name,
+            { axes: tensor.shape.length === 0 ? [] : axes, tensor },
+          ]),
+        ),
       };
     },
   };
@@ -81,6 +89,7 @@ export function weightedSum(G: Tensor): ScalarFunction {
     gradient: () => G.data,
     columns: ['G', 'G y'],
     numbers: (y, offset) => [G.data[offset], G.data[offset] * y],
+    given: { G },
     formula: (y, axes) => ({
       value: sum(axes.flat(), product(symbol('G', axes), y)),
       gradient: symbol('G', axes),
@@ -100,6 +109,7 @@ export function halfSquaredError(T: Tensor): ScalarFunction {
       const error = y - T.data[offset];
       return [T.data[offset], error, error ** 2 / 2];
     },
+    given: { target: T },
     formula: (y, axes) => {
       const error = minus(y, symbol('target', axes));
       return { value: product(number(0.5), sum(axes.flat(), square(error))), gradient: error };

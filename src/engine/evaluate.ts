@@ -1,0 +1,282 @@
+// Computes a formula: letters broadcast, sums of products are contractions, equal parts are computed once.
+import type { AxisLetters, Extents, Letter } from './axes.ts';
+import { shapeOf } from './axes.ts';
+import type { Formula } from './formula.ts';
+import { FUNCTIONS } from './functions.ts';
+import {
+  folded,
+  laidOut,
+  lengthOf,
+  type Lettered,
+  mapped,
+  offsetsIn,
+  scalarOf,
+  summedOver,
+  summedProduct,
+  zipped,
+} from './lettered.ts';
+import { reordered } from './reductions.ts';
+import { expanded } from './where.ts';
+import { sizeOf, type Tensor } from './tensor.ts';
+
+/** A tensor with the letters of its axes. */
+export interface Operand {
+  readonly axes: readonly AxisLetters[];
+  readonly tensor: Tensor;
+}
+
+export type Read = (name: string) => Operand | undefined;
+
+/** Throws RangeError for what is no expression (words, a derivative, an open hole) and for a symbol that is not known. */
+export function evaluate(formula: Formula, read: Read, extents: Extents): Lettered {
+  return new Evaluator(read, extents).evaluate(formula);
+}
+
+/** The right side of `left = right` or `left += right` as a tensor with the axes of its left side. */
+export function evaluateRelation(formula: Formula, evaluator: Evaluator): Tensor {
+  if (formula.kind !== 'relation' || formula.left.kind !== 'symbol')
+    throw new RangeError(`${formula.kind} is no definition of a tensor`);
+  return evaluator.tensor(formula.right, formula.left.indices);
+}
+
+/** Each formula once, as a number: equal ones have the same. */
+class Interner {
+  readonly #byObject = new WeakMap<object, number>();
+  readonly #byText = new Map<string, number>();
+
+  of(formula: Formula): number {
+    const known = this.#byObject.get(formula);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(formula, (_, value: unknown) =>
+      typeof value === 'object' && value !== null && 'kind' in value && value !== formula
+        ? this.of(value as Formula)
+        : typeof value === 'number' && !Number.isFinite(value)
+          ? String(value)
+          : value,
+    );
+    const id = this.#byText.get(text) ?? this.#byText.size;
+    this.#byText.set(text, id);
+    this.#byObject.set(formula, id);
+    return id;
+  }
+}
+
+const interner = new Interner();
+
+/** The same number for equal formulas. */
+export const identityOf = (formula: Formula): number => interner.of(formula);
+
+/** Keeps what it has computed: many formulas of the same tensors share most of their parts. */
+export class Evaluator {
+  readonly #read: Read;
+  readonly #extents: Extents;
+  readonly #known = new Map<number, Lettered>();
+  /** Entries computed so far. */
+  work = 0;
+
+  constructor(read: Read, extents: Extents) {
+    this.#read = read;
+    this.#extents = extents;
+  }
+
+  evaluate(formula: Formula): Lettered {
+    const id = interner.of(formula);
+    const known = this.#known.get(id);
+    if (known) return known;
+    const value = this.#compute(formula);
+    this.work += value.data.length;
+    this.#known.set(id, value);
+    return value;
+  }
+
+  /** Laid out along `axes`. Throws RangeError where a letter is left over. */
+  tensor(formula: Formula, axes: readonly AxisLetters[]): Tensor {
+    const value = this.evaluate(formula);
+    const letters = axes.flat();
+    const over = value.letters.filter((letter) => !letters.includes(letter));
+    if (over.length > 0) throw new RangeError(`the letters ${over.join(' ')} are left over`);
+    const lengths = letters.map((letter) => this.#lengthOf(letter, value));
+    const { data } = laidOut(value, letters, lengths);
+    return { shape: shapeOf(axes, this.#extents), data };
+  }
+
+  #lengthOf(letter: Letter, ...arrays: Lettered[]): number {
+    for (const each of arrays) {
+      const own = lengthOf(each, letter);
+      if (own !== undefined) return own;
+    }
+    const length = this.#extents[letter];
+    if (length === undefined) throw new RangeError(`how long is ${letter}?`);
+    return length;
+  }
+
+  #compute(formula: Formula): Lettered {
+    switch (formula.kind) {
+      case 'number':
+        return scalarOf(formula.value);
+      case 'symbol':
+        return this.#symbol(formula.name, formula.indices);
+      case 'part':
+        return this.evaluate(formula.body);
+      case 'where':
+        return this.evaluate(expanded(formula));
+      case 'at': {
+        const length = this.#lengthOf(formula.letter);
+        const data = Float64Array.from({ length }, (_, n) => n);
+        return { letters: [formula.letter], lengths: [length], data };
+      }
+      case 'sum':
+        return this.#sum(formula.over, formula.body);
+      case 'product':
+        return summedProduct(
+          formula.factors.map((each) => this.evaluate(each)),
+          [],
+        );
+      case 'add':
+        return formula.terms
+          .map((each) => this.evaluate(each))
+          .reduce((a, b) => zipped(a, b, (x, y) => x + y));
+      case 'subtract':
+        return this.#pair(formula, (x, y) => x - y);
+      case 'modulo':
+        return this.#pair(formula, (x, y) => x - y * Math.floor(x / y));
+      case 'fraction':
+        return this.#quotient(formula.top, formula.bottom);
+      case 'power':
+        return this.#pair(
+          { left: formula.base, right: formula.exponent },
+          (base, exponent) => base ** exponent,
+        );
+      case 'call': {
+        const fn = FUNCTIONS.get(formula.name);
+        if (!fn) throw new RangeError(`${formula.name} is not a known function`);
+        return mapped(this.evaluate(formula.argument), fn);
+      }
+      case 'relation':
+        if (formula.sign === '<') return this.#pair(formula, (x, y) => Number(x < y));
+        if (formula.sign === '≤') return this.#pair(formula, (x, y) => Number(x <= y));
+        return this.evaluate(formula.right);
+      case 'reduce':
+        return this.#reduce(formula);
+      case 'index':
+        return this.#at(formula);
+      default:
+        throw new RangeError(`${formula.kind} cannot be computed`);
+    }
+  }
+
+  #pair(
+    { left, right }: { readonly left: Formula; readonly right: Formula },
+    fn: (x: number, y: number) => number,
+  ): Lettered {
+    return zipped(this.evaluate(left), this.evaluate(right), fn);
+  }
+
+  /** A merged axis is split by its letters; δ is 1 where its two letters agree. */
+  #symbol(name: string, indices: readonly AxisLetters[]): Lettered {
+    const letters = indices.flat();
+    if (name === 'δ') return this.#delta(letters);
+    const found = this.#read(name);
+    if (!found) throw new RangeError(`what is ${name}?`);
+    const own = found.axes.flat();
+    if (own.length !== letters.length)
+      throw new RangeError(`${name} has the letters ${own.join(' ')}, not ${letters.join(' ')}`);
+    const lengths = own.map((letter) => this.#lengthOf(letter));
+    const whole: Lettered = { letters, lengths, data: found.tensor.data };
+    const once = [...new Set(letters)];
+    if (once.length === letters.length) return whole;
+    return laidOut(
+      whole,
+      once,
+      once.map((letter) => lengths[letters.indexOf(letter)]),
+    );
+  }
+
+  #delta([a, b]: readonly Letter[]): Lettered {
+    const lengths = [a, b].map((letter) => this.#lengthOf(letter));
+    const data = new Float64Array(sizeOf(lengths));
+    for (let n = 0; n < Math.min(...lengths); n++) data[n * lengths[1] + n] = 1;
+    return { letters: [a, b], lengths, data };
+  }
+
+  #sum(over: readonly Letter[], body: Formula): Lettered {
+    const inner = body.kind === 'part' ? body.body : body;
+    const isProduct = inner.kind === 'product' && inner.factors.length > 1;
+    const factors = isProduct ? inner.factors.map((each) => this.evaluate(each)) : [];
+    const own = isProduct ? null : this.evaluate(body);
+    const found = own ? [own] : factors;
+    const absent = over.filter((letter) => !found.some(({ letters }) => letters.includes(letter)));
+    const present = over.filter((letter) => !absent.includes(letter));
+    const total = own ? summedOver(own, present) : summedProduct(factors, present);
+    if (absent.length === 0) return total;
+    // What does not depend on a letter is added as often as the letter is long.
+    const count = absent.reduce((n, letter) => n * this.#lengthOf(letter), 1);
+    return mapped(total, (value) => count * value);
+  }
+
+  /** 0/0 is 0: a row in which nothing is left has nothing to share out, as in the engine's softmax. */
+  #quotient(top: Formula, bottom: Formula): Lettered {
+    const [above, below] = this.#exponentials(top, bottom) ?? [
+      this.evaluate(top),
+      this.evaluate(bottom),
+    ];
+    return zipped(above, below, (x, y) => (x === 0 && y === 0 ? 0 : x / y));
+  }
+
+  /** exp(a) / sum of exp(b), both less the largest b, which changes nothing but that they stay finite. */
+  #exponentials(top: Formula, bottom: Formula): [Lettered, Lettered] | null {
+    if (top.kind !== 'call' || top.name !== 'exp' || bottom.kind !== 'sum') return null;
+    const { over, body } = bottom;
+    if (body.kind !== 'call' || body.name !== 'exp') return null;
+    const [a, b] = [this.evaluate(top.argument), this.evaluate(body.argument)];
+    const present = over.filter((letter) => b.letters.includes(letter));
+    const largest = mapped(folded(b, present, -Infinity, Math.max), (x) =>
+      x === -Infinity ? 0 : x,
+    );
+    const shifted = (own: Lettered): Lettered =>
+      mapped(
+        zipped(own, largest, (x, y) => x - y),
+        Math.exp,
+      );
+    return [shifted(a), summedOver(shifted(b), present)];
+  }
+
+  #reduce({ how, over, body }: Formula & { kind: 'reduce' }): Lettered {
+    const own = this.evaluate(body);
+    const present = over.filter((letter) => own.letters.includes(letter));
+    if (how === 'max') return folded(own, present, -Infinity, Math.max);
+    if (how === 'mean') {
+      const count = present.reduce((n, letter) => n * lengthOf(own, letter)!, 1);
+      return mapped(summedOver(own, present), (value) => value / count);
+    }
+    return present.reduce((value, letter) => reordered(value, letter, how), own);
+  }
+
+  #at({ letter, source, body }: Formula & { kind: 'index' }): Lettered {
+    const [from, own] = [this.evaluate(source), this.evaluate(body)];
+    const length = lengthOf(own, letter);
+    if (length === undefined) return own;
+    const kept = own.letters.filter((each) => each !== letter);
+    const letters = [...new Set([...kept, ...from.letters])];
+    const lengths = letters.map((each) => this.#lengthOf(each, own, from));
+    const base = offsetsIn(withoutLetter(own, letter), letters, lengths);
+    const places = laidOut(from, letters, lengths).data;
+    const stride = strideOf(own, letter);
+    const data = new Float64Array(base.length);
+    for (let at = 0; at < data.length; at++) {
+      const place = places[at];
+      const exists = Number.isInteger(place) && place >= 0 && place < length;
+      data[at] = exists ? own.data[base[at] + place * stride] : 0;
+    }
+    return { letters, lengths, data };
+  }
+}
+
+const strideOf = ({ letters, lengths }: Lettered, letter: Letter): number =>
+  lengths.slice(letters.indexOf(letter) + 1).reduce((product, length) => product * length, 1);
+
+/** The same array with a letter that no other has in the place of `letter`: its entries at 0. */
+const withoutLetter = (own: Lettered, letter: Letter): Lettered => ({
+  ...own,
+  letters: own.letters.map((each) => (each === letter ? '' : each)),
+});

@@ -1,0 +1,31 @@
+// The functions that a formula may call, each of one number.
+
+type Unary = (x: number) => number;
+
+const sech: Unary = (x) => 1 / Math.cosh(x);
+
+export const FUNCTIONS: ReadonlyMap<string, Unary> = new Map<string, Unary>([
+  ['abs', Math.abs],
+  ['acos', Math.acos],
+  ['acosh', Math.acosh],
+  ['asin', Math.asin],
+  ['asinh', Math.asinh],
+  ['atan', Math.atan],
+  ['atanh', Math.atanh],
+  ['cbrt', Math.cbrt],
+  ['cos', Math.cos],
+  ['cosh', Math.cosh],
+  ['exp', Math.exp],
+  ['floor', Math.floor],
+  /** What is added to a score to hide it where the condition holds. */
+  ['hide', (x) => (x === 0 ? 0 : -Infinity)],
+  ['log', Math.log],
+  ['relu', (x) => Math.max(0, x)],
+  ['sech', sech],
+  ['sign', Math.sign],
+  ['sin', Math.sin],
+  ['sinh', Math.sinh],
+  ['sqrt', Math.sqrt],
+  ['tan', Math.tan],
+  ['tanh', Math.tanh],
+]);

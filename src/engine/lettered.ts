@@ -1,0 +1,165 @@
+// Arrays by letter: entrywise operations with broadcasting, sums, products summed by the engine's contraction.
+import type { Letter } from './axes.ts';
+import { contract } from './ops/contraction.ts';
+import { sizeOf } from './tensor.ts';
+
+/** An array of which each letter is one axis, in this order, row-major. */
+export interface Lettered {
+  readonly letters: readonly Letter[];
+  readonly lengths: readonly number[];
+  readonly data: Float64Array;
+}
+
+export const scalarOf = (value: number): Lettered => ({
+  letters: [],
+  lengths: [],
+  data: Float64Array.of(value),
+});
+
+export function lengthOf({ letters, lengths }: Lettered, letter: Letter): number | undefined {
+  const n = letters.indexOf(letter);
+  return n < 0 ? undefined : lengths[n];
+}
+
+/** All letters of some arrays with their lengths. Throws RangeError where two disagree. */
+function lengthsOf(arrays: readonly Lettered[]): Map<Letter, number> {
+  const found = new Map<Letter, number>();
+  for (const { letters, lengths } of arrays) {
+    letters.forEach((letter, n) => {
+      const known = found.get(letter);
+      if (known !== undefined && known !== lengths[n])
+        throw new RangeError(`${letter} is ${known} long here and ${lengths[n]} there`);
+      found.set(letter, lengths[n]);
+    });
+  }
+  return found;
+}
+
+/** The offsets in `own` of each entry of an array with `letters`, row-major; a letter that it lacks repeats it. */
+export function offsetsIn(
+  own: Lettered,
+  letters: readonly Letter[],
+  lengths: readonly number[],
+): Int32Array {
+  const strides = new Map<Letter, number>();
+  let stride = 1;
+  for (let n = own.letters.length - 1; n >= 0; n--) {
+    // A letter that stands twice is the diagonal.
+    strides.set(own.letters[n], (strides.get(own.letters[n]) ?? 0) + stride);
+    stride *= own.lengths[n];
+  }
+  const table = new Int32Array(sizeOf(lengths));
+  let filled = 1;
+  for (let n = letters.length - 1; n >= 0; n--) {
+    const step = strides.get(letters[n]) ?? 0;
+    for (let value = lengths[n] - 1; value >= 0; value--)
+      for (let at = 0; at < filled; at++) table[value * filled + at] = value * step + table[at];
+    filled *= lengths[n];
+  }
+  return table;
+}
+
+const sameLetters = (a: readonly Letter[], b: readonly Letter[]): boolean =>
+  a.length === b.length && a.every((letter, n) => letter === b[n]);
+
+/** The same entries with these letters in this order, repeated along those that it lacks. */
+export function laidOut(
+  own: Lettered,
+  letters: readonly Letter[],
+  lengths: readonly number[],
+): Lettered {
+  if (sameLetters(own.letters, letters)) return own;
+  const table = offsetsIn(own, letters, lengths);
+  const data = new Float64Array(table.length);
+  for (let at = 0; at < data.length; at++) data[at] = own.data[table[at]];
+  return { letters, lengths, data };
+}
+
+export function mapped(a: Lettered, fn: (x: number) => number): Lettered {
+  const data = new Float64Array(a.data.length);
+  for (let at = 0; at < data.length; at++) data[at] = fn(a.data[at]);
+  return { letters: a.letters, lengths: a.lengths, data };
+}
+
+/** Entry by entry, each repeated along the letters that it lacks. */
+export function zipped(a: Lettered, b: Lettered, fn: (x: number, y: number) => number): Lettered {
+  const all = lengthsOf([a, b]);
+  const wide = a.letters.length >= b.letters.length ? a.letters : b.letters;
+  const letters = wide.length === all.size ? wide : [...all.keys()];
+  const lengths = letters.map((letter) => all.get(letter)!);
+  const data = new Float64Array(sizeOf(lengths));
+  const [x, y] = [a, b].map((each) => laidOut(each, letters, lengths).data);
+  for (let at = 0; at < data.length; at++) data[at] = fn(x[at], y[at]);
+  return { letters, lengths, data };
+}
+
+/** Where one factor is 0 nothing is passed on, be the other infinite or no number: as in the operations. */
+export const times = (x: number, y: number): number => (x === 0 || y === 0 ? 0 : x * y);
+
+/** How the entries along a letter become one: `start`, then `fn` of it and each. */
+export function folded(
+  own: Lettered,
+  over: readonly Letter[],
+  start: number,
+  fn: (total: number, each: number) => number,
+): Lettered {
+  const kept = own.letters.filter((letter) => !over.includes(letter));
+  const summed = own.letters.filter((letter) => over.includes(letter));
+  const length = (letter: Letter): number => lengthOf(own, letter)!;
+  const lengths = kept.map(length);
+  const starts = offsetsIn(own, kept, lengths);
+  const steps = offsetsIn(own, summed, summed.map(length));
+  const data = new Float64Array(starts.length);
+  for (let at = 0; at < data.length; at++) {
+    let total = start;
+    for (const step of steps) total = fn(total, own.data[starts[at] + step]);
+    data[at] = total;
+  }
+  return { letters: kept, lengths, data };
+}
+
+export const summedOver = (own: Lettered, over: readonly Letter[]): Lettered =>
+  folded(own, over, 0, (total, each) => total + each);
+
+const isFinite = ({ data }: Lettered): boolean => data.every(Number.isFinite);
+
+/** a b summed over the letters that `keep` lacks. */
+function contracted(a: Lettered, b: Lettered, keep: ReadonlySet<Letter>): Lettered {
+  const only = (own: Lettered, other: Lettered): Letter[] =>
+    own.letters.filter((letter) => !other.letters.includes(letter) && !keep.has(letter));
+  const [left, right] = [summedOver(a, only(a, b)), summedOver(b, only(b, a))];
+  const all = lengthsOf([left, right]);
+  const letters = [...all.keys()].filter((letter) => keep.has(letter));
+  const lengths = letters.map((letter) => all.get(letter)!);
+  const axes = (own: readonly Letter[]): Letter[][] => own.map((letter) => [letter]);
+  const tensorOf = ({ lengths: shape, data }: Lettered) => ({ shape, data });
+  const { data } = contract(
+    tensorOf(left),
+    axes(left.letters),
+    tensorOf(right),
+    axes(right.letters),
+    axes(letters),
+    Object.fromEntries(all),
+  );
+  return { letters, lengths, data };
+}
+
+/** The product of the factors, summed over letters: two by two, each letter as soon as nothing else has it. */
+export function summedProduct(factors: readonly Lettered[], over: readonly Letter[]): Lettered {
+  if (factors.length === 1 || !factors.every(isFinite)) {
+    const whole = factors.reduce((a, b) => zipped(a, b, times));
+    return summedOver(whole, over);
+  }
+  lengthsOf(factors);
+  let [product, ...rest] = factors;
+  while (rest.length > 0) {
+    const [next, ...later] = rest;
+    const own = [...product.letters, ...next.letters];
+    const keep = own.filter(
+      (letter) => !over.includes(letter) || later.some(({ letters }) => letters.includes(letter)),
+    );
+    product = contracted(product, next, new Set(keep));
+    rest = later;
+  }
+  return product;
+}
