@@ -4,6 +4,7 @@ import { bias } from './bias.ts';
 import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
 import { extra } from './extra.ts';
+import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
 import { heads } from './heads.ts';
@@ -41,7 +42,7 @@ const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
-  ...[softmaxLoops, softmaxDetached, letters],
+  ...[softmaxLoops, softmaxDetached, letters, extraTerm],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
