@@ -265,7 +265,10 @@ class Check {
         continue;
       }
       first ??= { node: aligned.node, kind: aligned.kind };
-      const context = { config: this.#input.config, graph, type: this.#reference.type, state };
+      const context = {
+        ...{ config: this.#input.config, graph, type: this.#reference.type, state },
+        moreKeys: this.#misfits.moreKeys(),
+      };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
       const find = (each: Tensor): Found | null =>

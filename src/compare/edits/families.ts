@@ -3,6 +3,7 @@ import { accumulate } from './accumulate.ts';
 import { bias } from './bias.ts';
 import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
+import { emptySlots } from './emptySlots.ts';
 import { extra } from './extra.ts';
 import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
@@ -42,7 +43,7 @@ const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
-  ...[softmaxLoops, softmaxDetached, letters, extraTerm],
+  ...[softmaxLoops, softmaxDetached, letters, extraTerm, emptySlots],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
