@@ -14,6 +14,7 @@ import { type Before, explain } from './explain.ts';
 import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
 import {
   conventionOf,
+  type Harmless,
   harmlessGradients,
   harmlessValues,
   isOtherLoss,
@@ -23,7 +24,7 @@ import { difference } from './judge.ts';
 import { unsummedCause, unsummedTitle } from './misfits.ts';
 import { Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
-import { type Given, type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
+import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
@@ -105,7 +106,7 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: Given;
+  readonly #sources: { readonly values: Map<NodeId, Tensor>; readonly gradients: Map<NodeId, Tensor> };
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -175,7 +176,6 @@ class Check {
     const { graph, trace } = this.#input;
     const judged = new Map<Key, Judged>();
     const causes: Cause[] = [];
-    let state = new State(referenceProgram(graph), this.#sources);
     let first: Report['first'] = null;
     let inBackward = false;
     let soFar: Before = 'nothing';
@@ -193,6 +193,9 @@ class Check {
       (id) => reference(`g:${id}`),
       this.#reference.type.epsilon,
     );
+    // What goes on rightly in part was not computed from these numbers.
+    for (const [id, { isWhole }] of harmlessBackward) if (!isWhole) this.#sources.gradients.delete(id);
+    let state = new State(referenceProgram(graph), this.#sources);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
       right.get('v:f') === false &&
@@ -234,13 +237,13 @@ class Check {
       const isExcused =
         aligned.kind === 'value' ||
         [...right].some(([each, ok]) => ok && /^g:(x|[Wb]_)/.test(each));
-      const what =
-        (isExcused ? harmless.get(aligned.node) : undefined) ??
-        (aligned.kind === 'gradient' ? harmlessBackward.get(aligned.node) : undefined);
-      if (what !== undefined) {
+      const odd =
+        (isExcused && harmless.get(aligned.node)) ||
+        (aligned.kind === 'gradient' && harmlessBackward.get(aligned.node));
+      if (odd) {
         add(
           'layout',
-          `is ${what} as logged, but nothing that is computed from it differs: another convention, or logged at another point`,
+          `is ${odd.what} as logged, but ${odd.isWhole ? 'nothing' : 'not all'} that is computed from it differs: another convention, or logged at another point`,
         );
         continue;
       }
@@ -316,13 +319,13 @@ class Check {
   }
 
   /** Values without effect, of which is known what they are instead. */
-  #harmless(right: Right): Map<NodeId, string> {
+  #harmless(right: Right): Map<NodeId, Harmless> {
     const { graph } = this.#input;
     const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
-    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, string][] => {
+    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, Harmless][] => {
       const user = this.#tensors.get(`v:${id}`)!;
       const what = conventionOf(graph, id, user, reference, this.#reference.type.epsilon);
-      return what === null ? [] : [[id, what]];
+      return what === null ? [] : [[id, { what, isWhole: true }]];
     });
     return new Map(known);
   }
