@@ -1,6 +1,6 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
+import { type Graph, hasNode, type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
@@ -26,6 +26,7 @@ import { Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
+import { type GivenGradient, ranTwice, ranTwiceCause } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
@@ -106,7 +107,10 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: { readonly values: Map<NodeId, Tensor>; readonly gradients: Map<NodeId, Tensor> };
+  readonly #sources: {
+    readonly values: Map<NodeId, Tensor>;
+    readonly gradients: Map<NodeId, Tensor>;
+  };
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -194,8 +198,10 @@ class Check {
       this.#reference.type.epsilon,
     );
     // What goes on rightly in part was not computed from these numbers.
-    for (const [id, { isWhole }] of harmlessBackward) if (!isWhole) this.#sources.gradients.delete(id);
+    for (const [id, { isWhole }] of harmlessBackward)
+      if (!isWhole) this.#sources.gradients.delete(id);
     let state = new State(referenceProgram(graph), this.#sources);
+    const twice = this.#ranTwice(rightKeys);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
       right.get('v:f') === false &&
@@ -231,6 +237,17 @@ class Check {
           this.#convention?.rightKeys.has(key) === false ? this.#convention.note : '';
         add(aligned.layout || this.#notes.has(key) || convention ? 'layout' : 'match', convention);
         explained.push(key);
+        continue;
+      }
+      if (twice && aligned.kind === 'gradient') {
+        const own = twice.find(({ node }) => node === aligned.node);
+        if (first) add('consequence', own ? `${own.factor} times: it ran twice` : 'it ran twice');
+        else {
+          first = { node: aligned.node, kind: 'gradient' };
+          const cause = ranTwiceCause(graph, aligned.node, twice, 0);
+          causes.push(cause);
+          add('diverges', cause.title);
+        }
         continue;
       }
       // A gradient is only excused where those of the inputs are seen to be right.
@@ -271,6 +288,7 @@ class Check {
       const context = {
         ...{ config: this.#input.config, graph, type: this.#reference.type, state },
         moreKeys: this.#misfits.moreKeys(),
+        givesMask: this.#givesMask(),
       };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
@@ -316,6 +334,29 @@ class Check {
       compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,
       unaligned: this.#unaligned,
     };
+  }
+
+  #givesMask(): boolean {
+    const { graph, trace, names, resolve } = this.#input;
+    const isMask = ({ name, tensor }: NamedTensor): boolean => {
+      const found = resolve(name, names, tensor.shape.length);
+      return found?.node === 'M' && found.kind === 'value';
+    };
+    return !hasNode(graph, 'M') && trace.some(isMask);
+  }
+
+  /** The factors of the gradients where all that is wrong is that the backward pass ran twice. */
+  #ranTwice(rightKeys: ReadonlySet<Key>): ReturnType<typeof ranTwice> {
+    const wrong = [...this.#tensors].filter(([key]) => !rightKeys.has(key));
+    if (wrong.length < 3 || wrong.some(([key]) => key.startsWith('v:'))) return null;
+    const given = [...this.#tensors].flatMap(([key, user]): GivenGradient[] => {
+      const size = largestMagnitude(this.#reference.state.predict(key));
+      const precision = this.#reference.allowed(key, 0) / size;
+      // What is only rounding (b_K's) has no factor.
+      const isGradient = key.startsWith('g:') && key !== 'g:f' && precision < 1e-2;
+      return isGradient ? [{ node: key.slice(2), user, precision }] : [];
+    });
+    return ranTwice(this.#reference.state, given);
   }
 
   /** Values without effect, of which is known what they are instead. */

@@ -129,7 +129,8 @@ export function harmlessGradients(
     const own = nodeOf(graph, id);
     // dM and dZ go to keys and queries by way of dS.
     const [next] = own.kind === 'operation' ? own.inputs : [];
-    if (next !== undefined && /^[SZ]$/.test(next) && !right.has(`g:${next}`)) return passesOnInPart(next);
+    if (next !== undefined && /^[SZ]$/.test(next) && !right.has(`g:${next}`))
+      return passesOnInPart(next);
     if (own.kind !== 'operation' || !/^[SZM]$/.test(id)) return false;
     const seen = own.inputs.map((input) => right.get(`g:${input}`) ?? passesOnRightly(input));
     return seen.includes(true) && own.inputs.some((input, n) => seen[n] && isGiven(input));

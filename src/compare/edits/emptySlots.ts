@@ -16,8 +16,7 @@ export const emptySlots: Family = (site) => {
   const keys = graph.extents['i'];
   const counts = moreKeys > 0 ? [moreKeys] : Array.from({ length: MOST - 1 }, (_, n) => n + 2);
   return counts.map((count): Edit => {
-    const seen =
-      moreKeys > 0 ? ` Yours has ${keys + count} keys where the setup has ${keys}.` : '';
+    const seen = moreKeys > 0 ? ` Yours has ${keys + count} keys where the setup has ${keys}.` : '';
     return stepEdit(
       site,
       'P',

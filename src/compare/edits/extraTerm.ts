@@ -142,10 +142,7 @@ function added(
       .map((left): [string, Int32Array] => {
         const own = left.filter((letter) => letters.includes(letter));
         const which = own.map((letter) => plural(indexName([letter]))).join(' and ');
-        return [
-          `is the same for all ${which}`,
-          indexAlong(node.axes, without(own), graph.extents),
-        ];
+        return [`is the same for all ${which}`, indexAlong(node.axes, without(own), graph.extents)];
       }),
   ];
   // Where the weights alone tell it, each query has one number more that is free.
@@ -206,14 +203,17 @@ function unwanted(
 ): Edit {
   const { node } = site;
   const isRelative = node.id === 'P';
+  const given = site.givesMask ? 'M is given although the setup has no mask: ' : '';
   const numbers = [...bias.data.slice(0, 6)].map(shortNumber).join(', ');
-  const upTo = isRelative ? ', up to one number for each query, which the softmax does not see' : '';
+  const upTo = isRelative
+    ? ', up to one number for each query, which the softmax does not see'
+    : '';
   return stepEdit(
     site,
     node.id,
     {
       id: 'score-bias-unwanted',
-      title: `a bias is added to the scores that the setup does not have: it ${words}`,
+      title: `${given}a bias is added to the scores that the setup does not have: it ${words}`,
       why: `What is added ${words}${upTo}; its first numbers are ${numbers}. If it is meant, give it to the setup as an additive mask (maskMeaning "add").`,
       wrong: isRelative ? 'P = softmax(scores + bias)' : `${node.id} = (right ${node.id}) + bias`,
       cost: 1.5,

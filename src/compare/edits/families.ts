@@ -35,6 +35,12 @@ import { softmaxForward } from './softmaxForward.ts';
 import { softmaxLoops } from './softmaxLoops.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
+import { staleOperands } from './staleOperands.ts';
+import { seenSums } from './seenSums.ts';
+import { unreset } from './unreset.ts';
+import { upstreamIgnored } from './upstreamIgnored.ts';
+import { rowTerm } from './rowTerm.ts';
+import { softmaxOperands } from './softmaxOperands.ts';
 import { transformed } from './transformed.ts';
 import { unwritten } from './unwritten.ts';
 
@@ -44,6 +50,7 @@ const KNOWN: readonly Family[] = [
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
   ...[softmaxLoops, softmaxDetached, letters, extraTerm, emptySlots],
+  ...[upstreamIgnored, staleOperands, seenSums, unreset, softmaxOperands],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
@@ -51,6 +58,7 @@ const ANYTHING: readonly Family[] = [
   fitted,
   kernelForward,
   piecewise,
+  rowTerm,
   limits,
   transformed,
   softmaxShapes,

@@ -2,14 +2,15 @@
 import type { Extents } from '../../engine/axes.ts';
 import type { GraphNode } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { FILL } from '../conventions.ts';
 import { type Context, pastTokens } from './edit.ts';
 import { indexAlong } from './piecewise.ts';
 
-/** What a mask hides, as an `at` of the scores' entries: 1 for hidden. */
+/** What a mask hides, -1e9 and the like too, by the scores' entries: 1 for hidden. */
 export type Hidden = Uint8Array;
 
 export const hiddenBy = ({ data }: Tensor): Hidden =>
-  Uint8Array.from(data, (value) => Number(value === -Infinity));
+  Uint8Array.from(data, (value) => Number(value <= FILL));
 
 /** Where every entry of the scores stands. */
 export interface Places {

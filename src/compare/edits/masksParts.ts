@@ -1,6 +1,7 @@
 // The masks that come of a right one whose parts are lost, joined wrongly, repeated in the wrong order, or of another kind.
 import type { GraphNode } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
+import { FILL } from '../conventions.ts';
 import type { Context } from './edit.ts';
 import type { Add } from './maskLayout.ts';
 import {
@@ -26,13 +27,14 @@ export function partVariants(context: Context, node: GraphNode, right: Tensor, a
   if (!hidden.includes(1)) return;
   const hide = (hides: (at: number) => boolean): Tensor => ({
     shape: right.shape,
-    data: right.data.map((value, at) => (hides(at) ? -Infinity : value === -Infinity ? 0 : value)),
+    data: right.data.map((value, at) => (hides(at) ? -Infinity : value <= FILL ? 0 : value)),
   });
   const isGiven = typeof context.config.mask === 'object';
   const parts = isGiven ? partsOf(places, hidden) : [];
   const all = partsInWords(parts);
   if (parts.length > 1) lost(parts, all, (hides) => hide(hides), add);
   if (isGiven) otherKinds(places, parts, hide, add);
+  if (isGiven) otherLengths(places, parts, hide, add);
   wrongOrder(places, hidden, hide, add);
 }
 
@@ -86,6 +88,49 @@ function otherKinds(
       'A window moves with its query; chunks stand still: at the end of a chunk both see the same keys, at its beginning they do not.',
       `hidden = ${partsInWords(own)}`,
       () => hide((at) => own.some(({ hides }) => hides(at))),
+      1.05,
+    );
+  }
+}
+
+/** Padding that begins one key too late or too early, or ends so. */
+function otherLengths(
+  places: Places,
+  parts: readonly Part[],
+  hide: (hides: (at: number) => boolean) => Tensor,
+  add: Add,
+): void {
+  const padding = parts.find(({ id }) => id === 'padding');
+  if (!padding) return;
+  const { batch, head, heads, key, keys, batches } = places;
+  const own = new Uint8Array(batches * heads * keys);
+  const slot = (at: number): number => (batch[at] * heads + head[at]) * keys + key[at];
+  for (let at = 0; at < key.length; at++) if (padding.hides(at)) own[slot(at)] = 1;
+  const rest = parts.filter((part) => part !== padding);
+  const isEdge = (to: number, is: number, by: number): boolean => {
+    const beside = (to % keys) + by;
+    return beside >= 0 && beside < keys ? own[to + by] === is : false;
+  };
+  const changes = [
+    ['one key less than', (to: number) => own[to] === 1 && !isEdge(to, 0, -1), 'too late'],
+    ['one key less than', (to: number) => own[to] === 1 && !isEdge(to, 0, 1), 'too early'],
+    ['one key more than', (to: number) => own[to] === 1 || isEdge(to, 1, 1), 'too early'],
+    ['one key more than', (to: number) => own[to] === 1 || isEdge(to, 1, -1), 'too late'],
+  ] as const;
+  for (const [words, hides, when] of changes) {
+    const changed = Uint8Array.from(own, (_, to) => Number(hides(to)));
+    if (changed.every((value, to) => value === own[to])) continue;
+    const keysOff = [...new Set([...changed.keys()].filter((to) => changed[to] !== own[to]))].map(
+      (to) => to % keys,
+    );
+    const which = [...new Set(keysOff)].slice(0, 4).join(', ');
+    const is = words.includes('less') ? 'seen (it leaks)' : 'hidden';
+    add(
+      'mask-padding-length',
+      `the padding mask hides ${words} it should: key ${which} is ${is}`,
+      `The boundary between tokens and padding is off by one: it ${words.includes('less') === (when === 'too late') ? 'begins' : 'ends'} ${when}.`,
+      'hidden = key >= length ± 1',
+      () => hide((at) => changed[slot(at)] === 1 || rest.some((part) => part.hides(at))),
       1.05,
     );
   }
