@@ -132,13 +132,13 @@ export function align(input: AlignInput): Alignment {
     const key = keyOf(found.node, found.kind);
     const earlier = placed.get(key);
     if (!earlier) placed.set(key, found);
-    else if (earlier.fit < found.fit) {
+    else if (earlier.fit < found.fit || (earlier.fit === found.fit && isNearer(found, earlier))) {
       placed.set(key, found);
       left.push({
         entry: input.trace.find(({ name }) => name === earlier.name)!,
         reason: `${found.name} is ${found.node}`,
       });
-    } else left.push({ entry, reason: `${earlier.name} is already ${key.slice(2)}` });
+    } else left.push({ entry, reason: taken(found, earlier) });
   }
   const unaligned: LeftOut[] = [];
   const misfits = new Map<Key, Misfit>();
@@ -154,6 +154,16 @@ export function align(input: AlignInput): Alignment {
   const { placed: oriented, isOutIn } = orient([...placed.values()], input.right);
   return { tensors: settle(oriented), misfits: [...misfits.values()], unaligned, isOutIn };
 }
+
+/** Why a tensor is not compared whose node another one is. */
+const taken = ({ named, node, kind, fit }: Placed, { name }: Placed): string =>
+  named !== node && kind === 'value' && fit === FITS.not
+    ? `this setup has no ${named}, and the numbers are not those of ${node} either, which ${name} is`
+    : `${name} is already ${node}`;
+
+/** Whether the name of the one says its node, and that of the other one that the node only stands for. */
+const isNearer = (one: Placed, other: Placed): boolean =>
+  one.named === one.node && other.named !== other.node;
 
 /**
  * Whether a name can mean no other thing than the node: its id, that of its gradient, or the setup's word for it.

@@ -1,6 +1,6 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
+import { type Graph, hasNode, type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
@@ -14,6 +14,7 @@ import { type Before, explain } from './explain.ts';
 import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
 import {
   conventionOf,
+  type Harmless,
   harmlessGradients,
   harmlessValues,
   isOtherLoss,
@@ -23,8 +24,9 @@ import { difference } from './judge.ts';
 import { unsummedCause, unsummedTitle } from './misfits.ts';
 import { Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
-import { type Given, type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
+import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
+import { type GivenGradient, ranTwice, ranTwiceCause } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
@@ -105,7 +107,10 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: Given;
+  readonly #sources: {
+    readonly values: Map<NodeId, Tensor>;
+    readonly gradients: Map<NodeId, Tensor>;
+  };
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -175,7 +180,6 @@ class Check {
     const { graph, trace } = this.#input;
     const judged = new Map<Key, Judged>();
     const causes: Cause[] = [];
-    let state = new State(referenceProgram(graph), this.#sources);
     let first: Report['first'] = null;
     let inBackward = false;
     let soFar: Before = 'nothing';
@@ -193,6 +197,11 @@ class Check {
       (id) => reference(`g:${id}`),
       this.#reference.type.epsilon,
     );
+    // What goes on rightly in part was not computed from these numbers.
+    for (const [id, { isWhole }] of harmlessBackward)
+      if (!isWhole) this.#sources.gradients.delete(id);
+    let state = new State(referenceProgram(graph), this.#sources);
+    const twice = this.#ranTwice(rightKeys);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
       right.get('v:f') === false &&
@@ -230,17 +239,28 @@ class Check {
         explained.push(key);
         continue;
       }
+      if (twice && aligned.kind === 'gradient') {
+        const own = twice.find(({ node }) => node === aligned.node);
+        if (first) add('consequence', own ? `${own.factor} times: it ran twice` : 'it ran twice');
+        else {
+          first = { node: aligned.node, kind: 'gradient' };
+          const cause = ranTwiceCause(graph, aligned.node, twice, 0);
+          causes.push(cause);
+          add('diverges', cause.title);
+        }
+        continue;
+      }
       // A gradient is only excused where those of the inputs are seen to be right.
       const isExcused =
         aligned.kind === 'value' ||
         [...right].some(([each, ok]) => ok && /^g:(x|[Wb]_)/.test(each));
-      const what =
-        (isExcused ? harmless.get(aligned.node) : undefined) ??
-        (aligned.kind === 'gradient' ? harmlessBackward.get(aligned.node) : undefined);
-      if (what !== undefined) {
+      const odd =
+        (isExcused && harmless.get(aligned.node)) ||
+        (aligned.kind === 'gradient' && harmlessBackward.get(aligned.node));
+      if (odd) {
         add(
           'layout',
-          `is ${what} as logged, but nothing that is computed from it differs: another convention, or logged at another point`,
+          `is ${odd.what} as logged, but ${odd.isWhole ? 'nothing' : 'not all'} that is computed from it differs: another convention, or logged at another point`,
         );
         continue;
       }
@@ -265,7 +285,11 @@ class Check {
         continue;
       }
       first ??= { node: aligned.node, kind: aligned.kind };
-      const context = { config: this.#input.config, graph, type: this.#reference.type, state };
+      const context = {
+        ...{ config: this.#input.config, graph, type: this.#reference.type, state },
+        moreKeys: this.#misfits.moreKeys(),
+        givesMask: this.#givesMask(),
+      };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
       const find = (each: Tensor): Found | null =>
@@ -312,14 +336,37 @@ class Check {
     };
   }
 
+  #givesMask(): boolean {
+    const { graph, trace, names, resolve } = this.#input;
+    const isMask = ({ name, tensor }: NamedTensor): boolean => {
+      const found = resolve(name, names, tensor.shape.length);
+      return found?.node === 'M' && found.kind === 'value';
+    };
+    return !hasNode(graph, 'M') && trace.some(isMask);
+  }
+
+  /** The factors of the gradients where all that is wrong is that the backward pass ran twice. */
+  #ranTwice(rightKeys: ReadonlySet<Key>): ReturnType<typeof ranTwice> {
+    const wrong = [...this.#tensors].filter(([key]) => !rightKeys.has(key));
+    if (wrong.length < 3 || wrong.some(([key]) => key.startsWith('v:'))) return null;
+    const given = [...this.#tensors].flatMap(([key, user]): GivenGradient[] => {
+      const size = largestMagnitude(this.#reference.state.predict(key));
+      const precision = this.#reference.allowed(key, 0) / size;
+      // What is only rounding (b_K's) has no factor.
+      const isGradient = key.startsWith('g:') && key !== 'g:f' && precision < 1e-2;
+      return isGradient ? [{ node: key.slice(2), user, precision }] : [];
+    });
+    return ranTwice(this.#reference.state, given);
+  }
+
   /** Values without effect, of which is known what they are instead. */
-  #harmless(right: Right): Map<NodeId, string> {
+  #harmless(right: Right): Map<NodeId, Harmless> {
     const { graph } = this.#input;
     const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
-    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, string][] => {
+    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, Harmless][] => {
       const user = this.#tensors.get(`v:${id}`)!;
       const what = conventionOf(graph, id, user, reference, this.#reference.type.epsilon);
-      return what === null ? [] : [[id, what]];
+      return what === null ? [] : [[id, { what, isWhole: true }]];
     });
     return new Map(known);
   }

@@ -1,5 +1,5 @@
 // The tensors of one trace that cannot be the nodes that they are named as: what is said of each.
-import type { Graph, NodeId } from '../engine/graph.ts';
+import { type Graph, type NodeId, nodeOf } from '../engine/graph.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import { causalOrder } from './causalOrder.ts';
 import { type Misfit, reductionOf } from './misfits.ts';
@@ -35,6 +35,18 @@ export class Misfits {
       .map(({ name, reason }) => ({ name, reason }));
     this.agree = read.filter(({ is }) => is !== '').length;
     this.unfit = read.length - this.agree;
+  }
+
+  /** By how many keys those of scores, weights, keys and values are longer than the setup's; 0 for none. */
+  moreKeys(): number {
+    for (const { node, tensor, is } of this.#told) {
+      const { axes, shape } = nodeOf(this.#graph, node);
+      const at = axes.findIndex((axis) => axis.join() === 'i');
+      if (is !== '' || at < 0 || tensor.shape.length !== shape.length) continue;
+      const isOnly = shape.every((length, axis) => axis === at || length === tensor.shape[axis]);
+      if (isOnly && tensor.shape[at] > shape[at]) return tensor.shape[at] - shape[at];
+    }
+    return 0;
   }
 
   /** The first that is wrong, of these and `first`. */

@@ -29,6 +29,8 @@ export interface Hypothesis {
 
 export interface Found extends Hypothesis {
   readonly runnerUp: Hypothesis | null;
+  /** Other mistakes that the numbers do not tell from it, the commonest first. */
+  readonly others: readonly Hypothesis[];
 }
 
 export interface Target {
@@ -83,6 +85,10 @@ const FEW = 2;
 const EXACT = 1e-10;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 300;
+
+/** Others that give the same numbers are told if they are hardly stranger. */
+const MOST_STRANGER = 0.35;
+const MOST_OTHERS = 2;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 
@@ -261,20 +267,35 @@ function best(
   most: number,
 ): Found | null {
   const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
-  const [winner] = candidates
+  const [winner, ...rest] = candidates
     .map((each) => ({ ...each, ...judge(each.state.program) }))
     .filter(({ spoilt }) => spoilt === 0)
     .sort(
       (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,
     );
-  return winner ? { ...winner, runnerUp } : null;
+  if (!winner) return null;
+  const equal = rest.filter(
+    ({ gain, edits }) =>
+      gain === winner.gain &&
+      edits.length === 1 &&
+      edits[0].id !== winner.edits[0].id &&
+      costOf(edits) <= costOf(winner.edits) + MOST_STRANGER,
+  );
+  return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
+}
+
+/** One of each kind of mistake. */
+function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
+  return all.filter(
+    ({ edits: [{ id }] }, n) => all.findIndex(({ edits: [other] }) => other.id === id) === n,
+  );
 }
 
 /** The edits of a slice, made anew for the whole, if they explain the whole too. */
 export function onWhole(
   context: Context,
   target: Target,
-  { edits, runnerUp }: Found,
+  { edits, runnerUp, others }: Found,
 ): Found | null {
   const { key, user, precision, view } = target;
   let { state } = context;
@@ -296,7 +317,7 @@ export function onWhole(
   try {
     const prediction = seen(context.graph, key, view, state.predict(key));
     const residual = difference(prediction, user).maxAbs / largestMagnitude(user);
-    return residual <= precision ? { edits: made, state, residual, runnerUp } : null;
+    return residual <= precision ? { edits: made, state, residual, runnerUp, others } : null;
   } catch (error) {
     if (isMisfit(error)) return null;
     throw error;

@@ -29,6 +29,10 @@ export interface Context {
   readonly graph: Graph;
   /** The number type that the person computes in. */
   readonly type: NumberType;
+  /** By how many keys the person's scores or weights are longer than the setup's, seen by their shapes. */
+  readonly moreKeys?: number;
+  /** Whether masked scores are given though the setup has no mask. */
+  readonly givesMask?: boolean;
   /** The problem that this one is a slice of: factors are named by its sizes. */
   readonly whole?: Context;
   /** The person's program so far, on their tensors. */
