@@ -130,7 +130,7 @@ export class Observer {
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
     }
-    const found = this.aligner.align(tensor, telling, this.#coarser(dtype));
+    const found = this.aligner.align(tensor, telling, { epsilon: this.#coarser(dtype) });
     if (found.length > 0) {
       const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
         ? 'right'

@@ -1,6 +1,7 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
+import type { Aligner } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, handedOn, leadsToRight } from './flow.ts';
 import { ancestorsOf } from './goals.ts';
@@ -21,6 +22,7 @@ export interface Suspect {
 export interface Field {
   readonly recording: Recording;
   readonly catalogue: Catalogue;
+  readonly aligner: Aligner;
   readonly observed: readonly Observed[];
   readonly flow: Flow;
   readonly covered: ReadonlySet<Key>;
@@ -139,13 +141,20 @@ function withoutBeginnings(
         )
       : [...cone(flow, [event])].some((each) => off.has(each));
     if (isCompleted) return false;
-    // It is told of the first of them.
-    return !flow.sources[event].some(
-      (source) =>
-        observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
-    );
+    const isSuspect = (id: number): boolean =>
+      observed[id].standing === 'partial' && suspects.some((other) => other.event === id);
+    // A sum that lacks one of its paths is told of where the last of the others was added, all else of where it begins.
+    const path = pathOf(observed[event]);
+    const isOfPath = (id: number): boolean => isSuspect(id) && pathOf(observed[id]) === path;
+    return path !== null
+      ? !flow.users[event].some(isOfPath)
+      : !flow.sources[event].some(isSuspect);
   });
 }
+
+/** Of what some paths contribute to: the key; null for all else. */
+const pathOf = ({ found: [best] }: Observed): Key | null =>
+  best && / through [\w ]+$/.test(best.entry.title) ? best.entry.key : null;
 
 /** The sum over some tiles only, when the loop over them is done. */
 const isTileLeft = ({ event, found }: Observed): boolean =>

@@ -59,10 +59,8 @@ export function otherOrder({ observed, flow, recording }: Field, { event }: Susp
 }
 
 /** A number that all its users go wrong with, and that is none of those that attention has. */
-export function wrongNumber(
-  { recording, observed, flow, catalogue }: Field,
-  { event }: Suspect,
-): Blame | null {
+export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
   const { events } = recording;
   const { parts, config } = catalogue;
   const { scale } = parts;
@@ -79,6 +77,8 @@ export function wrongNumber(
     const { value, dtype } = events[source];
     if (dtype !== 'float' || value === undefined || Number.isInteger(value * 4)) continue;
     if (known.some((each) => Math.abs(value - each) <= 1e-6 * Math.abs(each))) continue;
+    // Not a number of the program's but one of what it computes.
+    if (!isPlain(field, source)) continue;
     const users: number[] = [];
     const queue = [source];
     for (const each of queue)
@@ -97,6 +97,13 @@ export function wrongNumber(
     return { event: at, note: `${events[source].name} is ${value}` };
   }
   return null;
+}
+
+/** Whether a number was computed from sizes and numbers alone. */
+function isPlain({ recording: { events }, flow }: Field, id: number): boolean {
+  const seen = new Set([id]);
+  for (const each of seen) for (const source of flow.sources[each]) seen.add(source);
+  return [...seen].every((each) => /^(int|float|bool)$/.test(events[each].dtype));
 }
 
 /** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */

@@ -1,10 +1,12 @@
 // An operand that is right, but not yet what its users take it for.
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Key } from '../../compare/program.ts';
+import { type Key, keyOf } from '../../compare/program.ts';
 import type { Alignment } from '../align.ts';
 import type { Entry } from '../catalogue.ts';
 import { handedOn } from '../flow.ts';
 import { replaced, Supposed } from '../hypothesis.ts';
+import { nodeNamed } from '../observe.ts';
+import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, MASKED, isHiding } from './common.ts';
 
@@ -74,7 +76,7 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         const note = `${alignment.entry.title} is used as ${name}`;
         const stated = isRotated(alignment, key)
           ? passedAt(field, source, event)
-          : statedAt(field, source, alignment.entry, recording.events[event].frame);
+          : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
         return { event: stated ?? event, note };
       }
     }
@@ -104,7 +106,13 @@ const isSame = ({ observed }: Field, one: number, other: number): boolean => {
 };
 
 /** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
-function statedAt(field: Field, id: number, { key, title }: Entry, frame: number): number | null {
+function statedAt(
+  field: Field,
+  id: number,
+  { key, title }: Entry,
+  frame: number,
+  used: Key,
+): number | null {
   const { recording, observed, flow } = field;
   let at = id;
   for (;;) {
@@ -112,6 +120,8 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
     const from = handedOn(recording, event);
     // What a function is given it has to finish itself, unless it was given another name first, or was another choice.
     if (event.how === 'argument' && event.frame === frame) {
+      const named = namedAt(field, at, used);
+      if (named !== null) return named;
       const renamed = renamedAt(field, at);
       if (renamed !== null || key !== 'v:Pd') return renamed;
       return at;
@@ -137,6 +147,16 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
   }
 }
 
+/** The statement that computed what a function was called with, where it names it as what it is used as. */
+function namedAt({ recording }: Field, argument: number, used: Key): number | null {
+  const { events } = recording;
+  let at: number | null = argument;
+  while (at !== null && events[at].how === 'argument') at = handedOn(recording, events[at]);
+  if (at === null || handedOn(recording, events[at]) !== null) return null;
+  const name = nodeNamed(events[at]);
+  return name && keyOf(name.node, name.kind) === used ? at : null;
+}
+
 /** The statement that only gave another name to what a function was called with. */
 function renamedAt({ recording }: Field, argument: number): number | null {
   const { events, statements } = recording;
@@ -154,19 +174,34 @@ const isRotated = ({ entry }: Alignment, key: Key): boolean =>
   ROTATED.test(entry.key) && key !== entry.key;
 
 /** The return or the naming by which the one was passed for the other; null if its user took it itself. */
-function passedAt({ recording }: Field, id: number, user: number): number | null {
+function passedAt(field: Field, id: number, user: number): number | null {
+  const { recording } = field;
   const { events, statements } = recording;
   let at: number | null = id;
+  let before: number | null = null;
   while (at !== null) {
     const event: Field['recording']['events'][number] = events[at];
     const { kind, text } = statements[event.statement];
     const isNaming =
       kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+    // What is called from several places does not know what it is called for.
+    if (event.how === 'return' && isHelper(field, event)) return before;
     if (event.how === 'return' || isNaming)
       return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
+    before = at;
     at = handedOn(recording, event);
   }
   return null;
+}
+
+/** Whether a function that returns this is called by several statements. */
+function isHelper({ recording, flow }: Field, { statement, name }: Event): boolean {
+  const { events } = recording;
+  const callers = new Set<number>();
+  for (const other of events)
+    if (other.statement === statement && other.how === 'return' && other.name === name)
+      for (const user of flow.users[other.id]) callers.add(events[user].statement);
+  return callers.size > 1;
 }
 
 function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
