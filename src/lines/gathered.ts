@@ -63,22 +63,34 @@ export function offsetsInForm({ entry, axes, ranges }: Alignment, shape: readonl
 }
 
 
+/** All that a statement's runs made, and what that is. */
+export interface Gathered {
+  readonly tensor: Tensor;
+  readonly found: readonly Alignment[];
+}
+
 /** Fewer runs are looked at one by one. */
 const LEAST = 8;
 
-/** Numbers that statements in loops made anew each time, by statement, call and name. */
-function numbersOf(recording: Recording): number[][] {
+interface Number {
+  readonly id: number;
+  readonly loops: readonly number[];
+}
+
+/** Numbers that statements in loops made, by statement, call and name: of a sum what it was when its loop had ended. */
+function numbersOf(recording: Recording): Number[][] {
   const { events, statements } = recording;
-  const groups = new Map<string, number[]>();
+  const groups = new Map<string, Map<string, Number>>();
   for (const { id, how, loops, shape, frame, statement, name } of events) {
     if (loops.length === 0 || sizeOf(shape) !== 1 || !/^(bind|write|update)$/.test(how)) continue;
-    if (isAccumulated(events[id], statements[statement])) continue;
-    const key = `${statement} ${frame} ${name} ${how} ${loops.length}`;
-    const group = groups.get(key);
-    if (group) group.push(id);
-    else groups.set(key, [id]);
+    const isSum = isAccumulated(events[id], statements[statement]);
+    if (isSum && how === 'write') continue;
+    const own = isSum ? loops.slice(0, -1) : loops;
+    const key = `${statement} ${frame} ${name} ${isSum ? 'sum' : how} ${loops.length}`;
+    const group = groups.get(key) ?? new Map<string, Number>();
+    groups.set(key, group.set(own.join(), { id, loops: own }));
   }
-  return [...groups.values()].filter((group) => group.length >= LEAST);
+  return [...groups.values()].map((group) => [...group.values()]);
 }
 
 /** Of a sum each run has what was added so far. */
@@ -96,13 +108,15 @@ export function gatherNumbers(
   recording: Recording,
   aligner: Aligner,
   observed: readonly Observed[],
-): Observed[] {
+): { readonly observed: Observed[]; readonly sweeps: ReadonlyMap<number, Gathered> } {
   const found = [...observed];
+  const sweeps = new Map<number, Gathered>();
   for (const group of numbersOf(recording)) {
-    const runs = group.flatMap((id) => {
+    if (group.length < LEAST) continue;
+    const runs = group.flatMap(({ id, loops }) => {
       const tensor = recording.tensor(id);
       return tensor && observed[id].standing !== 'unknown'
-        ? [{ id, loops: recording.events[id].loops, tensor: { shape: [], data: tensor.data } }]
+        ? [{ id, loops, tensor: { shape: [], data: tensor.data } }]
         : [];
     });
     if (runs.length < LEAST || runs.every(({ id }) => observed[id].isMask)) continue;
@@ -110,8 +124,10 @@ export function gatherNumbers(
     const telling = all && tellingOf(all.tensor);
     if (!all || telling!.probes.length === 0 || telling!.isMask) continue;
     const known = aligner.align(all.tensor, telling!, { hasGaps: true });
+    for (const { id } of runs) sweeps.set(id, { tensor: all.tensor, found: known });
     if (known.length === 0) {
-      for (const { id } of runs) if (isVague(observed[id])) found[id] = off(observed[id]);
+      for (const { id } of runs)
+        if (isVague(observed[id]) && !isPlain(recording, id) && isOfTensors(recording, id)) found[id] = off(observed[id]);
       continue;
     }
     const offsets = known.map((each) => offsetsInForm(each, all.tensor.shape));
@@ -123,12 +139,25 @@ export function gatherNumbers(
       found[id] = { event, standing, found: own, pieces: [], added: false, isMask: false };
     });
   }
-  return found;
+  return { observed: found, sweeps };
 }
 
-/** Taken for nothing because it is a single number of a narrow type. */
+/** Nought or one, as exp(0) and a sum of one weight are whatever the rest is. */
+function isPlain(recording: Recording, id: number): boolean {
+  const [value] = recording.tensor(id)!.data;
+  return Math.min(Math.abs(value), Math.abs(value - 1)) < 1e-6;
+}
+
+/** Taken for nothing because it is a single number, of a narrow type or Python's own. */
 const isVague = ({ standing, event, isMask }: Observed): boolean =>
-  standing === 'neutral' && !isMask && /^b?float\d+$/.test(event.dtype) && event.reads.length > 0;
+  standing === 'neutral' && !isMask && /^b?float\d*$/.test(event.dtype);
+
+/** Whether it was computed from something else than Python's own numbers. */
+function isOfTensors({ events }: Recording, id: number): boolean {
+  const seen = new Set([id]);
+  for (const each of seen) for (const read of events[each].reads) if (read < each) seen.add(read);
+  return [...seen].some((each) => !/^(int|float|bool)$/.test(events[each].dtype));
+}
 
 const off = (own: Observed): Observed => ({ ...own, standing: 'off' });
 

@@ -53,12 +53,14 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
     observer.refresh();
     observed = observer.observe();
   }
-  observed = gatherNumbers(recording, observer.aligner, observed);
+  const { aligner } = observer;
+  const gathered = gatherNumbers(recording, aligner, observed);
+  observed = gathered.observed;
+  const { sweeps } = gathered;
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
   const goals = goalsOf(catalogue.graph);
-  const { aligner } = observer;
-  const field: Field = { recording, catalogue, aligner, observed, flow, covered, goals };
+  const field: Field = { recording, catalogue, aligner, observed, sweeps, flow, covered, goals };
   const suspects = suspectsOf(field);
   const wrong = wrongOf(field, suspects);
   const seen = wrong.map((each) => each.seen);

@@ -4,7 +4,7 @@ import type { Recording } from './recording.ts';
 const isLoop = (kind: string): boolean => kind === 'for' || kind === 'while';
 
 /** The loops around a statement, outermost first, as far as their statements are known. */
-export function loopsAround({ statements }: Recording, of: number): number[] {
+export function loopsAround({ statements }: Pick<Recording, 'statements'>, of: number): number[] {
   const own = statements[of];
   const found: number[] = [];
   let column = own.column;

@@ -1,7 +1,7 @@
 // Parts of a gradient that are thrown away, or computed over and over in place of the others.
 import type { Key } from '../compare/program.ts';
 import type { Alignment } from './align.ts';
-import { handedOn } from './flow.ts';
+import { originOf } from './blame/common.ts';
 import type { Mistaken } from './mistaken.ts';
 import type { Observed } from './observe.ts';
 import type { Field } from './suspects.ts';
@@ -32,7 +32,7 @@ function overwritten(field: Field): Mistaken[] {
     const next = events.find(
       (other) => other.id > id && other.frame === frame && other.name === name,
     );
-    if (next?.how !== 'bind' || handedOn(recording, next) !== null) continue;
+    if (next?.how !== 'bind' || originOf(field, next.id) <= id) continue;
     const { key, title, node, kind } = lost.entry;
     if (!observed[next.id].found.some(({ entry }) => entry.key === key)) continue;
     found.push({ event: next.id, node, kind, note: `it replaces ${title}, which is lost` });

@@ -191,6 +191,7 @@ export function nodeNamed(event: Event): ReturnType<typeof resolveName> {
   const plain = event.name
     .replaceAll(/\[['"]?([A-Za-z_]\w*)['"]?\]/g, '.$1')
     .replaceAll(/\[[^\]]*\]/g, '')
+    .replace(/^x([qkv])$/, '$1')
     .replace(/^(self|ctx|cache|saved|params?|weights|w|proj|p)\./, '');
   const found =
     resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);

@@ -105,7 +105,7 @@ export function wrongMask(field: Field, { event }: Suspect): Blame | null {
     const masks = masksOf(field, event);
     const isWrong = (id: number): boolean => {
       const mask = recording.tensor(id);
-      if (!hidesOther(mask, shouldBe, shape)) return false;
+      if (!hidesOther(mask, shouldBe, shape) || isPlain(mask)) return false;
       return !isPadding(mask, catalogue) && !isIngredient(field, id, masks, shouldBe, shape);
     };
     const origin = originOfMask(field, masks, isWrong);
@@ -153,6 +153,10 @@ function seenBy(mask: Tensor | null, shape: readonly number[]): Uint8Array | nul
     return mask.data[from] !== 0 ? 1 : 0;
   });
 }
+
+/** Nothing but ones or zeros, of which masks are cut. */
+const isPlain = (mask: Tensor | null): boolean =>
+  mask?.data.every((value) => value === mask.data[0]) ?? false;
 
 /** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
 function hidesOther(

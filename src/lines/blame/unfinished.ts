@@ -1,5 +1,5 @@
 // An operand that is right, but not yet what its users take it for.
-import type { Tensor } from '../../engine/tensor.ts';
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { type Key, keyOf } from '../../compare/program.ts';
 import type { Alignment } from '../align.ts';
 import type { Entry } from '../catalogue.ts';
@@ -55,10 +55,11 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         !isSame(field, user, source),
     );
     if (isUsedRightly) continue;
-    const tensor = recording.tensor(source);
-    const result = recording.tensor(event);
+    const all = field.sweeps.get(source);
+    const tensor = all?.tensor ?? recording.tensor(source);
+    const result = field.sweeps.get(event)?.tensor ?? recording.tensor(event);
     if (!tensor || !result) continue;
-    for (const alignment of found) {
+    for (const alignment of all?.found ?? found) {
       for (const key of takenFor(field, alignment)) {
         const own = replaced(catalogue, key, tensor, alignment);
         const { tolerance } = alignment.entry;
@@ -75,7 +76,7 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
         const stated = isRotated(alignment, key)
-          ? passedAt(field, source, event)
+          ? (passedAt(field, source, event) ?? besideOther(field, source, event))
           : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
         return { event: stated ?? event, note };
       }
@@ -117,14 +118,25 @@ function statedAt(
   let at = id;
   for (;;) {
     const event = recording.events[at];
-    const from = handedOn(recording, event);
     // What a function is given it has to finish itself, unless it was given another name first, or was another choice.
-    if (event.how === 'argument' && event.frame === frame) {
+    // Outputs are finished by whoever makes them.
+    const isOutput = used === keyOf(field.catalogue.parts.output, 'value');
+    if (event.how === 'argument' && event.frame === frame && !isOutput) {
       const named = namedAt(field, at, used);
       if (named !== null) return named;
       const renamed = renamedAt(field, at);
       if (renamed !== null || key !== 'v:Pd') return renamed;
       return at;
+    }
+    const from = handedOn(recording, event);
+    // A number that is only stored.
+    const { kind, text } = recording.statements[event.statement];
+    if (event.how === 'write' && sizeOf(event.shape) === 1 && /[^+\-*/@%=]=\s*\w+$/.test(text)) {
+      const stored = flow.sources[at].find((source) => source !== event.alias);
+      if (stored !== undefined) {
+        at = stored;
+        continue;
+      }
     }
     if (from === null) {
       // Only laid out anew, or masked: it was made before.
@@ -140,7 +152,6 @@ function statedAt(
       at = same;
       continue;
     }
-    const { kind, text } = recording.statements[event.statement];
     if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim()))
       return at;
     at = from;
@@ -202,6 +213,19 @@ function isHelper({ recording, flow }: Field, { statement, name }: Event): boole
     if (other.statement === statement && other.how === 'return' && other.name === name)
       for (const user of flow.users[other.id]) callers.add(events[user].statement);
   return callers.size > 1;
+}
+
+/** Where the other one of queries and keys was rotated, in the same call: the rotation that is missing belongs there. */
+function besideOther({ recording, observed }: Field, id: number, user: number): number | null {
+  const { events } = recording;
+  const { frame } = events[user];
+  const own = observed[id].found.map(({ entry }) => entry.key);
+  const other = observed.find(({ event, found, standing }) => {
+    if (event.frame !== frame || event.id <= id || event.id >= user) return false;
+    const isRotatedOne = found.some(({ entry }) => /^(v:[QK]h|g:[QK])$/.test(entry.key));
+    return standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key));
+  });
+  return other?.event.id ?? null;
 }
 
 function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
