@@ -106,6 +106,7 @@ class Binding(Events):
             return
         kind = self._number_content(event, value)
         frame.numbers[name] = event["id"]
+        frame.tensors.pop(name, None)
         if "." in name:
             self.frames.dotted[name] = event["id"]
         if kind == "float":

@@ -1,5 +1,6 @@
 // Tensors that are right as something else than what their names, or their places in a return, say they are.
 import type { Key } from '../compare/program.ts';
+import { sizeOf } from '../engine/tensor.ts';
 import { isWhole } from './align.ts';
 import { handedOn } from './flow.ts';
 import { nodeNamed, type Observed } from './observe.ts';
@@ -144,7 +145,12 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   for (const source of queue) {
     if (seen.has(source)) continue;
     seen.add(source);
-    if (conflictOf(observed[source]) && !isGeneric(field, observed[source])) found.push(source);
+    const mixed = mixtureOf(field, source);
+    if (mixed) return mixed;
+    // A number in a narrow type, such as a sum so far, tells nothing itself.
+    const { event, standing } = observed[source];
+    if (standing === 'neutral' && sizeOf(event.shape) === 1) queue.push(...flow.sources[source]);
+    if (isConflict(field, source) && !isGeneric(field, observed[source])) found.push(source);
     const from = handedOn(recording, events[source]);
     const keys = new Set(observed[source].found.map(({ entry }) => entry.key));
     const same = flow.sources[source].filter((each) =>
@@ -155,8 +161,39 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   }
   if (found.length === 0) return null;
   const first = Math.min(...found);
-  const { is } = conflictOf(observed[first])!;
+  const { is } = conflictIn(field, first)!;
   return { event: first, note: `${events[first].name} is ${is.letter}` };
+}
+
+/** The conflict of an event, or of another run of its statement: one alone may be several things. */
+function conflictIn({ observed, recording }: Field, id: number): Conflict | null {
+  const { statement, name, frame } = recording.events[id];
+  for (const each of [observed[id], ...observed]) {
+    const { event } = each;
+    if (event.statement !== statement || event.name !== name || event.frame !== frame) continue;
+    const found = conflictOf(each);
+    if (found) return found;
+  }
+  return null;
+}
+
+const isConflict = (field: Field, id: number): boolean => conflictIn(field, id) !== null;
+
+/** Queries, keys or values by name and size that are some of each. */
+function mixtureOf(field: Field, id: number): { event: number; note: string } | null {
+  const { observed, recording, catalogue } = field;
+  const { event, pieces } = observed[id];
+  const name = nodeNamed(event);
+  if (pieces.length < 2 || !name || !/^[QKV]h?$/.test(name.node)) return null;
+  const node = catalogue.graph.nodes.find((each) => each.id === name.node);
+  if (!node || sizeOf(node.shape) !== sizeOf(event.shape)) return null;
+  let at = id;
+  for (let from = handedOn(recording, event); from !== null;) {
+    at = from;
+    from = handedOn(recording, recording.events[at]);
+  }
+  const parts = pieces.map(({ entry }) => entry.node.replace(/h$/, ''));
+  return { event: at, note: `${event.name} has parts of ${parts.join(', ')}` };
 }
 
 const QKV = /[QKV]/;

@@ -130,7 +130,7 @@ export class Observer {
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
     }
-    const found = this.aligner.align(tensor, telling, this.#coarser(dtype));
+    const found = this.aligner.align(tensor, telling, { epsilon: this.#coarser(dtype) });
     if (found.length > 0) {
       const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
         ? 'right'
@@ -191,6 +191,7 @@ export function nodeNamed(event: Event): ReturnType<typeof resolveName> {
   const plain = event.name
     .replaceAll(/\[['"]?([A-Za-z_]\w*)['"]?\]/g, '.$1')
     .replaceAll(/\[[^\]]*\]/g, '')
+    .replace(/^x([qkv])$/, '$1')
     .replace(/^(self|ctx|cache|saved|params?|weights|w|proj|p)\./, '');
   const found =
     resolveName(plain, {}, rank) ?? resolveName(plain.split('.').slice(-1)[0], {}, rank);
