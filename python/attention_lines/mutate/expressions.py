@@ -25,7 +25,9 @@ def operand(site: Site) -> Iterator[Mutation]:
     for each in site.scope.ingredients:
         if each.text == site.text or each.known.sort != known.sort:
             continue
-        cost = 1.0 + each.distance + (0.3 if isinstance(node, ast.Call) else 0)
+        # What the statement binds is what it was before, if anything: rarely what was meant.
+        stale = 0.6 if each.text in site.scope.bound else 0
+        cost = 1.0 + each.distance + (0.3 if isinstance(node, ast.Call) else 0) + stale
         if known.sort == 'number':
             if each.known.value != known.value:
                 yield site.put(each.text, cost + 0.2, 'operand')
@@ -43,7 +45,7 @@ def number(site: Site) -> Iterator[Mutation]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         value = node.operand.value
         value = -value if isinstance(value, (int, float)) else None
-    elif isinstance(node, ast.Constant):
+    elif isinstance(node, ast.Constant) and not isinstance(site.source.parents.get(node), ast.UnaryOp):
         value = node.value
     else:
         return
@@ -214,8 +216,9 @@ def factor(site: Site) -> Iterator[Mutation]:
         yield site.put('%s * (1 - %s)' % (base, text), 2.0 + distance, 'factor')
         yield site.put('%s / (1 - %s)' % (base, text), 1.9 + distance, 'factor')
         yield site.put('%s * (1 - %s ** 2)' % (base, right), 2.0 + distance, 'factor')
+    # Dearer than what the program names: such a number is often a size that happens to be it.
     for constant in ('2', '0.5'):
-        yield site.put('%s * %s' % (site.source.grouped(site.node, PRODUCT), constant), 1.6, 'factor')
+        yield site.put('%s * %s' % (site.source.grouped(site.node, PRODUCT), constant), 2.2, 'factor')
 
 
 def power(site: Site) -> Iterator[Mutation]:
@@ -230,6 +233,20 @@ def power(site: Site) -> Iterator[Mutation]:
     root = _sqrt(site)
     if root and (site.known.sort == 'number' or not root.startswith('math')):
         yield site.put('%s(%s)' % (root, site.text), 1.2, 'power')
+
+
+def function(site: Site) -> Iterator[Mutation]:
+    """A function of a tensor where the tensor itself stands: its logarithm, its exponential."""
+    node = site.node
+    if site.known.sort != 'tensor' or isinstance(node, ast.Constant):
+        return
+    module = site.scope.torch if _torch(site) else site.scope.numpy
+    if not module:
+        return
+    own = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ''
+    for cost, name in ((1.4, 'log'), (1.4, 'exp'), (1.6, 'log2'), (1.6, 'exp2'), (1.7, 'tanh')):
+        if name != own:
+            yield site.put('%s.%s(%s)' % (module, name, site.text), cost, 'function')
 
 
 def _sqrt(site: Site) -> str:
@@ -455,4 +472,4 @@ def hidden(site: Site) -> Iterator[Mutation]:
                     yield site.put('%s0.0)' % where, 2.0, 'mask')
 
 
-OPERATORS = (operand, number, operator, sign, comparison, transpose, factor, power, term, subscript, reduce_more, hidden, triangle)
+OPERATORS = (operand, number, operator, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden, triangle)

@@ -2,7 +2,7 @@
 import ast
 import math
 import sys
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .source import Source, binding
 
@@ -28,6 +28,10 @@ _ACTS = frozenset(
     'masked_fill_ __setitem__ apply'.split()
 )
 """Calls that do something, or draw random numbers: never evaluated again for the sake of looking."""
+
+
+LONGEST_NUMBER = 60
+"""Characters of an expression that is taken for a number that is used."""
 
 
 class Value(NamedTuple):
@@ -108,6 +112,7 @@ class Scope:
         self.numpy = self._alias('numpy')
         self.torch = self._alias('torch')
         self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        self.bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         self.ingredients = self._collect()
 
     def _alias(self, module: str) -> Optional[str]:
@@ -165,6 +170,8 @@ class Scope:
             if isinstance(node, ast.expr) and _is_reference(node) and _loads(node):
                 near = abs(getattr(node, 'lineno', 0) - self.statement.lineno)
                 add(self.source.of(node), binding(node), self.known(node), min(near, 40) / 100)
+        for text, binds, known, distance in self._computed(function):
+            add(text, binds, known, distance)
         for name, value in list(self.names.items()):
             if not name.startswith('__'):
                 self._add_named(add, name, value, 0.4)
@@ -174,6 +181,20 @@ class Scope:
                     self._add_named(add, name, value, 0.8)
         return sorted(found.values(), key=lambda each: (each.distance, len(each.text)))
 
+    def _computed(self, function: ast.AST) -> Iterator[Tuple[str, int, Value, float]]:
+        """Numbers that the file computes where it uses them, such as a scale: those of this function first."""
+        own = set(ast.walk(function))
+        for node in ast.walk(self.source.tree):
+            if not isinstance(node, (ast.BinOp, ast.Call)) or not any(isinstance(n, ast.Name) for n in ast.walk(node)):
+                continue
+            text = self.source.of(node)
+            if len(text) > LONGEST_NUMBER or not pure(node):
+                continue
+            known = self.known(node)
+            if known.sort == 'number':
+                near = min(abs(node.lineno - self.statement.lineno), 40) / 100 if node in own else 0.5
+                yield text, binding(node), known, near + 0.1
+
     def _add_named(self, add: Any, name: str, value: Any, distance: float) -> None:
         known = describe(value)
         add(name, 20, known, distance)
@@ -181,6 +202,8 @@ class Scope:
             near = 0.2 if name in self._own_names else 0.5
             for axis in range(len(known.shape)):
                 add('%s.shape[%d]' % (name, axis), 20, Value('number', (), known.shape[axis]), distance + near)
+            count = '%s.numel()' if hasattr(value, 'numel') else '%s.size'
+            add(count % name, 20, Value('number', (), math.prod(known.shape)), distance + near + 0.1)
         for text, part in _parts(name, value):
             add(text, 20, describe(part), distance + 0.2)
 
