@@ -6,16 +6,20 @@ export interface NameParts {
   readonly subscript: string;
 }
 
+const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β' };
+
 /** "dW_K" -> { base: "dW", subscript: "K" }. */
 export function nameParts(id: string): NameParts {
   const plain = id.replace('xPrime', 'x′');
+  const greek = /^(d?)(gamma|beta)_(\w+)$/.exec(plain);
+  if (greek) return { base: greek[1] + GREEK[greek[2]], subscript: greek[3] };
   const weight = /^(d?[Wb])_(\w+)$/.exec(plain);
   if (weight) return { base: weight[1], subscript: weight[2] };
   const derived = /^(d?[A-Z])([a-z])$/.exec(plain);
   return derived ? { base: derived[1], subscript: derived[2] } : { base: plain, subscript: '' };
 }
 
-const subscripts: Readonly<Record<string, string>> = { h: 'ₕ' };
+const subscripts: Readonly<Record<string, string>> = { h: 'ₕ', n: 'ₙ', s: 'ₛ' };
 
 /** One string, for labels and titles: "x′", "W_K", "Kₕ". */
 export function plainName(id: string): string {

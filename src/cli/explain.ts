@@ -12,6 +12,14 @@ const zeros = (...shape: number[]): Tensor => ({
   data: new Float64Array(shape.reduce((size, length) => size * length, 1)),
 });
 
+/** What a node needs that is not in the usual module. */
+function optionsWith(id: string): Partial<HeadConfig> {
+  const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
+  return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
+    ? { qkNorm: { kind: id.startsWith('beta') ? 'layer' : 'rms', eps: 1e-6, over: 'head', place } }
+    : {};
+}
+
 /** Two heads of 3, keys of 8 features and values of 4 in all: every node that `id` may be is there. */
 function usualGraph(id: string): Graph {
   const [features, heads, width] = [5, 2, 3];
@@ -25,7 +33,9 @@ function usualGraph(id: string): Graph {
     weights: {
       ...{ ...projection, W_V: zeros(features, all), W_O: zeros(all, features) },
       ...(id.startsWith('b_') && biases),
+      ...(/^(gamma|beta)_[KQ]$/.test(id) && { [id]: zeros(width) }),
     },
+    ...optionsWith(id),
     ...(id === 'Pd' && { dropout: { p: 0.1, keep: zeros(4, 4) } }),
     loss: { kind: 'half-squared-norm' },
     axes: 'query-first',

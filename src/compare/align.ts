@@ -65,6 +65,7 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
+    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'] },
   },
 };
 /** Nodes tried where the shape does not fit the one that the name says. */
@@ -82,9 +83,10 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
     P: ['Pd'],
     O: ['C', 'y'],
     C: ['y'],
-    Q: ['Qh'],
-    K: ['Kh'],
+    Q: ['Qn', 'Qs', 'Qh'],
+    K: ['Kn', 'Ks', 'Kh'],
     V: ['Vh'],
+    ...{ Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
   },
 };
 

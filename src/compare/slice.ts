@@ -48,6 +48,10 @@ function isOwn({ extents }: Graph, key: Key): boolean {
 /** The first head of the first batch entry; null where there are no more, or the program is edited. */
 export function headSlice(context: Context): Slice | null {
   const { graph, state } = context;
+  const isCuttable = graph.nodes.every(
+    ({ id }) => INPUTS.test(id) || OF_ONE_HEAD.test(id) || /^[yf]$/.test(id),
+  );
+  if (!isCuttable) return null;
   if (graph.head !== 'multihead' || factorOf(graph) < 2 || !isReference(state.program)) return null;
   const first = (axes: readonly AxisLetters[], tensor: Tensor): Tensor => {
     const kept = axes.map((axis) => axis.filter((letter) => !CUT.has(letter)));

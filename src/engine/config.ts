@@ -2,7 +2,12 @@
 import type { Tensor } from './tensor.ts';
 
 export type Head = 'kq' | 'qkv' | 'multihead';
-export type WeightId = 'W_K' | 'W_Q' | 'W_V' | 'W_O' | 'b_K' | 'b_Q' | 'b_V' | 'b_O';
+/** All that is learned, in the order of the graph's inputs. */
+export const WEIGHT_IDS = [
+  ...(['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'] as const),
+  ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q'] as const),
+] as const;
+export type WeightId = (typeof WEIGHT_IDS)[number];
 /** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
 export type AxisOrder = 'key-first' | 'query-first';
 export type MaskMeaning = 'attend' | 'ignore' | 'add';
@@ -29,6 +34,20 @@ export type Loss =
       readonly expression: string;
       readonly constants: Readonly<Record<string, Tensor>>;
     };
+
+/** How a norm divides: `eps` is added to the mean square; with `unitOffset` the gain is 1 + gamma, as in Gemma. */
+export interface Norm {
+  readonly kind: 'rms' | 'layer';
+  readonly eps: number;
+  readonly unitOffset?: boolean;
+}
+
+/** The norm of queries and keys before they meet. */
+export interface QkNorm extends Norm {
+  /** The mean is over the features of each head (Qwen3, Gemma 3, SD3) or over those of all heads (OLMo 2). */
+  readonly over: 'head' | 'all';
+  readonly place: 'before-rope' | 'after-rope';
+}
 
 /** Shapes as in the node table: x (n, d), xPrime (m, d'), a leading batch axis on both or on neither. */
 export interface HeadConfig {
@@ -58,6 +77,8 @@ export interface HeadConfig {
   readonly past?: { readonly K: Tensor; readonly V: Tensor };
   /** Projections given in place of x and its weights: tokens by (heads * width), batch first if any. */
   readonly start?: { readonly Q?: Tensor; readonly K?: Tensor; readonly V?: Tensor };
+  /** Gains and biases are the weights gamma_K, gamma_Q, beta_K and beta_Q: (width), or (heads * width). */
+  readonly qkNorm?: QkNorm;
   readonly loss: Loss;
   readonly axes: AxisOrder;
 }

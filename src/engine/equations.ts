@@ -120,6 +120,12 @@ function backward(graph: Graph): Equation[] {
   const token = graph.extents['t'] === undefined ? 'i' : 't';
   const queryId = queryNode(graph);
   const chain = (...ids: NodeId[]): string => jacobian(graph, ids);
+  /** A norm stands before or after the rotation. */
+  const between = (id: string): NodeId[] =>
+    graph.nodes
+      .map((node) => node.id)
+      .filter((own) => own === `${id}n` || own === `${id}s`)
+      .reverse();
   const out = (letter: Letter): Formula => v(y, ...h, letter);
   // In the order in which the graph has them.
   const keyFirst = nodeOf(graph, 'P').axes.at(-2)?.includes('i');
@@ -136,11 +142,11 @@ function backward(graph: Graph): Equation[] {
       )
     : part(chain(y, 'x'), partial(out('j'), v('x', 'i')));
   const dpdx = part(
-    chain('P', 'M', 'Z', 'S', 'Kh', 'K', 'x'),
+    chain('P', 'M', 'Z', 'S', 'Kh', ...between('K'), 'K', 'x'),
     partial(weight('l', 'j'), v('x', token)),
   );
   const dpdq = part(
-    chain('P', 'M', 'Z', 'S', 'Qh', 'Q', queryId),
+    chain('P', 'M', 'Z', 'S', 'Qh', ...between('Q'), 'Q', queryId),
     partial(weight('i', 'k'), v(QUERY, 'j')),
   );
   const past = token === 't' ? ['i'] : [];

@@ -17,7 +17,14 @@ import { randomTensor } from './random.ts';
 import { type OpenedFile, openTensorFile } from './readTensors.ts';
 import { type Bytes, hasParts, readPartsOf } from './readTrace.ts';
 import { inEntry } from './setupProblems.ts';
-import type { LossSource, Path, PathProblem, Setup, TensorSource } from './setupTypes.ts';
+import {
+  type LossSource,
+  type Path,
+  type PathProblem,
+  PLAIN_OPTIONS,
+  type Setup,
+  type TensorSource,
+} from './setupTypes.ts';
 import type { Want } from './want.ts';
 
 /** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
@@ -37,15 +44,13 @@ export async function loadSetup(
   const loader = new Loader(readFile, {
     resolve: (name, rank) => resolveName(name, setup.names, rank),
   });
-  const { head, heads, kvHeads, scale, softcap, rope, window, axes } = setup;
+  const { head, heads, kvHeads, axes } = setup;
+  const plain = PLAIN_OPTIONS.filter((option) => setup[option] !== undefined);
   const config: Mutable<HeadConfig> = {
     ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
     ...{ weights: await loader.all<WeightId>(setup.weights, ['weights']) },
     ...(await loader.all({ x: setup.x, xPrime: setup.xPrime }, [])),
-    ...(scale !== undefined && { scale }),
-    ...(softcap !== undefined && { softcap }),
-    ...(rope && { rope }),
-    ...(window !== undefined && { window }),
+    ...Object.fromEntries(plain.map((option) => [option, setup[option]])),
   };
   config.mask = await loadMask(loader, setup);
   if (setup.dropout) {

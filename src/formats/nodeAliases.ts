@@ -23,6 +23,12 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   b_V: `bvalue biasv vbias valuebias wvbias wvaluebias vprojbias valueprojbias tovbias vlinearbias linearvbias`,
   b_O: `bout boutput biaso obias outbias wobias woutbias oprojbias outprojbias outputprojbias tooutbias
     toout0bias olinearbias linearoutbias linearobias cprojbias`,
+  gamma_Q: `qnormweight qnormscale qnormgain querynormweight qlayernormweight qgain qlnweight normqweight`,
+  gamma_K: `knormweight knormscale knormgain keynormweight klayernormweight kgain klnweight normkweight`,
+  beta_Q: `qnormbias querynormbias qlayernormbias qlnbias normqbias`,
+  beta_K: `knormbias keynormbias klayernormbias klnbias normkbias`,
+  Qn: `qnorm qnormed qnormalized qnormalised querynorm querynormed qhat`,
+  Kn: `knorm knormed knormalized knormalised keynorm keynormed khat`,
   Q: `query queries querystates querylayer qstates qall`,
   K: `key keys keystates keylayer kstates kall`,
   V: `value values valuestates valuelayer vstates vall`,

@@ -1,9 +1,16 @@
 // Reads and checks the text of a setup file, *.attention.json; every problem has its place in the text.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
+import {
+  type AxisOrder,
+  type Head,
+  type MaskMeaning,
+  WEIGHT_IDS,
+  type WeightId,
+} from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
-import { NODE_IDS } from './nodeIds.ts';
+import { NODE_IDS } from '../engine/nodes.ts';
+import * as options from './optionReaders.ts';
 import { tensorSource } from './parseTensor.ts';
 import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
 import * as read from './setupReader.ts';
@@ -22,7 +29,6 @@ import type {
 } from './setupTypes.ts';
 
 const HEADS: readonly Head[] = ['kq', 'qkv', 'multihead'];
-const WEIGHTS: readonly WeightId[] = ['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'];
 const MASKS: readonly MaskName[] = ['none', 'causal', 'causal-bottom-right'];
 const MEANINGS: readonly MaskMeaning[] = ['attend', 'ignore', 'add'];
 /** Of an implementation that says none, in seconds. */
@@ -60,7 +66,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
   const text = read.text(list);
   const positive = read.number(list, 'a number above 0', (value) => value > 0);
   const count = read.positiveInteger(list);
-  const weight = Object.fromEntries(WEIGHTS.map((id) => [id, tensor])) as Record<
+  const weight = Object.fromEntries(WEIGHT_IDS.map((id) => [id, tensor])) as Record<
     WeightId,
     read.Read<TensorSource>
   >;
@@ -88,6 +94,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
       keep: tensor,
     }),
     rope: rope(list),
+    qkNorm: options.qkNorm(list),
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),

@@ -29,8 +29,10 @@ function checkHead(
   } else if (heads % kvHeads !== 0) {
     problems.error(['kvHeads'], `found ${kvHeads}, expected a divisor of heads, which is ${heads}`);
   }
-  if (given('weights', 'b_O') && !given('weights', 'W_O')) {
-    problems.error(['weights', 'b_O'], 'found without W_O, to whose output it is added');
+  for (const { ids, without, why } of NEEDS) {
+    for (const id of ids.filter((each) => given('weights', each))) {
+      if (!given(...without)) problems.error(['weights', id], `found without ${why}`);
+    }
   }
   for (const { heads: of, path, why } of UNUSED) {
     if (head !== undefined && of.includes(head) && given(...path)) {
@@ -50,6 +52,20 @@ const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why:
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
   { ...ONE_HEAD, path: ['rope'] },
   { ...ONE_HEAD, path: ['past'] },
+];
+
+/** Weights that are of no use without another entry. */
+const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; why: string }[] = [
+  {
+    ids: ['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q'],
+    without: ['qkNorm'],
+    why: '"qkNorm", whose gains and biases they are',
+  },
+  {
+    ids: ['b_O'],
+    without: ['weights', 'W_O'],
+    why: 'W_O, to whose output it is added',
+  },
 ];
 
 function checkInputs(problems: ProblemList, given: Given, { head }: SetupFields): void {
@@ -95,7 +111,7 @@ function checkLoss(problems: ProblemList, given: Given, { expression }: LossFiel
   }
 }
 
-function checkPairs(problems: ProblemList, given: Given, { mask }: SetupFields): void {
+function checkPairs(problems: ProblemList, given: Given, { mask, qkNorm }: SetupFields): void {
   const pairs: [string, string[]][] = [
     ['dropout', ['p', 'keep']],
     ['past', ['K', 'V']],
@@ -111,6 +127,9 @@ function checkPairs(problems: ProblemList, given: Given, { mask }: SetupFields):
   if (given('rope') && !given('rope', 'pairing')) {
     problems.warning(['rope'], 'found no "pairing", took "half"; the other one is "interleaved"');
   }
+  for (const id of ['beta_K', 'beta_Q'])
+    if (qkNorm?.kind === 'rms' && given('weights', id))
+      problems.error(['weights', id], 'found with an RMS norm, which has no bias; "layer" has');
   if (given('maskMeaning') && (!given('mask') || typeof mask === 'string')) {
     problems.warning(['maskMeaning'], 'is not used: it tells how to read a mask that is a tensor');
   }

@@ -1,5 +1,5 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
+import type { AxisOrder, Head, HeadConfig, MaskMeaning, WeightId } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
 
@@ -37,7 +37,11 @@ export type LossSource =
       readonly constants: Readonly<Record<string, number | TensorSource>>;
     };
 
-export interface Setup {
+/** Options without tensors, which go to the engine as they are. */
+export const PLAIN_OPTIONS = ['scale', 'softcap', 'rope', 'window', 'qkNorm'] as const;
+type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
+
+export interface Setup extends PlainOptions {
   readonly title?: string;
   readonly description?: string;
   /** f is an energy and x are positions: -df/dx is shown as forces. */
@@ -48,14 +52,10 @@ export interface Setup {
   readonly weights: Readonly<Partial<Record<WeightId, TensorSource>>>;
   readonly heads: number;
   readonly kvHeads: number;
-  readonly scale?: number | '1/sqrt(d)';
-  readonly softcap?: number;
   readonly mask: MaskName | TensorSource;
   /** Left out: boolean masks mean 'attend', numbers are added. */
   readonly maskMeaning?: MaskMeaning;
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };
-  readonly rope?: { readonly base: number; readonly pairing: 'half' | 'interleaved' };
-  readonly window?: number;
   readonly alibi?: true | TensorSource;
   readonly past?: { readonly K: TensorSource; readonly V: TensorSource };
   readonly start?: {

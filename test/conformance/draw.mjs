@@ -147,5 +147,24 @@ export function drawSetup(random) {
   if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
   if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
+  addLater(setup, options, { pick, whole, numbers }, { heads, kvHeads, width });
   return { setup, options };
+}
+
+/** Options drawn after all others, so that a seed's earlier ones stay what they were. */
+function addLater(setup, options, { pick, numbers }, { heads, kvHeads, width }) {
+  options.qkNorm = pick(false, false, 'rms', 'layer');
+  if (options.qkNorm) {
+    options.normOver = pick('head', 'all');
+    options.normPlace = pick('before-rope', 'after-rope');
+    options.gains = pick('none', 'width', 'all');
+    const own = { kind: options.qkNorm, over: options.normOver, place: options.normPlace };
+    setup.qkNorm = { ...own, eps: pick(1e-6, 0.1), unitOffset: pick(false, true) };
+    const count = { K: kvHeads, Q: heads };
+    for (const id of options.gains === 'none' ? [] : ['K', 'Q']) {
+      const length = options.gains === 'all' ? count[id] * width : width;
+      setup.weights[`gamma_${id}`] = numbers(length);
+      if (options.qkNorm === 'layer') setup.weights[`beta_${id}`] = numbers(length);
+    }
+  }
 }

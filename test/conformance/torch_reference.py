@@ -58,6 +58,35 @@ def rotate(x, base, pairing, first):
 
 
 
+def normed(own, x, gain, bias):
+    """RMS or layer norm over the last axis."""
+    if own["kind"] == "layer":
+        hat = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=own["eps"])
+    else:
+        hat = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + own["eps"])
+    if gain is not None:
+        hat = hat * (1 + gain if own.get("unitOffset") else gain)
+    return hat if bias is None else hat + bias
+
+
+def qk_norm(own, x, count, gain, bias):
+    """Of (..., tokens, count * width): of each head, or of all of them."""
+    width = x.shape[-1] // count
+    if own["over"] == "all":
+        spread = lambda p: None if p is None else p.repeat(x.shape[-1] // p.numel())
+        return normed(own, x, spread(gain), spread(bias))
+    spread = lambda p: None if p is None else p.reshape(-1, width)
+    return normed(own, x.reshape(*x.shape[:-1], count, width), spread(gain), spread(bias)).flatten(-2)
+
+
+def heads_apart(x, count):
+    return x.reshape(*x.shape[:-1], count, -1).transpose(-3, -2)
+
+
+def heads_beside(x):
+    return x.transpose(-3, -2).flatten(-2)
+
+
 def fill_scores(setup, given, scores):
     """A mask of two to four dimensions, in the setup's order of axes, as large as scores (..., m, n)."""
     if setup["axes"] == "key-first":
@@ -175,6 +204,17 @@ def attend(setup):
         return g.keep(name, value + w[f"b_{name}"] if f"b_{name}" in w else value)
 
     K, Q = project("K", x), project("Q", other)
+    norm = setup.get("qkNorm")
+    norm_first = norm and (norm["place"] == "before-rope" or setup["head"] != "multihead")
+
+    def norm_of(name, value, count):
+        return qk_norm(norm, value, count, w.get(f"gamma_{name}"), w.get(f"beta_{name}"))
+
+    if norm_first:
+        many = setup["head"] == "multihead"
+        heads, kv_heads = (setup["heads"], setup["kvHeads"]) if many else (1, 1)
+        K = g.keep("Kn", norm_of("K", K, kv_heads))
+        Q = g.keep("Qn", norm_of("Q", Q, heads))
     if setup["head"] != "multihead":
         V = project("V", x) if setup["head"] == "qkv" else x
         S = Q @ K.transpose(-1, -2)
@@ -191,6 +231,11 @@ def attend(setup):
             if rope and "rope" in setup:
                 options = setup["rope"]
                 own = rotate(own, options.get("base", 10000), options.get("pairing", "half"), past)
+            if norm and not norm_first and name != "V":
+                g.keep(f"{name}s", own)
+                own = heads_apart(norm_of(name, heads_beside(own), count), count)
+                if name != "Q" and "past" in setup:
+                    g.keep(f"{name}n", own)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
             return g.keep(f"{name}h", own)

@@ -34,6 +34,8 @@ export const GOOD: readonly string[] = [
   `{${KQ}, "implementation": {"module": "../a b/mine.cts", "timeout": 0.5}}`,
   `{${KQ}, "source": {"file": "mha.py", "function": "MHA.forward", "args": ["--heads", "2", ""]}}`,
   `{${KQ}, "source": {"file": "mha.py", "function": ""}}`,
+  `{${MULTI.replace('[6]]', '[6]], "gamma_Q": [1], "gamma_K": [1]')}, "qkNorm": {"kind": "rms", "eps": 0, "over": "all", "place": "after-rope", "unitOffset": true}}`,
+  `{${QKV.replace('[6]]', '[6]], "beta_K": [1]')}, "qkNorm": {"kind": "layer"}}`,
 ];
 
 export interface BadCase {
@@ -426,6 +428,34 @@ export const BAD: readonly BadCase[] = [
     at: '"xPrime"',
     schemaAccepts: true,
     warning: true,
+  },
+  // Norms
+  {
+    text: `{${MULTI}, "qkNorm": {"eps": 1}}`,
+    messages: ['qkNorm: found no "kind", expected "rms" or "layer"'],
+    at: '"qkNorm"',
+  },
+  {
+    text: `{${MULTI}, "qkNorm": {"kind": "group"}}`,
+    messages: ['qkNorm.kind: found the string "group", expected one of "rms", "layer"'],
+    at: '"group"',
+  },
+  {
+    text: `{${MULTI}, "qkNorm": {"kind": "rms", "eps": -1}}`,
+    messages: ['qkNorm.eps: found the number -1, expected a number from 0'],
+    at: '-1',
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "gamma_K": [1]')}}`,
+    messages: ['weights.gamma_K: found without "qkNorm", whose gains and biases they are'],
+    at: '"gamma_K"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "beta_Q": [1]')}, "qkNorm": {"kind": "rms"}}`,
+    messages: ['weights.beta_Q: found with an RMS norm, which has no bias; "layer" has'],
+    at: '"beta_Q"',
+    schemaAccepts: true,
   },
   // Implementation
   {

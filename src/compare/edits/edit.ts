@@ -41,7 +41,7 @@ export interface Context {
 
 /** Earlier tokens, before the first key of x. */
 export const pastTokens = ({ config, graph }: Context): number =>
-  config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  config.past ? graph.extents['p'] : 0;
 
 /** A place where an edit may stand: the value of a node, or its gradient. */
 export interface Site extends Context {
@@ -84,14 +84,15 @@ export function roles(graph: Graph): {
   queries: NodeId;
 } {
   const [logits] = (nodeOf(graph, 'P') as OperationNode).inputs;
+  const [keys, queries] = (nodeOf(graph, 'S') as OperationNode).inputs;
   const multi = graph.head === 'multihead';
   return {
     logits,
     weights: hasNode(graph, 'Pd') ? 'Pd' : 'P',
     output: multi ? 'O' : 'y',
     values: multi ? 'Vh' : graph.head === 'qkv' ? 'V' : 'x',
-    keys: multi ? 'Kh' : 'K',
-    queries: multi ? 'Qh' : 'Q',
+    keys,
+    queries,
   };
 }
 

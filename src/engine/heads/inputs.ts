@@ -1,10 +1,11 @@
 // The input nodes of a head, their letters, and the projections K, Q, V made from them.
 import { axisLabel, type Extents, parseSpec } from '../axes.ts';
-import { ConfigError, type HeadConfig, type WeightId } from '../config.ts';
+import { ConfigError, type HeadConfig, WEIGHT_IDS, type WeightId } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { contraction } from '../ops/contraction.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import type { Letters } from './letters.ts';
+import { type ParameterLetters, PARAMETERS } from './parameters.ts';
 
 type Projection = 'K' | 'Q' | 'V';
 
@@ -76,27 +77,21 @@ export function inputNodes(
   add('xPrime', 'xPrime', xPrime, `${b}j e`);
   // In self-attention there is a query for each token.
   if (selfAttention) letters.set('j', letters.extents[token], `x shape ${formatShape(x.shape)}`);
-  const valueOut = config.head === 'kq' ? 'c' : 'v';
-  const shapes: Record<WeightId, string> = {
-    W_K: `c ${wide('a', heads.kv)}`,
-    W_Q: `${features.xPrime} ${wide('a', heads.query)}`,
-    W_V: `c ${wide('v', heads.kv)}`,
-    W_O: `${wide(valueOut, heads.query)} o`,
-    b_K: wide('a', heads.kv),
-    b_Q: wide('a', heads.query),
-    b_V: wide('v', heads.kv),
-    b_O: 'o',
-  };
   const places: [Projection, string, string][] = [
     ['K', token, wide('a', heads.kv)],
     ['Q', 'j', wide('a', heads.query)],
     ['V', token, wide('v', heads.kv)],
   ];
   for (const [id, at, width] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${width}`);
-  for (const id of Object.keys(shapes) as WeightId[]) {
-    const projection = id.slice(2);
-    const replaced = projection !== 'O' && start?.[projection as Projection] !== undefined;
-    if (!replaced) add(id, `weights.${id}`, weights[id], shapes[id]);
+  const parameterLetters: ParameterLetters = {
+    ...{ key: features.x, query: features.xPrime, wide },
+    ...{ kvHeads: heads.kv, queryHeads: heads.query, value: config.head === 'kq' ? 'c' : 'v' },
+  };
+  for (const id of WEIGHT_IDS) {
+    const { spec, replacedBy } = PARAMETERS[id];
+    const value = weights[id];
+    if (!value || (replacedBy && start?.[replacedBy])) continue;
+    add(id, `weights.${id}`, value, letters.choose(value, spec(parameterLetters)));
   }
   return {
     b,

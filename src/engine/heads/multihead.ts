@@ -9,6 +9,7 @@ import { prepend, rearrange, rotary } from '../ops/layout.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
+import { addQkNorm } from './norms.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
 
@@ -45,7 +46,7 @@ function pastLength(past: HeadConfig['past']): number {
 export function buildMultihead(config: HeadConfig): Graph {
   const letters = new Letters();
   const { query, kv } = headLetters(config, letters);
-  const { past, rope } = config;
+  const { past, rope, qkNorm } = config;
   const earlier = pastLength(past);
   // With past keys, the new tokens are only some of the keys and have a letter of their own.
   const token = past ? 't' : 'i';
@@ -93,6 +94,12 @@ export function buildMultihead(config: HeadConfig): Graph {
   ): void => {
     const merged = `${b}${at} (${heads} ${width})`;
     const apart = `${b}(${heads}) ${at} ${width}`;
+    const all = before ? `${b}(${heads}) i ${width}` : apart;
+    const normed = id === 'V' ? undefined : qkNorm?.place;
+    const source =
+      id !== 'V' && normed === 'before-rope'
+        ? addQkNorm(graph, config, { id, from: id, axes: axesOf(merged) }, extents)
+        : id;
     const steps: Operation[] = [
       rearrange(`${merged} -> ${apart}`, extents, 'Splits the features into heads.'),
     ];
@@ -100,9 +107,15 @@ export function buildMultihead(config: HeadConfig): Graph {
       const firstPosition = earlier;
       steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }));
     }
-    const all = before ? `${b}(${heads}) i ${width}` : apart;
-    if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));
-    graph.node(`${id}h`, axesOf(all), compose(steps), [id]);
+    const prepending = before ? [prepend(axesOf(all), axesOf(apart), before, `past_${id}`)] : [];
+    if (id === 'V' || normed !== 'after-rope') {
+      graph.node(`${id}h`, axesOf(all), compose([...steps, ...prepending]), [source]);
+      return;
+    }
+    graph.node(`${id}s`, axesOf(apart), compose(steps), [source]);
+    const as = before ? `${id}n` : `${id}h`;
+    addQkNorm(graph, config, { id, from: `${id}s`, axes: axesOf(apart), as }, extents);
+    if (before) graph.node(`${id}h`, axesOf(all), compose(prepending), [as]);
   };
   split('K', token, kv, 'a', past?.K);
   split('Q', 'j', query, 'a');

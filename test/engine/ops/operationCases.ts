@@ -13,6 +13,7 @@ import {
   loss,
   weightedSum,
 } from '../../../src/engine/ops/loss.ts';
+import { normalise, type Normalisation } from '../../../src/engine/ops/normalise.ts';
 import { softmax } from '../../../src/engine/ops/softmax.ts';
 import { map, scalar, type Tensor } from '../../../src/engine/tensor.ts';
 import { randomTensor } from '../../support/random.ts';
@@ -43,6 +44,12 @@ function unary(
 }
 
 const product = (spec: string): Make => unary(spec, (extents) => contraction(spec, extents, ''));
+/** The second operand is a gain, the third a bias. */
+const norm = (spec: string, over: string[], own: Normalisation): Make =>
+  unary(spec, (extents, _, all) => {
+    const [gain, bias] = all.slice(1, -1);
+    return normalise({ axes: all[0], over, gain: gain ?? null, bias: bias ?? null }, extents, own);
+  });
 const like = (all: AxisLetters[][], extents: Extents, seed: number): Tensor =>
   randomTensor(shapeOf(all[0], extents), seed + 100);
 /** About a third of the entries of a random tensor replaced by `value`. */
@@ -75,6 +82,17 @@ export const operationCases: Readonly<Record<string, Make>> = {
   dropout: unary('j i -> j i', (extents, seed, all) =>
     dropout(all[0], some(like(all, extents, seed), 0), 0.4),
   ),
+  'RMS norm of each head': norm('b i (h a), a -> b i (h a)', ['a'], { kind: 'rms', eps: 0.1 }),
+  'RMS norm of all heads, no gain': norm('i (h a) -> i (h a)', ['h', 'a'], { kind: 'rms', eps: 0 }),
+  'RMS norm, gain 1 + gamma, of heads apart': norm('h i a, (h a) -> h i a', ['a'], {
+    ...{ kind: 'rms', eps: 1e-3, unitOffset: true },
+  }),
+  'layer norm with gain and bias': norm('b i (h a), a, (h a) -> b i (h a)', ['a'], {
+    ...{ kind: 'layer', eps: 0.2 },
+  }),
+  'layer norm over heads apart': norm('h i a, (h a) -> h i a', ['h', 'a'], {
+    ...{ kind: 'layer', eps: 0.1 },
+  }),
   rearrange: unary('b i (h a) -> b h i a', (extents) =>
     rearrange('b i (h a) -> b h i a', extents, ''),
   ),

@@ -1,0 +1,91 @@
+"""Attention of published models by PyTorch's autograd in float64, each written from the model's public description.
+
+    python3 models.py < MODELS.json > EXPECTED.json
+    python3 models.py --names
+
+MODELS.json: {name: {"tensors": {"x", "W_K", ...: {"shape", "data"}}, "upstream": {...}}}. The answer has y and every
+tensor's gradient. Sizes that shapes do not tell stand in the programs, as a model's configuration has them.
+"""
+import json
+import math
+import sys
+
+import torch
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+def tensor(own):
+    return torch.tensor(own["data"]).reshape(own["shape"])
+
+
+def rms(x, weight, eps=1e-6):
+    return weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps))
+
+
+def rotate_half(x):
+    u, w = x.chunk(2, -1)
+    return torch.cat((-w, u), -1)
+
+
+def half_rope(q, k, base):
+    """As in Hugging Face's Llama: (heads, tokens, width)."""
+    tokens, width = q.shape[-2:]
+    inverse = 1.0 / base ** (torch.arange(0, width, 2) / width)
+    angles = torch.outer(torch.arange(tokens).double(), inverse)
+    cos, sin = (torch.cat((part, part), -1) for part in (angles.cos(), angles.sin()))
+    return q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
+
+
+def split(x, width):
+    return x.view(x.shape[0], -1, width).transpose(0, 1)
+
+
+def merged(x):
+    return x.transpose(0, 1).reshape(x.shape[1], -1)
+
+
+def causal(q, k, v, groups=1):
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    hidden = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    return scores.masked_fill(hidden, -math.inf).softmax(-1) @ v
+
+
+def qwen3(t, width=4, groups=2):
+    """Qwen3 (arXiv 2505.09388): RMS norm of each head of q and k, then RoPE, grouped queries, no biases."""
+    q = rms(split(t["x"] @ t["W_Q"], width), t["gamma_Q"])
+    k = rms(split(t["x"] @ t["W_K"], width), t["gamma_K"])
+    q, k = half_rope(q, k, 1e6)
+    return merged(causal(q, k, split(t["x"] @ t["W_V"], width), groups)) @ t["W_O"]
+
+
+def olmo2(t, width=4):
+    """OLMo 2 (arXiv 2501.00656): RMS norm of the whole of q and k before the heads are split."""
+    q = split(rms(t["x"] @ t["W_Q"], t["gamma_Q"]), width)
+    k = split(rms(t["x"] @ t["W_K"], t["gamma_K"]), width)
+    q, k = half_rope(q, k, 5e5)
+    return merged(causal(q, k, split(t["x"] @ t["W_V"], width))) @ t["W_O"]
+
+
+MODELS = {"qwen3": qwen3, "olmo2": olmo2}
+
+
+def plain(value):
+    return {"shape": list(value.shape), "data": value.detach().flatten().tolist()}
+
+
+def answer(name, own):
+    tensors = {key: tensor(each).requires_grad_() for key, each in own["tensors"].items()}
+    y = MODELS[name](tensors)
+    (y * tensor(own["upstream"])).sum().backward()
+    return {"y": plain(y), **{f"d{key}": plain(each.grad) for key, each in tensors.items()}}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--names"]:
+        json.dump(list(MODELS), sys.stdout)
+        sys.exit()
+    given = json.load(sys.stdin)
+    json.dump({name: answer(name, own) for name, own in given.items()}, sys.stdout)
