@@ -3,8 +3,9 @@ import type { Cause } from './report.ts';
 import type { Found } from './search.ts';
 
 export function causesOf({ edits, residual, runnerUp }: Found): Cause[] {
-  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch }) => ({
+  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch, formulas }) => ({
     ...{ id, title, node, kind, why, wrong, right, numpy, pytorch, residual },
+    ...(formulas && { formulas }),
     fix: `NumPy: ${numpy}\nPyTorch: ${pytorch}`,
     runnerUp: runnerUp && {
       title: runnerUp.edits.map((edit) => edit.title).join('; '),

@@ -3,6 +3,7 @@ import type { AxisLetters, Extents, Letter } from './axes.ts';
 import { shapeOf } from './axes.ts';
 import type { Formula } from './formula.ts';
 import { FUNCTIONS } from './functions.ts';
+import { identityOf } from './identity.ts';
 import {
   folded,
   laidOut,
@@ -39,33 +40,6 @@ export function evaluateRelation(formula: Formula, evaluator: Evaluator): Tensor
   return evaluator.tensor(formula.right, formula.left.indices);
 }
 
-/** Each formula once, as a number: equal ones have the same. */
-class Interner {
-  readonly #byObject = new WeakMap<object, number>();
-  readonly #byText = new Map<string, number>();
-
-  of(formula: Formula): number {
-    const known = this.#byObject.get(formula);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(formula, (_, value: unknown) =>
-      typeof value === 'object' && value !== null && 'kind' in value && value !== formula
-        ? this.of(value as Formula)
-        : typeof value === 'number' && !Number.isFinite(value)
-          ? String(value)
-          : value,
-    );
-    const id = this.#byText.get(text) ?? this.#byText.size;
-    this.#byText.set(text, id);
-    this.#byObject.set(formula, id);
-    return id;
-  }
-}
-
-const interner = new Interner();
-
-/** The same number for equal formulas. */
-export const identityOf = (formula: Formula): number => interner.of(formula);
-
 /** Keeps what it has computed: many formulas of the same tensors share most of their parts. */
 export class Evaluator {
   readonly #read: Read;
@@ -80,7 +54,7 @@ export class Evaluator {
   }
 
   evaluate(formula: Formula): Lettered {
-    const id = interner.of(formula);
+    const id = identityOf(formula);
     const known = this.#known.get(id);
     if (known) return known;
     const value = this.#compute(formula);
