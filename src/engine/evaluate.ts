@@ -45,6 +45,9 @@ export class Evaluator {
   readonly #read: Read;
   readonly #extents: Extents;
   readonly #known = new Map<number, Lettered>();
+  /** While many variations of one formula pass: its parts, of which most are theirs too. */
+  #parts: Map<Formula, Lettered> | null = null;
+  #isPassing = false;
   /** Entries computed so far. */
   work = 0;
 
@@ -53,7 +56,32 @@ export class Evaluator {
     this.#extents = extents;
   }
 
+  /** Keeps the parts of `formula` for its variations, until another takes its place. Throws RangeError as `evaluate`. */
+  vary(formula: Formula): void {
+    this.#parts = new Map();
+    this.#isPassing = false;
+    this.evaluate(formula);
+  }
+
+  /** A variation of that formula; nothing of it is kept. Null where letters are left over beside `axes`. */
+  variation(formula: Formula, axes: readonly AxisLetters[]): Tensor | null {
+    this.#isPassing = true;
+    try {
+      return this.#laidOut(this.evaluate(formula), axes);
+    } finally {
+      this.#isPassing = false;
+    }
+  }
+
   evaluate(formula: Formula): Lettered {
+    const part = this.#parts?.get(formula);
+    if (part) return part;
+    if (this.#parts) {
+      const value = this.#compute(formula);
+      this.work += value.data.length;
+      if (!this.#isPassing) this.#parts.set(formula, value);
+      return value;
+    }
     const id = identityOf(formula);
     const known = this.#known.get(id);
     if (known) return known;
@@ -66,9 +94,14 @@ export class Evaluator {
   /** Laid out along `axes`. Throws RangeError where a letter is left over. */
   tensor(formula: Formula, axes: readonly AxisLetters[]): Tensor {
     const value = this.evaluate(formula);
+    const tensor = this.#laidOut(value, axes);
+    if (tensor) return tensor;
+    throw new RangeError(`of the letters ${value.letters.join(' ')} some are left over`);
+  }
+
+  #laidOut(value: Lettered, axes: readonly AxisLetters[]): Tensor | null {
     const letters = axes.flat();
-    const over = value.letters.filter((letter) => !letters.includes(letter));
-    if (over.length > 0) throw new RangeError(`the letters ${over.join(' ')} are left over`);
+    if (!value.letters.every((letter) => letters.includes(letter))) return null;
     const lengths = letters.map((letter) => this.#lengthOf(letter, value));
     const { data } = laidOut(value, letters, lengths);
     return { shape: shapeOf(axes, this.#extents), data };

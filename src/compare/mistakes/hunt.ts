@@ -4,7 +4,7 @@ import { type Formula, hole, number, product } from '../../engine/formula.ts';
 import { hasNode, nodeOf, operationNodes } from '../../engine/graph.ts';
 import { identityOf } from '../../engine/identity.ts';
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
-import { freeLetters, mapInner } from '../../engine/where.ts';
+import { mapInner } from '../../engine/where.ts';
 import type { Site } from '../edits/edit.ts';
 import { isMisfit, type Key, referenceProgram } from '../program.ts';
 import { dependentsOf } from '../reach.ts';
@@ -14,12 +14,17 @@ import type { Mistake, Scope, Slip } from './mistake.ts';
 import { type Mutant, mutants } from './mutants.ts';
 import { scopeOf } from './scope.ts';
 
-/** Of the work meter, some 300 a microsecond: a second and a half. */
-const MOST_WORK = 4.5e8;
+/** Of the work meter, some 300 a microsecond: about a second. */
+const MOST_WORK = 3e8;
 const WORK_OF_CANDIDATE = 2500;
 const WORK_OF_ENTRY = 12;
-/** Two slips are told only where none of them is far-fetched. */
+/** Two slips are told only where none of them is far-fetched; the usual ones are tried first. */
 const MOST_COST_IN_PAIRS = 1.3;
+const COSTS_IN_PAIRS = [
+  [0, 1.1],
+  [1.1, MOST_COST_IN_PAIRS],
+] as const;
+const MOST_ACCEPTED = 4;
 /** A second slip costs so much more than a first. */
 const SECOND = 0.5;
 const FACTOR = 1.2;
@@ -102,6 +107,7 @@ class Hunt {
     if (this.#user.data.length > MOST_ENTRIES) return [];
     const singles: Mutant[] = [];
     for (const [n, form] of this.#forms.entries()) {
+      if (!this.#vary(form)) continue;
       for (const mutant of mutants(form, this.#scope)) {
         if (this.#isLate(MOST_WORK / 2)) break;
         const tried = {
@@ -126,15 +132,20 @@ class Hunt {
     return this.#work > most;
   }
 
-  /** The cheapest first slips, each with every second. */
+  /** The cheapest slips two by two, then all. */
   #pairs(singles: readonly Mutant[]): void {
     const sorted = [...singles].sort((a, b) => a.cost - b.cost);
-    for (const first of sorted) {
-      for (const second of mutants(first.formula, this.#scope)) {
-        if (this.#isLate(MOST_WORK) || this.#accepted.length > 4) return;
-        if (second.cost > MOST_COST_IN_PAIRS) continue;
-        const cost = first.cost + second.cost + SECOND;
-        this.#try({ formula: second.formula, slips: [first.slip, second.slip], cost });
+    for (const [least, most] of COSTS_IN_PAIRS) {
+      for (const first of sorted) {
+        if (first.cost > most || !this.#vary(first.formula)) continue;
+        for (const second of mutants(first.formula, this.#scope)) {
+          if (this.#isLate(MOST_WORK) || this.#accepted.length > MOST_ACCEPTED) return;
+          // The other order is tried too.
+          if (second.place < first.place) continue;
+          if (second.cost > most || Math.max(first.cost, second.cost) <= least) continue;
+          const cost = first.cost + second.cost + SECOND;
+          this.#hold({ formula: second.formula, slips: [first.slip, second.slip], cost });
+        }
       }
     }
   }
@@ -144,6 +155,21 @@ class Hunt {
     const id = identityOf(tried.formula);
     if (this.#known.has(id)) return false;
     this.#known.add(id);
+    return this.#hold(tried);
+  }
+
+  #vary(formula: Formula): boolean {
+    try {
+      this.#evaluator.vary(formula);
+      return true;
+    } catch (error) {
+      if (isMisfit(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Holds what a formula makes against the tensor; false where it makes nothing. */
+  #hold(tried: Tried): boolean {
     const value = this.#value(tried.formula);
     if (!value) return false;
     if (this.#matches(value, 1)) this.#accept(tried, value, 0);
@@ -153,13 +179,11 @@ class Hunt {
 
   #value(formula: Formula): Tensor | null {
     const { axes } = this.#site.node;
-    const letters = axes.flat();
-    for (const letter of freeLetters(formula)) if (!letters.includes(letter)) return null;
     this.#tried++;
     const { work } = this.#evaluator;
     try {
-      const value = this.#evaluator.tensor(formula, axes);
-      return this.#isPlain ? value : this.#site.goal.look(value);
+      const value = this.#evaluator.variation(formula, axes);
+      return this.#isPlain || !value ? value : this.#site.goal.look(value);
     } catch (error) {
       if (isMisfit(error)) return null;
       throw error;

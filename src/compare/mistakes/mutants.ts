@@ -9,13 +9,13 @@ export interface Mutant {
   readonly formula: Formula;
   readonly slip: Slip;
   readonly cost: number;
+  /** Which of the formula's places, counted from the root; -1 for several at once. */
+  readonly place: number;
 }
 
 /** Sub-formulas in which a slip can be made, each with the whole around another in its place. */
-function* places(
-  formula: Formula,
-): Generator<{ own: Formula; put: (by: Formula) => Formula; depth: number }> {
-  yield { own: formula, put: (by) => by, depth: 0 };
+function* places(formula: Formula): Generator<{ own: Formula; put: (by: Formula) => Formula }> {
+  yield { own: formula, put: (by) => by };
   let count = 0;
   mapInner(formula, (inner) => {
     count++;
@@ -34,8 +34,7 @@ function* places(
       let seen = 0;
       return mapInner(formula, (each) => (seen++ === n ? by : each));
     };
-    for (const each of places(inner))
-      yield { own: each.own, put: (by) => around(each.put(by)), depth: each.depth + 1 };
+    for (const each of places(inner)) yield { own: each.own, put: (by) => around(each.put(by)) };
   }
 }
 
@@ -45,13 +44,16 @@ export function* mutants(
   scope: Scope,
   operators: readonly Operator[] = OPERATORS,
 ): Generator<Mutant> {
+  let place = -1;
   for (const { own, put } of places(formula)) {
+    place++;
     for (const operator of operators) {
       for (const { is, say, cost = 0 } of operator.apply(own, scope)) {
         yield {
           formula: put(is),
           slip: { operator: operator.name, say, was: own, is },
           cost: operator.cost + cost,
+          place,
         };
       }
     }
@@ -76,6 +78,7 @@ function* everywhere(formula: Formula, scope: Scope): Generator<Mutant> {
         formula: whole,
         slip: { operator: 'mask', say, was: symbols[0], is: by },
         cost: 1 + cost,
+        place: -1,
       };
     }
     for (const other of scope.like(symbols[0])) {
@@ -87,6 +90,7 @@ function* everywhere(formula: Formula, scope: Scope): Generator<Mutant> {
         formula: whole,
         slip: { operator: 'operand', say, was: symbols[0], is: other },
         cost: 1,
+        place: -1,
       };
     }
   }
