@@ -10,9 +10,10 @@ export function causesOf({ edits, residual, runnerUp, others }: Found): Cause[] 
     told.length > 0
       ? ` These numbers come out so too, and cannot tell, if ${told.map((title) => `“${title}”`).join(' or ')}.`
       : '';
-  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch }, n) => ({
+  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch, formulas }, n) => ({
     ...{ id, title, node, kind, wrong, right, numpy, pytorch, residual },
     why: n === 0 ? why + too : why,
+    ...(formulas && { formulas }),
     fix: `NumPy: ${numpy}\nPyTorch: ${pytorch}`,
     runnerUp: runnerUp && {
       title: runnerUp.edits.map((edit) => edit.title).join('; '),

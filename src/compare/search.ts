@@ -3,6 +3,7 @@ import { nodeOf } from '../engine/graph.ts';
 import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
+import { formulas } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { constantRatio, difference } from './judge.ts';
@@ -180,6 +181,12 @@ export function search(
   }
   const isTelling = user.data.length > FEW || precision < EXACT;
   if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
+  if (accepted.length === 0 && !isBrief && stages === STAGES) {
+    for (const edit of formulas(sites[0])) {
+      madeBy.set(edit, formulas);
+      test(state, [edit], edit);
+    }
+  }
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
