@@ -292,16 +292,18 @@ class Check {
       };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
-      const find = (each: Tensor): Found | null =>
+      const find = (each: Tensor, inPairs: boolean): Found | null =>
         explain(
           context,
           { key, user: look(each), predicted, precision, settled, view },
           this.#tensors,
           (program) => this.#score(known, program, rightKeys),
           soFar,
+          inPairs,
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
-      const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
+      const found =
+        find(tensor, true) ?? (tensor === aligned.tensor ? null : find(aligned.tensor, false));
       if (found) {
         // After a first mistake that is unknown, what else there is may follow from it.
         if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));

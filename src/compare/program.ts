@@ -138,6 +138,8 @@ export function changedKeys(before: Program, after: Program): Key[] {
 /** How much has been computed: a measure of time that is the same on every machine, some 300 a microsecond. */
 export interface Meter {
   work: number;
+  /** What is left of it for what comes after an unknown step. */
+  brief?: number;
 }
 
 /** What looking up, allocating and reading cost. */
