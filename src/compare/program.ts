@@ -339,7 +339,10 @@ export class State {
 
   #computeValue(id: NodeId): Tensor {
     const step = this.program.forward.get(id);
-    if (step) return withOperands(step, () => step.operation.forward(step.inputs.map((input) => this.value(input))));
+    if (step)
+      return withOperands(step, () =>
+        step.operation.forward(step.inputs.map((input) => this.value(input))),
+      );
     const node = this.program.graph.nodes.find((each) => each.id === id);
     if (node?.kind !== 'input') throw new DoesNotFit(`no step computes ${id}`);
     return node.value;
