@@ -1,6 +1,6 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, hasNode, type NodeId, operationNodes } from '../engine/graph.ts';
+import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
@@ -22,11 +22,11 @@ import {
 } from './harmless.ts';
 import { difference } from './judge.ts';
 import { unsummedCause, unsummedTitle } from './misfits.ts';
-import { Misfits } from './misfitsGiven.ts';
+import { givesMask, Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
-import { type GivenGradient, ranTwice, ranTwiceCause } from './ranTwice.ts';
+import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
@@ -168,14 +168,6 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
-  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
-  #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
-    const { unfit, agree } = this.#misfits;
-    if (this.#given.size === 0) return agree === 0;
-    const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
-    return unfit > this.#given.size && !sized && agree === 0;
-  }
-
   report(): Report {
     const { graph, trace } = this.#input;
     const judged = new Map<Key, Judged>();
@@ -185,7 +177,8 @@ class Check {
     let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
-    if (this.#isAnotherSetup(rightKeys)) return this.#reported('unaligned', null, new Map(), []);
+    if (this.#misfits.areAnotherSetup(this.#tensors, rightKeys))
+      return this.#reported('unaligned', null, new Map(), []);
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
@@ -201,7 +194,7 @@ class Check {
     for (const [id, { isWhole }] of harmlessBackward)
       if (!isWhole) this.#sources.gradients.delete(id);
     let state = new State(referenceProgram(graph), this.#sources);
-    const twice = this.#ranTwice(rightKeys);
+    const twice = ranTwiceIn(this.#reference, this.#tensors, rightKeys);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
       right.get('v:f') === false &&
@@ -240,8 +233,7 @@ class Check {
         continue;
       }
       if (twice && aligned.kind === 'gradient') {
-        const own = twice.find(({ node }) => node === aligned.node);
-        if (first) add('consequence', own ? `${own.factor} times: it ran twice` : 'it ran twice');
+        if (first) add('consequence', timesOf(twice, aligned.node));
         else {
           first = { node: aligned.node, kind: 'gradient' };
           const cause = ranTwiceCause(graph, aligned.node, twice, 0);
@@ -288,20 +280,22 @@ class Check {
       const context = {
         ...{ config: this.#input.config, graph, type: this.#reference.type, state },
         moreKeys: this.#misfits.moreKeys(),
-        givesMask: this.#givesMask(),
+        givesMask: givesMask(this.#input),
       };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
-      const find = (each: Tensor): Found | null =>
+      const find = (each: Tensor, inPairs: boolean): Found | null =>
         explain(
           context,
           { key, user: look(each), predicted, precision, settled, view },
           this.#tensors,
           (program) => this.#score(known, program, rightKeys),
           soFar,
+          inPairs,
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
-      const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
+      const found =
+        find(tensor, true) ?? (tensor === aligned.tensor ? null : find(aligned.tensor, false));
       if (found) {
         // After a first mistake that is unknown, what else there is may follow from it.
         if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
@@ -334,29 +328,6 @@ class Check {
       compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,
       unaligned: this.#unaligned,
     };
-  }
-
-  #givesMask(): boolean {
-    const { graph, trace, names, resolve } = this.#input;
-    const isMask = ({ name, tensor }: NamedTensor): boolean => {
-      const found = resolve(name, names, tensor.shape.length);
-      return found?.node === 'M' && found.kind === 'value';
-    };
-    return !hasNode(graph, 'M') && trace.some(isMask);
-  }
-
-  /** The factors of the gradients where all that is wrong is that the backward pass ran twice. */
-  #ranTwice(rightKeys: ReadonlySet<Key>): ReturnType<typeof ranTwice> {
-    const wrong = [...this.#tensors].filter(([key]) => !rightKeys.has(key));
-    if (wrong.length < 3 || wrong.some(([key]) => key.startsWith('v:'))) return null;
-    const given = [...this.#tensors].flatMap(([key, user]): GivenGradient[] => {
-      const size = largestMagnitude(this.#reference.state.predict(key));
-      const precision = this.#reference.allowed(key, 0) / size;
-      // What is only rounding (b_K's) has no factor.
-      const isGradient = key.startsWith('g:') && key !== 'g:f' && precision < 1e-2;
-      return isGradient ? [{ node: key.slice(2), user, precision }] : [];
-    });
-    return ranTwice(this.#reference.state, given);
   }
 
   /** Values without effect, of which is known what they are instead. */

@@ -57,9 +57,9 @@ export interface Score {
 /** Of the program of a hypothesis. */
 export type Judge = (program: Program) => Score;
 
-/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or three each. */
-const SINGLES_WORK = 5e8;
-const PAIRS_WORK = 8e8;
+/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+export const SINGLES_WORK = 5e8;
+const PAIRS_WORK = 3e8;
 /** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
 const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
@@ -96,12 +96,18 @@ const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** `budget`: of the usual work; `isBrief`: known mistakes only, one at a time. */
+/** What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time. */
+export interface Effort {
+  readonly budget?: number;
+  readonly isBrief?: boolean;
+  readonly inPairs?: boolean;
+}
+
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
+  { budget = 1, isBrief = false, inPairs = true }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -180,7 +186,8 @@ export function search(
     isKnown = false;
   }
   const isTelling = user.data.length > FEW || precision < EXACT;
-  if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
+  if (accepted.length === 0 && inPairs && !isLarge && !isBrief && isTelling && stages === STAGES)
+    pairs();
   if (accepted.length === 0 && !isBrief && stages === STAGES) {
     for (const edit of formulas(sites[0])) {
       madeBy.set(edit, formulas);

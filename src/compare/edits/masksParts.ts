@@ -177,6 +177,6 @@ function wrongOrder(
         const own = source(batch[at] * heads + head[at]);
         return slices[own][query[at] * keys + key[at]] === 1;
       }),
-    1.05,
+    0.98,
   );
 }

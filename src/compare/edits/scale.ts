@@ -46,7 +46,7 @@ function describe(site: Site, factor: number, name: RatioName | undefined): Say 
 /** Of gradients behind the scores, a line with the factor that the scale should have given. */
 function inLine(site: Site, { id, value }: RatioName): Pick<Say, 'numpy' | 'pytorch'> {
   const { node, kind } = site;
-  if (kind === 'value' || !/^[QK]h?$/.test(node.id) || !/^scale-/.test(id)) return {};
+  if (kind === 'value' || !/^[QK]h?$/.test(node.id) || !id.startsWith('scale-')) return {};
   const own = `d${node.id}`;
   const { code, words } = scaleInCode(site);
   const line =
