@@ -21,7 +21,7 @@ import type { Recording } from './recording.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
-import { unfinished } from './unfinished.ts';
+import { shownInPart, unfinished } from './unfinished.ts';
 
 export interface Wrong {
   /** The event at whose statement the mistake is. */
@@ -122,7 +122,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     return found;
   }
   const twice = passed ? null : accumulated(field);
-  const last = passed ?? twice ?? unfinished(field);
+  const last = passed ?? twice ?? unfinished(field) ?? shownInPart(field);
   return last ? [last] : [];
 }
 

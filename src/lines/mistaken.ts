@@ -98,7 +98,7 @@ export function mistakenNames(field: Field): Mistaken[] {
     const kind = named.sort.startsWith('gradient') ? 'gradient' : 'value';
     const key = `${kind === 'value' ? 'v' : 'g'}:${named.node}`;
     const isNode = catalogue.graph.nodes.some(({ id }) => id === named.node);
-    const isMissing = isNode && goals.includes(key) && !has(key);
+    const isMissing = isNode && !has(key) && (goals.includes(key) || isProjected(named.node));
     const isExchanged = conflicts.some(
       (other) =>
         other.named.sort === named.sort &&
@@ -109,7 +109,7 @@ export function mistakenNames(field: Field): Mistaken[] {
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
-    const place = from === null ? event : returnOrCall(field, event, from);
+    const place = from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
@@ -118,7 +118,23 @@ export function mistakenNames(field: Field): Mistaken[] {
   return found;
 }
 
+/** Of these a right program has each by its name. */
+const isProjected = (node: string): boolean => /^[QKV]h?$/.test(node);
+
 const ORDER = 'QKV';
+
+/** The loop that pairs names with tensors, where it hands on the one that was taken for the other. */
+function pairedAt({ recording, flow, observed }: Field, event: number, is: Side): number | null {
+  const { events, statements } = recording;
+  const paired = flow.sources[event].find((source) => {
+    const { kind, targets } = statements[events[source].statement];
+    const isOther = observed[source].found.some(
+      ({ entry }) => sideOf(entry.node, entry.kind)?.letter === is.letter,
+    );
+    return kind === 'for' && targets.length > 1 && isOther;
+  });
+  return paired ?? null;
+}
 
 /** Of a return and the statement that unpacks it: the one that has not the usual order of queries, keys, values. */
 function returnOrCall({ recording }: Field, event: number, from: number): number {
