@@ -105,7 +105,7 @@ export function mistakenNames(field: Field): Mistaken[] {
         other.named.letter === is.letter &&
         other.is.letter === named.letter,
     );
-    if (!isMissing && !isExchanged) continue;
+    if (!isMissing && !isExchanged && !isWrittenOver(field, event)) continue;
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
@@ -116,6 +116,28 @@ export function mistakenNames(field: Field): Mistaken[] {
     found.push({ event: place, node: named.node, kind, note });
   }
   return found;
+}
+
+/** What is written into the array of another one and then replaced there by what belongs in it, before anything read it. */
+function isWrittenOver({ recording, flow, observed }: Field, id: number): boolean {
+  const { events } = recording;
+  const { how, name } = events[id];
+  if (how !== 'update' && how !== 'write') return false;
+  const named = nodeNamed(events[id]);
+  return (
+    flow.users[id].length > 0 &&
+    flow.users[id].every((user) => {
+      const { alias, how: next, name: same, statement } = events[user];
+      if (next !== 'update' && next !== 'write') return false;
+      // The array that it is a view of.
+      if (same !== name) return events[user].statement !== events[id].statement;
+      return (
+        alias === id &&
+        statement !== events[id].statement &&
+        observed[user].found.some(({ entry }) => entry.node === named?.node)
+      );
+    })
+  );
 }
 
 /** Of these a right program has each by its name. */

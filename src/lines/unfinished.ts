@@ -64,17 +64,16 @@ function partlyShown({ observed, recording, catalogue }: Field, goal: Key): numb
   );
   const last = parts.at(-1);
   if (!last) return null;
-  const paths = new Set(
-    parts.flatMap(({ found }) =>
-      found.flatMap(({ entry }) => {
-        const [, path] = entry.key === goal ? (/ through (\w+)$/.exec(entry.title) ?? []) : [];
-        return path === undefined ? [] : [path];
-      }),
-    ),
-  );
+  const paths = new Map<string, number>();
+  for (const { event, found } of parts)
+    for (const { entry } of found) {
+      const [, path] = entry.key === goal ? (/ through (\w+)$/.exec(entry.title) ?? []) : [];
+      if (path !== undefined) paths.set(path, event.statement);
+    }
   const needed = sourcesOf(catalogue.state.program, goal.slice(2));
   // Each path of its own: a function of queries, keys and values that are one and the same here.
-  if (needed.length > 1 && needed.every(({ from }) => paths.has(from))) return null;
+  const isEach = needed.length > 1 && needed.every(({ from }) => paths.has(from));
+  if (isEach && new Set(paths.values()).size === needed.length) return null;
   return originalOf(recording, last.event.id);
 }
 
