@@ -1,6 +1,7 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
 import { wrongMask } from './blame/mask.ts';
+import { hidesNothing, thrownAway } from './blame/nothing.ts';
 import {
   halfJacobian,
   oddLayout,
@@ -23,6 +24,8 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     shortTiles(field, suspect) ??
     missingTiles(field, suspect) ??
     wrongPart(field, suspect) ??
+    hidesNothing(field, suspect) ??
+    thrownAway(field, suspect) ??
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongNumber(field, suspect) ??

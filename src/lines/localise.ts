@@ -21,7 +21,7 @@ import type { Recording } from './recording.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
-import { unfinished } from './unfinished.ts';
+import { shownInPart, unfinished } from './unfinished.ts';
 
 export interface Wrong {
   /** The event at whose statement the mistake is. */
@@ -119,11 +119,19 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
       if (!same)
         found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
     }
-    return found;
+    return explainedFirst(field, found);
   }
   const twice = passed ? null : accumulated(field);
-  const last = passed ?? twice ?? unfinished(field);
+  const last = passed ?? twice ?? unfinished(field) ?? shownInPart(field);
   return last ? [last] : [];
+}
+
+/** An array that came out wrong after a loop tells less than a mistake in that loop of which is known what it is. */
+function explainedFirst({ recording }: Field, found: readonly Wrong[]): Wrong[] {
+  const [first] = found;
+  if (!first || first.note !== '' || recording.events[first.seen].how !== 'loop-end') return [...found];
+  const better = found.find(({ note, event }) => note !== '' && event < first.seen);
+  return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
 
 /** One for each statement. */

@@ -74,9 +74,9 @@ function operandsOf(field: Field, leads: readonly boolean[], id: number): Operan
 
 const IN_PLACE = new Set(['write', 'update']);
 
-/** All of a node, but for the order of its entries. */
+/** Right, but for the order of its entries. */
 const isInOtherOrder = ({ found }: Observed): boolean =>
-  found.length > 0 && found.every((each) => each.entry.role === 'node' && isReordered(each));
+  found.length > 0 && found.every((each) => each.entry.role !== 'partial' && isReordered(each));
 
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {

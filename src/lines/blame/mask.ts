@@ -30,7 +30,11 @@ function originOfMask(
   masks: readonly number[],
   isWrong: (id: number) => boolean,
 ): number | null {
-  const wrong = masks.filter(isWrong).sort((a, b) => a - b);
+  const { events } = field.recording;
+  // Of an array that was written the last version counts.
+  const isLast = (id: number): boolean =>
+    !masks.some((other) => events[other].alias === id && /^(write|update)$/.test(events[other].how));
+  const wrong = masks.filter((id) => isLast(id) && isWrong(id)).sort((a, b) => a - b);
   return wrong.length > 0 ? originOf(field, wrong[0]) : null;
 }
 

@@ -244,7 +244,10 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
   if (caller === null) return null;
   const others = events.filter(
     (other) =>
-      other.statement === own.statement && other.frame !== own.frame && other.how === own.how,
+      other.statement === own.statement &&
+      other.frame !== own.frame &&
+      withoutKey(other.name) === withoutKey(own.name) &&
+      other.how === own.how,
   );
   const isElsewhere = others.some((other) => {
     const from = callOf(recording, other.frame);
@@ -258,6 +261,9 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
     ? { event: caller, note: `what is called here is right when it is called elsewhere` }
     : null;
 }
+
+/** "grads['Wq']" and "grads['Wk']" are of one statement. */
+const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
 
 /** The event of the statement that called a function: it reads what the function returned. */
 function callOf({ events }: Field['recording'], frame: number): number | null {
