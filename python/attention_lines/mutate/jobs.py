@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from . import frame, outside, vary
 from .candidates import candidates
@@ -18,6 +19,8 @@ from .values import fingerprint
 
 MOST_BYTES = 64 << 20
 """Of the results that candidates give, so many are handed on."""
+UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires_grad_?|no_grad|astype|to|from_numpy)\b")
+"""What may leave the same numbers here and yet tell: what a graph of gradients goes through, what shares memory."""
 LONGEST = 0.5
 """Of one candidate, in seconds."""
 MOST_ALTERNATIVES = 12
@@ -114,15 +117,19 @@ class Look:
         """Of candidates that give the same numbers the cheapest, with the others, and none that gives what is there now."""
         judged: Dict[Any, Dict[str, Any]] = {}
         unchanged = fingerprint(self.now)
+        unseen: List[Mutation] = []
         for at, values in sorted(self.given.items()):
             mark = fingerprint(values)
-            if mark in judged:
+            if mark == unchanged:
+                if len(unseen) < MOST_ALTERNATIVES and self._words(self.found[at].edits) != self._words(()):
+                    unseen.append(self.found[at])
+            elif mark in judged:
                 others = judged[mark]["alternatives"]
                 if len(others) < MOST_ALTERNATIVES:
                     others.append(_plain(self.found[at]))
-            elif mark != unchanged and self.written <= MOST_BYTES:
+            elif self.written <= MOST_BYTES:
                 judged[mark] = {**_plain(self.found[at]), "values": self._written(values), "alternatives": []}
-        others = [_plain(each) for each in self.found if not self.part.shows(each)]
+        others = [_plain(each) for each in unseen + [each for each in self.found if not self.part.shows(each)]]
         now = self._written(self.now)
         return {
             "candidates": list(judged.values()),
@@ -131,6 +138,9 @@ class Look:
             "executions": self.executions,
             "tried": len(self.found),
         }
+
+    def _words(self, edits: Tuple) -> List[str]:
+        return UNSEEN.findall(self.source.apply(edits, self.part.start, self.part.end))
 
     def _written(self, values: List[Any]) -> List[Dict[str, Any]]:
         parts = []
