@@ -65,7 +65,7 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
-    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'] },
+    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'], Vs: ['Vh', 'V'] },
   },
 };
 /** Nodes tried where the shape does not fit the one that the name says. */
@@ -85,8 +85,8 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
     C: ['y'],
     Q: ['Qn', 'Qs', 'Qh'],
     K: ['Kn', 'Ks', 'Kh'],
-    V: ['Vh'],
-    ...{ Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
+    V: ['Vs', 'Vh'],
+    ...{ Vs: ['Vh'], Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
   },
 };
 

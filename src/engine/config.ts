@@ -5,7 +5,7 @@ export type Head = 'kq' | 'qkv' | 'multihead';
 /** All that is learned, in the order of the graph's inputs. */
 export const WEIGHT_IDS = [
   ...(['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'] as const),
-  ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q'] as const),
+  ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V'] as const),
 ] as const;
 export type WeightId = (typeof WEIGHT_IDS)[number];
 /** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
@@ -79,6 +79,10 @@ export interface HeadConfig {
   readonly start?: { readonly Q?: Tensor; readonly K?: Tensor; readonly V?: Tensor };
   /** Gains and biases are the weights gamma_K, gamma_Q, beta_K and beta_Q: (width), or (heads * width). */
   readonly qkNorm?: QkNorm;
+  /** `plus-one`: a 1 in the denominator. A learned logit there is the weight `sinks`, (H). */
+  readonly softmax?: 'usual' | 'plus-one';
+  /** A key and a value of zeros behind all others, which no mask hides; learned ones are null_K and null_V. */
+  readonly zeroKey?: boolean;
   readonly loss: Loss;
   readonly axes: AxisOrder;
 }

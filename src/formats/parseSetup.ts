@@ -95,6 +95,8 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     }),
     rope: rope(list),
     qkNorm: options.qkNorm(list),
+    softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
+    zeroKey: read.boolean(list),
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),

@@ -50,7 +50,9 @@ const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why:
   { ...NO_VALUES, path: ['weights', 'b_V'] },
   { ...NO_VALUES, path: ['start', 'V'] },
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
+  ...['sinks', 'null_K', 'null_V'].map((id) => ({ ...ONE_HEAD, path: ['weights', id] })),
   { ...ONE_HEAD, path: ['rope'] },
+  { ...ONE_HEAD, path: ['zeroKey'] },
   { ...ONE_HEAD, path: ['past'] },
 ];
 
@@ -61,6 +63,10 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
     without: ['qkNorm'],
     why: '"qkNorm", whose gains and biases they are',
   },
+  ...(['null_K', 'null_V'] as const).map((id) => {
+    const other = id === 'null_K' ? 'null_V' : 'null_K';
+    return { ids: [id], without: ['weights', other], why: `${other}, which belongs to it` };
+  }),
   {
     ids: ['b_O'],
     without: ['weights', 'W_O'],
@@ -111,7 +117,11 @@ function checkLoss(problems: ProblemList, given: Given, { expression }: LossFiel
   }
 }
 
-function checkPairs(problems: ProblemList, given: Given, { mask, qkNorm }: SetupFields): void {
+function checkPairs(
+  problems: ProblemList,
+  given: Given,
+  { mask, qkNorm, softmax }: SetupFields,
+): void {
   const pairs: [string, string[]][] = [
     ['dropout', ['p', 'keep']],
     ['past', ['K', 'V']],
@@ -127,6 +137,8 @@ function checkPairs(problems: ProblemList, given: Given, { mask, qkNorm }: Setup
   if (given('rope') && !given('rope', 'pairing')) {
     problems.warning(['rope'], 'found no "pairing", took "half"; the other one is "interleaved"');
   }
+  if (given('weights', 'sinks') && softmax === 'plus-one')
+    problems.error(['softmax'], 'found beside weights.sinks, expected one of the two');
   for (const id of ['beta_K', 'beta_Q'])
     if (qkNorm?.kind === 'rms' && given('weights', id))
       problems.error(['weights', id], 'found with an RMS norm, which has no bias; "layer" has');

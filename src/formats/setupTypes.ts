@@ -38,7 +38,15 @@ export type LossSource =
     };
 
 /** Options without tensors, which go to the engine as they are. */
-export const PLAIN_OPTIONS = ['scale', 'softcap', 'rope', 'window', 'qkNorm'] as const;
+export const PLAIN_OPTIONS = [
+  'scale',
+  'softcap',
+  'rope',
+  'window',
+  'qkNorm',
+  'softmax',
+  'zeroKey',
+] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 
 export interface Setup extends PlainOptions {

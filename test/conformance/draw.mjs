@@ -147,12 +147,13 @@ export function drawSetup(random) {
   if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
   if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
-  addLater(setup, options, { pick, whole, numbers }, { heads, kvHeads, width });
+  addLater(setup, options, { pick, numbers }, { heads, kvHeads, width, valueWidth, axes });
   return { setup, options };
 }
 
 /** Options drawn after all others, so that a seed's earlier ones stay what they were. */
-function addLater(setup, options, { pick, numbers }, { heads, kvHeads, width }) {
+function addLater(setup, options, { pick, numbers }, sizes) {
+  const { heads, kvHeads, width } = sizes;
   options.qkNorm = pick(false, false, 'rms', 'layer');
   if (options.qkNorm) {
     options.normOver = pick('head', 'all');
@@ -167,4 +168,28 @@ function addLater(setup, options, { pick, numbers }, { heads, kvHeads, width }) 
       if (options.qkNorm === 'layer') setup.weights[`beta_${id}`] = numbers(length);
     }
   }
+  const multi = setup.head === 'multihead';
+  options.sink = pick('none', 'none', 'plus-one', multi ? 'learned' : 'none');
+  if (options.sink === 'plus-one') setup.softmax = 'plus-one';
+  if (options.sink === 'learned') setup.weights.sinks = numbers(heads);
+  options.nulls = multi ? pick('none', 'none', 'learned', 'zero', 'both') : 'none';
+  addNulls(setup, options, numbers, sizes);
+}
+
+function addNulls(setup, { nulls }, numbers, { kvHeads, width, valueWidth, axes }) {
+  if (nulls === 'none') return;
+  if (nulls !== 'zero') {
+    setup.weights.null_K = numbers(kvHeads * width);
+    setup.weights.null_V = numbers(kvHeads * valueWidth);
+  }
+  if (nulls !== 'learned') setup.zeroKey = true;
+  if (!setup.dropout) return;
+  const count = nulls === 'both' ? 2 : 1;
+  const kept = Array.from({ length: count }, () => 1);
+  const longer = (rows) =>
+    axes === 'key-first'
+      ? [...rows, ...kept.map(() => rows[0].map(() => 1))]
+      : rows.map((row) => [...row, ...kept]);
+  const deep = (part) => (Array.isArray(part[0][0]) ? part.map(deep) : longer(part));
+  setup.dropout.keep = deep(setup.dropout.keep);
 }

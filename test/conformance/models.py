@@ -69,7 +69,21 @@ def olmo2(t, width=4):
     return merged(causal(q, k, split(t["x"] @ t["W_V"], width))) @ t["W_O"]
 
 
-MODELS = {"qwen3": qwen3, "olmo2": olmo2}
+def gpt_oss(t, width=4, groups=2, window=4):
+    """gpt-oss (its reference sdpa): the sink is one more column of the scores, dropped after the softmax."""
+    q, k, v = (split(t["x"] @ t[f"W_{n}"] + t[f"b_{n}"], width) for n in "QKV")
+    q, k = half_rope(q, k, 150000)
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(width)
+    tokens = scores.shape[-1]
+    everything = torch.ones(tokens, tokens, dtype=torch.bool)
+    scores = scores.masked_fill(everything.triu(1) | everything.tril(-window), -math.inf)
+    sinks = t["sinks"].reshape(-1, 1, 1).expand(-1, tokens, 1)
+    weights = torch.softmax(torch.cat([scores, sinks], -1), -1)[..., :-1]
+    return merged(weights @ v) @ t["W_O"] + t["b_O"]
+
+
+MODELS = {"qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss}
 
 
 def plain(value):

@@ -142,13 +142,19 @@ def alibi_slopes(heads):
     return geometric(power) + geometric(2 * power)[0::2][: heads - power]
 
 
+def with_sink(M, sink):
+    """The sink is one more key, whose weight is thrown away; its logit broadcasts to (..., m, 1)."""
+    column = sink.expand(*M.shape[:-1], 1)
+    return torch.softmax(torch.cat([M, column], -1), -1)[..., :-1]
+
+
 def safe_softmax(M):
     """Zeros where every key is masked."""
     dead = (M == -math.inf).all(-1, keepdim=True)
     return torch.where(dead, torch.zeros(()), torch.softmax(torch.where(dead, torch.zeros(()), M), -1))
 
 
-def weights(setup, g, S, width, past):
+def weights(setup, g, S, width, past, sinks=None, nulls=0):
     """S, Z, M, P, Pd with the queries in the rows; kept under the setup's order of axes."""
     keep = lambda name, value: g.keep(name, value)
     flip = (lambda t: t.transpose(-1, -2)) if setup["axes"] == "key-first" else (lambda t: t)
@@ -162,10 +168,19 @@ def weights(setup, g, S, width, past):
         step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
     masked = setup.get("mask", "none") != "none" or "window" in setup or setup.get("alibi")
     if masked:
-        hidden, bias = hidden_and_bias(setup, flip(step), past)
+        own = flip(step)
+        hidden, bias = hidden_and_bias(setup, own[..., : own.shape[-1] - nulls], past)
+        hidden = torch.nn.functional.pad(hidden, (0, nulls), value=False)
+        bias = torch.nn.functional.pad(bias, (0, nulls))
         M = torch.where(hidden, torch.full((), -math.inf), flip(step) + bias)
         step = keep("M", flip(M))
-    P = step = keep("P", flip(safe_softmax(flip(step))))
+    if sinks is not None:
+        P = with_sink(flip(step), sinks.reshape(-1, 1, 1))
+    elif setup.get("softmax") == "plus-one":
+        P = with_sink(flip(step), torch.zeros(()))
+    else:
+        P = safe_softmax(flip(step))
+    P = step = keep("P", flip(P))
     if "dropout" in setup:
         kept = fill_scores(setup, tensor(setup["dropout"]["keep"]), flip(P))
         step = keep("Pd", P * flip(kept) / (1 - setup["dropout"]["p"]))
@@ -236,14 +251,25 @@ def attend(setup):
                 own = heads_apart(norm_of(name, heads_beside(own), count), count)
                 if name != "Q" and "past" in setup:
                     g.keep(f"{name}n", own)
+            null = name != "Q" and ("null_K" in w or setup.get("zeroKey"))
+            if null and f"{name}s" not in g.nodes:
+                g.keep(f"{name}s", own)
+            if null and norm and not norm_first and name != "V":
+                g.keep(f"{name}n", own)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
+            nulls = [w[f"null_{name}"].reshape(count, 1, -1)] if f"null_{name}" in w else []
+            if setup.get("zeroKey") and name != "Q":
+                nulls.append(torch.zeros(count, 1, own.shape[-1]))
+            if nulls:
+                own = torch.cat([own, *(each.expand(*own.shape[:-2], 1, -1) for each in nulls)], -2)
             return g.keep(f"{name}h", own)
 
         Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
         group = torch.arange(heads) // (heads // kv_heads)
         K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
-        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past)
+        nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
+        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls)
         O = g.keep("O", P @ V_all)
         merged = O.transpose(-3, -2).flatten(-2)
         if "W_O" in w:

@@ -69,4 +69,16 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   gamma_Q: ofNorm('Q', 'gain'),
   beta_K: ofNorm('K', 'bias'),
   beta_Q: ofNorm('Q', 'bias'),
+  sinks: {
+    what: "A learned logit of each head in the softmax's denominator.",
+    spec: ({ queryHeads }) => [queryHeads.includes(' ') ? `(${queryHeads})` : queryHeads],
+  },
+  null_K: {
+    what: 'A learned key that every query sees.',
+    spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],
+  },
+  null_V: {
+    what: 'The value of the learned key.',
+    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+  },
 };
