@@ -29,7 +29,7 @@ const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
 
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
 const columns: readonly (readonly string[])[] = [
-  ['x', 'xPrime'],
+  ['x', 'xPrime', 'xValue'],
   ['K', 'Q', 'V'],
   NORMED,
   SPLIT,
@@ -108,7 +108,7 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
   if (/^K[nsh]?$/.test(id)) return lanes.key;
   if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
-  if (/^V[sh]?$/.test(id)) return lanes.value;
+  if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
   if (id === 'x') return ids.has('xPrime') || ids.has('V') ? lanes.key : lanes.middle;
   return lanes.middle;

@@ -30,9 +30,14 @@ function usualGraph(id: string): Graph {
   const config: HeadConfig = {
     ...{ head: 'multihead', heads, kvHeads: heads, scale: '1/sqrt(d)', mask: 'causal' },
     x: zeros(4, features),
+    ...(id === 'xValue' && { xValue: zeros(4, 2) }),
     ...(id === 'xPrime' && { xPrime: zeros(3, features) }),
     weights: {
-      ...{ ...projection, W_V: zeros(features, all), W_O: zeros(all, features) },
+      ...{
+        ...projection,
+        W_V: zeros(id === 'xValue' ? 2 : features, all),
+        W_O: zeros(all, features),
+      },
       ...(id.startsWith('b_') && biases),
       ...(/^(sinks|null)/.test(id) && {
         ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },

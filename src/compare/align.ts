@@ -57,6 +57,7 @@ export interface AlignInput {
 const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
   ...{
     xPrime: ['x'],
+    xValue: ['x'],
     Qh: ['Q'],
     Kh: ['K'],
     Vh: ['V'],
@@ -320,7 +321,7 @@ function propose(
   return { ...own, named: id, others: () => [], fit: FITS.asItIs };
 }
 
-const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
+const TOKENS = new Set(['x', 'xPrime', 'xValue', 'K', 'Q', 'V', 'C', 'y']);
 const isTokensFirst = (layout: string): boolean =>
   /in the order \((key|query), batch,/.test(layout);
 

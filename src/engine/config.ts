@@ -56,11 +56,15 @@ export interface HeadConfig {
   readonly x?: Tensor;
   /** Left out for self-attention. */
   readonly xPrime?: Tensor;
+  /** What values are made from, where that is not x: (n, d''). */
+  readonly xValue?: Tensor;
   readonly weights: Readonly<Partial<Record<WeightId, Tensor>>>;
   /** Query heads H; 1 unless `multihead`. */
   readonly heads: number;
   /** Key and value heads; divides `heads`. */
   readonly kvHeads: number;
+  /** `blocks`: query head h uses KV head floor(h * kvHeads / heads), the default · `interleaved`: h mod kvHeads. */
+  readonly grouping?: 'blocks' | 'interleaved';
   /** d is the width of one key. Undefined: none in `kq`, 1/sqrt(d) in the others. */
   readonly scale?: number | '1/sqrt(d)';
   /** Z = softcap * tanh(scale * S / softcap). */

@@ -10,6 +10,7 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   x: `xi xkv xkey xkeys xvalue xvalues input inputs inp hiddenstates hiddenstate embeddings embedding embeds
     memory source src kvinput keyinput encoderhiddenstates encoderoutput encoderoutputs encoderout keyvaluestates`,
   xPrime: `xp xj xquery xqueries tgt queryinput inputq inputquery decoderhiddenstates decoderinput`,
+  xValue: `xval inputv inputvalue valueinput`,
   W_Q: `wquery weightq qweight queryweight wqweight wqueryweight qprojweight queryprojweight toqweight
     qlinearweight linearqweight fcqweight qkernel querykernel qprojkernel`,
   W_K: `wkey weightk kweight keyweight wkweight wkeyweight kprojweight keyprojweight tokweight

@@ -147,12 +147,13 @@ export function drawSetup(random) {
   if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
   if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
-  addLater(setup, options, { pick, numbers }, { heads, kvHeads, width, valueWidth, axes });
+  const sizes = { heads, kvHeads, width, valueWidth, axes, tokens: [...batch, fresh] };
+  addLater(setup, options, { pick, whole, numbers }, sizes);
   return { setup, options };
 }
 
 /** Options drawn after all others, so that a seed's earlier ones stay what they were. */
-function addLater(setup, options, { pick, numbers }, sizes) {
+function addLater(setup, options, { pick, whole, numbers }, sizes) {
   const { heads, kvHeads, width } = sizes;
   options.qkNorm = pick(false, false, 'rms', 'layer');
   if (options.qkNorm) {
@@ -174,6 +175,16 @@ function addLater(setup, options, { pick, numbers }, sizes) {
   if (options.sink === 'learned') setup.weights.sinks = numbers(heads);
   options.nulls = multi ? pick('none', 'none', 'learned', 'zero', 'both') : 'none';
   addNulls(setup, options, numbers, sizes);
+  options.valueInput = 'W_V' in setup.weights && pick(false, false, true);
+  if (options.valueInput) {
+    const features = whole(1, 5);
+    setup.xValue = numbers(...sizes.tokens, features);
+    setup.weights.W_V = numbers(features, kvHeads * sizes.valueWidth);
+    // What x fed alone may be left with nothing to feed.
+    if (!('W_K' in setup.weights) && !('W_Q' in setup.weights && !setup.xPrime)) delete setup.x;
+  }
+  options.grouping = multi && pick('blocks', 'interleaved');
+  if (options.grouping) setup.grouping = options.grouping;
 }
 
 function addNulls(setup, { nulls }, numbers, { kvHeads, width, valueWidth, axes }) {

@@ -83,7 +83,20 @@ def gpt_oss(t, width=4, groups=2, window=4):
     return merged(weights @ v) @ t["W_O"] + t["b_O"]
 
 
-MODELS = {"qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss}
+def torch_multihead(t, heads=2):
+    """PyTorch's own nn.MultiheadAttention, batch first, through the function that it calls."""
+    y, _ = torch.nn.functional.multi_head_attention_forward(
+        *(t[n].transpose(0, 1) for n in ("xPrime", "x", "xValue")),
+        embed_dim_to_check=6, num_heads=heads, in_proj_weight=None,
+        in_proj_bias=torch.cat([t["b_Q"], t["b_K"], t["b_V"]]),
+        bias_k=t["null_K"].reshape(1, 1, -1), bias_v=t["null_V"].reshape(1, 1, -1), add_zero_attn=True,
+        dropout_p=0.0, out_proj_weight=t["W_O"].T, out_proj_bias=t["b_O"], use_separate_proj_weight=True,
+        q_proj_weight=t["W_Q"].T, k_proj_weight=t["W_K"].T, v_proj_weight=t["W_V"].T,
+    )
+    return y.transpose(0, 1)
+
+
+MODELS = {"qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead}
 
 
 def plain(value):

@@ -61,7 +61,9 @@ def rotate(x, base, pairing, first):
 def normed(own, x, gain, bias):
     """RMS or layer norm over the last axis."""
     if own["kind"] == "layer":
-        hat = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=own["eps"])
+        # As F.layer_norm, but exact where a row is one entry: its rounding there is divided by sqrt(eps).
+        centred = x - x.mean(-1, keepdim=True)
+        hat = centred / (centred.pow(2).mean(-1, keepdim=True) + own["eps"]).sqrt()
     else:
         hat = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + own["eps"])
     if gain is not None:
@@ -211,6 +213,7 @@ def attend(setup):
     start = {name: g.leaf(name, nested) for name, nested in setup.get("start", {}).items()}
     x = g.leaf("x", setup["x"]) if "x" in setup else None
     other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x
+    content = g.leaf("xValue", setup["xValue"]) if "xValue" in setup else x
 
     def project(name, source):
         if name in start:
@@ -231,11 +234,11 @@ def attend(setup):
         K = g.keep("Kn", norm_of("K", K, kv_heads))
         Q = g.keep("Qn", norm_of("Q", Q, heads))
     if setup["head"] != "multihead":
-        V = project("V", x) if setup["head"] == "qkv" else x
+        V = project("V", content) if setup["head"] == "qkv" else x
         S = Q @ K.transpose(-1, -2)
         y = g.keep("y", weights(setup, g, S, K.shape[-1], 0) @ V)
     else:
-        V = project("V", x)
+        V = project("V", content)
         heads, kv_heads = setup.get("heads", 1), setup.get("kvHeads", setup.get("heads", 1))
         past = len(setup["past"]["K"][0][0]) if "past" in setup and K.dim() == 3 else 0
         if "past" in setup and K.dim() == 2:
@@ -267,6 +270,8 @@ def attend(setup):
 
         Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
         group = torch.arange(heads) // (heads // kv_heads)
+        if setup.get("grouping") == "interleaved":
+            group = torch.arange(heads) % kv_heads
         K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
         nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
         P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls)

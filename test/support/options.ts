@@ -61,4 +61,17 @@ export const OPTIONS: readonly OptionCase[] = [
     ),
     nodes: ['Ks', 'Vs', 'Kh', 'Vh', 'null_K', 'null_V'],
   },
+  {
+    name: 'values from another input',
+    setup: changed(
+      { W_V: random(12, 3, 6) },
+      { xPrime: random(13, 4, 6), xValue: random(14, 5, 3), loss: undefined },
+    ),
+    nodes: ['xValue', 'V'],
+  },
+  {
+    name: 'query heads that share KV heads by h mod kvHeads',
+    setup: changed({}, { grouping: 'interleaved', alibi: true }),
+    nodes: ['S', 'O', 'Qh'],
+  },
 ];

@@ -57,6 +57,7 @@ const options = {
 };
 
 const besides = {
+  content: [{}, { xPrime: ones(3, 4), xValue: ones(4, 4) }],
   sinks: [{}, { weights: { sinks: ones(2) } }],
   nulls: [{}, { zeroKey: true }, { weights: { null_K: ones(4), null_V: ones(4) } }],
 };

@@ -16,9 +16,12 @@ import { addWeights } from './weights.ts';
 
 const axesOf = (spec: string): AxisLetters[] => parseSpec(spec)[0];
 
-/** Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group). */
+/**
+ * Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group); or h mod kvHeads:
+ * they are (g, r).
+ */
 function headLetters(
-  { heads, kvHeads }: HeadConfig,
+  { heads, kvHeads, grouping }: HeadConfig,
   letters: Letters,
 ): { query: string; kv: string } {
   if (heads % kvHeads !== 0) {
@@ -30,7 +33,7 @@ function headLetters(
   }
   letters.set('r', kvHeads, `kvHeads = ${kvHeads}`);
   letters.set('g', heads / kvHeads, `heads / kvHeads = ${heads / kvHeads}`);
-  return { query: 'r g', kv: 'r' };
+  return { query: grouping === 'interleaved' ? 'g r' : 'r g', kv: 'r' };
 }
 
 function pastLength(past: HeadConfig['past']): number {
