@@ -24,12 +24,15 @@ export interface GraphLayout {
   readonly routes: readonly Route[];
 }
 
+const NORMED: readonly string[] = ['Kn', 'Qn'];
+const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
+
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
-const columns = [
-  ['x', 'xPrime'],
+const columns: readonly (readonly string[])[] = [
+  ['x', 'xPrime', 'xValue'],
   ['K', 'Q', 'V'],
-  ['Kn', 'Qn'],
-  ['Ks', 'Qs'],
+  NORMED,
+  SPLIT,
   ['Kh', 'Qh', 'Vh'],
   ['S'],
   ['Z'],
@@ -48,15 +51,9 @@ const PARAMETER_STEP = 6;
 /** A norm after the rotation stands after it. */
 function columnsFor(all: readonly string[]): string[][] {
   const isAfter = all.includes('Ks') && all.indexOf('Kn') > all.indexOf('Ks');
-  const order = isAfter
-    ? [
-        ['Ks', 'Qs'],
-        ['Kn', 'Qn'],
-      ]
-    : [];
-  const known = isAfter
-    ? columns.flatMap((each) => (each[0] === 'Kn' ? order : each[0] === 'Ks' ? [] : [each]))
-    : columns;
+  const exchanged = (column: readonly string[]): readonly string[] =>
+    column === NORMED ? SPLIT : column === SPLIT ? NORMED : column;
+  const known = isAfter ? columns.map(exchanged) : columns;
   const own = known.map((column) => column.filter((id) => all.includes(id)));
   // A node that this drawing does not know stands at the end rather than nowhere.
   const unknown = all.filter((id) => !isParameter(id) && !columns.flat().includes(id));
@@ -111,7 +108,7 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
   if (/^K[nsh]?$/.test(id)) return lanes.key;
   if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
-  if (/^V[sh]?$/.test(id)) return lanes.value;
+  if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
   if (id === 'x') return ids.has('xPrime') || ids.has('V') ? lanes.key : lanes.middle;
   return lanes.middle;
@@ -133,7 +130,8 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
     const target = placed.get(user)!;
     // Those of the output end where the drawing ends, but the weight stands over its edge.
     const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
-    let x = Math.max(Math.min(target.x, rightmost - widthOf(own, sizes)), farthest);
+    const most = isMiddle(user) ? target.x + target.size.width : rightmost;
+    let x = Math.max(Math.min(target.x, most - widthOf(own, sizes)), farthest);
     const y = isBelow(user)
       ? target.y + target.size.height + sizes.parameterGap
       : target.y - sizes.parameterGap - sizes.weight.height;
@@ -144,6 +142,9 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
     }
   }
 }
+
+/** Beside it the values come down into the next column. */
+const isMiddle = (user: string): boolean => user === 'P';
 
 /** The parameters of queries stand below them. */
 const isBelow = (user: string): boolean => user.startsWith('Q');

@@ -14,6 +14,7 @@ const zeros = (...shape: number[]): Tensor => ({
 
 /** What a node needs that is not in the usual module. */
 function optionsWith(id: string): Partial<HeadConfig> {
+  if (id === 'Vs') return { zeroKey: true };
   const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
   return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
     ? { qkNorm: { kind: id.startsWith('beta') ? 'layer' : 'rms', eps: 1e-6, over: 'head', place } }
@@ -29,10 +30,18 @@ function usualGraph(id: string): Graph {
   const config: HeadConfig = {
     ...{ head: 'multihead', heads, kvHeads: heads, scale: '1/sqrt(d)', mask: 'causal' },
     x: zeros(4, features),
+    ...(id === 'xValue' && { xValue: zeros(4, 2) }),
     ...(id === 'xPrime' && { xPrime: zeros(3, features) }),
     weights: {
-      ...{ ...projection, W_V: zeros(features, all), W_O: zeros(all, features) },
+      ...{
+        ...projection,
+        W_V: zeros(id === 'xValue' ? 2 : features, all),
+        W_O: zeros(all, features),
+      },
       ...(id.startsWith('b_') && biases),
+      ...(/^(sinks|null)/.test(id) && {
+        ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },
+      }),
       ...(/^(gamma|beta)_[KQ]$/.test(id) && { [id]: zeros(width) }),
     },
     ...optionsWith(id),

@@ -57,6 +57,7 @@ export interface AlignInput {
 const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
   ...{
     xPrime: ['x'],
+    xValue: ['x'],
     Qh: ['Q'],
     Kh: ['K'],
     Vh: ['V'],
@@ -65,7 +66,7 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
-    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'] },
+    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'], Vs: ['Vh', 'V'] },
   },
 };
 /** Nodes tried where the shape does not fit the one that the name says. */
@@ -85,8 +86,8 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
     C: ['y'],
     Q: ['Qn', 'Qs', 'Qh'],
     K: ['Kn', 'Ks', 'Kh'],
-    V: ['Vh'],
-    ...{ Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
+    V: ['Vs', 'Vh'],
+    ...{ Vs: ['Vh'], Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
   },
 };
 
@@ -330,7 +331,7 @@ function propose(
   return { ...own, named: id, others: () => [], fit: FITS.asItIs };
 }
 
-const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
+const TOKENS = new Set(['x', 'xPrime', 'xValue', 'K', 'Q', 'V', 'C', 'y']);
 const isTokensFirst = (layout: string): boolean =>
   /in the order \((key|query), batch,/.test(layout);
 

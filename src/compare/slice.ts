@@ -12,7 +12,7 @@ import { isReference, type Key, keyOf, referenceProgram, State } from './program
 
 /** Letters of which only the first index is kept. */
 export const CUT = new Set(['b', 'h', 'r']);
-const INPUTS = /^(x|xPrime|[Wb]_.)$/;
+const INPUTS = /^(x|xPrime|xValue|[Wb]_.)$/;
 /** Values of one head alone; y, f and the gradients of x and x' mix all heads. */
 const OF_ONE_HEAD = /^(K|Q|V|Kh|Qh|Vh|S|Z|M|P|Pd|O|C)$/;
 
@@ -113,6 +113,7 @@ function cutConfig(
     ...{
       x: node('x', config.x),
       xPrime: node('xPrime', config.xPrime),
+      xValue: node('xValue', config.xValue),
       weights,
       heads,
       kvHeads: 1,

@@ -2,9 +2,15 @@
 import { WEIGHT_IDS, type WeightId } from './config.ts';
 import type { NodeId } from './graph.ts';
 
-const OPERATIONS = 'K Q V Kn Qn Ks Qs Kh Qh Vh S Z M P Pd O C y f';
+const OPERATIONS = 'K Q V Kn Qn Ks Qs Vs Kh Qh Vh S Z M P Pd O C y f';
 
-export const NODE_IDS: readonly NodeId[] = ['x', 'xPrime', ...WEIGHT_IDS, ...OPERATIONS.split(' ')];
+export const NODE_IDS: readonly NodeId[] = [
+  'x',
+  'xPrime',
+  'xValue',
+  ...WEIGHT_IDS,
+  ...OPERATIONS.split(' '),
+];
 
 const PARAMETERS: ReadonlySet<NodeId> = new Set<NodeId>(WEIGHT_IDS);
 

@@ -19,7 +19,7 @@ export const pathWords: Readonly<Record<Path, string>> = {
 const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to?: RegExp }[] = [
   { path: 'key', nodes: /^K[nsh]?$/ },
   { path: 'query', nodes: /^Q[nsh]?$/ },
-  { path: 'value', nodes: /^V[sh]?$/, to: /^x$/ },
+  { path: 'value', nodes: /^V[sh]?$/, to: /^(x|xValue)$/ },
 ];
 
 /** The path that the edge from -> to belongs to. */

@@ -1,11 +1,5 @@
 // Turns a checked setup into what the engine computes: reads files, makes random numbers, settles defaults.
-import {
-  type HeadConfig,
-  type Loss,
-  type Mask,
-  MAX_NODE_ENTRIES,
-  type WeightId,
-} from '../engine/config.ts';
+import { type HeadConfig, type Loss, type Mask, MAX_NODE_ENTRIES } from '../engine/config.ts';
 import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
 import { oneLine } from './shown.ts';
@@ -26,6 +20,7 @@ import {
   type TensorSource,
 } from './setupTypes.ts';
 import type { Want } from './want.ts';
+import { type GivenWeights, settleWeights } from './weightLayouts.ts';
 
 /** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
 export type ReadFile = (path: string) => Promise<Bytes>;
@@ -48,10 +43,11 @@ export async function loadSetup(
   const plain = PLAIN_OPTIONS.filter((option) => setup[option] !== undefined);
   const config: Mutable<HeadConfig> = {
     ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
-    ...{ weights: await loader.all<WeightId>(setup.weights, ['weights']) },
-    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime }, [])),
+    ...{ weights: {} },
+    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime, xValue: setup.xValue }, [])),
     ...Object.fromEntries(plain.map((option) => [option, setup[option]])),
   };
+  config.weights = settled(loader, setup, config, await loader.all(setup.weights, ['weights']));
   config.mask = await loadMask(loader, setup);
   if (setup.dropout) {
     const keep = await loader.tensor(setup.dropout.keep, ['dropout', 'keep']);
@@ -72,6 +68,21 @@ export async function loadSetup(
     config: problems.some(({ severity }) => severity === 'error') ? null : config,
     problems,
   };
+}
+
+/** Weights as they are given, made (in, out). */
+function settled(
+  loader: Loader,
+  { heads, kvHeads, weightLayout, fused }: Setup,
+  { x, xPrime, xValue }: Pick<HeadConfig, 'x' | 'xPrime' | 'xValue'>,
+  weights: GivenWeights,
+): HeadConfig['weights'] {
+  const width = (own: Tensor | undefined): number | undefined => own?.shape.at(-1);
+  const features = { K: width(x), Q: width(xPrime ?? x), V: width(xValue ?? x) };
+  const context = { heads, kvHeads, features, layout: weightLayout, fused };
+  return settleWeights(weights, context, (severity, key, message) =>
+    loader.report(severity, ['weights', key], message),
+  );
 }
 
 /** Earlier tokens without a batch axis are the same for every batch entry. */

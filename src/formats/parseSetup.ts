@@ -1,12 +1,6 @@
 // Reads and checks the text of a setup file, *.attention.json; every problem has its place in the text.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import {
-  type AxisOrder,
-  type Head,
-  type MaskMeaning,
-  WEIGHT_IDS,
-  type WeightId,
-} from '../engine/config.ts';
+import { type AxisOrder, type Head, type MaskMeaning, WEIGHT_IDS } from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
 import { NODE_IDS } from '../engine/nodes.ts';
@@ -27,6 +21,7 @@ import type {
   SetupFields,
   TensorSource,
 } from './setupTypes.ts';
+import type { WeightKey } from './weightLayouts.ts';
 
 const HEADS: readonly Head[] = ['kq', 'qkv', 'multihead'];
 const MASKS: readonly MaskName[] = ['none', 'causal', 'causal-bottom-right'];
@@ -66,8 +61,9 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
   const text = read.text(list);
   const positive = read.number(list, 'a number above 0', (value) => value > 0);
   const count = read.positiveInteger(list);
-  const weight = Object.fromEntries(WEIGHT_IDS.map((id) => [id, tensor])) as Record<
-    WeightId,
+  const keys: readonly WeightKey[] = [...WEIGHT_IDS, 'W_QKV', 'b_QKV'];
+  const weight = Object.fromEntries(keys.map((id) => [id, tensor])) as Record<
+    WeightKey,
     read.Read<TensorSource>
   >;
   return read.object<SetupFields>(list, {
@@ -78,9 +74,13 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     head: read.oneOf(list, HEADS),
     x: tensor,
     xPrime: tensor,
+    xValue: tensor,
     weights: read.object<Setup['weights']>(list, weight),
     heads: count,
     kvHeads: count,
+    grouping: read.oneOf(list, ['blocks', 'interleaved'] as const),
+    weightLayout: read.oneOf(list, ['in-out', 'out-in'] as const),
+    fused: read.oneOf(list, ['blocks', 'per-head'] as const),
     scale: (node, path) =>
       node.type === 'string' ? read.oneOf(list, ['1/sqrt(d)'])(node, path) : finite(node, path),
     softcap: positive,
@@ -95,6 +95,8 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     }),
     rope: rope(list),
     qkNorm: options.qkNorm(list),
+    softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
+    zeroKey: read.boolean(list),
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),

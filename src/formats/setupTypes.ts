@@ -1,7 +1,8 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, HeadConfig, MaskMeaning, WeightId } from '../engine/config.ts';
+import type { AxisOrder, Head, HeadConfig, MaskMeaning } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
+import type { WeightKey } from './weightLayouts.ts';
 
 /** Where something stands in the document: ['weights', 'W_K'], ['x', 2, 1]. */
 export type Path = readonly (string | number)[];
@@ -38,7 +39,16 @@ export type LossSource =
     };
 
 /** Options without tensors, which go to the engine as they are. */
-export const PLAIN_OPTIONS = ['scale', 'softcap', 'rope', 'window', 'qkNorm'] as const;
+export const PLAIN_OPTIONS = [
+  'scale',
+  'softcap',
+  'rope',
+  'window',
+  'qkNorm',
+  'softmax',
+  'zeroKey',
+  'grouping',
+] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 
 export interface Setup extends PlainOptions {
@@ -49,7 +59,12 @@ export interface Setup extends PlainOptions {
   readonly head: Head;
   readonly x?: TensorSource;
   readonly xPrime?: TensorSource;
-  readonly weights: Readonly<Partial<Record<WeightId, TensorSource>>>;
+  readonly xValue?: TensorSource;
+  readonly weights: Readonly<Partial<Record<WeightKey, TensorSource>>>;
+  /** Of all matrices; left out, (in, out), or the transpose where only that fits. */
+  readonly weightLayout?: 'in-out' | 'out-in';
+  /** How W_QKV holds its parts. */
+  readonly fused?: 'blocks' | 'per-head';
   readonly heads: number;
   readonly kvHeads: number;
   readonly mask: MaskName | TensorSource;

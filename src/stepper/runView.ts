@@ -53,6 +53,7 @@ export interface RunView {
 const inputSummaries: Readonly<Record<NodeId, string>> = {
   x: "The tokens on the keys' side.",
   xPrime: "The tokens on the queries' side (x′ in the equations).",
+  xValue: 'The tokens that values are made from.',
   K: 'The keys, given.',
   Q: 'The queries, given.',
   V: 'The values, given.',

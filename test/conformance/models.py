@@ -69,7 +69,34 @@ def olmo2(t, width=4):
     return merged(causal(q, k, split(t["x"] @ t["W_V"], width))) @ t["W_O"]
 
 
-MODELS = {"qwen3": qwen3, "olmo2": olmo2}
+def gpt_oss(t, width=4, groups=2, window=4):
+    """gpt-oss (its reference sdpa): the sink is one more column of the scores, dropped after the softmax."""
+    q, k, v = (split(t["x"] @ t[f"W_{n}"] + t[f"b_{n}"], width) for n in "QKV")
+    q, k = half_rope(q, k, 150000)
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(width)
+    tokens = scores.shape[-1]
+    everything = torch.ones(tokens, tokens, dtype=torch.bool)
+    scores = scores.masked_fill(everything.triu(1) | everything.tril(-window), -math.inf)
+    sinks = t["sinks"].reshape(-1, 1, 1).expand(-1, tokens, 1)
+    weights = torch.softmax(torch.cat([scores, sinks], -1), -1)[..., :-1]
+    return merged(weights @ v) @ t["W_O"] + t["b_O"]
+
+
+def torch_multihead(t, heads=2):
+    """PyTorch's own nn.MultiheadAttention, batch first, through the function that it calls."""
+    y, _ = torch.nn.functional.multi_head_attention_forward(
+        *(t[n].transpose(0, 1) for n in ("xPrime", "x", "xValue")),
+        embed_dim_to_check=6, num_heads=heads, in_proj_weight=None,
+        in_proj_bias=torch.cat([t["b_Q"], t["b_K"], t["b_V"]]),
+        bias_k=t["null_K"].reshape(1, 1, -1), bias_v=t["null_V"].reshape(1, 1, -1), add_zero_attn=True,
+        dropout_p=0.0, out_proj_weight=t["W_O"].T, out_proj_bias=t["b_O"], use_separate_proj_weight=True,
+        q_proj_weight=t["W_Q"].T, k_proj_weight=t["W_K"].T, v_proj_weight=t["W_V"].T,
+    )
+    return y.transpose(0, 1)
+
+
+MODELS = {"qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead}
 
 
 def plain(value):

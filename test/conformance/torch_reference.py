@@ -61,7 +61,9 @@ def rotate(x, base, pairing, first):
 def normed(own, x, gain, bias):
     """RMS or layer norm over the last axis."""
     if own["kind"] == "layer":
-        hat = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=own["eps"])
+        # As F.layer_norm, but exact where a row is one entry: its rounding there is divided by sqrt(eps).
+        centred = x - x.mean(-1, keepdim=True)
+        hat = centred / (centred.pow(2).mean(-1, keepdim=True) + own["eps"]).sqrt()
     else:
         hat = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + own["eps"])
     if gain is not None:
@@ -142,13 +144,19 @@ def alibi_slopes(heads):
     return geometric(power) + geometric(2 * power)[0::2][: heads - power]
 
 
+def with_sink(M, sink):
+    """The sink is one more key, whose weight is thrown away; its logit broadcasts to (..., m, 1)."""
+    column = sink.expand(*M.shape[:-1], 1)
+    return torch.softmax(torch.cat([M, column], -1), -1)[..., :-1]
+
+
 def safe_softmax(M):
     """Zeros where every key is masked."""
     dead = (M == -math.inf).all(-1, keepdim=True)
     return torch.where(dead, torch.zeros(()), torch.softmax(torch.where(dead, torch.zeros(()), M), -1))
 
 
-def weights(setup, g, S, width, past):
+def weights(setup, g, S, width, past, sinks=None, nulls=0):
     """S, Z, M, P, Pd with the queries in the rows; kept under the setup's order of axes."""
     keep = lambda name, value: g.keep(name, value)
     flip = (lambda t: t.transpose(-1, -2)) if setup["axes"] == "key-first" else (lambda t: t)
@@ -162,10 +170,19 @@ def weights(setup, g, S, width, past):
         step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
     masked = setup.get("mask", "none") != "none" or "window" in setup or setup.get("alibi")
     if masked:
-        hidden, bias = hidden_and_bias(setup, flip(step), past)
+        own = flip(step)
+        hidden, bias = hidden_and_bias(setup, own[..., : own.shape[-1] - nulls], past)
+        hidden = torch.nn.functional.pad(hidden, (0, nulls), value=False)
+        bias = torch.nn.functional.pad(bias, (0, nulls))
         M = torch.where(hidden, torch.full((), -math.inf), flip(step) + bias)
         step = keep("M", flip(M))
-    P = step = keep("P", flip(safe_softmax(flip(step))))
+    if sinks is not None:
+        P = with_sink(flip(step), sinks.reshape(-1, 1, 1))
+    elif setup.get("softmax") == "plus-one":
+        P = with_sink(flip(step), torch.zeros(()))
+    else:
+        P = safe_softmax(flip(step))
+    P = step = keep("P", flip(P))
     if "dropout" in setup:
         kept = fill_scores(setup, tensor(setup["dropout"]["keep"]), flip(P))
         step = keep("Pd", P * flip(kept) / (1 - setup["dropout"]["p"]))
@@ -196,6 +213,7 @@ def attend(setup):
     start = {name: g.leaf(name, nested) for name, nested in setup.get("start", {}).items()}
     x = g.leaf("x", setup["x"]) if "x" in setup else None
     other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x
+    content = g.leaf("xValue", setup["xValue"]) if "xValue" in setup else x
 
     def project(name, source):
         if name in start:
@@ -216,11 +234,11 @@ def attend(setup):
         K = g.keep("Kn", norm_of("K", K, kv_heads))
         Q = g.keep("Qn", norm_of("Q", Q, heads))
     if setup["head"] != "multihead":
-        V = project("V", x) if setup["head"] == "qkv" else x
+        V = project("V", content) if setup["head"] == "qkv" else x
         S = Q @ K.transpose(-1, -2)
         y = g.keep("y", weights(setup, g, S, K.shape[-1], 0) @ V)
     else:
-        V = project("V", x)
+        V = project("V", content)
         heads, kv_heads = setup.get("heads", 1), setup.get("kvHeads", setup.get("heads", 1))
         past = len(setup["past"]["K"][0][0]) if "past" in setup and K.dim() == 3 else 0
         if "past" in setup and K.dim() == 2:
@@ -236,14 +254,27 @@ def attend(setup):
                 own = heads_apart(norm_of(name, heads_beside(own), count), count)
                 if name != "Q" and "past" in setup:
                     g.keep(f"{name}n", own)
+            null = name != "Q" and ("null_K" in w or setup.get("zeroKey"))
+            if null and f"{name}s" not in g.nodes:
+                g.keep(f"{name}s", own)
+            if null and norm and not norm_first and name != "V":
+                g.keep(f"{name}n", own)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
+            nulls = [w[f"null_{name}"].reshape(count, 1, -1)] if f"null_{name}" in w else []
+            if setup.get("zeroKey") and name != "Q":
+                nulls.append(torch.zeros(count, 1, own.shape[-1]))
+            if nulls:
+                own = torch.cat([own, *(each.expand(*own.shape[:-2], 1, -1) for each in nulls)], -2)
             return g.keep(f"{name}h", own)
 
         Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
         group = torch.arange(heads) // (heads // kv_heads)
+        if setup.get("grouping") == "interleaved":
+            group = torch.arange(heads) % kv_heads
         K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
-        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past)
+        nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
+        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls)
         O = g.keep("O", P @ V_all)
         merged = O.transpose(-3, -2).flatten(-2)
         if "W_O" in w:

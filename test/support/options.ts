@@ -47,4 +47,31 @@ export const OPTIONS: readonly OptionCase[] = [
     ),
     nodes: ['Ks', 'Qs', 'gamma_K', 'beta_K', 'gamma_Q'],
   },
+  {
+    name: 'learned sinks',
+    setup: changed({ sinks: random(12, 4) }, {}),
+    nodes: ['P', 'sinks'],
+  },
+  { name: 'softmax plus one', setup: changed({}, { softmax: 'plus-one' }), nodes: ['P'] },
+  {
+    name: 'a learned null key, and one of zeros',
+    setup: changed(
+      { null_K: random(12, 8), null_V: random(13, 6) },
+      { zeroKey: true, rope, past: { K: random(14, 2, 2, 4), V: random(15, 2, 2, 3) } },
+    ),
+    nodes: ['Ks', 'Vs', 'Kh', 'Vh', 'null_K', 'null_V'],
+  },
+  {
+    name: 'values from another input',
+    setup: changed(
+      { W_V: random(12, 3, 6) },
+      { xPrime: random(13, 4, 6), xValue: random(14, 5, 3), loss: undefined },
+    ),
+    nodes: ['xValue', 'V'],
+  },
+  {
+    name: 'query heads that share KV heads by h mod kvHeads',
+    setup: changed({}, { grouping: 'interleaved', alibi: true }),
+    nodes: ['S', 'O', 'Qh'],
+  },
 ];

@@ -56,6 +56,12 @@ const options = {
   ],
 };
 
+const besides = {
+  content: [{}, { xPrime: ones(3, 4), xValue: ones(4, 4) }],
+  sinks: [{}, { weights: { sinks: ones(2) } }],
+  nulls: [{}, { zeroKey: true }, { weights: { null_K: ones(4), null_V: ones(4) } }],
+};
+
 const cases: [string, HeadConfig][] = [
   ...combinations({
     ...steps,
@@ -107,6 +113,7 @@ const cases: [string, HeadConfig][] = [
   ]),
   ...combinations({
     ...options,
+    ...besides,
     cross: [{}, { xPrime: ones(3, 4) }],
     bias: [{}, { weights: { b_K: ones(4), b_Q: ones(4), b_V: ones(4), b_O: ones(4) } }],
   }).map(([label, config]): [string, HeadConfig] => [

@@ -18,6 +18,8 @@ interface Layout {
   readonly heads: AxisLetters;
   /** Earlier tokens before the first new one. */
   readonly past: number;
+  /** Keys at the end that are no tokens: no mask hides them. */
+  readonly nulls: number;
 }
 
 /** Repeats a given tensor of up to four dimensions along the score axes it lacks or has with length 1. */
@@ -68,8 +70,8 @@ export function alibiSlopes(count: number): Float64Array {
 }
 
 /** A query's position among the keys; keys stand at 0, 1, ... */
-function queryPosition(config: HeadConfig, j: number, { extents, past }: Layout): number {
-  return config.mask === 'causal-bottom-right' ? extents['i'] - extents['j'] + j : past + j;
+function queryPosition(config: HeadConfig, j: number, { extents, past, nulls }: Layout): number {
+  return config.mask === 'causal-bottom-right' ? extents['i'] - nulls - extents['j'] + j : past + j;
 }
 
 /** The mask to add to the scores, −∞ where a query may not see a key; null where nothing is masked. */
@@ -77,7 +79,10 @@ export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null 
   const { mask, window, alibi } = config;
   if (mask === 'none' && window === undefined && alibi === undefined) return null;
   const { axes, extents, heads } = layout;
-  const given = typeof mask === 'object' ? broadcast('mask', mask.tensor, layout) : null;
+  const tokens = extents['i'] - layout.nulls;
+  // A mask that is given knows of tokens only, as in PyTorch's MultiheadAttention.
+  const ofTokens = { ...layout, extents: { ...extents, i: tokens } };
+  const given = typeof mask === 'object' ? broadcast('mask', mask.tensor, ofTokens) : null;
   const meaning = typeof mask === 'object' ? mask.meaning : 'add';
   const causal = mask === 'causal' || mask === 'causal-bottom-right';
   const headCount = axisLength(heads, extents);
@@ -90,23 +95,21 @@ export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null 
   }
 
   const out = zeros(shapeOf(axes, extents));
-  const letters = [...axes.flat()];
-  const stride = letterStrides(axes, extents);
-  const outer = offsetTable(
-    letters.filter((letter) => letter !== 'i' && letter !== 'j'),
-    stride,
-    extents,
-  );
-  const [strideI, strideJ] = [stride.get('i') ?? 0, stride.get('j') ?? 0];
-  outer.forEach((base, block) => {
+  const outer = axes.flat().filter((letter) => letter !== 'i' && letter !== 'j');
+  const [own, real] = [layout, ofTokens].map(({ extents: lengths }) => {
+    const stride = letterStrides(axes, lengths);
+    const [i, j] = [stride.get('i') ?? 0, stride.get('j') ?? 0];
+    return { i, j, starts: offsetTable(outer, stride, lengths) };
+  });
+  own.starts.forEach((start, block) => {
     const slope = slopes?.[block % headCount] ?? 0;
     for (let j = 0; j < extents['j']; j++) {
       const position = queryPosition(config, j, layout);
-      for (let i = 0; i < extents['i']; i++) {
-        const at = base + i * strideI + j * strideJ;
+      for (let i = 0; i < tokens; i++) {
+        const at = start + i * own.i + j * own.j;
         const distance = position - i;
         const beyond = window !== undefined && Math.abs(distance) >= window;
-        const value = given?.data[at] ?? 0;
+        const value = given?.data[real.starts[block] + i * real.i + j * real.j] ?? 0;
         const hidden =
           (causal && distance < 0) ||
           beyond ||

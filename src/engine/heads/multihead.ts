@@ -1,10 +1,11 @@
 // The attention module of the Transformer: heads, grouped KV heads, biases, W_O, RoPE, past keys and values.
 import { type AxisLetters, parseSpec } from '../axes.ts';
 import { ConfigError, type HeadConfig } from '../config.ts';
-import { GraphBuilder, type Graph } from '../graph.ts';
+import { GraphBuilder, type Graph, type NodeId } from '../graph.ts';
 import type { Operation } from '../operation.ts';
 import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
+import { extend } from '../ops/extend.ts';
 import { prepend, rearrange, rotary } from '../ops/layout.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { inputNodes, projector } from './inputs.ts';
@@ -15,9 +16,12 @@ import { addWeights } from './weights.ts';
 
 const axesOf = (spec: string): AxisLetters[] => parseSpec(spec)[0];
 
-/** Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group). */
+/**
+ * Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group); or h mod kvHeads:
+ * they are (g, r).
+ */
 function headLetters(
-  { heads, kvHeads }: HeadConfig,
+  { heads, kvHeads, grouping }: HeadConfig,
   letters: Letters,
 ): { query: string; kv: string } {
   if (heads % kvHeads !== 0) {
@@ -29,7 +33,7 @@ function headLetters(
   }
   letters.set('r', kvHeads, `kvHeads = ${kvHeads}`);
   letters.set('g', heads / kvHeads, `heads / kvHeads = ${heads / kvHeads}`);
-  return { query: 'r g', kv: 'r' };
+  return { query: grouping === 'interleaved' ? 'g r' : 'r g', kv: 'r' };
 }
 
 function pastLength(past: HeadConfig['past']): number {
@@ -43,21 +47,30 @@ function pastLength(past: HeadConfig['past']): number {
   return shape[shape.length - 2];
 }
 
+/** Keys that are no tokens. Throws ConfigError where a key has no value. */
+export function nullKeys({ weights: { null_K: key, null_V: value }, zeroKey }: HeadConfig): number {
+  if ((key === undefined) !== (value === undefined)) {
+    const lacking = key ? 'null_V' : 'null_K';
+    throw new ConfigError(`weights.${lacking}`, 'not given, and a null key needs its value');
+  }
+  return (key ? 1 : 0) + (zeroKey ? 1 : 0);
+}
+
 export function buildMultihead(config: HeadConfig): Graph {
   const letters = new Letters();
   const { query, kv } = headLetters(config, letters);
   const { past, rope, qkNorm } = config;
   const earlier = pastLength(past);
   // With past keys, the new tokens are only some of the keys and have a letter of their own.
-  const token = past ? 't' : 'i';
+  const nulls = nullKeys(config);
+  const token = past || nulls > 0 ? 't' : 'i';
   const inputs = inputNodes(config, letters, { query, kv }, token);
   const { b } = inputs;
+  if (token === 't') {
+    const origin = past ? `past.K ${formatShape(past.K.shape)} and the new tokens` : 'the tokens';
+    letters.set('i', earlier + letters.extents[token] + nulls, origin);
+  }
   if (past) {
-    letters.set(
-      'i',
-      earlier + letters.extents[token],
-      `past.K ${formatShape(past.K.shape)} and the new tokens`,
-    );
     letters.set('p', earlier, `past.K shape ${formatShape(past.K.shape)}`);
     letters.fit('past.K', past.K, `${b}${kv} p a`);
     letters.fit('past.V', past.V, `${b}${kv} p v`);
@@ -94,12 +107,12 @@ export function buildMultihead(config: HeadConfig): Graph {
   ): void => {
     const merged = `${b}${at} (${heads} ${width})`;
     const apart = `${b}(${heads}) ${at} ${width}`;
-    const all = before ? `${b}(${heads}) i ${width}` : apart;
-    const normed = id === 'V' ? undefined : qkNorm?.place;
-    const source =
-      id !== 'V' && normed === 'before-rope'
-        ? addQkNorm(graph, config, { id, from: id, axes: axesOf(merged) }, extents)
-        : id;
+    const isExtended = before !== undefined || nulls > 0;
+    const all = isExtended ? `${b}(${heads}) i ${width}` : apart;
+    const place = id === 'V' ? undefined : qkNorm?.place;
+    const norm = (from: NodeId, axes: string, as?: NodeId): NodeId =>
+      id === 'V' ? from : addQkNorm(graph, config, { id, from, axes: axesOf(axes), as }, extents);
+    const source = place === 'before-rope' ? norm(id, merged) : id;
     const steps: Operation[] = [
       rearrange(`${merged} -> ${apart}`, extents, 'Splits the features into heads.'),
     ];
@@ -107,15 +120,22 @@ export function buildMultihead(config: HeadConfig): Graph {
       const firstPosition = earlier;
       steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }));
     }
-    const prepending = before ? [prepend(axesOf(all), axesOf(apart), before, `past_${id}`)] : [];
-    if (id === 'V' || normed !== 'after-rope') {
-      graph.node(`${id}h`, axesOf(all), compose([...steps, ...prepending]), [source]);
+    const isNull = id !== 'Q' && nulls > 0;
+    if (place !== 'after-rope' && !isNull) {
+      if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));
+      graph.node(`${id}h`, axesOf(id === 'Q' ? apart : all), compose(steps), [source]);
       return;
     }
     graph.node(`${id}s`, axesOf(apart), compose(steps), [source]);
-    const as = before ? `${id}n` : `${id}h`;
-    addQkNorm(graph, config, { id, from: `${id}s`, axes: axesOf(apart), as }, extents);
-    if (before) graph.node(`${id}h`, axesOf(all), compose(prepending), [as]);
+    const isLast = !before && !isNull;
+    const normed =
+      place === 'after-rope' ? norm(`${id}s`, apart, isLast ? `${id}h` : undefined) : `${id}s`;
+    if (isLast) return;
+    const learned = `null_${id}`;
+    const own = graph.has(learned) ? { learned: graph.axesOf(learned) } : {};
+    const around = { ...own, before, zero: config.zeroKey === true };
+    const operation = extend(axesOf(all), axesOf(apart), extents, around);
+    graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
   };
   split('K', token, kv, 'a', past?.K);
   split('Q', 'j', query, 'a');
@@ -126,7 +146,7 @@ export function buildMultihead(config: HeadConfig): Graph {
   const similarity = 'How well each key fits each query, head by head: their dot product.';
   const fit = `${b}(${kv}) i a, ${b}(${query}) j a -> ${scores}`;
   graph.node('S', axesOf(scores), contraction(fit, extents, similarity), ['Kh', 'Qh']);
-  const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier };
+  const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier, nulls };
   const weights = addWeights(graph, config, layout);
   const perHead = `${b}(${query}) j v`;
   const mix = `${b}(${kv}) i v, ${scores} -> ${perHead}`;

@@ -3,11 +3,12 @@ import type { WeightId } from '../config.ts';
 
 /** What the axes of parameters are called in one head. */
 export interface ParameterLetters {
-  /** Features of what keys and of what queries are made from. */
+  /** Features of what keys, queries and values are made from. */
   readonly key: string;
   readonly query: string;
-  /** Features of the weighted values. */
   readonly value: string;
+  /** Features of the weighted values. */
+  readonly weighted: string;
   readonly kvHeads: string;
   readonly queryHeads: string;
   /** A feature axis of all heads side by side: "(h a)". */
@@ -42,12 +43,12 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   W_V: {
     what: 'Projects tokens to values.',
-    spec: ({ key, wide, kvHeads }) => [`${key} ${wide('v', kvHeads)}`],
+    spec: ({ value, wide, kvHeads }) => [`${value} ${wide('v', kvHeads)}`],
     replacedBy: 'V',
   },
   W_O: {
     what: 'Mixes the heads into the output.',
-    spec: ({ value, wide, queryHeads }) => [`${wide(value, queryHeads)} o`],
+    spec: ({ weighted, wide, queryHeads }) => [`${wide(weighted, queryHeads)} o`],
   },
   b_K: {
     what: 'Bias of the keys.',
@@ -69,4 +70,16 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   gamma_Q: ofNorm('Q', 'gain'),
   beta_K: ofNorm('K', 'bias'),
   beta_Q: ofNorm('Q', 'bias'),
+  sinks: {
+    what: "A learned logit of each head in the softmax's denominator.",
+    spec: ({ queryHeads }) => [queryHeads.includes(' ') ? `(${queryHeads})` : queryHeads],
+  },
+  null_K: {
+    what: 'A learned key that every query sees.',
+    spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],
+  },
+  null_V: {
+    what: 'The value of the learned key.',
+    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+  },
 };

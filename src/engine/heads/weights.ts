@@ -12,6 +12,8 @@ export interface ScoreLayout {
   readonly extents: Extents;
   readonly heads: AxisLetters;
   readonly past: number;
+  /** Keys at the end that are no tokens: no mask hides them. */
+  readonly nulls: number;
 }
 
 /** The factor between S and Z; null where the head has no such step. */
@@ -39,7 +41,9 @@ export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: Scor
     graph.node('M', axes, addMask(axes, mask), [last]);
     last = 'M';
   }
-  graph.node('P', axes, softmax(axes, 'i', extents), [last]);
+  const sinks = graph.has('sinks') ? graph.axesOf('sinks') : null;
+  const beside = sinks ?? (config.softmax === 'plus-one' ? 'one' : null);
+  graph.node('P', axes, softmax(axes, 'i', extents, beside), sinks ? [last, 'sinks'] : [last]);
   if (!config.dropout) return 'P';
   const { keep, p } = config.dropout;
   if (!(p >= 0 && p < 1)) throw new ConfigError('dropout.p', `found ${p}, expected 0 <= p < 1`);

@@ -5,6 +5,7 @@ import type { Operation } from '../../../src/engine/operation.ts';
 import { compose } from '../../../src/engine/ops/compose.ts';
 import { contraction } from '../../../src/engine/ops/contraction.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
+import { extend } from '../../../src/engine/ops/extend.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
 import { prepend, rearrange, rotary } from '../../../src/engine/ops/layout.ts';
 import {
@@ -72,6 +73,14 @@ export const operationCases: Readonly<Record<string, Make>> = {
   'softmax over the first axis': unary('i j -> i j', (extents, _, [own]) =>
     softmax(own, 'i', extents),
   ),
+  'softmax plus one': unary('j i -> j i', (extents, _, [own]) => softmax(own, 'i', extents, 'one')),
+  'softmax with sinks': unary('b h j i, h -> b h j i', (extents, _, [own, sinks]) =>
+    softmax(own, 'i', extents, sinks),
+  ),
+  'softmax with sinks of grouped heads, keys first': unary(
+    '(r g) i j, (r g) -> (r g) i j',
+    (extents, _, [own, sinks]) => softmax(own, 'i', extents, sinks),
+  ),
   scale: unary('i j -> i j', (_extents, _seed, [own]) => scale(own, 0.3)),
   'scale and softcap': unary('i j -> i j', (_extents, _seed, [own]) =>
     scaleAndSoftcap(own, 1.4, 0.9),
@@ -103,6 +112,20 @@ export const operationCases: Readonly<Record<string, Make>> = {
       extents,
       seed,
     );
+  },
+  'append a learned key': (own, seed) => {
+    const extents = { ...own, i: own.t + 1 };
+    const learned = axes('(h a)');
+    return unary('b h t a, (h a) -> b h i a', (_extents, _seed, [from, , to]) =>
+      extend(to, from, extents, { learned, zero: false }),
+    )(extents, seed);
+  },
+  'earlier tokens, a learned key, zeros': (own, seed) => {
+    const extents = { ...own, i: own.p + own.t + 2 };
+    const before = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
+    return unary('h t a, (h a) -> h i a', (_extents, _seed, [from, , to]) =>
+      extend(to, from, extents, { before, learned: axes('(h a)'), zero: true }),
+    )(extents, seed);
   },
   'rotary embedding, halves paired': unary('h i a -> h i a', (extents, _, [own]) =>
     rotary(own, extents, { base: 100, pairing: 'half', firstPosition: 2 }),
