@@ -6,16 +6,23 @@ export interface NameParts {
   readonly subscript: string;
 }
 
+/** xPrime as x′, and xValue as x″: the inputs that values are made from. */
+const written = (text: string): string => text.replace(/xPrime/g, 'x′').replace(/xValue/g, 'x″');
+
+const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β' };
+
 /** "dW_K" -> { base: "dW", subscript: "K" }. */
 export function nameParts(id: string): NameParts {
-  const plain = id.replace('xPrime', 'x′');
+  const plain = written(id);
+  const greek = /^(d?)(gamma|beta)_(\w+)$/.exec(plain);
+  if (greek) return { base: greek[1] + GREEK[greek[2]], subscript: greek[3] };
   const weight = /^(d?[Wb])_(\w+)$/.exec(plain);
   if (weight) return { base: weight[1], subscript: weight[2] };
   const derived = /^(d?[A-Z])([a-z])$/.exec(plain);
   return derived ? { base: derived[1], subscript: derived[2] } : { base: plain, subscript: '' };
 }
 
-const subscripts: Readonly<Record<string, string>> = { h: 'ₕ' };
+const subscripts: Readonly<Record<string, string>> = { h: 'ₕ', n: 'ₙ', s: 'ₛ' };
 
 /** One string, for labels and titles: "x′", "W_K", "Kₕ". */
 export function plainName(id: string): string {
@@ -26,7 +33,7 @@ export function plainName(id: string): string {
 
 /** "backward: y → x, xPrime" with the names as people write them. */
 export function plainCaption(caption: string): string {
-  return caption.replace(/xPrime/g, 'x′');
+  return written(caption);
 }
 
 /** The host's captions, "y → x, W_K", with every node's name set as a name. */
@@ -47,5 +54,5 @@ export function Name({ id, gradient = false }: { id: string; gradient?: boolean 
 
 /** Entry names in the host's labels, "dxPrime[0,1]", as people write them. */
 export function plainLabel(label: string): string {
-  return label.replace(/xPrime/g, 'x′').replace(/,/g, ', ');
+  return written(label).replace(/,/g, ', ');
 }

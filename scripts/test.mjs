@@ -31,6 +31,7 @@ const linesCases = process.env.ATTENTION_LINES_CASES ?? join(root, '..', 'shared
 const conformance = [
   { file: 'test/conformance/torch.mjs', args: ['--cases', '200', '--seed', '1'], torch: true },
   { file: 'test/conformance/printed.mjs', args: ['--cases', '40'], torch: true },
+  { file: 'test/conformance/models.mjs', args: [], torch: true },
   { file: 'test/conformance/onnx.mjs', args: [onnxCases], folder: onnxCases },
   { file: 'test/python/run.mjs', torch: true },
 ];

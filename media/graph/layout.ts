@@ -1,6 +1,7 @@
 // Places the nodes of a head as a person draws them: columns by depth, lanes for value, key and query.
 import type { CardSize, CardStyle, Sizes } from './sizes.ts';
 import { sizesOf } from './sizes.ts';
+import { isParameter } from '../../src/engine/nodes.ts';
 import { parameterX, type Route, routeEdges } from './routes.ts';
 
 export interface LayoutNode {
@@ -23,10 +24,15 @@ export interface GraphLayout {
   readonly routes: readonly Route[];
 }
 
+const NORMED: readonly string[] = ['Kn', 'Qn'];
+const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
+
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
-const columns = [
-  ['x', 'xPrime'],
+const columns: readonly (readonly string[])[] = [
+  ['x', 'xPrime', 'xValue'],
   ['K', 'Q', 'V'],
+  NORMED,
+  SPLIT,
   ['Kh', 'Qh', 'Vh'],
   ['S'],
   ['Z'],
@@ -42,7 +48,17 @@ const columns = [
 /** Between a weight and its bias. */
 const PARAMETER_STEP = 6;
 
-const isParameter = (id: string): boolean => /^[Wb]_/.test(id);
+/** A norm after the rotation stands after it. */
+function columnsFor(all: readonly string[]): string[][] {
+  const isAfter = all.includes('Ks') && all.indexOf('Kn') > all.indexOf('Ks');
+  const exchanged = (column: readonly string[]): readonly string[] =>
+    column === NORMED ? SPLIT : column === SPLIT ? NORMED : column;
+  const known = isAfter ? columns.map(exchanged) : columns;
+  const own = known.map((column) => column.filter((id) => all.includes(id)));
+  // A node that this drawing does not know stands at the end rather than nowhere.
+  const unknown = all.filter((id) => !isParameter(id) && !columns.flat().includes(id));
+  return [...own.filter((column) => column.length > 0), ...unknown.map((id) => [id])];
+}
 
 /** Vertical centres of the lanes, from top to bottom. */
 interface Lanes {
@@ -53,10 +69,24 @@ interface Lanes {
   readonly bottom: number;
 }
 
-function lanesOf(ids: ReadonlySet<string>, sizes: Sizes): Lanes {
+/** Parameters by the node that uses them. */
+type Parameters = ReadonlyMap<string, readonly string[]>;
+
+function parametersIn(nodes: readonly LayoutNode[]): Parameters {
+  const used = new Set(nodes.flatMap(({ inputs }) => inputs));
+  // What nothing uses stands with those of the output.
+  const unused = nodes.map(({ id }) => id).filter((id) => isParameter(id) && !used.has(id));
+  const own = nodes.map(
+    ({ id, inputs }) =>
+      [id, [...inputs.filter(isParameter), ...(id === 'y' ? unused : [])]] as const,
+  );
+  return new Map(own.filter(([, parameters]) => parameters.length > 0));
+}
+
+function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes): Lanes {
   const { tensor, weight, laneGap, parameterGap, margin, above } = sizes;
   const parametersOf = (projection: string): number =>
-    ids.has(`W_${projection}`) || ids.has(`b_${projection}`) ? weight.height + parameterGap : 0;
+    ['', 'n'].some((step) => parameters.has(projection + step)) ? weight.height + parameterGap : 0;
   let top = above;
   let value = top + 18;
   if (ids.has('V')) {
@@ -76,9 +106,9 @@ function lanesOf(ids: ReadonlySet<string>, sizes: Sizes): Lanes {
 }
 
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
-  if (/^Kh?$/.test(id)) return lanes.key;
-  if (/^Qh?$/.test(id) || id === 'xPrime') return lanes.query;
-  if (/^Vh?$/.test(id)) return lanes.value;
+  if (/^K[nsh]?$/.test(id)) return lanes.key;
+  if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
+  if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
   if (id === 'x') return ids.has('xPrime') || ids.has('V') ? lanes.key : lanes.middle;
   return lanes.middle;
@@ -86,27 +116,23 @@ function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
 
 const sizeFor = (id: string, sizes: Sizes): CardSize => {
   if (id.startsWith('W_')) return sizes.weight;
-  if (id.startsWith('b_')) return sizes.bias;
+  if (isParameter(id)) return sizes.bias;
   return id === 'f' ? sizes.scalar : sizes.tensor;
 };
 
-/** Weights and biases, small, next to the node that they are for. */
-function placeParameters(ids: readonly string[], placed: Map<string, Box>, sizes: Sizes): void {
+const widthOf = (ids: readonly string[], sizes: Sizes): number =>
+  ids.reduce((sum, id) => sum + sizeFor(id, sizes).width, PARAMETER_STEP * (ids.length - 1));
+
+/** Parameters, small, next to the node that they are for. */
+function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes: Sizes): void {
   const rightmost = Math.max(...[...placed.values()].map(({ x, size }) => x + size.width));
-  for (const suffix of ['K', 'Q', 'V', 'O']) {
-    const target = placed.get(suffix === 'O' ? 'y' : suffix);
-    if (!target) continue;
-    const own = [`W_${suffix}`, `b_${suffix}`].filter((each) => ids.includes(each));
-    if (own.length === 0) continue;
-    const total = own.reduce(
-      (sum, id) => sum + sizeFor(id, sizes).width,
-      PARAMETER_STEP * (own.length - 1),
-    );
+  for (const [user, own] of parameters) {
+    const target = placed.get(user)!;
     // Those of the output end where the drawing ends, but the weight stands over its edge.
     const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
-    let x = Math.max(Math.min(target.x, rightmost - total), farthest);
-    const below = suffix === 'Q';
-    const y = below
+    const most = isMiddle(user) ? target.x + target.size.width : rightmost;
+    let x = Math.max(Math.min(target.x, most - widthOf(own, sizes)), farthest);
+    const y = isBelow(user)
       ? target.y + target.size.height + sizes.parameterGap
       : target.y - sizes.parameterGap - sizes.weight.height;
     for (const id of own) {
@@ -117,28 +143,57 @@ function placeParameters(ids: readonly string[], placed: Map<string, Box>, sizes
   }
 }
 
+/** Beside it the values come down into the next column. */
+const isMiddle = (user: string): boolean => user === 'P';
+
+/** The parameters of queries stand below them. */
+const isBelow = (user: string): boolean => user.startsWith('Q');
+
+/** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
+class Ends {
+  readonly #ends = new Map<string, number>();
+  readonly #parameters: Parameters;
+  readonly #sizes: Sizes;
+
+  constructor(parameters: Parameters, sizes: Sizes) {
+    this.#parameters = parameters;
+    this.#sizes = sizes;
+  }
+
+  /** The least x of a card whose parameters are to find room. */
+  before(id: string, lane: number): number {
+    return this.#parameters.has(id) ? (this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0) : 0;
+  }
+
+  add(id: string, lane: number, x: number): void {
+    const own = this.#parameters.get(id);
+    if (own)
+      this.#ends.set(`${lane} ${isBelow(id)}`, x + widthOf(own, this.#sizes) + PARAMETER_STEP);
+  }
+}
+
 /** Pure: the same nodes in the same style always stand in the same places. */
 export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): GraphLayout {
   const sizes = sizesOf[style];
   const all = nodes.map(({ id }) => id);
   const ids = new Set(all);
-  const lanes = lanesOf(ids, sizes);
+  const parameters = parametersIn(nodes);
+  const lanes = lanesOf(ids, parameters, sizes);
   const placed = new Map<string, Box>();
   let left = sizes.margin;
-  const known = columns
-    .map((column) => column.filter((id) => ids.has(id)))
-    .filter((column) => column.length > 0);
-  // A node that this drawing does not know stands at the end rather than nowhere.
-  const unknown = all.filter((id) => !isParameter(id) && !columns.flat().includes(id));
-  for (const column of [...known, ...unknown.map((id) => [id])]) {
+  const ends = new Ends(parameters, sizes);
+  for (const column of columnsFor(all)) {
+    const lane = (id: string): number => laneOf(id, ids, lanes);
+    const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id))));
     const width = Math.max(...column.map((id) => sizeFor(id, sizes).width));
     for (const id of column) {
       const size = sizeFor(id, sizes);
-      placed.set(id, { id, x: left, y: laneOf(id, ids, lanes) - size.height / 2, size });
+      placed.set(id, { id, x, y: lane(id) - size.height / 2, size });
+      ends.add(id, lane(id), x);
     }
-    left += width + sizes.columnGap;
+    left = x + width + sizes.columnGap;
   }
-  placeParameters(all, placed, sizes);
+  placeParameters(parameters, placed, sizes);
   const boxes = all.flatMap((id) => placed.get(id) ?? []);
   return {
     style,

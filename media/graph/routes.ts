@@ -1,4 +1,5 @@
 // Ways of the edges between placed nodes: right angles with round corners, in the gaps between columns.
+import { isParameter as isLearned } from '../../src/engine/nodes.ts';
 import type { Box, LayoutNode } from './layout.ts';
 import type { Sizes } from './sizes.ts';
 
@@ -46,11 +47,11 @@ export const parameterX = ({ x, size: { width } }: Box): number =>
   x + (width < 50 ? width - 10 : 0.7 * Math.min(width, 76));
 
 /** From a parameter down (or up) to its projection; a bias beside its weight turns once on the way. */
-function parameterRoute({ operand, user }: Edge): Drawn {
+function parameterRoute({ operand, user }: Edge, isFirst: boolean): Drawn {
   const above = bottom(operand) <= user.y;
   const start = above ? bottom(operand) : operand.y;
   const end = above ? user.y : bottom(user);
-  const side = operand.id.startsWith('b_');
+  const side = !isFirst;
   // A weight's own gradient is written left of the edge, and a bias comes in on the right.
   const x = side ? middleX(operand) : parameterX(user);
   const half = (start + end) / 2;
@@ -134,7 +135,9 @@ export function routeEdges(
       return operand && user ? [{ operand, user, slot }] : [];
     }),
   );
-  const isParameter = ({ operand }: Edge): boolean => /^[Wb]_/.test(operand.id);
+  const isParameter = ({ operand }: Edge): boolean => isLearned(operand.id);
+  const isFirst = (edge: Edge): boolean =>
+    edges.find((each) => each.user === edge.user && isParameter(each)) === edge;
   // The values' edge jumps over the columns of the weights.
   const isValue = ({ operand, user }: Edge): boolean =>
     /^(x|V|Vh)$/.test(operand.id) && /^(O|y)$/.test(user.id);
@@ -142,7 +145,7 @@ export function routeEdges(
   return edges.map((edge): Route => {
     const { operand, user, slot } = edge;
     const ends = { operand: operand.id, user: user.id, slot, note: null };
-    if (isParameter(edge)) return { ...ends, ...parameterRoute(edge) };
+    if (isParameter(edge)) return { ...ends, ...parameterRoute(edge, isFirst(edge)) };
     if (isValue(edge)) {
       const route = valueLaneRoute(edge, spacing.valueLane);
       const { x, y } = route.points[1];
@@ -166,7 +169,7 @@ export function routeEdges(
     }
     const outside =
       Math.max(operand.size.height, user.size.height) / 2 + Math.min(9, spacing.laneGap / 2);
-    const y = from.y + (/^(xPrime|Q)$/.test(operand.id) ? -outside : outside);
+    const y = from.y + (/^(xPrime|Q[ns]?)$/.test(operand.id) ? -outside : outside);
     return { ...ends, points: route.points, label: { ...label, y } };
   });
 }

@@ -22,7 +22,11 @@ class Binding(Events):
 
     def note_read(self, frame, known, value, whole):
         if whole and self.objects.is_stale(known, value):
-            self.refresh(known, value, None)
+            by = None
+            if id(value) in frame.seen and frame.statement >= 0:  # what the statement itself changed and hands on
+                statement = self.places.statements[frame.statement]
+                by = statement.id, frame.number, frame.loops[: statement.depth]
+            self.refresh(known, value, by)
         if known.watched is None and known.kind == TENSOR and value.requires_grad:
             self.watch(known, value)
         frame.reads[known.event] = None
@@ -106,6 +110,7 @@ class Binding(Events):
             return
         kind = self._number_content(event, value)
         frame.numbers[name] = event["id"]
+        frame.tensors.pop(name, None)
         if "." in name:
             self.frames.dotted[name] = event["id"]
         if kind == "float":

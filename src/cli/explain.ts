@@ -12,6 +12,15 @@ const zeros = (...shape: number[]): Tensor => ({
   data: new Float64Array(shape.reduce((size, length) => size * length, 1)),
 });
 
+/** What a node needs that is not in the usual module. */
+function optionsWith(id: string): Partial<HeadConfig> {
+  if (id === 'Vs') return { zeroKey: true };
+  const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
+  return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
+    ? { qkNorm: { kind: id.startsWith('beta') ? 'layer' : 'rms', eps: 1e-6, over: 'head', place } }
+    : {};
+}
+
 /** Two heads of 3, keys of 8 features and values of 4 in all: every node that `id` may be is there. */
 function usualGraph(id: string): Graph {
   const [features, heads, width] = [5, 2, 3];
@@ -21,11 +30,21 @@ function usualGraph(id: string): Graph {
   const config: HeadConfig = {
     ...{ head: 'multihead', heads, kvHeads: heads, scale: '1/sqrt(d)', mask: 'causal' },
     x: zeros(4, features),
+    ...(id === 'xValue' && { xValue: zeros(4, 2) }),
     ...(id === 'xPrime' && { xPrime: zeros(3, features) }),
     weights: {
-      ...{ ...projection, W_V: zeros(features, all), W_O: zeros(all, features) },
+      ...{
+        ...projection,
+        W_V: zeros(id === 'xValue' ? 2 : features, all),
+        W_O: zeros(all, features),
+      },
       ...(id.startsWith('b_') && biases),
+      ...(/^(sinks|null)/.test(id) && {
+        ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },
+      }),
+      ...(/^(gamma|beta)_[KQ]$/.test(id) && { [id]: zeros(width) }),
     },
+    ...optionsWith(id),
     ...(id === 'Pd' && { dropout: { p: 0.1, keep: zeros(4, 4) } }),
     loss: { kind: 'half-squared-norm' },
     axes: 'query-first',

@@ -66,7 +66,7 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
     inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
     ...found,
     ...(proven && { causes: [proven] }),
-    fixes: fixes.map(({ source: _source, slips: _slips, ...fix }) => fix),
+    fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };
   return { ...ran, result, answered, fixes, why: verdict === 'unaligned' ? why : null };
 }

@@ -57,6 +57,7 @@ export interface AlignInput {
 const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
   ...{
     xPrime: ['x'],
+    xValue: ['x'],
     Qh: ['Q'],
     Kh: ['K'],
     Vh: ['V'],
@@ -65,6 +66,7 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
+    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'], Vs: ['Vh', 'V'] },
   },
 };
 /** Nodes tried where the shape does not fit the one that the name says. */
@@ -82,9 +84,10 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
     P: ['Pd'],
     O: ['C', 'y'],
     C: ['y'],
-    Q: ['Qh'],
-    K: ['Kh'],
-    V: ['Vh'],
+    Q: ['Qn', 'Qs', 'Qh'],
+    K: ['Kn', 'Ks', 'Kh'],
+    V: ['Vs', 'Vh'],
+    ...{ Vs: ['Vh'], Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
   },
 };
 
@@ -132,13 +135,13 @@ export function align(input: AlignInput): Alignment {
     const key = keyOf(found.node, found.kind);
     const earlier = placed.get(key);
     if (!earlier) placed.set(key, found);
-    else if (earlier.fit < found.fit) {
+    else if (earlier.fit < found.fit || (earlier.fit === found.fit && isNearer(found, earlier))) {
       placed.set(key, found);
       left.push({
         entry: input.trace.find(({ name }) => name === earlier.name)!,
         reason: `${found.name} is ${found.node}`,
       });
-    } else left.push({ entry, reason: `${earlier.name} is already ${key.slice(2)}` });
+    } else left.push({ entry, reason: taken(found, earlier) });
   }
   const unaligned: LeftOut[] = [];
   const misfits = new Map<Key, Misfit>();
@@ -154,6 +157,16 @@ export function align(input: AlignInput): Alignment {
   const { placed: oriented, isOutIn } = orient([...placed.values()], input.right);
   return { tensors: settle(oriented), misfits: [...misfits.values()], unaligned, isOutIn };
 }
+
+/** Why a tensor is not compared whose node another one is. */
+const taken = ({ named, node, kind, fit }: Placed, { name }: Placed): string =>
+  named !== node && kind === 'value' && fit === FITS.not
+    ? `this setup has no ${named}, and the numbers are not those of ${node} either, which ${name} is`
+    : `${name} is already ${node}`;
+
+/** Whether the name of the one says its node, and that of the other one that the node only stands for. */
+const isNearer = (one: Placed, other: Placed): boolean =>
+  one.named === one.node && other.named !== other.node;
 
 /**
  * Whether a name can mean no other thing than the node: its id, that of its gradient, or the setup's word for it.
@@ -318,7 +331,7 @@ function propose(
   return { ...own, named: id, others: () => [], fit: FITS.asItIs };
 }
 
-const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
+const TOKENS = new Set(['x', 'xPrime', 'xValue', 'K', 'Q', 'V', 'C', 'y']);
 const isTokensFirst = (layout: string): boolean =>
   /in the order \((key|query), batch,/.test(layout);
 

@@ -14,6 +14,7 @@ import { type Before, explain } from './explain.ts';
 import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
 import {
   conventionOf,
+  type Harmless,
   harmlessGradients,
   harmlessValues,
   isOtherLoss,
@@ -21,10 +22,11 @@ import {
 } from './harmless.ts';
 import { difference } from './judge.ts';
 import { unsummedCause, unsummedTitle } from './misfits.ts';
-import { Misfits } from './misfitsGiven.ts';
+import { givesMask, Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
-import { type Given, type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
+import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
+import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
@@ -105,7 +107,10 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: Given;
+  readonly #sources: {
+    readonly values: Map<NodeId, Tensor>;
+    readonly gradients: Map<NodeId, Tensor>;
+  };
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -163,25 +168,17 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
-  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
-  #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
-    const { unfit, agree } = this.#misfits;
-    if (this.#given.size === 0) return agree === 0;
-    const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
-    return unfit > this.#given.size && !sized && agree === 0;
-  }
-
   report(): Report {
     const { graph, trace } = this.#input;
     const judged = new Map<Key, Judged>();
     const causes: Cause[] = [];
-    let state = new State(referenceProgram(graph), this.#sources);
     let first: Report['first'] = null;
     let inBackward = false;
     let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
-    if (this.#isAnotherSetup(rightKeys)) return this.#reported('unaligned', null, new Map(), []);
+    if (this.#misfits.areAnotherSetup(this.#tensors, rightKeys))
+      return this.#reported('unaligned', null, new Map(), []);
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
@@ -193,6 +190,11 @@ class Check {
       (id) => reference(`g:${id}`),
       this.#reference.type.epsilon,
     );
+    // What goes on rightly in part was not computed from these numbers.
+    for (const [id, { isWhole }] of harmlessBackward)
+      if (!isWhole) this.#sources.gradients.delete(id);
+    let state = new State(referenceProgram(graph), this.#sources);
+    const twice = ranTwiceIn(this.#reference, this.#tensors, rightKeys);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
       right.get('v:f') === false &&
@@ -230,17 +232,27 @@ class Check {
         explained.push(key);
         continue;
       }
+      if (twice && aligned.kind === 'gradient') {
+        if (first) add('consequence', timesOf(twice, aligned.node));
+        else {
+          first = { node: aligned.node, kind: 'gradient' };
+          const cause = ranTwiceCause(graph, aligned.node, twice, 0);
+          causes.push(cause);
+          add('diverges', cause.title);
+        }
+        continue;
+      }
       // A gradient is only excused where those of the inputs are seen to be right.
       const isExcused =
         aligned.kind === 'value' ||
         [...right].some(([each, ok]) => ok && /^g:(x|[Wb]_)/.test(each));
-      const what =
-        (isExcused ? harmless.get(aligned.node) : undefined) ??
-        (aligned.kind === 'gradient' ? harmlessBackward.get(aligned.node) : undefined);
-      if (what !== undefined) {
+      const odd =
+        (isExcused && harmless.get(aligned.node)) ||
+        (aligned.kind === 'gradient' && harmlessBackward.get(aligned.node));
+      if (odd) {
         add(
           'layout',
-          `is ${what} as logged, but nothing that is computed from it differs: another convention, or logged at another point`,
+          `is ${odd.what} as logged, but ${odd.isWhole ? 'nothing' : 'not all'} that is computed from it differs: another convention, or logged at another point`,
         );
         continue;
       }
@@ -265,19 +277,25 @@ class Check {
         continue;
       }
       first ??= { node: aligned.node, kind: aligned.kind };
-      const context = { config: this.#input.config, graph, type: this.#reference.type, state };
+      const context = {
+        ...{ config: this.#input.config, graph, type: this.#reference.type, state },
+        moreKeys: this.#misfits.moreKeys(),
+        givesMask: givesMask(this.#input),
+      };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
-      const find = (each: Tensor): Found | null =>
+      const find = (each: Tensor, inPairs: boolean): Found | null =>
         explain(
           context,
           { key, user: look(each), predicted, precision, settled, view },
           this.#tensors,
           (program) => this.#score(known, program, rightKeys),
           soFar,
+          inPairs,
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
-      const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
+      const found =
+        find(tensor, true) ?? (tensor === aligned.tensor ? null : find(aligned.tensor, false));
       if (found) {
         // After a first mistake that is unknown, what else there is may follow from it.
         if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
@@ -313,13 +331,13 @@ class Check {
   }
 
   /** Values without effect, of which is known what they are instead. */
-  #harmless(right: Right): Map<NodeId, string> {
+  #harmless(right: Right): Map<NodeId, Harmless> {
     const { graph } = this.#input;
     const reference = (node: NodeId): Tensor => this.#reference.state.value(node);
-    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, string][] => {
+    const known = [...harmlessValues(graph, right)].flatMap((id): [NodeId, Harmless][] => {
       const user = this.#tensors.get(`v:${id}`)!;
       const what = conventionOf(graph, id, user, reference, this.#reference.type.epsilon);
-      return what === null ? [] : [[id, what]];
+      return what === null ? [] : [[id, { what, isWhole: true }]];
     });
     return new Map(known);
   }

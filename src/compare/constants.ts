@@ -23,7 +23,7 @@ type Entry = readonly [symbol: string, value: number, id: string, meaning: strin
 const SCORES = /^v:[SZMQK]h?$|^g:[SZMQK]h?$/;
 const DROPPED = /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/;
 const LOSS = /^[vg]:f$|^g:y$|^v:f$/;
-const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
+const LEAF = /^g:(x|xPrime|xValue|[Wb]_.)$/;
 const KV = /^g:([KV]h?|W_[KV])$/;
 /** Gradients in which a loss divided by a count is seen, and no other scale is likelier. */
 const PASSED = /^g:(?![SZMQK]h?$)/;
@@ -69,6 +69,17 @@ function entries(context: Context): Entry[] {
       SCORES,
     ],
     ['scale', scale, 'scale-twice', `the scale ${shortNumber(scale)} is applied twice`, SCORES],
+    ...(isCustomScale(context)
+      ? [
+          [
+            '1/(scale √dh)',
+            1 / (scale * Math.sqrt(width)),
+            'scale-default',
+            `scaled by the default 1/√d = 1/√${width} = ${shortNumber(1 / Math.sqrt(width))}, where the setup’s scale is ${shortNumber(scale)}`,
+            SCORES,
+          ] as const,
+        ]
+      : []),
     [
       '√(dh/D)',
       Math.sqrt(width / model) / (scale * Math.sqrt(width)),
@@ -302,6 +313,12 @@ function entries(context: Context): Entry[] {
   if (scaleFactor(config, width) !== null) return list;
   return [...unwantedScales(extents), ...list.filter(([, , , , at]) => at !== SCORES)];
 }
+
+/** Whether the setup says a number of its own for the scale. */
+const isCustomScale = ({ config, graph }: Context): boolean =>
+  typeof config.scale === 'number' &&
+  config.scale !== 1 &&
+  Math.abs(config.scale * Math.sqrt(graph.extents['a']) - 1) > 1e-6;
 
 /** A sum over an axis taken as its mean. */
 function means(extents: Extents): Entry[] {

@@ -96,6 +96,13 @@ function isShifted(graph: Graph, id: NodeId, user: Tensor, right: Tensor, loose:
   });
 }
 
+export interface Harmless {
+  /** "0", "2 times dS", "dZ". */
+  readonly what: string;
+  /** Whether all that comes of it is right; else a part is, and the rest is wrong for another reason. */
+  readonly isWhole: boolean;
+}
+
 /**
  * The wrong gradients without any effect: all that reverse mode computes from them is given and right (there is one
  * at least), and they are 0, another gradient or one factor of it. dS before the scale is in it; dC of a program
@@ -107,7 +114,7 @@ export function harmlessGradients(
   user: (id: NodeId) => Tensor,
   reference: (id: NodeId) => Tensor,
   epsilon: number,
-): Map<NodeId, string> {
+): Map<NodeId, Harmless> {
   const loose = looseFor(epsilon);
   const passesOnRightly = (id: NodeId): boolean => {
     const own = nodeOf(graph, id);
@@ -116,6 +123,22 @@ export function harmlessGradients(
       const state = right.get(`g:${input}`);
       return state === true || (state === undefined && passesOnRightly(input));
     });
+  };
+  /** Whether what comes of it is right in part, so that the program does not compute that from it as it is logged. */
+  const passesOnInPart = (id: NodeId): boolean => {
+    const own = nodeOf(graph, id);
+    // dM and dZ go to keys and queries by way of dS.
+    const [next] = own.kind === 'operation' ? own.inputs : [];
+    if (next !== undefined && /^[SZ]$/.test(next) && !right.has(`g:${next}`))
+      return passesOnInPart(next);
+    if (own.kind !== 'operation' || !/^[SZM]$/.test(id)) return false;
+    const seen = own.inputs.map((input) => right.get(`g:${input}`) ?? passesOnRightly(input));
+    return seen.includes(true) && own.inputs.some((input, n) => seen[n] && isGiven(input));
+  };
+  const isGiven = (id: NodeId): boolean => {
+    if (right.has(`g:${id}`)) return true;
+    const own = nodeOf(graph, id);
+    return own.kind === 'operation' && own.inputs.some(isGiven);
   };
   const whatIs = (id: NodeId): string | null => {
     const own = user(id);
@@ -128,9 +151,10 @@ export function harmlessGradients(
   };
   const wrong = operationNodes(graph).filter(({ id }) => right.get(`g:${id}`) === false);
   return new Map(
-    wrong.flatMap(({ id }): [NodeId, string][] => {
-      const what = passesOnRightly(id) ? whatIs(id) : null;
-      return what === null ? [] : [[id, what]];
+    wrong.flatMap(({ id }): [NodeId, Harmless][] => {
+      const isWhole = passesOnRightly(id);
+      const what = isWhole || passesOnInPart(id) ? whatIs(id) : null;
+      return what === null ? [] : [[id, { what, isWhole }]];
     }),
   );
 }

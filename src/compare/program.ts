@@ -138,6 +138,8 @@ export function changedKeys(before: Program, after: Program): Key[] {
 /** How much has been computed: a measure of time that is the same on every machine, some 300 a microsecond. */
 export interface Meter {
   work: number;
+  /** What is left of it for what comes after an unknown step. */
+  brief?: number;
 }
 
 /** What looking up, allocating and reading cost. */
@@ -166,6 +168,17 @@ export class DoesNotFit extends Error {
 /** Whether what was thrown says only that: a hypothesis is dropped then. Anything else is a bug, and must be seen. */
 export const isMisfit = (error: unknown): boolean =>
   error instanceof DoesNotFit || error instanceof RangeError;
+
+/** An edit that fixed what a step makes left it no operands: another one of the same step finds none. */
+function withOperands<T>({ inputs }: Step, compute: () => T): T {
+  if (inputs.length > 0) return compute();
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof TypeError) throw new DoesNotFit('the step has no operands left');
+    throw error;
+  }
+}
 
 /**
  * Values and gradients of a program, each computed when asked for. Where a tensor is given it stands in for the
@@ -326,7 +339,10 @@ export class State {
 
   #computeValue(id: NodeId): Tensor {
     const step = this.program.forward.get(id);
-    if (step) return step.operation.forward(step.inputs.map((input) => this.value(input)));
+    if (step)
+      return withOperands(step, () =>
+        step.operation.forward(step.inputs.map((input) => this.value(input))),
+      );
     const node = this.program.graph.nodes.find((each) => each.id === id);
     if (node?.kind !== 'input') throw new DoesNotFit(`no step computes ${id}`);
     return node.value;

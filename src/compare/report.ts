@@ -1,4 +1,5 @@
 // What a comparison says: the object that `check --json` prints and the panel shows.
+import type { Formula } from '../engine/formula.ts';
 import { type NodeId, tensorName } from '../engine/graph.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import type { Kind } from './program.ts';
@@ -28,6 +29,8 @@ export interface Cause {
   /** The formula that reproduces the person's tensor, and the right one. */
   readonly wrong: string;
   readonly right: string;
+  /** The same two as expressions, where the mistake is one. */
+  readonly formulas?: { readonly wrong: Formula; readonly right: Formula };
   /** The remedy in NumPy and in PyTorch, one line each. */
   readonly fix: string;
   readonly numpy: string;

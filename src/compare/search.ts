@@ -3,6 +3,7 @@ import { nodeOf } from '../engine/graph.ts';
 import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
+import { formulas } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { constantRatio, difference } from './judge.ts';
@@ -29,6 +30,8 @@ export interface Hypothesis {
 
 export interface Found extends Hypothesis {
   readonly runnerUp: Hypothesis | null;
+  /** Other mistakes that the numbers do not tell from it, the commonest first. */
+  readonly others: readonly Hypothesis[];
 }
 
 export interface Target {
@@ -54,9 +57,9 @@ export interface Score {
 /** Of the program of a hypothesis. */
 export type Judge = (program: Program) => Score;
 
-/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or three each. */
-const SINGLES_WORK = 5e8;
-const PAIRS_WORK = 8e8;
+/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+export const SINGLES_WORK = 5e8;
+const PAIRS_WORK = 3e8;
 /** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
 const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
@@ -84,17 +87,27 @@ const EXACT = 1e-10;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 300;
 
+/** Others that give the same numbers are told if they are hardly stranger. */
+const MOST_STRANGER = 0.35;
+const MOST_OTHERS = 2;
+
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** `budget`: of the usual work; `isBrief`: known mistakes only, one at a time. */
+/** What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time. */
+export interface Effort {
+  readonly budget?: number;
+  readonly isBrief?: boolean;
+  readonly inPairs?: boolean;
+}
+
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
+  { budget = 1, isBrief = false, inPairs = true }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -173,7 +186,14 @@ export function search(
     isKnown = false;
   }
   const isTelling = user.data.length > FEW || precision < EXACT;
-  if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
+  if (accepted.length === 0 && inPairs && !isLarge && !isBrief && isTelling && stages === STAGES)
+    pairs();
+  if (accepted.length === 0 && !isBrief && stages === STAGES) {
+    for (const edit of formulas(sites[0])) {
+      madeBy.set(edit, formulas);
+      test(state, [edit], edit);
+    }
+  }
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
@@ -261,20 +281,35 @@ function best(
   most: number,
 ): Found | null {
   const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
-  const [winner] = candidates
+  const [winner, ...rest] = candidates
     .map((each) => ({ ...each, ...judge(each.state.program) }))
     .filter(({ spoilt }) => spoilt === 0)
     .sort(
       (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,
     );
-  return winner ? { ...winner, runnerUp } : null;
+  if (!winner) return null;
+  const equal = rest.filter(
+    ({ gain, edits }) =>
+      gain === winner.gain &&
+      edits.length === 1 &&
+      edits[0].id !== winner.edits[0].id &&
+      costOf(edits) <= costOf(winner.edits) + MOST_STRANGER,
+  );
+  return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
+}
+
+/** One of each kind of mistake. */
+function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
+  return all.filter(
+    ({ edits: [{ id }] }, n) => all.findIndex(({ edits: [other] }) => other.id === id) === n,
+  );
 }
 
 /** The edits of a slice, made anew for the whole, if they explain the whole too. */
 export function onWhole(
   context: Context,
   target: Target,
-  { edits, runnerUp }: Found,
+  { edits, runnerUp, others }: Found,
 ): Found | null {
   const { key, user, precision, view } = target;
   let { state } = context;
@@ -296,7 +331,7 @@ export function onWhole(
   try {
     const prediction = seen(context.graph, key, view, state.predict(key));
     const residual = difference(prediction, user).maxAbs / largestMagnitude(user);
-    return residual <= precision ? { edits: made, state, residual, runnerUp } : null;
+    return residual <= precision ? { edits: made, state, residual, runnerUp, others } : null;
   } catch (error) {
     if (isMisfit(error)) return null;
     throw error;

@@ -14,7 +14,7 @@ import { isReference, type Key, keyOf, referenceProgram, State } from './program
 
 /** Letters of which only the first index is kept. */
 export const CUT = new Set(['b', 'h', 'r']);
-const INPUTS = /^(x|xPrime|[Wb]_.)$/;
+const INPUTS = /^(x|xPrime|xValue|[Wb]_.)$/;
 /** Values of one head alone; y, f and the gradients of x and x' mix all heads. */
 const OF_ONE_HEAD = /^(K|Q|V|Kh|Qh|Vh|S|Z|M|P|Pd|O|C)$/;
 
@@ -50,6 +50,10 @@ function isOwn({ extents }: Graph, key: Key): boolean {
 /** The first head of the first batch entry; null where there are no more, or the program is edited. */
 export function headSlice(context: Context): Slice | null {
   const { graph, state } = context;
+  const isCuttable = graph.nodes.every(
+    ({ id }) => INPUTS.test(id) || OF_ONE_HEAD.test(id) || /^[yf]$/.test(id),
+  );
+  if (!isCuttable) return null;
   if (graph.head !== 'multihead' || factorOf(graph) < 2 || !isReference(state.program)) return null;
   const first = (axes: readonly AxisLetters[], tensor: Tensor): Tensor => {
     const kept = axes.map((axis) => axis.filter((letter) => !CUT.has(letter)));
@@ -111,6 +115,7 @@ function cutConfig(
     ...{
       x: node('x', config.x),
       xPrime: node('xPrime', config.xPrime),
+      xValue: node('xValue', config.xValue),
       weights,
       heads,
       kvHeads: 1,

@@ -2,7 +2,12 @@
 import type { Tensor } from './tensor.ts';
 
 export type Head = 'kq' | 'qkv' | 'multihead';
-export type WeightId = 'W_K' | 'W_Q' | 'W_V' | 'W_O' | 'b_K' | 'b_Q' | 'b_V' | 'b_O';
+/** All that is learned, in the order of the graph's inputs. */
+export const WEIGHT_IDS = [
+  ...(['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'] as const),
+  ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V'] as const),
+] as const;
+export type WeightId = (typeof WEIGHT_IDS)[number];
 /** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
 export type AxisOrder = 'key-first' | 'query-first';
 export type MaskMeaning = 'attend' | 'ignore' | 'add';
@@ -104,6 +109,20 @@ export type Loss =
       readonly constants: Readonly<Record<string, Tensor>>;
     };
 
+/** How a norm divides: `eps` is added to the mean square; with `unitOffset` the gain is 1 + gamma, as in Gemma. */
+export interface Norm {
+  readonly kind: 'rms' | 'layer';
+  readonly eps: number;
+  readonly unitOffset?: boolean;
+}
+
+/** The norm of queries and keys before they meet. */
+export interface QkNorm extends Norm {
+  /** The mean is over the features of each head (Qwen3, Gemma 3, SD3) or over those of all heads (OLMo 2). */
+  readonly over: 'head' | 'all';
+  readonly place: 'before-rope' | 'after-rope';
+}
+
 /** Shapes as in the node table: x (n, d), xPrime (m, d'), a leading batch axis on both or on neither. */
 export interface HeadConfig {
   readonly head: Head;
@@ -111,11 +130,15 @@ export interface HeadConfig {
   readonly x?: Tensor;
   /** Left out for self-attention. */
   readonly xPrime?: Tensor;
+  /** What values are made from, where that is not x: (n, d''). */
+  readonly xValue?: Tensor;
   readonly weights: Readonly<Partial<Record<WeightId, Tensor>>>;
   /** Query heads H; 1 unless `multihead`. */
   readonly heads: number;
   /** Key and value heads; divides `heads`. */
   readonly kvHeads: number;
+  /** `blocks`: query head h uses KV head floor(h * kvHeads / heads), the default · `interleaved`: h mod kvHeads. */
+  readonly grouping?: 'blocks' | 'interleaved';
   /** d is the width of one key. Undefined: none in `kq`, 1/sqrt(d) in the others. */
   readonly scale?: number | '1/sqrt(d)';
   /** Z = softcap * tanh(scale * S / softcap). */
@@ -134,6 +157,12 @@ export interface HeadConfig {
   readonly past?: { readonly K: Tensor; readonly V: Tensor };
   /** Projections given in place of x and its weights: tokens by (heads * width), batch first if any. */
   readonly start?: { readonly Q?: Tensor; readonly K?: Tensor; readonly V?: Tensor };
+  /** Gains and biases are the weights gamma_K, gamma_Q, beta_K and beta_Q: (width), or (heads * width). */
+  readonly qkNorm?: QkNorm;
+  /** `plus-one`: a 1 in the denominator. A learned logit there is the weight `sinks`, (H). */
+  readonly softmax?: 'usual' | 'plus-one';
+  /** A key and a value of zeros behind all others, which no mask hides; learned ones are null_K and null_V. */
+  readonly zeroKey?: boolean;
   readonly loss: Loss;
   readonly axes: AxisOrder;
 }

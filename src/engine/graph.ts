@@ -98,6 +98,12 @@ export class GraphBuilder {
     return this.#nodes.some((node) => node.id === id);
   }
 
+  axesOf(id: NodeId): readonly AxisLetters[] {
+    const node = this.#nodes.find((each) => each.id === id);
+    if (!node) throw new RangeError(`no node ${id} yet`);
+    return node.axes;
+  }
+
   build(head: Head, selfAttention: boolean): Graph {
     return { head, nodes: [...this.#nodes], extents: this.#extents, selfAttention };
   }

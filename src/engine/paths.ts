@@ -1,5 +1,6 @@
 // By which way a gradient comes back to an input: as value, as key, as query, or as a parameter.
 import type { NodeId } from './graph.ts';
+import { isParameter } from './nodes.ts';
 import type { Contribution, Run } from './run.ts';
 import { norm } from './tensor.ts';
 
@@ -15,14 +16,20 @@ export const pathWords: Readonly<Record<Path, string>> = {
   output: 'to the output',
 };
 
-export /** The path that the edge from -> to belongs to. */
-function pathOf(from: NodeId, to: NodeId): Path {
-  if (/^[Wb]_/.test(to)) return 'parameter';
+const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to?: RegExp }[] = [
+  { path: 'key', nodes: /^K[nsh]?$/ },
+  { path: 'query', nodes: /^Q[nsh]?$/ },
+  { path: 'value', nodes: /^V[sh]?$/, to: /^(x|xValue)$/ },
+];
+
+/** The path that the edge from -> to belongs to. */
+export function pathOf(from: NodeId, to: NodeId): Path {
+  if (isParameter(to)) return 'parameter';
   if (/^(P|Pd|M|Z|S)$/.test(to)) return 'weights';
-  if (/^(K|Kh)$/.test(from) || /^(K|Kh)$/.test(to)) return 'key';
-  if (/^(Q|Qh)$/.test(from) || /^(Q|Qh)$/.test(to)) return 'query';
-  if (/^(V|Vh)$/.test(from) || /^(V|Vh|x)$/.test(to)) return 'value';
-  return 'output';
+  const own = PATHS.find(
+    ({ nodes, to: only }) => nodes.test(from) || nodes.test(to) || only?.test(to),
+  );
+  return own?.path ?? 'output';
 }
 
 export interface PathShare {

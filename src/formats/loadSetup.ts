@@ -6,7 +6,6 @@ import {
   type MaskMeaning,
   type MaskPart,
   MAX_NODE_ENTRIES,
-  type WeightId,
 } from '../engine/config.ts';
 import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
@@ -20,8 +19,16 @@ import { randomTensor } from './random.ts';
 import { type OpenedFile, openTensorFile } from './readTensors.ts';
 import { type Bytes, hasParts, readPartsOf } from './readTrace.ts';
 import { inEntry } from './setupProblems.ts';
-import type { LossSource, Path, PathProblem, Setup, TensorSource } from './setupTypes.ts';
+import {
+  type LossSource,
+  type Path,
+  type PathProblem,
+  PLAIN_OPTIONS,
+  type Setup,
+  type TensorSource,
+} from './setupTypes.ts';
 import type { Want } from './want.ts';
+import { type GivenWeights, settleWeights } from './weightLayouts.ts';
 
 /** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
 export type ReadFile = (path: string) => Promise<Bytes>;
@@ -40,15 +47,15 @@ export async function loadSetup(
   const loader = new Loader(readFile, {
     resolve: (name, rank) => resolveName(name, setup.names, rank),
   });
-  const { head, heads, kvHeads, scale, softcap, window, axes } = setup;
+  const { head, heads, kvHeads, axes } = setup;
+  const plain = PLAIN_OPTIONS.filter((option) => setup[option] !== undefined);
   const config: Mutable<HeadConfig> = {
     ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
-    ...{ weights: await loader.all<WeightId>(setup.weights, ['weights']) },
-    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime }, [])),
-    ...(scale !== undefined && { scale }),
-    ...(softcap !== undefined && { softcap }),
-    ...(window !== undefined && { window }),
+    ...{ weights: {} },
+    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime, xValue: setup.xValue }, [])),
+    ...Object.fromEntries(plain.map((option) => [option, setup[option]])),
   };
+  config.weights = settled(loader, setup, config, await loader.all(setup.weights, ['weights']));
   Object.assign(config, await loadMasks(loader, setup));
   if (setup.rope) {
     const { invFreq, positions, queryPositions, ...rope } = setup.rope;
@@ -74,6 +81,21 @@ export async function loadSetup(
     config: problems.some(({ severity }) => severity === 'error') ? null : config,
     problems,
   };
+}
+
+/** Weights as they are given, made (in, out). */
+function settled(
+  loader: Loader,
+  { heads, kvHeads, weightLayout, fused }: Setup,
+  { x, xPrime, xValue }: Pick<HeadConfig, 'x' | 'xPrime' | 'xValue'>,
+  weights: GivenWeights,
+): HeadConfig['weights'] {
+  const width = (own: Tensor | undefined): number | undefined => own?.shape.at(-1);
+  const features = { K: width(x), Q: width(xPrime ?? x), V: width(xValue ?? x) };
+  const context = { heads, kvHeads, features, layout: weightLayout, fused };
+  return settleWeights(weights, context, (severity, key, message) =>
+    loader.report(severity, ['weights', key], message),
+  );
 }
 
 /** Earlier tokens without a batch axis are the same for every batch entry. */

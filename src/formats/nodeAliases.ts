@@ -10,6 +10,7 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   x: `xi xkv xkey xkeys xvalue xvalues input inputs inp hiddenstates hiddenstate embeddings embedding embeds
     memory source src kvinput keyinput encoderhiddenstates encoderoutput encoderoutputs encoderout keyvaluestates`,
   xPrime: `xp xj xquery xqueries tgt queryinput inputq inputquery decoderhiddenstates decoderinput`,
+  xValue: `xval inputv inputvalue valueinput`,
   W_Q: `wquery weightq qweight queryweight wqweight wqueryweight qprojweight queryprojweight toqweight
     qlinearweight linearqweight fcqweight qkernel querykernel qprojkernel`,
   W_K: `wkey weightk kweight keyweight wkweight wkeyweight kprojweight keyprojweight tokweight
@@ -23,6 +24,15 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   b_V: `bvalue biasv vbias valuebias wvbias wvaluebias vprojbias valueprojbias tovbias vlinearbias linearvbias`,
   b_O: `bout boutput biaso obias outbias wobias woutbias oprojbias outprojbias outputprojbias tooutbias
     toout0bias olinearbias linearoutbias linearobias cprojbias`,
+  gamma_Q: `qnormweight qnormscale qnormgain querynormweight qlayernormweight qgain qlnweight normqweight`,
+  gamma_K: `knormweight knormscale knormgain keynormweight klayernormweight kgain klnweight normkweight`,
+  beta_Q: `qnormbias querynormbias qlayernormbias qlnbias normqbias`,
+  beta_K: `knormbias keynormbias klayernormbias klnbias normkbias`,
+  sinks: `sink attnsink attnsinks attentionsink attentionsinks sinklogit sinklogits sinkweight`,
+  null_K: `nullkey nullkeys knull`,
+  null_V: `nullvalue nullvalues vnull`,
+  Qn: `qnorm qnormed qnormalized qnormalised querynorm querynormed qhat`,
+  Kn: `knorm knormed knormalized knormalised keynorm keynormed khat`,
   Q: `query queries querystates querylayer qstates qall`,
   K: `key keys keystates keylayer kstates kall`,
   V: `value values valuestates valuelayer vstates vall`,

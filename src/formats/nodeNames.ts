@@ -1,7 +1,7 @@
 // Which node, value or gradient, a person's own tensor is: by its name in a trace.
 import type { NodeId } from '../engine/graph.ts';
 import { ALIASES } from './nodeAliases.ts';
-import { NODE_IDS } from './nodeIds.ts';
+import { NODE_IDS } from '../engine/nodes.ts';
 
 export interface ResolvedName {
   readonly node: NodeId;

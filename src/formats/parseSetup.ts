@@ -1,10 +1,11 @@
 // Reads and checks the text of a setup file, *.attention.json; every problem has its place in the text.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import type { AxisOrder, Head, MaskMeaning, WeightId } from '../engine/config.ts';
+import { type AxisOrder, type Head, type MaskMeaning, WEIGHT_IDS } from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
 import { isMaskList, maskList } from './maskReader.ts';
-import { NODE_IDS } from './nodeIds.ts';
+import { NODE_IDS } from '../engine/nodes.ts';
+import * as options from './optionReaders.ts';
 import { tensorSource } from './parseTensor.ts';
 import { ropeReader } from './ropeReader.ts';
 import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
@@ -22,9 +23,9 @@ import type {
   SetupFields,
   TensorSource,
 } from './setupTypes.ts';
+import type { WeightKey } from './weightLayouts.ts';
 
 const HEADS: readonly Head[] = ['kq', 'qkv', 'multihead'];
-const WEIGHTS: readonly WeightId[] = ['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'];
 const MASKS: readonly MaskName[] = ['none', 'causal', 'causal-bottom-right'];
 const MEANINGS: readonly MaskMeaning[] = ['attend', 'ignore', 'add'];
 /** Of an implementation that says none, in seconds. */
@@ -62,8 +63,9 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
   const text = read.text(list);
   const positive = read.number(list, 'a number above 0', (value) => value > 0);
   const count = read.positiveInteger(list);
-  const weight = Object.fromEntries(WEIGHTS.map((id) => [id, tensor])) as Record<
-    WeightId,
+  const keys: readonly WeightKey[] = [...WEIGHT_IDS, 'W_QKV', 'b_QKV'];
+  const weight = Object.fromEntries(keys.map((id) => [id, tensor])) as Record<
+    WeightKey,
     read.Read<TensorSource>
   >;
   return read.object<SetupFields>(list, {
@@ -74,9 +76,13 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     head: read.oneOf(list, HEADS),
     x: tensor,
     xPrime: tensor,
+    xValue: tensor,
     weights: read.object<Setup['weights']>(list, weight),
     heads: count,
     kvHeads: count,
+    grouping: read.oneOf(list, ['blocks', 'interleaved'] as const),
+    weightLayout: read.oneOf(list, ['in-out', 'out-in'] as const),
+    fused: read.oneOf(list, ['blocks', 'per-head'] as const),
     scale: (node, path) =>
       node.type === 'string' ? read.oneOf(list, ['1/sqrt(d)'])(node, path) : finite(node, path),
     softcap: positive,
@@ -92,6 +98,9 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
       keep: tensor,
     }),
     rope: ropeReader(list, tensor),
+    qkNorm: options.qkNorm(list),
+    softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
+    zeroKey: read.boolean(list),
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),

@@ -1,7 +1,8 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, MaskMeaning, Rope, WeightId } from '../engine/config.ts';
+import type { AxisOrder, Head, HeadConfig, MaskMeaning, Rope } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
+import type { WeightKey } from './weightLayouts.ts';
 
 /** Where something stands in the document: ['weights', 'W_K'], ['x', 2, 1]. */
 export type Path = readonly (string | number)[];
@@ -53,7 +54,19 @@ export type LossSource =
       readonly constants: Readonly<Record<string, number | TensorSource>>;
     };
 
-export interface Setup {
+/** Options without tensors, which go to the engine as they are. */
+export const PLAIN_OPTIONS = [
+  'scale',
+  'softcap',
+  'window',
+  'qkNorm',
+  'softmax',
+  'zeroKey',
+  'grouping',
+] as const;
+type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
+
+export interface Setup extends PlainOptions {
   readonly title?: string;
   readonly description?: string;
   /** f is an energy and x are positions: -df/dx is shown as forces. */
@@ -61,17 +74,19 @@ export interface Setup {
   readonly head: Head;
   readonly x?: TensorSource;
   readonly xPrime?: TensorSource;
-  readonly weights: Readonly<Partial<Record<WeightId, TensorSource>>>;
+  readonly xValue?: TensorSource;
+  readonly weights: Readonly<Partial<Record<WeightKey, TensorSource>>>;
+  /** Of all matrices; left out, (in, out), or the transpose where only that fits. */
+  readonly weightLayout?: 'in-out' | 'out-in';
+  /** How W_QKV holds its parts. */
+  readonly fused?: 'blocks' | 'per-head';
   readonly heads: number;
   readonly kvHeads: number;
-  readonly scale?: number | '1/sqrt(d)';
-  readonly softcap?: number;
   readonly mask: MaskName | TensorSource | readonly MaskPartSource[];
   /** Left out: boolean masks mean 'attend', numbers are added. */
   readonly maskMeaning?: MaskMeaning;
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };
   readonly rope?: RopeSource;
-  readonly window?: number;
   readonly alibi?: true | TensorSource;
   readonly past?: { readonly K: TensorSource; readonly V: TensorSource };
   readonly start?: {

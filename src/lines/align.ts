@@ -43,6 +43,18 @@ interface Option {
   readonly count: number;
 }
 
+interface AlignOptions {
+  /** Of a narrower type than the program's. */
+  readonly epsilon?: number;
+  /** NaN stands for what is not known, and agrees with everything. */
+  readonly hasGaps?: boolean;
+}
+
+/** A tensor without its axes of length 1. */
+interface Sought extends Tensor {
+  readonly hasGaps: boolean;
+}
+
 export interface Telling {
   /** Positions to look up, the largest numbers first. */
   readonly probes: readonly number[];
@@ -104,9 +116,13 @@ export class Aligner {
   }
 
   /** All forms that `tensor` is a part of, one alignment for each entry. */
-  align(tensor: Tensor, telling: Telling = tellingOf(tensor), epsilon = 0): Alignment[] {
+  align(
+    tensor: Tensor,
+    telling: Telling = tellingOf(tensor),
+    { epsilon = 0, hasGaps = false }: AlignOptions = {},
+  ): Alignment[] {
     const shape = tensor.shape.filter((length) => length !== 1);
-    const own = { shape, data: tensor.data };
+    const own = { shape, data: tensor.data, hasGaps };
     const found = new Map<number, Alignment>();
     let verified = 0;
     for (const probe of telling.probes) {
@@ -128,7 +144,7 @@ export class Aligner {
   }
 
   #verifies(
-    { shape, data }: Tensor,
+    { shape, data, hasGaps }: Sought,
     entry: Entry,
     offset: number,
     options: readonly Option[],
@@ -145,6 +161,7 @@ export class Aligner {
     const check = (at: number, where: number): boolean => {
       const value = data[at];
       const right = reference[where];
+      if (hasGaps && Number.isNaN(value)) return true;
       if (hidden !== null && hidden[where] === 1) {
         if (hiddenAsReference && !isNear(value, right, tolerance)) hiddenAsReference = false;
         if (tells(right, tolerance)) agreeingHidden++;
@@ -203,7 +220,7 @@ const isClose = (
 
 /** The readings of all axes together that agree with the probe's neighbours: no letter twice. */
 function* readings(
-  { shape, data }: Tensor,
+  { shape, data, hasGaps }: Sought,
   probe: number,
   entry: Entry,
   offset: number,
@@ -220,9 +237,11 @@ function* readings(
     // Both neighbours and both ends, before a table is made.
     const others = [at + 1, at - 1, 0, length - 1].filter((n) => n >= 0 && n < length && n !== at);
     const fits = (offsetAt: (n: number) => number): boolean =>
-      others.every((n) =>
-        isClose(entry, offset + offsetAt(n), data[probe + (n - at) * steps[axis]], tolerance),
-      );
+      others.every((n) => {
+        const value = data[probe + (n - at) * steps[axis]];
+        if (hasGaps && Number.isNaN(value)) return true;
+        return isClose(entry, offset + offsetAt(n), value, tolerance);
+      });
     const options = optionsFor(length, at, entry, coordinates, fits);
     if (options.length === 0) return;
     perAxis.push(options);
@@ -344,17 +363,21 @@ function alignmentOf(
   return { entry, axes, ranges };
 }
 
-/** Whether the whole entry is there. */
 /**
  * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
  * on the way.
  */
-export const isReordered = ({ ranges, axes }: Alignment): boolean =>
+export const isReordered = ({ entry, ranges, axes }: Alignment): boolean =>
   [...ranges.values()].some(({ step }) => step < 0) ||
   axes.some((letters) => {
+    // Pairs of a rotation are laid out in one way alone.
+    const pairs = letters.filter((letter) => letter === 'u' || letter === 'w');
+    if (pairs.length === 2 && entry.letters.indexOf(pairs[0]) > entry.letters.indexOf(pairs[1]))
+      return true;
     const order = letters.map((letter) => 'hrgav'.indexOf(letter)).filter((at) => at >= 0);
     return order.some((at, n) => n > 0 && at < order[n - 1]);
   });
 
+/** Whether the whole entry is there. */
 export const isWhole = ({ entry, ranges }: Alignment): boolean =>
   entry.letters.every((letter, n) => ranges.get(letter)!.count === entry.lengths[n]);

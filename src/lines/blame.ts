@@ -1,7 +1,9 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
 import { wrongMask } from './blame/mask.ts';
+import { hidesNothing, thrownAway } from './blame/nothing.ts';
 import {
+  halfJacobian,
   oddLayout,
   otherOrder,
   staleOperand,
@@ -10,12 +12,20 @@ import {
   wrongTable,
 } from './blame/operand.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
+import { sharedArray, wrongPart, wrongStart } from './blame/array.ts';
+import { missingTiles, shortTiles } from './blame/tiles.ts';
 import { misnamedOperand } from './mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
 
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
     wrongMask(field, suspect) ??
+    sharedArray(field, suspect) ??
+    shortTiles(field, suspect) ??
+    missingTiles(field, suspect) ??
+    wrongPart(field, suspect) ??
+    hidesNothing(field, suspect) ??
+    thrownAway(field, suspect) ??
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongNumber(field, suspect) ??
@@ -24,6 +34,8 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     otherOrder(field, suspect) ??
     wrongCall(field, suspect) ??
     staleOperand(field, suspect) ??
+    halfJacobian(field, suspect) ??
+    wrongStart(field, suspect) ??
     unscaledAt(field, suspect) ?? { event: suspect.event, note: '' }
   );
 }

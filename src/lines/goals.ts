@@ -79,7 +79,14 @@ export function coveredKeys({ entries }: Catalogue, observed: readonly Observed[
     }
   }
   for (const [entry, seen] of partly)
-    if (seen.every((each, at) => each === 1 || entry.hidden?.[at] === 1)) covered.add(entry.key);
+    // What is nothing but rounding tells nothing, and is right.
+    if (
+      seen.every(
+        (each, at) =>
+          each === 1 || entry.hidden?.[at] === 1 || Math.abs(entry.data[at]) <= entry.tolerance,
+      )
+    )
+      covered.add(entry.key);
   // Gradients that are nothing but rounding are right however they come out.
   for (const { role, key, size, tolerance } of entries)
     if (role === 'node' && size <= 4 * tolerance) covered.add(key);

@@ -1,5 +1,6 @@
 // Tensors that are right as something else than what their names, or their places in a return, say they are.
 import type { Key } from '../compare/program.ts';
+import { sizeOf } from '../engine/tensor.ts';
 import { isWhole } from './align.ts';
 import { handedOn } from './flow.ts';
 import { nodeNamed, type Observed } from './observe.ts';
@@ -97,18 +98,18 @@ export function mistakenNames(field: Field): Mistaken[] {
     const kind = named.sort.startsWith('gradient') ? 'gradient' : 'value';
     const key = `${kind === 'value' ? 'v' : 'g'}:${named.node}`;
     const isNode = catalogue.graph.nodes.some(({ id }) => id === named.node);
-    const isMissing = isNode && goals.includes(key) && !has(key);
+    const isMissing = isNode && !has(key) && (goals.includes(key) || isProjected(named.node));
     const isExchanged = conflicts.some(
       (other) =>
         other.named.sort === named.sort &&
         other.named.letter === is.letter &&
         other.is.letter === named.letter,
     );
-    if (!isMissing && !isExchanged) continue;
+    if (!isMissing && !isExchanged && !isWrittenOver(field, event)) continue;
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
-    const place = from === null ? event : returnOrCall(field, event, from);
+    const place = from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
@@ -117,7 +118,45 @@ export function mistakenNames(field: Field): Mistaken[] {
   return found;
 }
 
+/** What is written into the array of another one and then replaced there by what belongs in it, before anything read it. */
+function isWrittenOver({ recording, flow, observed }: Field, id: number): boolean {
+  const { events } = recording;
+  const { how, name } = events[id];
+  if (how !== 'update' && how !== 'write') return false;
+  const named = nodeNamed(events[id]);
+  return (
+    flow.users[id].length > 0 &&
+    flow.users[id].every((user) => {
+      const { alias, how: next, name: same, statement } = events[user];
+      if (next !== 'update' && next !== 'write') return false;
+      // The array that it is a view of.
+      if (same !== name) return events[user].statement !== events[id].statement;
+      return (
+        alias === id &&
+        statement !== events[id].statement &&
+        observed[user].found.some(({ entry }) => entry.node === named?.node)
+      );
+    })
+  );
+}
+
+/** Of these a right program has each by its name. */
+const isProjected = (node: string): boolean => /^[QKV]h?$/.test(node);
+
 const ORDER = 'QKV';
+
+/** The loop that pairs names with tensors, where it hands on the one that was taken for the other. */
+function pairedAt({ recording, flow, observed }: Field, event: number, is: Side): number | null {
+  const { events, statements } = recording;
+  const paired = flow.sources[event].find((source) => {
+    const { kind, targets } = statements[events[source].statement];
+    const isOther = observed[source].found.some(
+      ({ entry }) => sideOf(entry.node, entry.kind)?.letter === is.letter,
+    );
+    return kind === 'for' && targets.length > 1 && isOther;
+  });
+  return paired ?? null;
+}
 
 /** Of a return and the statement that unpacks it: the one that has not the usual order of queries, keys, values. */
 function returnOrCall({ recording }: Field, event: number, from: number): number {
@@ -144,7 +183,12 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   for (const source of queue) {
     if (seen.has(source)) continue;
     seen.add(source);
-    if (conflictOf(observed[source]) && !isGeneric(field, observed[source])) found.push(source);
+    const mixed = mixtureOf(field, source);
+    if (mixed) return mixed;
+    // A number in a narrow type, such as a sum so far, tells nothing itself.
+    const { event, standing } = observed[source];
+    if (standing === 'neutral' && sizeOf(event.shape) === 1) queue.push(...flow.sources[source]);
+    if (isConflict(field, source) && !isGeneric(field, observed[source])) found.push(source);
     const from = handedOn(recording, events[source]);
     const keys = new Set(observed[source].found.map(({ entry }) => entry.key));
     const same = flow.sources[source].filter((each) =>
@@ -155,8 +199,39 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   }
   if (found.length === 0) return null;
   const first = Math.min(...found);
-  const { is } = conflictOf(observed[first])!;
+  const { is } = conflictIn(field, first)!;
   return { event: first, note: `${events[first].name} is ${is.letter}` };
+}
+
+/** The conflict of an event, or of another run of its statement: one alone may be several things. */
+function conflictIn({ observed, recording }: Field, id: number): Conflict | null {
+  const { statement, name, frame } = recording.events[id];
+  for (const each of [observed[id], ...observed]) {
+    const { event } = each;
+    if (event.statement !== statement || event.name !== name || event.frame !== frame) continue;
+    const found = conflictOf(each);
+    if (found) return found;
+  }
+  return null;
+}
+
+const isConflict = (field: Field, id: number): boolean => conflictIn(field, id) !== null;
+
+/** Queries, keys or values by name and size that are some of each. */
+function mixtureOf(field: Field, id: number): { event: number; note: string } | null {
+  const { observed, recording, catalogue } = field;
+  const { event, pieces } = observed[id];
+  const name = nodeNamed(event);
+  if (pieces.length < 2 || !name || !/^[QKV]h?$/.test(name.node)) return null;
+  const node = catalogue.graph.nodes.find((each) => each.id === name.node);
+  if (!node || sizeOf(node.shape) !== sizeOf(event.shape)) return null;
+  let at = id;
+  for (let from = handedOn(recording, event); from !== null;) {
+    at = from;
+    from = handedOn(recording, recording.events[at]);
+  }
+  const parts = pieces.map(({ entry }) => entry.node.replace(/h$/, ''));
+  return { event: at, note: `${event.name} has parts of ${parts.join(', ')}` };
 }
 
 const QKV = /[QKV]/;

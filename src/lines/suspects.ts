@@ -1,8 +1,10 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
+import { type Aligner, isReordered } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, handedOn, leadsToRight } from './flow.ts';
+import type { Gathered } from './gathered.ts';
 import { ancestorsOf } from './goals.ts';
 import { nodeNamed, type Observed } from './observe.ts';
 import type { Recording } from './recording.ts';
@@ -21,7 +23,10 @@ export interface Suspect {
 export interface Field {
   readonly recording: Recording;
   readonly catalogue: Catalogue;
+  readonly aligner: Aligner;
   readonly observed: readonly Observed[];
+  /** Of numbers that statements in loops made: all runs of the statement together. */
+  readonly sweeps: ReadonlyMap<number, Gathered>;
   readonly flow: Flow;
   readonly covered: ReadonlySet<Key>;
   readonly goals: readonly Key[];
@@ -69,6 +74,10 @@ function operandsOf(field: Field, leads: readonly boolean[], id: number): Operan
 
 const IN_PLACE = new Set(['write', 'update']);
 
+/** Right, but for the order of its entries. */
+const isInOtherOrder = ({ found }: Observed): boolean =>
+  found.length > 0 && found.every((each) => each.entry.role !== 'partial' && isReordered(each));
+
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, flow } = field;
@@ -85,7 +94,9 @@ export function suspectsOf(field: Field): Suspect[] {
     const isAdding = recording.statements[event.statement].kind === 'augmented';
     const isSum = added || (standing === 'partial' && isAdding && IN_PLACE.has(how));
     if (isSum && !isLast(field, id)) continue;
-    const why = standing === 'partial' ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
+    const isAside = standing === 'partial' && isInOtherOrder(observed[id]);
+    const isOnTheWay = standing === 'partial' && !isAside;
+    const why = isOnTheWay ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
   }
   const times = new Map(
@@ -128,6 +139,7 @@ function withoutBeginnings(
 ): Suspect[] {
   const logits = keyOf(catalogue.parts.logits, 'gradient');
   const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
+  const spoilt = cone(flow, [...off]);
   return suspects.filter(({ event, why }) => {
     if (why !== 'incomplete' || isTileLeft(observed[event])) return true;
     const { shape } = observed[event].event;
@@ -137,15 +149,22 @@ function withoutBeginnings(
       ? flow.users[event].some(
           (user) => off.has(user) && sizeOf(observed[user].event.shape) === sizeOf(shape),
         )
-      : [...cone(flow, [event])].some((each) => off.has(each));
+      : [...cone(flow, [event])].some((each) => spoilt.has(each) && each !== event);
     if (isCompleted) return false;
-    // It is told of the first of them.
-    return !flow.sources[event].some(
-      (source) =>
-        observed[source].standing === 'partial' && suspects.some((other) => other.event === source),
-    );
+    const isSuspect = (id: number): boolean =>
+      observed[id].standing === 'partial' && suspects.some((other) => other.event === id);
+    // A sum that lacks one of its paths is told of where the last of the others was added, all else of where it begins.
+    const path = pathOf(observed[event]);
+    const isOfPath = (id: number): boolean => isSuspect(id) && pathOf(observed[id]) === path;
+    return path !== null
+      ? !flow.users[event].some(isOfPath)
+      : !flow.sources[event].some(isSuspect);
   });
 }
+
+/** Of what some paths contribute to: the key; null for all else. */
+const pathOf = ({ found: [best] }: Observed): Key | null =>
+  best && / through [\w ]+$/.test(best.entry.title) ? best.entry.key : null;
 
 /** The sum over some tiles only, when the loop over them is done. */
 const isTileLeft = ({ event, found }: Observed): boolean =>

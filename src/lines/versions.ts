@@ -40,7 +40,7 @@ function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | null {
 }
 
 /** Entries of `whole` that an index picks, as offsets in their order; null where it is not of whole numbers and slices. */
-function offsetsAt(shape: readonly number[], index: readonly IndexPart[]): Int32Array | null {
+export function offsetsAt(shape: readonly number[], index: readonly IndexPart[]): Int32Array | null {
   const positions = {
     shape,
     data: Float64Array.from({ length: sizeOf(shape) }, (_, at) => at),
@@ -109,6 +109,11 @@ export class Arrays {
     const old = Float64Array.from(where, (at) => before.data[at]);
     where.forEach((at, n) => (before.data[at] = tensor.data[n]));
     return summed === event ? difference(tensor, old) : null;
+  }
+
+  /** The first event of an event’s array. Of events that were taken. */
+  rootOf(event: number): number {
+    return this.#roots[event];
   }
 
   #content(root: number, event: Event): { shape: readonly number[]; data: Float64Array } | null {

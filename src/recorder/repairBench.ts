@@ -41,7 +41,10 @@ interface Written {
 }
 
 interface FrameAnswer extends Reply {
-  readonly candidates: readonly (Candidate & { readonly values: readonly Written[] })[];
+  readonly candidates: readonly (Candidate & {
+    readonly values: readonly Written[];
+    readonly alternatives: readonly Candidate[];
+  })[];
   readonly now: readonly Written[];
   readonly executions: number;
   readonly others: readonly Candidate[];
@@ -81,8 +84,8 @@ class PythonBench implements OpenBench {
   }
 
   async frame(request: FrameRequest): Promise<FrameReply | null> {
-    const { sources, file, line, occurrences, pairs, seconds } = request;
-    const place = { file, line, occurrences };
+    const { sources, file, line, until, occurrences, pairs, seconds } = request;
+    const place = { file, line, occurrences, ...(until !== undefined && { until }) };
     const { reply, out } = await this.#ask({ job: 'frame', sources, place, pairs, seconds });
     if (reply.error !== undefined) return null;
     const { candidates, others, now, executions, tried } = reply as FrameAnswer;

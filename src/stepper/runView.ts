@@ -3,6 +3,8 @@ import { axisLabel, axisName, type Extents } from '../engine/axes.ts';
 import { equations } from '../engine/equations.ts';
 import { type MathNode, toMath } from '../engine/mathml.ts';
 import type { GraphNode, NodeId } from '../engine/graph.ts';
+import { PARAMETERS } from '../engine/heads/parameters.ts';
+import { isParameter } from '../engine/nodes.ts';
 import type { Run } from '../engine/run.ts';
 import type { Picture } from './picture.ts';
 import { valuePictures } from './nodePicture.ts';
@@ -51,18 +53,14 @@ export interface RunView {
 const inputSummaries: Readonly<Record<NodeId, string>> = {
   x: "The tokens on the keys' side.",
   xPrime: "The tokens on the queries' side (x′ in the equations).",
-  W_K: 'Projects tokens to keys.',
-  W_Q: 'Projects tokens to queries.',
-  W_V: 'Projects tokens to values.',
-  W_O: 'Mixes the heads into the output.',
-  b_K: 'Bias of the keys.',
-  b_Q: 'Bias of the queries.',
-  b_V: 'Bias of the values.',
-  b_O: 'Bias of the output.',
+  xValue: 'The tokens that values are made from.',
   K: 'The keys, given.',
   Q: 'The queries, given.',
   V: 'The values, given.',
 };
+
+const inputSummary = (id: NodeId): string =>
+  isParameter(id) ? PARAMETERS[id].what : inputSummaries[id];
 
 function nodeView(node: GraphNode, selfAttention: boolean, value: Picture): NodeView {
   const isInput = node.kind === 'input';
@@ -76,7 +74,7 @@ function nodeView(node: GraphNode, selfAttention: boolean, value: Picture): Node
     summary: both
       ? 'The tokens, on both sides: self-attention.'
       : isInput
-        ? inputSummaries[node.id]
+        ? inputSummary(node.id)
         : node.operation.summary,
     value,
   };

@@ -21,12 +21,14 @@ const EXPECTED = {
   chunk_window: [/^M$/, /chunk|block/],
   neox_qkv: [/^(K|Q|V)$/, /fused|qkv|split|heads?\b.*order|order/],
   static_zeros: [/^(P|S|y)$/, /(zero|empty|extra).*(key|slot)|keys?.*zero|slot/],
-  t5_cross_bias: [/^M$/, /add(s|ed)?\b|bias/],
+  // The setup has no M.
+  t5_cross_bias: [/^(M|P)$/, /add(s|ed)?\b|bias/],
   rope_double: [/^(Kh|Qh)$/, /twice|doubled|times 2|2 times/],
   p05_delta_strides: [/^d(Z|M|S)$/, /row|delta/],
   p06_softmax_alias_y: [/^d(Z|M|S)$/, /dP|upstream.*(place|for) (of )?P/],
   p13_pad_key_valid_bwd: [/^d(V|P|M|Z|S)$/, /mask|hidden|key 4/],
-  p20_ones_upstream: [/^d(y|O|C)$/, /ones|1 everywhere|all 1/],
+  // dO is given, and right: it is not used.
+  p20_ones_upstream: [/^d(y|O|C|V)$/, /ones|1 everywhere|all 1/],
   o09_stale_p: [/^d(M|Z|S)$/, /last head/],
   o12_llmc_diag: [/^d(M|Z|S)$/, /diagonal|own key|last visible/],
   o13_llmc_eq: [/^d(Q|Qh)$/, /last/],

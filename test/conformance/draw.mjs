@@ -163,5 +163,60 @@ export function drawSetup(random) {
   if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
   if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
+  const sizes = { heads, kvHeads, width, valueWidth, axes, tokens: [...batch, fresh] };
+  addLater(setup, options, { pick, whole, numbers }, sizes);
   return { setup, options };
+}
+
+/** Options drawn after all others, so that a seed's earlier ones stay what they were. */
+function addLater(setup, options, { pick, whole, numbers }, sizes) {
+  const { heads, kvHeads, width } = sizes;
+  options.qkNorm = pick(false, false, 'rms', 'layer');
+  if (options.qkNorm) {
+    options.normOver = pick('head', 'all');
+    options.normPlace = pick('before-rope', 'after-rope');
+    options.gains = pick('none', 'width', 'all');
+    const own = { kind: options.qkNorm, over: options.normOver, place: options.normPlace };
+    setup.qkNorm = { ...own, eps: pick(1e-6, 0.1), unitOffset: pick(false, true) };
+    const count = { K: kvHeads, Q: heads };
+    for (const id of options.gains === 'none' ? [] : ['K', 'Q']) {
+      const length = options.gains === 'all' ? count[id] * width : width;
+      setup.weights[`gamma_${id}`] = numbers(length);
+      if (options.qkNorm === 'layer') setup.weights[`beta_${id}`] = numbers(length);
+    }
+  }
+  const multi = setup.head === 'multihead';
+  options.sink = pick('none', 'none', 'plus-one', multi ? 'learned' : 'none');
+  if (options.sink === 'plus-one') setup.softmax = 'plus-one';
+  if (options.sink === 'learned') setup.weights.sinks = numbers(heads);
+  options.nulls = multi ? pick('none', 'none', 'learned', 'zero', 'both') : 'none';
+  addNulls(setup, options, numbers, sizes);
+  options.valueInput = 'W_V' in setup.weights && pick(false, false, true);
+  if (options.valueInput) {
+    const features = whole(1, 5);
+    setup.xValue = numbers(...sizes.tokens, features);
+    setup.weights.W_V = numbers(features, kvHeads * sizes.valueWidth);
+    // What x fed alone may be left with nothing to feed.
+    if (!('W_K' in setup.weights) && !('W_Q' in setup.weights && !setup.xPrime)) delete setup.x;
+  }
+  options.grouping = multi && pick('blocks', 'interleaved');
+  if (options.grouping) setup.grouping = options.grouping;
+}
+
+function addNulls(setup, { nulls }, numbers, { kvHeads, width, valueWidth, axes }) {
+  if (nulls === 'none') return;
+  if (nulls !== 'zero') {
+    setup.weights.null_K = numbers(kvHeads * width);
+    setup.weights.null_V = numbers(kvHeads * valueWidth);
+  }
+  if (nulls !== 'learned') setup.zeroKey = true;
+  if (!setup.dropout) return;
+  const count = nulls === 'both' ? 2 : 1;
+  const kept = Array.from({ length: count }, () => 1);
+  const longer = (rows) =>
+    axes === 'key-first'
+      ? [...rows, ...kept.map(() => rows[0].map(() => 1))]
+      : rows.map((row) => [...row, ...kept]);
+  const deep = (part) => (Array.isArray(part[0][0]) ? part.map(deep) : longer(part));
+  setup.dropout.keep = deep(setup.dropout.keep);
 }

@@ -7,40 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadEngine, numberOptions, runSetup } from './bundle.mjs';
 import { drawSetup, generator } from './draw.mjs';
+import { findPython, largestOf, relativeError } from './python.mjs';
 
 const TOLERANCE = 1e-10;
-const HOW_TO_GET_TORCH =
-  'This program needs Python with PyTorch: on Debian "apt-get install python3-torch", elsewhere "pip install torch"; ' +
-  'PYTHON names the interpreter (default: /usr/bin/python3, then python3).';
-
-function findPython() {
-  for (const python of [process.env.PYTHON, '/usr/bin/python3', 'python3', 'python']) {
-    if (python && spawnSync(python, ['-c', 'import torch']).status === 0) return python;
-  }
-  console.error(HOW_TO_GET_TORCH);
-  process.exit(1);
-}
-
-/** Largest difference over the largest expected entry; Infinity where shapes or special values differ. */
-function relativeError(found, expected, least = 1e-3) {
-  if (!found || found.shape.join() !== expected.shape.join()) return Infinity;
-  let [error, largest] = [0, 0];
-  expected.data.forEach((entry, at) => {
-    const value = Number(String(entry).replace('inf', 'Infinity'));
-    if (!Number.isFinite(value)) {
-      if (!Object.is(found.data[at], value)) error = Infinity;
-      return;
-    }
-    const difference = Math.abs(found.data[at] - value);
-    error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
-    largest = Math.max(largest, Math.abs(value));
-  });
-  return error / Math.max(largest, least);
-}
-
-const largestOf = ({ data }) =>
-  data.reduce((most, entry) => Math.max(most, Math.abs(Number(entry)) || 0), 1e-3);
-
 const { cases, seed } = numberOptions({ cases: 200, seed: 1 });
 const python = findPython();
 const folder = await mkdtemp(join(tmpdir(), 'attention-torch-'));

@@ -55,6 +55,37 @@ def fill_shape(setup, scores):
     return (scores.numel() // (heads * m * n), heads, m, n)
 
 
+def normed(own, x, gain, bias):
+    """RMS or layer norm over the last axis."""
+    if own["kind"] == "layer":
+        # As F.layer_norm, but exact where a row is one entry: its rounding there is divided by sqrt(eps).
+        centred = x - x.mean(-1, keepdim=True)
+        hat = centred / (centred.pow(2).mean(-1, keepdim=True) + own["eps"]).sqrt()
+    else:
+        hat = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + own["eps"])
+    if gain is not None:
+        hat = hat * (1 + gain if own.get("unitOffset") else gain)
+    return hat if bias is None else hat + bias
+
+
+def qk_norm(own, x, count, gain, bias):
+    """Of (..., tokens, count * width): of each head, or of all of them."""
+    width = x.shape[-1] // count
+    if own["over"] == "all":
+        spread = lambda p: None if p is None else p.repeat(x.shape[-1] // p.numel())
+        return normed(own, x, spread(gain), spread(bias))
+    spread = lambda p: None if p is None else p.reshape(-1, width)
+    return normed(own, x.reshape(*x.shape[:-1], count, width), spread(gain), spread(bias)).flatten(-2)
+
+
+def heads_apart(x, count):
+    return x.reshape(*x.shape[:-1], count, -1).transpose(-3, -2)
+
+
+def heads_beside(x):
+    return x.transpose(-3, -2).flatten(-2)
+
+
 def fill_scores(setup, given, scores):
     """A mask of two to four dimensions, in the setup's order of axes, as large as scores (..., m, n)."""
     if setup["axes"] == "key-first":
@@ -114,13 +145,19 @@ def alibi_slopes(heads):
     return geometric(power) + geometric(2 * power)[0::2][: heads - power]
 
 
+def with_sink(M, sink):
+    """The sink is one more key, whose weight is thrown away; its logit broadcasts to (..., m, 1)."""
+    column = sink.expand(*M.shape[:-1], 1)
+    return torch.softmax(torch.cat([M, column], -1), -1)[..., :-1]
+
+
 def safe_softmax(M):
     """Zeros where every key is masked."""
     dead = (M == -math.inf).all(-1, keepdim=True)
     return torch.where(dead, torch.zeros(()), torch.softmax(torch.where(dead, torch.zeros(()), M), -1))
 
 
-def weights(setup, g, S, width, past):
+def weights(setup, g, S, width, past, sinks=None, nulls=0):
     """S, Z, M, P, Pd with the queries in the rows; kept under the setup's order of axes."""
     keep = lambda name, value: g.keep(name, value)
     flip = (lambda t: t.transpose(-1, -2)) if setup["axes"] == "key-first" else (lambda t: t)
@@ -137,10 +174,19 @@ def weights(setup, g, S, width, past):
     listed = any(part["kind"] != "prefix" for part in parts)
     masked = not isinstance(mask, str) or mask != "none" or listed or "window" in setup or setup.get("alibi")
     if masked:
-        hidden, bias = hidden_and_bias(setup, flip(step), past)
+        own = flip(step)
+        hidden, bias = hidden_and_bias(setup, own[..., : own.shape[-1] - nulls], past)
+        hidden = torch.nn.functional.pad(hidden, (0, nulls), value=False)
+        bias = torch.nn.functional.pad(bias, (0, nulls))
         M = torch.where(hidden, torch.full((), -math.inf), flip(step) + bias)
         step = keep("M", flip(M))
-    P = step = keep("P", flip(safe_softmax(flip(step))))
+    if sinks is not None:
+        P = with_sink(flip(step), sinks.reshape(-1, 1, 1))
+    elif setup.get("softmax") == "plus-one":
+        P = with_sink(flip(step), torch.zeros(()))
+    else:
+        P = safe_softmax(flip(step))
+    P = step = keep("P", flip(P))
     if "dropout" in setup:
         kept = fill_scores(setup, tensor(setup["dropout"]["keep"]), flip(P))
         step = keep("Pd", P * flip(kept) / (1 - setup["dropout"]["p"]))
@@ -171,6 +217,7 @@ def attend(setup):
     start = {name: g.leaf(name, nested) for name, nested in setup.get("start", {}).items()}
     x = g.leaf("x", setup["x"]) if "x" in setup else None
     other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x
+    content = g.leaf("xValue", setup["xValue"]) if "xValue" in setup else x
 
     def project(name, source):
         if name in start:
@@ -179,12 +226,23 @@ def attend(setup):
         return g.keep(name, value + w[f"b_{name}"] if f"b_{name}" in w else value)
 
     K, Q = project("K", x), project("Q", other)
+    norm = setup.get("qkNorm")
+    norm_first = norm and (norm["place"] == "before-rope" or setup["head"] != "multihead")
+
+    def norm_of(name, value, count):
+        return qk_norm(norm, value, count, w.get(f"gamma_{name}"), w.get(f"beta_{name}"))
+
+    if norm_first:
+        many = setup["head"] == "multihead"
+        heads, kv_heads = (setup["heads"], setup["kvHeads"]) if many else (1, 1)
+        K = g.keep("Kn", norm_of("K", K, kv_heads))
+        Q = g.keep("Qn", norm_of("Q", Q, heads))
     if setup["head"] != "multihead":
-        V = project("V", x) if setup["head"] == "qkv" else x
+        V = project("V", content) if setup["head"] == "qkv" else x
         S = Q @ K.transpose(-1, -2)
         y = g.keep("y", weights(setup, g, S, K.shape[-1], 0) @ V)
     else:
-        V = project("V", x)
+        V = project("V", content)
         heads, kv_heads = setup.get("heads", 1), setup.get("kvHeads", setup.get("heads", 1))
         past = len(setup["past"]["K"][0][0]) if "past" in setup and K.dim() == 3 else 0
         if "past" in setup and K.dim() == 2:
@@ -198,14 +256,32 @@ def attend(setup):
                 if name == "Q":
                     places = options.get("queryPositions", places)
                 own = rotate(own, options, None if places is None else tensor(places).double(), past)
+            if norm and not norm_first and name != "V":
+                g.keep(f"{name}s", own)
+                own = heads_apart(norm_of(name, heads_beside(own), count), count)
+                if name != "Q" and "past" in setup:
+                    g.keep(f"{name}n", own)
+            null = name != "Q" and ("null_K" in w or setup.get("zeroKey"))
+            if null and f"{name}s" not in g.nodes:
+                g.keep(f"{name}s", own)
+            if null and norm and not norm_first and name != "V":
+                g.keep(f"{name}n", own)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
+            nulls = [w[f"null_{name}"].reshape(count, 1, -1)] if f"null_{name}" in w else []
+            if setup.get("zeroKey") and name != "Q":
+                nulls.append(torch.zeros(count, 1, own.shape[-1]))
+            if nulls:
+                own = torch.cat([own, *(each.expand(*own.shape[:-2], 1, -1) for each in nulls)], -2)
             return g.keep(f"{name}h", own)
 
         Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
         group = torch.arange(heads) // (heads // kv_heads)
+        if setup.get("grouping") == "interleaved":
+            group = torch.arange(heads) % kv_heads
         K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
-        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past)
+        nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
+        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls)
         O = g.keep("O", P @ V_all)
         merged = O.transpose(-3, -2).flatten(-2)
         if "W_O" in w:

@@ -52,13 +52,13 @@ describe('as text', () => {
   });
 });
 
-/** Axes of a symbol against those of the tensor it names; a primed letter (a*) is as long as its own. */
+/** Axes of a symbol against those of the tensor it names; a marked letter (a*, a′) is as long as its own. */
 function misfits(graph: Graph, formula: Formula): string[] {
   const lengths = (axes: readonly AxisLetters[]): string =>
     axes
       .map((axis) =>
         axisLength(
-          axis.map((letter) => letter.replace('*', '')),
+          axis.map((letter) => letter.replace(/[*′″]/, '')),
           extents,
         ),
       )

@@ -1,7 +1,7 @@
 // Which names are understood, and that none is understood in two ways.
 import { describe, expect, test } from 'vitest';
 import { ALIASES } from '../../src/formats/nodeAliases.ts';
-import { NODE_IDS } from '../../src/formats/nodeIds.ts';
+import { NODE_IDS } from '../../src/engine/nodes.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 
 const inWords = (name: string, names?: Record<string, string>, rank?: number): string | null => {
@@ -24,6 +24,9 @@ const VALUES: Readonly<Record<string, string>> = {
   Qh: 'q_heads q_rot q_embed qh',
   Kh: 'k_heads k_rot k_embed',
   Vh: 'v_heads vh',
+  Kn: 'k_norm k_normed',
+  gamma_Q: 'q_norm.weight self_attn.q_norm.weight gamma_q',
+  gamma_K: 'k_norm.weight',
   S: 's scores attn_scores logits raw_scores qk dots sim energy attention_scores',
   Z: 'scaled_scores scaled_logits preatt',
   M: 'masked_scores maskedLogits',

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { parse } from 'jsonc-parser';
 import { describe, expect, test } from 'vitest';
-import { NODE_IDS } from '../../src/formats/nodeIds.ts';
+import { NODE_IDS } from '../../src/engine/nodes.ts';
 import { parseSetup } from '../../src/formats/parseSetup.ts';
 import { BAD, GOOD } from './setupCases.ts';
 

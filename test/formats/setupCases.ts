@@ -42,6 +42,12 @@ export const GOOD: readonly string[] = [
   `{${KQ}, "implementation": {"module": "../a b/mine.cts", "timeout": 0.5}}`,
   `{${KQ}, "source": {"file": "mha.py", "function": "MHA.forward", "args": ["--heads", "2", ""]}}`,
   `{${KQ}, "source": {"file": "mha.py", "function": ""}}`,
+  `{${MULTI.replace('[6]]', '[6]], "gamma_Q": [1], "gamma_K": [1]')}, "qkNorm": {"kind": "rms", "eps": 0, "over": "all", "place": "after-rope", "unitOffset": true}}`,
+  `{${MULTI.replace('[6]]', '[6]], "sinks": [1], "null_K": [1], "null_V": [1]')}, "zeroKey": true}`,
+  `{${KQ}, "softmax": "plus-one"}`,
+  `{${MULTI}, "xPrime": [[1, 2]], "xValue": [[1, 2], [3, 4]], "grouping": "interleaved"}`,
+  `{"head": "qkv", ${x}, "weights": {"W_QKV": [[1, 2, 3], [4, 5, 6]], "b_QKV": [1, 2, 3]}, "fused": "per-head", "weightLayout": "in-out"}`,
+  `{${QKV.replace('[6]]', '[6]], "beta_K": [1]')}, "qkNorm": {"kind": "layer"}}`,
 ];
 
 export interface BadCase {
@@ -542,6 +548,78 @@ export const BAD: readonly BadCase[] = [
     at: '"xPrime"',
     schemaAccepts: true,
     warning: true,
+  },
+  // Norms
+  {
+    text: `{${MULTI}, "qkNorm": {"eps": 1}}`,
+    messages: ['qkNorm: found no "kind", expected "rms" or "layer"'],
+    at: '"qkNorm"',
+  },
+  {
+    text: `{${MULTI}, "qkNorm": {"kind": "group"}}`,
+    messages: ['qkNorm.kind: found the string "group", expected one of "rms", "layer"'],
+    at: '"group"',
+  },
+  {
+    text: `{${MULTI}, "qkNorm": {"kind": "rms", "eps": -1}}`,
+    messages: ['qkNorm.eps: found the number -1, expected a number from 0'],
+    at: '-1',
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "gamma_K": [1]')}}`,
+    messages: ['weights.gamma_K: found without "qkNorm", whose gains and biases they are'],
+    at: '"gamma_K"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "beta_Q": [1]')}, "qkNorm": {"kind": "rms"}}`,
+    messages: ['weights.beta_Q: found with an RMS norm, which has no bias; "layer" has'],
+    at: '"beta_Q"',
+    schemaAccepts: true,
+  },
+  // Sinks and null keys
+  {
+    text: `{${QKV.replace('[6]]', '[6]], "sinks": [1]')}}`,
+    messages: ['weights.sinks: found with head "qkv", which has no such step; "multihead" has'],
+    at: '"sinks"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "sinks": [1]')}, "softmax": "plus-one"}`,
+    messages: ['softmax: found beside weights.sinks, expected one of the two'],
+    at: '"plus-one"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "null_V": [1]')}}`,
+    messages: ['weights.null_V: found without null_K, which belongs to it'],
+    at: '"null_V"',
+    schemaAccepts: true,
+  },
+  // Other inputs and layouts
+  {
+    text: `{${KQ}, "xValue": [[1]]}`,
+    messages: ['xValue: found with head "kq", which has no value projection: V is x'],
+    at: '"xValue"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "weightLayout": "transposed"}`,
+    messages: ['weightLayout: found the string "transposed", expected one of "in-out", "out-in"'],
+    at: '"transposed"',
+  },
+  {
+    text: `{${MULTI}, "fused": "blocks"}`,
+    messages: ['fused: is not used: it tells how to read W_QKV'],
+    at: '"blocks"',
+    schemaAccepts: true,
+    warning: true,
+  },
+  {
+    text: `{${QKV}, "grouping": "blocks"}`,
+    messages: ['grouping: found with head "qkv", which has no such step; "multihead" has'],
+    at: '"blocks"',
+    schemaAccepts: true,
   },
   // Implementation
   {

@@ -8,6 +8,7 @@ import { SMALLEST_SCALE } from '../../media/graph/sizes.ts';
 import { nameParts } from '../../media/names.tsx';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
+import { isParameter } from '../../src/engine/nodes.ts';
 import { tensor } from '../../src/engine/tensor.ts';
 
 const ones = (...shape: number[]) =>
@@ -38,6 +39,27 @@ const steps = {
   scale: [{}, { scale: 0.5 }],
   mask: [{}, { mask: 'causal' as const }],
   dropout: [{}, { dropout: { p: 0.5, keep: ones(1, 1) } }],
+};
+
+const norm = { kind: 'layer', eps: 1e-5, over: 'head', place: 'before-rope' } as const;
+
+/** What models of today have beyond the Transformer's module. */
+const options = {
+  norm: [
+    {},
+    { qkNorm: norm },
+    { qkNorm: norm, weights: { gamma_K: ones(2), gamma_Q: ones(2) } },
+    {
+      qkNorm: { ...norm, place: 'after-rope' as const },
+      weights: { gamma_K: ones(2), gamma_Q: ones(2), beta_K: ones(2), beta_Q: ones(2) },
+    },
+  ],
+};
+
+const besides = {
+  content: [{}, { xPrime: ones(3, 4), xValue: ones(4, 4) }],
+  sinks: [{}, { weights: { sinks: ones(2) } }],
+  nulls: [{}, { zeroKey: true }, { weights: { null_K: ones(4), null_V: ones(4) } }],
 };
 
 const cases: [string, HeadConfig][] = [
@@ -87,6 +109,23 @@ const cases: [string, HeadConfig][] = [
       x: ones(4, 4),
       ...config,
       weights: { W_K: ones(4, 4), W_Q: ones(4, 4), W_V: ones(4, 4), ...config.weights },
+    },
+  ]),
+  ...combinations({
+    ...options,
+    ...besides,
+    cross: [{}, { xPrime: ones(3, 4) }],
+    bias: [{}, { weights: { b_K: ones(4), b_Q: ones(4), b_V: ones(4), b_O: ones(4) } }],
+  }).map(([label, config]): [string, HeadConfig] => [
+    `options${label}`,
+    {
+      ...{ ...base, heads: 2, kvHeads: 2, axes: 'query-first', head: 'multihead', mask: 'causal' },
+      x: ones(4, 4),
+      ...config,
+      weights: {
+        ...{ W_K: ones(4, 4), W_Q: ones(4, 4), W_V: ones(4, 4), W_O: ones(4, 4) },
+        ...config.weights,
+      },
     },
   ]),
   [
@@ -204,7 +243,7 @@ describe('layout of the graph', () => {
       const left = (id: string): number => boxes.find((box) => box.id === id)?.x ?? NaN;
       for (const { id, inputs } of nodes) {
         for (const input of inputs)
-          if (!/^[Wb]_/.test(input)) expect(left(input)).toBeLessThan(left(id));
+          if (!isParameter(input)) expect(left(input)).toBeLessThan(left(id));
       }
     }
   });

@@ -7,8 +7,15 @@ from .mutation import Mutation, Site, broadcasts
 from .scope import Ingredient
 from .source import ATOM, PRODUCT, SUM, UNARY, binding
 
-_OPERATORS = {ast.Add: '+', ast.Sub: '-', ast.Mult: '*', ast.Div: '/', ast.MatMult: '@', ast.Pow: '**'}
-_INSTEAD = {'+': '-*', '-': '+*', '*': '/@+-', '/': '*-', '@': '*', '**': '*'}
+_OPERATORS = {
+    ast.Add: '+', ast.Sub: '-', ast.Mult: '*', ast.Div: '/', ast.MatMult: '@', ast.Pow: '**',
+    ast.BitAnd: '&', ast.BitOr: '|', ast.BitXor: '^', ast.FloorDiv: '//', ast.Mod: '%',
+}
+_BINDS = {'+': SUM, '-': SUM, '**': ATOM, '&': 12, '^': 11, '|': 10}
+_INSTEAD = {
+    '+': '-*', '-': '+*', '*': ('/', '@', '+', '-', '&'), '/': '*-', '@': '*', '**': '*', '&': '|^', '|': '&^', '^': '&|',
+    '//': ('%', '/'), '%': ('//',),
+}
 _COMPARISONS = {
     ast.Lt: '<', ast.LtE: '<=', ast.Gt: '>', ast.GtE: '>=', ast.Eq: '==', ast.NotEq: '!=',
 }
@@ -25,7 +32,9 @@ def operand(site: Site) -> Iterator[Mutation]:
     for each in site.scope.ingredients:
         if each.text == site.text or each.known.sort != known.sort:
             continue
-        cost = 1.0 + each.distance + (0.3 if isinstance(node, ast.Call) else 0)
+        # What the statement binds is what it was before, if anything: rarely what was meant.
+        stale = 0.6 if each.text in site.scope.bound else 0
+        cost = 1.0 + each.distance + (0.3 if isinstance(node, ast.Call) else 0) + stale
         if known.sort == 'number':
             if each.known.value != known.value:
                 yield site.put(each.text, cost + 0.2, 'operand')
@@ -37,13 +46,22 @@ def operand(site: Site) -> Iterator[Mutation]:
                 yield site.put(text, cost + 1.6, 'operand')
 
 
+def callee(site: Site) -> Iterator[Mutation]:
+    """Another layer or function of the person's own that is called alike."""
+    node, parent = site.node, site.source.parents.get(site.node)
+    if not isinstance(parent, ast.Call) or parent.func is not node:
+        return
+    for text in site.scope.callees(node):
+        yield site.put(text, 1.1, 'operand')
+
+
 def number(site: Site) -> Iterator[Mutation]:
     """A constant is another one: one more or less, its negative, its inverse, or a size that is in scope."""
     node = site.node
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         value = node.operand.value
         value = -value if isinstance(value, (int, float)) else None
-    elif isinstance(node, ast.Constant):
+    elif isinstance(node, ast.Constant) and not isinstance(site.source.parents.get(node), ast.UnaryOp):
         value = node.value
     else:
         return
@@ -78,11 +96,11 @@ def operator(site: Site) -> Iterator[Mutation]:
     own = _OPERATORS.get(type(node.op))
     if own:
         for other in _INSTEAD[own]:
-            tight = {'+': SUM, '-': SUM, '**': ATOM}.get(other, PRODUCT)
+            tight = _BINDS.get(other, PRODUCT)
             a, b = source.grouped(node.left, tight), source.grouped(node.right, tight + 1)
             yield site.put('%s %s %s' % (a, other, b), 1.0, 'operator')
-        if own in '-/@**':
-            tight = {'-': SUM, '**': ATOM}.get(own, PRODUCT)
+        if own in ('-', '/', '@', '**', '//', '%'):
+            tight = _BINDS.get(own, PRODUCT)
             a, b = source.grouped(node.right, tight), source.grouped(node.left, tight + 1)
             yield site.put('%s %s %s' % (a, own, b), 1.1, 'order')
         if own == '@':
@@ -112,6 +130,18 @@ def operator(site: Site) -> Iterator[Mutation]:
         a = source.grouped(inner.left, PRODUCT)
         rest = '(%s %s %s)' % (source.of(inner.right), own, right)
         yield site.put('%s %s %s' % (a, _OPERATORS[type(inner.op)], rest), 1.2, 'parentheses')
+
+
+def both(site: Site) -> Iterator[Mutation]:
+    """`and` for `or` and the other way about, or one of the two alone."""
+    node, source = site.node, site.source
+    if isinstance(node, ast.BoolOp) and len(node.values) == 2:
+        left, right = node.values
+        other = 'or' if isinstance(node.op, ast.And) else 'and'
+        tight = 7 if other == 'and' else 6
+        yield site.put('%s %s %s' % (source.grouped(left, tight), other, source.grouped(right, tight)), 1.0, 'operator')
+        yield site.put(source.of(left), 1.0, 'drop')
+        yield site.put(source.of(right), 1.0, 'drop')
 
 
 def sign(site: Site) -> Iterator[Mutation]:
@@ -214,8 +244,9 @@ def factor(site: Site) -> Iterator[Mutation]:
         yield site.put('%s * (1 - %s)' % (base, text), 2.0 + distance, 'factor')
         yield site.put('%s / (1 - %s)' % (base, text), 1.9 + distance, 'factor')
         yield site.put('%s * (1 - %s ** 2)' % (base, right), 2.0 + distance, 'factor')
+    # Dearer than what the program names: such a number is often a size that happens to be it.
     for constant in ('2', '0.5'):
-        yield site.put('%s * %s' % (site.source.grouped(site.node, PRODUCT), constant), 1.6, 'factor')
+        yield site.put('%s * %s' % (site.source.grouped(site.node, PRODUCT), constant), 2.2, 'factor')
 
 
 def power(site: Site) -> Iterator[Mutation]:
@@ -230,6 +261,20 @@ def power(site: Site) -> Iterator[Mutation]:
     root = _sqrt(site)
     if root and (site.known.sort == 'number' or not root.startswith('math')):
         yield site.put('%s(%s)' % (root, site.text), 1.2, 'power')
+
+
+def function(site: Site) -> Iterator[Mutation]:
+    """A function of a tensor where the tensor itself stands: its logarithm, its exponential."""
+    node = site.node
+    if site.known.sort != 'tensor' or isinstance(node, ast.Constant):
+        return
+    module = site.scope.torch if _torch(site) else site.scope.numpy
+    if not module:
+        return
+    own = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ''
+    for cost, name in ((1.4, 'log'), (1.4, 'exp'), (1.6, 'log2'), (1.6, 'exp2'), (1.7, 'tanh')):
+        if name != own:
+            yield site.put('%s.%s(%s)' % (module, name, site.text), cost, 'function')
 
 
 def _sqrt(site: Site) -> str:
@@ -455,4 +500,4 @@ def hidden(site: Site) -> Iterator[Mutation]:
                     yield site.put('%s0.0)' % where, 2.0, 'mask')
 
 
-OPERATORS = (operand, number, operator, sign, comparison, transpose, factor, power, term, subscript, reduce_more, hidden, triangle)
+OPERATORS = (operand, callee, number, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden, triangle)

@@ -3,7 +3,7 @@ import ast
 import copy
 import sys
 import textwrap
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .mutation import Mutation
 from .scope import is_tensor
@@ -13,53 +13,106 @@ from .values import produced
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.Try)
 
 
-def not_alone(statement: ast.stmt, mutation: Mutation) -> bool:
-    """Whether only a run of the whole program shows what `mutation` does."""
-    return not mutation.local or isinstance(statement, _COMPOUND)
+class Code(NamedTuple):
+    """Some statements, ready to be run in a copy of a frame."""
+
+    code: Any
+    changed: Set[str]
+    """Names whose objects they change in place."""
+    returns: bool
 
 
-def run(source: Source, statement: ast.stmt, edits: Tuple, names: Dict[str, Any]) -> Optional[List[Any]]:
-    """What the statement, edited, leaves in its targets (or returns); None where it fails."""
-    code = _code(source, statement, edits)
-    if code is None:
+class Stretch:
+    """What is run of the program for one candidate: a statement, or from it to where its effect is to be seen."""
+
+    def __init__(self, source: Source, first: ast.stmt, last: ast.stmt, targets: List[str]):
+        """`last` is in the same block, and `first` where nothing behind it counts."""
+        self.source, self.first, self.last = source, first, last
+        self.is_single = first is last
+        lines = [(each.lineno, each.end_lineno or each.lineno) for each in (first, last)]
+        self.start, self.behind, self.end = (
+            source.line_start(line) for line in (lines[0][0], lines[0][1] + 1, lines[1][1] + 1)
+        )
+        self.targets = [compile(text, '<edit>', 'eval') for text in targets]
+        self._rest: Optional[Code] = None
+        self._codes: Dict[Tuple, Optional[List[Code]]] = {}
+
+    def shows(self, mutation: Mutation) -> bool:
+        """Whether running it shows what `mutation` does."""
+        if self.is_single and (isinstance(self.first, _COMPOUND) or not mutation.local):
+            return False
+        return all(self.start <= edit.start and edit.end <= self.end for edit in mutation.edits)
+
+    def codes(self, edits: Tuple) -> Optional[List[Code]]:
+        """What is to be run, edited; None where it is no Python."""
+        if edits not in self._codes:
+            try:
+                self._codes[edits] = self._compiled(edits)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._codes[edits] = None
+        return self._codes[edits]
+
+    def _compiled(self, edits: Tuple) -> List[Code]:
+        if self.is_single or any(edit.end > self.behind for edit in edits):
+            return [_code(self.source.apply(edits, self.start, self.end))]
+        if self._rest is None:
+            self._rest = _code(self.source.apply((), self.behind, self.end))
+        return [_code(self.source.apply(edits, self.start, self.behind)), self._rest]
+
+
+def stretch(source: Source, first: ast.stmt, until: Optional[ast.stmt] = None) -> Stretch:
+    """From `first` to `until`, or to the statement of the same block that holds it; `first` alone where there is none."""
+    last: ast.AST = first
+    if until is not None and until is not first:
+        block = source.block_of(first)
+        place: Optional[ast.AST] = until
+        while place is not None and place not in block:
+            place = source.parents.get(place)
+        if place is not None and block.index(place) > block.index(first):  # type: ignore[arg-type]
+            last = place
+    told = first if last is first else until
+    return Stretch(source, first, last, targets_of(source, told))  # type: ignore[arg-type]
+
+
+def run(part: Stretch, edits: Tuple, names: Dict[str, Any]) -> Optional[List[Any]]:
+    """What it, edited, leaves in its targets (or returns); None where it fails."""
+    if part.is_single and isinstance(part.first, _COMPOUND):
         return None
-    tree, targets = code
-    space = _copied(names, tree)
+    codes = part.codes(edits)
+    if codes is None:
+        return None
+    space = dict(names)
+    for code in codes:
+        for root in code.changed:
+            if root in space and space[root] is names[root]:
+                space[root] = duplicate(space[root])
     try:
-        exec(compile(tree, '<edit>', 'exec'), space)  # the person's own statement, edited
+        returned = False
+        for code in codes:
+            exec(code.code, space)  # the person's own statements, edited
+            returned = code.returns
+        if returned:
+            return produced(space['__returned__'])
         values: List[Any] = []
-        for text in targets:
-            values += produced(eval(compile(text, '<edit>', 'eval'), space))
+        for target in part.targets:
+            values += produced(eval(target, space))
         return values
     except Exception:  # noqa: BLE001 - a candidate that fails is none
         return None
 
 
-def _code(source: Source, statement: ast.stmt, edits: Tuple) -> Optional[Tuple[ast.Module, List[str]]]:
-    """The edited statement as a module, and the texts of what it leaves."""
-    if isinstance(statement, _COMPOUND):
-        return None
-    start = source.line_start(statement.lineno)
-    end = source.line_start((statement.end_lineno or statement.lineno) + 1)
-    if any(e.start < start or e.end > end for e in edits):
-        return None
-    text = textwrap.dedent(source.apply(edits, start, end))
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return None
-    return tree, _returning(tree, targets_of(source, statement))
-
-
-def _returning(tree: ast.Module, targets: List[str]) -> List[str]:
-    """Turns `return e` into a name that gets e."""
+def _code(text: str) -> Code:
+    """Statements whose `return e` gives a name e."""
+    tree = ast.parse(textwrap.dedent(text))
+    returns = False
     for at, node in enumerate(tree.body):
         if isinstance(node, ast.Return) and node.value is not None:
             name = ast.Name('__returned__', ast.Store())
             tree.body[at] = ast.copy_location(ast.Assign([name], node.value, lineno=node.lineno), node)
             ast.fix_missing_locations(tree)
-            return ['__returned__']
-    return targets
+            del tree.body[at + 1 :]
+            returns = True
+    return Code(compile(tree, '<edit>', 'exec'), _changed(tree), returns)
 
 
 def targets_of(source: Source, statement: ast.stmt) -> List[str]:
@@ -91,15 +144,6 @@ def _roots(targets: List[ast.expr]) -> List[str]:
         if place is not target and isinstance(place, ast.Name):
             names.append(place.id)
     return names
-
-
-def _copied(names: Dict[str, Any], tree: ast.Module) -> Dict[str, Any]:
-    """The frame's names, those that the statement changes in place as copies."""
-    space = dict(names)
-    for root in _changed(tree):
-        if root in space:
-            space[root] = duplicate(space[root])
-    return space
 
 
 def _changed(tree: ast.Module) -> Set[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from . import frame, outside, vary
 from .candidates import candidates
@@ -17,12 +19,18 @@ from .values import fingerprint
 
 MOST_BYTES = 64 << 20
 """Of the results that candidates give, so many are handed on."""
+UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires_grad_?|no_grad|astype|to|from_numpy)\b")
+"""What may leave the same numbers here and yet tell: what a graph of gradients goes through, what shares memory."""
+LONGEST = 0.5
+"""Of one candidate, in seconds."""
+MOST_ALTERNATIVES = 12
+"""Of other edits that give the same numbers: on other numbers and sizes they may not."""
 
 
 def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
     """
-    `frame`: {"place": {"file", "line", "occurrences"}, "seconds", "out"}: what each candidate for that statement gives,
-    as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
+    `frame`: {"place": {"file", "line", "occurrences", "until"}, "seconds", "out"}: what each candidate for that statement
+    leaves in it, or in the later statement at `until`, as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
     another seed or other sizes. In all of them `sources` are texts that take the place of files'.
     """
     job = request["job"]
@@ -45,7 +53,7 @@ class Look:
         self.request, self.send = request, send
         self.left = len(set(request["place"].get("occurrences", [0])))
         self.source: Any = None
-        self.statement: Any = None
+        self.part: Any = None
         self.found: List[Mutation] = []
         self.given: Dict[int, List[Any]] = {}
         self.now: List[Any] = []
@@ -60,39 +68,79 @@ class Look:
             self._begin(names, outer)
         until = time.monotonic() + float(self.request.get("seconds", 4)) / self.left
         self.executions += 1
-        self.now += frame.run(self.source, self.statement, (), names) or []
+        now = frame.run(self.part, (), names)
+        if not now and not self.part.is_single and not self.given:
+            # What stands between cannot be run here.
+            self.part = frame.stretch(self.source, self.part.first)
+            now = frame.run(self.part, (), names)
+        self.now += now or []
         for at, mutation in enumerate(self.found):
-            if not at % 64 and time.monotonic() > until:
+            if time.monotonic() > until:
                 break
-            values = frame.run(self.source, self.statement, mutation.edits, names) if mutation.local else None
+            values = self._tried(mutation, names)
             if values:
                 self.given.setdefault(at, []).extend(values)
         self.left -= 1
         if not self.left:
             self.send(self.reply())
 
+    def _tried(self, mutation: Mutation, names: Dict[str, Any]) -> Any:
+        """What it leaves; None where it fails, takes too long, or shows nothing here."""
+        if not self.part.shows(mutation):
+            return None
+        if self.part.is_single or not hasattr(signal, "setitimer"):
+            return frame.run(self.part, mutation.edits, names)
+        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        try:
+            return frame.run(self.part, mutation.edits, names)
+        except TooLong:
+            return None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
     def _begin(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         place = self.request["place"]
         self.source = Source(text_of(self.request, place["file"]))
-        self.statement = self.source.statement_at(place["line"])
+        statement = self.source.statement_at(place["line"])
+        seen = self.source.statement_at(place["until"]) if place.get("until") else None
+        self.part = frame.stretch(self.source, statement, seen)
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
         self.out = os.open(self.request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         outside.close()
-        scope = Scope(self.source, self.statement, names, outer)
-        self.found = candidates(self.source, scope, self.statement, bool(self.request.get("pairs", True)))
+        outside.limit_memory()
+        if hasattr(signal, "SIGALRM"):
+            signal.signal(signal.SIGALRM, _end)
+        scope = Scope(self.source, statement, names, outer)
+        self.found = candidates(self.source, scope, statement, bool(self.request.get("pairs", True)))
 
     def reply(self) -> Dict[str, Any]:
-        """Of candidates that give the same numbers the cheapest, and none that gives what the statement gives now."""
-        seen, judged = {fingerprint(self.now)}, []
+        """Of candidates that give the same numbers the cheapest, with the others, and none that gives what is there now."""
+        judged: Dict[Any, Dict[str, Any]] = {}
+        unchanged = fingerprint(self.now)
+        unseen: List[Mutation] = []
         for at, values in sorted(self.given.items()):
             mark = fingerprint(values)
-            if mark in seen or self.written > MOST_BYTES:
-                continue
-            seen.add(mark)
-            judged.append({**_plain(self.found[at]), "values": self._written(values)})
-        others = [_plain(each) for each in self.found if frame.not_alone(self.statement, each)]
+            if mark == unchanged:
+                if len(unseen) < MOST_ALTERNATIVES and self._words(self.found[at].edits) != self._words(()):
+                    unseen.append(self.found[at])
+            elif mark in judged:
+                others = judged[mark]["alternatives"]
+                if len(others) < MOST_ALTERNATIVES:
+                    others.append(_plain(self.found[at]))
+            elif self.written <= MOST_BYTES:
+                judged[mark] = {**_plain(self.found[at]), "values": self._written(values), "alternatives": []}
+        others = [_plain(each) for each in unseen + [each for each in self.found if not self.part.shows(each)]]
         now = self._written(self.now)
-        return {"candidates": judged, "others": others, "now": now, "executions": self.executions, "tried": len(self.found)}
+        return {
+            "candidates": list(judged.values()),
+            "others": others,
+            "now": now,
+            "executions": self.executions,
+            "tried": len(self.found),
+        }
+
+    def _words(self, edits: Tuple) -> List[str]:
+        return UNSEEN.findall(self.source.apply(edits, self.part.start, self.part.end))
 
     def _written(self, values: List[Any]) -> List[Dict[str, Any]]:
         parts = []
@@ -102,6 +150,14 @@ class Look:
             os.write(self.out, data)
             self.written += len(data)
         return parts
+
+
+class TooLong(BaseException):
+    """A candidate that loops for long; nothing that the program itself would catch."""
+
+
+def _end(*_signal: Any) -> None:
+    raise TooLong
 
 
 def _plain(mutation: Mutation) -> Dict[str, Any]:

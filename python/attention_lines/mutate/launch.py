@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
-from .. import imports, options, program
+from .. import imports, notebook, options, program
 from ..rewrite import KEY, insert
 from .source import Source
 
@@ -27,16 +27,26 @@ def chosen(request: Dict[str, Any], record: str = "") -> Any:
     return options.parse(words + [request["file"], "--", *request.get("args", [])])
 
 
+def joined(data: bytes) -> str:
+    """A notebook's code cells as one program: before each a line that says which one it is."""
+    return "".join("# %%%% cell %d\n%s\n" % (each.number, each.python) for each in notebook.cells_of(data))
+
+
+def decoded(data: bytes, path: str) -> str:
+    """The program that a file's bytes are."""
+    return joined(data) if path.endswith(".ipynb") else importlib.util.decode_source(data)
+
+
 class EditedFiles(imports.Files):
     """The files of a program, some with another text than on disk, by real path."""
 
     texts: Dict[str, str] = {}
 
     def text_of(self, data: bytes, path: str) -> str:
-        return self.texts.get(os.path.realpath(path)) or importlib.util.decode_source(data)
+        return self.texts.get(os.path.realpath(path)) or decoded(data, path)
 
     def compile(self, data: bytes, path: str, name: str) -> Any:
-        if os.path.realpath(path) not in self.texts:
+        if os.path.realpath(path) not in self.texts and not path.endswith(".ipynb"):
             return super().compile(data, path, name)
         text = self.text_of(data, path)
         tree = ast.parse(text, path)
@@ -92,7 +102,18 @@ def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[s
         pass
 
 
-class _StopRun(program.Run):
+class _Run(program.Run):
+    """Of a notebook too one program."""
+
+    def _run(self, names: Dict[str, Any]) -> None:
+        if not self.path.endswith(".ipynb"):
+            super()._run(names)
+            return
+        notebook.prepare(names)
+        exec(self.files.compile(self._data(), self.path, "__main__"), names)
+
+
+class _StopRun(_Run):
     def __init__(self, made: Any):
         super().__init__(made)
         self.files = StopFiles(self.recorder, self.path, self.files.root, None)
@@ -104,7 +125,7 @@ class _StopRun(program.Run):
 
 def run_recorded(request: Dict[str, Any], out: str) -> int:
     """Runs the whole program with `edits`, recorded to `out`; its exit code."""
-    run = program.Run(chosen(request, out))
+    run = _Run(chosen(request, out))
     files = EditedFiles(run.recorder, run.path, run.files.root, run.files.expressions)
     files.texts = texts(request)
     run.files = files
@@ -126,7 +147,7 @@ def text_of(request: Dict[str, Any], file: str) -> str:
     if file in request.get("sources", {}):
         return request["sources"][file]
     with open(_real(request, file), "rb") as opened:
-        return importlib.util.decode_source(opened.read())
+        return decoded(opened.read(), file)
 
 
 def _real(request: Dict[str, Any], file: str) -> str:
@@ -139,7 +160,8 @@ def imported(paths: Sequence[str]) -> List[str]:
     for path in paths:
         try:
             with open(path, "rb") as file:
-                tree = ast.parse(file.read())
+                data = file.read()
+            tree = ast.parse(joined(data) if path.endswith(".ipynb") else data)
         except (OSError, SyntaxError, ValueError):
             continue
         for node in ast.walk(tree):

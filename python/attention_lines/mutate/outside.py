@@ -26,6 +26,23 @@ def close() -> None:
     sys.addaudithook(refuse)
 
 
+MOST_MEMORY = 1 << 30
+"""What candidates may take beside what the program has taken, in bytes."""
+
+
+def limit_memory() -> None:
+    """From here on a candidate that asks for far too much fails at once, where the system can tell."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (now + MOST_MEMORY, hard))
+    except (ImportError, OSError, ValueError):
+        pass
+
+
 def redirect(scratch: str) -> None:
     """
     From here on what this process opens for writing lies in the folder `scratch`, and is read from there;

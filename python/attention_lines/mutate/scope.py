@@ -2,7 +2,8 @@
 import ast
 import math
 import sys
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+import types
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .source import Source, binding
 
@@ -28,6 +29,10 @@ _ACTS = frozenset(
     'masked_fill_ __setitem__ apply'.split()
 )
 """Calls that do something, or draw random numbers: never evaluated again for the sake of looking."""
+
+
+LONGEST_NUMBER = 60
+"""Characters of an expression that is taken for a number that is used."""
 
 
 class Value(NamedTuple):
@@ -108,6 +113,7 @@ class Scope:
         self.numpy = self._alias('numpy')
         self.torch = self._alias('torch')
         self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        self.bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         self.ingredients = self._collect()
 
     def _alias(self, module: str) -> Optional[str]:
@@ -165,6 +171,8 @@ class Scope:
             if isinstance(node, ast.expr) and _is_reference(node) and _loads(node):
                 near = abs(getattr(node, 'lineno', 0) - self.statement.lineno)
                 add(self.source.of(node), binding(node), self.known(node), min(near, 40) / 100)
+        for text, binds, known, distance in self._computed(function):
+            add(text, binds, known, distance)
         for name, value in list(self.names.items()):
             if not name.startswith('__'):
                 self._add_named(add, name, value, 0.4)
@@ -174,6 +182,20 @@ class Scope:
                     self._add_named(add, name, value, 0.8)
         return sorted(found.values(), key=lambda each: (each.distance, len(each.text)))
 
+    def _computed(self, function: ast.AST) -> Iterator[Tuple[str, int, Value, float]]:
+        """Numbers that the file computes where it uses them, such as a scale: those of this function first."""
+        own = set(ast.walk(function))
+        for node in ast.walk(self.source.tree):
+            if not isinstance(node, (ast.BinOp, ast.Call)) or not any(isinstance(n, ast.Name) for n in ast.walk(node)):
+                continue
+            text = self.source.of(node)
+            if len(text) > LONGEST_NUMBER or not pure(node):
+                continue
+            known = self.known(node)
+            if known.sort == 'number':
+                near = min(abs(node.lineno - self.statement.lineno), 40) / 100 if node in own else 0.5
+                yield text, binding(node), known, near + 0.1
+
     def _add_named(self, add: Any, name: str, value: Any, distance: float) -> None:
         known = describe(value)
         add(name, 20, known, distance)
@@ -181,8 +203,26 @@ class Scope:
             near = 0.2 if name in self._own_names else 0.5
             for axis in range(len(known.shape)):
                 add('%s.shape[%d]' % (name, axis), 20, Value('number', (), known.shape[axis]), distance + near)
+            count = '%s.numel()' if hasattr(value, 'numel') else '%s.size'
+            add(count % name, 20, Value('number', (), math.prod(known.shape)), distance + near + 0.1)
         for text, part in _parts(name, value):
             add(text, 20, describe(part), distance + 0.2)
+
+    def callees(self, node: ast.expr) -> List[str]:
+        """What may be called in place of `node`: layers beside it, functions of the same file with as many parameters."""
+        if isinstance(node, ast.Attribute) and _is_reference(node.value):
+            try:
+                owner = self.evaluate(self.source.of(node.value))
+                own = getattr(owner, node.attr)
+            except Exception:  # noqa: BLE001 - any error only says that it has no value here
+                return []
+            beside = {**vars(type(owner)), **getattr(owner, '__dict__', {}), **_layers(owner)}
+            base = self.source.of(node.value)
+            return ['%s.%s' % (base, name) for name, other in beside.items() if name != node.attr and _alike(own, other)]
+        if isinstance(node, ast.Name) and node.id in self.merged:
+            own = self.merged[node.id]
+            return [name for name, other in self.merged.items() if name != node.id and _alike(own, other)]
+        return []
 
     def tensors(self, sort: str = 'tensor') -> List[Ingredient]:
         return [each for each in self.ingredients if each.known.sort == sort and each.known.shape]
@@ -191,6 +231,30 @@ class Scope:
         """The numbers, each value by its nearest names."""
         numbers = [e for e in self.ingredients if e.known.sort == 'number' and math.isfinite(_real(e.known.value))]
         return numbers[:60]
+
+
+def _layers(value: Any) -> Dict[str, Any]:
+    """What a module of PyTorch holds beside its attributes."""
+    found: Dict[str, Any] = {}
+    for kind in ('_parameters', '_buffers', '_modules'):
+        held = getattr(value, kind, None)
+        if isinstance(held, dict):
+            found.update((name, part) for name, part in held.items() if part is not None and str(name).isidentifier())
+    return found
+
+
+def _alike(own: Any, other: Any) -> bool:
+    """Two layers of one class, or two functions of one file with as many parameters."""
+    if isinstance(own, types.MethodType):
+        own = own.__func__
+    if isinstance(own, types.FunctionType):
+        if not isinstance(other, types.FunctionType) or other is own:
+            return False
+        a, b = own.__code__, other.__code__
+        return a.co_filename == b.co_filename and a.co_argcount == b.co_argcount
+    if isinstance(own, (type, types.BuiltinFunctionType, types.ModuleType)) or not callable(own):
+        return False
+    return type(own) is type(other) and other is not own
 
 
 def _real(value: Any) -> float:
@@ -209,7 +273,7 @@ def _parts(name: str, value: Any) -> Iterable[Tuple[str, Any]]:
         for field in value._fields:
             yield '%s.%s' % (name, field), getattr(value, field)
     elif hasattr(value, '__dict__') and not is_tensor(value) and not isinstance(value, type(sys)):
-        for field, part in list(vars(value).items())[:40]:
+        for field, part in list({**vars(value), **_layers(value)}.items())[:40]:
             if not field.startswith('_'):
                 yield '%s.%s' % (name, field), part
 

@@ -82,16 +82,36 @@ def _defaults(function: Any, word: str) -> Iterator[Tuple[str, ast.Constant]]:
 
 
 def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any]]:
-    """One number after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
-    for node in _outside(source.tree):
-        if _whole(node) and 2 <= node.value <= LARGEST and _may_be_size(source, node):
-            # Twice first: a number of heads has to divide a width.
-            for other in (node.value * 2, node.value + 1, node.value + 2):
-                yield {"at": "%d" % source.span(node)[0], "edits": {name: [_plain(source, node, str(other))]}}
+    """One size after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
+    nodes = [n for n in _outside(source.tree) if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)]
+    done: set = set()
+    for node in nodes:
+        if node in done:
+            continue
+        # The same shape once more has the same size there; a size that is written anew everywhere is all equal numbers.
+        alike = [n for n in nodes if n is node or _shape_of(source, n) == _shape_of(source, node) is not None]
+        done.update(alike)
+        equal = [n for n in nodes if n.value == node.value]
+        at = "%d" % source.span(node)[0]
+        # Twice first: a number of heads has to divide a width.
+        for other in (node.value * 2, node.value + 1, node.value + 2):
+            yield {"at": at, "edits": {name: [_plain(source, n, str(other)) for n in alike]}}
+        if len(equal) > len(alike):
+            for other in (node.value * 2, node.value + 1):
+                yield {"at": at, "edits": {name: [_plain(source, n, str(other)) for n in equal]}}
     for at, word in enumerate(args):
         if word.isdigit() and 2 <= int(word) <= LARGEST and not (at and "seed" in args[at - 1]):
             for other in (int(word) + 1, int(word) * 2):
                 yield {"at": "arg%d" % at, "args": args[:at] + [str(other)] + args[at + 1 :]}
+
+
+def _shape_of(source: Source, node: ast.AST) -> Any:
+    """The numbers that `node` is one of, and its place among them; None where it stands alone."""
+    parent = source.parents.get(node)
+    parts = parent.args if isinstance(parent, ast.Call) else getattr(parent, "elts", None)
+    if not parts or len(parts) < 2 or not all(isinstance(part, (ast.Constant, ast.Name)) for part in parts):
+        return None
+    return [source.of(part) for part in parts], parts.index(node)
 
 
 def _outside(tree: ast.Module) -> Iterator[Any]:
@@ -115,6 +135,9 @@ def _may_be_size(source: Source, node: ast.AST) -> bool:
     """Not an index, an axis, an exponent, a seed, or a factor."""
     parent = source.parents.get(node)
     if isinstance(parent, ast.keyword):
+        owner = source.parents.get(parent)
+        if parent.arg == "dim" and isinstance(owner, ast.Call) and _called(owner)[:1].isupper():
+            return True
         return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state")
     if isinstance(parent, ast.Call):
         return _called(parent) not in _SEEDING | {"round", "transpose", "permute", "swapaxes", "sum", "mean", "print"}

@@ -1,4 +1,5 @@
 // One hypothesis: an edit of the program by which the person's tensors would come out as they did.
+import type { Formula } from '../../engine/formula.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Graph, GraphNode, NodeId, OperationNode } from '../../engine/graph.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
@@ -16,6 +17,8 @@ export interface Edit {
   readonly why: string;
   readonly wrong: string;
   readonly right: string;
+  /** The same two as expressions, where the mistake is one. */
+  readonly formulas?: { readonly wrong: Formula; readonly right: Formula };
   readonly numpy: string;
   readonly pytorch: string;
   /** 1 for a usual slip; more for what is stranger. The cheaper of two equal explanations wins. */
@@ -29,6 +32,10 @@ export interface Context {
   readonly graph: Graph;
   /** The number type that the person computes in. */
   readonly type: NumberType;
+  /** By how many keys the person's scores or weights are longer than the setup's, seen by their shapes. */
+  readonly moreKeys?: number;
+  /** Whether masked scores are given though the setup has no mask. */
+  readonly givesMask?: boolean;
   /** The problem that this one is a slice of: factors are named by its sizes. */
   readonly whole?: Context;
   /** The person's program so far, on their tensors. */
@@ -37,7 +44,7 @@ export interface Context {
 
 /** Earlier tokens, before the first key of x. */
 export const pastTokens = ({ config, graph }: Context): number =>
-  config.past ? graph.extents['i'] - graph.extents['t'] : 0;
+  config.past ? graph.extents['p'] : 0;
 
 /** A place where an edit may stand: the value of a node, or its gradient. */
 export interface Site extends Context {
@@ -80,14 +87,15 @@ export function roles(graph: Graph): {
   queries: NodeId;
 } {
   const [logits] = (nodeOf(graph, 'P') as OperationNode).inputs;
+  const [keys, queries] = (nodeOf(graph, 'S') as OperationNode).inputs;
   const multi = graph.head === 'multihead';
   return {
     logits,
     weights: hasNode(graph, 'Pd') ? 'Pd' : 'P',
     output: multi ? 'O' : 'y',
     values: multi ? 'Vh' : graph.head === 'qkv' ? 'V' : 'x',
-    keys: multi ? 'Kh' : 'K',
-    queries: multi ? 'Qh' : 'Q',
+    keys,
+    queries,
   };
 }
 

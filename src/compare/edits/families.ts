@@ -3,7 +3,9 @@ import { accumulate } from './accumulate.ts';
 import { bias } from './bias.ts';
 import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
+import { emptySlots } from './emptySlots.ts';
 import { extra } from './extra.ts';
+import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
 import { heads } from './heads.ts';
@@ -33,6 +35,12 @@ import { softmaxForward } from './softmaxForward.ts';
 import { softmaxLoops } from './softmaxLoops.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
+import { staleOperands } from './staleOperands.ts';
+import { seenSums } from './seenSums.ts';
+import { unreset } from './unreset.ts';
+import { upstreamIgnored } from './upstreamIgnored.ts';
+import { rowTerm } from './rowTerm.ts';
+import { softmaxOperands } from './softmaxOperands.ts';
 import { transformed } from './transformed.ts';
 import { unwritten } from './unwritten.ts';
 
@@ -41,11 +49,13 @@ const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
-  ...[softmaxLoops, softmaxDetached, letters],
+  ...[softmaxLoops, softmaxDetached, letters, extraTerm, emptySlots],
+  ...[upstreamIgnored, staleOperands, seenSums, unreset, softmaxOperands],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
 const ANYTHING: readonly Family[] = [
+  rowTerm,
   fitted,
   kernelForward,
   piecewise,

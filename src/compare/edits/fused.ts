@@ -1,20 +1,26 @@
 // A fused projection whose columns are taken apart in another order: (heads, 3, width) for (3, heads, width).
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, type Tensor, zeros } from '../../engine/tensor.ts';
-import { DoesNotFit, type Step, withStep } from '../program.ts';
+import { DoesNotFit, type Program, type Step, withStep } from '../program.ts';
 import type { Edit, Family } from './edit.ts';
 import { makeEdit } from './make.ts';
 
 const PARTS = ['Q', 'K', 'V'] as const;
 
+/** The projection of one part. */
+function stepOf({ forward }: Program, id: string): Step {
+  const step = forward.get(id);
+  if (!step || step.inputs.length > 3) throw new DoesNotFit('taken apart already');
+  return step;
+}
+
 export const fused: Family = (site) => {
   const { node, kind, graph, config, state } = site;
-  if (kind !== 'value' || graph.head !== 'multihead' || node.id !== 'Kh') return [];
+  if (kind !== 'value' || graph.head !== 'multihead' || node.id !== 'K') return [];
   if (!graph.selfAttention || config.heads < 2 || config.start) return [];
   const shapes = PARTS.map((id) => nodeOf(graph, id).shape);
   if (shapes.some((shape) => !sameShape(shape, shapes[0]))) return [];
-  const steps = PARTS.map((id) => state.program.forward.get(`${id}h`)!);
-  if (steps.some(({ inputs }, n) => inputs.length !== 1 || inputs[0] !== PARTS[n])) return [];
+  if (PARTS.some((id) => !state.program.forward.has(id))) return [];
   const columns = shapes[0][shapes[0].length - 1];
   const { heads } = config;
   const width = columns / heads;
@@ -27,29 +33,36 @@ export const fused: Family = (site) => {
     const block = part * heads + Math.floor(column / width);
     return [block % 3, Math.floor(block / 3) * width + (column % width)];
   };
-  const taken = (part: number, own: Step, source: typeof interleaved): Step => {
-    if (own.inputs.length !== 1) throw new DoesNotFit('taken apart already');
-    const mix = (inputs: readonly Tensor[]): Tensor => {
-      const out = zeros(inputs[0].shape);
+  const taken = (part: number, three: readonly Step[], source: typeof interleaved): Step => {
+    const from = (which: number): number =>
+      three.slice(0, which).reduce((sum, { inputs }) => sum + inputs.length, 0);
+    const of = (inputs: readonly Tensor[], which: number): readonly Tensor[] =>
+      inputs.slice(from(which), from(which) + three[which].inputs.length);
+    const mix = (parts: readonly Tensor[]): Tensor => {
+      const out = zeros(parts[0].shape);
       for (let at = 0; at < out.data.length; at++) {
-        const [from, column] = source(part, at % columns);
-        out.data[at] = inputs[from].data[at - (at % columns) + column];
+        const [which, column] = source(part, at % columns);
+        out.data[at] = parts[which].data[at - (at % columns) + column];
       }
       return out;
     };
+    const project = (inputs: readonly Tensor[]): Tensor[] =>
+      three.map(({ operation }, which) => operation.forward(of(inputs, which)));
     return {
-      inputs: PARTS,
+      inputs: three.flatMap(({ inputs }) => inputs),
       operation: {
-        name: own.operation.name,
-        forward: (inputs) => own.operation.forward([mix(inputs)]),
-        vjp({ inputs, output }, upstream) {
-          const [back] = own.operation.vjp({ inputs: [mix(inputs)], output }, upstream);
-          const parts = inputs.map(({ shape }) => zeros(shape));
-          for (let at = 0; at < back.data.length; at++) {
-            const [from, column] = source(part, at % columns);
-            parts[from].data[at - (at % columns) + column] += back.data[at];
+        name: three[part].operation.name,
+        forward: (inputs) => mix(project(inputs)),
+        vjp({ inputs }, upstream) {
+          const parts = project(inputs);
+          const back = parts.map(({ shape }) => zeros(shape));
+          for (let at = 0; at < upstream.data.length; at++) {
+            const [which, column] = source(part, at % columns);
+            back[which].data[at - (at % columns) + column] += upstream.data[at];
           }
-          return parts;
+          return three.flatMap(({ operation }, which) =>
+            operation.vjp({ inputs: of(inputs, which), output: parts[which] }, back[which]),
+          );
         },
       },
     };
@@ -57,24 +70,25 @@ export const fused: Family = (site) => {
   const edit = (wrong: string, right: string, source: typeof interleaved): Edit =>
     makeEdit(
       site,
-      'Kh',
+      'K',
       'value',
       {
         id: 'fused-projection-order',
         title: `the fused projection is taken apart as ${wrong}, but its columns are ${right}`,
-        why: 'Queries, keys and values of different heads change places: Qh, Kh and Vh come out exactly so.',
+        why: 'Queries, keys and values of different heads change places: Q, K and V come out exactly so.',
         wrong: `qkv taken apart as ${wrong}`,
         right: `qkv taken apart as ${right}`,
         numpy: `Q, K, V = np.split(x @ W_qkv, 3, axis=-1)  # columns in the order ${right}`,
         pytorch: `q, k, v = (x @ W_qkv).chunk(3, dim=-1)  # columns in the order ${right}`,
         cost: 1.2,
       },
-      (program) =>
-        PARTS.reduce(
-          (changed, id, part) =>
-            withStep(changed, `${id}h`, taken(part, changed.forward.get(`${id}h`)!, source)),
+      (program) => {
+        const three = PARTS.map((each) => stepOf(program, each));
+        return PARTS.reduce(
+          (changed, id, part) => withStep(changed, id, taken(part, three, source)),
           program,
-        ),
+        );
+      },
     );
   /** Keys where queries are read, and so on. */
   const turned =

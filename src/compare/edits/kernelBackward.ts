@@ -6,7 +6,7 @@ import { type State, withContribution } from '../program.ts';
 import { type Edit, type Family, type Site, roles } from './edit.ts';
 import { contributionsTo, contributionEdit, makeEdit, passedBack } from './make.ts';
 import { blockSizes, SMALL } from './kernelForward.ts';
-import { beforeMask, FIX, ofOtherQuery, recomputed, staleRows } from './kernelWeights.ts';
+import { beforeMask, FIX, MASK_FIX, ofOtherQuery, recomputed, staleRows } from './kernelWeights.ts';
 import { partAlong } from './piecewise.ts';
 
 type Read = (state: State) => Tensor;
@@ -31,7 +31,7 @@ const rowSum = ({ graph }: Site, input: Tensor): Tensor =>
 function wrongWeights(site: Site): Edit[] {
   const { output, weights, logits } = roles(site.graph);
   const before = beforeMask(site);
-  return recomputed(site).flatMap(({ id, title, wrong, of }) =>
+  return recomputed(site).flatMap(({ id, title, wrong, of, isMask }) =>
     SCOPES.map(({ words, formula, inValues, inScores, cost }) =>
       makeEdit(
         site,
@@ -42,7 +42,7 @@ function wrongWeights(site: Site): Edit[] {
           title: `the backward pass recomputes the weights wrongly${words}: ${title}`,
           why: 'A kernel keeps no weights but each row’s L = m + log(Σ exp(M − m)), and recomputes P = exp(M − L); what follows comes out exactly with the weights given here.',
           wrong: `${wrong}; ${formula}`,
-          ...FIX,
+          ...(isMask ? MASK_FIX : FIX),
           cost,
         },
         (program) => {

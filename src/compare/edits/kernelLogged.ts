@@ -5,7 +5,7 @@ import { einsum } from '../einsum.ts';
 import { onOperand, softmaxOver } from '../operations.ts';
 import { type State, withContribution } from '../program.ts';
 import { type Edit, type Family, roles } from './edit.ts';
-import { beforeMask, FIX, ofDenominators, recomputed } from './kernelWeights.ts';
+import { beforeMask, FIX, MASK_FIX, ofDenominators, recomputed } from './kernelWeights.ts';
 import { makeEdit } from './make.ts';
 
 export const kernelLogged: Family = (site) => {
@@ -22,38 +22,39 @@ export const kernelLogged: Family = (site) => {
       node.axes,
       graph.extents,
     );
-  return [...recomputed(site), ...ofDenominators(site)].map(({ id, title, wrong, of }): Edit =>
-    makeEdit(
-      site,
-      'P',
-      'value',
-      {
-        id: `kernel-recomputed-${id}`,
-        title: `P is what the backward pass recomputes, wrongly: ${title}`,
-        why: 'A kernel keeps no weights but each row’s L = m + log(Σ exp(M − m)), and recomputes P = exp(M − L) for the backward pass.',
-        wrong,
-        ...FIX,
-        cost: 1.35,
-      },
-      (program) => {
-        const own = program.forward.get('P')!;
-        const mix = program.forward.get(output)!;
-        const slot = mix.inputs.indexOf(weights);
-        const forward = new Map(program.forward)
-          .set('P', {
-            inputs: [logits, beforeMask(site)],
-            operation: { ...own.operation, forward: ([a, b]) => of(a, b) },
-          })
-          .set(output, {
-            inputs: mix.inputs.map((input, n) => (n === slot ? logits : input)),
-            operation: onOperand(mix.operation, slot, right),
+  return [...recomputed(site), ...ofDenominators(site)].map(
+    ({ id, title, wrong, of, isMask }): Edit =>
+      makeEdit(
+        site,
+        'P',
+        'value',
+        {
+          id: `kernel-recomputed-${id}`,
+          title: `P is what the backward pass recomputes, wrongly: ${title}`,
+          why: 'A kernel keeps no weights but each row’s L = m + log(Σ exp(M − m)), and recomputes P = exp(M − L) for the backward pass.',
+          wrong,
+          ...(isMask ? MASK_FIX : FIX),
+          cost: 1.35,
+        },
+        (program) => {
+          const own = program.forward.get('P')!;
+          const mix = program.forward.get(output)!;
+          const slot = mix.inputs.indexOf(weights);
+          const forward = new Map(program.forward)
+            .set('P', {
+              inputs: [logits, beforeMask(site)],
+              operation: { ...own.operation, forward: ([a, b]) => of(a, b) },
+            })
+            .set(output, {
+              inputs: mix.inputs.map((input, n) => (n === slot ? logits : input)),
+              operation: onOperand(mix.operation, slot, right),
+            });
+          return withContribution({ ...program, forward }, 'P', 0, (_, state) => {
+            const dP = state.gradient('P').data;
+            const sums = D(state).data;
+            return map(state.value('P'), (p, at) => (p === 0 ? 0 : p * (dP[at] - sums[at])));
           });
-        return withContribution({ ...program, forward }, 'P', 0, (_, state) => {
-          const dP = state.gradient('P').data;
-          const sums = D(state).data;
-          return map(state.value('P'), (p, at) => (p === 0 ? 0 : p * (dP[at] - sums[at])));
-        });
-      },
-    ),
+        },
+      ),
   );
 };

@@ -1,12 +1,17 @@
 // The weights that a backward kernel recomputes from the scores and the rows' log-sum-exp, with something wrong.
 import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import { map, type Tensor, zeros } from '../../engine/tensor.ts';
+import { map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
 import { fibres } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { groupsOf, indexName, reindexed } from '../transforms/indices.ts';
 import { type Site, roles } from './edit.ts';
 import { blocksOf, blockSizes, DENOMINATORS } from './kernelForward.ts';
+import { maskVariants } from './masks.ts';
+
+/** Entries beyond which only the commonest masks are tried. */
+const LARGE = 100_000;
+const STRANGEST = 1.45;
 
 /** In every row that of the query `by` further. */
 export const ofOtherQuery = ({ graph }: Site, by: number): StepOperation => {
@@ -59,11 +64,33 @@ export interface Recomputed {
   readonly title: string;
   readonly wrong: string;
   readonly of: Weights;
+  /** Whether only the mask is another one. */
+  readonly isMask?: boolean;
 }
 
 /** Where the logits before the mask are; the logits themselves if there is none. */
 export const beforeMask = ({ graph }: Site): NodeId =>
   hasNode(graph, 'M') ? (nodeOf(graph, 'M') as OperationNode).inputs[0] : roles(graph).logits;
+
+/** The weights that a backward pass recomputes with another mask than the forward pass has, its L being right. */
+function maskedAnew(site: Site): Recomputed[] {
+  const { graph } = site;
+  if (!hasNode(graph, 'M')) return [];
+  const M = nodeOf(graph, 'M');
+  const isLarge = sizeOf(M.shape) > LARGE;
+  return maskVariants(site, M)
+    .filter(({ id, cost }) => id !== 'mask-missing' && cost <= (isLarge ? 1 : STRANGEST))
+    .map((variant) => ({
+      id: variant.id,
+      title: `it masks otherwise than the forward pass: ${variant.title}`,
+      wrong: `P' = exp(${beforeMask(site)} + mask' − L), ${variant.wrong}`,
+      isMask: true,
+      of: (own, unmasked) => {
+        const { data } = logSumExp(site, own);
+        return map(unmasked, (value, at) => Math.exp(value + variant.mask.data[at] - data[at]));
+      },
+    }));
+}
 
 /** exp(scores − L) with something wrong. */
 export function recomputed(site: Site): Recomputed[] {
@@ -167,6 +194,7 @@ export function recomputed(site: Site): Recomputed[] {
       moved(ofOtherQuery(site, 1)),
     ),
     ...(hasNode(graph, 'M') ? [unmasked] : []),
+    ...maskedAnew(site),
     ...(scale === 1 ? [] : scaled),
     make(
       'of-base-2',
@@ -208,4 +236,12 @@ export const FIX = {
   numpy:
     'P = np.exp(M - L[..., None])  # L = m + np.log(l) of the forward pass, M scaled and masked',
   pytorch: 'P = torch.exp(M - L[..., None])  # L = torch.logsumexp(M, -1)',
+};
+
+/** The line of a backward pass that masks as the forward pass does. */
+export const MASK_FIX = {
+  numpy:
+    'P = np.where(hidden, 0, np.exp(Z - L[..., None]))  # hidden: the same keys, by the same places of the tokens, as in the forward pass',
+  pytorch:
+    'P = torch.exp(Z - L[..., None]).masked_fill(hidden, 0)  # hidden: the same keys, by the same places of the tokens, as in the forward pass',
 };

@@ -27,6 +27,7 @@ export interface Say {
   readonly numpy?: string;
   readonly pytorch?: string;
   readonly cost?: number;
+  readonly formulas?: Edit['formulas'];
 }
 
 export function makeEdit(
@@ -46,6 +47,7 @@ export function makeEdit(
       why: say.why,
       wrong: say.wrong,
       cost: say.cost ?? 1,
+      ...(say.formulas && { formulas: say.formulas }),
       apply,
     },
     get right() {

@@ -10,6 +10,7 @@ import { type Add, layoutOf, type MaskVariant, rightMask } from './maskLayout.ts
 import { blockedVariants } from './masksBlocked.ts';
 import { givenVariants } from './masksGiven.ts';
 import { listedVariants } from './masksListed.ts';
+import { partVariants } from './masksParts.ts';
 import { indexAlong } from './piecewise.ts';
 
 /** Entries by key i and query j: which are hidden. */
@@ -240,6 +241,7 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
     side((d) => d <= -window, 'right');
   }
   if (config.alibi !== undefined) alibiVariants(context, node, right, add);
+  partVariants(context, node, right, add);
   moved(context, node, right, add);
   if (isCausal) {
     const blocked = (hidden: (j: number, i: number) => boolean): Tensor =>

@@ -27,7 +27,7 @@ const SCORES = /^(S|Z|M|P|Pd)$/;
 /** How likely it is that one is taken for the other. */
 function strangeness(a: NodeId, b: NodeId): number {
   if (SCORES.test(a) && SCORES.test(b)) return 1.1;
-  if (/^[WbKQV]/.test(a) && a[0] === b[0] && a.length === b.length) return 1.1;
+  if (/^(gamma|beta|[WbKQV])/.test(a) && a[0] === b[0] && a.length === b.length) return 1.1;
   if (/^[KQV]h?$/.test(a) && /^[KQV]h?$/.test(b)) return 1.1;
   if (a.startsWith('x') && b.startsWith('x')) return 1;
   return 1.6;

@@ -153,7 +153,7 @@ export function ropeWays(context: Context): Way[] {
     make(
       'rope-twice',
       'rotated twice',
-      'The rotary embedding is applied twice.',
+      'The rotary embedding is applied twice, or once with positions times 2: both turn by the same angles, and the numbers cannot tell.',
       (t, k) => 2 * (first + t) * theta(k),
     ),
     make(

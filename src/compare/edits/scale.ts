@@ -7,6 +7,7 @@ import { after, entrywise, onOperand, times } from '../operations.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { gradientEdit, type Say, stepEdit } from './make.ts';
+import { scaleInCode } from './snippets.ts';
 
 function describe(site: Site, factor: number, name: RatioName | undefined): Say {
   const { node, kind } = site;
@@ -33,12 +34,26 @@ function describe(site: Site, factor: number, name: RatioName | undefined): Say 
     };
   }
   return {
+    ...inLine(site, name),
     id,
     title: `${own}: ${name.meaning}`,
     why: `Every entry of ${own} is ${number} = ${name.symbol} times the right one: ${name.meaning}.${others}`,
     wrong: `${own} = ${number} · (right ${own}), ${number} = ${name.symbol}`,
     cost: 1 + 0.1 * Math.floor(name.rank),
   };
+}
+
+/** Of gradients behind the scores, a line with the factor that the scale should have given. */
+function inLine(site: Site, { id, value }: RatioName): Pick<Say, 'numpy' | 'pytorch'> {
+  const { node, kind } = site;
+  if (kind === 'value' || !/^[QK]h?$/.test(node.id) || !id.startsWith('scale-')) return {};
+  const own = `d${node.id}`;
+  const { code, words } = scaleInCode(site);
+  const line =
+    id === 'scale-missing'
+      ? `${own} = ${own} * ${code}  # ${words}: dQ = scale · dZ K and dK = scale · dZᵀ Q`
+      : `${own} = ${own} * ${shortNumber(1 / value)}  # so that it has the scale once: ${words}`;
+  return { numpy: line, pytorch: line };
 }
 
 /** Of scores, the scale that the factor amounts to. */

@@ -2,6 +2,8 @@
 import type { NodeId } from '../../engine/graph.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { toText } from '../../engine/formula.ts';
+import { scaleFactor } from '../../engine/heads/weights.ts';
+import { shortNumber } from '../constants.ts';
 import type { Kind } from '../program.ts';
 import { type Context, roles } from './edit.ts';
 
@@ -108,6 +110,20 @@ function lossGradient({ config: { loss } }: Context): Snippet {
   }
 }
 
+/** The setup's scale as a number in code, and what it is. */
+export function scaleInCode({ config, graph, whole }: Context): { code: string; words: string } {
+  const own = whole?.config ?? config;
+  const width = graph.extents['a'];
+  const value = scaleFactor(own, width) ?? 1;
+  const isDefault = own.scale === undefined || own.scale === '1/sqrt(d)';
+  return isDefault && value !== 1
+    ? {
+        code: `${width} ** -0.5`,
+        words: `scale = 1/sqrt(d_head) = 1/sqrt(${width}) = ${shortNumber(value)}`,
+      }
+    : { code: String(value), words: `scale = ${shortNumber(value)}, as the setup says` };
+}
+
 function valueSnippets(context: Context): Record<NodeId, Snippet> {
   const { graph, config } = context;
   const { logits, weights, output, values, keys, queries } = roles(graph);
@@ -127,7 +143,10 @@ function valueSnippets(context: Context): Record<NodeId, Snippet> {
       pytorch: `${id}h = ${hasPast ? `torch.cat([past_${id}, ${pytorch}], dim=-2)` : pytorch}`,
     };
   };
-  const scaled = config.head === 'kq' && config.scale === undefined ? 'S' : 'S * scale';
+  const scale = scaleInCode(context);
+  const isPlain = config.head === 'kq' && config.scale === undefined;
+  const scaled = isPlain ? 'S' : `S * ${scale.code}`;
+  const why = isPlain ? '' : `  # ${scale.words}`;
   return {
     K: project('K', 'x'),
     Q: project('Q', source),
@@ -140,10 +159,10 @@ function valueSnippets(context: Context): Record<NodeId, Snippet> {
     ),
     Z: config.softcap
       ? {
-          numpy: `Z = softcap * np.tanh(${scaled} / softcap)`,
-          pytorch: `Z = softcap * torch.tanh(${scaled} / softcap)`,
+          numpy: `Z = ${config.softcap} * np.tanh(${scaled} / ${config.softcap})${why}`,
+          pytorch: `Z = ${config.softcap} * torch.tanh(${scaled} / ${config.softcap})${why}`,
         }
-      : same(`Z = ${scaled}`),
+      : same(`Z = ${scaled}${why}`),
     M: masked(context),
     P: {
       numpy: `E = np.exp(${logits} - ${logits}.max(axis=${axis}, keepdims=True)); P = E / E.sum(axis=${axis}, keepdims=True)`,
@@ -172,6 +191,7 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
   const { logits, weights, output, values, keys, queries } = roles(graph);
   const keyFirst = config.axes === 'key-first';
   const axis = keyFirst ? -2 : -1;
+  const scale = scaleInCode(context);
   const weight = (id: string, from: string): Snippet =>
     both(
       (t) =>
@@ -212,8 +232,8 @@ function gradientSnippets(context: Context): Record<NodeId, Snippet> {
       pytorch: 'dZ = dM.masked_fill(hidden, 0)',
     },
     S: config.softcap
-      ? same('dS = dZ * scale * (1 - (Z / softcap) ** 2)')
-      : same('dS = dZ * scale'),
+      ? same(`dS = dZ * ${scale.code} * (1 - (Z / ${config.softcap}) ** 2)  # ${scale.words}`)
+      : same(`dS = dZ * ${scale.code}  # ${scale.words}`),
     [queries]: repeated(
       context,
       keys,

@@ -1,7 +1,7 @@
 // Any transform at any place: of a step's result or operand, of a gradient or of what it is computed from.
 import { type GraphNode, hasNode, nodeOf, type OperationNode } from '../../engine/graph.ts';
 import { after, onOperand } from '../operations.ts';
-import { withStep } from '../program.ts';
+import { DoesNotFit, withStep } from '../program.ts';
 import { FUNCTIONS } from '../transforms/functions.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
@@ -165,7 +165,9 @@ function together(site: Site): Edit[] {
                 [other, twin.operation],
               ] as const
             ).reduce((changed, [id, operation]) => {
-              const step = changed.forward.get(id)!;
+              const step = changed.forward.get(id);
+              // One of the two may be where the setup starts.
+              if (!step) throw new DoesNotFit(`${id} has no step`);
               return withStep(changed, id, {
                 ...step,
                 operation: after(step.operation, operation),

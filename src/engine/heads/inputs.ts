@@ -1,10 +1,11 @@
 // The input nodes of a head, their letters, and the projections K, Q, V made from them.
 import { axisLabel, type Extents, parseSpec } from '../axes.ts';
-import { ConfigError, type HeadConfig, type WeightId } from '../config.ts';
+import { ConfigError, type HeadConfig, WEIGHT_IDS, type WeightId } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { contraction } from '../ops/contraction.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import type { Letters } from './letters.ts';
+import { type ParameterLetters, PARAMETERS } from './parameters.ts';
 
 type Projection = 'K' | 'Q' | 'V';
 
@@ -19,8 +20,8 @@ export interface Inputs {
   readonly b: string;
   /** x feeds keys and queries. */
   readonly selfAttention: boolean;
-  /** Letters of the features of x and of x'. */
-  readonly features: { readonly x: string; readonly xPrime: string };
+  /** Letters of the features of x, of x' and of what values are made from. */
+  readonly features: { readonly x: string; readonly xPrime: string; readonly xValue: string };
   /** Letter of the tokens of x. */
   readonly token: string;
   addTo(graph: GraphBuilder): void;
@@ -35,8 +36,8 @@ export function given(config: HeadConfig, entry: 'x' | WeightId): Tensor {
 }
 
 /** The tensors that have tokens, and a batch axis in front if the first of them has one. */
-function tokenTensors({ x, xPrime, start }: HeadConfig): [entry: string, value: Tensor][] {
-  const all = { x, xPrime, 'start.Q': start?.Q, 'start.K': start?.K, 'start.V': start?.V };
+function tokenTensors({ x, xPrime, xValue, start }: HeadConfig): [entry: string, value: Tensor][] {
+  const all = { x, xPrime, xValue, 'start.Q': start?.Q, 'start.K': start?.K, 'start.V': start?.V };
   return Object.entries(all).flatMap(([entry, value]) => (value ? [[entry, value]] : []));
 }
 
@@ -62,9 +63,9 @@ export function inputNodes(
   token: string,
 ): Inputs {
   const b = hasBatch(config) ? 'b ' : '';
-  const { x, xPrime, weights, start } = config;
+  const { x, xPrime, xValue, weights, start } = config;
   const selfAttention = x !== undefined && !xPrime && !start?.Q;
-  const features = { x: 'c', xPrime: xPrime ? 'e' : 'c' };
+  const features = { x: 'c', xPrime: xPrime ? 'e' : 'c', xValue: xValue ? 'u' : 'c' };
   const inputs: Input[] = [];
   const add = (id: NodeId, entry: string, value: Tensor | undefined, spec: string): void => {
     if (!value) return;
@@ -74,29 +75,24 @@ export function inputNodes(
   const wide = (letter: string, head: string): string => (head ? `(${head} ${letter})` : letter);
   add('x', 'x', x, `${b}${token} c`);
   add('xPrime', 'xPrime', xPrime, `${b}j e`);
+  add('xValue', 'xValue', xValue, `${b}${token} u`);
   // In self-attention there is a query for each token.
   if (selfAttention) letters.set('j', letters.extents[token], `x shape ${formatShape(x.shape)}`);
-  const valueOut = config.head === 'kq' ? 'c' : 'v';
-  const shapes: Record<WeightId, string> = {
-    W_K: `c ${wide('a', heads.kv)}`,
-    W_Q: `${features.xPrime} ${wide('a', heads.query)}`,
-    W_V: `c ${wide('v', heads.kv)}`,
-    W_O: `${wide(valueOut, heads.query)} o`,
-    b_K: wide('a', heads.kv),
-    b_Q: wide('a', heads.query),
-    b_V: wide('v', heads.kv),
-    b_O: 'o',
-  };
   const places: [Projection, string, string][] = [
     ['K', token, wide('a', heads.kv)],
     ['Q', 'j', wide('a', heads.query)],
     ['V', token, wide('v', heads.kv)],
   ];
   for (const [id, at, width] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${width}`);
-  for (const id of Object.keys(shapes) as WeightId[]) {
-    const projection = id.slice(2);
-    const replaced = projection !== 'O' && start?.[projection as Projection] !== undefined;
-    if (!replaced) add(id, `weights.${id}`, weights[id], shapes[id]);
+  const parameterLetters: ParameterLetters = {
+    ...{ key: features.x, query: features.xPrime, value: features.xValue, wide },
+    ...{ kvHeads: heads.kv, queryHeads: heads.query, weighted: config.head === 'kq' ? 'c' : 'v' },
+  };
+  for (const id of WEIGHT_IDS) {
+    const { spec, replacedBy } = PARAMETERS[id];
+    const value = weights[id];
+    if (!value || (replacedBy && start?.[replacedBy])) continue;
+    add(id, `weights.${id}`, value, letters.choose(value, spec(parameterLetters)));
   }
   return {
     b,
@@ -119,11 +115,12 @@ export function projector(
   return (id, spec, summary) => {
     if (graph.has(id)) return;
     const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
-    const source = id === 'Q' && config.xPrime ? 'xPrime' : 'x';
+    const own = { K: 'x', Q: 'xPrime', V: 'xValue' } as const;
+    const source = graph.has(own[id]) ? own[id] : 'x';
     if (source === 'x') given(config, 'x');
     given(config, weight);
     const { b, features, token } = inputs;
-    const feature = id === 'Q' ? features.xPrime : features.x;
+    const feature = features[own[id]];
     const [axes] = parseSpec(spec);
     const width = axisLabel(axes[axes.length - 1]);
     const hasBias = config.weights[bias] !== undefined;

@@ -23,6 +23,18 @@ export class Letters {
     this.#origin[letter] = origin;
   }
 
+  /** The first of several specs whose axes are as long as the tensor's, else the first. */
+  choose(value: Tensor, specs: readonly string[]): string {
+    const fits = (spec: string): boolean => {
+      const [axes] = parseSpec(spec);
+      return (
+        axes.length === value.shape.length &&
+        axes.every((axis, n) => axisLength(axis, this.#lengths) === value.shape[n])
+      );
+    };
+    return specs.length === 1 ? specs[0] : (specs.find(fits) ?? specs[0]);
+  }
+
   /** Learns the letters that `value` is the first to have and checks the others. Throws ConfigError. */
   fit(entry: string, value: Tensor, spec: string): void {
     const [axes] = parseSpec(spec);

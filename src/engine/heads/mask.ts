@@ -1,9 +1,9 @@
 // One additive mask from all that hides keys or adds to scores, and which part of it hides an entry.
-import { bindingAt, type Extents } from '../axes.ts';
+import { bindingAt, type Extents, letterStrides, offsetTable, shapeOf } from '../axes.ts';
 import type { HeadConfig } from '../config.ts';
 import { evaluate } from '../evaluate.ts';
 import { type Lettered, scalarOf, zipped } from '../lettered.ts';
-import { offsetOf, type Tensor } from '../tensor.ts';
+import { offsetOf, type Tensor, zeros } from '../tensor.ts';
 import { type MaskFormula, maskFormulas } from './maskParts.ts';
 import { type ScoreLayout, spread } from './scoreLayout.ts';
 
@@ -11,16 +11,19 @@ import { type ScoreLayout, spread } from './scoreLayout.ts';
 export interface ComposedMask {
   /** To be added to the scores, −∞ where a query may not see a key. */
   readonly tensor: Tensor;
-  readonly parts: readonly MaskFormula[];
+  /** Null where they are about fewer keys than there are. */
+  readonly parts: readonly MaskFormula[] | null;
   /** The names of the parts that hide one entry of the scores. */
   hiddenBy(offset: number): string[];
 }
 
 /** Null where nothing is masked. */
 export function composedMask(config: HeadConfig, layout: ScoreLayout): ComposedMask | null {
-  const parts = maskFormulas(config, layout);
+  const { axes, nulls } = layout;
+  // Masks know of tokens only, as in PyTorch's MultiheadAttention.
+  const extents = { ...layout.extents, i: layout.extents['i'] - nulls };
+  const parts = maskFormulas(config, { ...layout, extents });
   if (parts.length === 0) return null;
-  const { axes, extents } = layout;
   const made = parts.map((part) => ({ part, value: valueOf(part, extents) }));
   // Those of few letters first: what is the same for all heads is put together once.
   const inOrder = [...made].sort((a, b) => a.value.data.length - b.value.data.length);
@@ -28,11 +31,13 @@ export function composedMask(config: HeadConfig, layout: ScoreLayout): ComposedM
     (mask, { part, value }) => zipped(mask, value, COMBINE[part.how]),
     scalarOf(0),
   );
+  const ofTokens = spread(whole, { axes, extents });
   return {
-    tensor: spread(whole, layout),
-    parts,
+    tensor: nulls > 0 ? withNulls(ofTokens, extents, layout) : ofTokens,
+    parts: nulls > 0 ? null : parts,
     hiddenBy(offset) {
-      const binding = bindingAt(axes, extents, offset);
+      const binding = bindingAt(axes, layout.extents, offset);
+      if (binding['i'] >= extents['i']) return [];
       const at = ({ letters, lengths, data }: Lettered): number =>
         data[
           offsetOf(
@@ -47,6 +52,16 @@ export function composedMask(config: HeadConfig, layout: ScoreLayout): ComposedM
       );
     },
   };
+}
+
+/** A mask of tokens over all keys: those that are no tokens are seen by all. */
+function withNulls({ data }: Tensor, tokens: Extents, { axes, extents }: ScoreLayout): Tensor {
+  const out = zeros(shapeOf(axes, extents));
+  const places = offsetTable(axes.flat(), letterStrides(axes, extents), tokens);
+  places.forEach((place, n) => {
+    out.data[place] = data[n];
+  });
+  return out;
 }
 
 function valueOf({ formula, given }: MaskFormula, extents: Extents): Lettered {

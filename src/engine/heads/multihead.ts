@@ -1,24 +1,29 @@
 // The attention module of the Transformer: heads, grouped KV heads, biases, W_O, RoPE, past keys and values.
 import { type AxisLetters, parseSpec } from '../axes.ts';
 import { ConfigError, type HeadConfig, type Rope } from '../config.ts';
-import { GraphBuilder, type Graph } from '../graph.ts';
+import { GraphBuilder, type Graph, type NodeId } from '../graph.ts';
 import type { Operation } from '../operation.ts';
 import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
+import { extend } from '../ops/extend.ts';
 import { prepend, rearrange } from '../ops/layout.ts';
-import { rotary } from '../ops/rotary.ts';
 import type { Rotation } from '../ops/ropeAngles.ts';
+import { rotary } from '../ops/rotary.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
+import { addQkNorm } from './norms.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
 
 const axesOf = (spec: string): AxisLetters[] => parseSpec(spec)[0];
 
-/** Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group). */
+/**
+ * Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group); or h mod kvHeads:
+ * they are (g, r).
+ */
 function headLetters(
-  { heads, kvHeads }: HeadConfig,
+  { heads, kvHeads, grouping }: HeadConfig,
   letters: Letters,
 ): { query: string; kv: string } {
   if (heads % kvHeads !== 0) {
@@ -30,7 +35,7 @@ function headLetters(
   }
   letters.set('r', kvHeads, `kvHeads = ${kvHeads}`);
   letters.set('g', heads / kvHeads, `heads / kvHeads = ${heads / kvHeads}`);
-  return { query: 'r g', kv: 'r' };
+  return { query: grouping === 'interleaved' ? 'g r' : 'r g', kv: 'r' };
 }
 
 function pastLength(past: HeadConfig['past']): number {
@@ -53,21 +58,30 @@ function rotationOf(rope: Rope, id: 'K' | 'Q', isSame: boolean, firstPosition: n
   return { ...rope, firstPosition, positions, name: `pos_${id}` };
 }
 
+/** Keys that are no tokens. Throws ConfigError where a key has no value. */
+export function nullKeys({ weights: { null_K: key, null_V: value }, zeroKey }: HeadConfig): number {
+  if ((key === undefined) !== (value === undefined)) {
+    const lacking = key ? 'null_V' : 'null_K';
+    throw new ConfigError(`weights.${lacking}`, 'not given, and a null key needs its value');
+  }
+  return (key ? 1 : 0) + (zeroKey ? 1 : 0);
+}
+
 export function buildMultihead(config: HeadConfig): Graph {
   const letters = new Letters();
   const { query, kv } = headLetters(config, letters);
-  const { past, rope } = config;
+  const { past, rope, qkNorm } = config;
   const earlier = pastLength(past);
   // With past keys, the new tokens are only some of the keys and have a letter of their own.
-  const token = past ? 't' : 'i';
+  const nulls = nullKeys(config);
+  const token = past || nulls > 0 ? 't' : 'i';
   const inputs = inputNodes(config, letters, { query, kv }, token);
   const { b } = inputs;
+  if (token === 't') {
+    const origin = past ? `past.K ${formatShape(past.K.shape)} and the new tokens` : 'the tokens';
+    letters.set('i', earlier + letters.extents[token] + nulls, origin);
+  }
   if (past) {
-    letters.set(
-      'i',
-      earlier + letters.extents[token],
-      `past.K ${formatShape(past.K.shape)} and the new tokens`,
-    );
     letters.set('p', earlier, `past.K shape ${formatShape(past.K.shape)}`);
     letters.fit('past.K', past.K, `${b}${kv} p a`);
     letters.fit('past.V', past.V, `${b}${kv} p v`);
@@ -99,15 +113,34 @@ export function buildMultihead(config: HeadConfig): Graph {
   ): void => {
     const merged = `${b}${at} (${heads} ${width})`;
     const apart = `${b}(${heads}) ${at} ${width}`;
+    const isExtended = before !== undefined || nulls > 0;
+    const all = isExtended ? `${b}(${heads}) i ${width}` : apart;
+    const place = id === 'V' ? undefined : qkNorm?.place;
+    const norm = (from: NodeId, axes: string, as?: NodeId): NodeId =>
+      id === 'V' ? from : addQkNorm(graph, config, { id, from, axes: axesOf(axes), as }, extents);
+    const source = place === 'before-rope' ? norm(id, merged) : id;
     const steps: Operation[] = [
       rearrange(`${merged} -> ${apart}`, extents, 'Splits the features into heads.'),
     ];
     if (rope && id !== 'V') {
       steps.push(rotary(axesOf(apart), extents, rotationOf(rope, id, isSame, earlier)));
     }
-    const all = before ? `${b}(${heads}) i ${width}` : apart;
-    if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));
-    graph.node(`${id}h`, axesOf(all), compose(steps), [id]);
+    const isNull = id !== 'Q' && nulls > 0;
+    if (place !== 'after-rope' && !isNull) {
+      if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));
+      graph.node(`${id}h`, axesOf(id === 'Q' ? apart : all), compose(steps), [source]);
+      return;
+    }
+    graph.node(`${id}s`, axesOf(apart), compose(steps), [source]);
+    const isLast = !before && !isNull;
+    const normed =
+      place === 'after-rope' ? norm(`${id}s`, apart, isLast ? `${id}h` : undefined) : `${id}s`;
+    if (isLast) return;
+    const learned = `null_${id}`;
+    const own = graph.has(learned) ? { learned: graph.axesOf(learned) } : {};
+    const around = { ...own, before, zero: config.zeroKey === true };
+    const operation = extend(axesOf(all), axesOf(apart), extents, around);
+    graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
   };
   split('K', token, kv, 'a', past?.K);
   split('Q', 'j', query, 'a');
@@ -118,7 +151,7 @@ export function buildMultihead(config: HeadConfig): Graph {
   const similarity = 'How well each key fits each query, head by head: their dot product.';
   const fit = `${b}(${kv}) i a, ${b}(${query}) j a -> ${scores}`;
   graph.node('S', axesOf(scores), contraction(fit, extents, similarity), ['Kh', 'Qh']);
-  const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier };
+  const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier, nulls };
   const weights = addWeights(graph, config, layout);
   const perHead = `${b}(${query}) j v`;
   const mix = `${b}(${kv}) i v, ${scores} -> ${perHead}`;

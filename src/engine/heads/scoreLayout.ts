@@ -13,6 +13,8 @@ export interface ScoreLayout {
   readonly heads: AxisLetters;
   /** Earlier tokens before the first new one. */
   readonly past: number;
+  /** Keys at the end that are no tokens: no mask hides them. */
+  readonly nulls: number;
 }
 
 /** A given tensor of up to four dimensions with the letters of the score axes along which it is not repeated. */

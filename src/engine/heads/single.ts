@@ -5,6 +5,7 @@ import { GraphBuilder, type Graph } from '../graph.ts';
 import { contraction } from '../ops/contraction.ts';
 import { given, inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
+import { addQkNorm } from './norms.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
 
@@ -24,11 +25,18 @@ export function buildSingle(config: HeadConfig): Graph {
   const order = config.axes === 'key-first' ? 'i j' : 'j i';
   const [scoreAxes] = parseSpec(`${b}${order}`);
   const similarity = 'How well each key fits each query: their dot product.';
-  graph.node('S', scoreAxes, contraction(`${b}i a, ${b}j a -> ${b}${order}`, extents, similarity), [
-    'K',
-    'Q',
-  ]);
-  const weights = addWeights(graph, config, { axes: scoreAxes, extents, heads: [], past: 0 });
+  const met = (['K', 'Q'] as const).map((id) =>
+    addQkNorm(graph, config, { id, from: id, axes: graph.axesOf(id) }, extents),
+  );
+  const fit = `${b}i a, ${b}j a -> ${b}${order}`;
+  graph.node('S', scoreAxes, contraction(fit, extents, similarity), met);
+  const weights = addWeights(graph, config, {
+    axes: scoreAxes,
+    extents,
+    heads: [],
+    past: 0,
+    nulls: 0,
+  });
 
   const [content, feature] = config.head === 'qkv' ? ['V', 'v'] : ['x', features.x];
   if (config.head === 'kq') given(config, 'x');

@@ -31,7 +31,9 @@ export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: Scor
     graph.node('M', axes, addMask(axes, mask.tensor, mask), [last]);
     last = 'M';
   }
-  graph.node('P', axes, softmax(axes, 'i', extents), [last]);
+  const sinks = graph.has('sinks') ? graph.axesOf('sinks') : null;
+  const beside = sinks ?? (config.softmax === 'plus-one' ? 'one' : null);
+  graph.node('P', axes, softmax(axes, 'i', extents, beside), sinks ? [last, 'sinks'] : [last]);
   if (!config.dropout) return 'P';
   const { keep, p } = config.dropout;
   if (!(p >= 0 && p < 1)) throw new ConfigError('dropout.p', `found ${p}, expected 0 <= p < 1`);

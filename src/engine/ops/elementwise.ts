@@ -116,7 +116,7 @@ export function addMask(
       mask: { axes, tensor: mask },
       seen: { axes, tensor: map(mask, (value) => Number(value !== -Infinity)) },
     },
-    ...(parts && partFormulas(axes, mask, parts.parts)),
+    ...(parts?.parts && partFormulas(axes, mask, parts.parts)),
   });
   return parts
     ? { ...operation, remark: (offset) => hiddenWords(parts.hiddenBy(offset)) }

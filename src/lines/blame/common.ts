@@ -6,6 +6,8 @@ import type { Field } from '../suspects.ts';
 export interface Blame {
   readonly event: number;
   readonly note: string;
+  /** The loop, where that is to blame. */
+  readonly statement?: number;
 }
 
 /** Weighs nothing in a softmax. */

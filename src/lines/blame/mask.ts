@@ -30,7 +30,11 @@ function originOfMask(
   masks: readonly number[],
   isWrong: (id: number) => boolean,
 ): number | null {
-  const wrong = masks.filter(isWrong).sort((a, b) => a - b);
+  const { events } = field.recording;
+  // Of an array that was written the last version counts.
+  const isLast = (id: number): boolean =>
+    !masks.some((other) => events[other].alias === id && /^(write|update)$/.test(events[other].how));
+  const wrong = masks.filter((id) => isLast(id) && isWrong(id)).sort((a, b) => a - b);
   return wrong.length > 0 ? originOf(field, wrong[0]) : null;
 }
 
@@ -105,7 +109,8 @@ export function wrongMask(field: Field, { event }: Suspect): Blame | null {
     const masks = masksOf(field, event);
     const isWrong = (id: number): boolean => {
       const mask = recording.tensor(id);
-      return hidesOther(mask, shouldBe, shape) && !isPadding(mask, catalogue);
+      if (!hidesOther(mask, shouldBe, shape) || isPlain(mask)) return false;
+      return !isPadding(mask, catalogue) && !isIngredient(field, id, masks, shouldBe, shape);
     };
     const origin = originOfMask(field, masks, isWrong);
     return { event: origin ?? event, note: 'the mask hides other keys than it should' };
@@ -113,33 +118,60 @@ export function wrongMask(field: Field, { event }: Suspect): Blame | null {
   return null;
 }
 
-/** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
-function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly number[]): boolean {
-  if (!mask || mask.data.length < 2) return false;
-  const full = Array.from({ length: shape.length }, (_, axis) => {
-    const own = axis - (shape.length - mask.shape.length);
-    return own < 0 ? 1 : mask.shape[own];
-  });
-  // Parts of what was made for longer inputs are taken from its beginning.
-  if (
-    mask.shape.length > shape.length ||
-    full.some((length, axis) => length !== 1 && length < shape[axis])
-  )
-    return true;
+/**
+ * Whether a mask is one of several that are joined into one, and hides nothing that should be seen: what it does not hide
+ * is left to the others. `x & y` of what may be seen, `x | y` of what is hidden.
+ */
+function isIngredient(
+  { recording, flow, observed }: Field,
+  id: number,
+  masks: readonly number[],
+  shouldBe: Uint8Array,
+  shape: readonly number[],
+): boolean {
+  const isJoined = flow.users[id].some(
+    (user) =>
+      masks.includes(user) &&
+      flow.sources[user].filter((source) => observed[source].isMask).length > 1,
+  );
+  const seen = isJoined ? seenBy(recording.tensor(id), shape) : null;
+  if (!seen) return false;
+  const hides = (isSeen: boolean): boolean =>
+    seen.every((each, at) => (each === 1) === isSeen || shouldBe[at] === 0);
+  return hides(true) || hides(false);
+}
+
+/** A mask broadcast to `shape`, 1 where it is set; null where it does not fit. */
+function seenBy(mask: Tensor | null, shape: readonly number[]): Uint8Array | null {
+  if (!mask || mask.shape.length > shape.length) return null;
+  const full = shape.map((_, axis) => mask.shape[axis - (shape.length - mask.shape.length)] ?? 1);
+  if (full.some((length, axis) => length !== 1 && length < shape[axis])) return null;
   const steps = strides(full);
-  let [isEqual, isComplement] = [true, true];
-  for (let at = 0; at < shouldBe.length; at++) {
-    let rest = at;
-    let from = 0;
+  const size = shape.reduce((total, length) => total * length, 1);
+  return Uint8Array.from({ length: size }, (_, at) => {
+    let [rest, from] = [at, 0];
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       if (full[axis] !== 1) from += (rest % shape[axis]) * steps[axis];
       rest = Math.floor(rest / shape[axis]);
     }
-    const isSet = mask.data[from] !== 0;
-    if (isSet !== (shouldBe[at] === 1)) isEqual = false;
-    if (isSet === (shouldBe[at] === 1)) isComplement = false;
-  }
-  return !isEqual && !isComplement;
+    return mask.data[from] !== 0 ? 1 : 0;
+  });
+}
+
+/** Nothing but ones or zeros, of which masks are cut. */
+const isPlain = (mask: Tensor | null): boolean =>
+  mask?.data.every((value) => value === mask.data[0]) ?? false;
+
+/** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
+function hidesOther(
+  mask: Tensor | null,
+  shouldBe: Uint8Array,
+  shape: readonly number[],
+): boolean {
+  if (!mask || mask.data.length < 2) return false;
+  const seen = seenBy(mask, shape);
+  if (!seen) return true;
+  return seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at]);
 }
 
 /** Whether a mask tells, of some letters, which keys are seen: keys of each sequence, keys alone. */

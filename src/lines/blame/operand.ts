@@ -27,7 +27,7 @@ export function oddLayout(field: Field, { event }: Suspect): Blame | null {
   const regrouped = patterns.find(({ isRegrouped }) => isRegrouped);
   if (regrouped)
     return {
-      event: originOf(field, regrouped.source),
+      event: firstRegrouped(field, originOf(field, regrouped.source)),
       note: 'the query heads are grouped in another order',
     };
   const odd = patterns.find(
@@ -41,6 +41,22 @@ export function oddLayout(field: Field, { event }: Suspect): Blame | null {
         note: 'its axes are in another order than those of what it meets',
       }
     : null;
+}
+
+const isRegrouped = ({ found: [best] }: Field['observed'][number]): boolean => {
+  const letters = best?.axes.flat() ?? [];
+  const [outer, inner] = [letters.indexOf('r'), letters.indexOf('g')];
+  return outer >= 0 && inner >= 0 && inner < outer;
+};
+
+/** Where query heads were first grouped in another order. */
+function firstRegrouped({ observed, flow }: Field, id: number): number {
+  let at = id;
+  for (;;) {
+    const before = flow.sources[at].find((source) => isRegrouped(observed[source]));
+    if (before === undefined) return at;
+    at = before;
+  }
 }
 
 /** Queries, keys and values that are joined in another order than those that they meet. */
@@ -59,10 +75,8 @@ export function otherOrder({ observed, flow, recording }: Field, { event }: Susp
 }
 
 /** A number that all its users go wrong with, and that is none of those that attention has. */
-export function wrongNumber(
-  { recording, observed, flow, catalogue }: Field,
-  { event }: Suspect,
-): Blame | null {
+export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
   const { events } = recording;
   const { parts, config } = catalogue;
   const { scale } = parts;
@@ -79,6 +93,8 @@ export function wrongNumber(
     const { value, dtype } = events[source];
     if (dtype !== 'float' || value === undefined || Number.isInteger(value * 4)) continue;
     if (known.some((each) => Math.abs(value - each) <= 1e-6 * Math.abs(each))) continue;
+    // Not a number of the program's but one of what it computes.
+    if (!isPlain(field, source)) continue;
     const users: number[] = [];
     const queue = [source];
     for (const each of queue)
@@ -97,6 +113,13 @@ export function wrongNumber(
     return { event: at, note: `${events[source].name} is ${value}` };
   }
   return null;
+}
+
+/** Whether a number was computed from sizes and numbers alone. */
+function isPlain({ recording: { events }, flow }: Field, id: number): boolean {
+  const seen = new Set([id]);
+  for (const each of seen) for (const source of flow.sources[each]) seen.add(source);
+  return [...seen].every((each) => /^(int|float|bool)$/.test(events[each].dtype));
 }
 
 /** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
@@ -172,8 +195,43 @@ export function staleOperand(field: Field, { event }: Suspect): Blame | null {
         note: `${own.name} is that of ${what} ${value}, as in an earlier iteration`,
       };
     }
+    const picked = wrongPick(field, event, places);
+    if (picked) return picked;
   }
   return null;
+}
+
+/** Of operands of several heads or sequences: the one that is not of the iteration's, where it was put in a list so. */
+function wrongPick(
+  field: Field,
+  event: number,
+  places: readonly { readonly source: number; readonly value: number }[],
+): Blame | null {
+  const { events } = field.recording;
+  const { loops } = events[event];
+  const isOfIteration = ({ value }: { readonly value: number }): boolean => loops.includes(value);
+  if (!places.some(isOfIteration)) return null;
+  for (const place of places) {
+    const origin = originOf(field, place.source);
+    const [, index] = /\[(\d+)\]$/.exec(events[origin].name) ?? [];
+    if (index === undefined || Number(index) === place.value) continue;
+    const note = `${events[origin].name} is that of head ${place.value}`;
+    return { event: origin, note };
+  }
+  return null;
+}
+
+/** Of the softmax's Jacobian diag(P) or P Pᵀ alone. */
+export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Blame | null {
+  const half = flow.sources[event].find((source) => {
+    const { found, standing } = observed[source];
+    if (standing !== 'right' || found.length === 0) return false;
+    return found.every(({ entry }) => /^(diag\(P\)|P Pᵀ)$/.test(entry.title));
+  });
+  if (half === undefined) return null;
+  const isUsed = flow.users[half].some((user) => observed[user].standing === 'right');
+  if (isUsed) return null;
+  return { event: half, note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian` };
 }
 
 /** A function that does right when it is called from elsewhere: the call is to blame. */
@@ -188,7 +246,7 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
     (other) =>
       other.statement === own.statement &&
       other.frame !== own.frame &&
-      other.name === own.name &&
+      withoutKey(other.name) === withoutKey(own.name) &&
       other.how === own.how,
   );
   const isElsewhere = others.some((other) => {
@@ -196,13 +254,16 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
     return (
       from !== null &&
       events[from].statement !== events[caller].statement &&
-      observed[other.id].standing === 'right'
+      /^(right|partial)$/.test(observed[other.id].standing)
     );
   });
   return isElsewhere
     ? { event: caller, note: `what is called here is right when it is called elsewhere` }
     : null;
 }
+
+/** "grads['Wq']" and "grads['Wk']" are of one statement. */
+const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
 
 /** The event of the statement that called a function: it reads what the function returned. */
 function callOf({ events }: Field['recording'], frame: number): number | null {

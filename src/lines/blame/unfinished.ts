@@ -1,10 +1,12 @@
 // An operand that is right, but not yet what its users take it for.
-import type { Tensor } from '../../engine/tensor.ts';
-import type { Key } from '../../compare/program.ts';
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { type Key, keyOf } from '../../compare/program.ts';
 import type { Alignment } from '../align.ts';
 import type { Entry } from '../catalogue.ts';
 import { handedOn } from '../flow.ts';
 import { replaced, Supposed } from '../hypothesis.ts';
+import { nodeNamed } from '../observe.ts';
+import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, MASKED, isHiding } from './common.ts';
 
@@ -53,10 +55,11 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         !isSame(field, user, source),
     );
     if (isUsedRightly) continue;
-    const tensor = recording.tensor(source);
-    const result = recording.tensor(event);
+    const all = field.sweeps.get(source);
+    const tensor = all?.tensor ?? recording.tensor(source);
+    const result = field.sweeps.get(event)?.tensor ?? recording.tensor(event);
     if (!tensor || !result) continue;
-    for (const alignment of found) {
+    for (const alignment of all?.found ?? found) {
       for (const key of takenFor(field, alignment)) {
         const own = replaced(catalogue, key, tensor, alignment);
         const { tolerance } = alignment.entry;
@@ -73,8 +76,8 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
         const stated = isRotated(alignment, key)
-          ? passedAt(field, source, event)
-          : statedAt(field, source, alignment.entry, recording.events[event].frame);
+          ? (passedAt(field, source, event) ?? besideOther(field, source, event))
+          : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
         return { event: stated ?? event, note };
       }
     }
@@ -104,17 +107,36 @@ const isSame = ({ observed }: Field, one: number, other: number): boolean => {
 };
 
 /** Where a tensor got the name by which it is used: a statement that only names it anew, or the one that made it. */
-function statedAt(field: Field, id: number, { key, title }: Entry, frame: number): number | null {
+function statedAt(
+  field: Field,
+  id: number,
+  { key, title }: Entry,
+  frame: number,
+  used: Key,
+): number | null {
   const { recording, observed, flow } = field;
   let at = id;
   for (;;) {
     const event = recording.events[at];
-    const from = handedOn(recording, event);
     // What a function is given it has to finish itself, unless it was given another name first, or was another choice.
-    if (event.how === 'argument' && event.frame === frame) {
+    // Outputs are finished by whoever makes them.
+    const isOutput = used === keyOf(field.catalogue.parts.output, 'value');
+    if (event.how === 'argument' && event.frame === frame && !isOutput) {
+      const named = namedAt(field, at, used);
+      if (named !== null) return named;
       const renamed = renamedAt(field, at);
       if (renamed !== null || key !== 'v:Pd') return renamed;
       return at;
+    }
+    const from = handedOn(recording, event);
+    // A number that is only stored.
+    const { kind, text } = recording.statements[event.statement];
+    if (event.how === 'write' && sizeOf(event.shape) === 1 && /[^+\-*/@%=]=\s*\w+$/.test(text)) {
+      const stored = flow.sources[at].find((source) => source !== event.alias);
+      if (stored !== undefined) {
+        at = stored;
+        continue;
+      }
     }
     if (from === null) {
       // Only laid out anew, or masked: it was made before.
@@ -130,11 +152,28 @@ function statedAt(field: Field, id: number, { key, title }: Entry, frame: number
       at = same;
       continue;
     }
-    const { kind, text } = recording.statements[event.statement];
     if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim()))
       return at;
     at = from;
   }
+}
+
+/** The statement that computed what a function was called with, where it names it as what it is used as. */
+function namedAt({ recording, observed, flow }: Field, argument: number, used: Key): number | null {
+  const { events } = recording;
+  let at: number | null = argument;
+  while (at !== null && events[at].how === 'argument') at = handedOn(recording, events[at]);
+  while (at !== null && events[at].how === 'return' && handedOn(recording, events[at]) !== null)
+    at = handedOn(recording, events[at]);
+  if (at === null || handedOn(recording, events[at]) !== null) return null;
+  // The upstream gradient that was computed from outputs, and is these outputs.
+  const own = observed[at].found.map(({ entry }) => entry.key);
+  const isCopy = flow.sources[at].some((source) =>
+    observed[source].found.some(({ entry }) => own.includes(entry.key)),
+  );
+  if (used === 'g:y' && isCopy) return at;
+  const name = nodeNamed(events[at]);
+  return name && keyOf(name.node, name.kind) === used ? at : null;
 }
 
 /** The statement that only gave another name to what a function was called with. */
@@ -154,19 +193,49 @@ const isRotated = ({ entry }: Alignment, key: Key): boolean =>
   ROTATED.test(entry.key) && key !== entry.key;
 
 /** The return or the naming by which the one was passed for the other; null if its user took it itself. */
-function passedAt({ recording }: Field, id: number, user: number): number | null {
+function passedAt(field: Field, id: number, user: number): number | null {
+  const { recording } = field;
   const { events, statements } = recording;
   let at: number | null = id;
+  let before: number | null = null;
   while (at !== null) {
     const event: Field['recording']['events'][number] = events[at];
     const { kind, text } = statements[event.statement];
     const isNaming =
       kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+    // What is called from several places does not know what it is called for.
+    if (event.how === 'return' && isHelper(field, event)) return before;
     if (event.how === 'return' || isNaming)
       return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
+    before = at;
     at = handedOn(recording, event);
   }
   return null;
+}
+
+/** Whether a function that returns this is called by several statements. */
+function isHelper({ recording, flow }: Field, { statement, name }: Event): boolean {
+  const { events } = recording;
+  const callers = new Set<number>();
+  for (const other of events)
+    if (other.statement === statement && other.how === 'return' && other.name === name)
+      for (const user of flow.users[other.id]) callers.add(events[user].statement);
+  return callers.size > 1;
+}
+
+/** Where the other one of queries and keys was rotated, in the same call: the rotation that is missing belongs there. */
+function besideOther({ recording, observed }: Field, id: number, user: number): number | null {
+  const { events } = recording;
+  const { frame } = events[user];
+  const own = observed[id].found.map(({ entry }) => entry.key);
+  const other = observed.find(({ event, found, standing }) => {
+    if (event.frame !== frame || event.id <= id || event.id >= user) return false;
+    const isRotatedOne = found.some(
+      ({ entry }) => entry.role === 'node' && /^(v:[QK]h|g:[QK])$/.test(entry.key),
+    );
+    return standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key));
+  });
+  return other?.event.id ?? null;
 }
 
 function isSameSum(a: Tensor | null, b: Tensor | null): boolean {

@@ -2,7 +2,7 @@
 import type { Extents } from '../../engine/axes.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
-import { type Forms, type Parts, valueOf } from './form.ts';
+import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 const LOG2E = Math.LOG2E;
 
@@ -126,4 +126,10 @@ export function addJacobian(forms: Forms, parts: Parts): void {
   forms.add('form', 'value', 'P', 'P Pᵀ', outer);
   forms.add('form', 'value', 'P', 'diag(P)', { letters, data: diag });
   forms.add('form', 'value', 'P', 'the Jacobian of the softmax', { letters, data: jacobian });
+  const { logits, weights: used } = parts;
+  // Dropout stands between the weights and their use.
+  if (used !== 'P') return;
+  const upstream = gradientOf(parts, 'P');
+  const terms = zip({ letters, data: jacobian }, upstream, own, (a, b) => a * b);
+  forms.add('partial', 'gradient', logits, `terms of d${logits}`, terms);
 }

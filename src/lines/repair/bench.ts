@@ -17,14 +17,18 @@ export interface Candidate {
 }
 
 export interface Evaluated extends Candidate {
-  /** What the edited statement leaves in its targets, or returns. */
+  /** What is left in the targets, or returned, of the edited statement or of the later one that was looked at. */
   readonly values: readonly Tensor[];
+  /** Other edits that leave the same numbers here, the cheapest first: elsewhere they may not. */
+  readonly alternatives: readonly Candidate[];
 }
 
 export interface FrameRequest {
   readonly sources: Sources;
   readonly file: string;
   readonly line: number;
+  /** The line of a later statement in which the effect is to be seen, where that is not the statement itself. */
+  readonly until?: number;
   /** Which of the statement's executions, from 0: edits may show their effect in a later one only. */
   readonly occurrences: readonly number[];
   readonly pairs: boolean;
@@ -36,7 +40,7 @@ export interface FrameReply {
   readonly candidates: readonly Evaluated[];
   /** Those that only a run of the whole program shows. */
   readonly others: readonly Candidate[];
-  /** What the statement leaves as it is, at each of its executions that were looked at; likewise in `candidates`. */
+  /** What is left as it is, at each of the executions that were looked at; likewise in `candidates`. */
   readonly now: readonly Tensor[];
   readonly executions: number;
   /** How many were looked at in all. */

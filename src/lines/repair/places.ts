@@ -1,52 +1,73 @@
-// Which statements a repair looks at: the wrong one, those that made its operands, its neighbours.
+// Which statements a repair looks at: the wrong ones, those that made their operands, their neighbours.
+import { handedOn } from '../flow.ts';
 import type { Event, Recording } from '../recording.ts';
-import type { Standing } from './progress.ts';
+import type { Missing, Standing } from './progress.ts';
 
 export interface Place {
   readonly statement: number;
   readonly file: string;
   readonly line: number;
+  /** The line of the wrong statement behind it, where its effect is to be seen there. */
+  readonly until?: number;
   /** Which of the statement's executions, from 0: the one that first went wrong, the next, and the last. */
   readonly occurrences: readonly number[];
-  /** The event there, where it is a wrong one. */
-  readonly event: number;
+  /** What is to come out where the effect is seen, where that is known. */
+  readonly meant: Missing | null;
 }
 
 /** Events that a statement's execution did not make there and then. */
 const BESIDE: ReadonlySet<string> = new Set(['loop-end', 'gradient', 'leaf']);
-const MOST_WRONG = 2;
-const MOST_PLACES = 7;
+const MOST_WRONG = 4;
+const MOST_PLACES = 10;
+/** Statements back from a wrong one. */
+const MOST_HOPS = 4;
+
+/** How far from where something is seen to be wrong; the next mistake is farther than its own surroundings. */
+const FAR = { wrong: 0.75, operand: 1, rightOperand: 1.6, user: 2, neighbour: 2.2, line: 0.1 };
 
 /** The likeliest first. */
-export function placesOf({ recording, judged }: Standing): Place[] {
-  const { wrong, observed, consequences } = judged.localised;
-  const found = new Map<number, Place>();
-  const add = (id: number): void => {
+export function placesOf({ recording, judged, missing }: Standing): Place[] {
+  const { observed, consequences, flow } = judged.localised;
+  const found = new Map<number, { readonly place: Place; readonly far: number }>();
+  const add = (id: number, far: number, seenIn: Missing): void => {
     const event = recording.events[id];
-    if (!event || found.has(event.statement) || found.size >= MOST_PLACES) return;
-    if (recording.statements[event.statement].kind === 'parameter') return;
-    found.set(event.statement, placeAt(recording, event));
+    const known = found.get(event.statement);
+    if (recording.statements[event.statement].kind === 'parameter' || (known && known.far <= far))
+      return;
+    found.set(event.statement, { place: placeAt(recording, event, seenIn), far });
   };
-  const some = wrong.slice(0, MOST_WRONG);
-  for (const { event, seen } of some) {
-    add(event);
-    add(seen);
-  }
-  for (const { event, seen } of some)
-    for (const from of [event, seen])
-      for (const read of [...recording.events[from].reads].sort((a, b) => b - a))
-        if (observed[read]?.standing !== 'right' || recording.events[read].how !== 'leaf')
-          add(read);
-  // What follows may be where a right operand was to be put to use: the next statements that read the wrong one.
-  for (const { seen } of some)
-    for (const event of recording.events)
-      if (event.reads.includes(seen) && consequences.has(event.id)) add(event.id);
-  for (const { event } of some) for (const next of neighboursOf(recording, event)) add(next);
-  return [...found.values()];
+  missing.slice(0, MOST_WRONG).forEach((each, n) => {
+    const near = n * FAR.wrong;
+    const { event, seen } = each;
+    add(event, near, each);
+    add(seen, near + 0.1, each);
+    // Back along what it was computed from: an operand that is right may be the wrong one, too.
+    const reached = new Map<number, number>([event, seen].map((id) => [id, near]));
+    for (const [id, far] of reached) {
+      if (far >= near + MOST_HOPS * FAR.operand) continue;
+      const from = handedOn(recording, recording.events[id]);
+      for (const source of from === null ? flow.sources[id] : [from]) {
+        const isRight = observed[source].standing === 'right';
+        if (reached.has(source) || (isRight && recording.events[source].how === 'leaf')) continue;
+        const next = far + (from !== null ? 0.2 : isRight ? FAR.rightOperand : FAR.operand);
+        reached.set(source, next);
+        add(source, next, each);
+      }
+    }
+    // What follows may be where a right operand was to be put to use.
+    for (const user of flow.users[seen])
+      if (consequences.has(user)) add(user, near + FAR.user, each);
+    for (const [next, lines] of neighboursOf(recording, event))
+      add(next, near + FAR.neighbour + lines * FAR.line, each);
+  });
+  return [...found.values()]
+    .sort((a, b) => a.far - b.far)
+    .slice(0, MOST_PLACES)
+    .map(({ place }) => place);
 }
 
-function placeAt(recording: Recording, event: Event): Place {
-  const { file, line } = recording.statements[event.statement];
+function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
+  const { file, line, function: inside } = recording.statements[event.statement];
   const executions: string[] = [];
   const own = `${event.frame} ${event.loops.join(',')}`;
   for (const other of recording.events) {
@@ -56,17 +77,26 @@ function placeAt(recording: Recording, event: Event): Place {
   }
   const at = Math.max(0, executions.indexOf(own));
   const last = Math.max(at, executions.length - 1);
+  const wrong = recording.events[seenIn.event];
+  const there = recording.statements[wrong.statement];
+  const isBefore =
+    there.file === file &&
+    there.function === inside &&
+    there.line > line &&
+    wrong.frame === event.frame;
+  const isThere = wrong.statement === event.statement || seenIn.seen === event.id;
   return {
     statement: event.statement,
     file: recording.files[file].path,
     line,
+    ...(isBefore && { until: there.line }),
     occurrences: [...new Set([at, Math.min(at + 1, last), last])],
-    event: event.id,
+    meant: isBefore || isThere ? seenIn : null,
   };
 }
 
-/** First events of the statements just before and behind, in the same function. */
-function neighboursOf(recording: Recording, id: number): number[] {
+/** First events of the statements just before and behind, in the same function, with how many lines are between. */
+function neighboursOf(recording: Recording, id: number): [event: number, lines: number][] {
   const own = recording.events[id];
   const { file, function: inside, line } = recording.statements[own.statement];
   const first = new Map<number, number>();
@@ -78,9 +108,5 @@ function neighboursOf(recording: Recording, id: number): number[] {
   }
   return [...first]
     .filter(([statement]) => statement !== own.statement)
-    .sort(([a], [b]) => distance(a) - distance(b))
-    .map(([, event]) => event);
-  function distance(statement: number): number {
-    return Math.abs(recording.statements[statement].line - line);
-  }
+    .map(([statement, event]) => [event, Math.abs(recording.statements[statement].line - line)]);
 }

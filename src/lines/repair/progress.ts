@@ -1,24 +1,87 @@
 // Whether an edited program is better than before: more of the right numbers, and none of those lost that were there.
 import { type Key, keyOf } from '../../compare/program.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import { goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
+import { nodeNamed, type Observed } from '../observe.ts';
 import type { Recording } from '../recording.ts';
+
+/** Something that was to come out and has not. */
+export interface Missing {
+  /** At whose statement the mistake may be, and where it was seen. */
+  readonly event: number;
+  readonly seen: number;
+  /** What it was to be; null where that is not known. */
+  readonly key: Key | null;
+}
 
 export interface Standing {
   readonly recording: Recording;
   readonly judged: Judged;
   /** Nodes and gradients of which every entry was recorded. */
   readonly covered: ReadonlySet<Key>;
+  /** What is wrong, and what the program has a name for and never has; the first one first. */
+  readonly missing: readonly Missing[];
 }
 
 export function standingOf(recording: Recording, judged: Judged): Standing {
-  return { recording, judged, covered: judged.localised.covered };
+  const { covered, wrong } = judged.localised;
+  const blamed = wrong.map(({ event, seen, node, kind }) => ({
+    ...{ event, seen, key: node !== null && kind !== 'other' ? keyOf(node, kind) : null },
+  }));
+  const known = new Set(blamed.map(({ key }) => key));
+  const named = namedGoals(judged).filter(({ key }) => !known.has(key));
+  return { recording, judged, covered, missing: [...blamed, ...named] };
+}
+
+/**
+ * Outputs and gradients of inputs that nothing recorded is, though a tensor of their size bears their name: what it holds
+ * instead may be right as something else, or tell nothing.
+ */
+function namedGoals({ catalogue, localised: { observed, covered } }: Judged): Missing[] {
+  const open = goalsOf(catalogue.graph).filter((key) => !covered.has(key));
+  if (open.length === 0) return [];
+  const byName = new Map<Key, Map<string, Observed>>();
+  for (const each of observed) {
+    const { how } = each.event;
+    const key = how === 'argument' || how === 'expression' ? null : goalNamed(each);
+    if (!key || !open.includes(key) || each.standing === 'unknown') continue;
+    const parts = byName.get(key) ?? new Map<string, Observed>();
+    byName.set(key, parts.set(each.event.name, each));
+  }
+  return open.flatMap((key): Missing[] => {
+    const parts = [...(byName.get(key)?.values() ?? [])];
+    const size = sizeOf(nodeOf(catalogue.graph, key.slice(2)).shape);
+    const isOne = parts.find(({ event }) => sizeOf(event.shape) === size);
+    const elements = parts.filter(({ event }) => /\[\d+\]$/.test(event.name));
+    const all = elements.reduce((sum, { event }) => sum + sizeOf(event.shape), 0);
+    const told = isOne ?? (all === size ? elements[0] : undefined);
+    if (!told || size < 2) return [];
+    const { id } = told.event;
+    return [{ event: id, seen: id, key }];
+  });
+}
+
+/** What bears an input's name and is not the input is its gradient. */
+function goalNamed({ event, found, standing }: Observed): Key | null {
+  const named = nodeNamed(event);
+  if (!named) return null;
+  const key = keyOf(named.node, named.kind);
+  const isValue = named.kind === 'value' && named.node !== 'y';
+  if (!isValue) return key;
+  const isItself = found.some(({ entry }) => entry.key === key) || standing === 'free';
+  return isItself ? null : keyOf(named.node, 'gradient');
 }
 
 /** Recorded tensors that are right. */
 export const rightTensors = ({ judged }: Standing): number =>
   judged.localised.observed.filter(({ standing }) => standing === 'right' || standing === 'partial')
     .length;
+
+/** Whether nothing is wrong any more, and nothing that has a name is missing. */
+export const isWhole = ({ judged, missing }: Standing): boolean =>
+  judged.localised.verdict === 'match' && missing.length === 0;
 
 const includes = (all: ReadonlySet<Key>, some: Iterable<Key>): boolean => {
   for (const key of some) if (!all.has(key)) return false;
@@ -41,7 +104,7 @@ export function compareStandings(
   if (!includes(after.covered, before.covered)) return 'neither';
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
   const gained = after.covered.size - before.covered.size;
-  if (after.judged.localised.verdict !== 'match') return gained > 0 ? 'better' : 'neither';
+  if (!isWhole(after)) return gained > 0 ? 'better' : 'neither';
   return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';
 }
 
@@ -50,10 +113,8 @@ export function compareStandings(
  * nothing was gained by the edit, all that was blamed, whole and at the very place.
  */
 function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean {
-  const { wrong } = before.judged.localised;
-  const meant = wrong.flatMap(({ node, kind }) =>
-    node !== null && kind !== 'other' ? [keyOf(node, kind)] : [],
-  );
+  const { missing } = before;
+  const meant = missing.flatMap(({ key }) => key ?? []);
   const goals = new Set(goalsOf(before.judged.catalogue.graph));
   if (isMore)
     return includes(
@@ -64,8 +125,8 @@ function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean
   return (
     includes(after.covered, meant) &&
     meant.length > 0 &&
-    meant.length === wrong.length &&
-    wrong.every(({ event, seen }, n) =>
+    meant.length === missing.length &&
+    missing.every(({ event, seen }, n) =>
       [event, seen].some((id) => places.get(placeName(before.recording, id))?.has(meant[n])),
     )
   );

@@ -11,9 +11,9 @@ import type { Repaired } from './repair.ts';
 import { applyEdits } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
-const MOST_SIZES = 6;
+const MOST_SIZES = 4;
 /** Beyond it no further variation is begun, in seconds. */
-const SECONDS = 12;
+const SECONDS = 8;
 
 /** What was run to prove a fix; null where the fixed program is wrong on other numbers. */
 export async function prove(
@@ -101,11 +101,19 @@ function hasOtherShapes(one: Recording, other: Recording): boolean {
   return shapes(one) !== shapes(other);
 }
 
+type Edits = readonly (readonly [number, number, string])[];
+
+/** Two sizes may be written by the same number: the first one stands. */
+const joined = (some: Edits, more: Edits): Edits => [
+  ...some,
+  ...more.filter(([from, to]) => !some.some(([start, end]) => from < end && start < to)),
+];
+
 function varied({ sources, standing }: Repaired, variations: readonly Variation[]): Sources {
-  const edits = new Map<string, (readonly [number, number, string])[]>();
+  const edits = new Map<string, Edits>();
   for (const variation of variations)
     for (const [file, some] of Object.entries(variation.edits ?? {}))
-      edits.set(file, [...(edits.get(file) ?? []), ...some]);
+      edits.set(file, joined(edits.get(file) ?? [], some));
   const result: Record<string, string> = { ...sources };
   for (const [file, some] of edits) {
     const text =

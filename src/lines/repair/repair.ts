@@ -1,12 +1,10 @@
 // From the first wrong statement to edits that make the whole program right.
-import { keyOf } from '../../compare/program.ts';
-import { sameShape, type Tensor } from '../../engine/tensor.ts';
-import { Aligner } from '../align.ts';
 import type { Judged } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Bench, Candidate, Evaluated, FrameReply, Sources } from './bench.ts';
 import { type Place, placesOf } from './places.ts';
 import { compareStandings, type Standing, standingOf } from './progress.ts';
+import { type Sorted, sorted } from './select.ts';
 import { applyEdits } from './text.ts';
 
 export interface Limits {
@@ -38,11 +36,13 @@ export interface Search {
   readonly found: (repaired: Repaired) => Promise<'proven' | 'disproved' | 'enough'>;
 }
 
-interface State {
-  readonly sources: Sources;
-  readonly standing: Standing;
-  readonly slips: readonly string[];
-  readonly cost: number;
+interface State extends Repaired {
+  /** Other edits that might have been the last one: the program that it was made to, and where. */
+  readonly instead?: {
+    readonly of: State;
+    readonly place: Place;
+    readonly edits: readonly Candidate[];
+  };
 }
 
 /** Everything that was tried, so that it can be said. */
@@ -51,12 +51,18 @@ export interface Tried {
   readonly runs: number;
 }
 
-/** Of one statement: edits whose own result is right, and others. */
-const MOST_PROMISING = 16;
+/** Of the first statement, likely ones that are run before others are looked at; of each, cheap ones of the rest. */
+const FIRST_PROMISING = 6;
+/** Less than any token that is exchanged. */
+const CHEAP = 0.95;
 const FIRST_OTHERS = 16;
 const MOST_OTHERS = 60;
 /** Statements of which two edits at once are tried. */
 const MOST_PAIRED = 2;
+/** Of an edit that makes nothing better, others that left the same numbers. */
+const MOST_BESIDE = 2;
+/** Of an edit after which the next one does not hold on other numbers. */
+const MOST_INSTEAD = 3;
 /** Better programs from which the search goes on. */
 const MOST_FOLLOWED = 2;
 const SECONDS_IN_FRAME = 4;
@@ -85,6 +91,7 @@ class Hunt {
   readonly #seen = new Set<string>();
   #isOver = false;
   #isFound = false;
+  #disproved = 0;
   candidates = 0;
   runs = 0;
 
@@ -100,39 +107,55 @@ class Hunt {
 
   /**
    * Looks for one more edit of the program; where it makes it better but not right, for another one after it. What is
-   * likely comes first: one edit whose own result is right, then cheap ones whose effect only the whole program shows,
-   * and at last two at once, and all others.
+   * likely comes first: one edit whose result is what should come out, then one whose result is right at all, and at
+   * last two at once, and all others.
    */
   async from(state: State, mistakes: number): Promise<void> {
     const places = placesOf(state.standing);
-    const singles = new Map<Place, Sorted>();
-    const better: State[] = [];
+    const looked: { readonly place: Place; readonly found: Sorted }[] = [];
     for (const place of places) {
       const found = await this.#look(state, place, false);
       if (!found) continue;
-      const cheap = singles.size === 0 ? found.others.slice(0, FIRST_OTHERS) : [];
-      singles.set(place, found);
-      for (const some of [found.promising, cheap])
-        better.push(...(await this.#tryAll(state, place, some)));
+      const likely = looked.length === 0 ? likelyOf(found) : [];
+      looked.push({ place, found });
+      await this.#tryAndGoOn(state, place, [...found.exact, ...likely], mistakes);
       if (this.#isSpent) return;
     }
-    await this.#goOn(better, mistakes);
+    for (const [n, { place, found }] of looked.entries()) {
+      const cheap = n === 0 ? found.others.slice(0, FIRST_OTHERS) : [];
+      await this.#tryAndGoOn(state, place, [...found.promising, ...cheap], mistakes);
+      if (this.#isSpent) return;
+    }
     // What comes after the first edit is looked for among the likely ones alone.
     if (state.slips.length > 0) return;
     for (const place of places.slice(0, MOST_PAIRED)) {
       const found = await this.#look(state, place, true);
-      if (found) await this.#tryAll(state, place, found.promising);
+      const likely = found ? [...found.exact, ...found.promising] : [];
+      await this.#tryAndGoOn(state, place, likely, mistakes);
     }
-    for (const [place, { others }] of singles)
-      better.push(...(await this.#tryAll(state, place, others.slice(0, MOST_OTHERS))));
-    await this.#goOn(better, mistakes);
+    for (const { place, found } of looked)
+      await this.#tryAndGoOn(state, place, found.others.slice(0, MOST_OTHERS), mistakes);
   }
 
-  async #goOn(better: State[], mistakes: number): Promise<void> {
+  async #tryAndGoOn(
+    state: State,
+    place: Place,
+    candidates: readonly (Candidate | Evaluated)[],
+    mistakes: number,
+  ): Promise<void> {
+    const better = await this.#tryAll(state, place, candidates);
     if (mistakes <= 1) return;
     better.sort((a, b) => b.standing.covered.size - a.standing.covered.size || a.cost - b.cost);
-    for (const next of better.splice(0).slice(0, MOST_FOLLOWED))
-      if (!this.#isSpent) await this.from(next, mistakes - 1);
+    for (const next of better.slice(0, MOST_FOLLOWED)) {
+      if (this.#isSpent) return;
+      const disproved = this.#disproved;
+      await this.from(next, mistakes - 1);
+      if (this.#disproved === disproved || !next.instead) continue;
+      // Both edits were right on the person's own numbers alone: the first may have been by chance.
+      const { of, place: there, edits } = next.instead;
+      for (const other of await this.#tryAll(of, there, edits.slice(0, MOST_INSTEAD)))
+        if (!this.#isSpent) await this.from(other, mistakes - 1);
+    }
   }
 
   async #look(state: State, place: Place, pairs: boolean): Promise<Sorted | null> {
@@ -146,6 +169,7 @@ class Hunt {
       sources: state.sources,
       file: place.file,
       line: place.line,
+      ...(place.until !== undefined && { until: place.until }),
       occurrences: place.occurrences,
       pairs,
       seconds: SECONDS_IN_FRAME,
@@ -155,11 +179,15 @@ class Hunt {
   }
 
   /** Runs the program with each candidate, in this order, until a fix is found; those that make it better. */
-  async #tryAll(state: State, place: Place, candidates: readonly Candidate[]): Promise<State[]> {
-    const queue = [...candidates];
+  async #tryAll(
+    state: State,
+    place: Place,
+    candidates: readonly (Candidate | Evaluated)[],
+  ): Promise<State[]> {
+    const queue: (Candidate | Evaluated)[] = [...candidates];
     const better: State[] = [];
     let most = Infinity;
-    const running: { candidate: Candidate; run: Promise<State | null> }[] = [];
+    const running: { candidate: Candidate | Evaluated; run: Promise<State | null> }[] = [];
     for (let n = 0; ;) {
       while (running.length < AT_ONCE && n < queue.length && !this.#isSpent) {
         const candidate = queue[n++];
@@ -171,9 +199,15 @@ class Hunt {
       if (!next || this.#isOver || first.candidate.cost > most) continue;
       const how = compareStandings(state.standing, next.standing);
       if (how === 'better') better.push(next);
+      // Where it was evaluated they give the same, elsewhere they may not.
+      if (how === 'neither') queue.push(...alternativesOf(first.candidate).slice(0, MOST_BESIDE));
       if (how !== 'right') continue;
       const verdict = await this.#search.found(next);
-      if (verdict === 'disproved') continue;
+      if (verdict === 'disproved') {
+        this.#disproved++;
+        queue.splice(n, 0, ...alternativesOf(first.candidate));
+        continue;
+      }
       if (verdict === 'enough') this.#isOver = true;
       this.#isFound = true;
       // Others are offered where they are as short, or nearly.
@@ -184,7 +218,7 @@ class Hunt {
     return better;
   }
 
-  async #run(state: State, place: Place, candidate: Candidate): Promise<State | null> {
+  async #run(state: State, place: Place, candidate: Candidate | Evaluated): Promise<State | null> {
     const { recording } = state.standing;
     const before =
       state.sources[place.file] ?? recording.files.find(({ path }) => path === place.file)?.source;
@@ -201,67 +235,16 @@ class Hunt {
       standing: standingOf(recorded, this.#search.judge(recorded)),
       slips: [...state.slips, candidate.slip],
       cost: state.cost + candidate.cost,
+      instead: { of: state, place, edits: alternativesOf(candidate) },
     };
   }
 }
 
-/** Worse than any that is something. */
-const NOTHING_RIGHT = 5;
+/** Of a statement that is blamed: what is partly right, and what alone is left away and may tell elsewhere. */
+const likelyOf = ({ promising, others }: Sorted): readonly (Candidate | Evaluated)[] => [
+  ...promising.slice(0, FIRST_PROMISING),
+  ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
+];
 
-const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
-  other !== undefined &&
-  sameShape(one.shape, other.shape) &&
-  one.data.every((value, at) => Object.is(value, other.data[at]));
-
-interface Sorted {
-  readonly promising: readonly Candidate[];
-  readonly others: readonly Candidate[];
-}
-
-/**
- * Candidates whose result is a part of something right, at best of what should come out at that place and then of what
- * the program lacks; and all others, by cost.
- */
-function sorted({ judged, covered }: Standing, place: Place, reply: FrameReply): Sorted {
-  const { wrong } = judged.localised;
-  const meant = wrong.find(({ event, seen }) => event === place.event || seen === place.event);
-  const key = meant && meant.kind !== 'other' && meant.node ? keyOf(meant.node, meant.kind) : null;
-  const aligner = new Aligner(judged.catalogue);
-  const rankOf = (value: Tensor): number => {
-    let best = NOTHING_RIGHT;
-    for (const { entry } of aligner.align(value)) {
-      const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
-      const role = entry.role === 'node' ? 0 : entry.role === 'form' ? 1 : 2;
-      best = Math.min(best, role + known + (entry.key === key ? 0 : 0.5));
-    }
-    return best;
-  };
-  const each = reply.now.length / reply.executions;
-  const worthOf = (values: readonly Tensor[], now: readonly Tensor[]): number => {
-    const ranks = values.filter((value, n) => !isSame(value, now[n])).map(rankOf);
-    if (ranks.every((rank) => rank === NOTHING_RIGHT)) return Infinity;
-    // What else the edit changes has to be right as well, and nothing is to be missing.
-    const isReshaped = values.some(({ shape }, n) => now[n] && !sameShape(shape, now[n].shape));
-    const mean = ranks.reduce((sum, rank) => sum + rank, 0) / ranks.length;
-    return mean + (values.length === now.length ? 0 : 2) + (isReshaped ? 0.3 : 0);
-  };
-  // In a later execution what came before is wrong: one in which all is right tells enough.
-  const worth = ({ values }: Evaluated): number =>
-    values.length === reply.now.length && each > 0
-      ? Math.min(
-          ...Array.from({ length: reply.executions }, (_, n) => [n * each, (n + 1) * each]).map(
-            ([from, to]) => worthOf(values.slice(from, to), reply.now.slice(from, to)),
-          ),
-        )
-      : worthOf(values, reply.now);
-  const judgedOnes = reply.candidates.map((candidate) => ({ candidate, rank: worth(candidate) }));
-  const ranked = judgedOnes
-    .filter(({ rank }) => rank < Infinity)
-    .sort((a, b) => a.rank + a.candidate.cost - b.rank - b.candidate.cost)
-    .map(({ candidate }) => candidate);
-  const rest = judgedOnes.filter(({ rank }) => rank === Infinity).map(({ candidate }) => candidate);
-  const promising = ranked.slice(0, MOST_PROMISING);
-  const others = [...ranked.slice(MOST_PROMISING), ...rest, ...reply.others];
-  others.sort((a, b) => a.cost - b.cost);
-  return { promising, others };
-}
+const alternativesOf = (candidate: Candidate | Evaluated): readonly Candidate[] =>
+  'alternatives' in candidate ? candidate.alternatives : [];

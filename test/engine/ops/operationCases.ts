@@ -5,6 +5,7 @@ import type { Operation } from '../../../src/engine/operation.ts';
 import { compose } from '../../../src/engine/ops/compose.ts';
 import { contraction } from '../../../src/engine/ops/contraction.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
+import { extend } from '../../../src/engine/ops/extend.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
 import { prepend, rearrange } from '../../../src/engine/ops/layout.ts';
 import { rotary } from '../../../src/engine/ops/rotary.ts';
@@ -14,6 +15,7 @@ import {
   loss,
   weightedSum,
 } from '../../../src/engine/ops/loss.ts';
+import { normalise, type Normalisation } from '../../../src/engine/ops/normalise.ts';
 import { softmax } from '../../../src/engine/ops/softmax.ts';
 import { map, scalar, type Tensor } from '../../../src/engine/tensor.ts';
 import { randomTensor } from '../../support/random.ts';
@@ -44,6 +46,12 @@ function unary(
 }
 
 const product = (spec: string): Make => unary(spec, (extents) => contraction(spec, extents, ''));
+/** The second operand is a gain, the third a bias. */
+const norm = (spec: string, over: string[], own: Normalisation): Make =>
+  unary(spec, (extents, _, all) => {
+    const [gain, bias] = all.slice(1, -1);
+    return normalise({ axes: all[0], over, gain: gain ?? null, bias: bias ?? null }, extents, own);
+  });
 const like = (all: AxisLetters[][], extents: Extents, seed: number): Tensor =>
   randomTensor(shapeOf(all[0], extents), seed + 100);
 /** About a third of the entries of a random tensor replaced by `value`. */
@@ -66,6 +74,14 @@ export const operationCases: Readonly<Record<string, Make>> = {
   'softmax over the first axis': unary('i j -> i j', (extents, _, [own]) =>
     softmax(own, 'i', extents),
   ),
+  'softmax plus one': unary('j i -> j i', (extents, _, [own]) => softmax(own, 'i', extents, 'one')),
+  'softmax with sinks': unary('b h j i, h -> b h j i', (extents, _, [own, sinks]) =>
+    softmax(own, 'i', extents, sinks),
+  ),
+  'softmax with sinks of grouped heads, keys first': unary(
+    '(r g) i j, (r g) -> (r g) i j',
+    (extents, _, [own, sinks]) => softmax(own, 'i', extents, sinks),
+  ),
   scale: unary('i j -> i j', (_extents, _seed, [own]) => scale(own, 0.3)),
   'scale and softcap': unary('i j -> i j', (_extents, _seed, [own]) =>
     scaleAndSoftcap(own, 1.4, 0.9),
@@ -76,6 +92,17 @@ export const operationCases: Readonly<Record<string, Make>> = {
   dropout: unary('j i -> j i', (extents, seed, all) =>
     dropout(all[0], some(like(all, extents, seed), 0), 0.4),
   ),
+  'RMS norm of each head': norm('b i (h a), a -> b i (h a)', ['a'], { kind: 'rms', eps: 0.1 }),
+  'RMS norm of all heads, no gain': norm('i (h a) -> i (h a)', ['h', 'a'], { kind: 'rms', eps: 0 }),
+  'RMS norm, gain 1 + gamma, of heads apart': norm('h i a, (h a) -> h i a', ['a'], {
+    ...{ kind: 'rms', eps: 1e-3, unitOffset: true },
+  }),
+  'layer norm with gain and bias': norm('b i (h a), a, (h a) -> b i (h a)', ['a'], {
+    ...{ kind: 'layer', eps: 0.2 },
+  }),
+  'layer norm over heads apart': norm('h i a, (h a) -> h i a', ['h', 'a'], {
+    ...{ kind: 'layer', eps: 0.1 },
+  }),
   rearrange: unary('b i (h a) -> b h i a', (extents) =>
     rearrange('b i (h a) -> b h i a', extents, ''),
   ),
@@ -86,6 +113,20 @@ export const operationCases: Readonly<Record<string, Make>> = {
       extents,
       seed,
     );
+  },
+  'append a learned key': (own, seed) => {
+    const extents = { ...own, i: own.t + 1 };
+    const learned = axes('(h a)');
+    return unary('b h t a, (h a) -> b h i a', (_extents, _seed, [from, , to]) =>
+      extend(to, from, extents, { learned, zero: false }),
+    )(extents, seed);
+  },
+  'earlier tokens, a learned key, zeros': (own, seed) => {
+    const extents = { ...own, i: own.p + own.t + 2 };
+    const before = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
+    return unary('h t a, (h a) -> h i a', (_extents, _seed, [from, , to]) =>
+      extend(to, from, extents, { before, learned: axes('(h a)'), zero: true }),
+    )(extents, seed);
   },
   'rotary embedding, halves paired': unary('h i a -> h i a', (extents, _, [own]) =>
     rotary(own, extents, { base: 100, pairing: 'half', firstPosition: 2 }),

@@ -1,0 +1,167 @@
+// The softmax's gradient P ∘ (dP − D) in which only D, one number for each row, is wrong: which number it is, read off.
+import { letterStrides, offsetTable } from '../../engine/axes.ts';
+import { hasNode, nodeOf } from '../../engine/graph.ts';
+import { indexOf, largestMagnitude, map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
+import { shortNumber } from '../constants.ts';
+import { einsum } from '../einsum.ts';
+import { fibres, gather, weigh } from '../operations.ts';
+import { type State, withAccumulator } from '../program.ts';
+import { type Edit, type Family, roles, type Site } from './edit.ts';
+import { contributionEdit, type Say } from './make.ts';
+
+export const rowTerm: Family = (site) => {
+  const { node, kind, graph, goal } = site;
+  const { logits, output } = roles(graph);
+  if (kind !== 'gradient' || node.id !== logits || !/^g:[MZS]$/.test(goal.key)) return [];
+  const read = readOff(site);
+  if (!read) return [];
+  return [...(hasNode(graph, output) ? layouts(site) : []), ofRows(site, read)];
+};
+
+/** Permutations of more letters are too many. */
+const MOST_LETTERS = 5;
+
+/** dM = P ∘ (dP − D), D one number for each row, in every entry of it. */
+function withRows(site: Site, say: Say, D: (state: State) => Tensor): Edit {
+  return contributionEdit(site, 'P', 0, say, (_, state) => {
+    const dP = state.gradient('P').data;
+    const rows = D(state).data;
+    return map(state.value('P'), (w, at) => (w === 0 ? 0 : w * (dP[at] - rows[at])));
+  });
+}
+
+/** The number of each row that makes the person's gradient nearest to P ∘ (dP − D); null where that is not near. */
+function readOff(site: Site): Float64Array | null {
+  const { graph, goal, state, precision } = site;
+  const P = state.value('P');
+  const own = state.predict('g:P');
+  // What is between here and the person's tensor (the scale, a softcap) multiplies each entry by a number.
+  const { logits } = roles(graph);
+  const ones = withAccumulator(state.program, logits, (value) => map(value(), () => 1));
+  const slopes = goal.look(state.under(ones).predict(goal.key)).data;
+  const slope = (at: number): number => (goal.key === `g:${logits}` ? 1 : slopes[at]);
+  const weighted = weigh(P, own);
+  const { starts, steps } = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
+  const most = precision * largestMagnitude(goal.user);
+  const D = new Float64Array(starts.length);
+  let told = 0;
+  for (const [row, start] of starts.entries()) {
+    const seen = steps.filter((step) => P.data[start + step] !== 0 && slope(start + step) !== 0);
+    let [products, squares] = [0, 0];
+    for (const step of seen) {
+      const by = slope(start + step) * P.data[start + step];
+      products +=
+        by * (slope(start + step) * weighted.data[start + step] - goal.user.data[start + step]);
+      squares += by * by;
+    }
+    if (seen.length === 0) continue;
+    D[row] = products / squares;
+    told += seen.length - 1;
+    for (const step of seen) {
+      const at = start + step;
+      const made = slope(start + step) * (weighted.data[at] - P.data[at] * D[row]);
+      if (!(Math.abs(made - goal.user.data[at]) <= most)) return null;
+    }
+  }
+  return told >= starts.length ? D : null;
+}
+
+/** D = Σ O ∘ dO with one of the two read in another layout than it has. */
+function layouts(site: Site): Edit[] {
+  const { graph } = site;
+  const { output, logits } = roles(graph);
+  const { axes, shape } = nodeOf(graph, output);
+  const { extents } = graph;
+  const letters = axes.flat().filter((letter) => extents[letter] > 1);
+  if (letters.length > MOST_LETTERS || sizeOf(shape) > 200_000) return [];
+  const P = nodeOf(graph, 'P').axes;
+  const D =
+    (move: (tensor: Tensor) => Tensor, which: 'O' | 'dO' | 'both') =>
+    (state: State): Tensor => {
+      const [O, dO] = [state.value(output), state.gradient(output)];
+      return einsum(
+        { tensor: which === 'dO' ? O : move(O), axes },
+        { tensor: which === 'O' ? dO : move(dO), axes },
+        P,
+        extents,
+      );
+    };
+  const own = letterStrides(axes, extents);
+  return permutations(letters)
+    .filter((order) => order.join() !== letters.join())
+    .flatMap((order) => {
+      // Laid down in that order, and read as if in the node's own; and the other way round.
+      const table = offsetTable(order, own, extents);
+      const inverse = new Int32Array(table.length);
+      table.forEach((from, to) => (inverse[from] = to));
+      return [table, inverse].flatMap((each) => {
+        const moved = gather(each, shape);
+        return (['dO', 'O', 'both'] as const).map((which) => {
+          const words = which === 'both' ? `${output} and d${output}` : which.replace('O', output);
+          return withRows(
+            site,
+            {
+              id: 'softmax-backward-sum-of-other-layout',
+              title: `softmax backward: only the row term is wrong: D = Σ ${output} ∘ d${output} reads ${words} in another layout (strides)`,
+              why: `d${logits} / P − dP is one number for each row, as it must be, but it is Σ ${output} ∘ d${output} with ${words} laid down in one order of axes and read in another: its strides are not passed on, or it is not contiguous.`,
+              wrong: `D = Σ ${output} ∘ d${output}, ${words} read in the order (${order.join(', ')})`,
+              cost: which === 'both' ? 1.45 : 1.4,
+            },
+            D((tensor) => moved.forward([tensor]), which),
+          );
+        });
+      });
+    });
+}
+
+function permutations(letters: readonly string[]): string[][] {
+  if (letters.length < 2) return [[...letters]];
+  return letters.flatMap((letter) =>
+    permutations(letters.filter((each) => each !== letter)).map((rest) => [letter, ...rest]),
+  );
+}
+
+/** Whatever the numbers are: that nothing else is wrong, and what stands where. */
+function ofRows(site: Site, read: Float64Array): Edit {
+  const { graph, state } = site;
+  const { logits, output } = roles(graph);
+  const P = nodeOf(graph, 'P');
+  const { starts, steps } = fibres(P.axes, ['i'], graph.extents);
+  const weighted = weigh(state.value('P'), state.predict('g:P'));
+  const right = Float64Array.from(starts, (start) =>
+    steps.reduce((sum, step) => sum + weighted.data[start + step], 0),
+  );
+  const size = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const isOff = (row: number): boolean => Math.abs(read[row] - right[row]) > 1e-4 * size;
+  const wrong = [...read.keys()].filter(isOff);
+  const name = (row: number): string =>
+    `[${indexOf(P.shape, starts[row]).slice(0, -1).join(', ')}]`;
+  const told = wrong
+    .slice(0, 3)
+    .map((row) => `D${name(row)} = ${shortNumber(read[row])} for ${shortNumber(right[row])}`)
+    .join(', ');
+  // Of another row, if every one is some row's.
+  const source = wrong.map((row) =>
+    right.findIndex((value) => Math.abs(value - read[row]) <= 1e-6 * size),
+  );
+  const moved =
+    wrong.length > 1 && !source.includes(-1)
+      ? `: each is the one of another row, ${wrong
+          .slice(0, 3)
+          .map((row, n) => `${name(row)} has that of ${name(source[n])}`)
+          .join(', ')}`
+      : '';
+  const data = zeros(P.shape).data;
+  starts.forEach((start, row) => steps.forEach((step) => (data[start + step] = read[row])));
+  return withRows(
+    site,
+    {
+      id: 'softmax-backward-row-term',
+      title: `softmax backward: only the row term D = Σ P ∘ dP is wrong${moved}, in ${wrong.length} of ${read.length} rows`,
+      why: `d${logits} / P − dP is one number for each row, so P and dP are right in it and only D (delta) is not: ${told}. D is Σ P ∘ dP, or Σ ${output} ∘ d${output} of one head; log it to see which of its factors is read wrongly.`,
+      wrong: `d${logits} = P ∘ (dP − D), ${told}`,
+      cost: 1.9,
+    },
+    () => ({ shape: P.shape, data }),
+  );
+}

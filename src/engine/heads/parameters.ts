@@ -1,0 +1,85 @@
+// Everything learned: the letters of its axes.
+import type { WeightId } from '../config.ts';
+
+/** What the axes of parameters are called in one head. */
+export interface ParameterLetters {
+  /** Features of what keys, queries and values are made from. */
+  readonly key: string;
+  readonly query: string;
+  readonly value: string;
+  /** Features of the weighted values. */
+  readonly weighted: string;
+  readonly kvHeads: string;
+  readonly queryHeads: string;
+  /** A feature axis of all heads side by side: "(h a)". */
+  readonly wide: (letter: string, heads: string) => string;
+}
+
+interface Parameter {
+  /** In words, for whoever looks at the node. */
+  readonly what: string;
+  /** The specs that its shape may have, the usual one first. */
+  readonly spec: (letters: ParameterLetters) => readonly string[];
+  /** The entry of `start` in whose presence it has no use. */
+  readonly replacedBy?: 'K' | 'Q' | 'V';
+}
+
+const names = { K: 'keys', Q: 'queries' } as const;
+const ofNorm = (id: 'K' | 'Q', what: 'gain' | 'bias'): Parameter => ({
+  what: `Learned ${what} of the norm of the ${names[id]}.`,
+  spec: ({ wide, kvHeads, queryHeads }) => ['a', wide('a', id === 'K' ? kvHeads : queryHeads)],
+});
+
+export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
+  W_K: {
+    what: 'Projects tokens to keys.',
+    spec: ({ key, wide, kvHeads }) => [`${key} ${wide('a', kvHeads)}`],
+    replacedBy: 'K',
+  },
+  W_Q: {
+    what: 'Projects tokens to queries.',
+    spec: ({ query, wide, queryHeads }) => [`${query} ${wide('a', queryHeads)}`],
+    replacedBy: 'Q',
+  },
+  W_V: {
+    what: 'Projects tokens to values.',
+    spec: ({ value, wide, kvHeads }) => [`${value} ${wide('v', kvHeads)}`],
+    replacedBy: 'V',
+  },
+  W_O: {
+    what: 'Mixes the heads into the output.',
+    spec: ({ weighted, wide, queryHeads }) => [`${wide(weighted, queryHeads)} o`],
+  },
+  b_K: {
+    what: 'Bias of the keys.',
+    spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],
+    replacedBy: 'K',
+  },
+  b_Q: {
+    what: 'Bias of the queries.',
+    spec: ({ wide, queryHeads }) => [wide('a', queryHeads)],
+    replacedBy: 'Q',
+  },
+  b_V: {
+    what: 'Bias of the values.',
+    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+    replacedBy: 'V',
+  },
+  b_O: { what: 'Bias of the output.', spec: () => ['o'] },
+  gamma_K: ofNorm('K', 'gain'),
+  gamma_Q: ofNorm('Q', 'gain'),
+  beta_K: ofNorm('K', 'bias'),
+  beta_Q: ofNorm('Q', 'bias'),
+  sinks: {
+    what: "A learned logit of each head in the softmax's denominator.",
+    spec: ({ queryHeads }) => [queryHeads.includes(' ') ? `(${queryHeads})` : queryHeads],
+  },
+  null_K: {
+    what: 'A learned key that every query sees.',
+    spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],
+  },
+  null_V: {
+    what: 'The value of the learned key.',
+    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+  },
+};

@@ -1,0 +1,89 @@
+// Keys or values put around those of the new tokens: of earlier tokens before, a learned one or zeros behind.
+import { letterStrides, offsetTable, shapeOf, type AxisLetters, type Extents } from '../axes.ts';
+import { accumulates, equals, symbol, words } from '../formula.ts';
+import type { Operation } from '../operation.ts';
+import { type Tensor, zeros } from '../tensor.ts';
+
+export interface Around {
+  /** Of earlier tokens, given: no gradient. */
+  readonly before?: Tensor;
+  /** Axes of the learned one, the second operand. */
+  readonly learned?: readonly AxisLetters[];
+  /** One of zeros at the end. */
+  readonly zero: boolean;
+}
+
+/** Where no entry of an operand stands. */
+const NONE = -1;
+
+/**
+ * Along the last axis but one: earlier tokens, the operand's own, the learned one (bias_k and bias_v of PyTorch's
+ * MultiheadAttention), zeros (its add_zero_attn). `axes` are the result's, `sourceAxes` the operand's.
+ */
+export function extend(
+  axes: readonly AxisLetters[],
+  sourceAxes: readonly AxisLetters[],
+  extents: Extents,
+  { before, learned, zero }: Around,
+): Operation {
+  const shape = shapeOf(axes, extents);
+  const [tokens, width] = shape.slice(-2);
+  const own = shapeOf(sourceAxes, extents).at(-2)!;
+  const earlier = before?.shape.at(-2) ?? 0;
+  const size = shape.reduce((a, b) => a * b, 1);
+  const learnedAt = learned && offsetTable(axes.flat(), letterStrides(learned, extents), extents);
+  /** For each entry of the result: its offset in the operand, in the learned one, in the earlier ones. */
+  const tables = [0, 1, 2].map(() => new Int32Array(size).fill(NONE));
+  for (let at = 0; at < size; at++) {
+    const token = Math.floor(at / width) % tokens;
+    const [block, feature] = [Math.floor(at / (width * tokens)), at % width];
+    if (token < earlier) tables[2][at] = (block * earlier + token) * width + feature;
+    else if (token < earlier + own)
+      tables[0][at] = (block * own + token - earlier) * width + feature;
+    else if (learnedAt && token === earlier + own) tables[1][at] = learnedAt[at];
+  }
+  const name = zero ? 'append zeros' : 'append';
+  return {
+    name,
+    summary: 'Puts what belongs to no new token beside them: earlier tokens, a learned one, zeros.',
+    forward(inputs) {
+      const out = zeros(shape);
+      const sources = [inputs[0], inputs[1], before];
+      for (const [n, table] of tables.entries()) {
+        const data = sources[n]?.data;
+        if (data)
+          for (let at = 0; at < size; at++) if (table[at] !== NONE) out.data[at] = data[table[at]];
+      }
+      return out;
+    },
+    vjp: ({ inputs }, upstream) =>
+      inputs.map(({ shape: to }, slot) => {
+        const out = zeros(to);
+        const table = tables[slot];
+        for (let at = 0; at < size; at++)
+          if (table[at] !== NONE) out.data[table[at]] += upstream.data[at];
+        return out;
+      }),
+    partial: (_, slot, outputOffset, inputOffset) =>
+      tables[slot][outputOffset] === inputOffset ? 1 : 0,
+    reach: (_, slot, inputOffset) =>
+      Array.from(tables[slot].keys()).filter((at) => tables[slot][at] === inputOffset),
+    formula({ output, inputs: [input, second] }) {
+      const behind = [...(second ? [second] : []), ...(zero ? ['zeros'] : [])].join(', then ');
+      const parts = [
+        before ? 'the earlier tokens, then ' : '',
+        input,
+        behind && `, then ${behind}`,
+      ];
+      return {
+        forward: equals(symbol(output, axes), words(parts.join(''))),
+        backward: [
+          accumulates(symbol(`d${input}`, sourceAxes), words(`d${output} of the new tokens`)),
+          ...(second && learned
+            ? [accumulates(symbol(`d${second}`, learned), words(`d${output} of the learned one`))]
+            : []),
+        ],
+      };
+    },
+  };
+}

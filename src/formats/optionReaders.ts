@@ -1,0 +1,41 @@
+// Readers of the options that hold no tensors of their own and go to the engine as they are.
+import type { Norm, QkNorm } from '../engine/config.ts';
+import type { ProblemList } from './setupProblems.ts';
+import * as read from './setupReader.ts';
+import { findNodeAtLocation } from 'jsonc-parser';
+
+/** As PyTorch's LayerNorm and Qwen's and Llama's RMS norm. */
+const USUAL_EPS = { rms: 1e-6, layer: 1e-5 } as const;
+
+const normFields = (list: ProblemList) => ({
+  kind: read.oneOf(list, ['rms', 'layer'] as const),
+  eps: read.number(list, 'a number from 0', (value) => value >= 0),
+  unitOffset: read.boolean(list),
+});
+
+/** {"kind": "rms", ...}, its `eps` settled. */
+function withNorm<T extends Norm>(
+  list: ProblemList,
+  fields: read.Read<Partial<T>>,
+  rest: Omit<T, keyof Norm>,
+): read.Read<T> {
+  return (node, path) => {
+    const found = fields(node, path);
+    if (!found) return undefined;
+    if (!findNodeAtLocation(node, ['kind'])) {
+      list.error(path, 'found no "kind", expected "rms" or "layer"');
+      return undefined;
+    }
+    const { kind = 'rms' } = found;
+    return { eps: USUAL_EPS[kind], ...rest, ...found, kind } as T;
+  };
+}
+
+export function qkNorm(list: ProblemList): read.Read<QkNorm> {
+  const fields = read.object<QkNorm>(list, {
+    ...normFields(list),
+    over: read.oneOf(list, ['head', 'all'] as const),
+    place: read.oneOf(list, ['before-rope', 'after-rope'] as const),
+  });
+  return withNorm<QkNorm>(list, fields, { over: 'head', place: 'before-rope' });
+}

@@ -1,0 +1,106 @@
+// Which of the candidates for a statement are run: those first whose own result is what should come out.
+import { sameShape, type Tensor } from '../../engine/tensor.ts';
+import { Aligner } from '../align.ts';
+import type { Role } from '../forms/form.ts';
+import { isMaskOf } from '../sees/masks.ts';
+import type { Candidate, Evaluated, FrameReply } from './bench.ts';
+import type { Place } from './places.ts';
+import type { Standing } from './progress.ts';
+
+/** What is not asked for counts for less; forms and running sums are all that a loop's statement can leave. */
+const roleOf = (role: Role, isMeant: boolean): number =>
+  isMeant
+    ? { node: 0, form: 0.4, partial: EXACT }[role]
+    : { node: 0.5, form: 1.5, partial: 2.5 }[role];
+
+/** Of one statement at most. */
+const MOST_EXACT = 10;
+const MOST_PROMISING = 16;
+/** Worse than any that is something. */
+const NOTHING_RIGHT = 5;
+/** What was missing, in full, or another node that was. */
+const EXACT = 0.5;
+
+/** A number that is the scale: where it is asked for is not known. */
+const SCALAR = 1;
+const isScale = (value: number, scale: number): boolean =>
+  scale !== 1 &&
+  [scale, 1 / scale, scale * Math.LOG2E].some((each) => Math.abs(value / each - 1) < 1e-6);
+
+export interface Sorted {
+  /** The result is what should come out. */
+  readonly exact: readonly Evaluated[];
+  /** It is at least a part of something right. */
+  readonly promising: readonly Evaluated[];
+  readonly others: readonly (Candidate | Evaluated)[];
+}
+
+const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
+  other !== undefined &&
+  sameShape(one.shape, other.shape) &&
+  one.data.every((value, at) => Object.is(value, other.data[at]));
+
+/**
+ * Candidates whose result is a part of something right, at best of what should come out at that place and then of what
+ * the program lacks; and all others, by cost.
+ */
+export function sorted({ judged, covered }: Standing, { meant }: Place, reply: FrameReply): Sorted {
+  const key = meant?.key ?? null;
+  const aligner = new Aligner(judged.catalogue);
+  const { scale } = judged.catalogue.parts;
+  const rankOf = (value: Tensor): number => {
+    if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
+    let best = isMaskOf(value, judged.catalogue) ? EXACT : NOTHING_RIGHT;
+    for (const { entry } of aligner.align(value)) {
+      const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
+      best = Math.min(best, roleOf(entry.role, entry.key === key) + known);
+    }
+    return best;
+  };
+  const ranked: { readonly candidate: Evaluated; readonly rank: number }[] = [];
+  const rest: Evaluated[] = [];
+  for (const candidate of reply.candidates) {
+    const rank = worthOf(candidate, reply, rankOf);
+    if (rank < Infinity) ranked.push({ candidate, rank });
+    else rest.push(candidate);
+  }
+  ranked.sort((a, b) => a.rank + a.candidate.cost - b.rank - b.candidate.cost);
+  const isExact = ({ rank }: { readonly rank: number }): boolean => rank <= EXACT;
+  const exact = ranked.filter(isExact).map(({ candidate }) => candidate);
+  const promising = ranked.filter((each) => !isExact(each)).map(({ candidate }) => candidate);
+  const others = [
+    ...exact.slice(MOST_EXACT),
+    ...promising.slice(MOST_PROMISING),
+    ...rest,
+    ...reply.others,
+  ].sort((a, b) => a.cost - b.cost);
+  return {
+    exact: exact.slice(0, MOST_EXACT),
+    promising: promising.slice(0, MOST_PROMISING),
+    others,
+  };
+}
+
+/** How far from right what a candidate leaves is; Infinity where nothing that it changes is right. */
+function worthOf(
+  { values }: Evaluated,
+  { now, executions }: FrameReply,
+  rankOf: (value: Tensor) => number,
+): number {
+  const worth = (some: readonly Tensor[], before: readonly Tensor[]): number => {
+    const ranks = some.filter((value, n) => !isSame(value, before[n])).map(rankOf);
+    if (ranks.every((rank) => rank === NOTHING_RIGHT)) return Infinity;
+    // What else the edit changes has to be right as well, and nothing is to be missing.
+    const isReshaped = some.some(({ shape }, n) => before[n] && !sameShape(shape, before[n].shape));
+    const mean = ranks.reduce((sum, rank) => sum + rank, 0) / ranks.length;
+    return mean + (some.length === before.length ? 0 : 2) + (isReshaped ? 0.3 : 0);
+  };
+  const each = now.length / executions;
+  if (values.length !== now.length || !(each > 0)) return worth(values, now);
+  // In a later execution what came before is wrong: one in which all is right tells enough.
+  return Math.min(
+    ...Array.from({ length: executions }, (_, n) =>
+      worth(values.slice(n * each, (n + 1) * each), now.slice(n * each, (n + 1) * each)),
+    ),
+  );
+}

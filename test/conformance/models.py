@@ -1,0 +1,118 @@
+"""Attention of published models by PyTorch's autograd in float64, each written from the model's public description.
+
+    python3 models.py < MODELS.json > EXPECTED.json
+    python3 models.py --names
+
+MODELS.json: {name: {"tensors": {"x", "W_K", ...: {"shape", "data"}}, "upstream": {...}}}. The answer has y and every
+tensor's gradient. Sizes that shapes do not tell stand in the programs, as a model's configuration has them.
+"""
+import json
+import math
+import sys
+
+import torch
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+def tensor(own):
+    return torch.tensor(own["data"]).reshape(own["shape"])
+
+
+def rms(x, weight, eps=1e-6):
+    return weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps))
+
+
+def rotate_half(x):
+    u, w = x.chunk(2, -1)
+    return torch.cat((-w, u), -1)
+
+
+def half_rope(q, k, base):
+    """As in Hugging Face's Llama: (heads, tokens, width)."""
+    tokens, width = q.shape[-2:]
+    inverse = 1.0 / base ** (torch.arange(0, width, 2) / width)
+    angles = torch.outer(torch.arange(tokens).double(), inverse)
+    cos, sin = (torch.cat((part, part), -1) for part in (angles.cos(), angles.sin()))
+    return q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
+
+
+def split(x, width):
+    return x.view(x.shape[0], -1, width).transpose(0, 1)
+
+
+def merged(x):
+    return x.transpose(0, 1).reshape(x.shape[1], -1)
+
+
+def causal(q, k, v, groups=1):
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    hidden = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    return scores.masked_fill(hidden, -math.inf).softmax(-1) @ v
+
+
+def qwen3(t, width=4, groups=2):
+    """Qwen3 (arXiv 2505.09388): RMS norm of each head of q and k, then RoPE, grouped queries, no biases."""
+    q = rms(split(t["x"] @ t["W_Q"], width), t["gamma_Q"])
+    k = rms(split(t["x"] @ t["W_K"], width), t["gamma_K"])
+    q, k = half_rope(q, k, 1e6)
+    return merged(causal(q, k, split(t["x"] @ t["W_V"], width), groups)) @ t["W_O"]
+
+
+def olmo2(t, width=4):
+    """OLMo 2 (arXiv 2501.00656): RMS norm of the whole of q and k before the heads are split."""
+    q = split(rms(t["x"] @ t["W_Q"], t["gamma_Q"]), width)
+    k = split(rms(t["x"] @ t["W_K"], t["gamma_K"]), width)
+    q, k = half_rope(q, k, 5e5)
+    return merged(causal(q, k, split(t["x"] @ t["W_V"], width))) @ t["W_O"]
+
+
+def gpt_oss(t, width=4, groups=2, window=4):
+    """gpt-oss (its reference sdpa): the sink is one more column of the scores, dropped after the softmax."""
+    q, k, v = (split(t["x"] @ t[f"W_{n}"] + t[f"b_{n}"], width) for n in "QKV")
+    q, k = half_rope(q, k, 150000)
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(width)
+    tokens = scores.shape[-1]
+    everything = torch.ones(tokens, tokens, dtype=torch.bool)
+    scores = scores.masked_fill(everything.triu(1) | everything.tril(-window), -math.inf)
+    sinks = t["sinks"].reshape(-1, 1, 1).expand(-1, tokens, 1)
+    weights = torch.softmax(torch.cat([scores, sinks], -1), -1)[..., :-1]
+    return merged(weights @ v) @ t["W_O"] + t["b_O"]
+
+
+def torch_multihead(t, heads=2):
+    """PyTorch's own nn.MultiheadAttention, batch first, through the function that it calls."""
+    y, _ = torch.nn.functional.multi_head_attention_forward(
+        *(t[n].transpose(0, 1) for n in ("xPrime", "x", "xValue")),
+        embed_dim_to_check=6, num_heads=heads, in_proj_weight=None,
+        in_proj_bias=torch.cat([t["b_Q"], t["b_K"], t["b_V"]]),
+        bias_k=t["null_K"].reshape(1, 1, -1), bias_v=t["null_V"].reshape(1, 1, -1), add_zero_attn=True,
+        dropout_p=0.0, out_proj_weight=t["W_O"].T, out_proj_bias=t["b_O"], use_separate_proj_weight=True,
+        q_proj_weight=t["W_Q"].T, k_proj_weight=t["W_K"].T, v_proj_weight=t["W_V"].T,
+    )
+    return y.transpose(0, 1)
+
+
+MODELS = {"qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead}
+
+
+def plain(value):
+    return {"shape": list(value.shape), "data": value.detach().flatten().tolist()}
+
+
+def answer(name, own):
+    tensors = {key: tensor(each).requires_grad_() for key, each in own["tensors"].items()}
+    y = MODELS[name](tensors)
+    (y * tensor(own["upstream"])).sum().backward()
+    return {"y": plain(y), **{f"d{key}": plain(each.grad) for key, each in tensors.items()}}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--names"]:
+        json.dump(list(MODELS), sys.stdout)
+        sys.exit()
+    given = json.load(sys.stdin)
+    json.dump({name: answer(name, own) for name, own in given.items()}, sys.stdout)

@@ -1,0 +1,77 @@
+// One setup for each option of today's models, small, and the nodes that it adds: for tests of every part.
+
+const random = (seed: number, ...shape: number[]): object => ({ random: 'normal', shape, seed });
+
+/** Grouped queries in self-attention: 5 tokens of 6 features, 4 query and 2 KV heads, keys of 4, values of 3. */
+const base = {
+  head: 'multihead',
+  ...{ heads: 4, kvHeads: 2, mask: 'causal' },
+  x: random(1, 5, 6),
+  weights: {
+    W_K: random(2, 6, 8),
+    W_Q: random(3, 6, 16),
+    W_V: random(4, 6, 6),
+    W_O: random(5, 12, 6),
+  },
+  loss: { upstream: random(6, 5, 6) },
+};
+
+export interface OptionCase {
+  readonly name: string;
+  readonly setup: object;
+  /** Nodes that only this option has. */
+  readonly nodes: readonly string[];
+}
+
+const rope = { base: 10000, pairing: 'half' };
+const changed = (weights: object, own: object, from: object = base): object => ({
+  ...from,
+  ...own,
+  weights: { ...(from as typeof base).weights, ...weights },
+});
+
+export const OPTIONS: readonly OptionCase[] = [
+  {
+    name: 'RMS norm of each head before RoPE',
+    setup: changed(
+      { gamma_K: random(10, 4), gamma_Q: random(11, 4) },
+      { rope, qkNorm: { kind: 'rms', eps: 1e-6 } },
+    ),
+    nodes: ['Kn', 'Qn', 'gamma_K', 'gamma_Q'],
+  },
+  {
+    name: 'layer norm of all heads after RoPE',
+    setup: changed(
+      { gamma_K: random(10, 8), beta_K: random(12, 8), gamma_Q: random(11, 16) },
+      { rope, qkNorm: { kind: 'layer', over: 'all', place: 'after-rope' } },
+    ),
+    nodes: ['Ks', 'Qs', 'gamma_K', 'beta_K', 'gamma_Q'],
+  },
+  {
+    name: 'learned sinks',
+    setup: changed({ sinks: random(12, 4) }, {}),
+    nodes: ['P', 'sinks'],
+  },
+  { name: 'softmax plus one', setup: changed({}, { softmax: 'plus-one' }), nodes: ['P'] },
+  {
+    name: 'a learned null key, and one of zeros',
+    setup: changed(
+      { null_K: random(12, 8), null_V: random(13, 6) },
+      { zeroKey: true, rope, past: { K: random(14, 2, 2, 4), V: random(15, 2, 2, 3) } },
+    ),
+    nodes: ['Ks', 'Vs', 'Kh', 'Vh', 'null_K', 'null_V'],
+  },
+  {
+    name: 'values from another input',
+    setup: changed(
+      { W_V: random(12, 3, 6) },
+      { xPrime: random(13, 4, 6), xValue: random(14, 5, 3), loss: undefined },
+    ),
+    nodes: ['xValue', 'V'],
+  },
+  {
+    name: 'query heads that share KV heads by h mod kvHeads',
+    setup: changed({}, { grouping: 'interleaved', alibi: true }),
+    nodes: ['S', 'O', 'Qh'],
+  },
+];
