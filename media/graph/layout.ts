@@ -36,6 +36,7 @@ const columns: readonly (readonly string[])[] = [
   ['Kh', 'Qh', 'Vh'],
   ['S'],
   ['Z'],
+  ['Zb'],
   ['M'],
   ['P'],
   ['Pd'],

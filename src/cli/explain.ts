@@ -14,6 +14,7 @@ const zeros = (...shape: number[]): Tensor => ({
 
 /** What a node needs that is not in the usual module. */
 function optionsWith(id: string): Partial<HeadConfig> {
+  if (id === 'B' || id === 'Zb') return { positionBias: { kind: 'learned' } };
   if (id === 'Vs') return { zeroKey: true };
   const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
   return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
@@ -42,6 +43,7 @@ function usualGraph(id: string): Graph {
       ...(/^(sinks|null)/.test(id) && {
         ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },
       }),
+      ...(/^Z?[Bb]$/.test(id) && { B: zeros(heads, 4, 4) }),
       ...(/^(gamma|beta)_[KQ]$/.test(id) && { [id]: zeros(width) }),
     },
     ...optionsWith(id),

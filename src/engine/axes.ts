@@ -4,7 +4,7 @@ import { sizeOf } from './tensor.ts';
 /**
  * The letters, everywhere the same:
  * b batch · h query head, or r key/value head and g member of its group · i, l key · j query · t new key ·
- * c feature of x · e feature of x' · u feature of xValue · a feature of keys and queries · v feature of values · o output feature
+ * c feature of x · e feature of x' · u feature of xValue · a feature of keys and queries · v feature of values · o output feature · w bucket of a table
  */
 export type Letter = string;
 
@@ -32,6 +32,7 @@ const letterNames: Readonly<Record<Letter, string>> = {
   a: 'feature',
   v: 'value feature',
   o: 'output feature',
+  w: 'bucket',
 };
 
 /** "query", "head × feature"; (r, g) and (g, r) together are the query heads. */

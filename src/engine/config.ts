@@ -5,7 +5,7 @@ export type Head = 'kq' | 'qkv' | 'multihead';
 /** All that is learned, in the order of the graph's inputs. */
 export const WEIGHT_IDS = [
   ...(['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'] as const),
-  ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V'] as const),
+  ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V', 'B'] as const),
 ] as const;
 export type WeightId = (typeof WEIGHT_IDS)[number];
 /** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
@@ -95,6 +95,15 @@ export interface Rope {
 export const isPlainRope = (rope: Rope): boolean =>
   Object.entries(rope).every(([key, value]) => /^(base|pairing)$/.test(key) || value === undefined);
 
+/** A learned bias of the scores, the weight B. */
+export type PositionBias =
+  /** One for each head, query and key: (H, m, n), the last two in the setup's order of axes. */
+  | { readonly kind: 'learned' }
+  /** By buckets of the distance, (buckets, H). */
+  | { readonly kind: 't5'; readonly bidirectional: boolean; readonly maxDistance: number }
+  /** By the difference of places in a window of an image, ((2h − 1)(2w − 1), H). */
+  | { readonly kind: 'swin'; readonly window: readonly [number, number] };
+
 export type Loss =
   /** f = |y|^2 / 2 */
   | { readonly kind: 'half-squared-norm' }
@@ -151,6 +160,7 @@ export interface HeadConfig {
   readonly rope?: Rope;
   /** Sliding window: a query sees keys at a distance below `window`. */
   readonly window?: number;
+  readonly positionBias?: PositionBias;
   /** Adds -slope_h * distance; `true` for the paper's slopes (`alibiSlopes`), or a tensor (H). */
   readonly alibi?: true | Tensor;
   /** Keys and values of earlier tokens, per head: (kvHeads, tokens, width), batch first if there is one. */

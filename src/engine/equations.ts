@@ -144,11 +144,11 @@ function backward(graph: Graph): Equation[] {
       )
     : part(chain(y, 'x'), partial(out('j'), v('x', 'i')));
   const dpdx = part(
-    chain('P', 'M', 'Z', 'S', 'Kh', ...between('K'), 'K', 'x'),
+    chain('P', 'M', 'Zb', 'Z', 'S', 'Kh', ...between('K'), 'K', 'x'),
     partial(weight('l', 'j'), v('x', token)),
   );
   const dpdq = part(
-    chain('P', 'M', 'Z', 'S', 'Qh', ...between('Q'), 'Q', queryId),
+    chain('P', 'M', 'Zb', 'Z', 'S', 'Qh', ...between('Q'), 'Q', queryId),
     partial(weight('i', 'k'), v(QUERY, 'j')),
   );
   const past = token === 't' ? ['i'] : [];

@@ -2,7 +2,7 @@
 import { WEIGHT_IDS, type WeightId } from './config.ts';
 import type { NodeId } from './graph.ts';
 
-const OPERATIONS = 'K Q V Kn Qn Ks Qs Vs Kh Qh Vh S Z M P Pd O C y f';
+const OPERATIONS = 'K Q V Kn Qn Ks Qs Vs Kh Qh Vh S Z Zb M P Pd O C y f';
 
 export const NODE_IDS: readonly NodeId[] = [
   'x',

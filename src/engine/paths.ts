@@ -25,7 +25,7 @@ const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to
 /** The path that the edge from -> to belongs to. */
 export function pathOf(from: NodeId, to: NodeId): Path {
   if (isParameter(to)) return 'parameter';
-  if (/^(P|Pd|M|Z|S)$/.test(to)) return 'weights';
+  if (/^(P|Pd|M|Z|Zb|S)$/.test(to)) return 'weights';
   const own = PATHS.find(
     ({ nodes, to: only }) => nodes.test(from) || nodes.test(to) || only?.test(to),
   );

@@ -29,6 +29,9 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   beta_Q: `qnormbias querynormbias qlayernormbias qlnbias normqbias`,
   beta_K: `knormbias keynormbias klayernormbias klnbias normkbias`,
   sinks: `sink attnsink attnsinks attentionsink attentionsinks sinklogit sinklogits sinkweight`,
+  B: `relativeattentionbias relativeattentionbiasweight relativepositionbiastable relativepositionbias relbias
+    relposbias relpositionbias positionbiastable biastable posbias positionbias attnbias rpb`,
+  Zb: `biasedscores scoresbiased scoreswithbias biasedlogits logitsbiased biasedattnscores scoresplusbias`,
   null_K: `nullkey nullkeys knull`,
   null_V: `nullvalue nullvalues vnull`,
   Qn: `qnorm qnormed qnormalized qnormalised querynorm querynormed qhat`,

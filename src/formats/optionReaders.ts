@@ -1,5 +1,5 @@
 // Readers of the options that hold no tensors of their own and go to the engine as they are.
-import type { Norm, QkNorm } from '../engine/config.ts';
+import type { Norm, PositionBias, QkNorm } from '../engine/config.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
 import { findNodeAtLocation } from 'jsonc-parser';
@@ -38,4 +38,38 @@ export function qkNorm(list: ProblemList): read.Read<QkNorm> {
     place: read.oneOf(list, ['before-rope', 'after-rope'] as const),
   });
   return withNorm<QkNorm>(list, fields, { over: 'head', place: 'before-rope' });
+}
+
+/** {"kind": "t5", ...}; T5's own largest distance. */
+export function positionBias(list: ProblemList): read.Read<PositionBias> {
+  const count = read.positiveInteger(list);
+  const fields = read.object<Record<string, unknown>>(list, {
+    kind: read.oneOf(list, ['learned', 't5', 'swin'] as const),
+    bidirectional: read.boolean(list),
+    maxDistance: count,
+    window: read.list(list, count),
+  });
+  const allowed = { learned: [], t5: ['bidirectional', 'maxDistance'], swin: ['window'] } as const;
+  return (node, path) => {
+    const found = fields(node, path);
+    if (!found) return undefined;
+    const kind = found['kind'] as PositionBias['kind'] | undefined;
+    if (kind === undefined) {
+      if (!findNodeAtLocation(node, ['kind']))
+        list.error(path, 'found no "kind", expected "learned", "t5" or "swin"');
+      return undefined;
+    }
+    for (const key of ['bidirectional', 'maxDistance', 'window'])
+      if (findNodeAtLocation(node, [key]) && !(allowed[kind] as readonly string[]).includes(key))
+        list.error([...path, key], `found with the kind "${kind}", which has no such number`);
+    const window = found['window'] as readonly number[] | undefined;
+    if (kind === 'swin' && window?.length !== 2) {
+      list.error([...path, 'window'], 'expected the two sides of a window, as in [7, 7]');
+      return undefined;
+    }
+    return {
+      ...(kind === 't5' && { bidirectional: true, maxDistance: 128 }),
+      ...found,
+    } as PositionBias;
+  };
 }

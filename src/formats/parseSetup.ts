@@ -99,6 +99,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     }),
     rope: ropeReader(list, tensor),
     qkNorm: options.qkNorm(list),
+    positionBias: options.positionBias(list),
     softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
     zeroKey: read.boolean(list),
     window: count,

@@ -53,7 +53,7 @@ const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why:
   { ...NO_VALUES, path: ['xValue'] },
   { ...NO_VALUES, path: ['start', 'V'] },
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
-  ...['sinks', 'null_K', 'null_V'].map((id) => ({ ...ONE_HEAD, path: ['weights', id] })),
+  ...['sinks', 'null_K', 'null_V', 'B'].map((id) => ({ ...ONE_HEAD, path: ['weights', id] })),
   { ...ONE_HEAD, path: ['rope'] },
   { ...ONE_HEAD, path: ['zeroKey'] },
   { ...ONE_HEAD, path: ['grouping'] },
@@ -71,6 +71,7 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
     const other = id === 'null_K' ? 'null_V' : 'null_K';
     return { ids: [id], without: ['weights', other], why: `${other}, which belongs to it` };
   }),
+  { ids: ['B'], without: ['positionBias'], why: '"positionBias", which says how it is read' },
   {
     ids: ['b_O'],
     without: ['weights', 'W_O'],

@@ -63,6 +63,7 @@ export const PLAIN_OPTIONS = [
   'softmax',
   'zeroKey',
   'grouping',
+  'positionBias',
 ] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 

@@ -167,7 +167,7 @@ export function settleWeights(
     if (id === 'W_O') continue;
     if (id.startsWith('W_'))
       out[id] = settler.matrix(id, tensor, source && context.features[source]);
-    else out[id] = settler.bias(tensor);
+    else out[id] = id === 'B' ? tensor : settler.bias(tensor);
   }
   const { W_O } = plain;
   if (W_O) {

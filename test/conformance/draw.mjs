@@ -1,5 +1,6 @@
 // Random setups from a seed: every option of every head, drawn independently so that all pairs come up.
 import { drawMaskOptions, drawMaskParts } from './drawMasks.mjs';
+import { drawBias } from './drawBias.mjs';
 import { drawRope, drawRopeOptions } from './drawRope.mjs';
 
 /** mulberry32: uniform in [0, 1). */
@@ -165,6 +166,9 @@ export function drawSetup(random) {
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
   const sizes = { heads, kvHeads, width, valueWidth, axes, tokens: [...batch, fresh] };
   addLater(setup, options, { pick, whole, numbers }, sizes);
+  const isFree = !setup.zeroKey && !setup.weights.null_K;
+  const biasSizes = { multi, heads, queries, keys, order: scores, isFree };
+  Object.assign(options, drawBias(setup, { ...draw, ...biasSizes }));
   return { setup, options };
 }
 

@@ -13,6 +13,7 @@ import sys
 
 import torch
 
+from torch_bias import position_bias
 from torch_masks import compose, split_list
 from torch_rope import rotate
 
@@ -157,7 +158,7 @@ def safe_softmax(M):
     return torch.where(dead, torch.zeros(()), torch.softmax(torch.where(dead, torch.zeros(()), M), -1))
 
 
-def weights(setup, g, S, width, past, sinks=None, nulls=0):
+def weights(setup, g, S, width, past, sinks=None, nulls=0, table=None):
     """S, Z, M, P, Pd with the queries in the rows; kept under the setup's order of axes."""
     keep = lambda name, value: g.keep(name, value)
     flip = (lambda t: t.transpose(-1, -2)) if setup["axes"] == "key-first" else (lambda t: t)
@@ -169,6 +170,10 @@ def weights(setup, g, S, width, past, sinks=None, nulls=0):
             scale = width**-0.5
         Z = step * (1 if scale is None else scale)
         step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
+    if table is not None:
+        m, n = flip(step).shape[-2:]
+        bias = position_bias(setup["positionBias"], table, m, n, past, setup["axes"] == "key-first")
+        step = keep("Zb", flip(flip(step) + bias))
     mask, _, parts = split_list(setup)
     # A prefix is only what a causal mask leaves open.
     listed = any(part["kind"] != "prefix" for part in parts)
@@ -281,7 +286,7 @@ def attend(setup):
             group = torch.arange(heads) % kv_heads
         K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
         nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
-        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls)
+        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls, w.get("B"))
         O = g.keep("O", P @ V_all)
         merged = O.transpose(-3, -2).flatten(-2)
         if "W_O" in w:

@@ -29,6 +29,9 @@ export const GOOD: readonly string[] = [
   `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "llama3", "factor": 8, "originalLength": 8192, "lowFreqFactor": 1, "highFreqFactor": 4}}}`,
   `{${MULTI}, "rope": {"pairing": "half", "scaling": {"kind": "yarn", "factor": 4, "originalLength": 4096, "betaFast": 16, "betaSlow": 2, "magnitude": 1.2, "truncate": false}}}`,
   `{${MULTI}, "rope": {"invFreq": [1, 0.1], "sections": [1, 1], "positions": [[0, 1], [0, 0]], "pairing": "interleaved"}}`,
+  `{${MULTI.replace('[6]]', '[6]], "B": [[[1]]]')}, "positionBias": {"kind": "learned"}}`,
+  `{${MULTI.replace('[6]]', '[6]], "B": [[1]]')}, "positionBias": {"kind": "t5", "bidirectional": false, "maxDistance": 64}}`,
+  `{${MULTI.replace('[6]]', '[6]], "B": [[1]]')}, "positionBias": {"kind": "swin", "window": [7, 7]}}`,
   `{"head": "multihead", "start": {"Q": [[1]], "K": [[1]], "V": [[1]]}}`,
   `{"head": "multihead", ${x}, "weights": {"W_Q": {"file": "/abs/a.npz", "key": "q"}, "b_Q": [1], "W_O": [[1]], "b_O": [1]}, "start": {"K": [[1]], "V": [[1]]}}`,
   `{${KQ.replace(x, '"x": {"random": "normal", "shape": [2, 2], "seed": 4294967295, "std": 0, "mean": -1}')}}`,
@@ -406,6 +409,27 @@ export const BAD: readonly BadCase[] = [
     at: '"a b"',
   },
   // Warnings
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "B": [[1]]')}}`,
+    messages: ['weights.B: found without "positionBias", which says how it is read'],
+    at: '"B"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "B": [[1]]')}, "positionBias": {"kind": "T5"}}`,
+    messages: ['positionBias.kind: found the string "T5", expected one of "learned", "t5", "swin"'],
+    at: '"T5"',
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "B": [[1]]')}, "positionBias": {"kind": "swin"}}`,
+    messages: ['positionBias.window: expected the two sides of a window, as in [7, 7]'],
+    at: '"positionBias"',
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "B": [[1]]')}, "positionBias": {"kind": "t5", "window": [7, 7]}}`,
+    messages: ['positionBias.window: found with the kind "t5", which has no such number'],
+    at: '"window"',
+  },
   {
     text: `{${MULTI}, "rope": {"pairing": "half", "features": 3}}`,
     messages: ['rope.features: found the number 3, expected an even integer from 2'],

@@ -92,7 +92,8 @@ export function inputNodes(
     const { spec, replacedBy } = PARAMETERS[id];
     const value = weights[id];
     if (!value || (replacedBy && start?.[replacedBy])) continue;
-    add(id, `weights.${id}`, value, letters.choose(value, spec(parameterLetters)));
+    const specs = spec(parameterLetters);
+    if (specs.length > 0) add(id, `weights.${id}`, value, letters.choose(value, specs));
   }
   return {
     b,

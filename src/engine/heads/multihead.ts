@@ -13,6 +13,7 @@ import { formatShape, type Tensor } from '../tensor.ts';
 import { inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
 import { addQkNorm } from './norms.ts';
+import { addBiasTable } from './positionBias.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
 
@@ -89,6 +90,8 @@ export function buildMultihead(config: HeadConfig): Graph {
   const extents = letters.extents;
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
+  const order = config.axes === 'key-first' ? 'i j' : 'j i';
+  addBiasTable(graph, config, letters, { heads: query, scores: `(${query}) ${order}` });
   const isSame = !config.xPrime && extents['j'] === extents[token];
   const project = projector(graph, config, inputs, extents);
   project(
@@ -146,7 +149,6 @@ export function buildMultihead(config: HeadConfig): Graph {
   split('Q', 'j', query, 'a');
   split('V', token, kv, 'v', past?.V);
 
-  const order = config.axes === 'key-first' ? 'i j' : 'j i';
   const scores = `${b}(${query}) ${order}`;
   const similarity = 'How well each key fits each query, head by head: their dot product.';
   const fit = `${b}(${kv}) i a, ${b}(${query}) j a -> ${scores}`;

@@ -74,6 +74,11 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
     what: "A learned logit of each head in the softmax's denominator.",
     spec: ({ queryHeads }) => [queryHeads.includes(' ') ? `(${queryHeads})` : queryHeads],
   },
+  B: {
+    what: 'A learned bias of the scores, by the places of query and key.',
+    // Fitted when the number of keys is known.
+    spec: () => [],
+  },
   null_K: {
     what: 'A learned key that every query sees.',
     spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],

@@ -4,6 +4,7 @@ import type { GraphBuilder, NodeId } from '../graph.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../ops/elementwise.ts';
 import { softmax } from '../ops/softmax.ts';
 import { composedMask } from './mask.ts';
+import { addPositionBias } from './positionBias.ts';
 import { broadcast, type ScoreLayout } from './scoreLayout.ts';
 
 /** The factor between S and Z; null where the head has no such step. */
@@ -26,6 +27,7 @@ export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: Scor
     graph.node('Z', axes, operation, [last]);
     last = 'Z';
   }
+  last = addPositionBias(graph, config, layout, last);
   const mask = composedMask(config, layout);
   if (mask) {
     graph.node('M', axes, addMask(axes, mask.tensor, mask), [last]);

@@ -188,6 +188,8 @@ class Writer {
     const { module, functions } = this.#dialect;
     const { letters } = argument;
     if (name === 'not') return { text: `(${bracketed(argument, SUM)} == 0)`, letters, level: ATOM };
+    if (name === 'relu')
+      return { text: this.#dialect.notBelowZero(argument.text), letters, level: ATOM };
     if (name === 'clip')
       return { text: `${module}.clip(${argument.text}, 0, 1)`, letters, level: ATOM };
     if (name === 'hide') {

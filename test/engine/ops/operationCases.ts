@@ -8,6 +8,7 @@ import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/op
 import { extend } from '../../../src/engine/ops/extend.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
 import { prepend, rearrange } from '../../../src/engine/ops/layout.ts';
+import { bucketFormula, positionBias } from '../../../src/engine/ops/positionBias.ts';
 import { rotary } from '../../../src/engine/ops/rotary.ts';
 import {
   halfSquaredError,
@@ -154,6 +155,19 @@ export const operationCases: Readonly<Record<string, Make>> = {
         scaling: { kind: 'linear', factor: 2 },
       }),
   ),
+  'position bias of each pair': unary('b h j i, h j i -> b h j i', (extents, _, [own, table]) =>
+    positionBias(own, table, extents, null),
+  ),
+  'position bias by buckets': (own, seed) => {
+    const extents = { ...own, w: 4 };
+    const bucket = bucketFormula(
+      { kind: 't5', bidirectional: true, maxDistance: 3 },
+      { past: 1, buckets: 4 },
+    );
+    return unary('b h j i, w h -> b h j i', (_extents, _seed, [scores, table]) =>
+      positionBias(scores, table, extents, bucket),
+    )(extents, seed);
+  },
   'compose: split, rotate, prepend': (own, seed) => {
     const extents = withPast(own);
     const past = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
