@@ -11,7 +11,7 @@ import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
 import { type Before, explain } from './explain.ts';
-import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
+import { FLOAT32, namedType, type NumberType, possibleHalf, TF32, typeOf } from './dtypes.ts';
 import {
   conventionOf,
   type Harmless,
@@ -32,6 +32,7 @@ import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
 import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
+import { precisionOf, tf32Cause } from './typeAlone.ts';
 import { seen, type View } from './view.ts';
 
 export interface CheckInput {
@@ -58,7 +59,8 @@ export interface Compared {
 export function compare(input: CheckInput): Compared {
   const own = new Check(input);
   const check = otherConvention(input, own) ?? inHalf(input, own) ?? own;
-  return { report: check.report(), tensors: check.aligned };
+  const report = check.report();
+  return { report: inTf32(input, check, report) ?? report, tensors: check.aligned };
 }
 
 /** The check against a reference of another convention for queries that see no key, if that explains more. */
@@ -83,6 +85,20 @@ function inHalf(input: CheckInput, own: Check): Check | null {
   const type = own.right().size === count ? null : possibleHalf(own.named);
   const check = type && new Check(input, null, type);
   return check?.right().size === count ? check : null;
+}
+
+/** An unknown error of float32 numbers that are right as those of TF32: that is its cause. */
+function inTf32(input: CheckInput, own: Check, report: Report): Report | null {
+  const { first, causes, dtype } = report;
+  // Several roundings of the same kind are one.
+  const isOpen =
+    causes.length === 0 || (causes.length > 1 && causes.every(({ id }) => id === 'low-precision'));
+  if (!first || !isOpen || dtype !== FLOAT32.name) return null;
+  if (input.config.numberType !== undefined) return null;
+  const check = new Check(input, null, TF32);
+  if (check.right().size !== own.aligned.length) return null;
+  const cause = check.tf32Cause(first);
+  return cause && { ...report, causes: [cause] };
 }
 
 export const check = (input: CheckInput): Report => compare(input).report;
@@ -120,7 +136,11 @@ class Check {
       input.resolve(name, names, rank);
     const isExact = (name: string): boolean => Object.hasOwn(names, name);
     this.named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
-    this.#reference = new Reference(input.config, graph, type ?? typeOf(this.named));
+    this.#reference = new Reference(
+      input.config,
+      graph,
+      type ?? namedType(input.config.numberType) ?? typeOf(this.named),
+    );
     const { config } = input;
     const unnamed = new Readings(config, graph, this.#reference);
     const { tensors, misfits, unaligned, isOutIn } = align({
@@ -166,6 +186,16 @@ class Check {
   blindConventions(): BlindConvention[] {
     const { graph } = this.#input;
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
+  }
+
+  /** Why it is right as TF32's, seen at the first tensor that is wrong as float32's. */
+  tf32Cause(first: NonNullable<Report['first']>): Cause | null {
+    const key = keyOf(first.node, first.kind);
+    const tensor = this.#tensors.get(key);
+    if (!tensor) return null;
+    const yours = this.#reference.against(key, tensor).maxAbs;
+    const alone = this.#reference.alone(key);
+    return tf32Cause(first, { yours, alone }, largestMagnitude(tensor));
   }
 
   report(): Report {
@@ -323,6 +353,7 @@ class Check {
       ...{ verdict, first, causes },
       nodes: nodeReports(this.#input.graph, this.#reference, judged, this.#misfits),
       dtype: this.#reference.type.name,
+      precision: precisionOf(this.#reference, judged, first),
       given: this.#input.trace.length,
       conventions: this.#isOutIn ? [OUT_IN] : [],
       compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,

@@ -95,6 +95,13 @@ export interface Rope {
 export const isPlainRope = (rope: Rope): boolean =>
   Object.entries(rope).every(([key, value]) => /^(base|pairing)$/.test(key) || value === undefined);
 
+/** Types in which a person's program may compute; `tf32` in the products of matrices alone. */
+export const NUMBER_TYPES = [
+  ...(['float64', 'float32', 'tf32', 'bfloat16', 'float16'] as const),
+  ...(['float8_e4m3fn', 'float8_e5m2'] as const),
+] as const;
+export type NumberTypeName = (typeof NUMBER_TYPES)[number];
+
 /** A learned bias of the scores, the weight B. */
 export type PositionBias =
   /** One for each head, query and key: (H, m, n), the last two in the setup's order of axes. */
@@ -161,6 +168,8 @@ export interface HeadConfig {
   /** Sliding window: a query sees keys at a distance below `window`. */
   readonly window?: number;
   readonly positionBias?: PositionBias;
+  /** Of the program that is compared; left out, what its numbers tell. The reference is float64 in any case. */
+  readonly numberType?: NumberTypeName;
   /** Adds -slope_h * distance; `true` for the paper's slopes (`alibiSlopes`), or a tensor (H). */
   readonly alibi?: true | Tensor;
   /** Keys and values of earlier tokens, per head: (kvHeads, tokens, width), batch first if there is one. */

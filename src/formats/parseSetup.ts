@@ -1,6 +1,12 @@
 // Reads and checks the text of a setup file, *.attention.json; every problem has its place in the text.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import { type AxisOrder, type Head, type MaskMeaning, WEIGHT_IDS } from '../engine/config.ts';
+import {
+  type AxisOrder,
+  type Head,
+  type MaskMeaning,
+  NUMBER_TYPES,
+  WEIGHT_IDS,
+} from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
 import { isMaskList, maskList } from './maskReader.ts';
@@ -100,6 +106,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     rope: ropeReader(list, tensor),
     qkNorm: options.qkNorm(list),
     positionBias: options.positionBias(list),
+    numberType: read.oneOf(list, NUMBER_TYPES),
     softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
     zeroKey: read.boolean(list),
     window: count,

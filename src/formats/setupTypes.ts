@@ -64,6 +64,7 @@ export const PLAIN_OPTIONS = [
   'zeroKey',
   'grouping',
   'positionBias',
+  'numberType',
 ] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 

@@ -41,6 +41,7 @@ export const GOOD: readonly string[] = [
   `{${KQ}, "loss": {"expression": "sum(a * y .* G)", "constants": {"a": 2, "G": [[1]]}}}`,
   `{${KQ}, "names": {"attn_probs": "P", "grad_q": "dQ", "__proto__": "dW_K"}}`,
   `{${KQ.replace('[[1, 2], [3, 4]]', '[["nan", 2], [3, "Infinity"]]')}}`,
+  `{${KQ}, "numberType": "tf32"}`,
   `{${KQ}, "implementation": "./mine.mjs"}`,
   `{${KQ}, "implementation": {"module": "../a b/mine.cts", "timeout": 0.5}}`,
   `{${KQ}, "source": {"file": "mha.py", "function": "MHA.forward", "args": ["--heads", "2", ""]}}`,
@@ -472,6 +473,11 @@ export const BAD: readonly BadCase[] = [
     messages: ['rope.sections: found without "positions", one set of positions for each section'],
     at: '"sections"',
     schemaAccepts: true,
+  },
+  {
+    text: `{${KQ}, "numberType": "fp8"}`,
+    messages: ['numberType: found the string "fp8", expected one of "float64", "float32", "tf32"'],
+    at: '"fp8"',
   },
   {
     text: `{${KQ}, "mask": ["causal", "none"]}`,

@@ -50,6 +50,33 @@ function tableOf(
   return { at: (offset) => data[Math.floor(offset / entry) * block + (offset % block)] };
 }
 
+/** The feature that turns together with another; of one that does not turn, itself. */
+function partnerIn(turned: number, pairing: Rotation['pairing'], feature: number): number {
+  if (feature >= turned) return feature;
+  if (pairing === 'interleaved') return feature ^ 1;
+  return feature < turned / 2 ? feature + turned / 2 : feature - turned / 2;
+}
+
+/** By which angle each feature of a token turns, and together with which other; `token` is the letter of the tokens. */
+export function turningOf(
+  extents: Extents,
+  token: string,
+  rotation: Rotation,
+): {
+  angle(batch: number, token: number, feature: number): number;
+  partner(feature: number): number;
+} {
+  const axes = [...(extents['b'] === undefined ? [] : [['b']]), [token], ['a']];
+  const angles = anglesOf(axes, extents, rotation);
+  const table = tableOf(axes, extents, angles.angle, angles);
+  const [tokens, width] = [extents[token], extents['a']];
+  const turned = turnedFeatures(rotation, width);
+  return {
+    angle: (batch, at, feature) => table.at((batch * tokens + at) * width + feature),
+    partner: (feature) => partnerIn(turned, rotation.pairing, feature),
+  };
+}
+
 /**
  * Rotary position embedding (Su et al. 2021, RoFormer, eq. 34) on the last axis: the pair (u, w) of a token at
  * position t becomes (u cos θ − w sin θ, w cos θ + u sin θ) with θ = t base^(−2k/width), k the pair's number.
@@ -63,12 +90,7 @@ export function rotary(
 ): Operation {
   const width = shapeOf(axes, extents)[axes.length - 1];
   const turned = turnedFeatures(rotation, width);
-  const half = turned / 2;
-  const partnerOf = (feature: number): number => {
-    if (feature >= turned) return feature;
-    if (rotation.pairing === 'interleaved') return feature ^ 1;
-    return feature < half ? feature + half : feature - half;
-  };
+  const partnerOf = (feature: number): number => partnerIn(turned, rotation.pairing, feature);
   const angles = anglesOf(axes, extents, rotation);
   const { angle, sign, magnitude, definitions, given } = angles;
   const scaled = (own: Formula): Formula => (magnitude ? product(magnitude, own) : own);
