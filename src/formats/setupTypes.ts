@@ -1,5 +1,5 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, HeadConfig, MaskMeaning } from '../engine/config.ts';
+import type { AxisOrder, Head, HeadConfig, MaskMeaning, Temperature } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
 import type { WeightKey } from './weightLayouts.ts';
@@ -72,6 +72,7 @@ export interface Setup extends PlainOptions {
   readonly maskMeaning?: MaskMeaning;
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };
   readonly alibi?: true | TensorSource;
+  readonly temperature?: Temperature | TensorSource;
   readonly past?: { readonly K: TensorSource; readonly V: TensorSource };
   readonly start?: {
     readonly Q?: TensorSource;
