@@ -102,6 +102,10 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     positionBias: options.positionBias(list),
     softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
     zeroKey: read.boolean(list),
+    temperature: (node, path) => {
+      const byPosition = options.temperature(list)(node, path);
+      return byPosition === null ? tensor(node, path, '{"logN": 512}') : byPosition;
+    },
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),
