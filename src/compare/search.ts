@@ -3,7 +3,7 @@ import { nodeOf } from '../engine/graph.ts';
 import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
-import { formulas } from './mistakes/family.ts';
+import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { constantRatio, difference } from './judge.ts';
@@ -177,7 +177,7 @@ export function search(
   if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
   if (accepted.length === 0 && !isBrief && stages === STAGES) {
     for (const edit of formulas(sites[0])) {
-      madeBy.set(edit, formulas);
+      madeBy.set(edit, sameMistake(edit));
       test(state, [edit], edit);
     }
   }

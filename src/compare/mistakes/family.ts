@@ -28,8 +28,14 @@ const keyOfSite = ({ node, kind }: Site): string => `${kind === 'value' ? 'v' : 
 const rightOf = ({ graph, node, kind }: Site): Formula =>
   collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
+/** The same mistake elsewhere: on the whole of what it was found in a slice of. */
+export const sameMistake =
+  (edit: Edit): Family =>
+  (site) =>
+    edit.formulas ? [placed(site, edit, edit.formulas.wrong)] : [];
+
 /** A mistake as an edit of the program. */
-export function editOf(site: Site, mistake: Mistake): Edit {
+function editOf(site: Site, mistake: Mistake): Edit {
   const { node, kind } = site;
   const name = tensorName(node.id, kind);
   const left = symbol(name, node.axes);
@@ -42,18 +48,23 @@ export function editOf(site: Site, mistake: Mistake): Edit {
     cost: mistake.cost,
     formulas: { wrong: equals(left, mistake.formula), right: equals(left, rightOf(site)) },
   };
-  if (kind === 'gradient') {
-    return gradientEdit(site, node.id, say, (_, state) =>
-      new Evaluator(readOf({ ...site, state }), extentsOf(site)).tensor(mistake.formula, node.axes),
-    );
-  }
-  return stepEdit(site, node.id, say, () => stepOf(site, mistake));
+  return placed(site, say, equals(left, mistake.formula));
+}
+
+function placed(site: Site, say: Say, wrong: Formula): Edit {
+  const { node, kind } = site;
+  if (kind === 'value') return stepEdit(site, node.id, say, () => stepOf(site, wrong));
+  return gradientEdit(site, node.id, say, (_, state) =>
+    new Evaluator(readOf({ ...site, state }), extentsOf(site)).tensor(wrong, node.axes),
+  );
 }
 
 /** The step of a value that is made by the mistaken formula, and differentiated as such. */
-function stepOf(site: Site, { formula }: Mistake): Step {
+function stepOf(site: Site, formula: Formula): Step {
   const { graph, node } = site;
-  const used = graph.nodes.map(({ id }) => id).filter((id) => dependsOn(formula, id));
+  const used = graph.nodes
+    .map(({ id }) => id)
+    .filter((id) => id !== node.id && dependsOn(formula, id));
   const given = readOf(site);
   const evaluator = (inputs: readonly Tensor[]): Evaluator => {
     const read: Read = (name) => {

@@ -2,8 +2,9 @@
 import type { Formula } from '../../engine/formula.ts';
 import { mapInner } from '../../engine/where.ts';
 import type { Operator, Scope, Slip } from './mistake.ts';
-import { named, OPERATORS } from './operators.ts';
+import { OPERATORS } from './operators.ts';
 import { eachSymbol } from './forms.ts';
+import { named } from './words.ts';
 
 export interface Mutant {
   readonly formula: Formula;

@@ -1,6 +1,7 @@
 // What can stand where: tensors that fit, numbers of the setup, other masks.
 import { type AxisLetters, shapeOf } from '../../engine/axes.ts';
 import {
+  below,
   call,
   type Formula,
   minus,
@@ -143,10 +144,3 @@ function masksOf(context: Context): Scope['masks'] {
     cost,
   }));
 }
-
-const below = (left: Formula, right: Formula): Formula => ({
-  kind: 'relation',
-  left,
-  sign: '<',
-  right,
-});
