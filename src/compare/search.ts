@@ -175,17 +175,20 @@ export function search(
   }
   const isTelling = user.data.length > FEW || precision < EXACT;
   if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
-  if (accepted.length === 0 && !isBrief && stages === STAGES) {
-    for (const edit of formulas(sites[0])) {
-      madeBy.set(edit, sameMistake(edit));
-      test(state, [edit], edit);
-    }
-  }
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
   }
-  return best(accepted, nearest, judge, isLarge ? 4 : 40);
+  const most = isLarge ? 4 : 40;
+  const known = best(accepted, nearest, judge, most);
+  if (known || isBrief || stages !== STAGES) return known;
+  // What no known mistake explains, or only such as would spoil what is right.
+  accepted.length = 0;
+  for (const edit of formulas(sites[0])) {
+    madeBy.set(edit, sameMistake(edit));
+    test(state, [edit], edit);
+  }
+  return best(accepted, nearest, judge, most);
 
   /** One edit and one factor. */
   function withFactors(): void {

@@ -2,6 +2,7 @@
 import { Evaluator, type Read } from '../../engine/evaluate.ts';
 import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
+import { printed } from '../../engine/printers/print.ts';
 import { nodeOf, tensorName } from '../../engine/graph.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import { vjpOf } from '../../engine/vjp.ts';
@@ -28,6 +29,16 @@ const keyOfSite = ({ node, kind }: Site): string => `${kind === 'value' ? 'v' : 
 const rightOf = ({ graph, node, kind }: Site): Formula =>
   collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
+/** Letters and names that only the engine has: masks and rotations are written in other ways in programs. */
+const OWN_NAMES = ['mask', 'seen', 'θ', 'past_K', 'past_V'];
+
+/** The right formula as lines of a program, where its tensors are a program's. */
+function linesOf(right: Formula, { graph }: Site): Partial<Pick<Say, 'numpy' | 'pytorch'>> {
+  if (OWN_NAMES.some((name) => dependsOn(right, name))) return {};
+  const { numpy, pytorch } = printed(right, graph.extents);
+  return { numpy, pytorch };
+}
+
 /** The same mistake elsewhere: on the whole of what it was found in a slice of. */
 export const sameMistake =
   (edit: Edit): Family =>
@@ -39,6 +50,7 @@ function editOf(site: Site, mistake: Mistake): Edit {
   const { node, kind } = site;
   const name = tensorName(node.id, kind);
   const left = symbol(name, node.axes);
+  const right = equals(left, rightOf(site));
   const wrong = toText(equals(left, mistake.formula));
   const say: Say = {
     id: `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
@@ -46,7 +58,9 @@ function editOf(site: Site, mistake: Mistake): Edit {
     why: `${name} is exactly ${toText(mistake.formula)}.`,
     wrong,
     cost: mistake.cost,
-    formulas: { wrong: equals(left, mistake.formula), right: equals(left, rightOf(site)) },
+    formulas: { wrong: equals(left, mistake.formula), right },
+    right: toText(right),
+    ...linesOf(right, site),
   };
   return placed(site, say, equals(left, mistake.formula));
 }

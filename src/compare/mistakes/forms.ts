@@ -144,6 +144,9 @@ function recomputed(graph: Graph, formula: Formula, isWhole: boolean): Formula {
   });
 }
 
+/** Steps that are not logged, one in the other. */
+const DEEPEST = 4;
+
 /** All ways to write it, the shown one first. */
 export function formsOf(
   graph: Graph,
@@ -155,23 +158,24 @@ export function formsOf(
   const shown = rightFormula(graph, id, kind);
   if (!shown) return [];
   const plain = collapsed(shown);
-  const hidden = (formula: Formula, depth: number): Formula =>
+  const hidden = (formula: Formula, depth: number, write = collapsed): Formula =>
     depth === 0
       ? formula
       : eachSymbol(formula, (own) => {
           const inner = isHidden(own.name) ? unfolded(graph, own) : null;
-          return inner ? hidden(collapsed(inner), depth - 1) : own;
+          return inner ? hidden(write(inner), depth - 1, write) : own;
         });
+  const depths = [0, 1, 2, DEEPEST].map((depth) => hidden(plain, depth));
+  const deep = depths[depths.length - 1];
   const forms = [
     plain,
     shown,
-    rowTerm(graph, plain),
-    cappedScores(graph, softcap, plain),
-    hidden(plain, 1),
-    hidden(plain, 2),
-    hidden(plain, 4),
+    ...depths.slice(1),
+    hidden(shown, 1, (inner) => inner),
+    ...depths.map((each) => rowTerm(graph, each)),
+    ...[plain, deep].map((each) => cappedScores(graph, softcap, each)),
     ...(kind === 'gradient'
-      ? [false, true].map((isWhole) => recomputed(graph, plain, isWhole))
+      ? [false, true].map((isWhole) => recomputed(graph, deep, isWhole))
       : []),
   ];
   const known = new Set<number>();

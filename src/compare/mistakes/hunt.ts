@@ -88,7 +88,8 @@ class Hunt {
     this.#evaluator = new Evaluator(readOf(site), extentsOf(site));
     this.#scope = scopeOf(site, isLater);
     const isHidden = (name: string): boolean => {
-      if (hasNode(graph, name)) return !state.given.values.has(name);
+      // The values that a backward pass reads are right: it is told from them.
+      if (hasNode(graph, name)) return kind === 'value' && !state.given.values.has(name);
       return name.startsWith('d') && !state.given.gradients.has(name.slice(1));
     };
     this.#forms = formsOf(graph, config.softcap, node.id, kind, isHidden);
@@ -122,6 +123,21 @@ class Hunt {
     // A number that is only fitted is told where nothing is exact.
     if (this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
     this.#site.state.meter.work += this.#work;
+
+    console.error(
+      node.id,
+      kind,
+      'tried',
+      this.#tried,
+      'work',
+      this.#work / 1e6,
+      'singles',
+      singles.length,
+      'forms',
+      this.#forms.length,
+      'accepted',
+      this.#accepted.map((a) => [a.agreed, a.holes, a.slips.map((s) => s.say)]),
+    );
     return this.#accepted
       .filter(({ agreed, holes }) => isTelling(agreed, this.#tried, holes))
       .sort((a, b) => a.holes - b.holes || a.cost - b.cost)

@@ -11,7 +11,7 @@ import {
 } from '../../engine/formula.ts';
 import { renamed } from '../../engine/where.ts';
 import type { Operator, Variation } from './mistake.ts';
-import { axes, group, index, reduction, sink } from './sumOperators.ts';
+import { axes, group, index, layout, loop, reduction, sink } from './sumOperators.ts';
 import { named, negative, oneOf, replaced, without } from './words.ts';
 
 const TWO = number(2);
@@ -291,5 +291,5 @@ const mask: Operator = {
 
 export const OPERATORS: readonly Operator[] = [
   ...[operand, transposed, drop, sign, inverse, arithmetic, sink, axes, reduction, extra],
-  ...[index, group, wrapped, factor, otherNumber, mask],
+  ...[loop, index, layout, group, wrapped, factor, otherNumber, mask],
 ];

@@ -32,7 +32,7 @@ export function scopeOf(site: Site, isLater: (key: Key) => boolean): Scope {
     }
   }
   const length = (letter: string): number | undefined => {
-    const own = letter.replaceAll(/[′″]/g, '');
+    const own = letter.replaceAll(/[′″‴]/g, '');
     return extents[ALIASES[own] ?? own];
   };
   const axesOf = (name: string): readonly AxisLetters[] | null => {

@@ -4,7 +4,9 @@ import {
   atIndex,
   atMost,
   below,
+  call,
   type Formula,
+  fraction,
   minus,
   modulo,
   number,
@@ -15,7 +17,7 @@ import {
   sum,
 } from '../../engine/formula.ts';
 import { freeLetters, renamed } from '../../engine/where.ts';
-import type { Operator } from './mistake.ts';
+import type { Operator, Scope } from './mistake.ts';
 import { named, oneOf, without } from './words.ts';
 
 /** a Σ b as Σ a b and the reverse: what stands before a sum goes into it, or comes out of it. */
@@ -159,3 +161,69 @@ export const group: Operator = {
     yield { is: atIndex('r', modulo(head, number(heads)), formula), say };
   },
 };
+
+/** A loop over the keys that ends at the query's own, before it, or leaves only that one. */
+export const loop: Operator = {
+  name: 'loop',
+  cost: 1,
+  *apply(formula, scope) {
+    if (formula.kind !== 'sum' || formula.over.length !== 1) return;
+    const { over, body } = formula;
+    const [letter] = over;
+    const [keys, queries] = [scope.length('i'), scope.length('j')];
+    if (scope.ownOf(letter) !== 'i' || !freeLetters(body).has('j')) return;
+    const past = (keys ?? 0) - (queries ?? 0);
+    const own = past > 0 ? plus(position('j'), number(past)) : position('j');
+    const key = position(letter);
+    const before = sum(over, product(below(key, own), body));
+    yield { is: before, say: 'the sum ends before the query’s own key' };
+    const upTo = sum(over, product(atMost(key, own), body));
+    yield { is: upTo, say: 'the sum ends with the query’s own key' };
+    const without = minus(formula, atIndex(letter, own, body));
+    yield { is: without, say: 'the query’s own key is left out of the sum' };
+    yield { is: atIndex(letter, own, body), say: 'only the query’s own key counts in the sum' };
+  },
+};
+
+const MOST_LETTERS = 4;
+
+/** Written in one order of two axes and read in the other. */
+export const layout: Operator = {
+  name: 'layout',
+  cost: 1.2,
+  *apply(formula, scope) {
+    if (formula.kind !== 'symbol' && formula.kind !== 'sum') return;
+    const letters = [...freeLetters(formula)].filter((letter) => (scope.length(letter) ?? 1) > 1);
+    if (letters.length > MOST_LETTERS) return;
+    for (const [n, a] of letters.entries()) {
+      for (const b of letters.slice(n + 1)) {
+        for (const [slow, fast] of [
+          [a, b],
+          [b, a],
+        ]) {
+          const say = `${named(formula)} is written as (${slow}, ${fast}) and read as (${fast}, ${slow})`;
+          yield { is: reread(formula, slow, fast, scope), say };
+        }
+      }
+    }
+  },
+};
+
+/** Entry (fast, slow) of the order (fast, slow) out of memory in the order (slow, fast). */
+function reread(formula: Formula, slow: Letter, fast: Letter, scope: Scope): Formula {
+  const [slowLength, fastLength] = [slow, fast].map((letter) => scope.length(letter) ?? 1);
+  const place = plus(product(number(slowLength), position(fast)), position(slow));
+  const [first, second] = [`${slow}‴`, `${fast}‴`];
+  const inner = renamed(
+    formula,
+    new Map([
+      [slow, first],
+      [fast, second],
+    ]),
+  );
+  return atIndex(
+    first,
+    call('floor', fraction(place, number(fastLength))),
+    atIndex(second, modulo(place, number(fastLength)), inner),
+  );
+}
