@@ -29,12 +29,13 @@ export function explain(
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';
+  const isFirst = before === 'nothing';
   const share = before === 'known' ? LATER : 1;
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
-  if (!slice || !user) return search(context, target, judge, { isBrief, budget: share });
+  if (!slice || !user) return search(context, target, judge, { isBrief, isFirst, budget: share });
   const { ignored } = target.view;
   const view = { ...target.view, ignored: ignored && slice.cut(target.key, ignored) };
   const { graph } = slice.context;
@@ -49,13 +50,14 @@ export function explain(
       return own ? [[key, own]] : [];
     });
     const found = search(slice.context, part, sliceJudge(slice.context.state, cut, precision), {
+      isFirst,
       budget: share * SLICE,
     });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, judge, { budget: share * WHOLE });
+  return search(context, target, judge, { isFirst, budget: share * WHOLE });
 }
 
 /** By the tensors of the slice. */

@@ -90,12 +90,19 @@ const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** `budget`: of the usual work; `isBrief`: known mistakes only, one at a time. */
+/**
+ * `budget`: of the usual work; `isBrief`: known mistakes only, one at a time; `isFirst`: nothing has been found wrong
+ * before.
+ */
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
+  {
+    budget = 1,
+    isBrief = false,
+    isFirst = true,
+  }: { budget?: number; isBrief?: boolean; isFirst?: boolean } = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -181,7 +188,8 @@ export function search(
   }
   const most = isLarge ? 4 : 40;
   const known = best(accepted, nearest, judge, most);
-  if (known || isBrief || stages !== STAGES) return known;
+  // What comes after a first mistake may follow from it: any formula that fits would be another.
+  if (known || isBrief || !isFirst || stages !== STAGES) return known;
   // What no known mistake explains, or only such as would spoil what is right.
   accepted.length = 0;
   for (const edit of formulas(sites[0])) {

@@ -11,6 +11,7 @@ import type { Edit, Family, Site } from '../edits/edit.ts';
 import { gradientEdit, type Say, stepEdit } from '../edits/make.ts';
 import type { Step } from '../program.ts';
 import { rightFormula } from './forms.ts';
+import { nameOf } from './names/names.ts';
 import { extentsOf, hunt, readOf } from './hunt.ts';
 import type { Mistake } from './mistake.ts';
 
@@ -51,11 +52,12 @@ function editOf(site: Site, mistake: Mistake): Edit {
   const name = tensorName(node.id, kind);
   const left = symbol(name, node.axes);
   const right = equals(left, rightOf(site));
+  const known = nameOf(mistake);
   const wrong = toText(equals(left, mistake.formula));
   const say: Say = {
-    id: `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
-    title: `${name}: ${mistake.slips.map((slip) => slip.say).join('; ')}`,
-    why: `${name} is exactly ${toText(mistake.formula)}.`,
+    id: known?.id ?? `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
+    title: `${name}: ${known?.title ?? mistake.slips.map((slip) => slip.say).join('; ')}`,
+    why: `${known ? `${known.why} ` : ''}${name} is exactly ${toText(mistake.formula)}.`,
     wrong,
     cost: mistake.cost,
     formulas: { wrong: equals(left, mistake.formula), right },

@@ -123,21 +123,6 @@ class Hunt {
     // A number that is only fitted is told where nothing is exact.
     if (this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
     this.#site.state.meter.work += this.#work;
-
-    console.error(
-      node.id,
-      kind,
-      'tried',
-      this.#tried,
-      'work',
-      this.#work / 1e6,
-      'singles',
-      singles.length,
-      'forms',
-      this.#forms.length,
-      'accepted',
-      this.#accepted.map((a) => [a.agreed, a.holes, a.slips.map((s) => s.say)]),
-    );
     return this.#accepted
       .filter(({ agreed, holes }) => isTelling(agreed, this.#tried, holes))
       .sort((a, b) => a.holes - b.holes || a.cost - b.cost)
