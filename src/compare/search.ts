@@ -3,7 +3,7 @@ import { nodeOf } from '../engine/graph.ts';
 import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
-import { formulas } from './mistakes/family.ts';
+import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { constantRatio, difference } from './judge.ts';
@@ -96,18 +96,22 @@ const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time. */
+/**
+ * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
+ * where it `isFirst`: nothing has been found wrong before.
+ */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
+  readonly isFirst?: boolean;
 }
 
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false, inPairs = true }: Effort = {},
+  { budget = 1, isBrief = false, inPairs = true, isFirst = true }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -188,17 +192,21 @@ export function search(
   const isTelling = user.data.length > FEW || precision < EXACT;
   if (accepted.length === 0 && inPairs && !isLarge && !isBrief && isTelling && stages === STAGES)
     pairs();
-  if (accepted.length === 0 && !isBrief && stages === STAGES) {
-    for (const edit of formulas(sites[0])) {
-      madeBy.set(edit, formulas);
-      test(state, [edit], edit);
-    }
-  }
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
   }
-  return best(accepted, nearest, judge, isLarge ? 4 : 40);
+  const most = isLarge ? 4 : 40;
+  const known = best(accepted, nearest, judge, most);
+  // What comes after a first mistake may follow from it: any formula that fits would be another.
+  if (known || isBrief || !isFirst || stages !== STAGES) return known;
+  // What no known mistake explains, or only such as would spoil what is right.
+  accepted.length = 0;
+  for (const edit of formulas(sites[0])) {
+    madeBy.set(edit, sameMistake(edit));
+    test(state, [edit], edit);
+  }
+  return best(accepted, nearest, judge, most);
 
   /** One edit and one factor. */
   function withFactors(): void {

@@ -4,3 +4,4 @@ export { run } from '../../src/engine/run.ts';
 export { parseSetup } from '../../src/formats/parseSetup.ts';
 export { loadSetup } from '../../src/formats/loadSetup.ts';
 export { printed } from '../../src/engine/printers/print.ts';
+export { allPlaced } from '../compare/namedMistakes.ts';
