@@ -89,10 +89,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const slips = [
-    ...slipsOf(field),
-    ...lostParts(field),
-  ].sort((a, b) => a.event - b.event);
+  const slips = [...slipsOf(field), ...lostParts(field)].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
     return oneEach(field, slips);
@@ -130,7 +127,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
 function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] {
   const found = new Map<number, Wrong>();
   for (const each of mistaken) {
-    const statement = ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
+    const statement =
+      ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
     if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
   }
   return [...found.values()];

@@ -64,7 +64,13 @@ function repeated(field: Field): Mistaken[] {
   const groups = new Map<string, Map<number, string>>();
   const partsOf = ({ event, found, standing }: Observed, key?: Key): Map<Key, string> => {
     const parts = new Map<Key, string>();
-    if (standing !== 'right' || found.length === 0 || event.loops.length === 0 || !COMPUTED.has(event.how)) return parts;
+    if (
+      standing !== 'right' ||
+      found.length === 0 ||
+      event.loops.length === 0 ||
+      !COMPUTED.has(event.how)
+    )
+      return parts;
     const [best] = found;
     const { entry } = best;
     const part = partOf(best);

@@ -159,15 +159,13 @@ const isPlain = (mask: Tensor | null): boolean =>
   mask?.data.every((value) => value === mask.data[0]) ?? false;
 
 /** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
-function hidesOther(
-  mask: Tensor | null,
-  shouldBe: Uint8Array,
-  shape: readonly number[],
-): boolean {
+function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly number[]): boolean {
   if (!mask || mask.data.length < 2) return false;
   const seen = seenBy(mask, shape);
   if (!seen) return true;
-  return seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at]);
+  return (
+    seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at])
+  );
 }
 
 /** Whether a mask tells, of some letters, which keys are seen: keys of each sequence, keys alone. */

@@ -223,7 +223,9 @@ function besideOther({ recording, observed }: Field, id: number, user: number): 
   const other = observed.find(({ event, found, standing }) => {
     if (event.frame !== frame || event.id <= id || event.id >= user) return false;
     const isRotatedOne = found.some(({ entry }) => /^(v:[QK]h|g:[QK])$/.test(entry.key));
-    return standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key));
+    return (
+      standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key))
+    );
   });
   return other?.event.id ?? null;
 }
