@@ -268,10 +268,10 @@ export function returnsInOrder(field: Field): Mistaken[] {
     if (order.join('') === given.join('')) return;
     // Whoever unpacks them by their right names takes them in this order.
     const isNamed = returned.some(({ id }) =>
-      events.some(
-        (other) =>
-          handedOn(recording, other) === id && (nodeNamed(other)?.kind ?? '') === 'gradient',
-      ),
+      events.some((other) => {
+        const name = handedOn(recording, other) === id ? nodeNamed(other) : null;
+        return name?.kind === 'gradient' && sideOf(name.node, '') !== null;
+      }),
     );
     const wrong = returned.find(
       ({ id }, n) =>
