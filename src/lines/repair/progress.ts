@@ -2,7 +2,7 @@
 import { type Key, keyOf } from '../../compare/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
-import { goalsOf } from '../goals.ts';
+import { ancestorsOf, goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
 import { nodeNamed, type Observed } from '../observe.ts';
 import type { Recording } from '../recording.ts';
@@ -115,7 +115,15 @@ export function compareStandings(
 function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean {
   const { missing } = before;
   const meant = missing.flatMap(({ key }) => key ?? []);
-  const goals = new Set(goalsOf(before.judged.catalogue.graph));
+  const { graph } = before.judged.catalogue;
+  const goals = new Set(goalsOf(graph));
+  // A program that breaks off before what depends on it, or is recorded until there, shows nothing.
+  const ancestors = ancestorsOf(graph);
+  const isSeen = (key: Key): boolean =>
+    after.covered.has(key) ||
+    [...goals].some((goal) => after.covered.has(goal) && ancestors.get(goal)!.has(key));
+  if (meant.length > 0 ? !meant.every(isSeen) : ![...goals].some((goal) => after.covered.has(goal)))
+    return false;
   if (isMore)
     return includes(
       after.covered,
