@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from typing import Any, Dict, Iterator, List, Tuple
 
 from .launch import text_of
@@ -53,7 +54,7 @@ def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]
 
 
 def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
-    """Other numbers where they are loaded, written down or computed from indices: a wave added behind each statement."""
+    """Other numbers where they are loaded, written down or computed from indices: a wave is added."""
     edits, opened = [], set()
     for node in _outside(source.tree):
         if not isinstance(node, ast.Assign) or not all(isinstance(each, ast.Name) for each in node.targets):
@@ -63,21 +64,24 @@ def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
         given = [n for n in ast.walk(node.value) if isinstance(n, ast.Call) and _is_data(n)]
         if not given and not is_opened:
             continue
-        for target in node.targets:
-            opened.add(target.id)
-            end = source.line_start((node.end_lineno or node.lineno) + 1)
-            newline = "" if source.text[:end].endswith("\n") else "\n"
-            line = "%s%s%s = %s\n" % (newline, source.indent(node.lineno), target.id, _WAVE.format(x=target.id, k=k))
-            edits.append([end, end, line])
+        opened.update(target.id for target in node.targets)
+        start, end = source.span(node.value)
+        edits += [[start, start, _WAVE], [end, end, ", %d)" % k]]
     return {"edits": {name: edits}} if edits else {}
 
 
-_WAVE = (
-    "(lambda a: a if not hasattr(a, 'dtype') or 'float' not in str(a.dtype) or not len(a.shape) else "
-    "a + 0.1 * __import__(type(a).__module__.partition('.')[0]).sin("
-    "{k} + __import__(type(a).__module__.partition('.')[0]).arange(a.size if isinstance(a.size, int) else a.numel())"
-    ".reshape(a.shape)))({x})"
-)
+_WAVE = "__import__('%s', fromlist=['shifted']).shifted(" % __name__
+
+
+def shifted(value: Any, k: int) -> Any:
+    """Other numbers of the same shape and type; what is no tensor of floating point numbers as it is."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor) and value.is_floating_point():
+        wave = torch.sin(k + torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
+        return (value.detach() + 0.1 * wave.to(value.dtype)).requires_grad_(value.requires_grad)
+    if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype.kind == "f":
+        return (value + 0.1 * numpy.sin(k + numpy.arange(value.size)).reshape(value.shape)).astype(value.dtype)
+    return value
 
 
 def _is_data(node: ast.Call) -> bool:

@@ -12,9 +12,9 @@ import type { Repaired } from './repair.ts';
 import { applyEdits } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
-const MOST_SIZES = 4;
+const MOST_SIZES = 5;
 /** Beyond it no further variation is begun, in seconds. */
-const SECONDS = 8;
+const SECONDS = 10;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
@@ -54,16 +54,16 @@ class Proof {
     if (!own) return verified;
     if (own.judged.localised.verdict !== 'match') return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
-    for (const [n, variation] of seeds.entries()) {
-      const found = await this.#try([{ variation, of: 'seeds', n }], own);
+    for (const variation of seeds) {
+      const found = await this.#try([{ variation, of: 'seeds' }], own);
       if (found === 'wrong') return null;
       if (found === 'right') verified.seeds++;
     }
     const kept: Varied[] = [];
-    for (const [n, variation] of sizes.entries()) {
+    for (const variation of sizes) {
       if (kept.length >= MOST_SIZES || this.#now() - this.#began > SECONDS) break;
       if (kept.some(({ variation: { at } }) => at === variation.at)) continue;
-      const next: Varied = { variation, of: 'sizes', n };
+      const next: Varied = { variation, of: 'sizes' };
       const found = await this.#try([next], own);
       if (found === 'wrong') return null;
       if (found === 'right') kept.push(next);
@@ -94,14 +94,14 @@ class Proof {
   /** Whether the program as it was takes these numbers: then the fix is for its own alone. */
   async #ranBefore(all: readonly Varied[], own: Standing): Promise<boolean> {
     this.#variedBefore ??= await this.#bench.vary({});
-    const before = this.#variedBefore;
-    const now = await this.#bench.vary(this.#repaired.sources);
-    if (before.sizes.length !== now.sizes.length || before.seeds.length !== now.seeds.length)
-      return false;
-    const recording = await this.#run(
-      {},
-      all.map(({ of, n }) => before[of][n]),
-    );
+    const known = this.#variedBefore;
+    const texts = new Map(this.#before.files.map(({ path, source }) => [path, source]));
+    const same = all.map(({ variation, of }) => {
+      const key = placeOf(variation, (file) => this.#repaired.sources[file] ?? texts.get(file));
+      return known[of].find((each) => placeOf(each, (file) => texts.get(file)) === key);
+    });
+    if (same.includes(undefined)) return false;
+    const recording = await this.#run({}, same as Variation[]);
     return recording?.exit.code === own.recording.exit.code;
   }
 
@@ -117,9 +117,7 @@ class Proof {
 
 interface Varied {
   readonly variation: Variation;
-  /** Which of the bench's variations it is. */
   readonly of: 'seeds' | 'sizes';
-  readonly n: number;
 }
 
 /**
@@ -138,6 +136,18 @@ function isSameAttention(one: Standing, other: Standing, isResized: boolean): bo
   // Of a width that is as it was nothing else can follow.
   if (!isResized || width(a) === width(b)) return isNear(a.parts.scale, b.parts.scale);
   return byWidth(a) === byWidth(b);
+}
+
+/** The same for two texts that are alike in the lines that it changes. */
+function placeOf({ edits, args }: Variation, textOf: (file: string) => string | undefined): string {
+  const places = Object.entries(edits ?? {}).flatMap(([file, some]) => {
+    const characters = Array.from(textOf(file) ?? '');
+    return some.map(([start, , text]) => {
+      const line = characters.lastIndexOf('\n', start - 1) + 1;
+      return [characters.slice(line, start).join(''), text];
+    });
+  });
+  return JSON.stringify([places, args]);
 }
 
 const isNear = (one: number, other: number): boolean => Math.abs(one / other - 1) < 1e-4;
