@@ -8,6 +8,7 @@ The shortest way, for a PyTorch module; it writes the tensors and what to compar
         t.save_setup("mine.attention.json")     # mask="causal" and so on: what was meant
 
 One file, standard library only: it uses the NumPy, PyTorch or JAX that your program has imported.
+(The reference of a setup, further down, needs PyTorch.)
 Tensors are named by node, or by usual names such as attn_weights; gradients dP, grad_P or P.grad:
 
     x, xPrime (queries' side)   W_K W_Q W_V W_O b_K b_Q b_V b_O (as (in, out): K = x W_K + b_K)
@@ -32,6 +33,11 @@ JAX       log outside of jit and grad, or through a callback:
               jax.debug.callback(lambda **tensors: t.log(**tensors), P=P, Q=Q)
 
 Loops     t.step() ends a step: mine.step0.npz, mine.step1.npz, ...
+
+Reference a setup may be too large for the debugger; then your PyTorch computes what is right, on a
+          GPU if there is one, in float64, or several processes do, each its heads and tokens:
+              python attention_trace.py reference mine.attention.json --out right.safetensors
+              torchrun --nproc_per_node 8 attention_trace.py reference SETUP --out FILE
 
 torchrun  each rank writes a part, mine.rank0.npz, ..., and says which heads or tokens it has:
               trace("mine.npz", part={"heads": [4 * rank, 4 * rank + 4]})      # [from, to)
@@ -1376,8 +1382,7 @@ class _Reference:
         if not self.setup.has("qkNorm"):
             return value
         width = self.extents.lengths["a"]
-        value = value.reshape(*value.shape[:-1], -1, width).transpose(-3, -2)
-        value = self._normed(name, value).transpose(-3, -2).flatten(-2)
+        value = self._normed(name, _heads_apart(value, width)).transpose(-3, -2).flatten(-2)
         return self.keep(f"{name}n", value, spec)
 
     def _normed(self, name: str, value: Any) -> Any:
@@ -1430,7 +1435,7 @@ class _Reference:
         is_late = name != "V" and setup.has("qkNorm") and place == "after-rope"
         merged, spec = f"{b}{token} ({head} {letter})", f"{b}{head} {token} {letter}"
         own = self.nodes[name][0] if name == "V" or is_late else self._norm(name, merged)
-        own = own.reshape(*own.shape[:-1], -1, self.extents.lengths[letter]).transpose(-3, -2)
+        own = _heads_apart(own, self.extents.lengths[letter])
         if setup.has("rope") and name != "V":
             own = self._rotated(own, token)
         if is_late:
@@ -1623,12 +1628,20 @@ class _Reference:
         steps = 3 + any(map(setup.has, ("mask", "window", "alibi"))) + setup.has("dropout")
         need = 8 * entries * (2 * steps + 3)  # values, gradients, and what is on its way
         free = _free_memory(self.torch, self.device)
-        if free is not None and need > free:
-            setup.fail(
-                "x",
-                f"{need / 2**30:.1f} GiB of scores and weights in each of {self.mesh.world} processes",
-                f"at most {free / 2**30:.1f}: more processes (torchrun --nproc-per-node) or fewer tokens",
-            )
+        is_over = self.torch.tensor(float(free is not None and need > free)).double()
+        for axis in self.mesh.parts:  # all of them end, or none
+            is_over = self.mesh.sum(is_over, axis)
+        if is_over:
+            each = f"in each of {self.mesh.world} processes" if self.mesh.world > 1 else ""
+            free = "" if free is None else f" of {free / 2**30:.1f} that are free"
+            found = f"{need / 2**30:.1f} GiB of scores and weights {each}".strip() + free
+            setup.fail("x", found, "more processes (torchrun --nproc_per_node) or fewer tokens")
+
+
+def _heads_apart(value: Any, width: int) -> Any:
+    """(b tokens heads*width) as (b heads tokens width)."""
+    shape = (*value.shape[:-1], value.shape[-1] // width, width)
+    return value.reshape(shape).transpose(-3, -2)
 
 
 def _free_memory(torch: Any, device: Any) -> float | None:
@@ -1761,7 +1774,7 @@ class _Expression:
             self.refuse(f"the name {node}", f"one of {' '.join(names)}{known}")
         if type(node) is not tuple:
             value = names[node] if type(node) is str else node
-            return value if isinstance(value, torch.Tensor) else torch.tensor(float(value)).double()
+            return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=torch.float64)
         if node[0] != "call":
             a, b = (self._value(each, names, reduce) for each in node[1:])
             signs = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -1947,7 +1960,7 @@ def main() -> int:
         files = [file for each in given.files for file in sorted(glob.glob(each)) or [each]]
         merge(files, given.out, given.reduce.split(","))
     except (TraceError, ImportError) as error:
-        if _rank()[0] == 0:
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # once for each machine
             print(f"{given.command}: {error}", file=sys.stderr)
         return 2
     return 0

@@ -1,6 +1,6 @@
 """Computes all setups of a folder by attention_trace.py, in one launch of torchrun.
 
-    torchrun --nproc-per-node 2 reference_all.py FOLDER
+    torchrun --nproc_per_node 2 reference_all.py FOLDER
 
 For every FOLDER/NAME.attention.json writes FOLDER/NAME.safetensors.
 """
