@@ -842,7 +842,7 @@ class _Setup:
         return value if value in choices else self.fail(entry, value, named)
 
     def number(
-        self, entry: str, default: Any, expected: str = "a number", whole: bool = False, **bound: Any
+        self, entry: str, default: Any, expected: str = "a number", whole: Any = False, **bound: Any
     ) -> Any:
         """`bound` is above=0 or least=1, and below=1."""
         if not self.has(entry):
@@ -896,7 +896,7 @@ class _Setup:
             raise TraceError(f"{self.file}: {entry}: {error}") from None
         if 0 in shape:
             self.fail(entry, "an empty array", "at least one entry")
-        return self.torch.frombuffer(bytearray(data), dtype=getattr(self.torch, kind)).reshape(shape)
+        return _decoded(self.torch, data, 0, TYPES[kind], shape)
 
     def _random(self, entry: str, spec: dict) -> Any:
         known = RANDOM[spec["random"]]
@@ -976,7 +976,7 @@ def _deviates(kind: str, seed: int, count: int) -> Any:
 
 # ---- Reading a tensor out of a file ------------------------------------------------------------
 
-# What safetensors and NumPy call PyTorch's types; unsigned ones that it may lack are read as signed.
+# What safetensors and NumPy call PyTorch's types; unsigned ones that it may lack begin as signed.
 KINDS: dict[str, str] = {}
 for _own in (
     "bool BOOL b1, uint8 U8 u1, int8 I8 i1, int16 I16 i2 U16 u2, int32 I32 i4 U32 u4, "
@@ -1096,8 +1096,7 @@ def _from_json(torch: Any, file: Any, key: Any) -> Any:
         each if type(each) is bool else float(each)
     )
     kind, found, data, _ = _from_lists(number(nested))
-    dtype = getattr(torch, kind)
-    tensor = torch.frombuffer(bytearray(data), dtype=dtype).reshape(found if shape is None else shape)
+    tensor = _decoded(torch, data, 0, TYPES[kind], found if shape is None else shape)
     is_bool = type(value) is dict and value.get("dtype") == "bool"
     return tensor.bool() if is_bool else tensor
 
@@ -1180,8 +1179,9 @@ def _collectives(torch: Any, mesh: _Mesh) -> tuple[Callable, Callable]:
     return summed, gathered
 
 
-# Letters of axes: b batch; h heads, r KV heads; j queries, t new tokens, p earlier ones, i all keys;
-# a width of keys, v of values; c e o features. (h a) is one axis, the heads side by side in it.
+# Letters of axes: b batch; h heads, r KV heads; j queries, t new tokens, p earlier ones, i all
+# keys; a width of keys, v of values; c e o features. (h a) is one axis, heads side by side in it.
+SIDES = {"K": ("t", "a", "r"), "Q": ("j", "a", "h"), "V": ("t", "v", "r")}
 SPLIT_LETTERS = {"h": "heads", "r": "heads", "j": "tokens", "t": "tokens"}
 
 
@@ -1290,11 +1290,10 @@ class _Reference:
         if self.is_self:
             lengths["j"] = lengths["t"]
         features = {"K": "c", "Q": "e" if setup.has("xPrime") else "c", "V": "c"}
-        sides = {"K": ("t", "a", "r"), "Q": ("j", "a", "h"), "V": ("t", "v", "r")}
-        for name, (token, letter, head) in sides.items():
+        for name, (token, letter, head) in SIDES.items():
             self.leaf(name, f"start.{name}", f"{self.b}{token} {self.wide(letter, head)}")
         for kind in "Wb":
-            for name, (_, letter, head) in sides.items():
+            for name, (_, letter, head) in SIDES.items():
                 own = self.wide(letter, head)
                 own = f"{features[name]} {own}" if kind == "W" else own
                 self.leaf(f"{kind}_{name}", f"weights.{kind}_{name}", own)
@@ -1340,7 +1339,7 @@ class _Reference:
         setup, lengths, b = self.setup, self.extents.lengths, self.b
         self._past()
         self._check_memory()
-        for name, token, letter, head in (("K", "t", "a", "r"), ("Q", "j", "a", "h"), ("V", "t", "v", "r")):
+        for name, (token, letter, head) in SIDES.items():
             if name not in self.nodes and (name != "V" or self.head != "kq"):
                 self._project(name, f"{b}{token} {self.wide(letter, head)}")
         if self.multi:
@@ -1390,7 +1389,8 @@ class _Reference:
         setup, lengths = self.setup, self.extents.lengths
         kind = setup.one_of("qkNorm.kind", "rms", "layer")
         over = setup.one_of("qkNorm.over", "head", "all")
-        eps = setup.number("qkNorm.eps", 1e-6 if kind == "rms" else 1e-5, "a number from 0", least=0)
+        usual = 1e-6 if kind == "rms" else 1e-5
+        eps = setup.number("qkNorm.eps", usual, "a number from 0", least=0)
         count = lengths["a"] * (lengths["r" if name == "K" else "h"] if over == "all" else 1)
 
         def mean(own: Any) -> Any:
@@ -1415,7 +1415,7 @@ class _Reference:
         pairing = self.setup.one_of("rope.pairing", "half", "interleaved")
         torch, width = self.torch, value.shape[-1]
         if width % 2:
-            self.setup.fail("rope", f"keys of width {width}", "an even width: features turn in pairs")
+            self.setup.fail("rope", f"keys of width {width}", "an even one: features turn in pairs")
         low, high = self.mesh.span("tokens", self.extents.lengths[token])
         first = self.extents.lengths["p"]
         at = torch.arange(first + low, first + high, device=self.device).double()[:, None]
@@ -1450,8 +1450,7 @@ class _Reference:
 
     def _multihead(self) -> tuple[Any, str]:
         b, lengths = self.b, self.extents.lengths
-        Kh, Qh = self._split("K", "t", "a", "r"), self._split("Q", "j", "a", "h")
-        Vh = self._split("V", "t", "v", "r")
+        Kh, Qh, Vh = (self._split(name, *side) for name, side in SIDES.items())
         group = lengths["h"] // lengths["r"]
         if group > 1:
             Kh, Vh = Kh.repeat_interleave(group, -3), Vh.repeat_interleave(group, -3)
@@ -1554,7 +1553,8 @@ class _Reference:
         if self.setup.raw("alibi") is not True:
             slopes = self.setup.tensor("alibi")
             if tuple(slopes.shape) != (heads,):
-                self.setup.fail("alibi", f"shape {tuple(slopes.shape)}", f"one slope per head ({heads})")
+                found = f"shape {tuple(slopes.shape)}"
+                self.setup.fail("alibi", found, f"one slope per head ({heads})")
         slopes = self.local(slopes, "h")
         return slopes.reshape(-1, 1, 1) if self.multi else slopes.reshape(1, 1)
 
@@ -1580,7 +1580,8 @@ class _Reference:
             if slope is not None and term.requires_grad:
                 (part,) = grad(term.sum(), own, retain_graph=True)
                 # A norm at 0 has the slope 0, its smallest subgradient.
-                upstream += torch.where((part == 0) | (slope == 0), torch.zeros_like(part), part * slope)
+                is_zero = (part == 0) | (slope == 0)
+                upstream += torch.where(is_zero, torch.zeros_like(part), part * slope)
         y.backward(upstream)
         self.nodes["f"] = [f.detach(), torch.ones_like(f), "", []]
 
@@ -1658,8 +1659,9 @@ def _free_memory(torch: Any, device: Any) -> float | None:
 
 # ---- A loss that is an expression --------------------------------------------------------------
 
-TOKEN = r"\s*(?:((?:\d+(?:\.(?![*/^])\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\.[*/^]|[-+*/^(),]))"
-UNARY = "abs acos acosh asin asinh atan atanh cos cosh exp log log10 log2 sin sinh sqrt square tan tanh"
+TOKEN = r"\s*((?:\d+(?:\.(?![*/^])\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|\.[*/^]|[-+*/^(),])"
+UNARY = "abs acos acosh asin asinh atan atanh cos cosh exp log log10 log2 sin sinh sqrt square tan "
+UNARY += "tanh"
 SUMS = {"sum": 1, "mean": 1, "norm": 1, "dot": 2}
 
 
@@ -1732,7 +1734,7 @@ class _Expression:
     # Evaluating: terms are tensors of y's shape, what stands around their sums is made of numbers.
 
     def of(self, y: Any, constants: dict[str, Any], count: int) -> tuple[list[Any], Callable]:
-        """The terms to be summed over all entries of y, of which there are `count`; f of the sums."""
+        """The terms to be summed over all entries of y, `count` of them, and f of the sums."""
         terms: list[Any] = []
 
         def term(node: Any) -> Any:
@@ -1774,7 +1776,8 @@ class _Expression:
             self.refuse(f"the name {node}", f"one of {' '.join(names)}{known}")
         if type(node) is not tuple:
             value = names[node] if type(node) is str else node
-            return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=torch.float64)
+            is_tensor = isinstance(value, torch.Tensor)
+            return value if is_tensor else torch.tensor(value, dtype=torch.float64)
         if node[0] != "call":
             a, b = (self._value(each, names, reduce) for each in node[1:])
             signs = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -1814,9 +1817,8 @@ class _Expression:
                 with torch.enable_grad():
                     total = ctx.own(*operands).sum()
                 slopes = torch.autograd.grad(total, operands)
-                zero = torch.zeros_like(upstream)
-                passed = [torch.where((s == 0) | (upstream == 0), zero, s * upstream) for s in slopes]
-                return (None, *passed)
+                zero, no = torch.zeros_like(upstream), upstream == 0
+                return (None, *(torch.where(no | (s == 0), zero, s * upstream) for s in slopes))
 
         def safe(own: Callable, *operands: Any) -> Any:
             device = next((each.device for each in operands if each.dim()), operands[0].device)
@@ -1872,6 +1874,8 @@ def reference(setup: str, out: str, device: str = "") -> dict[str, tuple[int, ..
                 target = None if whole is None else whole.narrow(0, begin, math.prod(shapes[name]))
                 _collect(run, own, spec, None if target is None else target.view(shapes[name]))
         whole = target = None  # so that nothing is mapped when the file takes its place
+    if run.mesh.world > 1:
+        torch.distributed.barrier()  # what was sent has arrived
     return shapes
 
 
@@ -1889,7 +1893,8 @@ def _device(torch: Any, named: str) -> Any:
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise TraceError(f"--device {named}: {reason}; expected one that has float64") from error
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not (dist.is_available() and dist.is_initialized()):
+    is_on = dist.is_available() and dist.is_initialized()
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not is_on:
         if not dist.is_available():
             raise TraceError("found a PyTorch without torch.distributed, expected one process")
         alone = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) <= torch.cuda.device_count()
@@ -1936,6 +1941,8 @@ def _reference_command(given: Any) -> int:
     began = time.time()
     shapes = reference(given.setup, given.out, given.device)
     rank, world = _rank()
+    if world > 1:
+        sys.modules["torch"].distributed.destroy_process_group()
     if rank == 0:
         by = f"{world} processes" if world > 1 else "one process"
         print(f"{given.out}: {len(shapes)} nodes and gradients, {by}, {time.time() - began:.1f} s")
@@ -1952,7 +1959,7 @@ def main() -> int:
     computing = commands.add_parser("reference", help="computes a setup by PyTorch in float64")
     computing.add_argument("setup", help="such as mine.attention.json")
     computing.add_argument("--out", required=True, metavar="FILE.safetensors")
-    computing.add_argument("--device", default="", help="such as cuda or cpu; a GPU if there is one")
+    computing.add_argument("--device", default="", help="such as cuda or cpu; a GPU where one is")
     given = parser.parse_args()
     try:
         if given.command == "reference":
