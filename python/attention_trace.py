@@ -1627,7 +1627,7 @@ class _Reference:
         spec = f"{self.b}{'h ' if self.multi else ''}j i"
         entries = math.prod(each.stop - each.start for each in self.extents.slices(spec))
         steps = 3 + any(map(setup.has, ("mask", "window", "alibi"))) + setup.has("dropout")
-        need = 8 * entries * (2 * steps + 3)  # values, gradients, and what is on its way
+        need = 8 * entries * (2 * steps + 7)  # values, gradients, and what autograd keeps
         free = _free_memory(self.torch, self.device)
         is_over = self.torch.tensor(float(free is not None and need > free)).double()
         for axis in self.mesh.parts:  # all of them end, or none

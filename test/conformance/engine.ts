@@ -6,3 +6,4 @@ export { loadSetup } from '../../src/formats/loadSetup.ts';
 export { readSafetensors } from '../../src/formats/safetensors.ts';
 export { printed } from '../../src/engine/printers/print.ts';
 export { allPlaced } from '../compare/namedMistakes.ts';
+export { listTensors } from '../../src/formats/ranges/listTensors.ts';

@@ -77,10 +77,27 @@ function withRandom(setup) {
   return { ...drawn, weights: Object.fromEntries(weights) };
 }
 
+/** As the extension opens it: the header, and of a tensor its own bytes. */
+async function opensByRanges(bytes, file, found) {
+  let most = 0;
+  const source = {
+    size: bytes.length,
+    read: async (from, to) => {
+      most = Math.max(most, to - from);
+      return bytes.subarray(from, to);
+    },
+  };
+  const { tensors } = await engine.listTensors(source, file);
+  const last = await tensors[tensors.length - 1].open({ breathe: () => undefined });
+  const names = tensors.map(({ name }) => name).join();
+  return names === found.map(({ name }) => name).join() && last.size === 8 && most < bytes.length;
+}
+
 /** What is off, or ''. */
 async function compare(setup, file) {
   const run = await runSetup(engine, setup);
-  const found = engine.readSafetensors(await readFile(file), file);
+  const bytes = await readFile(file);
+  const found = engine.readSafetensors(bytes, file);
   const tensors = new Map(found.map(({ name, tensor }) => [name, tensor]));
   const expected = [...run.values.keys()].flatMap((id) => [
     [id, run.values.get(id)],
@@ -93,6 +110,7 @@ async function compare(setup, file) {
     const error = relativeError(tensors.get(name), tensor, summed && largestOf(summed));
     return error <= TOLERANCE ? [] : [`${name} off by ${error.toExponential(1)}`];
   });
+  if (!(await opensByRanges(bytes, file, found))) wrong.push('it does not open by ranges');
   return [...wrong, ...odd.map((name) => `no such node: ${name}`)].join(', ');
 }
 
