@@ -1529,6 +1529,9 @@ class _Reference:
         hidden = distance < 0 if name != "none" else torch.zeros_like(distance, dtype=torch.bool)
         bias = torch.zeros((), dtype=torch.float64, device=self.device)
         if is_given:
+            parts = setup.raw("mask") if type(setup.raw("mask")) is list else []
+            if any(type(part) in (dict, str) for part in parts):
+                setup.fail("mask", f"{len(parts)} masks in a list", "one: a name or a tensor")
             given = setup.tensor("mask")
             usual = "attend" if given.dtype == torch.bool else "add"
             meaning = setup.one_of("maskMeaning", usual, "attend", "ignore", "add")

@@ -50,6 +50,29 @@ const EXPRESSIONS = [
   '(sum(tan(y / 9) - log10(cosh(y))) - mean(sinh(y / 3))) / s + sum(3)',
 ];
 
+const KNOWN = {
+  setup:
+    'head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm window alibi past start loss axes',
+  weights: 'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q',
+  rope: 'base pairing',
+};
+
+/** A drawn setup that attention_trace.py computes: options that came later are left out, or drawn again. */
+function drawKnown() {
+  for (;;) {
+    const drawn = drawSetup(random);
+    const { setup } = drawn;
+    for (const key of ['temperature', 'softmax', 'grouping']) delete setup[key];
+    for (const key of ['headScale', 'sinks']) delete setup.weights[key];
+    const knows = (entries, known) =>
+      Object.keys(entries ?? {}).every((key) => known.split(' ').includes(key));
+    const isOneMask = !Array.isArray(setup.mask) || Array.isArray(setup.mask[0]);
+    const places = [setup, setup.weights, setup.rope];
+    if (isOneMask && Object.values(KNOWN).every((known, n) => knows(places[n], known)))
+      return drawn;
+  }
+}
+
 /** What draw.mjs does not draw: other expressions, earlier tokens that all batch entries share. */
 function withMore({ setup, options }) {
   if (options.past && options.batch && random() < 0.5)
@@ -116,7 +139,7 @@ async function compare(setup, file) {
 
 try {
   const drawn = Array.from({ length: cases }, (_, n) => {
-    const drawing = drawSetup(random);
+    const drawing = drawKnown();
     const processes = PROCESSES[n % PROCESSES.length];
     const place = join(folder, String(processes), String(n).padStart(5, '0'));
     return { ...drawing, setup: withMore(drawing), processes, place };

@@ -169,6 +169,8 @@ class Refused(InFolder):
             "sinks: found an unknown entry": {"sinks": [0]},
             "rope.scaling: found an unknown entry": {"rope": {"scaling": "yarn"}},
             "mask: found sliding, expected": {"mask": "sliding"},
+            "mask: found 2 masks in a list": {"mask": ["causal", {"kind": "chunked", "size": 2}]},
+            "temperature: found an unknown entry": {"temperature": [1, 2]},
             "head: found mla, expected": {"head": "mla"},
             "scale: found null, expected": {"scale": None},
             "window: found 0.5, expected an integer from 1": {"window": 0.5},
