@@ -9,11 +9,19 @@ export interface NameParts {
 /** xPrime as x′, and xValue as x″: the inputs that values are made from. */
 const written = (text: string): string => text.replace(/xPrime/g, 'x′').replace(/xValue/g, 'x″');
 
+/** Names that are words, written short. */
+const SHORT: Readonly<Record<string, NameParts>> = {
+  headScale: { base: 'α', subscript: 'h' },
+  temperature: { base: 'τ', subscript: '' },
+};
+
 const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β' };
 
 /** "dW_K" -> { base: "dW", subscript: "K" }. */
 export function nameParts(id: string): NameParts {
   const plain = written(id);
+  const short = SHORT[plain.replace(/^d/, '')];
+  if (short) return plain.startsWith('d') ? { ...short, base: `d${short.base}` } : short;
   const greek = /^(d?)(gamma|beta)_(\w+)$/.exec(plain);
   if (greek) return { base: greek[1] + GREEK[greek[2]], subscript: greek[3] };
   const weight = /^(d?[Wb])_(\w+)$/.exec(plain);

@@ -30,7 +30,7 @@ const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
 const columns: readonly (readonly string[])[] = [
   ['x', 'xPrime', 'xValue'],
-  ['K', 'Q', 'V'],
+  ['K', 'Q', 'V', 'gate'],
   NORMED,
   SPLIT,
   ['Kh', 'Qh', 'Vh'],
@@ -41,6 +41,7 @@ const columns: readonly (readonly string[])[] = [
   ['P'],
   ['Pd'],
   ['O'],
+  ['Og'],
   ['C'],
   ['y'],
   ['f'],
@@ -66,6 +67,7 @@ interface Lanes {
   readonly value: number;
   readonly key: number;
   readonly query: number;
+  readonly gate: number;
   readonly middle: number;
   readonly bottom: number;
 }
@@ -102,14 +104,17 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
   const key = top + tensor.height / 2;
   top += tensor.height + laneGap;
   const query = top + tensor.height / 2;
-  const bottom = query + tensor.height / 2 + parametersOf('Q') + margin;
-  return { value, key, query, middle: (key + query) / 2, bottom };
+  top = query + tensor.height / 2 + parametersOf('Q');
+  const gate = top + laneGap + tensor.height / 2;
+  if (ids.has('gate')) top = gate + tensor.height / 2 + parametersOf('gate');
+  return { value, key, query, gate, middle: (key + query) / 2, bottom: top + margin };
 }
 
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
   if (/^K[nsh]?$/.test(id)) return lanes.key;
   if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
   if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
+  if (id === 'gate') return lanes.gate;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
   if (id === 'x') return ids.has('xPrime') || ids.has('V') ? lanes.key : lanes.middle;
   return lanes.middle;
@@ -148,22 +153,30 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
 const isMiddle = (user: string): boolean => user === 'P';
 
 /** The parameters of queries stand below them. */
-const isBelow = (user: string): boolean => user.startsWith('Q');
+const isBelow = (user: string): boolean => /^(Q|gate)/.test(user);
 
 /** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
 class Ends {
   readonly #ends = new Map<string, number>();
   readonly #parameters: Parameters;
+  readonly #user: string;
   readonly #sizes: Sizes;
 
-  constructor(parameters: Parameters, sizes: Sizes) {
+  /** `user`: the node to which the values come down. */
+  constructor(parameters: Parameters, user: string, sizes: Sizes) {
     this.#parameters = parameters;
+    this.#user = user;
     this.#sizes = sizes;
   }
 
-  /** The least x of a card whose parameters are to find room. */
-  before(id: string, lane: number): number {
-    return this.#parameters.has(id) ? (this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0) : 0;
+  /** The least x of a card whose parameters, or the values that come down to it, are to find room. */
+  before(id: string, lane: number, width: number): number {
+    const end = this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0;
+    const own = this.#parameters.get(id);
+    const isFirst = own !== undefined && !isMiddle(id);
+    if (end === 0 || isFirst) return end;
+    if (own) return end + widthOf(own, this.#sizes) - width;
+    return id === this.#user ? end - width / 3 : 0;
   }
 
   add(id: string, lane: number, x: number): void {
@@ -182,11 +195,11 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
   const lanes = lanesOf(ids, parameters, sizes);
   const placed = new Map<string, Box>();
   let left = sizes.margin;
-  const ends = new Ends(parameters, sizes);
+  const ends = new Ends(parameters, ids.has('O') ? 'O' : 'y', sizes);
   for (const column of columnsFor(all)) {
     const lane = (id: string): number => laneOf(id, ids, lanes);
-    const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id))));
     const width = Math.max(...column.map((id) => sizeFor(id, sizes).width));
+    const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id), width)));
     for (const id of column) {
       const size = sizeFor(id, sizes);
       placed.set(id, { id, x, y: lane(id) - size.height / 2, size });

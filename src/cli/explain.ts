@@ -15,6 +15,7 @@ const zeros = (...shape: number[]): Tensor => ({
 /** What a node needs that is not in the usual module. */
 function optionsWith(id: string): Partial<HeadConfig> {
   if (id === 'B' || id === 'Zb') return { positionBias: { kind: 'learned' } };
+  if (id === 'temperature') return { temperature: zeros(4) };
   if (id === 'Vs') return { zeroKey: true };
   const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
   return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
@@ -40,6 +41,8 @@ function usualGraph(id: string): Graph {
         W_O: zeros(all, features),
       },
       ...(id.startsWith('b_') && biases),
+      ...(/gate|Og/.test(id) && { W_gate: zeros(features, heads), b_gate: zeros(heads) }),
+      ...(id === 'headScale' && { headScale: zeros(heads) }),
       ...(/^(sinks|null)/.test(id) && {
         ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },
       }),

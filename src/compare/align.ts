@@ -66,12 +66,22 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
+    Og: ['O'],
     ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'], Vs: ['Vh', 'V'] },
   },
 };
 /** Nodes tried where the shape does not fit the one that the name says. */
 const IF_SHAPE: Readonly<Record<NodeId, readonly NodeId[]>> = {
-  ...{ y: ['C', 'O'], C: ['O'], Qh: ['Q'], Kh: ['K'], Vh: ['V'], Q: ['Qh'], K: ['Kh'], V: ['Vh'] },
+  ...{
+    y: ['C', 'Og', 'O'],
+    C: ['Og', 'O'],
+    Qh: ['Q'],
+    Kh: ['K'],
+    Vh: ['V'],
+    Q: ['Qh'],
+    K: ['Kh'],
+    V: ['Vh'],
+  },
 };
 /**
  * Later nodes that a usual name may also mean: the numbers decide. Not earlier ones: masked scores that equal the
@@ -82,7 +92,8 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
     S: ['Z', 'M'],
     Z: ['M'],
     P: ['Pd'],
-    O: ['C', 'y'],
+    O: ['Og', 'C', 'y'],
+    Og: ['C', 'y'],
     C: ['y'],
     Q: ['Qn', 'Qs', 'Qh'],
     K: ['Kn', 'Ks', 'Kh'],

@@ -26,6 +26,7 @@ import { givesMask, Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
+import { OUT_IN } from './orientation.ts';
 import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
@@ -34,6 +35,7 @@ import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
 import { precisionOf, tf32Cause } from './typeAlone.ts';
 import { seen, type View } from './view.ts';
+import { whereabouts } from './whereabouts.ts';
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -46,9 +48,6 @@ export interface CheckInput {
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
-
-const OUT_IN =
-  'The gradients of all weights are (out, in), as torch.nn.Linear keeps them: compared as (in, out).';
 
 export interface Compared {
   readonly report: Report;
@@ -109,6 +108,8 @@ interface Convention {
   readonly rightKeys: ReadonlySet<Key>;
 }
 
+type Sources = Record<'values' | 'gradients', Map<NodeId, Tensor>>;
+
 class Check {
   readonly #input: CheckInput;
   readonly #convention: Convention | null;
@@ -123,10 +124,7 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: {
-    readonly values: Map<NodeId, Tensor>;
-    readonly gradients: Map<NodeId, Tensor>;
-  };
+  readonly #sources: Sources;
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -328,7 +326,8 @@ class Check {
         find(tensor, true) ?? (tensor === aligned.tensor ? null : find(aligned.tensor, false));
       if (found) {
         // After a first mistake that is unknown, what else there is may follow from it.
-        if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
+        if (soFar !== 'unknown' || causes.length > 0)
+          causes.push(...causesOf(found, causes.length > 0));
         if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
         if (aligned.unsummed)
@@ -336,7 +335,8 @@ class Check {
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
-        add('diverges', describeUnknown(context, aligned, user, predicted, precision));
+        const where = whereabouts(state, key, rightKeys);
+        add('diverges', describeUnknown(context, aligned, user, predicted, precision, where));
       }
     }
     first = this.#misfits.firstWith(first);

@@ -32,6 +32,7 @@ export function explain(
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';
+  const isFirst = before === 'nothing';
   const { meter } = context.state;
   const left = meter.brief ?? BRIEF_WORK;
   if (isBrief && left <= 0) return null;
@@ -41,7 +42,7 @@ export function explain(
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
   if (!slice || !user) {
-    if (!isBrief) return search(context, target, judge, { budget: share, inPairs });
+    if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
     const began = meter.work;
     const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
     meter.brief = left - (meter.work - began);
@@ -61,13 +62,14 @@ export function explain(
       return own ? [[key, own]] : [];
     });
     const found = search(slice.context, part, sliceJudge(slice.context.state, cut, precision), {
+      isFirst,
       budget: share * SLICE,
     });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, judge, { budget: share * WHOLE });
+  return search(context, target, judge, { isFirst, budget: share * WHOLE });
 }
 
 /** By the tensors of the slice. */

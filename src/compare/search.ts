@@ -3,7 +3,7 @@ import { nodeOf } from '../engine/graph.ts';
 import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
-import { formulas } from './mistakes/family.ts';
+import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { constantRatio, difference } from './judge.ts';
@@ -96,18 +96,22 @@ const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time. */
+/**
+ * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
+ * where it `isFirst`: nothing has been found wrong before.
+ */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
+  readonly isFirst?: boolean;
 }
 
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false, inPairs = true }: Effort = {},
+  { budget = 1, isBrief = false, inPairs = true, isFirst = true }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -121,7 +125,9 @@ export function search(
   let nearest: Hypothesis | null = null;
   let isKnown = true;
   const marks = new Set<string>();
+  let tried = 0;
   const test = (from: State, edits: readonly Edit[], last: Edit): void => {
+    tried++;
     let prediction: Tensor;
     let edited: State;
     try {
@@ -140,7 +146,11 @@ export function search(
     const residual = difference(prediction, user).maxAbs / scale;
     const hypothesis = { edits, state: edited, residual };
     // An edit that changes nothing explains nothing.
-    if (own >= 4 * residual && (residual <= precision || isRounding(edited, residual)))
+    if (
+      own >= 4 * residual &&
+      (residual <= precision || isRounding(edited, residual)) &&
+      isTold(target, scale, Math.max(residual, precision), tried)
+    )
       accepted.push(hypothesis);
     else if (edits.length === 1) {
       if (!nearest || residual < nearest.residual) nearest = hypothesis;
@@ -188,17 +198,21 @@ export function search(
   const isTelling = user.data.length > FEW || precision < EXACT;
   if (accepted.length === 0 && inPairs && !isLarge && !isBrief && isTelling && stages === STAGES)
     pairs();
-  if (accepted.length === 0 && !isBrief && stages === STAGES) {
-    for (const edit of formulas(sites[0])) {
-      madeBy.set(edit, formulas);
-      test(state, [edit], edit);
-    }
-  }
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
   }
-  return best(accepted, nearest, judge, isLarge ? 4 : 40);
+  const most = isLarge ? 4 : 40;
+  const known = best(accepted, nearest, judge, most);
+  // What comes after a first mistake may follow from it: any formula that fits would be another.
+  if (known || isBrief || !isFirst || stages !== STAGES) return known;
+  // What no known mistake explains, or only such as would spoil what is right.
+  accepted.length = 0;
+  for (const edit of formulas(sites[0])) {
+    madeBy.set(edit, sameMistake(edit));
+    test(state, [edit], edit);
+  }
+  return best(accepted, nearest, judge, most);
 
   /** One edit and one factor. */
   function withFactors(): void {
@@ -296,6 +310,27 @@ function best(
       costOf(edits) <= costOf(winner.edits) + MOST_STRANGER,
   );
   return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
+}
+
+/** Entries beyond which no hypothesis fits by chance. */
+const PLENTY = 8;
+
+/**
+ * Whether the entries that were wrong and now are right tell more than one of so many hypotheses does: bits, each entry
+ * as many as it has digits by which it was off, in units of what is accepted.
+ */
+function isTold(
+  { user, predicted }: Target,
+  scale: number,
+  accepted: number,
+  tried: number,
+): boolean {
+  if (user.data.length > PLENTY) return true;
+  const bits = user.data.reduce((sum, value, at) => {
+    const off = Math.abs(value - predicted.data[at]) / scale;
+    return sum + (off > accepted ? Math.min(52, Math.log2(off / accepted)) : 0);
+  }, 0);
+  return !Number.isFinite(bits) || bits > Math.log2(tried);
 }
 
 /** One of each kind of mistake. */

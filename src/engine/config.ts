@@ -6,6 +6,7 @@ export type Head = 'kq' | 'qkv' | 'multihead';
 export const WEIGHT_IDS = [
   ...(['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'] as const),
   ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V', 'B'] as const),
+  ...(['headScale', 'W_gate', 'b_gate'] as const),
 ] as const;
 export type WeightId = (typeof WEIGHT_IDS)[number];
 /** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
@@ -132,6 +133,10 @@ export interface Norm {
   readonly unitOffset?: boolean;
 }
 
+/** For positions p = 0, 1, ...: max(1, log(p + 1) / log(logN)), or 1 + scale log(1 + floor((p + 1) / floor)) as in Llama 4. */
+export type Temperature =
+  { readonly logN: number } | { readonly floor: number; readonly scale: number };
+
 /** The norm of queries and keys before they meet. */
 export interface QkNorm extends Norm {
   /** The mean is over the features of each head (Qwen3, Gemma 3, SD3) or over those of all heads (OLMo 2). */
@@ -182,6 +187,8 @@ export interface HeadConfig {
   readonly softmax?: 'usual' | 'plus-one';
   /** A key and a value of zeros behind all others, which no mask hides; learned ones are null_K and null_V. */
   readonly zeroKey?: boolean;
+  /** A factor on the scores of each query: (m) or (batch, m), or by its position. The weight headScale, (H), is one of each head. */
+  readonly temperature?: Tensor | Temperature;
   readonly loss: Loss;
   readonly axes: AxisOrder;
 }

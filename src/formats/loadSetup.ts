@@ -69,6 +69,11 @@ export async function loadSetup(
   if (setup.alibi) {
     config.alibi = setup.alibi === true ? true : await loader.tensor(setup.alibi, ['alibi']);
   }
+  const { temperature } = setup;
+  if (temperature) {
+    config.temperature =
+      'kind' in temperature ? await loader.tensor(temperature, ['temperature']) : temperature;
+  }
   if (setup.past) {
     const { K, V } = await loader.all<'K' | 'V'>(setup.past, ['past']);
     if (K && V) config.past = { K, V };

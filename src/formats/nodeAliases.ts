@@ -7,10 +7,10 @@ import type { NodeId } from '../engine/graph.ts';
  * (W_Q or Q), `A`, `mask`, `z`.
  */
 export const ALIASES: Readonly<Record<NodeId, string>> = {
-  x: `xi xkv xkey xkeys xvalue xvalues input inputs inp hiddenstates hiddenstate embeddings embedding embeds
+  x: `xi xkv xkey xkeys input inputs inp hiddenstates hiddenstate embeddings embedding embeds
     memory source src kvinput keyinput encoderhiddenstates encoderoutput encoderoutputs encoderout keyvaluestates`,
   xPrime: `xp xj xquery xqueries tgt queryinput inputq inputquery decoderhiddenstates decoderinput`,
-  xValue: `xval inputv inputvalue valueinput`,
+  xValue: `xvalues xval inputv inputvalue valueinput`,
   W_Q: `wquery weightq qweight queryweight wqweight wqueryweight qprojweight queryprojweight toqweight
     qlinearweight linearqweight fcqweight qkernel querykernel qprojkernel`,
   W_K: `wkey weightk kweight keyweight wkweight wkeyweight kprojweight keyprojweight tokweight
@@ -32,6 +32,12 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   B: `relativeattentionbias relativeattentionbiasweight relativepositionbiastable relativepositionbias relbias
     relposbias relpositionbias positionbiastable biastable posbias positionbias attnbias rpb`,
   Zb: `biasedscores scoresbiased scoreswithbias biasedlogits logitsbiased biasedattnscores scoresplusbias`,
+  headScale: `headscales scaleperhead perheadscale logitscale`,
+  temperature: `temperatures temp attnscale attnscales querytemperature logn lognscale`,
+  W_gate: `gateweight gateprojweight wg outputgateweight`,
+  b_gate: `gatebias gateprojbias outputgatebias`,
+  gate: `gates gatelogit gatelogits gatescore gatescores outputgate`,
+  Og: `ogated gatedo gatedoutput gatedheads gatedheadoutput`,
   null_K: `nullkey nullkeys knull`,
   null_V: `nullvalue nullvalues vnull`,
   Qn: `qnorm qnormed qnormalized qnormalised querynorm querynormed qhat`,

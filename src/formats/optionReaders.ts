@@ -1,8 +1,9 @@
 // Readers of the options that hold no tensors of their own and go to the engine as they are.
-import type { Norm, PositionBias, QkNorm } from '../engine/config.ts';
+import { findNodeAtLocation, type Node } from 'jsonc-parser';
+import type { Norm, PositionBias, QkNorm, Temperature } from '../engine/config.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
-import { findNodeAtLocation } from 'jsonc-parser';
+import type { Path } from './setupTypes.ts';
 
 /** As PyTorch's LayerNorm and Qwen's and Llama's RMS norm. */
 const USUAL_EPS = { rms: 1e-6, layer: 1e-5 } as const;
@@ -71,5 +72,30 @@ export function positionBias(list: ProblemList): read.Read<PositionBias> {
       ...(kind === 't5' && { bidirectional: true, maxDistance: 128 }),
       ...found,
     } as PositionBias;
+  };
+}
+
+/** {"logN": 512}, {"floor": 8192, "scale": 0.1}, or null: it is a tensor. */
+export function temperature(
+  list: ProblemList,
+): (node: Node, path: Path) => Temperature | null | undefined {
+  const above = read.number(list, 'a number above 1', (value) => value > 1);
+  const fields = read.object<{ logN: number; floor: number; scale: number }>(list, {
+    logN: above,
+    floor: read.positiveInteger(list),
+    scale: read.number(list, 'a number'),
+  });
+  return (node, path) => {
+    const has = (key: string): boolean => findNodeAtLocation(node, [key]) !== undefined;
+    if (node.type !== 'object' || !['logN', 'floor', 'scale'].some(has)) return null;
+    const found = fields(node, path);
+    if (!found) return undefined;
+    const { logN, floor, scale } = found;
+    if (has('logN') && !has('floor') && !has('scale'))
+      return logN === undefined ? undefined : { logN };
+    if (!has('logN') && has('floor') && has('scale'))
+      return floor === undefined || scale === undefined ? undefined : { floor, scale };
+    list.error(path, 'found other keys, expected {"logN": 512} or {"floor": 8192, "scale": 0.1}');
+    return undefined;
   };
 }

@@ -109,6 +109,10 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     numberType: read.oneOf(list, NUMBER_TYPES),
     softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
     zeroKey: read.boolean(list),
+    temperature: (node, path) => {
+      const byPosition = options.temperature(list)(node, path);
+      return byPosition === null ? tensor(node, path, '{"logN": 512}') : byPosition;
+    },
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),

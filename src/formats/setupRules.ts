@@ -53,7 +53,10 @@ const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why:
   { ...NO_VALUES, path: ['xValue'] },
   { ...NO_VALUES, path: ['start', 'V'] },
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
-  ...['sinks', 'null_K', 'null_V', 'B'].map((id) => ({ ...ONE_HEAD, path: ['weights', id] })),
+  ...['sinks', 'null_K', 'null_V', 'B', 'headScale', 'W_gate', 'b_gate'].map((id) => ({
+    ...ONE_HEAD,
+    path: ['weights', id],
+  })),
   { ...ONE_HEAD, path: ['rope'] },
   { ...ONE_HEAD, path: ['zeroKey'] },
   { ...ONE_HEAD, path: ['grouping'] },
@@ -72,6 +75,7 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
     return { ids: [id], without: ['weights', other], why: `${other}, which belongs to it` };
   }),
   { ids: ['B'], without: ['positionBias'], why: '"positionBias", which says how it is read' },
+  { ids: ['b_gate'], without: ['weights', 'W_gate'], why: 'W_gate, to whose output it is added' },
   {
     ids: ['b_O'],
     without: ['weights', 'W_O'],
@@ -103,6 +107,7 @@ function checkInputs(problems: ProblemList, given: Given, { head }: SetupFields)
   const started = (letter: string): boolean => given('start', letter);
   const usesX =
     head === 'kq' ||
+    (given('weights', 'W_gate') && !given('xPrime')) ||
     !started('K') ||
     !(started('V') || given('xValue')) ||
     (!started('Q') && !given('xPrime'));
@@ -113,7 +118,7 @@ function checkInputs(problems: ProblemList, given: Given, { head }: SetupFields)
     problems.warning(['xValue'], 'is not used: start.V is given');
   if (given('fused') && !given('weights', 'W_QKV'))
     problems.warning(['fused'], 'is not used: it tells how to read W_QKV');
-  if (given('xPrime') && started('Q'))
+  if (given('xPrime') && started('Q') && !given('weights', 'W_gate'))
     problems.warning(['xPrime'], 'is not used: start.Q is given');
 }
 

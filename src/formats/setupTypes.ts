@@ -1,5 +1,12 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, HeadConfig, MaskMeaning, Rope } from '../engine/config.ts';
+import type {
+  AxisOrder,
+  Head,
+  HeadConfig,
+  MaskMeaning,
+  Rope,
+  Temperature,
+} from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
 import type { WeightKey } from './weightLayouts.ts';
@@ -90,6 +97,7 @@ export interface Setup extends PlainOptions {
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };
   readonly rope?: RopeSource;
   readonly alibi?: true | TensorSource;
+  readonly temperature?: Temperature | TensorSource;
   readonly past?: { readonly K: TensorSource; readonly V: TensorSource };
   readonly start?: {
     readonly Q?: TensorSource;

@@ -45,7 +45,7 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0 } };
     const { recording, judged, notebook } = begun;
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
-      const verified = await prove(repaired, bench, seconds);
+      const verified = await prove(repaired, recording, bench, seconds);
       if (!verified) return 'disproved';
       // Another edit is offered beside the first where all that it leaves is the same.
       const left = leftBy(repaired);

@@ -89,10 +89,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const slips = [
-    ...slipsOf(field),
-    ...lostParts(field),
-  ].sort((a, b) => a.event - b.event);
+  const slips = [...slipsOf(field), ...lostParts(field)].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
     return oneEach(field, slips);
@@ -129,7 +126,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
 /** An array that came out wrong after a loop tells less than a mistake in that loop of which is known what it is. */
 function explainedFirst({ recording }: Field, found: readonly Wrong[]): Wrong[] {
   const [first] = found;
-  if (!first || first.note !== '' || recording.events[first.seen].how !== 'loop-end') return [...found];
+  if (!first || first.note !== '' || recording.events[first.seen].how !== 'loop-end')
+    return [...found];
   const better = found.find(({ note, event }) => note !== '' && event < first.seen);
   return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
@@ -138,7 +136,8 @@ function explainedFirst({ recording }: Field, found: readonly Wrong[]): Wrong[] 
 function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] {
   const found = new Map<number, Wrong>();
   for (const each of mistaken) {
-    const statement = ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
+    const statement =
+      ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
     if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
   }
   return [...found.values()];

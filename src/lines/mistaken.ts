@@ -109,7 +109,8 @@ export function mistakenNames(field: Field): Mistaken[] {
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
-    const place = from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
+    const place =
+      from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
@@ -267,10 +268,10 @@ export function returnsInOrder(field: Field): Mistaken[] {
     if (order.join('') === given.join('')) return;
     // Whoever unpacks them by their right names takes them in this order.
     const isNamed = returned.some(({ id }) =>
-      events.some(
-        (other) =>
-          handedOn(recording, other) === id && (nodeNamed(other)?.kind ?? '') === 'gradient',
-      ),
+      events.some((other) => {
+        const name = handedOn(recording, other) === id ? nodeNamed(other) : null;
+        return name?.kind === 'gradient' && sideOf(name.node, '') !== null;
+      }),
     );
     const wrong = returned.find(
       ({ id }, n) =>

@@ -156,9 +156,7 @@ function withoutBeginnings(
     // A sum that lacks one of its paths is told of where the last of the others was added, all else of where it begins.
     const path = pathOf(observed[event]);
     const isOfPath = (id: number): boolean => isSuspect(id) && pathOf(observed[id]) === path;
-    return path !== null
-      ? !flow.users[event].some(isOfPath)
-      : !flow.sources[event].some(isSuspect);
+    return path !== null ? !flow.users[event].some(isOfPath) : !flow.sources[event].some(isSuspect);
   });
 }
 

@@ -29,12 +29,11 @@ function nested({ shape, data }: Tensor): unknown {
   return rows;
 }
 
-/** The report on a hand-written program with slips, against a setup of its sizes. */
-async function reportOn(
+/** The report on tensors of a program, against a setup of its sizes. */
+async function reportOf(
   sizes: Sizes,
-  slips: Slips,
   setup: object,
-  logged: readonly string[] = ALL,
+  tensors: readonly (readonly [name: string, tensor: Tensor])[],
 ): Promise<Report> {
   const { Q, K, V, G } = inputsOf(sizes);
   const document = {
@@ -47,11 +46,22 @@ async function reportOn(
     Promise.reject(new Error('no files')),
   );
   if (!config || !graph) throw new Error(problems.map(({ message }) => message).join());
-  const trace = [...program(sizes, slips)].flatMap(([name, tensor]) =>
-    logged.includes(name) ? [{ name, dtype: 'float64' as const, tensor }] : [],
-  );
+  const trace = tensors.map(([name, tensor]) => ({ name, dtype: 'float64' as const, tensor }));
   return check({ config, graph, trace, names: {}, resolve: resolveName });
 }
+
+/** On what a hand-written program with slips logs. */
+const reportOn = (
+  sizes: Sizes,
+  slips: Slips,
+  setup: object,
+  logged: readonly string[] = ALL,
+): Promise<Report> =>
+  reportOf(
+    sizes,
+    setup,
+    [...program(sizes, slips)].filter(([name]) => logged.includes(name)),
+  );
 
 const firstOf = ({ first }: Report): string =>
   first ? `${first.kind === 'gradient' ? 'd' : ''}${first.node}` : '';
@@ -218,9 +228,7 @@ describe('sums of the backward pass', () => {
       'dKh',
       'dVh',
     ]);
-    expect(report.causes.map(({ title }) => title)).toEqual([
-      expect.stringMatching(/ones/),
-    ]);
+    expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(/ones/)]);
   });
 });
 
@@ -235,7 +243,18 @@ describe('masks of joined rules', () => {
     Array.from({ length: 9 }, (_item, i) => i <= j && Math.floor(i / 3) === Math.floor(j / 3)),
   );
   const perBatch = [[[[true, true, true, false, false]]], [[[true, true, true, true, false]]]];
+  const prefixed = Array.from({ length: 6 }, (_, j) =>
+    Array.from({ length: 6 }, (_item, i) => i <= j || i < 3),
+  );
+  const even: Sizes = { B: 1, H: 2, m: 6, n: 6, d: 4 };
   const kinds: [string, Sizes, object, Slips, RegExp][] = [
+    [
+      'a prefix one too long',
+      even,
+      { mask: prefixed },
+      { hides: (j, i) => i > j && i >= 4 },
+      /prefix .* one key too long/,
+    ],
     ['padding lost', sizes, { mask: joined }, { hides: future }, /padding part .* missing/],
     [
       'causal lost',
@@ -287,9 +306,84 @@ describe('numbers that the setup does not have', () => {
     expect(report.causes).toEqual([]);
   });
 
+  it('the scale on the weights, behind the softmax', async () => {
+    const own = program(sizes, { scale: 1 });
+    const halved = (name: string): Tensor => {
+      const { shape, data } = own.get(name)!;
+      return { shape, data: data.map((value) => value / 2) };
+    };
+    const report = await reportOf(sizes, {}, [
+      ['P', halved('P')],
+      ['O', halved('O')],
+    ]);
+    expect(report.causes.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/scale 0\.5 multiplies the weights after the softmax/),
+    ]);
+  });
+
   it('the default scale where the setup says another', async () => {
     const report = await reportOn(sizes, {}, { scale: 0.7 });
     expect(report.causes[0].title).toMatch(/default 1\/√d = 1\/√4 = 0\.5, where .* is 0\.7/);
     expect(report.causes[0].numpy).toContain('* 0.7');
   });
+});
+
+describe('an unknown mistake', () => {
+  const odd = (value: number, j: number, i: number): number =>
+    value * (1 + 0.3 * Math.sin(7 * j * j + 3 * i));
+  const noteOn = async (slips: Slips, logged = ALL): Promise<string> => {
+    const report = await reportOn(sizes, { hides: future, ...slips }, causal, logged);
+    expect(report.causes).toEqual([]);
+    const { first } = report;
+    return report.nodes.find(({ node, kind }) => node === first?.node && kind === first.kind)!.note;
+  };
+
+  it('is said to be in one step where all before it is right', async () => {
+    const note = await noteOn({ dM: ({ P, dP }) => mapped(softmaxBack(P, dP), odd) });
+    expect(note).toContain('P and dP, from which dM is computed, are right');
+    expect(note).toContain('the mistake is in the step that makes dM and nowhere before it');
+  });
+
+  it('has what is ruled out, and what to log next, where less is logged', async () => {
+    const note = await noteOn({ dM: ({ P, dP }) => mapped(softmaxBack(P, dP), odd) }, KERNEL);
+    expect(note).toMatch(/O and dVh are right too, which rules out Vh and P and what comes before/);
+    expect(note).toMatch(/in dP, dM, dZ, dS or dKh: log dM next/);
+  });
+
+  it('is said to sit on the diagonal, or behind a tile', async () => {
+    const diagonal = await noteOn({
+      dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (v, j, i) => (i === j ? Math.sin(9 * v) : v)),
+    });
+    expect(diagonal).toContain('all wrong entries are on the diagonal');
+    const tile = await noteOn({
+      dQ: ({ dS, K }) => mapped(times(dS, K), (v, j, i) => (j < 3 ? v : Math.sin(9 * v + i))),
+    });
+    expect(tile).toContain('the first 3 queries are right and all behind wrong');
+  });
+
+  it('has the pattern of zeros of P, also where it shows what it should hide', async () => {
+    const bias = (j: number, i: number): number => Math.sin(i * j * j);
+    const note = await noteOn({ hides: (j, i) => i > j + 2 || (i === 2 && j > 3), bias }, [
+      'P',
+      'O',
+    ]);
+    expect(note).toMatch(/zeros are not those of the setup’s mask.*hides .* and shows/);
+  });
+});
+
+test('a second mistake is said to be one after the first is repaired', async () => {
+  const report = await reportOn(
+    sizes,
+    {
+      scale: 0.25,
+      dQ: ({ dS, K }) => dS.map((row, j) => K[j].map((value) => row[j] * value)),
+      hides: future,
+    },
+    causal,
+    [...ALL, 'Z'],
+  );
+  expect(report.causes.map(({ why }) => why.startsWith('After repairing the above'))).toEqual([
+    false,
+    true,
+  ]);
 });

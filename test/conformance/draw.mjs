@@ -164,7 +164,16 @@ export function drawSetup(random) {
   if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
   if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
-  const sizes = { heads, kvHeads, width, valueWidth, axes, tokens: [...batch, fresh] };
+  const sizes = {
+    heads,
+    kvHeads,
+    width,
+    valueWidth,
+    axes,
+    tokens: [...batch, fresh],
+    queryFeatures,
+    queries: pick([queries], [...batch, queries]),
+  };
   addLater(setup, options, { pick, whole, numbers }, sizes);
   const isFree = !setup.zeroKey && !setup.weights.null_K;
   const biasSizes = { multi, heads, queries, keys, order: scores, isFree };
@@ -203,6 +212,20 @@ function addLater(setup, options, { pick, whole, numbers }, sizes) {
     // What x fed alone may be left with nothing to feed.
     if (!('W_K' in setup.weights) && !('W_Q' in setup.weights && !setup.xPrime)) delete setup.x;
   }
+  const hasQueryInput = 'xPrime' in setup || (options.self && 'x' in setup);
+  options.gate = multi && hasQueryInput && pick(false, false, 'head', 'entry');
+  if (options.gate) {
+    const from = sizes.queryFeatures;
+    const to = options.gate === 'head' ? heads : heads * sizes.valueWidth;
+    setup.weights.W_gate = numbers(from, to);
+    if (options.biases) setup.weights.b_gate = numbers(to);
+  }
+  options.headScale = multi && pick(false, false, true);
+  if (options.headScale) setup.weights.headScale = numbers(heads);
+  options.temperature = pick('none', 'none', 'tensor', 'logN', 'floor');
+  if (options.temperature === 'tensor') setup.temperature = numbers(...sizes.queries);
+  if (options.temperature === 'logN') setup.temperature = { logN: 2.5 };
+  if (options.temperature === 'floor') setup.temperature = { floor: 2, scale: 0.3 };
   options.grouping = multi && pick('blocks', 'interleaved');
   if (options.grouping) setup.grouping = options.grouping;
 }

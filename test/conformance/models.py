@@ -83,6 +83,15 @@ def gpt_oss(t, width=4, groups=2, window=4):
     return merged(weights @ v) @ t["W_O"] + t["b_O"]
 
 
+def qwen3_next(t, width=4, groups=2):
+    """Qwen3-Next's full attention: zero-centred RMS norms of q and k, an output gate of each entry."""
+    q = rms(split(t["x"] @ t["W_Q"], width), 1 + t["gamma_Q"])
+    k = rms(split(t["x"] @ t["W_K"], width), 1 + t["gamma_K"])
+    q, k = half_rope(q, k, 1e7)
+    out = merged(causal(q, k, split(t["x"] @ t["W_V"], width), groups))
+    return (out * torch.sigmoid(t["x"] @ t["W_gate"])) @ t["W_O"]
+
+
 def torch_multihead(t, heads=2):
     """PyTorch's own nn.MultiheadAttention, batch first, through the function that it calls."""
     y, _ = torch.nn.functional.multi_head_attention_forward(
@@ -164,7 +173,7 @@ def swin(t, heads=2, window=(2, 3)):
 
 MODELS = {
     "qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead,
-    "llama3": llama3, "gemma3-local": gemma3_local, "t5": t5, "swin": swin,
+    "llama3": llama3, "gemma3-local": gemma3_local, "t5": t5, "swin": swin, "qwen3-next": qwen3_next,
 }
 
 

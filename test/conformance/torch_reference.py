@@ -165,10 +165,17 @@ def weights(setup, g, S, width, past, sinks=None, nulls=0, table=None):
     step = keep("S", flip(S))
     scale = setup.get("scale")
     softcap = setup.get("softcap")
-    if setup["head"] != "kq" or scale is not None or softcap is not None:
+    factors = [g.nodes[name] for name in ("headScale", "temperature") if name in g.nodes]
+    if setup["head"] != "kq" or scale is not None or softcap is not None or factors:
         if scale == "1/sqrt(d)" or (scale is None and setup["head"] != "kq"):
             scale = width**-0.5
         Z = step * (1 if scale is None else scale)
+        if "headScale" in g.nodes:
+            Z = Z * g.nodes["headScale"].reshape(-1, 1, 1)
+        if "temperature" in g.nodes:
+            t = g.nodes["temperature"].unsqueeze(-1)
+            t = t if setup["head"] != "multihead" else t.unsqueeze(-3)
+            Z = Z * (t.transpose(-1, -2) if setup["axes"] == "key-first" else t)
         step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
     if table is not None:
         m, n = flip(step).shape[-2:]
@@ -216,6 +223,15 @@ def loss(setup, y):
     return expression(own["expression"], y)
 
 
+def temperatures(own, queries, past):
+    if isinstance(own, list):
+        return own
+    position = torch.arange(past, past + queries).double() + 1
+    if "logN" in own:
+        return (position.log() / math.log(own["logN"])).clamp(min=1).tolist()
+    return (1 + own["scale"] * torch.log1p(torch.floor(position / own["floor"]))).tolist()
+
+
 def attend(setup):
     g = Graph()
     w = {name: g.leaf(name, nested) for name, nested in setup.get("weights", {}).items()}
@@ -237,6 +253,11 @@ def attend(setup):
     def norm_of(name, value, count):
         return qk_norm(norm, value, count, w.get(f"gamma_{name}"), w.get(f"beta_{name}"))
 
+    if "temperature" in setup:
+        earlier = len(setup["past"]["K"][0]) if "past" in setup else 0
+        if "past" in setup and K.dim() == 3:
+            earlier = len(setup["past"]["K"][0][0])
+        g.leaf("temperature", temperatures(setup["temperature"], Q.shape[-2], earlier))
     if norm_first:
         many = setup["head"] == "multihead"
         heads, kv_heads = (setup["heads"], setup["kvHeads"]) if many else (1, 1)
@@ -288,6 +309,10 @@ def attend(setup):
         nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
         P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls, w.get("B"))
         O = g.keep("O", P @ V_all)
+        if "W_gate" in w:
+            gate = g.keep("gate", other @ w["W_gate"] + w.get("b_gate", 0))
+            opened = gate.sigmoid().reshape(*gate.shape[:-1], heads, -1).transpose(-3, -2)
+            O = g.keep("Og", O * opened)
         merged = O.transpose(-3, -2).flatten(-2)
         if "W_O" in w:
             merged = g.keep("C", merged)

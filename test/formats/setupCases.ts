@@ -49,6 +49,10 @@ export const GOOD: readonly string[] = [
   `{${MULTI.replace('[6]]', '[6]], "gamma_Q": [1], "gamma_K": [1]')}, "qkNorm": {"kind": "rms", "eps": 0, "over": "all", "place": "after-rope", "unitOffset": true}}`,
   `{${MULTI.replace('[6]]', '[6]], "sinks": [1], "null_K": [1], "null_V": [1]')}, "zeroKey": true}`,
   `{${KQ}, "softmax": "plus-one"}`,
+  `{${MULTI.replace('[6]]', '[6]], "W_gate": [[1], [2]], "b_gate": [1], "headScale": [1]')}, "temperature": [1, 2]}`,
+  `{${QKV}, "temperature": {"logN": 512}}`,
+  `{${QKV}, "temperature": {"floor": 8192, "scale": 0.1}}`,
+  `{${QKV}, "temperature": {"file": "t.npy"}}`,
   `{${MULTI}, "xPrime": [[1, 2]], "xValue": [[1, 2], [3, 4]], "grouping": "interleaved"}`,
   `{"head": "qkv", ${x}, "weights": {"W_QKV": [[1, 2, 3], [4, 5, 6]], "b_QKV": [1, 2, 3]}, "fused": "per-head", "weightLayout": "in-out"}`,
   `{${QKV.replace('[6]]', '[6]], "beta_K": [1]')}, "qkNorm": {"kind": "layer"}}`,
@@ -649,6 +653,30 @@ export const BAD: readonly BadCase[] = [
     text: `{${QKV}, "grouping": "blocks"}`,
     messages: ['grouping: found with head "qkv", which has no such step; "multihead" has'],
     at: '"blocks"',
+    schemaAccepts: true,
+  },
+  // Gates and temperatures
+  {
+    text: `{${QKV}, "temperature": {"logN": 1}}`,
+    messages: ['temperature.logN: found the number 1, expected a number above 1'],
+    at: '1',
+  },
+  {
+    text: `{${QKV}, "temperature": {"floor": 8192}}`,
+    messages: [
+      'temperature: found other keys, expected {"logN": 512} or {"floor": 8192, "scale": 0.1}',
+    ],
+    at: '"temperature"',
+  },
+  {
+    text: `{${QKV}, "temperature": 3}`,
+    messages: ['temperature: found the number 3, expected {"logN": 512}'],
+    at: '3',
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "b_gate": [1]')}}`,
+    messages: ['weights.b_gate: found without W_gate, to whose output it is added'],
+    at: '"b_gate"',
     schemaAccepts: true,
   },
   // Implementation

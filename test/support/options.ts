@@ -74,4 +74,24 @@ export const OPTIONS: readonly OptionCase[] = [
     setup: changed({}, { grouping: 'interleaved', alibi: true }),
     nodes: ['S', 'O', 'Qh'],
   },
+  {
+    name: 'a gate of each head',
+    setup: changed({ W_gate: random(12, 6, 4) }, {}),
+    nodes: ['gate', 'Og', 'W_gate'],
+  },
+  {
+    name: 'a gate of each entry, with a bias',
+    setup: changed({ W_gate: random(12, 6, 12), b_gate: random(13, 12) }, {}),
+    nodes: ['gate', 'Og', 'W_gate', 'b_gate'],
+  },
+  {
+    name: 'a learned scale of each head and a temperature of each query',
+    setup: changed({ headScale: random(12, 4) }, { temperature: random(13, 5), softcap: 5 }),
+    nodes: ['Z', 'headScale', 'temperature'],
+  },
+  {
+    name: 'log-n scaling',
+    setup: changed({}, { temperature: { logN: 3 } }),
+    nodes: ['Z', 'temperature'],
+  },
 ];

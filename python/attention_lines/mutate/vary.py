@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from typing import Any, Dict, Iterator, List, Tuple
 
 from .launch import text_of
@@ -16,14 +17,14 @@ LARGEST = 96
 
 def variations(request: Dict[str, Any]) -> Dict[str, Any]:
     """
-    `seeds`: lists of edits (or arguments) of which each gives other random numbers; `sizes`: single edits, each of
+    `seeds`: edits (or arguments) of which each gives other random numbers, or other data where none are drawn; `sizes`: single edits, each of
     which makes one number that may be a size another one.
     """
     file = request["file"]
     name = os.path.basename(file)
     source = Source(text_of(request, name))
     args = list(request.get("args", []))
-    seeds = [made for made in (_seeds(source, name, args, k) for k in (1, 2)) if made]
+    seeds = [made for made in (_seeds(source, name, args, k) or _data(source, name, k) for k in (1, 2)) if made]
     return {"seeds": seeds, "sizes": list(_sizes(source, name, args))}
 
 
@@ -50,6 +51,47 @@ def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]
         if "seed" in word and args[at + 1].lstrip("-").isdigit():
             made["args"] = args[: at + 1] + [str(int(args[at + 1]) + 101 * k)] + args[at + 2 :]
     return made
+
+
+def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
+    """Other numbers where they are loaded, written down or computed from indices: a wave is added."""
+    edits, opened = [], set()
+    for node in _outside(source.tree):
+        if not isinstance(node, ast.Assign) or not all(isinstance(each, ast.Name) for each in node.targets):
+            continue
+        held = node.value.value if isinstance(node.value, ast.Subscript) else None
+        is_opened = isinstance(held, ast.Name) and held.id in opened
+        given = [n for n in ast.walk(node.value) if isinstance(n, ast.Call) and _is_data(n)]
+        if not given and not is_opened:
+            continue
+        opened.update(target.id for target in node.targets)
+        start, end = source.span(node.value)
+        edits += [[start, start, _WAVE], [end, end, ", %d)" % k]]
+    return {"edits": {name: edits}} if edits else {}
+
+
+_WAVE = "__import__('%s', fromlist=['shifted']).shifted(" % __name__
+
+
+def shifted(value: Any, k: int) -> Any:
+    """Other numbers of the same shape and type; what is no tensor of floating point numbers as it is."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor) and value.is_floating_point():
+        wave = torch.sin(k + torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
+        return (value.detach() + 0.1 * wave.to(value.dtype)).requires_grad_(value.requires_grad)
+    if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype.kind == "f":
+        return (value + 0.1 * numpy.sin(k + numpy.arange(value.size)).reshape(value.shape)).astype(value.dtype)
+    return value
+
+
+def _is_data(node: ast.Call) -> bool:
+    """Whether a call reads a file, or makes a tensor of numbers that are written down or counted."""
+    called = _called(node)
+    if called in ("load", "loadtxt", "genfromtxt", "fromfile", "load_file", "linspace"):
+        return True
+    return called in ("array", "tensor", "asarray", "as_tensor") and any(
+        isinstance(n, ast.Constant) and isinstance(n.value, float) for n in ast.walk(node)
+    )
 
 
 def _once(edits: List[List[Any]]) -> List[List[Any]]:

@@ -2,6 +2,7 @@
 import { Evaluator, type Read } from '../../engine/evaluate.ts';
 import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
+import { printed } from '../../engine/printers/print.ts';
 import { nodeOf, tensorName } from '../../engine/graph.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import { vjpOf } from '../../engine/vjp.ts';
@@ -10,6 +11,7 @@ import type { Edit, Family, Site } from '../edits/edit.ts';
 import { gradientEdit, type Say, stepEdit } from '../edits/make.ts';
 import type { Step } from '../program.ts';
 import { rightFormula } from './forms.ts';
+import { nameOf } from './names/names.ts';
 import { extentsOf, hunt, readOf } from './hunt.ts';
 import type { Mistake } from './mistake.ts';
 
@@ -28,32 +30,57 @@ const keyOfSite = ({ node, kind }: Site): string => `${kind === 'value' ? 'v' : 
 const rightOf = ({ graph, node, kind }: Site): Formula =>
   collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
+/** Letters and names that only the engine has: masks and rotations are written in other ways in programs. */
+const OWN_NAMES = ['mask', 'seen', 'θ', 'past_K', 'past_V'];
+
+/** The right formula as lines of a program, where its tensors are a program's. */
+function linesOf(right: Formula, { graph }: Site): Partial<Pick<Say, 'numpy' | 'pytorch'>> {
+  if (OWN_NAMES.some((name) => dependsOn(right, name))) return {};
+  const { numpy, pytorch } = printed(right, graph.extents);
+  return { numpy, pytorch };
+}
+
+/** The same mistake elsewhere: on the whole of what it was found in a slice of. */
+export const sameMistake =
+  (edit: Edit): Family =>
+  (site) =>
+    edit.formulas ? [placed(site, edit, edit.formulas.wrong)] : [];
+
 /** A mistake as an edit of the program. */
-export function editOf(site: Site, mistake: Mistake): Edit {
+function editOf(site: Site, mistake: Mistake): Edit {
   const { node, kind } = site;
   const name = tensorName(node.id, kind);
   const left = symbol(name, node.axes);
+  const right = equals(left, rightOf(site));
+  const known = nameOf(mistake);
   const wrong = toText(equals(left, mistake.formula));
   const say: Say = {
-    id: `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
-    title: `${name}: ${mistake.slips.map((slip) => slip.say).join('; ')}`,
-    why: `${name} is exactly ${toText(mistake.formula)}.`,
+    id: known?.id ?? `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
+    title: `${name}: ${known?.title ?? mistake.slips.map((slip) => slip.say).join('; ')}`,
+    why: `${known ? `${known.why} ` : ''}${name} is exactly ${toText(mistake.formula)}.`,
     wrong,
     cost: mistake.cost,
-    formulas: { wrong: equals(left, mistake.formula), right: equals(left, rightOf(site)) },
+    formulas: { wrong: equals(left, mistake.formula), right },
+    right: toText(right),
+    ...linesOf(right, site),
   };
-  if (kind === 'gradient') {
-    return gradientEdit(site, node.id, say, (_, state) =>
-      new Evaluator(readOf({ ...site, state }), extentsOf(site)).tensor(mistake.formula, node.axes),
-    );
-  }
-  return stepEdit(site, node.id, say, () => stepOf(site, mistake));
+  return placed(site, say, equals(left, mistake.formula));
+}
+
+function placed(site: Site, say: Say, wrong: Formula): Edit {
+  const { node, kind } = site;
+  if (kind === 'value') return stepEdit(site, node.id, say, () => stepOf(site, wrong));
+  return gradientEdit(site, node.id, say, (_, state) =>
+    new Evaluator(readOf({ ...site, state }), extentsOf(site)).tensor(wrong, node.axes),
+  );
 }
 
 /** The step of a value that is made by the mistaken formula, and differentiated as such. */
-function stepOf(site: Site, { formula }: Mistake): Step {
+function stepOf(site: Site, formula: Formula): Step {
   const { graph, node } = site;
-  const used = graph.nodes.map(({ id }) => id).filter((id) => dependsOn(formula, id));
+  const used = graph.nodes
+    .map(({ id }) => id)
+    .filter((id) => id !== node.id && dependsOn(formula, id));
   const given = readOf(site);
   const evaluator = (inputs: readonly Tensor[]): Evaluator => {
     const read: Read = (name) => {

@@ -2,7 +2,6 @@
 import type { Letter } from '../../engine/axes.ts';
 import { collapsed } from '../../engine/collapse.ts';
 import {
-  call,
   type Formula,
   fraction,
   number,
@@ -21,7 +20,7 @@ const formulaOf = ({ id, operation, inputs }: ReturnType<typeof operationNodes>[
   operation.formula({ output: id, inputs });
 
 /** How a node's value is computed; null for an input. */
-export function valueFormula(graph: Graph, id: NodeId): Formula | null {
+function valueFormula(graph: Graph, id: NodeId): Formula | null {
   const node = nodeOf(graph, id);
   if (node.kind === 'input') return null;
   const { forward } = formulaOf(node);
@@ -29,7 +28,7 @@ export function valueFormula(graph: Graph, id: NodeId): Formula | null {
 }
 
 /** The contributions to a node's gradient, in its own letters, in the order of reverse mode. */
-export function contributionFormulas(graph: Graph, id: NodeId): Formula[] {
+function contributionFormulas(graph: Graph, id: NodeId): Formula[] {
   const letters = nodeOf(graph, id).axes.flat();
   return operationNodes(graph)
     .reverse()
@@ -53,7 +52,7 @@ function inLetters(formula: Formula, from: readonly Letter[], to: readonly Lette
   return names.size === 0 ? formula : renamed(formula, names);
 }
 
-export function gradientFormula(graph: Graph, id: NodeId): Formula | null {
+function gradientFormula(graph: Graph, id: NodeId): Formula | null {
   const parts = contributionFormulas(graph, id);
   return parts.length === 0 ? null : plus(...parts);
 }
@@ -72,7 +71,7 @@ export function eachSymbol(
 }
 
 /** A tensor's formula in the letters of one of its uses. */
-export function unfolded(graph: Graph, own: Formula & { kind: 'symbol' }): Formula | null {
+function unfolded(graph: Graph, own: Formula & { kind: 'symbol' }): Formula | null {
   const kind: Kind = hasNode(graph, own.name) ? 'value' : 'gradient';
   const id = kind === 'value' ? own.name : own.name.slice(1);
   if (!hasNode(graph, id)) return null;
@@ -128,18 +127,25 @@ function cappedScores(graph: Graph, softcap: number | undefined, formula: Formul
   return put(formula);
 }
 
-/** P computed anew from the scores, as kernels do in the backward pass; the mask in the numerator may be another. */
-function recomputed(graph: Graph, formula: Formula): Formula {
+/**
+ * P computed anew from the scores, as kernels do in the backward pass: with a mask of its own, and with the sum (the
+ * log-sum-exp) of the forward pass or one that is masked so too.
+ */
+function recomputed(graph: Graph, formula: Formula, isWhole: boolean): Formula {
   const { logits } = roles(graph);
+  if (logits !== 'M') return formula;
   return eachSymbol(formula, (own) => {
-    if (own.name !== 'P') return own;
-    const weights = unfolded(graph, own);
-    if (weights?.kind !== 'fraction' || logits !== 'M') return own;
-    const M = weights.top.kind === 'call' && weights.top.argument;
-    const masked = M && M.kind === 'symbol' ? unfolded(graph, M) : null;
-    return masked ? fraction(call('exp', masked), weights.bottom) : own;
+    const weights = own.name === 'P' ? unfolded(graph, own) : null;
+    if (weights?.kind !== 'fraction') return own;
+    const masked = (part: Formula): Formula =>
+      eachSymbol(part, (each) => unfolded(graph, each) ?? each);
+    const bottom = isWhole ? masked(weights.bottom) : weights.bottom;
+    return fraction(masked(weights.top), bottom);
   });
 }
+
+/** Steps that are not logged, one in the other. */
+const DEEPEST = 4;
 
 /** All ways to write it, the shown one first. */
 export function formsOf(
@@ -152,22 +158,25 @@ export function formsOf(
   const shown = rightFormula(graph, id, kind);
   if (!shown) return [];
   const plain = collapsed(shown);
-  const hidden = (formula: Formula, depth: number): Formula =>
+  const hidden = (formula: Formula, depth: number, write = collapsed): Formula =>
     depth === 0
       ? formula
       : eachSymbol(formula, (own) => {
           const inner = isHidden(own.name) ? unfolded(graph, own) : null;
-          return inner ? hidden(collapsed(inner), depth - 1) : own;
+          return inner ? hidden(write(inner), depth - 1, write) : own;
         });
+  const depths = [0, 1, 2, DEEPEST].map((depth) => hidden(plain, depth));
+  const deep = depths[depths.length - 1];
   const forms = [
     plain,
     shown,
-    rowTerm(graph, plain),
-    cappedScores(graph, softcap, plain),
-    hidden(plain, 1),
-    hidden(plain, 2),
-    hidden(plain, 4),
-    ...(kind === 'gradient' ? [recomputed(graph, plain)] : []),
+    ...depths.slice(1),
+    hidden(shown, 1, (inner) => inner),
+    ...depths.map((each) => rowTerm(graph, each)),
+    ...[plain, deep].map((each) => cappedScores(graph, softcap, each)),
+    ...(kind === 'gradient'
+      ? [false, true].map((isWhole) => recomputed(graph, deep, isWhole))
+      : []),
   ];
   const known = new Set<number>();
   return forms.filter((each) => {

@@ -8,7 +8,7 @@ import { mapInner } from '../../engine/where.ts';
 import type { Site } from '../edits/edit.ts';
 import { isMisfit, type Key, referenceProgram } from '../program.ts';
 import { dependentsOf } from '../reach.ts';
-import { agreement, isTelling } from './evidence.ts';
+import { type Agreement, agreement, isTelling } from './evidence.ts';
 import { formsOf } from './forms.ts';
 import type { Mistake, Scope, Slip } from './mistake.ts';
 import { type Mutant, mutants } from './mutants.ts';
@@ -76,7 +76,7 @@ class Hunt {
   readonly #isPlain: boolean;
   readonly #largestAt: number;
   readonly #known = new Set<number>();
-  readonly #accepted: (Tried & { bits: number; holes: number })[] = [];
+  readonly #accepted: (Tried & { agreed: Agreement; holes: number })[] = [];
   #tried = 0;
   #work = 0;
 
@@ -88,7 +88,8 @@ class Hunt {
     this.#evaluator = new Evaluator(readOf(site), extentsOf(site));
     this.#scope = scopeOf(site, isLater);
     const isHidden = (name: string): boolean => {
-      if (hasNode(graph, name)) return !state.given.values.has(name);
+      // The values that a backward pass reads are right: it is told from them.
+      if (hasNode(graph, name)) return kind === 'value' && !state.given.values.has(name);
       return name.startsWith('d') && !state.given.gradients.has(name.slice(1));
     };
     this.#forms = formsOf(graph, config.softcap, node.id, kind, isHidden);
@@ -123,7 +124,7 @@ class Hunt {
     if (this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
     this.#site.state.meter.work += this.#work;
     return this.#accepted
-      .filter(({ bits, holes }) => isTelling(bits, this.#tried, holes))
+      .filter(({ agreed, holes }) => isTelling(agreed, this.#tried, holes))
       .sort((a, b) => a.holes - b.holes || a.cost - b.cost)
       .map(({ formula, slips, cost }) => ({ node: node.id, kind, formula, slips, cost }));
   }
@@ -225,8 +226,8 @@ class Hunt {
   }
 
   #accept(tried: Tried, value: Tensor, holes: number): void {
-    const bits = agreement(this.#user, this.#right, value, this.#floor);
-    this.#accepted.push({ ...tried, bits, holes });
+    const agreed = agreement(this.#user, this.#right, value, this.#floor);
+    this.#accepted.push({ ...tried, agreed, holes });
   }
 
   /** One number of a formula, or the share of one of its terms, as the tensor tells it. */

@@ -1,8 +1,8 @@
 // Every operator at every sub-formula: the formulas that are one slip away from another.
-import type { Formula } from '../../engine/formula.ts';
+import { type Formula, number } from '../../engine/formula.ts';
 import { mapInner } from '../../engine/where.ts';
 import type { Operator, Scope, Slip } from './mistake.ts';
-import { named, OPERATORS } from './operators.ts';
+import { OPERATORS } from './operators.ts';
 import { eachSymbol } from './forms.ts';
 
 export interface Mutant {
@@ -58,11 +58,15 @@ export function* mutants(
       }
     }
   }
-  yield* everywhere(formula, scope);
+  yield* everywhere(formula, scope, operators);
 }
 
-/** A tensor replaced at all its places, where there are several. */
-function* everywhere(formula: Formula, scope: Scope): Generator<Mutant> {
+/** The same slip at all places of a tensor, where there are several. */
+function* everywhere(
+  formula: Formula,
+  scope: Scope,
+  operators: readonly Operator[],
+): Generator<Mutant> {
   const uses = new Map<string, (Formula & { kind: 'symbol' })[]>();
   eachSymbol(formula, (own) => {
     uses.set(own.name, [...(uses.get(own.name) ?? []), own]);
@@ -70,28 +74,25 @@ function* everywhere(formula: Formula, scope: Scope): Generator<Mutant> {
   });
   for (const [name, symbols] of uses) {
     if (symbols.length < 2) continue;
-    const masks = name === 'mask' || name === 'seen' ? scope.masks : [];
-    for (const { is, seen, say, cost = 0 } of masks) {
-      const by = name === 'mask' ? is : seen;
-      const whole = eachSymbol(formula, (own) => (own.name === name ? by : own));
-      yield {
-        formula: whole,
-        slip: { operator: 'mask', say, was: symbols[0], is: by },
-        cost: 1 + cost,
-        place: -1,
-      };
-    }
-    for (const other of scope.like(symbols[0])) {
-      const whole = eachSymbol(formula, (own) =>
-        own.name === name ? { ...own, name: named(other) } : own,
-      );
-      const say = `${named(other)} stands in the place of ${name} throughout`;
-      yield {
-        formula: whole,
-        slip: { operator: 'operand', say, was: symbols[0], is: other },
-        cost: 1,
-        place: -1,
-      };
+    for (const operator of [...operators, leftOut]) {
+      const lists = symbols.map((own) => [...operator.apply(own, scope)]);
+      // Uses have other letters, but as many of each length.
+      if (lists.some(({ length }) => length !== lists[0].length)) continue;
+      for (const [n, { is, say, cost = 0 }] of lists[0].entries()) {
+        let use = 0;
+        const whole = eachSymbol(formula, (own) => (own.name === name ? lists[use++][n].is : own));
+        const slip = { operator: operator.name, say: `${say} throughout`, was: symbols[0], is };
+        yield { formula: whole, slip, cost: operator.cost + cost, place: -1 };
+      }
     }
   }
 }
+
+/** 1 in the place of a tensor. */
+const leftOut: Operator = {
+  name: 'left-out',
+  cost: 1,
+  *apply(formula) {
+    if (formula.kind === 'symbol') yield { is: number(1), say: `${formula.name} is left out` };
+  },
+};

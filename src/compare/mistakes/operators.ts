@@ -1,42 +1,20 @@
 // What can go wrong in one place of a formula: every operator that changes a sub-formula into another.
-import type { Letter } from '../../engine/axes.ts';
 import {
-  atIndex,
   call,
   type Formula,
   fraction,
   minus,
-  modulo,
   number,
   plus,
-  position,
   power,
   product,
-  reduce,
-  sum,
-  toText,
 } from '../../engine/formula.ts';
-import { freeLetters, renamed } from '../../engine/where.ts';
-import type { Operator, Scope, Variation } from './mistake.ts';
+import { renamed } from '../../engine/where.ts';
+import type { Operator, Variation } from './mistake.ts';
+import { axes, group, index, layout, loop, reduction, sink } from './sumOperators.ts';
+import { named, negative, oneOf, replaced, without } from './words.ts';
 
-const LONGEST = 60;
-const MINUS_ONE = number(-1);
 const TWO = number(2);
-
-/** A sub-formula in words: a tensor by its name alone. */
-export function named(formula: Formula): string {
-  if (formula.kind === 'symbol') return formula.name;
-  const text = toText(formula).replaceAll(/(?<=[\p{L}\p{N}′_])\[[^\]]*\]/gu, '');
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-}
-
-const negative = (formula: Formula): Formula => product(MINUS_ONE, formula);
-const oneOf = (factors: readonly Formula[]): Formula =>
-  factors.length === 1 ? factors[0] : product(...factors);
-const without = <Item>(list: readonly Item[], at: number): Item[] =>
-  list.filter((_, n) => n !== at);
-const replaced = <Item>(list: readonly Item[], at: number, by: Item): Item[] =>
-  list.map((each, n) => (n === at ? by : each));
 
 const operand: Operator = {
   name: 'operand',
@@ -95,6 +73,11 @@ const drop: Operator = {
         return;
       case 'subtract':
         yield left(formula.left, formula.right, 'term');
+        yield {
+          is: formula.right,
+          say: `${named(formula.left)} − before ${named(formula.right)} is left out`,
+          cost: 0.1,
+        };
         yield left(negative(formula.right), formula.left, 'term', 0.2);
         return;
       case 'fraction':
@@ -135,6 +118,20 @@ const sign: Operator = {
         yield { is: negative(formula), say: say(formula) };
         return;
       default:
+    }
+  },
+};
+
+/** Another tensor multiplied or added where nothing more belongs. */
+const extra: Operator = {
+  name: 'extra',
+  cost: 1.35,
+  *apply(formula, scope) {
+    if (formula.kind !== 'symbol') return;
+    for (const other of scope.like(formula)) {
+      const name = named(other);
+      yield { is: product(formula, other), say: `${formula.name} is multiplied by ${name}` };
+      yield { is: plus(formula, other), say: `${name} is added to ${formula.name}` };
     }
   },
 };
@@ -208,153 +205,6 @@ function* spread(factors: readonly Formula[]): Generator<Variation> {
     yield { is: minus(left, product(...rest, right)), say: say(right) };
   }
 }
-
-/** a Σ b as Σ a b and the reverse: what stands before a sum goes into it, or comes out of it. */
-const sink: Operator = {
-  name: 'sink',
-  cost: 1.2,
-  *apply(formula, scope) {
-    if (formula.kind === 'sum' && formula.body.kind === 'product') {
-      const { over, body } = formula;
-      for (const [n, each] of body.factors.entries()) {
-        const names = new Map(over.map((letter) => [letter, scope.ownOf(letter)]));
-        const rest = sum(over, oneOf(without(body.factors, n)));
-        yield {
-          is: product(renamed(each, names), rest),
-          say: `${named(each)} stands before the sum`,
-        };
-      }
-    }
-    if (formula.kind !== 'product') return;
-    for (const [n, each] of formula.factors.entries()) {
-      if (each.kind !== 'sum') continue;
-      const names = new Map(each.over.map((letter) => [scope.ownOf(letter), letter]));
-      const rest = without(formula.factors, n).map((factor) => renamed(factor, names));
-      const is = sum(each.over, product(...rest, each.body));
-      yield { is, say: `${named(oneOf(rest))} stands inside the sum` };
-    }
-  },
-};
-
-const prime = (letter: Letter): Letter => `${letter}′`;
-
-/** A sum over other axes than the right ones. */
-const axes: Operator = {
-  name: 'axes',
-  cost: 1,
-  *apply(formula, scope) {
-    if (formula.kind !== 'sum') return;
-    const { over, body } = formula;
-    const own = new Map(over.map((letter) => [letter, scope.ownOf(letter)]));
-    const free = [...freeLetters(body)].filter((letter) => !over.includes(letter));
-    const isAlias = over.some((letter) => own.get(letter) !== letter);
-    for (const letter of free) {
-      const inside = new Map([[letter, prime(letter)]]);
-      if ((scope.length(letter) ?? 1) < 2) continue;
-      if (isAlias) {
-        const is = sum([prime(letter)], renamed(body, new Map([...own, ...inside])));
-        yield { is, say: `summed over ${letter} instead of ${[...own.values()].join(', ')}` };
-      }
-      const is = sum([...over, prime(letter)], renamed(body, inside));
-      yield { is, say: `summed over ${letter} too` };
-    }
-    if (isAlias)
-      yield { is: renamed(body, own), say: `not summed over ${[...own.values()].join(', ')}` };
-  },
-};
-
-/** Another reduction than a sum. */
-const reduction: Operator = {
-  name: 'reduction',
-  cost: 1,
-  *apply(formula, scope) {
-    if (formula.kind !== 'sum') return;
-    const { over, body } = formula;
-    const HOW = {
-      mean: 'averaged',
-      max: 'the largest',
-      last: 'the last',
-      first: 'the first',
-    } as const;
-    for (const [how, say] of Object.entries(HOW)) {
-      yield {
-        is: reduce(how as keyof typeof HOW, over, body),
-        say: `${say} over ${over.join(', ')} instead of summed`,
-      };
-      if (over.length < 2) continue;
-      for (const letter of over) {
-        const rest = over.filter((each) => each !== letter);
-        const is = reduce(how as keyof typeof HOW, [letter], sum(rest, body));
-        yield { is, say: `${say} over ${letter} instead of summed` };
-      }
-    }
-    for (const letter of over) {
-      const count = scope.length(letter);
-      if (count === undefined || count < 2) continue;
-      const isLast = position(letter);
-      const before = {
-        kind: 'relation',
-        left: isLast,
-        sign: '<',
-        right: number(count - 1),
-      } as const;
-      yield { is: sum(over, product(before, body)), say: `summed without the last ${letter}` };
-      const after = { kind: 'relation', left: number(1), sign: '≤', right: isLast } as const;
-      yield { is: sum(over, product(after, body)), say: `summed without the first ${letter}` };
-    }
-    if (over.length === 1 && scope.ownOf(over[0]) !== over[0]) {
-      const own = scope.ownOf(over[0]);
-      const is = reduce('running', [own], renamed(body, new Map([[over[0], own]])));
-      yield { is, say: `a running sum over ${own} instead of the whole` };
-    }
-  },
-};
-
-/** A tensor or a sum taken at another index than its own. */
-const index: Operator = {
-  name: 'index',
-  cost: 1.1,
-  *apply(formula, scope) {
-    if (formula.kind !== 'symbol' && formula.kind !== 'sum') return;
-    const name = named(formula);
-    for (const letter of freeLetters(formula)) {
-      const length = scope.length(letter);
-      if (length === undefined || length < 2) continue;
-      const at = (source: Formula): Formula => atIndex(letter, source, formula);
-      const own = position(letter);
-      yield { is: at(minus(own, number(1))), say: `${name} at ${letter} − 1` };
-      yield { is: at(plus(own, number(1))), say: `${name} at ${letter} + 1` };
-      yield { is: at(minus(number(length - 1), own)), say: `${name} in reverse along ${letter}` };
-      yield { is: at(number(0)), say: `${name} at ${letter} = 0 for all` };
-      yield { is: at(number(length - 1)), say: `${name} at the last ${letter} for all` };
-      yield {
-        is: at(modulo(plus(own, number(1)), number(length))),
-        say: `${name} rolled by one along ${letter}`,
-        cost: 0.1,
-      };
-      yield {
-        is: at(modulo(plus(own, number(length - 1)), number(length))),
-        say: `${name} rolled by one along ${letter}`,
-        cost: 0.1,
-      };
-    }
-  },
-};
-
-/** The key/value head of a query head: h mod the number of KV heads for h / the size of a group. */
-const group: Operator = {
-  name: 'group',
-  cost: 1,
-  *apply(formula, scope) {
-    if (formula.kind !== 'symbol') return;
-    const letters = formula.indices.flat();
-    const [members, heads] = [scope.length('g'), scope.length('r')];
-    if (!letters.includes('r') || letters.includes('g') || !members || !heads) return;
-    const head = plus(product(number(members), position('r')), position('g'));
-    const say = `query head h reads head h mod ${heads} of ${formula.name}`;
-    yield { is: atIndex('r', modulo(head, number(heads)), formula), say };
-  },
-};
 
 const FUNCTIONS = ['exp', 'log', 'tanh', 'sqrt', 'abs', 'relu', 'sin', 'cos'] as const;
 
@@ -440,8 +290,6 @@ const mask: Operator = {
 };
 
 export const OPERATORS: readonly Operator[] = [
-  ...[operand, transposed, drop, sign, inverse, arithmetic, sink, axes, reduction],
-  ...[index, group, wrapped, factor, otherNumber, mask],
+  ...[operand, transposed, drop, sign, inverse, arithmetic, sink, axes, reduction, extra],
+  ...[loop, index, layout, group, wrapped, factor, otherNumber, mask],
 ];
-
-export type { Scope };

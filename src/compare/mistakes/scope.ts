@@ -1,6 +1,7 @@
 // What can stand where: tensors that fit, numbers of the setup, other masks.
 import { type AxisLetters, shapeOf } from '../../engine/axes.ts';
 import {
+  below,
   call,
   type Formula,
   minus,
@@ -31,7 +32,7 @@ export function scopeOf(site: Site, isLater: (key: Key) => boolean): Scope {
     }
   }
   const length = (letter: string): number | undefined => {
-    const own = letter.replaceAll(/[′″]/g, '');
+    const own = letter.replaceAll(/[′″‴]/g, '');
     return extents[ALIASES[own] ?? own];
   };
   const axesOf = (name: string): readonly AxisLetters[] | null => {
@@ -120,8 +121,8 @@ function masksOf(context: Context): Scope['masks'] {
     0,
     past,
     end,
-    -1,
     1,
+    -1,
     past - 1,
     past + 1,
     end - 1,
@@ -143,10 +144,3 @@ function masksOf(context: Context): Scope['masks'] {
     cost,
   }));
 }
-
-const below = (left: Formula, right: Formula): Formula => ({
-  kind: 'relation',
-  left,
-  sign: '<',
-  right,
-});

@@ -6,6 +6,7 @@ import { contraction } from '../ops/contraction.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import type { Letters } from './letters.ts';
 import { type ParameterLetters, PARAMETERS } from './parameters.ts';
+import { temperatureOf } from './temperature.ts';
 
 type Projection = 'K' | 'Q' | 'V';
 
@@ -95,6 +96,9 @@ export function inputNodes(
     const specs = spec(parameterLetters);
     if (specs.length > 0) add(id, `weights.${id}`, value, letters.choose(value, specs));
   }
+  const temperature = temperatureOf(config, letters.extents['j']);
+  const eachBatch = temperature?.shape.length === 2 ? b : '';
+  add('temperature', 'temperature', temperature, `${eachBatch}j`);
   return {
     b,
     selfAttention,
@@ -112,11 +116,11 @@ export function projector(
   config: HeadConfig,
   inputs: Inputs,
   extents: Extents,
-): (id: Projection, spec: string, summary: string) => void {
+): (id: Projection | 'gate', spec: string, summary: string) => void {
   return (id, spec, summary) => {
     if (graph.has(id)) return;
     const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
-    const own = { K: 'x', Q: 'xPrime', V: 'xValue' } as const;
+    const own = { K: 'x', Q: 'xPrime', gate: 'xPrime', V: 'xValue' } as const;
     const source = graph.has(own[id]) ? own[id] : 'x';
     if (source === 'x') given(config, 'x');
     given(config, weight);
@@ -125,7 +129,7 @@ export function projector(
     const [axes] = parseSpec(spec);
     const width = axisLabel(axes[axes.length - 1]);
     const hasBias = config.weights[bias] !== undefined;
-    const from = `${b}${id === 'Q' ? 'j' : token} ${feature}`;
+    const from = `${b}${own[id] === 'xPrime' ? 'j' : token} ${feature}`;
     const whole = `${from}, ${feature} ${width}${hasBias ? `, ${width}` : ''} -> ${spec}`;
     const operation = contraction(whole, extents, summary);
     graph.node(id, axes, operation, [source, weight, ...(hasBias ? [bias] : [])]);

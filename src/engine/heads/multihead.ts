@@ -1,11 +1,12 @@
 // The attention module of the Transformer: heads, grouped KV heads, biases, W_O, RoPE, past keys and values.
-import { type AxisLetters, parseSpec } from '../axes.ts';
+import { axisLabel, type AxisLetters, type Extents, parseSpec } from '../axes.ts';
 import { ConfigError, type HeadConfig, type Rope } from '../config.ts';
 import { GraphBuilder, type Graph, type NodeId } from '../graph.ts';
 import type { Operation } from '../operation.ts';
 import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
 import { extend } from '../ops/extend.ts';
+import { gated } from '../ops/gate.ts';
 import { prepend, rearrange } from '../ops/layout.ts';
 import type { Rotation } from '../ops/ropeAngles.ts';
 import { rotary } from '../ops/rotary.ts';
@@ -66,6 +67,21 @@ export function nullKeys({ weights: { null_K: key, null_V: value }, zeroKey }: H
     throw new ConfigError(`weights.${lacking}`, 'not given, and a null key needs its value');
   }
   return (key ? 1 : 0) + (zeroKey ? 1 : 0);
+}
+
+/** Adds the gate and what it lets through, where there is one; returns the id of what goes on. */
+function addGate(
+  graph: GraphBuilder,
+  project: ReturnType<typeof projector>,
+  at: string,
+  { perHead, extents }: { perHead: string; extents: Extents },
+): NodeId {
+  if (!graph.has('W_gate')) return 'O';
+  const width = axisLabel(graph.axesOf('W_gate')[1]);
+  project('gate', `${at} ${width}`, 'The logits of the gates, which its sigmoid opens or shuts.');
+  const axes = axesOf(perHead);
+  graph.node('Og', axes, gated(axes, graph.axesOf('gate'), extents), ['O', 'gate']);
+  return 'Og';
 }
 
 export function buildMultihead(config: HeadConfig): Graph {
@@ -160,15 +176,17 @@ export function buildMultihead(config: HeadConfig): Graph {
   const summary = 'For each head and query, the mean of the values under its weights.';
   graph.node('O', axesOf(perHead), contraction(mix, extents, summary), ['Vh', weights]);
 
+  const output = addGate(graph, project, `${b}j`, { perHead, extents });
+
   const merge = `${perHead} -> ${b}j (${query} v)`;
   const merging = rearrange(merge, extents, 'Puts the heads side by side.');
   const merged = axesOf(`${b}j (${query} v)`);
   if (!config.weights.W_O) {
-    graph.node('y', merged, merging, ['O']);
+    graph.node('y', merged, merging, [output]);
     addLoss(graph, config, merged, extents);
     return graph.build('multihead', inputs.selfAttention);
   }
-  graph.node('C', merged, merging, ['O']);
+  graph.node('C', merged, merging, [output]);
   const out = axesOf(`${b}j o`);
   const bias = config.weights.b_O ? ['b_O'] : [];
   const spec = `${b}j (${query} v), (${query} v) o${bias.length ? ', o' : ''} -> ${b}j o`;

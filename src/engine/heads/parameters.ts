@@ -24,6 +24,9 @@ interface Parameter {
   readonly replacedBy?: 'K' | 'Q' | 'V';
 }
 
+/** The heads as one axis. */
+const merged = (heads: string): string => (heads.includes(' ') ? `(${heads})` : heads);
+
 const names = { K: 'keys', Q: 'queries' } as const;
 const ofNorm = (id: 'K' | 'Q', what: 'gain' | 'bias'): Parameter => ({
   what: `Learned ${what} of the norm of the ${names[id]}.`,
@@ -72,7 +75,7 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   beta_Q: ofNorm('Q', 'bias'),
   sinks: {
     what: "A learned logit of each head in the softmax's denominator.",
-    spec: ({ queryHeads }) => [queryHeads.includes(' ') ? `(${queryHeads})` : queryHeads],
+    spec: ({ queryHeads }) => [merged(queryHeads)],
   },
   B: {
     what: 'A learned bias of the scores, by the places of query and key.',
@@ -86,5 +89,20 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   null_V: {
     what: 'The value of the learned key.',
     spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+  },
+  headScale: {
+    what: 'A learned factor on the scores of each head.',
+    spec: ({ queryHeads }) => [merged(queryHeads)],
+  },
+  W_gate: {
+    what: "Projects tokens to the gates of the heads' outputs.",
+    spec: ({ query, wide, queryHeads }) => [
+      `${query} ${wide('v', queryHeads)}`,
+      `${query} ${merged(queryHeads)}`,
+    ],
+  },
+  b_gate: {
+    what: 'Bias of the gates.',
+    spec: ({ wide, queryHeads }) => [wide('v', queryHeads), merged(queryHeads)],
   },
 };

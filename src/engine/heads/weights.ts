@@ -2,6 +2,7 @@
 import { ConfigError, type HeadConfig } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../ops/elementwise.ts';
+import { scaledScores } from '../ops/scaledScores.ts';
 import { softmax } from '../ops/softmax.ts';
 import { composedMask } from './mask.ts';
 import { addPositionBias } from './positionBias.ts';
@@ -19,8 +20,14 @@ export function scaleFactor(config: HeadConfig, keyWidth: number): number | null
 export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: ScoreLayout): NodeId {
   const { axes, extents } = layout;
   let last: NodeId = 'S';
-  const factor = scaleFactor(config, extents['a']);
-  if (factor !== null) {
+  const by = ['headScale', 'temperature'].filter((id) => graph.has(id));
+  const factor = scaleFactor(config, extents['a']) ?? (by.length > 0 ? 1 : null);
+  if (factor !== null && by.length > 0) {
+    const own = by.map((id) => graph.axesOf(id));
+    const operation = scaledScores(axes, own, extents, { factor, cap: config.softcap });
+    graph.node('Z', axes, operation, [last, ...by]);
+    last = 'Z';
+  } else if (factor !== null) {
     const { softcap } = config;
     const operation =
       softcap === undefined ? scale(axes, factor) : scaleAndSoftcap(axes, factor, softcap);

@@ -33,7 +33,9 @@ function originOfMask(
   const { events } = field.recording;
   // Of an array that was written the last version counts.
   const isLast = (id: number): boolean =>
-    !masks.some((other) => events[other].alias === id && /^(write|update)$/.test(events[other].how));
+    !masks.some(
+      (other) => events[other].alias === id && /^(write|update)$/.test(events[other].how),
+    );
   const wrong = masks.filter((id) => isLast(id) && isWrong(id)).sort((a, b) => a - b);
   return wrong.length > 0 ? originOf(field, wrong[0]) : null;
 }
@@ -163,15 +165,13 @@ const isPlain = (mask: Tensor | null): boolean =>
   mask?.data.every((value) => value === mask.data[0]) ?? false;
 
 /** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
-function hidesOther(
-  mask: Tensor | null,
-  shouldBe: Uint8Array,
-  shape: readonly number[],
-): boolean {
+function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly number[]): boolean {
   if (!mask || mask.data.length < 2) return false;
   const seen = seenBy(mask, shape);
   if (!seen) return true;
-  return seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at]);
+  return (
+    seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at])
+  );
 }
 
 /** Whether a mask tells, of some letters, which keys are seen: keys of each sequence, keys alone. */

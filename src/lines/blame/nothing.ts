@@ -11,7 +11,8 @@ export function hidesNothing(field: Field, { event }: Suspect): Blame | null {
   for (const source of flow.sources[event]) {
     const { found, standing } = observed[source];
     const isLogits = found.some(({ entry }) => entry.key === 'v:Z' || entry.key === 'v:S');
-    const isMasked = found.some(({ entry }) => entry.key === `v:${parts.logits}`) &&
+    const isMasked =
+      found.some(({ entry }) => entry.key === `v:${parts.logits}`) &&
       isHiding(recording.tensor(source));
     if (standing !== 'right' || !isLogits || isMasked) continue;
     const filled = originOf(field, source);
@@ -50,7 +51,12 @@ export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blam
         isOnlyCalled(text, name) &&
         !events.some((each) => each.statement === id),
     );
-    if (found >= 0) return { event: source, statement: found, note: `what it gives is thrown away: ${name} stays as it was` };
+    if (found >= 0)
+      return {
+        event: source,
+        statement: found,
+        note: `what it gives is thrown away: ${name} stays as it was`,
+      };
   }
   return null;
 }

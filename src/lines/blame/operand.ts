@@ -231,7 +231,10 @@ export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Bla
   if (half === undefined) return null;
   const isUsed = flow.users[half].some((user) => observed[user].standing === 'right');
   if (isUsed) return null;
-  return { event: half, note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian` };
+  return {
+    event: half,
+    note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian`,
+  };
 }
 
 /** A function that does right when it is called from elsewhere: the call is to blame. */

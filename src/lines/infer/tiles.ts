@@ -159,6 +159,24 @@ interface Piece {
   readonly tensor: Tensor;
   readonly eps: number;
   readonly value: Value;
+  /** Which matrix of the event's tensor, where that has several. */
+  readonly slice: number;
+}
+
+/** More matrices in one tensor are not looked at. */
+const SLICES = 64;
+
+/** The matrices, or the row, that a tensor is made of. */
+function slicesOf({ shape, data }: Tensor): Tensor[] {
+  if (shape.length < 3) return [{ shape, data }];
+  const inner = shape.slice(-2);
+  const size = inner[0] * inner[1];
+  const count = size === 0 ? 0 : data.length / size;
+  if (count > SLICES) return [];
+  return Array.from({ length: count }, (_, n) => ({
+    shape: inner,
+    data: data.subarray(n * size, (n + 1) * size),
+  }));
 }
 
 /** Statements that make several pieces, the pieces of each. */
@@ -167,12 +185,15 @@ function groups(values: Values): Piece[][] {
   for (const value of values.all) {
     const { tensor, eps, kind, grid, isVirtual } = value;
     if (kind !== 'float' || grid.length > 0 || isVirtual) continue;
-    if (tensor.shape.length < 1 || tensor.shape.length > 2) continue;
+    if (tensor.shape.length < 1 || tensor.shape.length > 4) continue;
     for (const event of value.events) {
       const { statement, name, how, loops, frame } = event;
       if (loops.length === 0 && frame === 0) continue;
       const key = `${statement} ${how} ${name.replace(/\[\d+\]$/, '')}`;
-      found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
+      const own = found.get(key) ?? [];
+      for (const [slice, part] of slicesOf(tensor).entries())
+        own.push({ event, tensor: part, eps, value, slice });
+      found.set(key, own);
     }
   }
   return [...found.values()]
@@ -245,8 +266,8 @@ interface PlacedPiece {
   readonly placed: Placed;
 }
 
-const iterationOf = ({ event: { frame, loops }, tensor }: Piece): string =>
-  `${frame} ${loops.join()} ${tensor.shape.join()}`;
+const iterationOf = ({ event: { frame, loops }, tensor, slice }: Piece): string =>
+  `${frame} ${loops.join()} ${tensor.shape.join()} ${slice}`;
 
 /** The pieces of those statements most of whose pieces lie in the scores, in the order of the statements. */
 function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {

@@ -9,6 +9,8 @@ export interface Place {
   readonly line: number;
   /** The line of the wrong statement behind it, where its effect is to be seen there. */
   readonly until?: number;
+  /** Whether its effect is to be seen in what the loops around it write: one number tells nothing. */
+  readonly around?: true;
   /** Which of the statement's executions, from 0: the one that first went wrong, the next, and the last. */
   readonly occurrences: readonly number[];
   /** What is to come out where the effect is seen, where that is known. */
@@ -84,6 +86,19 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     there.function === inside &&
     there.line > line &&
     wrong.frame === event.frame;
+  if (
+    there.function === inside &&
+    there.file === file &&
+    isOneNumber(wrong) &&
+    event.loops.length > 0
+  ) {
+    const frames = [...new Set(executions.map((key) => key.split(' ')[0]))];
+    const call = Math.max(0, frames.indexOf(String(event.frame)));
+    return {
+      ...{ statement: event.statement, file: recording.files[file].path, line },
+      ...{ around: true, occurrences: [call], meant: seenIn },
+    };
+  }
   const isThere = wrong.statement === event.statement || seenIn.seen === event.id;
   return {
     statement: event.statement,
@@ -94,6 +109,9 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     meant: isBefore || isThere ? seenIn : null,
   };
 }
+
+const isOneNumber = ({ shape, how }: Event): boolean =>
+  how !== 'loop-end' && shape.every((length) => length === 1);
 
 /** First events of the statements just before and behind, in the same function, with how many lines are between. */
 function neighboursOf(recording: Recording, id: number): [event: number, lines: number][] {

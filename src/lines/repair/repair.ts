@@ -170,6 +170,7 @@ class Hunt {
       file: place.file,
       line: place.line,
       ...(place.until !== undefined && { until: place.until }),
+      ...(place.around === true && { around: true }),
       occurrences: place.occurrences,
       pairs,
       seconds: SECONDS_IN_FRAME,

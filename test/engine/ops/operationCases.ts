@@ -6,6 +6,8 @@ import { compose } from '../../../src/engine/ops/compose.ts';
 import { contraction } from '../../../src/engine/ops/contraction.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
 import { extend } from '../../../src/engine/ops/extend.ts';
+import { gated } from '../../../src/engine/ops/gate.ts';
+import { scaledScores } from '../../../src/engine/ops/scaledScores.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
 import { prepend, rearrange } from '../../../src/engine/ops/layout.ts';
 import { bucketFormula, positionBias } from '../../../src/engine/ops/positionBias.ts';
@@ -86,6 +88,20 @@ export const operationCases: Readonly<Record<string, Make>> = {
   scale: unary('i j -> i j', (_extents, _seed, [own]) => scale(own, 0.3)),
   'scale and softcap': unary('i j -> i j', (_extents, _seed, [own]) =>
     scaleAndSoftcap(own, 1.4, 0.9),
+  ),
+  'scale by head and by query': unary(
+    'b (r g) j i, (r g), b j -> b (r g) j i',
+    (extents, _, [, ...by]) =>
+      scaledScores(axes('b (r g) j i'), by.slice(0, 2), extents, { factor: 0.3 }),
+  ),
+  'scale by query and softcap': unary('i j, j -> i j', (extents, _, [own, by]) =>
+    scaledScores(own, [by], extents, { factor: 1.4, cap: 0.9 }),
+  ),
+  'gate of each entry': unary('b h j v, b j (h v) -> b h j v', (extents, _, [own, gate]) =>
+    gated(own, gate, extents),
+  ),
+  'gate of each head': unary('(r g) j v, j (r g) -> (r g) j v', (extents, _, [own, gate]) =>
+    gated(own, gate, extents),
   ),
   mask: unary('h j i -> h j i', (extents, seed, all) =>
     addMask(all[0], some(like(all, extents, seed), -Infinity)),
