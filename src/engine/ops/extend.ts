@@ -1,7 +1,21 @@
 // Keys or values put around those of the new tokens: of earlier tokens before, a learned one or zeros behind.
 import { letterStrides, offsetTable, shapeOf, type AxisLetters, type Extents } from '../axes.ts';
-import { accumulates, equals, symbol, words } from '../formula.ts';
-import type { Operation } from '../operation.ts';
+import {
+  accumulates,
+  atIndex,
+  call,
+  equals,
+  minus,
+  number,
+  plus,
+  position,
+  product,
+  sum,
+  symbol,
+  where,
+  words,
+} from '../formula.ts';
+import type { Names, Operation, OperationFormula } from '../operation.ts';
 import { type Tensor, zeros } from '../tensor.ts';
 
 export interface Around {
@@ -68,22 +82,56 @@ export function extend(
       tables[slot][outputOffset] === inputOffset ? 1 : 0,
     reach: (_, slot, inputOffset) =>
       Array.from(tables[slot].keys()).filter((at) => tables[slot][at] === inputOffset),
-    formula({ output, inputs: [input, second] }) {
-      const behind = [...(second ? [second] : []), ...(zero ? ['zeros'] : [])].join(', then ');
-      const parts = [
-        before ? 'the earlier tokens, then ' : '',
-        input,
-        behind && `, then ${behind}`,
-      ];
-      return {
-        forward: equals(symbol(output, axes), words(parts.join(''))),
-        backward: [
-          accumulates(symbol(`d${input}`, sourceAxes), words(`d${output} of the new tokens`)),
-          ...(second && learned
-            ? [accumulates(symbol(`d${second}`, learned), words(`d${output} of the learned one`))]
-            : []),
-        ],
-      };
-    },
+    formula: (names) => formulasOf(names, { axes, sourceAxes, learned, before, own }),
   };
 }
+
+interface Layout extends Pick<Around, 'learned' | 'before'> {
+  readonly axes: readonly AxisLetters[];
+  readonly sourceAxes: readonly AxisLetters[];
+  /** How many new tokens there are. */
+  readonly own: number;
+}
+
+/** Each operand at the tokens that are its own; an entry that does not exist is 0, and so are zeros at the end. */
+function formulasOf(
+  { output, inputs: [input, second] }: Names,
+  { axes, sourceAxes, learned, before, own }: Layout,
+): OperationFormula {
+  const [[token], [fresh]] = [axes, sourceAxes].map((each) => each[each.length - 2]);
+  const earlier = before?.shape.at(-2) ?? 0;
+  const behind = number(earlier + own);
+  const past = `past_${output.replace(/h$/, '')}`;
+  const pastAxes = axes.map((axis, n) => (n === axes.length - 2 ? [EARLIER] : axis));
+  const at = earlier === 0 ? position(token) : minus(position(token), number(earlier));
+  const upstream = symbol(`d${output}`, axes);
+  const parts = [
+    ...(before ? [atIndex(EARLIER, position(token), symbol(past, pastAxes))] : []),
+    atIndex(fresh, at, symbol(input, sourceAxes)),
+    ...(second && learned
+      ? [product(symbol(second, learned), call('not', minus(position(token), behind)))]
+      : []),
+  ];
+  const back = atIndex(token, plus(position(fresh), number(earlier)), upstream);
+  const shared = axes
+    .flat()
+    .filter((letter) => letter !== token && !learned?.flat().includes(letter));
+  return {
+    forward: equals(symbol(output, axes), where(plus(...parts), words('absent entries are 0'))),
+    backward: [
+      accumulates(symbol(`d${input}`, sourceAxes), back),
+      ...(second && learned
+        ? [
+            accumulates(
+              symbol(`d${second}`, learned),
+              sum(shared, atIndex(token, behind, upstream)),
+            ),
+          ]
+        : []),
+    ],
+    ...(before && { given: { [past]: { axes: pastAxes, tensor: before } } }),
+  };
+}
+
+/** The letter of earlier tokens. */
+const EARLIER = 'p';
