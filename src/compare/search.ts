@@ -205,14 +205,15 @@ export function search(
   const most = isLarge ? 4 : 40;
   const known = best(accepted, nearest, judge, most);
   // What comes after a first mistake may follow from it: any formula that fits would be another.
-  if (known || isBrief || !isFirst || stages !== STAGES) return known;
+  const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
+  if ((known && !isReadOff) || isBrief || !isFirst || stages !== STAGES) return known;
   // What no known mistake explains, or only such as would spoil what is right.
   accepted.length = 0;
   for (const edit of formulas(sites[0])) {
     madeBy.set(edit, sameMistake(edit));
     test(state, [edit], edit);
   }
-  return best(accepted, nearest, judge, most);
+  return best(accepted, nearest, judge, most) ?? known;
 
   /** One edit and one factor. */
   function withFactors(): void {
