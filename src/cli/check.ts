@@ -97,5 +97,12 @@ function print(report: Report): void {
       : '';
     say(`  residual ${cause.residual.toExponential(1)}${second}`);
   }
-  if (first && causes.length === 0) say('The cause is unknown; the notes say what is known.');
+  if (first && causes.length === 0) printKnown(first, nodes);
+}
+
+/** Of a first wrong node whose cause is unknown, what its note says, a line each. */
+function printKnown(first: NonNullable<Report['first']>, nodes: readonly NodeReport[]): void {
+  say('The cause is unknown. What is known:');
+  const own = nodes.find(({ node, kind }) => node === first.node && kind === first.kind);
+  for (const clue of own?.note.split('; ') ?? []) say(`  ${clue.replace(/^unknown cause: /, '')}`);
 }

@@ -26,6 +26,7 @@ import { givesMask, Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
+import { OUT_IN } from './orientation.ts';
 import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
@@ -33,6 +34,7 @@ import { resembles } from './resembles.ts';
 import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
 import { seen, type View } from './view.ts';
+import { whereabouts } from './whereabouts.ts';
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -45,9 +47,6 @@ export interface CheckInput {
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
-
-const OUT_IN =
-  'The gradients of all weights are (out, in), as torch.nn.Linear keeps them: compared as (in, out).';
 
 export interface Compared {
   readonly report: Report;
@@ -298,7 +297,8 @@ class Check {
         find(tensor, true) ?? (tensor === aligned.tensor ? null : find(aligned.tensor, false));
       if (found) {
         // After a first mistake that is unknown, what else there is may follow from it.
-        if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
+        if (soFar !== 'unknown' || causes.length > 0)
+          causes.push(...causesOf(found, causes.length > 0));
         if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
         if (aligned.unsummed)
@@ -306,7 +306,8 @@ class Check {
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
-        add('diverges', describeUnknown(context, aligned, user, predicted, precision));
+        const where = whereabouts(graph, state, key, rightKeys);
+        add('diverges', describeUnknown(context, aligned, user, predicted, precision, where));
       }
     }
     first = this.#misfits.firstWith(first);

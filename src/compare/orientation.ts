@@ -21,6 +21,9 @@ interface Oriented {
 const RESEMBLES = 0.5;
 const TIMES = 2;
 
+export const OUT_IN =
+  'The gradients of all weights are (out, in), as torch.nn.Linear keeps them: compared as (in, out).';
+
 export const isWeight = (node: NodeId): boolean => node.startsWith('W_');
 
 /** (out, in) as (in, out), or the other way round. */

@@ -218,9 +218,7 @@ describe('sums of the backward pass', () => {
       'dKh',
       'dVh',
     ]);
-    expect(report.causes.map(({ title }) => title)).toEqual([
-      expect.stringMatching(/ones/),
-    ]);
+    expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(/ones/)]);
   });
 });
 
@@ -292,4 +290,64 @@ describe('numbers that the setup does not have', () => {
     expect(report.causes[0].title).toMatch(/default 1\/√d = 1\/√4 = 0\.5, where .* is 0\.7/);
     expect(report.causes[0].numpy).toContain('* 0.7');
   });
+});
+
+describe('an unknown mistake', () => {
+  const odd = (value: number, j: number, i: number): number =>
+    value * (1 + 0.3 * Math.sin(7 * j * j + 3 * i));
+  const noteOn = async (slips: Slips, logged = ALL): Promise<string> => {
+    const report = await reportOn(sizes, { hides: future, ...slips }, causal, logged);
+    expect(report.causes).toEqual([]);
+    const { first } = report;
+    return report.nodes.find(({ node, kind }) => node === first?.node && kind === first.kind)!.note;
+  };
+
+  it('is said to be in one step where all before it is right', async () => {
+    const note = await noteOn({ dM: ({ P, dP }) => mapped(softmaxBack(P, dP), odd) });
+    expect(note).toContain('P and dP, from which dM is computed, are right');
+    expect(note).toContain('the mistake is in the step that makes dM and nowhere before it');
+  });
+
+  it('has what is ruled out, and what to log next, where less is logged', async () => {
+    const note = await noteOn({ dM: ({ P, dP }) => mapped(softmaxBack(P, dP), odd) }, KERNEL);
+    expect(note).toMatch(/O and dVh are right too, which rules out Vh and P and what comes before/);
+    expect(note).toMatch(/in dP, dM, dZ, dS or dKh: log dM next/);
+  });
+
+  it('is said to sit on the diagonal, or behind a tile', async () => {
+    const diagonal = await noteOn({
+      dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (v, j, i) => (i === j ? Math.sin(9 * v) : v)),
+    });
+    expect(diagonal).toContain('all wrong entries are on the diagonal');
+    const tile = await noteOn({
+      dQ: ({ dS, K }) => mapped(times(dS, K), (v, j, i) => (j < 3 ? v : Math.sin(9 * v + i))),
+    });
+    expect(tile).toContain('the first 3 queries are right and all behind wrong');
+  });
+
+  it('has the pattern of zeros of P, also where it shows what it should hide', async () => {
+    const bias = (j: number, i: number): number => Math.sin(i * j * j);
+    const note = await noteOn({ hides: (j, i) => i > j + 2 || (i === 2 && j > 3), bias }, [
+      'P',
+      'O',
+    ]);
+    expect(note).toMatch(/zeros are not those of the setup’s mask.*hides .* and shows/);
+  });
+});
+
+test('a second mistake is said to be one after the first is repaired', async () => {
+  const report = await reportOn(
+    sizes,
+    {
+      scale: 0.25,
+      dQ: ({ dS, K }) => dS.map((row, j) => K[j].map((value) => row[j] * value)),
+      hides: future,
+    },
+    causal,
+    [...ALL, 'Z'],
+  );
+  expect(report.causes.map(({ why }) => why.startsWith('After repairing the above'))).toEqual([
+    false,
+    true,
+  ]);
 });

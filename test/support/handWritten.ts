@@ -1,6 +1,7 @@
 // Attention written by hand in plain loops, forward and backward, with slips: it shares no code with the engine.
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
-import { randomTensor } from './random.ts';
+import { sizeOf, type Tensor, tensor } from '../../src/engine/tensor.ts';
+import { generator } from '../conformance/draw.mjs';
 
 /** Sizes: batch entries, heads, queries, keys, features of a head. */
 export interface Sizes {
@@ -54,6 +55,15 @@ export const mapped = (a: number[][], of: (value: number, j: number, i: number) 
 /** The gradient of softmax's input: P (dP − Σ P dP). */
 export const softmaxBack = (P: number[][], dP: number[][]): number[][] =>
   mapped(P, (p, j, i) => p * (dP[j][i] - sum(P[j].length, (l) => P[j][l] * dP[j][l])));
+
+/** Entries uniform in (-1, 1). */
+function randomTensor(shape: readonly number[], seed: number): Tensor {
+  const random = generator(seed);
+  return tensor(
+    shape,
+    Array.from({ length: sizeOf(shape) }, () => 2 * random() - 1),
+  );
+}
 
 /** Inputs: (B, m or n, H d) as a projection leaves them, and the upstream gradient of y. */
 export function inputsOf({ B, H, m, n, d }: Sizes) {
