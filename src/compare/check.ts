@@ -92,6 +92,8 @@ interface Convention {
   readonly rightKeys: ReadonlySet<Key>;
 }
 
+type Sources = Record<'values' | 'gradients', Map<NodeId, Tensor>>;
+
 class Check {
   readonly #input: CheckInput;
   readonly #convention: Convention | null;
@@ -106,10 +108,7 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: {
-    readonly values: Map<NodeId, Tensor>;
-    readonly gradients: Map<NodeId, Tensor>;
-  };
+  readonly #sources: Sources;
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -306,7 +305,7 @@ class Check {
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
-        const where = whereabouts(graph, state, key, rightKeys);
+        const where = whereabouts(state, key, rightKeys);
         add('diverges', describeUnknown(context, aligned, user, predicted, precision, where));
       }
     }

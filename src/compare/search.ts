@@ -125,7 +125,9 @@ export function search(
   let nearest: Hypothesis | null = null;
   let isKnown = true;
   const marks = new Set<string>();
+  let tried = 0;
   const test = (from: State, edits: readonly Edit[], last: Edit): void => {
+    tried++;
     let prediction: Tensor;
     let edited: State;
     try {
@@ -144,7 +146,11 @@ export function search(
     const residual = difference(prediction, user).maxAbs / scale;
     const hypothesis = { edits, state: edited, residual };
     // An edit that changes nothing explains nothing.
-    if (own >= 4 * residual && (residual <= precision || isRounding(edited, residual)))
+    if (
+      own >= 4 * residual &&
+      (residual <= precision || isRounding(edited, residual)) &&
+      isTold(target, scale, Math.max(residual, precision), tried)
+    )
       accepted.push(hypothesis);
     else if (edits.length === 1) {
       if (!nearest || residual < nearest.residual) nearest = hypothesis;
@@ -304,6 +310,27 @@ function best(
       costOf(edits) <= costOf(winner.edits) + MOST_STRANGER,
   );
   return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
+}
+
+/** Entries beyond which no hypothesis fits by chance. */
+const PLENTY = 8;
+
+/**
+ * Whether the entries that were wrong and now are right tell more than one of so many hypotheses does: bits, each entry
+ * as many as it has digits by which it was off, in units of what is accepted.
+ */
+function isTold(
+  { user, predicted }: Target,
+  scale: number,
+  accepted: number,
+  tried: number,
+): boolean {
+  if (user.data.length > PLENTY) return true;
+  const bits = user.data.reduce((sum, value, at) => {
+    const off = Math.abs(value - predicted.data[at]) / scale;
+    return sum + (off > accepted ? Math.min(52, Math.log2(off / accepted)) : 0);
+  }, 0);
+  return !Number.isFinite(bits) || bits > Math.log2(tried);
 }
 
 /** One of each kind of mistake. */

@@ -22,12 +22,8 @@ const verb = (keys: readonly Key[]): string => (keys.length === 1 ? 'is' : 'are'
  * `rightKeys`: the given tensors that are right. A step of which a right tensor was computed cannot be wrong, whatever
  * else is.
  */
-export function whereabouts(
-  graph: Graph,
-  state: State,
-  key: Key,
-  rightKeys: ReadonlySet<Key>,
-): string[] {
+export function whereabouts(state: State, key: Key, rightKeys: ReadonlySet<Key>): string[] {
+  const { graph } = state.program;
   const order = causalOrder(graph);
   const sorted = (keys: Iterable<Key>): Key[] => {
     const own = new Set(keys);

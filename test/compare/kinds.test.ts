@@ -29,12 +29,11 @@ function nested({ shape, data }: Tensor): unknown {
   return rows;
 }
 
-/** The report on a hand-written program with slips, against a setup of its sizes. */
-async function reportOn(
+/** The report on tensors of a program, against a setup of its sizes. */
+async function reportOf(
   sizes: Sizes,
-  slips: Slips,
   setup: object,
-  logged: readonly string[] = ALL,
+  tensors: readonly (readonly [name: string, tensor: Tensor])[],
 ): Promise<Report> {
   const { Q, K, V, G } = inputsOf(sizes);
   const document = {
@@ -47,11 +46,22 @@ async function reportOn(
     Promise.reject(new Error('no files')),
   );
   if (!config || !graph) throw new Error(problems.map(({ message }) => message).join());
-  const trace = [...program(sizes, slips)].flatMap(([name, tensor]) =>
-    logged.includes(name) ? [{ name, dtype: 'float64' as const, tensor }] : [],
-  );
+  const trace = tensors.map(([name, tensor]) => ({ name, dtype: 'float64' as const, tensor }));
   return check({ config, graph, trace, names: {}, resolve: resolveName });
 }
+
+/** On what a hand-written program with slips logs. */
+const reportOn = (
+  sizes: Sizes,
+  slips: Slips,
+  setup: object,
+  logged: readonly string[] = ALL,
+): Promise<Report> =>
+  reportOf(
+    sizes,
+    setup,
+    [...program(sizes, slips)].filter(([name]) => logged.includes(name)),
+  );
 
 const firstOf = ({ first }: Report): string =>
   first ? `${first.kind === 'gradient' ? 'd' : ''}${first.node}` : '';
@@ -233,7 +243,18 @@ describe('masks of joined rules', () => {
     Array.from({ length: 9 }, (_item, i) => i <= j && Math.floor(i / 3) === Math.floor(j / 3)),
   );
   const perBatch = [[[[true, true, true, false, false]]], [[[true, true, true, true, false]]]];
+  const prefixed = Array.from({ length: 6 }, (_, j) =>
+    Array.from({ length: 6 }, (_item, i) => i <= j || i < 3),
+  );
+  const even: Sizes = { B: 1, H: 2, m: 6, n: 6, d: 4 };
   const kinds: [string, Sizes, object, Slips, RegExp][] = [
+    [
+      'a prefix one too long',
+      even,
+      { mask: prefixed },
+      { hides: (j, i) => i > j && i >= 4 },
+      /prefix .* one key too long/,
+    ],
     ['padding lost', sizes, { mask: joined }, { hides: future }, /padding part .* missing/],
     [
       'causal lost',
@@ -283,6 +304,21 @@ describe('numbers that the setup does not have', () => {
       Math.sin(13 * i + 7 * j * j + 5 * b + 3 * h * j);
     const report = await reportOn(sizes, { bias }, {}, ['P', 'O']);
     expect(report.causes).toEqual([]);
+  });
+
+  it('the scale on the weights, behind the softmax', async () => {
+    const own = program(sizes, { scale: 1 });
+    const halved = (name: string): Tensor => {
+      const { shape, data } = own.get(name)!;
+      return { shape, data: data.map((value) => value / 2) };
+    };
+    const report = await reportOf(sizes, {}, [
+      ['P', halved('P')],
+      ['O', halved('O')],
+    ]);
+    expect(report.causes.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/scale 0\.5 multiplies the weights after the softmax/),
+    ]);
   });
 
   it('the default scale where the setup says another', async () => {
