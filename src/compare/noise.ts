@@ -6,7 +6,7 @@ import type { NodeId } from '../engine/graph.ts';
 import { nodeOf } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { FLOAT32, FLOAT64, type NumberType } from './dtypes.ts';
-import type { Key, Perturb, State } from './program.ts';
+import type { Key, Perturb, State, Step } from './program.ts';
 
 /** Uniform in (-1, 1), the same for the same seed: xorshift. */
 function uniform(seed: number): () => number {
@@ -61,6 +61,7 @@ function sumSize(state: State, key: Key): number {
   if (key.startsWith('v:')) {
     const id = key.slice(2);
     const step = program.forward.get(id);
+    if (step?.operation.cancelled) return cancelledIn(state, step, id, null);
     if (step?.operation.name !== 'contraction') return 0;
     return step.inputs
       .slice(0, 2)
@@ -71,6 +72,7 @@ function sumSize(state: State, key: Key): number {
   const slot = Number(slotText);
   const step = program.backward.get(from);
   if (!step) return 0;
+  if (step.operation.cancelled) return cancelledIn(state, step, from, slot);
   const upstream = state.gradient(from);
   const to = step.inputs[slot];
   if (step.operation.name === 'softmax') {
@@ -90,6 +92,14 @@ function sumSize(state: State, key: Key): number {
   }
   const other = step.inputs[1 - slot];
   return fibre(upstream, from, to) * fibre(state.value(other), other, to);
+}
+
+/** The largest term of which a step's result is what is left. */
+function cancelledIn(state: State, step: Step, id: NodeId, slot: number | null): number {
+  const inputs = step.inputs.map((input) => state.value(input));
+  const application = { inputs, output: slot === null ? inputs[0] : state.value(id) };
+  const upstream = slot === null ? inputs[0] : state.gradient(id);
+  return 2 * step.operation.cancelled!(application, slot, upstream);
 }
 
 /** Angles are computed in float32 at best, but where all is float64: a power, and its product with the position. */

@@ -5,7 +5,7 @@ import type { Operation } from '../engine/operation.ts';
 import { add, scalar, sizeOf, type Tensor, zeros } from '../engine/tensor.ts';
 
 /** What a step needs of an operation. */
-export type StepOperation = Pick<Operation, 'name' | 'forward' | 'vjp'>;
+export type StepOperation = Pick<Operation, 'name' | 'forward' | 'vjp' | 'cancelled'>;
 
 export interface Step {
   readonly operation: StepOperation;

@@ -46,6 +46,11 @@ export interface Operation {
   worked?(at: Application, outputOffset: number): Worked;
   /** What there is to say of one output entry, as a sentence: which part of a mask hides it. */
   remark?(outputOffset: number): string | null;
+  /**
+   * Where a result is what is left of larger terms: the size of the largest of them, in the result's unit, of the value
+   * (slot null) or of what is passed back to an operand. The result is off by the rounding of those.
+   */
+  cancelled?(at: Application, slot: number | null, upstream: Tensor): number;
   formula(names: Names): OperationFormula;
 }
 

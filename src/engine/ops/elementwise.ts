@@ -16,8 +16,8 @@ import {
 import type { Operand } from '../evaluate.ts';
 import type { ComposedMask } from '../heads/mask.ts';
 import type { MaskFormula } from '../heads/maskParts.ts';
-import type { Operation } from '../operation.ts';
-import { map, type Tensor } from '../tensor.ts';
+import type { Application, Operation } from '../operation.ts';
+import { largestMagnitude, map, type Tensor } from '../tensor.ts';
 
 interface Elementwise {
   readonly name: string;
@@ -28,6 +28,8 @@ interface Elementwise {
   readonly forward: (input: Formula) => Formula;
   /** Tensors that both formulas speak of. */
   readonly given?: Readonly<Record<string, Operand>>;
+  /** Where the slope is a difference: the largest of its terms. */
+  readonly steepest?: number;
   /** The slope as a formula; null where it is 1. */
   readonly derivative: ((input: Formula) => Formula) | null;
 }
@@ -49,6 +51,10 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
     // Where the slope is 0 (masked, dropped) nothing depends on the input.
     reach: ({ inputs: [input] }, _slot, inputOffset) =>
       own.slope(input.data[inputOffset], inputOffset) === 0 ? [] : [inputOffset],
+    ...(own.steepest !== undefined && {
+      cancelled: (_: Application, slot: number | null, upstream: Tensor) =>
+        slot === null ? 0 : own.steepest! * largestMagnitude(upstream),
+    }),
     formula: ({ output, inputs: [input] }) => ({
       forward: equals(symbol(output, axes), own.forward(symbol(input, axes))),
       backward: [
@@ -89,6 +95,7 @@ export function scaleAndSoftcap(
     summary: 'Scales the scores and bends them smoothly into (−softcap, softcap).',
     value: (input) => cap * Math.tanh((factor * input) / cap),
     slope: (input) => factor * (1 - Math.tanh((factor * input) / cap) ** 2),
+    steepest: Math.abs(factor),
     forward: (input) => product(number(cap), inner(input)),
     derivative: (input) =>
       product(number(factor), minus(number(1), power(inner(input), number(2)))),

@@ -102,6 +102,9 @@ export function normalise(layout: NormAxes, extents: Extents, own: Normalisation
     return rows[at];
   };
 
+  const largestHat = (hat: Float64Array, start: number): number =>
+    steps.reduce((most, step) => Math.max(most, Math.abs(hat[start + step])), 1);
+
   /** A parameter's gradient: what each of its entries multiplies, summed. */
   const gathered = (
     of: Int32Array,
@@ -151,6 +154,31 @@ export function normalise(layout: NormAxes, extents: Extents, own: Normalisation
         parts.push(gathered(gainOf, inputs[gainSlot].shape, (at) => upstream.data[at] * hat[at]));
       if (biasOf) parts.push(gathered(biasOf, inputs[biasSlot].shape, (at) => upstream.data[at]));
       return parts;
+    },
+    cancelled({ inputs }, slot, upstream) {
+      const { hat, inverse } = normalised(inputs[0]);
+      const isInput = slot === 0;
+      let [largest, along] = [0, 0];
+      for (const [row, start] of starts.entries()) {
+        let [size, mean, product] = [0, 0, 0];
+        for (const step of steps) {
+          const at = start + step;
+          const gain = slot === gainSlot ? 1 : Math.abs(gainAt(inputs, at));
+          const g = slot === null ? gain : gain * Math.abs(upstream.data[at]);
+          // What the mean is taken away from; without one only the sums of the backward pass cancel.
+          const own = isCentred ? Math.abs(inputs[0].data[at]) * inverse[row] : 0;
+          size = Math.max(size, isInput ? g : g * own);
+          mean += g / count;
+          product += (g * Math.max(Math.abs(hat[at]), isInput ? own : 0)) / count;
+        }
+        const all = isInput
+          ? (size + mean + product * largestHat(hat, start)) * inverse[row]
+          : size;
+        largest = Math.max(largest, all);
+        along += 1;
+      }
+      if (slot === null || isInput) return largest;
+      return slot === gainSlot && gainOf ? largest * Math.sqrt(along) : 0;
     },
     partial({ inputs }, slot, outputOffset, inputOffset) {
       const { hat, inverse } = normalised(inputs[0]);
