@@ -6,6 +6,7 @@ import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
+import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
   entriesOf,
@@ -389,28 +390,4 @@ function sitesOf(context: Context, target: Target): Site[] {
     const goal = { key, user, look };
     return [{ ...context, node, kind, ratio, precision, deviation, goal, ...own }];
   });
-}
-
-function meanError(a: Tensor, b: Tensor): number {
-  let sum = 0;
-  for (let at = 0; at < a.data.length; at++) {
-    const error = Math.abs(a.data[at] - b.data[at]);
-    sum += Number.isNaN(error) ? 0 : Math.min(error, 1e300);
-  }
-  return sum / a.data.length;
-}
-
-/** Equal for equal tensors, and hardly ever for others. */
-function fingerprint({ data }: Tensor): string {
-  let [sum, weighted] = [0, 0];
-  for (let at = 0; at < data.length; at++) {
-    const value = Number.isFinite(data[at])
-      ? data[at]
-      : Number.isNaN(data[at])
-        ? 0.123
-        : Math.sign(data[at]) * 1e3;
-    sum += value;
-    weighted += value * Math.sin(at + 1);
-  }
-  return `${sum.toPrecision(11)} ${weighted.toPrecision(11)}`;
 }

@@ -160,20 +160,18 @@ export function normalise(layout: NormAxes, extents: Extents, own: Normalisation
       const isInput = slot === 0;
       let [largest, along] = [0, 0];
       for (const [row, start] of starts.entries()) {
-        let [size, mean, product] = [0, 0, 0];
+        let [size, mean, mixed] = [0, 0, 0];
         for (const step of steps) {
           const at = start + step;
           const gain = slot === gainSlot ? 1 : Math.abs(gainAt(inputs, at));
           const g = slot === null ? gain : gain * Math.abs(upstream.data[at]);
           // What the mean is taken away from; without one only the sums of the backward pass cancel.
-          const own = isCentred ? Math.abs(inputs[0].data[at]) * inverse[row] : 0;
-          size = Math.max(size, isInput ? g : g * own);
+          const taken = isCentred ? Math.abs(inputs[0].data[at]) * inverse[row] : 0;
+          size = Math.max(size, isInput ? g : g * taken);
           mean += g / count;
-          product += (g * Math.max(Math.abs(hat[at]), isInput ? own : 0)) / count;
+          mixed += (g * Math.max(Math.abs(hat[at]), isInput ? taken : 0)) / count;
         }
-        const all = isInput
-          ? (size + mean + product * largestHat(hat, start)) * inverse[row]
-          : size;
+        const all = isInput ? (size + mean + mixed * largestHat(hat, start)) * inverse[row] : size;
         largest = Math.max(largest, all);
         along += 1;
       }
