@@ -35,7 +35,12 @@ function overwritten(field: Field): Mistaken[] {
       events.find((other) => other.id > id && other.frame === frame && other.name === name) ?? null;
     const again = sameStatement(field, id, key);
     if (again !== null)
-      found.push({ event: again, node, kind, note: `each of d${node}’s paths replaces the one before` });
+      found.push({
+        event: again,
+        node,
+        kind,
+        note: `each of d${node}’s paths replaces the one before`,
+      });
     if (next?.how !== 'bind' || originOf(field, next.id) <= id) continue;
     if (!observed[next.id].found.some(({ entry }) => entry.key === key)) continue;
     found.push({ event: next.id, node, kind, note: `it replaces ${title}, which is lost` });
@@ -72,9 +77,7 @@ function sameStatement(field: Field, id: number, key: Key): number | null {
 }
 
 const titlesOf = ({ found }: Observed, key: Key): string[] =>
-  found.flatMap(({ entry }) =>
-    entry.key === key && PART.test(entry.title) ? [entry.title] : [],
-  );
+  found.flatMap(({ entry }) => (entry.key === key && PART.test(entry.title) ? [entry.title] : []));
 
 const LOOPED = /^[bhrgij]$/;
 
@@ -100,7 +103,13 @@ function repeated(field: Field): Mistaken[] {
   const groups = new Map<string, Map<number, string>>();
   const partsOf = ({ event, found, standing }: Observed, key?: Key): Map<Key, string> => {
     const parts = new Map<Key, string>();
-    if (standing !== 'right' || found.length === 0 || event.loops.length === 0 || !COMPUTED.has(event.how)) return parts;
+    if (
+      standing !== 'right' ||
+      found.length === 0 ||
+      event.loops.length === 0 ||
+      !COMPUTED.has(event.how)
+    )
+      return parts;
     const [best] = found;
     const { entry } = best;
     const part = partOf(best);

@@ -109,7 +109,8 @@ export function mistakenNames(field: Field): Mistaken[] {
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
-    const place = from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
+    const place =
+      from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;

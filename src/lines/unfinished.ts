@@ -53,13 +53,15 @@ export function shownInPart(field: Field): Wrong | null {
 }
 
 const isComputed = ({ event: { how } }: Observed): boolean =>
-  /^(bind|update|write|loop-end)$/.test(how);
+  /^(bind|update|write|loop-end|return)$/.test(how);
 
 /** The last event that is a part of a goal, where all of them together are not what a program may hand on as they are. */
 function partlyShown({ observed, recording, catalogue }: Field, goal: Key): number | null {
   const parts = observed.filter(
     (each) =>
-      isComputed(each) && !each.added && each.found.some(({ entry }) => entry.key === goal) &&
+      isComputed(each) &&
+      !each.added &&
+      each.found.some(({ entry }) => entry.key === goal) &&
       (each.standing === 'right' || each.standing === 'partial'),
   );
   const last = parts.at(-1);
@@ -79,7 +81,8 @@ function partlyShown({ observed, recording, catalogue }: Field, goal: Key): numb
 
 /** A gradient's array that was written and holds nothing but zeros, where no gradient of an input came out. */
 function onlyZeros({ observed, goals, covered, catalogue }: Field): Wrong | null {
-  if (!covered.has('v:y') || goals.some((goal) => goal.startsWith('g:') && covered.has(goal))) return null;
+  if (!covered.has('v:y') || goals.some((goal) => goal.startsWith('g:') && covered.has(goal)))
+    return null;
   const last = observed.findLast(({ event, standing }) => {
     const isWritten = event.how === 'update' || event.how === 'write';
     return isWritten && standing === 'neutral' && /(^|[._])(d|g|grad)/i.test(event.name);

@@ -231,7 +231,10 @@ export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Bla
   if (half === undefined) return null;
   const isUsed = flow.users[half].some((user) => observed[user].standing === 'right');
   if (isUsed) return null;
-  return { event: half, note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian` };
+  return {
+    event: half,
+    note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian`,
+  };
 }
 
 /** A function that does right when it is called from elsewhere: the call is to blame. */
@@ -254,7 +257,8 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
     return (
       from !== null &&
       events[from].statement !== events[caller].statement &&
-      /^(right|partial)$/.test(observed[other.id].standing)
+      (observed[other.id].standing === 'right' ||
+        (observed[other.id].standing === 'partial' && field.leads[other.id]))
     );
   });
   return isElsewhere

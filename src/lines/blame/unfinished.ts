@@ -233,7 +233,9 @@ function besideOther({ recording, observed }: Field, id: number, user: number): 
     const isRotatedOne = found.some(
       ({ entry }) => entry.role === 'node' && /^(v:[QK]h|g:[QK])$/.test(entry.key),
     );
-    return standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key));
+    return (
+      standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key))
+    );
   });
   return other?.event.id ?? null;
 }
