@@ -314,27 +314,6 @@ function best(
   return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
 }
 
-/** Entries beyond which no hypothesis fits by chance. */
-const PLENTY = 8;
-
-/**
- * Whether the entries that were wrong and now are right tell more than one of so many hypotheses does: bits, each entry
- * as many as it has digits by which it was off, in units of what is accepted.
- */
-function isTold(
-  { user, predicted }: Target,
-  scale: number,
-  accepted: number,
-  tried: number,
-): boolean {
-  if (user.data.length > PLENTY) return true;
-  const bits = user.data.reduce((sum, value, at) => {
-    const off = Math.abs(value - predicted.data[at]) / scale;
-    return sum + (off > accepted ? Math.min(52, Math.log2(off / accepted)) : 0);
-  }, 0);
-  return !Number.isFinite(bits) || bits > Math.log2(tried);
-}
-
 /** One of each kind of mistake. */
 function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
   return all.filter(
