@@ -13,6 +13,8 @@ import { headStep, rotatedBeforeSplit, ropeWays, type Way } from './ropeWays.ts'
 export const rope: Family = (site) => {
   const { node, kind, graph, config } = site;
   if (!config.rope || !hasNode(graph, 'Qh')) return [];
+  // With null keys, or norms after it, the rotation is a step before Kh and Qh: these edits are of one step for all.
+  if (hasNode(graph, 'Ks') || hasNode(graph, 'Qs')) return [];
   if (kind === 'gradient') return backward(site);
   const letter = /^([QKV])h$/.exec(node.id)?.[1] as 'Q' | 'K' | 'V' | undefined;
   if (!letter) return [];
