@@ -17,6 +17,8 @@ const NOTE = 'queries that see no key';
 export function blindConventions(graph: Graph, logits: Tensor): BlindConvention[] {
   if (!hasNode(graph, 'M') || roles(graph).logits !== 'M') return [];
   const P = nodeOf(graph, 'P') as OperationNode;
+  // With a sink beside them the weights of such a query are 0 everywhere.
+  if (P.operation.name !== 'softmax') return [];
   const M = nodeOf(graph, 'M') as OperationNode;
   const rows = fibres(P.axes, ['i'], graph.extents);
   const { steps } = rows;
