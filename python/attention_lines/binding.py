@@ -232,7 +232,8 @@ class Binding(Events):
         else:
             return
         for key, each in found:
-            if self.objects.find(each) is None and self.kinds.of(each) != NUMBER:
+            is_new = self.objects.find(each) is None or (kind == LIST and key == len(base) - 1)
+            if is_new and self.kinds.of(each) != NUMBER:
                 self.bind(frame, statement, f"{name}[{key!r}]", each, "bind", reads, 1)
 
     # ---- What was changed

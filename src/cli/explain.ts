@@ -1,6 +1,7 @@
 // What a node is: in words, its formula, and what its operands receive of its gradient.
 import type { HeadConfig } from '../engine/config.ts';
 import { toText } from '../engine/formula.ts';
+import { printed } from '../engine/printers/print.ts';
 import { type Graph, hasNode, nodeOf, operationNodes } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { formatShape, type Tensor } from '../engine/tensor.ts';
@@ -82,13 +83,16 @@ export function explainNode(given: Graph | null, id: string): AgentAnswer {
     receives: toText(each, writing),
   }));
   const shape = given ? { shape: formatShape(node.shape) } : {};
+  // With the sizes of a setup: what is merged or split has to say them.
+  const lines = given && formula ? printed(formula.forward, graph.extents) : null;
   return {
     text: [
       `${id}: ${what}`,
       ...(forward === null ? [] : [`forward: ${forward}`]),
+      ...(lines ? [`NumPy: ${lines.numpy}`, `PyTorch: ${lines.pytorch}`] : []),
       ...gradient.map((each) => `d${id} is the sum of: ${each}`),
       ...vjp.map(({ operand, receives }) => `passes on to d${operand}: ${receives}`),
     ].join('\n'),
-    structured: { node: id, what, ...shape, forward, gradient, vjp },
+    structured: { node: id, what, ...shape, forward, ...lines, gradient, vjp },
   };
 }

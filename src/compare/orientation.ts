@@ -90,6 +90,8 @@ export function orient<T extends Oriented>(
 
 function orientationOf(each: Oriented, right: (key: Key) => Tensor): Orientation {
   const { node, kind, tensor, layout, fit } = each;
+  // Of a row or column nothing can be told.
+  if (tensor.shape.includes(1)) return 'unknown';
   if (layout !== '') return layout.startsWith('axes in the order') ? 'out-in' : 'in-out';
   if (tensor.shape[0] !== tensor.shape[1]) return 'in-out';
   const own = resemblance(tensor, right(keyOf(node, kind)));

@@ -6,6 +6,7 @@ import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
+import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
   entriesOf,
@@ -205,14 +206,15 @@ export function search(
   const most = isLarge ? 4 : 40;
   const known = best(accepted, nearest, judge, most);
   // What comes after a first mistake may follow from it: any formula that fits would be another.
-  if (known || isBrief || !isFirst || stages !== STAGES) return known;
+  const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
+  if ((known && !isReadOff) || isBrief || !isFirst || stages !== STAGES) return known;
   // What no known mistake explains, or only such as would spoil what is right.
   accepted.length = 0;
   for (const edit of formulas(sites[0])) {
     madeBy.set(edit, sameMistake(edit));
     test(state, [edit], edit);
   }
-  return best(accepted, nearest, judge, most);
+  return best(accepted, nearest, judge, most) ?? known;
 
   /** One edit and one factor. */
   function withFactors(): void {
@@ -312,27 +314,6 @@ function best(
   return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
 }
 
-/** Entries beyond which no hypothesis fits by chance. */
-const PLENTY = 8;
-
-/**
- * Whether the entries that were wrong and now are right tell more than one of so many hypotheses does: bits, each entry
- * as many as it has digits by which it was off, in units of what is accepted.
- */
-function isTold(
-  { user, predicted }: Target,
-  scale: number,
-  accepted: number,
-  tried: number,
-): boolean {
-  if (user.data.length > PLENTY) return true;
-  const bits = user.data.reduce((sum, value, at) => {
-    const off = Math.abs(value - predicted.data[at]) / scale;
-    return sum + (off > accepted ? Math.min(52, Math.log2(off / accepted)) : 0);
-  }, 0);
-  return !Number.isFinite(bits) || bits > Math.log2(tried);
-}
-
 /** One of each kind of mistake. */
 function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
   return all.filter(
@@ -388,28 +369,4 @@ function sitesOf(context: Context, target: Target): Site[] {
     const goal = { key, user, look };
     return [{ ...context, node, kind, ratio, precision, deviation, goal, ...own }];
   });
-}
-
-function meanError(a: Tensor, b: Tensor): number {
-  let sum = 0;
-  for (let at = 0; at < a.data.length; at++) {
-    const error = Math.abs(a.data[at] - b.data[at]);
-    sum += Number.isNaN(error) ? 0 : Math.min(error, 1e300);
-  }
-  return sum / a.data.length;
-}
-
-/** Equal for equal tensors, and hardly ever for others. */
-function fingerprint({ data }: Tensor): string {
-  let [sum, weighted] = [0, 0];
-  for (let at = 0; at < data.length; at++) {
-    const value = Number.isFinite(data[at])
-      ? data[at]
-      : Number.isNaN(data[at])
-        ? 0.123
-        : Math.sign(data[at]) * 1e3;
-    sum += value;
-    weighted += value * Math.sin(at + 1);
-  }
-  return `${sum.toPrecision(11)} ${weighted.toPrecision(11)}`;
 }

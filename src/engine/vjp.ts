@@ -15,7 +15,7 @@ import {
   times,
   zipped,
 } from './lettered.ts';
-import { expanded } from './where.ts';
+import { expanded, innerOf } from './where.ts';
 
 /** Gradients by the tensors' names, in the letters of their uses flattened: row-major as the tensors are. */
 export type Gradients = Map<string, Float64Array>;
@@ -152,7 +152,8 @@ class Backward {
       );
       return;
     }
-    if (/^(hide|floor|sign)$/.test(name)) return;
+    // Indices do not vary.
+    if (/^(hide|not|floor|sign)$/.test(name) || !speaksOfTensors(argument)) return;
     const slope = SLOPES[name];
     if (!slope) throw new RangeError(`${name} has no derivative`);
     this.pass(argument, zipped(upstream, this.#evaluator.evaluate(slope(argument)), times));
@@ -199,6 +200,9 @@ class Backward {
     this.pass(body, { ...own, data });
   }
 }
+
+const speaksOfTensors = (formula: Formula): boolean =>
+  formula.kind === 'symbol' || innerOf(formula).some(speaksOfTensors);
 
 /** Of the first or last entry, or of a running sum. */
 function alongLetter(own: Lettered, letter: Letter, how: string, upstream: Lettered): Lettered {

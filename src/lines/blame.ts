@@ -29,7 +29,7 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongNumber(field, suspect) ??
-    unfinishedOperand(field, suspect) ??
+    ofCaller(field, suspect, unfinishedOperand(field, suspect)) ??
     wrongTable(field, suspect) ??
     otherOrder(field, suspect) ??
     wrongCall(field, suspect) ??
@@ -38,4 +38,11 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     wrongStart(field, suspect) ??
     unscaledAt(field, suspect) ?? { event: suspect.event, note: '' }
   );
+}
+
+/** What a function that does right elsewhere was given unfinished is its caller's to finish. */
+function ofCaller(field: Field, suspect: Suspect, found: Blame | null): Blame | null {
+  if (found?.event !== suspect.event) return found;
+  const call = wrongCall(field, suspect);
+  return call ? { ...found, event: call.event } : found;
 }

@@ -12,7 +12,7 @@ import {
   transposedGradients,
 } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
-import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
+import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
 import { gatherNumbers } from './gathered.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
 import { lostParts } from './lost.ts';
@@ -60,7 +60,18 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
   const goals = goalsOf(catalogue.graph);
-  const field: Field = { recording, catalogue, aligner, observed, sweeps, flow, covered, goals };
+  const leads = leadsToRight(recording, catalogue, flow, observed);
+  const field: Field = {
+    recording,
+    catalogue,
+    aligner,
+    observed,
+    sweeps,
+    flow,
+    leads,
+    covered,
+    goals,
+  };
   const suspects = suspectsOf(field);
   const wrong = wrongOf(field, suspects);
   const seen = wrong.map((each) => each.seen);

@@ -92,7 +92,9 @@ function alignedOf(sweep: Sweep, aligner: Aligner, catalogue: Catalogue): Aligne
   if (!found) return null;
   const { tensor, starts } = found;
   const known = aligner.align(tensor, tellingOf(tensor), { hasGaps: true });
-  const alignment = known.find(({ entry }) => entry.role === 'partial' && isOfTerms(catalogue, entry));
+  const alignment = known.find(
+    ({ entry }) => entry.role === 'partial' && isOfTerms(catalogue, entry),
+  );
   if (!alignment || known.some(({ entry }) => entry.role === 'node')) return null;
   const offsets = offsetsInForm(alignment, tensor.shape);
   const size = sizeOf(sweep.runs[0].terms.shape);
@@ -129,7 +131,9 @@ function sumsOf({ entries }: Catalogue, entry: Entry): Int32Array | null {
     const sums = new Float64Array(size);
     where.forEach((to, at) => (sums[to] += data[at]));
     const isSum = whole.some((each) =>
-      each.data.every((value, at) => Math.abs(value - sums[at]) <= Math.max(each.tolerance, 1e-9 * each.size)),
+      each.data.every(
+        (value, at) => Math.abs(value - sums[at]) <= Math.max(each.tolerance, 1e-9 * each.size),
+      ),
     );
     if (isSum) return where;
   }

@@ -53,7 +53,7 @@ export function shownInPart(field: Field): Wrong | null {
 }
 
 const isComputed = ({ event: { how } }: Observed): boolean =>
-  /^(bind|update|write|loop-end)$/.test(how);
+  /^(bind|update|write|loop-end|return)$/.test(how);
 
 /** The last event that is a part of a goal, where all of them together are not what a program may hand on as they are. */
 function partlyShown({ observed, recording, catalogue }: Field, goal: Key): number | null {

@@ -146,8 +146,7 @@ describe('the formula stands in the answer', () => {
         ? ['x', 'K', 'Q', 'V', 'S', 'Z', 'P', 'y', 'dy', 'dV', 'dP']
         : undefined;
     const { cause } = told(config, name, make, graphNames);
-    expect(cause?.id).toMatch(/^formula-/);
-    expect(cause.title).toMatch(words);
+    expect(`${cause?.title} ${cause?.why}`).toMatch(words);
     expect(cause.formulas).toBeDefined();
     expect(cause.residual).toBeLessThan(1e-12);
   });
@@ -166,7 +165,8 @@ describe('the formula stands in the answer', () => {
         ),
       );
     });
-    expect(cause?.title).toMatch(/mask: key i hidden from query j where i > j \+ 1/);
+    // A known one by now.
+    expect(cause?.id).toMatch(/mask/);
   });
 });
 

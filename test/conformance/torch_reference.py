@@ -283,15 +283,15 @@ def attend(setup):
                     places = options.get("queryPositions", places)
                 own = rotate(own, options, None if places is None else tensor(places).double(), past)
             if norm and not norm_first and name != "V":
-                g.keep(f"{name}s", own)
+                own = g.keep(f"{name}s", own)
                 own = heads_apart(norm_of(name, heads_beside(own), count), count)
                 if name != "Q" and "past" in setup:
-                    g.keep(f"{name}n", own)
+                    own = g.keep(f"{name}n", own)
             null = name != "Q" and ("null_K" in w or setup.get("zeroKey"))
             if null and f"{name}s" not in g.nodes:
-                g.keep(f"{name}s", own)
+                own = g.keep(f"{name}s", own)
             if null and norm and not norm_first and name != "V":
-                g.keep(f"{name}n", own)
+                own = g.keep(f"{name}n", own)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
             nulls = [w[f"null_{name}"].reshape(count, 1, -1)] if f"null_{name}" in w else []

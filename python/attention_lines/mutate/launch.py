@@ -68,7 +68,7 @@ class StopFiles(EditedFiles):
         source = Source(text)
         statement = source.statement_at(line)
         outer = source.loop_around(statement) if around and statement is not None else None
-        for each, hook in ((statement, "stop"), (outer, "begin")):
+        for each, hook in ((outer, "begin"), (statement, "stop")):
             if each is not None:
                 self._put(source, each, hook)
         return insert(compile(source.tree, path, "exec", dont_inherit=True), self.stop)

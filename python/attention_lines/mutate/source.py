@@ -165,8 +165,8 @@ class Source:
         return self.tree
 
     def loop_around(self, node: ast.AST) -> Optional[ast.stmt]:
-        """The outermost loop of the same function that `node` is in."""
-        found: Optional[ast.stmt] = None
+        """The outermost loop of the same function that `node` is in, or is."""
+        found = node if isinstance(node, (ast.For, ast.While)) else None
         while node in self.parents and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             node = self.parents[node]
             if isinstance(node, (ast.For, ast.While)):

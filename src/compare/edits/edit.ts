@@ -23,6 +23,8 @@ export interface Edit {
   readonly pytorch: string;
   /** 1 for a usual slip; more for what is stranger. The cheaper of two equal explanations wins. */
   readonly cost: number;
+  /** Made of numbers that are read off the tensor: told where no formula makes it. */
+  readonly isReadOff?: boolean;
   apply(program: Program): Program;
 }
 

@@ -27,6 +27,7 @@ export interface Say {
   readonly numpy?: string;
   readonly pytorch?: string;
   readonly cost?: number;
+  readonly isReadOff?: boolean;
   readonly formulas?: Edit['formulas'];
 }
 
@@ -47,6 +48,7 @@ export function makeEdit(
       why: say.why,
       wrong: say.wrong,
       cost: say.cost ?? 1,
+      ...(say.isReadOff && { isReadOff: true }),
       ...(say.formulas && { formulas: say.formulas }),
       apply,
     },

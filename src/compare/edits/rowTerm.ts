@@ -160,6 +160,7 @@ function ofRows(site: Site, read: Float64Array): Edit {
       title: `softmax backward: only the row term D = Σ P ∘ dP is wrong${moved}, in ${wrong.length} of ${read.length} rows`,
       why: `d${logits} / P − dP is one number for each row, so P and dP are right in it and only D (delta) is not: ${told}. D is Σ P ∘ dP, or Σ ${output} ∘ d${output} of one head; log it to see which of its factors is read wrongly.`,
       wrong: `d${logits} = P ∘ (dP − D), ${told}`,
+      isReadOff: true,
       cost: 1.9,
     },
     () => ({ shape: P.shape, data }),

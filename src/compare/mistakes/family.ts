@@ -30,6 +30,11 @@ const keyOfSite = ({ node, kind }: Site): string => `${kind === 'value' ? 'v' : 
 const rightOf = ({ graph, node, kind }: Site): Formula =>
   collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
+const rivalOf = ({ other }: Mistake): string =>
+  other
+    ? ` The same numbers come of ${toText(other.formula)} (${other.slips.map(({ say }) => say).join('; ')}).`
+    : '';
+
 /** Letters and names that only the engine has: masks and rotations are written in other ways in programs. */
 const OWN_NAMES = ['mask', 'seen', 'θ', 'past_K', 'past_V'];
 
@@ -57,7 +62,7 @@ function editOf(site: Site, mistake: Mistake): Edit {
   const say: Say = {
     id: known?.id ?? `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
     title: `${name}: ${known?.title ?? mistake.slips.map((slip) => slip.say).join('; ')}`,
-    why: `${known ? `${known.why} ` : ''}${name} is exactly ${toText(mistake.formula)}.`,
+    why: `${known ? `${known.why} Here: ${mistake.slips[0].say}. ` : ''}${name} is exactly ${toText(mistake.formula)}.${rivalOf(mistake)}`,
     wrong,
     cost: mistake.cost,
     formulas: { wrong: equals(left, mistake.formula), right },

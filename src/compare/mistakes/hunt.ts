@@ -25,6 +25,9 @@ const COSTS_IN_PAIRS = [
   [1.1, MOST_COST_IN_PAIRS],
 ] as const;
 const MOST_ACCEPTED = 4;
+/** Formulas that reproduce the tensor too and are so little farther are told beside the first. */
+const MOST_RIVALS = 6;
+const AS_LIKELY = 0.35;
 /** A second slip costs so much more than a first. */
 const SECOND = 0.5;
 const FACTOR = 1.2;
@@ -123,10 +126,39 @@ class Hunt {
     // A number that is only fitted is told where nothing is exact.
     if (this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
     this.#site.state.meter.work += this.#work;
-    return this.#accepted
+    const telling = this.#accepted
       .filter(({ agreed, holes }) => isTelling(agreed, this.#tried, holes))
-      .sort((a, b) => a.holes - b.holes || a.cost - b.cost)
-      .map(({ formula, slips, cost }) => ({ node: node.id, kind, formula, slips, cost }));
+      .sort((a, b) => a.holes - b.holes || a.cost - b.cost);
+    const others = this.#others();
+    return telling.map(({ formula, slips, cost, holes }, n) => {
+      const rivals = n === 0 ? telling.slice(1, MOST_RIVALS) : [];
+      const other = rivals.find(
+        (each) =>
+          each.holes === holes &&
+          each.cost <= cost + AS_LIKELY &&
+          !others.areEqual(each.formula, formula),
+      );
+      return { node: node.id, kind, formula, slips, cost, ...(other && { other }) };
+    });
+  }
+
+  /** The same place with other numbers: whether two formulas are one. */
+  #others(): { areEqual(a: Formula, b: Formula): boolean } {
+    const read = readOf(this.#site);
+    const known = new Map<string, Operand | undefined>();
+    const other: Read = (name) => {
+      const own = known.get(name) ?? read(name);
+      if (own && !known.has(name)) known.set(name, scattered(own, known.size));
+      return known.get(name);
+    };
+    const evaluator = new Evaluator(other, extentsOf(this.#site));
+    const { axes } = this.#site.node;
+    const areEqual = (a: Formula, b: Formula): boolean => {
+      const [one, two] = [a, b].map((each) => evaluator.tensor(each, axes));
+      const most = 1e-9 * Math.max(largestMagnitude(one), largestMagnitude(two));
+      return one.data.every((value, at) => !(Math.abs(value - two.data[at]) > most));
+    };
+    return { areEqual };
   }
 
   #isLate(most: number): boolean {
@@ -245,6 +277,15 @@ class Hunt {
       this.#accept({ formula, slips: [slip], cost: 2 + 0.05 * n }, value, 1);
     }
   }
+}
+
+/** Other numbers of the same size, the same at every run; infinities and zeros, which are masks, stay. */
+function scattered({ axes, tensor }: Operand, seed: number): Operand {
+  const data = tensor.data.map((value, at) => {
+    const turn = Math.sin(12.9898 * (at + 1) + 78.233 * (seed + 1)) * 43_758.5453;
+    return Number.isFinite(value) && value !== 0 ? value * (0.5 + turn - Math.floor(turn)) : value;
+  });
+  return { axes, tensor: { shape: tensor.shape, data } };
 }
 
 interface Open {

@@ -22,6 +22,8 @@ export interface Mistake {
   readonly slips: readonly Slip[];
   /** The length of its description: the lowest of those that reproduce a tensor is told. */
   readonly cost: number;
+  /** Another formula of which the same numbers come, and on other inputs others. */
+  readonly other?: Pick<Mistake, 'formula' | 'slips'>;
 }
 
 export interface NamedNumber {

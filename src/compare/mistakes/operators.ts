@@ -84,6 +84,7 @@ const drop: Operator = {
         yield left(formula.top, formula.bottom, 'division by');
         return;
       case 'call':
+        if (CONDITIONS.has(formula.name)) return;
         yield { is: formula.argument, say: `${formula.name} is left out` };
         return;
       case 'power':
@@ -206,12 +207,16 @@ function* spread(factors: readonly Formula[]): Generator<Variation> {
   }
 }
 
+const CONDITIONS = new Set(['hide', 'not']);
+
 const FUNCTIONS = ['exp', 'log', 'tanh', 'sqrt', 'abs', 'relu', 'sin', 'cos'] as const;
 
 const wrapped: Operator = {
   name: 'function',
   cost: 1.5,
   *apply(formula) {
+    // What hides a score is no function of it; another mask may stand there.
+    if (formula.kind === 'call' && CONDITIONS.has(formula.name)) return;
     if (formula.kind === 'call') {
       for (const name of FUNCTIONS)
         if (name !== formula.name)
@@ -282,10 +287,10 @@ const mask: Operator = {
   name: 'mask',
   cost: 1,
   *apply(formula, scope) {
-    if (formula.kind !== 'symbol') return;
-    if (formula.name !== 'mask' && formula.name !== 'seen') return;
-    for (const { is, seen, say, cost } of scope.masks)
-      yield { is: formula.name === 'mask' ? is : seen, say, cost };
+    if (formula.kind !== 'symbol' && formula.kind !== 'call') return;
+    const isAdded = formula.name === 'mask' || formula.name === 'hide';
+    if (!isAdded && formula.name !== 'seen' && formula.name !== 'not') return;
+    for (const { is, seen, say, cost } of scope.masks) yield { is: isAdded ? is : seen, say, cost };
   },
 };
 

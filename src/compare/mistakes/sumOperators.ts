@@ -179,8 +179,8 @@ export const loop: Operator = {
     yield { is: before, say: 'the sum ends before the query’s own key' };
     const upTo = sum(over, product(atMost(key, own), body));
     yield { is: upTo, say: 'the sum ends with the query’s own key' };
-    const without = minus(formula, atIndex(letter, own, body));
-    yield { is: without, say: 'the query’s own key is left out of the sum' };
+    const rest = minus(formula, atIndex(letter, own, body));
+    yield { is: rest, say: 'the query’s own key is left out of the sum' };
     yield { is: atIndex(letter, own, body), say: 'only the query’s own key counts in the sum' };
   },
 };

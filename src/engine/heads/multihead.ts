@@ -157,7 +157,7 @@ export function buildMultihead(config: HeadConfig): Graph {
     if (isLast) return;
     const learned = `null_${id}`;
     const own = graph.has(learned) ? { learned: graph.axesOf(learned) } : {};
-    const around = { ...own, before, zero: config.zeroKey === true };
+    const around = { ...own, before, name: `past_${id}`, zero: config.zeroKey === true };
     const operation = extend(axesOf(all), axesOf(apart), extents, around);
     graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
   };

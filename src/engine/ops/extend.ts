@@ -1,12 +1,29 @@
 // Keys or values put around those of the new tokens: of earlier tokens before, a learned one or zeros behind.
 import { letterStrides, offsetTable, shapeOf, type AxisLetters, type Extents } from '../axes.ts';
-import { accumulates, equals, symbol, words } from '../formula.ts';
+import {
+  accumulates,
+  atIndex,
+  atMost,
+  equals,
+  type Formula,
+  minus,
+  number,
+  plus,
+  position,
+  product,
+  sum,
+  symbol,
+  where,
+  words,
+} from '../formula.ts';
 import type { Operation } from '../operation.ts';
 import { type Tensor, zeros } from '../tensor.ts';
 
 export interface Around {
   /** Of earlier tokens, given: no gradient. */
   readonly before?: Tensor;
+  /** What formulas call those. */
+  readonly name?: string;
   /** Axes of the learned one, the second operand. */
   readonly learned?: readonly AxisLetters[];
   /** One of zeros at the end. */
@@ -24,7 +41,7 @@ export function extend(
   axes: readonly AxisLetters[],
   sourceAxes: readonly AxisLetters[],
   extents: Extents,
-  { before, learned, zero }: Around,
+  { before, name = 'past', learned, zero }: Around,
 ): Operation {
   const shape = shapeOf(axes, extents);
   const [tokens, width] = shape.slice(-2);
@@ -42,9 +59,8 @@ export function extend(
       tables[0][at] = (block * own + token - earlier) * width + feature;
     else if (learnedAt && token === earlier + own) tables[1][at] = learnedAt[at];
   }
-  const name = zero ? 'append zeros' : 'append';
   return {
-    name,
+    name: zero ? 'append zeros' : 'append',
     summary: 'Puts what belongs to no new token beside them: earlier tokens, a learned one, zeros.',
     forward(inputs) {
       const out = zeros(shape);
@@ -69,21 +85,39 @@ export function extend(
     reach: (_, slot, inputOffset) =>
       Array.from(tables[slot].keys()).filter((at) => tables[slot][at] === inputOffset),
     formula({ output, inputs: [input, second] }) {
-      const behind = [...(second ? [second] : []), ...(zero ? ['zeros'] : [])].join(', then ');
+      const [token] = axes[axes.length - 2];
+      const [fresh] = sourceAxes[sourceAxes.length - 2];
+      const upstream = symbol(`d${output}`, axes);
+      const place = position(token);
+      const from = (count: number): Formula => (count === 0 ? place : minus(place, number(count)));
+      const ofEarlier = axes.map((axis, n) => (n === axes.length - 2 ? [EARLIER] : axis));
       const parts = [
-        before ? 'the earlier tokens, then ' : '',
-        input,
-        behind && `, then ${behind}`,
+        ...(before ? [atIndex(EARLIER, place, symbol(name, ofEarlier))] : []),
+        atIndex(fresh, from(earlier), symbol(input, sourceAxes)),
       ];
+      const back = plus(position(fresh), ...(earlier === 0 ? [] : [number(earlier)]));
+      const backward = [
+        accumulates(symbol(`d${input}`, sourceAxes), atIndex(token, back, upstream)),
+      ];
+      if (second && learned) {
+        const behind = number(earlier + own);
+        const isThere = product(atMost(behind, place), atMost(place, behind));
+        parts.push(product(isThere, symbol(second, learned)));
+        const free = axes
+          .flat()
+          .filter((letter) => letter !== token && !learned.flat().includes(letter));
+        backward.push(
+          accumulates(symbol(`d${second}`, learned), sum(free, atIndex(token, behind, upstream))),
+        );
+      }
       return {
-        forward: equals(symbol(output, axes), words(parts.join(''))),
-        backward: [
-          accumulates(symbol(`d${input}`, sourceAxes), words(`d${output} of the new tokens`)),
-          ...(second && learned
-            ? [accumulates(symbol(`d${second}`, learned), words(`d${output} of the learned one`))]
-            : []),
-        ],
+        forward: equals(symbol(output, axes), where(plus(...parts), words('absent entries are 0'))),
+        backward,
+        ...(before ? { given: { [name]: { axes: ofEarlier, tensor: before } } } : {}),
       };
     },
   };
 }
+
+/** The letter of earlier tokens. */
+const EARLIER = 'p';

@@ -1,4 +1,5 @@
 // Statements that do nothing: a mask that hides nothing, a result that is thrown away.
+import { handedOn } from '../flow.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, isHiding, originOf } from './common.ts';
@@ -6,27 +7,39 @@ import { type Blame, isHiding, originOf } from './common.ts';
 /** Logits that a statement was to hide some of, and hides none: the mask, or what it fills in, is to blame. */
 export function hidesNothing(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow, catalogue } = field;
-  const { parts } = catalogue;
   if (!catalogue.visible) return null;
   for (const source of flow.sources[event]) {
     const { found, standing } = observed[source];
     const isLogits = found.some(({ entry }) => entry.key === 'v:Z' || entry.key === 'v:S');
-    const isMasked =
-      found.some(({ entry }) => entry.key === `v:${parts.logits}`) &&
-      isHiding(recording.tensor(source));
+    const isMasked = isHiding(recording.tensor(source));
     if (standing !== 'right' || !isLogits || isMasked) continue;
-    const filled = originOf(field, source);
-    const masks = flow.sources[filled].filter((each) => isMaskLike(field, recording.events[each]));
-    const isOfLogits = flow.sources[filled].some((each) =>
-      observed[each].found.some(({ entry }) => /^v:[SZ]$/.test(entry.key)),
-    );
-    if (masks.length === 0 || !isOfLogits) continue;
+    const filled = filledAt(field, source);
+    if (filled === null) continue;
+    const masks = masksRead(field, filled);
     const [mask] = masks;
     const data = recording.tensor(mask)?.data;
     const isEmpty = data?.every((value) => value === data[0]) ?? false;
     return isEmpty
       ? { event: originOf(field, mask), note: 'the mask hides nothing' }
       : { event: filled, note: 'what is filled in hides nothing' };
+  }
+  return null;
+}
+
+/** Masks that the statement of an event read. */
+const masksRead = (field: Field, id: number): number[] =>
+  field.recording.events[id].reads.filter((each) =>
+    isMaskLike(field, field.recording.events[each]),
+  );
+
+/** The statement that read a mask beside the logits, whether it changed them or not; null where there is none. */
+function filledAt(field: Field, id: number): number | null {
+  const { recording, observed } = field;
+  for (let at: number | null = id; at !== null; at = handedOn(recording, recording.events[at])) {
+    const isOfLogits = recording.events[at].reads.some((each) =>
+      observed[each].found.some(({ entry }) => /^v:[SZ]$/.test(entry.key)),
+    );
+    if (isOfLogits && masksRead(field, at).length > 0) return at;
   }
   return null;
 }
@@ -61,9 +74,15 @@ export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blam
   return null;
 }
 
-/** `name.method(...)` of a method that changes nothing in place. */
+const CHANGES =
+  /^(append|backward|register_hook|retain_grad|sort|fill|update|put|copyto|fill_diagonal|place|putmask|save\w*)$/;
+
+/** `name.method(...)` or `np.function(..., name, ...)` of what changes nothing in place. */
 function isOnlyCalled(text: string, name: string): boolean {
-  const [, method] = new RegExp(`^${name}\\.(\\w+)\\(`).exec(text.trim()) ?? [];
+  const [, of, method] = /^(\w+)\.(\w+)\(/.exec(text.trim()) ?? [];
   if (method === undefined || method.endsWith('_') || /\bout\s*=/.test(text)) return false;
-  return !/^(append|backward|register_hook|retain_grad|sort|fill|update)$/.test(method);
+  if (CHANGES.test(method)) return false;
+  return (
+    of === name || (/^(np|numpy|torch|F|jnp)$/.test(of) && new RegExp(`\\b${name}\\b`).test(text))
+  );
 }

@@ -257,7 +257,8 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
     return (
       from !== null &&
       events[from].statement !== events[caller].statement &&
-      /^(right|partial)$/.test(observed[other.id].standing)
+      (observed[other.id].standing === 'right' ||
+        (observed[other.id].standing === 'partial' && field.leads[other.id]))
     );
   });
   return isElsewhere

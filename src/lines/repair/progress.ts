@@ -80,7 +80,7 @@ export const rightTensors = ({ judged }: Standing): number =>
     .length;
 
 /** Whether nothing is wrong any more, nothing that has a name is missing, and no result may be what is missing else. */
-export const isWhole = (standing: Standing): boolean =>
+const isWhole = (standing: Standing): boolean =>
   standing.judged.localised.verdict === 'match' &&
   standing.missing.length === 0 &&
   (isComplete(standing) || !(hasLooseEnds(standing) || isCut(standing)));

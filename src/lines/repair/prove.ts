@@ -86,8 +86,9 @@ class Proof {
     if (isResized && !hasOtherShapes(recording, own.recording)) return 'useless';
     const found = judgedAlone(recording);
     if (!found) return 'useless';
-    if (found.judged.localised.verdict === 'diverges') return 'wrong';
-    if (!isSameAttention(own, found, isResized)) return 'wrong';
+    const isWrong =
+      found.judged.localised.verdict === 'diverges' || !isSameAttention(own, found, isResized);
+    if (isWrong) return isResized && hasTie(own, found) ? 'useless' : 'wrong';
     return found.covered.size >= own.covered.size ? 'right' : 'useless';
   }
 
@@ -118,6 +119,13 @@ class Proof {
 interface Varied {
   readonly variation: Variation;
   readonly of: 'seeds' | 'sizes';
+}
+
+/** Whether two sizes that were different are one now: then which axis is which cannot be told for sure. */
+function hasTie(one: Standing, other: Standing): boolean {
+  const [was, is] = [one, other].map(({ judged: { catalogue } }) => catalogue.graph.extents);
+  const letters = Object.keys(is);
+  return letters.some((a) => letters.some((b) => is[a] === is[b] && was[a] !== was[b]));
 }
 
 /**

@@ -1,6 +1,7 @@
 // Which of the candidates for a statement are run: those first whose own result is what should come out.
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { Aligner } from '../align.ts';
+import { piecesOf } from '../pieces.ts';
 import type { Role } from '../forms/form.ts';
 import { isMaskOf } from '../sees/masks.ts';
 import type { Candidate, Evaluated, FrameReply } from './bench.ts';
@@ -51,7 +52,10 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
   const rankOf = (value: Tensor): number => {
     if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
     let best = isMaskOf(value, judged.catalogue) ? EXACT : NOTHING_RIGHT;
-    for (const { entry } of aligner.align(value)) {
+    const found = aligner.align(value);
+    // Several in one: the gradient of a fused projection.
+    const parts = found.length > 0 ? found : piecesOf(value, aligner, judged.catalogue);
+    for (const { entry } of parts) {
       const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
       best = Math.min(best, roleOf(entry.role, entry.key === key) + known);
     }
