@@ -17,8 +17,8 @@ const NOTE = 'queries that see no key';
 export function blindConventions(graph: Graph, logits: Tensor): BlindConvention[] {
   if (!hasNode(graph, 'M') || roles(graph).logits !== 'M') return [];
   const P = nodeOf(graph, 'P') as OperationNode;
-  // A learned sink is always seen: the weights of such a query are 0, not 0/0.
-  if (P.inputs.length > 1) return [];
+  // With a sink beside them the weights of such a query are 0 everywhere.
+  if (P.operation.name !== 'softmax') return [];
   const M = nodeOf(graph, 'M') as OperationNode;
   const rows = fibres(P.axes, ['i'], graph.extents);
   const { steps } = rows;

@@ -176,6 +176,8 @@ function backward(site: Parameters<Family>[0]): Edit[] {
   if (id === 'V') return valuesTurnedBack(site);
   if (id !== 'Q' && id !== 'K') return unrotated(site);
   const own = site.state.program.forward.get(`${id}h`)!;
+  // Normed or lengthened, it is another node that is turned back.
+  if (own.inputs[0] !== id) return [];
   const passed = (operation: StepOperation, say: Say): Edit =>
     contributionEdit(site, `${id}h`, 0, say, (_, state) => {
       const inputs = own.inputs.map((input) => state.value(input));
