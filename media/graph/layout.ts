@@ -30,7 +30,11 @@ const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
 const columns: readonly (readonly string[])[] = [
   ['x', 'xPrime', 'xValue'],
-  ['K', 'Q', 'V', 'gate'],
+  ['xn'],
+  ['cKV', 'cQ', 'KR'],
+  ['cKVn', 'cQn'],
+  ['K', 'Q', 'V', 'QR', 'gate'],
+  ['KRs', 'QRs'],
   NORMED,
   SPLIT,
   ['Kh', 'Qh', 'Vh'],
@@ -43,6 +47,9 @@ const columns: readonly (readonly string[])[] = [
   ['O'],
   ['Og'],
   ['C'],
+  ['ya'],
+  ['yn'],
+  ['yr'],
   ['y'],
   ['f'],
 ];
@@ -67,8 +74,13 @@ interface Lanes {
   readonly value: number;
   readonly key: number;
   readonly query: number;
+  /** Of the parts of keys and queries that turn. */
+  readonly keyTurn: number;
+  readonly queryTurn: number;
   readonly gate: number;
   readonly middle: number;
+  /** Of the input that goes past the attention. */
+  readonly under: number;
   readonly bottom: number;
 }
 
@@ -89,7 +101,11 @@ function parametersIn(nodes: readonly LayoutNode[]): Parameters {
 function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes): Lanes {
   const { tensor, weight, laneGap, parameterGap, margin, above } = sizes;
   const parametersOf = (projection: string): number =>
-    ['', 'n'].some((step) => parameters.has(projection + step)) ? weight.height + parameterGap : 0;
+    [projection, `${projection}n`, `c${projection}`, `c${projection}V`].some((id) =>
+      parameters.has(id),
+    )
+      ? weight.height + parameterGap
+      : 0;
   let top = above;
   let value = top + 18;
   if (ids.has('V')) {
@@ -103,16 +119,30 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
   top += parametersOf('K');
   const key = top + tensor.height / 2;
   top += tensor.height + laneGap;
+  const turning = ['KR', 'QR'].map((id) => {
+    if (!ids.has(id)) return top;
+    top += parametersOf(id);
+    const own = top + tensor.height / 2;
+    top += tensor.height + laneGap;
+    return own;
+  });
   const query = top + tensor.height / 2;
   top = query + tensor.height / 2 + parametersOf('Q');
   const gate = top + laneGap + tensor.height / 2;
   if (ids.has('gate')) top = gate + tensor.height / 2 + parametersOf('gate');
-  return { value, key, query, gate, middle: (key + query) / 2, bottom: top + margin };
+  const under = ids.has('ya') ? top + 16 : top;
+  return {
+    ...{ value, key, query, gate, under, keyTurn: turning[0], queryTurn: turning[1] },
+    ...{ middle: (key + query) / 2, bottom: under + margin },
+  };
 }
 
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
-  if (/^K[nsh]?$/.test(id)) return lanes.key;
-  if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
+  if (/^(K[nsh]?|cKVn?)$/.test(id)) return lanes.key;
+  if (/^(Q[nsh]?|cQn?|xPrime)$/.test(id)) return lanes.query;
+  if (/^KRs?$/.test(id)) return lanes.keyTurn;
+  if (/^QRs?$/.test(id)) return lanes.queryTurn;
+  if (id === 'xn') return ids.has('xPrime') ? lanes.query : lanes.key;
   if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
   if (id === 'gate') return lanes.gate;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
@@ -153,7 +183,7 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
 const isMiddle = (user: string): boolean => user === 'P';
 
 /** The parameters of queries stand below them. */
-const isBelow = (user: string): boolean => /^(Q|gate)/.test(user);
+const isBelow = (user: string): boolean => /^(Q[nsh]?$|cQ|gate)/.test(user);
 
 /** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
 class Ends {
@@ -214,6 +244,6 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
     width: Math.max(...boxes.map(({ x, size }) => x + size.width)) + sizes.margin,
     height: lanes.bottom,
     boxes,
-    routes: routeEdges(nodes, placed, { ...sizes, valueLane: lanes.value }),
+    routes: routeEdges(nodes, placed, { ...sizes, valueLane: lanes.value, underLane: lanes.under }),
   };
 }

@@ -139,6 +139,47 @@ const cases: [string, HeadConfig][] = [
       },
     },
   ]),
+  ...[
+    { block: { residual: true, preNorm: norm }, weights: { gamma_pre: ones(4) } },
+    { block: { residual: true, outputNorm: norm, postNorm: norm }, xPrime: ones(3, 4) },
+    {
+      ...{ block: { residual: true, preNorm: norm }, xPrime: ones(3, 4) },
+      weights: { gamma_pre: ones(4), beta_pre: ones(4), W_gate: ones(4, 2) },
+    },
+  ].map((config, n): [string, HeadConfig] => [
+    `layer ${n}`,
+    {
+      ...{ ...base, heads: 2, kvHeads: 2, axes: 'query-first', head: 'multihead', mask: 'causal' },
+      x: ones(4, 4),
+      ...config,
+      weights: {
+        ...{ W_K: ones(4, 4), W_Q: ones(4, 4), W_V: ones(4, 4), W_O: ones(4, 4) },
+        ...config.weights,
+      },
+    },
+  ]),
+  ...[{}, { W_DQ: ones(4, 4), gamma_DQ: ones(4), gamma_DKV: ones(3) }].map(
+    (weights, n): [string, HeadConfig] => [
+      `latents ${n}`,
+      {
+        ...{
+          ...base,
+          heads: 2,
+          kvHeads: 2,
+          axes: 'query-first',
+          head: 'multihead',
+          mask: 'causal',
+        },
+        rope: { base: 10000, pairing: 'half' },
+        x: ones(4, 4),
+        weights: {
+          ...{ W_DKV: ones(4, 3), W_K: ones(3, 4), W_V: ones(3, 4), W_Q: ones(4, 4) },
+          ...{ W_KR: ones(4, 2), W_QR: ones(4, 4), W_O: ones(4, 4) },
+          ...weights,
+        },
+      },
+    ],
+  ),
   [
     'multihead from given projections',
     {
