@@ -121,9 +121,8 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
   top += tensor.height + laneGap;
   const turning = ['KR', 'QR'].map((id) => {
     if (!ids.has(id)) return top;
-    top += parametersOf(id);
     const own = top + tensor.height / 2;
-    top += tensor.height + laneGap;
+    top += tensor.height + parametersOf(id) + laneGap;
     return own;
   });
   const query = top + tensor.height / 2;
@@ -168,7 +167,7 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
     const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
     const most = isMiddle(user) ? target.x + target.size.width : rightmost;
     let x = Math.max(Math.min(target.x, most - widthOf(own, sizes)), farthest);
-    const y = isBelow(user)
+    const y = isBelow(user, placed.has('xPrime'))
       ? target.y + target.size.height + sizes.parameterGap
       : target.y - sizes.parameterGap - sizes.weight.height;
     for (const id of own) {
@@ -182,26 +181,34 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
 /** Beside it the values come down into the next column. */
 const isMiddle = (user: string): boolean => user === 'P';
 
+/** Behind these edges turn up and down: nothing of theirs stands in the way. */
+const spreadOf = (id: string, parameters: Parameters, sizes: Sizes): number =>
+  /^(xn|c)/.test(id) && parameters.has(id) ? widthOf(parameters.get(id)!, sizes) : 0;
+
 /** The parameters of queries stand below them. */
-const isBelow = (user: string): boolean => /^(Q[nsh]?$|cQ|gate)/.test(user);
+const isBelow = (user: string, isCross: boolean): boolean =>
+  /^(Q|KR|cQ|gate)/.test(user) || (isCross && user === 'xn');
 
 /** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
 class Ends {
   readonly #ends = new Map<string, number>();
   readonly #parameters: Parameters;
+  /** The node to which the values come down. */
   readonly #user: string;
+  readonly #isCross: boolean;
   readonly #sizes: Sizes;
 
-  /** `user`: the node to which the values come down. */
-  constructor(parameters: Parameters, user: string, sizes: Sizes) {
+  constructor(parameters: Parameters, ids: ReadonlySet<string>, sizes: Sizes) {
     this.#parameters = parameters;
+    this.#isCross = ids.has('xPrime');
+    const user = ids.has('O') ? 'O' : 'y';
     this.#user = user;
     this.#sizes = sizes;
   }
 
   /** The least x of a card whose parameters, or the values that come down to it, are to find room. */
   before(id: string, lane: number, width: number): number {
-    const end = this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0;
+    const end = this.#ends.get(`${lane} ${isBelow(id, this.#isCross)}`) ?? 0;
     const own = this.#parameters.get(id);
     const isFirst = own !== undefined && !isMiddle(id);
     if (end === 0 || isFirst) return end;
@@ -212,7 +219,10 @@ class Ends {
   add(id: string, lane: number, x: number): void {
     const own = this.#parameters.get(id);
     if (own)
-      this.#ends.set(`${lane} ${isBelow(id)}`, x + widthOf(own, this.#sizes) + PARAMETER_STEP);
+      this.#ends.set(
+        `${lane} ${isBelow(id, this.#isCross)}`,
+        x + widthOf(own, this.#sizes) + PARAMETER_STEP,
+      );
   }
 }
 
@@ -225,10 +235,11 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
   const lanes = lanesOf(ids, parameters, sizes);
   const placed = new Map<string, Box>();
   let left = sizes.margin;
-  const ends = new Ends(parameters, ids.has('O') ? 'O' : 'y', sizes);
+  const ends = new Ends(parameters, ids, sizes);
   for (const column of columnsFor(all)) {
     const lane = (id: string): number => laneOf(id, ids, lanes);
-    const width = Math.max(...column.map((id) => sizeFor(id, sizes).width));
+    const widths = column.map((id) => sizeFor(id, sizes).width);
+    const width = Math.max(...widths, ...column.map((id) => spreadOf(id, parameters, sizes)));
     const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id), width)));
     for (const id of column) {
       const size = sizeFor(id, sizes);

@@ -143,14 +143,14 @@ function port(box: Box, edges: readonly Edge[], edge: Edge, other: (edge: Edge) 
 }
 
 /** The label of an edge that changes lanes stands beside it, on the side where no card is. */
-function besideTurn(route: Drawn, edge: Edge, spacing: Spacing, isInner: boolean): EdgeLabel {
+function besideTurn(route: Drawn, edge: Edge, spacing: Spacing, hasOuter: boolean): EdgeLabel {
   const { points, label } = route;
   if (points.length < 4) return label;
   const { operand, user } = edge;
   const turn = points[1].x;
   const towardsUser = middleY(operand) < middleY(user);
   // The card that lies lower (or higher) leaves its column free above (or below) it.
-  const free = /^x/.test(operand.id) && !isInner ? 'before' : 'after';
+  const free = /^x/.test(operand.id) && !hasOuter ? 'before' : 'after';
   const box = free === 'after' ? user : operand;
   const edgeOfBox = (free === 'after') === towardsUser ? box.y - 10 : bottom(box) + 10;
   return free === 'after'
@@ -158,23 +158,27 @@ function besideTurn(route: Drawn, edge: Edge, spacing: Spacing, isInner: boolean
     : { x: turn - 6, y: Math.max(edgeOfBox, spacing.margin + 8), anchor: 'end' };
 }
 
-/** Those of the same operand that go down into the same column, the nearest first. */
-function downwards({ operand, user }: Edge, leaving: readonly Edge[]): Edge[] {
+/** Those of the same input that go down, the nearest first. */
+function downwards({ operand }: Edge, leaving: readonly Edge[]): Edge[] {
   return leaving
-    .filter((each) => each.user.x === user.x && middleY(each.user) > middleY(operand) + 1)
+    .filter((each) => middleY(each.user) > middleY(operand) + 1)
     .sort((a, b) => middleY(a.user) - middleY(b.user));
 }
 
-/** Whether another edge turns down beside it, further out. */
-const isNearest = (edge: Edge, leaving: readonly Edge[]): boolean => {
+const isInput = ({ operand }: Edge): boolean => /^x/.test(operand.id);
+
+/** Whether another edge of the same input turns down beside it, further out. */
+const isInner = (edge: Edge, leaving: readonly Edge[]): boolean => {
   const down = downwards(edge, leaving);
-  return down.length > 1 && down[0] === edge;
+  return isInput(edge) && down.includes(edge) && down.at(-1) !== edge;
 };
 
-/** In the gap before the user, or behind the operand where its own lane is taken; of several, each a little further out. */
+/** In the gap before the user; those of an input behind it, of several each a little further out. */
 function turnOf(edge: Edge, leaving: readonly Edge[], { columnGap }: Spacing): number {
-  const rank = Math.max(0, downwards(edge, leaving).indexOf(edge));
-  return edge.user.x - columnGap / 2 - rank * Math.min(6, columnGap / 4);
+  const down = isInput(edge) ? downwards(edge, leaving) : [];
+  if (!down.includes(edge)) return edge.user.x - columnGap / 2;
+  const first = Math.min(...down.map(({ user }) => user.x));
+  return first - columnGap / 2 - down.indexOf(edge) * Math.min(6, columnGap / 4);
 }
 
 export function routeEdges(
@@ -220,8 +224,8 @@ export function routeEdges(
     const to = { x: user.x, y: port(user, arriving, edge, (each) => each.operand) };
     const turn = turnOf(edge, leaving, spacing);
     const route = gapRoute(from, to, turn);
-    const label = besideTurn(route, edge, spacing, isNearest(edge, leaving));
-    if (route.points.length > 2 || spacing.columnGap >= 20) {
+    const label = besideTurn(route, edge, spacing, isInner(edge, leaving));
+    if (route.points.length > 2 || (spacing.columnGap >= 20 && !operand.id.startsWith('c'))) {
       return { ...ends, points: route.points, label };
     }
     // A narrow gap holds no text: it stands below the cards, where no bias comes in (above, in the lane of
@@ -231,7 +235,7 @@ export function routeEdges(
     }
     const outside =
       Math.max(operand.size.height, user.size.height) / 2 + Math.min(9, spacing.laneGap / 2);
-    const y = from.y + (/^(xPrime|Q[ns]?)$/.test(operand.id) ? -outside : outside);
+    const y = from.y + (/^(xPrime|Q[ns]?|cQn?)$/.test(operand.id) ? -outside : outside);
     return { ...ends, points: route.points, label: { ...label, y } };
   });
 }
