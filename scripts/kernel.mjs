@@ -1,4 +1,4 @@
-// node scripts/kernel.mjs: compiles the SIMD kernel of the engine's products and writes it into kernelBytes.ts.
+// node scripts/kernel.mjs: compiles the engine's SIMD kernels and writes them into kernelBytes.ts.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,12 +14,12 @@ const options = '-O3 --enable simd --runtime stub --noAssert --importMemory'.spl
 export function compileKernel() {
   const out = mkdtempSync(join(tmpdir(), 'kernel-'));
   try {
-    const source = join('assembly', 'kernel.ts');
-    const args = [compiler, source, ...options, '--outFile', join(out, 'kernel.wasm')];
+    const sources = ['kernel', 'softmax'].map((name) => join('assembly', `${name}.ts`));
+    const args = [compiler, ...sources, ...options, '--outFile', join(out, 'kernel.wasm')];
     execFileSync(process.execPath, args, { cwd: folder });
     const code = readFileSync(join(out, 'kernel.wasm')).toString('base64');
     return (
-      '// Compiled from assembly/kernel.ts by scripts/kernel.mjs; a test holds the two together.\n' +
+      '// Compiled from assembly/ by scripts/kernel.mjs; a test holds the two together.\n' +
       `export const KERNEL =\n  '${code}';\n`
     );
   } finally {

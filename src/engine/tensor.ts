@@ -1,4 +1,5 @@
 // Dense float64 tensors in row-major order: the only number container of the engine.
+import { unwritten, zeroed } from './memory.ts';
 
 export interface Tensor {
   readonly shape: readonly number[];
@@ -25,7 +26,12 @@ export function tensor(shape: readonly number[], data: ArrayLike<number>): Tenso
 }
 
 export function zeros(shape: readonly number[]): Tensor {
-  return { shape: [...shape], data: new Float64Array(sizeOf(shape)) };
+  return { shape: [...shape], data: zeroed(sizeOf(shape)) };
+}
+
+/** Its entries may be anything: each must be written. */
+export function blank(shape: readonly number[]): Tensor {
+  return { shape: [...shape], data: unwritten(sizeOf(shape)) };
 }
 
 export function scalar(value: number): Tensor {
@@ -85,14 +91,25 @@ export function indexOf(shape: readonly number[], offset: number): number[] {
 
 export function map(a: Tensor, fn: (value: number, offset: number) => number): Tensor {
   // A loop: Float64Array's own map is several times slower.
-  const data = new Float64Array(a.data.length);
+  const data = unwritten(a.data.length);
   for (let at = 0; at < data.length; at++) data[at] = fn(a.data[at], at);
   return { shape: a.shape, data };
 }
 
 /** a + b, both of one shape. */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return map(a, (value, at) => value + b.data[at]);
+  const data = unwritten(a.data.length);
+  const [x, y] = [a.data, b.data];
+  for (let at = 0; at < data.length; at++) data[at] = x[at] + y[at];
+  return { shape: a.shape, data };
+}
+
+/** factor * a. */
+export function times(factor: number, a: Tensor): Tensor {
+  const data = unwritten(a.data.length);
+  const own = a.data;
+  for (let at = 0; at < data.length; at++) data[at] = factor * own[at];
+  return { shape: a.shape, data };
 }
 
 /** Square root of the sum of squares, scaled so that it neither overflows nor underflows. */

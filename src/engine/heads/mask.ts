@@ -8,6 +8,7 @@ import {
   shapeOf,
 } from '../axes.ts';
 import { ConfigError, type HeadConfig } from '../config.ts';
+import type { Band } from '../ops/masking.ts';
 import { formatShape, strides, type Tensor, zeros } from '../tensor.ts';
 
 interface Layout {
@@ -119,4 +120,18 @@ export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null 
     }
   });
   return out;
+}
+
+/** The mask as a rule where it is one: causal masks and windows, alone or together. */
+export function maskOf(config: HeadConfig, layout: Layout): Tensor | Band | null {
+  const { mask, window = Infinity, alibi } = config;
+  if (typeof mask === 'object' || alibi !== undefined) return additiveMask(config, layout);
+  if (mask === 'none' && window === Infinity) return null;
+  const { axes, extents } = layout;
+  // A key i is seen from a query at position j + first where 0 <= j + first - i, and where that is within the window.
+  const first = queryPosition(config, 0, layout);
+  const [behind, ahead] = [window - 1, mask === 'none' ? window - 1 : Math.min(0, window - 1)];
+  const isKeyFirst = axes[axes.length - 1][0] === 'j';
+  const [low, high] = isKeyFirst ? [-first - ahead, behind - first] : [first - behind, first + ahead];
+  return { shape: shapeOf(axes, extents), low, high };
 }

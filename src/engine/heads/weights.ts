@@ -4,7 +4,7 @@ import { ConfigError, type HeadConfig } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../ops/elementwise.ts';
 import { softmax } from '../ops/softmax.ts';
-import { additiveMask, broadcast } from './mask.ts';
+import { broadcast, maskOf } from './mask.ts';
 
 export interface ScoreLayout {
   /** Axes of S, Z, M, P and Pd. */
@@ -34,7 +34,7 @@ export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: Scor
     graph.node('Z', axes, operation, [last]);
     last = 'Z';
   }
-  const mask = additiveMask(config, layout);
+  const mask = maskOf(config, layout);
   if (mask) {
     graph.node('M', axes, addMask(axes, mask), [last]);
     last = 'M';

@@ -14,7 +14,7 @@ import {
 import { accumulates, equals, plus, product, sum, symbol } from '../formula.ts';
 import { gemm } from '../gemm/gemm.ts';
 import type { Operation } from '../operation.ts';
-import { type Tensor, zeros } from '../tensor.ts';
+import { blank, type Tensor, zeros } from '../tensor.ts';
 
 type Axes = readonly AxisLetters[];
 
@@ -48,7 +48,8 @@ export function contract(
   const [, colRight, colOut] = tables(cols);
   const [sumLeft, sumRight] = tables(summed);
 
-  const out = zeros(shapeOf(outAxes, extents));
+  // Each of its entries is in one product: all are written.
+  const out = blank(shapeOf(outAxes, extents));
   for (let each = 0; each < batchOut.length; each++) {
     gemm(
       { data: left.data, base: batchLeft[each], rows: rowLeft, cols: sumLeft },

@@ -14,7 +14,8 @@ import {
   symbol,
 } from '../formula.ts';
 import type { Operation } from '../operation.ts';
-import { map, type Tensor } from '../tensor.ts';
+import { map, type Tensor, times, zeros } from '../tensor.ts';
+import { inBand, isBand, type Mask, maskTensor, withMask, withoutHidden } from './masking.ts';
 
 interface Elementwise {
   readonly name: string;
@@ -23,8 +24,11 @@ interface Elementwise {
   /** d output / d input at one entry. */
   readonly slope: (input: number, offset: number) => number;
   readonly forward: (input: Formula) => Formula;
+  /** All entries at once, with the same bits as one by one. */
+  readonly values?: (input: Tensor) => Tensor;
+  readonly back?: (upstream: Tensor) => Tensor;
   /** Tensors that both formulas speak of. */
-  readonly given?: Readonly<Record<string, Tensor>>;
+  readonly given?: () => Readonly<Record<string, Tensor>>;
   /** The slope as a formula. */
   readonly derivative: (input: Formula) => Formula;
 }
@@ -33,8 +37,9 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
   return {
     name: own.name,
     summary: own.summary,
-    forward: ([input]) => map(input, own.value),
+    forward: ([input]) => own.values?.(input) ?? map(input, own.value),
     vjp: ({ inputs: [input] }, upstream) => [
+      own.back?.(upstream) ??
       map(upstream, (value, offset) => {
         const slope = own.slope(input.data[offset], offset);
         // 0 * NaN is NaN, but where the slope is 0 nothing upstream can reach the input.
@@ -55,7 +60,7 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
         ),
       ],
       given: Object.fromEntries(
-        Object.entries(own.given ?? {}).map(([name, tensor]) => [name, { axes, tensor }]),
+        Object.entries(own.given?.() ?? {}).map(([name, tensor]) => [name, { axes, tensor }]),
       ),
     }),
   };
@@ -68,6 +73,8 @@ export function scale(axes: readonly AxisLetters[], factor: number): Operation {
     summary: 'Scales the scores, so that their size does not grow with the width of the keys.',
     value: (input) => factor * input,
     slope: () => factor,
+    values: (input) => times(factor, input),
+    back: (upstream) => (factor === 0 ? zeros(upstream.shape) : times(factor, upstream)),
     forward: (input) => product(number(factor), input),
     derivative: () => number(factor),
   });
@@ -93,16 +100,22 @@ export function scaleAndSoftcap(
 }
 
 /** M = Z + mask; an entry that is -inf in `mask` is cut off: its value is -inf and its gradient 0. */
-export function addMask(axes: readonly AxisLetters[], mask: Tensor): Operation {
-  const masked = (offset: number): boolean => mask.data[offset] === -Infinity;
+export function addMask(axes: readonly AxisLetters[], mask: Mask): Operation {
+  const at = isBand(mask) ? inBand(mask) : (offset: number): number => mask.data[offset];
+  const masked = (offset: number): boolean => at(offset) === -Infinity;
   return elementwise(axes, {
     name: 'mask',
     summary: 'Adds the mask: −∞ where a query may not see a key.',
-    value: (input, offset) => (masked(offset) ? -Infinity : input + mask.data[offset]),
+    value: (input, offset) => (masked(offset) ? -Infinity : input + at(offset)),
     slope: (_input, offset) => (masked(offset) ? 0 : 1),
+    values: (input) => withMask(input, mask),
+    back: (upstream) => withoutHidden(upstream, mask),
     forward: (input) => plus(input, symbol('mask', axes)),
     derivative: () => symbol('seen', axes),
-    given: { mask, seen: map(mask, (value) => Number(value !== -Infinity)) },
+    given: () => {
+      const whole = maskTensor(mask);
+      return { mask: whole, seen: map(whole, (value) => Number(value !== -Infinity)) };
+    },
   });
 }
 
@@ -117,6 +130,6 @@ export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): 
     slope: (_input, offset) => factor(offset),
     forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
     derivative: () => product(number(1 / (1 - p)), symbol('keep', axes)),
-    given: { keep: map(keep, (value) => Number(value !== 0)) },
+    given: () => ({ keep: map(keep, (value) => Number(value !== 0)) }),
   });
 }

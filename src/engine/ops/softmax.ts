@@ -1,14 +1,9 @@
 // Softmax over one letter.
-import {
-  letterStrides,
-  offsetTable,
-  type AxisLetters,
-  type Extents,
-  type Letter,
-} from '../axes.ts';
+import { letterStrides, type AxisLetters, type Extents, type Letter } from '../axes.ts';
+import { exponential } from '../exponential.ts';
 import { accumulates, call, equals, fraction, minus, product, sum, symbol } from '../formula.ts';
 import type { Operation } from '../operation.ts';
-import { zeros } from '../tensor.ts';
+import { passedBack, weightsOf } from './softmaxRows.ts';
 
 /**
  * P = exp(M) / sum over `over` of exp(M), computed with the row's maximum subtracted.
@@ -19,50 +14,16 @@ export function softmax(axes: readonly AxisLetters[], over: Letter, extents: Ext
   const stride = letterStrides(axes, extents);
   const step = stride.get(over) ?? 1;
   const length = extents[over];
-  const rows = offsetTable(
-    axes.flat().filter((letter) => letter !== over),
-    stride,
-    extents,
-  );
+  const layout = { step, length };
   /** The offset of the first entry of an offset's row. */
   const rowStart = (offset: number): number => offset - (Math.floor(offset / step) % length) * step;
   return {
     name: 'softmax',
     summary: 'Turns scores into weights that sum to 1 over the keys.',
-    forward([logits]) {
-      const out = zeros(logits.shape);
-      for (const row of rows) {
-        let max = -Infinity;
-        for (let n = 0, at = row; n < length; n++, at += step) {
-          // Math.max would do, but is slower; a NaN must not be lost either.
-          if (logits.data[at] > max || Number.isNaN(logits.data[at])) max = logits.data[at];
-          if (Number.isNaN(max)) break;
-        }
-        if (max === -Infinity) continue;
-        let total = 0;
-        for (let n = 0, at = row; n < length; n++, at += step) {
-          const value = Math.exp(logits.data[at] - max);
-          out.data[at] = value;
-          total += value;
-        }
-        for (let n = 0, at = row; n < length; n++, at += step) out.data[at] /= total;
-      }
-      return out;
-    },
-    vjp({ output }, upstream) {
-      const out = zeros(output.shape);
-      for (const row of rows) {
-        let dot = 0;
-        for (let n = 0, at = row; n < length; n++, at += step) {
-          // A weight of exactly 0 passes nothing on, whatever arrives (a masked value may be NaN).
-          if (output.data[at] !== 0) dot += output.data[at] * upstream.data[at];
-        }
-        for (let n = 0, at = row; n < length; n++, at += step) {
-          if (output.data[at] !== 0) out.data[at] = output.data[at] * (upstream.data[at] - dot);
-        }
-      }
-      return [out];
-    },
+    forward: ([logits]) => ({ shape: logits.shape, data: weightsOf(logits.data, layout) }),
+    vjp: ({ output }, upstream) => [
+      { shape: output.shape, data: passedBack(output.data, upstream.data, layout) },
+    ],
     partial({ output }, _slot, outputOffset, inputOffset) {
       if (rowStart(outputOffset) !== rowStart(inputOffset)) return 0;
       const delta = outputOffset === inputOffset ? 1 : 0;
@@ -80,7 +41,7 @@ export function softmax(axes: readonly AxisLetters[], over: Letter, extents: Ext
       const offsets = Array.from({ length }, (_each, n) => start + n * step);
       const max = Math.max(...offsets.map((at) => logits.data[at]));
       const exponentials = offsets.map((at) =>
-        max === -Infinity ? 0 : Math.exp(logits.data[at] - max),
+        max === -Infinity ? 0 : exponential(logits.data[at] - max),
       );
       return {
         columns: ['exp(· − max)', '÷ sum'],

@@ -1,0 +1,224 @@
+// AssemblyScript: softmax and its vector-Jacobian product, as 128-bit SIMD, in place. The steps, and so the bits, are
+// those of ../../ops/softmax.ts: every sum goes along its row in order, and exponential.ts says how exp is computed.
+
+const LN2_HIGH: f64 = 6.9314718036912381649e-1;
+const LN2_LOW: f64 = 1.9082149292705877e-10;
+
+/** exp(x) in two lanes for x <= 0; NaN stays NaN. */
+// @ts-ignore: decorator
+@inline
+function exponential(x: v128): v128 {
+  const size = f64x2.abs(x);
+  // x = k ln 2 + (high - low), |high - low| <= ln 2 / 2
+  let k = f64x2.trunc(
+    f64x2.sub(f64x2.mul(f64x2.splat(1.442695040888963387), x), f64x2.splat(0.5)),
+  );
+  k = v128.and(k, f64x2.ge(size, f64x2.splat(reinterpret<f64>(0x3fd62e4300000000))));
+  // Where the result is 0 anyhow, k must stay an exponent.
+  k = f64x2.pmax(k, f64x2.splat(-1075));
+  const high = f64x2.sub(x, f64x2.mul(k, f64x2.splat(LN2_HIGH)));
+  const low = f64x2.mul(k, f64x2.splat(LN2_LOW));
+  const r = f64x2.sub(high, low);
+  const t = f64x2.mul(r, r);
+  let c = f64x2.add(
+    f64x2.splat(-1.65339022054652515390e-6),
+    f64x2.mul(t, f64x2.splat(4.13813679705723846039e-8)),
+  );
+  c = f64x2.add(f64x2.splat(6.61375632143793436117e-5), f64x2.mul(t, c));
+  c = f64x2.add(f64x2.splat(-2.77777777770155933842e-3), f64x2.mul(t, c));
+  c = f64x2.add(f64x2.splat(1.66666666666666019037e-1), f64x2.mul(t, c));
+  c = f64x2.sub(r, f64x2.mul(t, c));
+  const q = f64x2.div(f64x2.mul(r, c), f64x2.sub(f64x2.splat(2), c));
+  let y = f64x2.sub(f64x2.splat(1), f64x2.sub(f64x2.sub(low, q), high));
+  y = v128.bitselect(
+    f64x2.add(f64x2.splat(1), x),
+    y,
+    f64x2.lt(size, f64x2.splat(reinterpret<f64>(0x3e30000000000000))),
+  );
+  // 2^k; below 2^-1021 in two factors, of which the first is normal.
+  const isTiny = f64x2.lt(k, f64x2.splat(-1021));
+  const shifted = f64x2.add(k, v128.and(isTiny, f64x2.splat(1000)));
+  const bits = f64x2.add(shifted, f64x2.splat(6755399441055744));
+  const power = i64x2.add(i64x2.shl(bits, 52), i64x2.splat(0x3ff0000000000000));
+  y = f64x2.mul(y, power);
+  y = f64x2.mul(
+    y,
+    v128.bitselect(
+      f64x2.splat(reinterpret<f64>(0x0170000000000000)),
+      f64x2.splat(1),
+      isTiny,
+    ),
+  );
+  return v128.andnot(y, f64x2.lt(x, f64x2.splat(-7.45133219101941108420e2)));
+}
+
+/** exp of `count` entries, an even number, each at most 0. */
+export function exponentials(at: usize, count: usize): void {
+  const end = at + (count << 3);
+  for (; at < end; at += 16) v128.store(at, exponential(v128.load(at)));
+}
+
+/** Replaces entries by exp(entry - max) and leaves those at 0 that are -inf. `length` may be odd: one beyond is written. */
+// @ts-ignore: decorator
+@inline
+function exponentialsOfRow(row: usize, length: usize, max: f64): void {
+  const shift = f64x2.splat(max);
+  const lowest = f64x2.splat(-7.46e2);
+  const end = row + (length << 3);
+  for (let at = row; at < end; at += 16) {
+    const x = f64x2.sub(v128.load(at), shift);
+    if (i64x2.all_true(f64x2.lt(x, lowest))) v128.store(at, f64x2.splat(0));
+    else v128.store(at, exponential(x));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function maximum(row: usize, length: usize): f64 {
+  let a = f64x2.splat(-Infinity);
+  let b = a;
+  const end = row + (length << 3);
+  let at = row;
+  for (; at + 32 <= end; at += 32) {
+    a = f64x2.max(a, v128.load(at));
+    b = f64x2.max(b, v128.load(at, 16));
+  }
+  a = f64x2.max(a, b);
+  let max = f64.max(f64x2.extract_lane(a, 0), f64x2.extract_lane(a, 1));
+  for (; at < end; at += 8) max = f64.max(max, f64.load(at));
+  return max;
+}
+
+/** Rows of `length` entries, `stride` apart, of which there are a multiple of 4; a row may end in one entry of padding. */
+export function softmaxRows(at: usize, rows: usize, length: usize, stride: usize): void {
+  for (let row: usize = 0; row < rows; row += 4, at += stride << 2) {
+    for (let n: usize = 0; n < 4; n++) {
+      const each = at + n * stride;
+      const max = maximum(each, length);
+      // A row that is -inf throughout: exp(-inf - 0) is 0 everywhere.
+      exponentialsOfRow(each, length, max == -Infinity ? 0 : max);
+    }
+    let t0: f64 = 0;
+    let t1: f64 = 0;
+    let t2: f64 = 0;
+    let t3: f64 = 0;
+    const end = at + (length << 3);
+    for (let p = at; p < end; p += 8) {
+      t0 += f64.load(p);
+      t1 += f64.load(p + stride);
+      t2 += f64.load(p + (stride << 1));
+      t3 += f64.load(p + 3 * stride);
+    }
+    divide(at, length, t0);
+    divide(at + stride, length, t1);
+    divide(at + (stride << 1), length, t2);
+    divide(at + 3 * stride, length, t3);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function divide(row: usize, length: usize, total: f64): void {
+  // Without any weight there is nothing to share.
+  if (total == 0) return;
+  const by = f64x2.splat(total);
+  const end = row + (length << 3);
+  for (let at = row; at < end; at += 16) v128.store(at, f64x2.div(v128.load(at), by));
+}
+
+/** As softmaxRows down `length` entries, `stride` apart, for columns side by side, of which there are an even number. */
+export function softmaxColumns(at: usize, columns: usize, length: usize, stride: usize): void {
+  const height = length * stride;
+  for (let column: usize = 0; column < columns; column += 2, at += 16) {
+    const end = at + height;
+    let max = f64x2.splat(-Infinity);
+    for (let p = at; p < end; p += stride) max = f64x2.max(max, v128.load(p));
+    const shift = v128.andnot(max, f64x2.eq(max, f64x2.splat(-Infinity)));
+    const lowest = f64x2.splat(-7.46e2);
+    let total = f64x2.splat(0);
+    for (let p = at; p < end; p += stride) {
+      const x = f64x2.sub(v128.load(p), shift);
+      if (i64x2.all_true(f64x2.lt(x, lowest))) {
+        v128.store(p, f64x2.splat(0));
+        continue;
+      }
+      const value = exponential(x);
+      v128.store(p, value);
+      total = f64x2.add(total, value);
+    }
+    // Without any weight there is nothing to share: 0 / 1.
+    const by = v128.bitselect(f64x2.splat(1), total, f64x2.eq(total, f64x2.splat(0)));
+    for (let p = at; p < end; p += stride) v128.store(p, f64x2.div(v128.load(p), by));
+  }
+}
+
+/** upstream becomes P (upstream - sum of P upstream), 0 where P is 0. Rows as in softmaxRows. */
+export function softmaxBackRows(
+  weights: usize,
+  upstream: usize,
+  rows: usize,
+  length: usize,
+  stride: usize,
+): void {
+  for (let row: usize = 0; row < rows; row += 4, weights += stride << 2, upstream += stride << 2) {
+    let t0: f64 = 0;
+    let t1: f64 = 0;
+    let t2: f64 = 0;
+    let t3: f64 = 0;
+    const end = weights + (length << 3);
+    for (let p = weights, u = upstream; p < end; p += 8, u += 8) {
+      t0 += passed(f64.load(p), f64.load(u));
+      t1 += passed(f64.load(p + stride), f64.load(u + stride));
+      t2 += passed(f64.load(p + (stride << 1)), f64.load(u + (stride << 1)));
+      t3 += passed(f64.load(p + 3 * stride), f64.load(u + 3 * stride));
+    }
+    backRow(weights, upstream, length, t0);
+    backRow(weights + stride, upstream + stride, length, t1);
+    backRow(weights + (stride << 1), upstream + (stride << 1), length, t2);
+    backRow(weights + 3 * stride, upstream + 3 * stride, length, t3);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function passed(weight: f64, upstream: f64): f64 {
+  return weight == 0 ? 0 : weight * upstream;
+}
+
+// @ts-ignore: decorator
+@inline
+function backRow(weights: usize, upstream: usize, length: usize, total: f64): void {
+  const dot = f64x2.splat(total);
+  const end = weights + (length << 3);
+  for (; weights < end; weights += 16, upstream += 16) {
+    const weight = v128.load(weights);
+    const value = f64x2.mul(weight, f64x2.sub(v128.load(upstream), dot));
+    v128.store(upstream, v128.andnot(value, f64x2.eq(weight, f64x2.splat(0))));
+  }
+}
+
+/** As softmaxBackRows down columns, as in softmaxColumns. */
+export function softmaxBackColumns(
+  weights: usize,
+  upstream: usize,
+  columns: usize,
+  length: usize,
+  stride: usize,
+): void {
+  const height = length * stride;
+  const zero = f64x2.splat(0);
+  for (let column: usize = 0; column < columns; column += 2, weights += 16, upstream += 16) {
+    const end = weights + height;
+    let dot = zero;
+    for (let p = weights, u = upstream; p < end; p += stride, u += stride) {
+      const weight = v128.load(p);
+      const value = f64x2.mul(weight, v128.load(u));
+      dot = f64x2.add(dot, v128.andnot(value, f64x2.eq(weight, zero)));
+    }
+    for (let p = weights, u = upstream; p < end; p += stride, u += stride) {
+      const weight = v128.load(p);
+      const value = f64x2.mul(weight, f64x2.sub(v128.load(u), dot));
+      v128.store(u, v128.andnot(value, f64x2.eq(weight, zero)));
+    }
+  }
+}
