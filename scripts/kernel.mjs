@@ -8,7 +8,9 @@ import { root } from './lib/setup.mjs';
 
 const folder = join(root, 'src', 'engine', 'gemm');
 const compiler = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
-const options = '-O3 --enable simd --runtime stub --noAssert --importMemory'.split(' ');
+// Constants lie behind the scratch memory of kernel.ts.
+const options =
+  '-O3 --enable simd --runtime stub --noAssert --importMemory --memoryBase 8421376'.split(' ');
 
 /** @returns {string} the text of kernelBytes.ts */
 export function compileKernel() {

@@ -60,7 +60,6 @@ function product(own: Kernel, left: Laid, right: Laid, out: Matrix): void {
     for (let row = 0; row < m; row += blockM) {
       const rows = Math.min(blockM, m - row);
       const panels = Math.ceil(rows / 4);
-      own.scratch.fill(0, C, C + 4 * panels * width);
       for (let p = 0; p < k; p += blockK) {
         const block = { row, rows, panels, p, depth: Math.min(blockK, k - p) };
         multiply(own, left, block, panelsB, B + p * width);
@@ -73,25 +72,26 @@ function product(own: Kernel, left: Laid, right: Laid, out: Matrix): void {
   }
 }
 
-/** C += A B for one block of A. */
+/** C += A B for one block of A; C = A B for the first. */
 function multiply(own: Kernel, left: Laid, block: Block, panelsB: number, b: number): void {
   const { matrix, steps } = left;
   const { row, rows, panels, p, depth } = block;
+  const isFirst = Number(p === 0);
   if (steps?.cols === 1) {
     const first = matrix.base + row * steps.rows + p;
     const runs = { first, count: rows, length: depth, stride: steps.rows };
     const stride = copyIn(own.scratch, A, matrix.data, runs);
-    own.multiplyRows(panels, panelsB, depth, 8 * A, 8 * stride, 8 * b, 8 * C);
+    own.multiplyRows(panels, panelsB, depth, 8 * A, 8 * stride, 8 * b, 8 * C, isFirst);
   } else if (steps?.rows === 1) {
     const first = matrix.base + row + p * steps.cols;
     // Not a power of two: the columns would share a few lines of the cache.
     const apart = rows + 4;
     for (let n = 0, start = first; n < depth; n++, start += steps.cols)
       own.scratch.set(matrix.data.subarray(start, start + rows), A + n * apart);
-    own.multiplyColumns(panels, panelsB, depth, 8 * A, 8 * apart, 32, 8 * b, 8 * C);
+    own.multiplyColumns(panels, panelsB, depth, 8 * A, 8 * apart, 32, 8 * b, 8 * C, isFirst);
   } else {
     pack(own.scratch, A, matrix, block);
-    own.multiplyColumns(panels, panelsB, depth, 8 * A, 32, 32 * depth, 8 * b, 8 * C);
+    own.multiplyColumns(panels, panelsB, depth, 8 * A, 32, 32 * depth, 8 * b, 8 * C, isFirst);
   }
 }
 

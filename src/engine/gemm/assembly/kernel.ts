@@ -2,7 +2,7 @@
 // Pointers and strides are bytes of the memory; B is in panels of 4 columns, each stored row after row;
 // C is row-major with `4 * panelsB` columns. Every entry of C is summed over k in order, as plain loops do.
 
-/** C += A B for A in panels of 4 rows, each column of 4 `step` after the one before, panels `panel` apart. */
+/** C += A B (C = A B where `isFirst`) for A in panels of 4 rows, each column of 4 `step` after the one before, panels `panel` apart. */
 export function multiplyColumns(
   panelsA: usize,
   panelsB: usize,
@@ -12,7 +12,9 @@ export function multiplyColumns(
   panel: usize,
   b: usize,
   c: usize,
+  isFirst: bool,
 ): void {
+  const zero = f64x2.splat(0);
   const row = panelsB << 5;
   for (let i: usize = 0; i < panelsA; i++, a += panel, c += row << 2) {
     let right = b;
@@ -21,14 +23,14 @@ export function multiplyColumns(
       const c1 = c0 + row;
       const c2 = c1 + row;
       const c3 = c2 + row;
-      let s00 = v128.load(c0);
-      let s01 = v128.load(c0, 16);
-      let s10 = v128.load(c1);
-      let s11 = v128.load(c1, 16);
-      let s20 = v128.load(c2);
-      let s21 = v128.load(c2, 16);
-      let s30 = v128.load(c3);
-      let s31 = v128.load(c3, 16);
+      let s00 = isFirst ? zero : v128.load(c0);
+      let s01 = isFirst ? zero : v128.load(c0, 16);
+      let s10 = isFirst ? zero : v128.load(c1);
+      let s11 = isFirst ? zero : v128.load(c1, 16);
+      let s20 = isFirst ? zero : v128.load(c2);
+      let s21 = isFirst ? zero : v128.load(c2, 16);
+      let s30 = isFirst ? zero : v128.load(c3);
+      let s31 = isFirst ? zero : v128.load(c3, 16);
       const end = a + k * step;
       for (let left = a; left < end; left += step, right += 32) {
         const b0 = v128.load(right);
@@ -58,7 +60,7 @@ export function multiplyColumns(
   }
 }
 
-/** C += A B for A with rows of k entries, `stride` apart. */
+/** As multiplyColumns for A with rows of k entries, `stride` apart. */
 export function multiplyRows(
   panelsA: usize,
   panelsB: usize,
@@ -67,7 +69,9 @@ export function multiplyRows(
   stride: usize,
   b: usize,
   c: usize,
+  isFirst: bool,
 ): void {
+  const zero = f64x2.splat(0);
   const row = panelsB << 5;
   const whole = (k & ~1) << 3;
   for (let i: usize = 0; i < panelsA; i++, a += stride << 2, c += row << 2) {
@@ -77,14 +81,14 @@ export function multiplyRows(
       const c1 = c0 + row;
       const c2 = c1 + row;
       const c3 = c2 + row;
-      let s00 = v128.load(c0);
-      let s01 = v128.load(c0, 16);
-      let s10 = v128.load(c1);
-      let s11 = v128.load(c1, 16);
-      let s20 = v128.load(c2);
-      let s21 = v128.load(c2, 16);
-      let s30 = v128.load(c3);
-      let s31 = v128.load(c3, 16);
+      let s00 = isFirst ? zero : v128.load(c0);
+      let s01 = isFirst ? zero : v128.load(c0, 16);
+      let s10 = isFirst ? zero : v128.load(c1);
+      let s11 = isFirst ? zero : v128.load(c1, 16);
+      let s20 = isFirst ? zero : v128.load(c2);
+      let s21 = isFirst ? zero : v128.load(c2, 16);
+      let s30 = isFirst ? zero : v128.load(c3);
+      let s31 = isFirst ? zero : v128.load(c3, 16);
       let a0 = a;
       let a1 = a0 + stride;
       let a2 = a1 + stride;

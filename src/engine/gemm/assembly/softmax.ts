@@ -1,8 +1,28 @@
 // AssemblyScript: softmax and its vector-Jacobian product, as 128-bit SIMD, in place. The steps, and so the bits, are
 // those of ../../ops/softmax.ts: every sum goes along its row in order, and exponential.ts says how exp is computed.
 
-const LN2_HIGH: f64 = 6.9314718036912381649e-1;
-const LN2_LOW: f64 = 1.9082149292705877e-10;
+/** Each in both lanes: loaded from memory, for to make a constant of code takes three instructions. */
+const CONSTANTS = memory.data<f64>([
+  1.442695040888963387, 1.442695040888963387, 0.5, 0.5,
+  // The number above ln 2 / 2 whose lower half is 0.
+  0.3465735912322998, 0.3465735912322998, -1075, -1075,
+  // ln 2 in two parts.
+  6.9314718036912381649e-1, 6.9314718036912381649e-1, 1.9082149292705877e-10, 1.9082149292705877e-10,
+  // exp's polynomial.
+  4.13813679705723846039e-8, 4.13813679705723846039e-8, -1.65339022054652515390e-6, -1.65339022054652515390e-6,
+  6.61375632143793436117e-5, 6.61375632143793436117e-5, -2.77777777770155933842e-3, -2.77777777770155933842e-3,
+  1.66666666666666019037e-1, 1.66666666666666019037e-1, 2, 2, 1, 1,
+  // 2^-28, and 1.5 2^52 + 1023: a sum with it ends in the bits of an exponent.
+  3.725290298461914e-9, 3.725290298461914e-9, 6755399441056767, 6755399441056767,
+  // Below this k, powers of two are not normal.
+  -1021, -1021, -7.45133219101941108420e2, -7.45133219101941108420e2,
+]);
+
+// @ts-ignore: decorator
+@inline
+function constant(n: usize): v128 {
+  return v128.load(CONSTANTS + (n << 4));
+}
 
 /** exp(x) in two lanes for x <= 0; NaN stays NaN. */
 // @ts-ignore: decorator
@@ -10,46 +30,42 @@ const LN2_LOW: f64 = 1.9082149292705877e-10;
 function exponential(x: v128): v128 {
   const size = f64x2.abs(x);
   // x = k ln 2 + (high - low), |high - low| <= ln 2 / 2
-  let k = f64x2.trunc(
-    f64x2.sub(f64x2.mul(f64x2.splat(1.442695040888963387), x), f64x2.splat(0.5)),
-  );
-  k = v128.and(k, f64x2.ge(size, f64x2.splat(reinterpret<f64>(0x3fd62e4300000000))));
+  let k = f64x2.trunc(f64x2.sub(f64x2.mul(constant(0), x), constant(1)));
+  k = v128.and(k, f64x2.ge(size, constant(2)));
   // Where the result is 0 anyhow, k must stay an exponent.
-  k = f64x2.pmax(k, f64x2.splat(-1075));
-  const high = f64x2.sub(x, f64x2.mul(k, f64x2.splat(LN2_HIGH)));
-  const low = f64x2.mul(k, f64x2.splat(LN2_LOW));
+  k = f64x2.pmax(k, constant(3));
+  const high = f64x2.sub(x, f64x2.mul(k, constant(4)));
+  const low = f64x2.mul(k, constant(5));
   const r = f64x2.sub(high, low);
   const t = f64x2.mul(r, r);
-  let c = f64x2.add(
-    f64x2.splat(-1.65339022054652515390e-6),
-    f64x2.mul(t, f64x2.splat(4.13813679705723846039e-8)),
-  );
-  c = f64x2.add(f64x2.splat(6.61375632143793436117e-5), f64x2.mul(t, c));
-  c = f64x2.add(f64x2.splat(-2.77777777770155933842e-3), f64x2.mul(t, c));
-  c = f64x2.add(f64x2.splat(1.66666666666666019037e-1), f64x2.mul(t, c));
+  let c = f64x2.add(constant(7), f64x2.mul(t, constant(6)));
+  c = f64x2.add(constant(8), f64x2.mul(t, c));
+  c = f64x2.add(constant(9), f64x2.mul(t, c));
+  c = f64x2.add(constant(10), f64x2.mul(t, c));
   c = f64x2.sub(r, f64x2.mul(t, c));
-  const q = f64x2.div(f64x2.mul(r, c), f64x2.sub(f64x2.splat(2), c));
-  let y = f64x2.sub(f64x2.splat(1), f64x2.sub(f64x2.sub(low, q), high));
-  y = v128.bitselect(
-    f64x2.add(f64x2.splat(1), x),
-    y,
-    f64x2.lt(size, f64x2.splat(reinterpret<f64>(0x3e30000000000000))),
-  );
-  // 2^k; below 2^-1021 in two factors, of which the first is normal.
-  const isTiny = f64x2.lt(k, f64x2.splat(-1021));
+  const one = constant(12);
+  const q = f64x2.div(f64x2.mul(r, c), f64x2.sub(constant(11), c));
+  let y = f64x2.sub(one, f64x2.sub(f64x2.sub(low, q), high));
+  const isSmall = f64x2.lt(size, constant(13));
+  const isTiny = f64x2.lt(k, constant(15));
+  if (v128.any_true(v128.or(isSmall, isTiny))) return rare(x, y, k, isSmall, isTiny);
+  return f64x2.mul(y, power(k));
+}
+
+/** 2^k. */
+// @ts-ignore: decorator
+@inline
+function power(k: v128): v128 {
+  return i64x2.shl(f64x2.add(k, constant(14)), 52);
+}
+
+/** Near 0 it is 1 + x; below 2^-1021 it is made of two factors, of which the first is normal, or 0. */
+function rare(x: v128, y: v128, k: v128, isSmall: v128, isTiny: v128): v128 {
   const shifted = f64x2.add(k, v128.and(isTiny, f64x2.splat(1000)));
-  const bits = f64x2.add(shifted, f64x2.splat(6755399441055744));
-  const power = i64x2.add(i64x2.shl(bits, 52), i64x2.splat(0x3ff0000000000000));
-  y = f64x2.mul(y, power);
-  y = f64x2.mul(
-    y,
-    v128.bitselect(
-      f64x2.splat(reinterpret<f64>(0x0170000000000000)),
-      f64x2.splat(1),
-      isTiny,
-    ),
-  );
-  return v128.andnot(y, f64x2.lt(x, f64x2.splat(-7.45133219101941108420e2)));
+  const one = f64x2.splat(1);
+  const rest = v128.bitselect(f64x2.splat(reinterpret<f64>(0x0170000000000000)), one, isTiny);
+  y = v128.bitselect(f64x2.add(one, x), f64x2.mul(f64x2.mul(y, power(shifted)), rest), isSmall);
+  return v128.andnot(y, f64x2.lt(x, constant(16)));
 }
 
 /** exp of `count` entries, an even number, each at most 0. */
