@@ -13,7 +13,7 @@ for (let n = 0, power = 1; n < POWERS.length; n++, power /= 2) POWERS[n] = power
  * r (exp(r) + 1) / (exp(r) - 1).
  */
 export function exponential(x: number): number {
-  if (x < -7.45133219101941108420e2) return 0;
+  if (x < -7.4513321910194110842e2) return 0;
   if (x > -3.725290298461914e-9) return 1 + x;
   const k = x > -HALF_LN2 ? 0 : Math.trunc(1.442695040888963387 * x - 0.5);
   const high = x - k * LN2_HIGH;
@@ -26,7 +26,7 @@ export function exponential(x: number): number {
       (-2.77777777770155933842e-3 +
         t *
           (6.61375632143793436117e-5 +
-            t * (-1.65339022054652515390e-6 + t * 4.13813679705723846039e-8)));
+            t * (-1.6533902205465251539e-6 + t * 4.13813679705723846039e-8)));
   const c = r - t * polynomial;
   const y = 1 - (low - (r * c) / (2 - c) - high);
   // Below 2^-1021 in two factors, of which the first is normal.

@@ -66,7 +66,12 @@ function product(own: Kernel, left: Laid, right: Laid, out: Matrix): void {
       }
       if (outStep !== null && stepOf(out.cols) === 1) {
         const first = out.base + row * outStep + col;
-        copyOut(own.scratch, C, width, out.data, { first, count: rows, length: cols, stride: outStep });
+        copyOut(own.scratch, C, width, out.data, {
+          first,
+          count: rows,
+          length: cols,
+          stride: outStep,
+        });
       } else unpack(own.scratch, width, out, { row, col, rows, cols });
     }
   }

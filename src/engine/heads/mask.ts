@@ -132,6 +132,8 @@ export function maskOf(config: HeadConfig, layout: Layout): Tensor | Band | null
   const first = queryPosition(config, 0, layout);
   const [behind, ahead] = [window - 1, mask === 'none' ? window - 1 : Math.min(0, window - 1)];
   const isKeyFirst = axes[axes.length - 1][0] === 'j';
-  const [low, high] = isKeyFirst ? [-first - ahead, behind - first] : [first - behind, first + ahead];
+  const [low, high] = isKeyFirst
+    ? [-first - ahead, behind - first]
+    : [first - behind, first + ahead];
   return { shape: shapeOf(axes, extents), low, high };
 }

@@ -40,11 +40,11 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
     forward: ([input]) => own.values?.(input) ?? map(input, own.value),
     vjp: ({ inputs: [input] }, upstream) => [
       own.back?.(upstream) ??
-      map(upstream, (value, offset) => {
-        const slope = own.slope(input.data[offset], offset);
-        // 0 * NaN is NaN, but where the slope is 0 nothing upstream can reach the input.
-        return slope === 0 ? 0 : value * slope;
-      }),
+        map(upstream, (value, offset) => {
+          const slope = own.slope(input.data[offset], offset);
+          // 0 * NaN is NaN, but where the slope is 0 nothing upstream can reach the input.
+          return slope === 0 ? 0 : value * slope;
+        }),
     ],
     partial: ({ inputs: [input] }, _slot, outputOffset, inputOffset) =>
       outputOffset === inputOffset ? own.slope(input.data[inputOffset], inputOffset) : 0,
