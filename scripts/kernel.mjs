@@ -10,13 +10,17 @@ const folder = join(root, 'src', 'engine', 'gemm');
 const compiler = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
 // Constants lie behind the scratch memory of kernel.ts.
 const options =
-  '-O3 --enable simd --runtime stub --noAssert --importMemory --memoryBase 8421376'.split(' ');
+  '-O3 --enable simd --runtime stub --noAssert --importMemory --memoryBase 8421376 --maximumMemory 65536'.split(
+    ' ',
+  );
 
 /** @returns {string} the text of kernelBytes.ts */
 export function compileKernel() {
   const out = mkdtempSync(join(tmpdir(), 'kernel-'));
   try {
-    const sources = ['kernel', 'softmax'].map((name) => join('assembly', `${name}.ts`));
+    const sources = ['products', 'softmax', 'entries'].map((name) =>
+      join('assembly', `${name}.ts`),
+    );
     const args = [compiler, ...sources, ...options, '--outFile', join(out, 'kernel.wasm')];
     execFileSync(process.execPath, args, { cwd: folder });
     const code = readFileSync(join(out, 'kernel.wasm')).toString('base64');

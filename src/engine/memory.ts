@@ -1,7 +1,8 @@
 // Memory for results: a page that is new costs more than computing its entries, so what a run gives back is used again.
+import { allocateInArena } from './gemm/arena.ts';
 
 /** Entries from which memory is kept for the next run. */
-const LARGE = 2 ** 13;
+const LARGE = 2 ** 10;
 
 const free = new Map<number, Float64Array[]>();
 /** What came from here and may be given back. */
@@ -9,24 +10,14 @@ const lent = new WeakSet<Float64Array>();
 
 /** `length` entries, all 0. */
 export function zeroed(length: number): Float64Array {
-  const again = length >= LARGE ? take(length) : undefined;
-  return again ? again.fill(0) : fresh(length);
+  return length < LARGE ? new Float64Array(length) : unwritten(length).fill(0);
 }
 
 /** `length` entries of any value: each must be written. */
 export function unwritten(length: number): Float64Array {
-  return (length >= LARGE ? take(length) : undefined) ?? fresh(length);
-}
-
-function take(length: number): Float64Array | undefined {
-  const data = free.get(length)?.pop();
-  if (data) lent.add(data);
-  return data;
-}
-
-function fresh(length: number): Float64Array {
-  const data = new Float64Array(length);
-  if (length >= LARGE) lent.add(data);
+  if (length < LARGE) return new Float64Array(length);
+  const data = free.get(length)?.pop() ?? allocateInArena(length) ?? new Float64Array(length);
+  lent.add(data);
   return data;
 }
 

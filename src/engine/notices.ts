@@ -1,6 +1,7 @@
 // Where NaN and infinity are born, and which queries see no key: found once per run and told, not spread in silence.
 import type { Graph, NodeId } from './graph.ts';
 import { hasNode, nodeOf, tensorName } from './graph.ts';
+import { isFineInArena } from './parallel.ts';
 import { indexOf, strides, type Tensor } from './tensor.ts';
 
 export interface Notice {
@@ -20,6 +21,8 @@ const isOdd = (node: NodeId, value: number): boolean =>
 
 /** Whether there is nothing odd in a tensor: asked of every entry of every tensor. */
 function isFine(node: NodeId, data: Float64Array): boolean {
+  const known = isFineInArena(data, node === 'M');
+  if (known !== null) return known;
   if (node === 'M') {
     for (let at = 0; at < data.length; at++) if (!(data[at] < Infinity)) return false;
   } else {

@@ -2,6 +2,7 @@
 import type { Graph, NodeId, OperationNode } from './graph.ts';
 import { operationNodes } from './graph.ts';
 import { giveBack } from './memory.ts';
+import { endCopies } from './parallel.ts';
 import { findNotices, type Notice } from './notices.ts';
 import type { Application } from './operation.ts';
 import { type Path, pathOf } from './paths.ts';
@@ -173,6 +174,7 @@ export function release({ graph, values, gradients, contributions }: Run): void 
   const passed = contributions.map(({ value }) => value);
   const all = [...computed, ...gradients.values(), ...passed];
   giveBack(all.flatMap((each) => (each ? [each.data] : [])));
+  endCopies();
 }
 
 /** A contribution's accumulator before and after it; `before` is all zeros for the first. */

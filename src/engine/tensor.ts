@@ -1,5 +1,6 @@
 // Dense float64 tensors in row-major order: the only number container of the engine.
 import { unwritten, zeroed } from './memory.ts';
+import { scaleAll } from './parallel.ts';
 
 export interface Tensor {
   readonly shape: readonly number[];
@@ -108,7 +109,8 @@ export function add(a: Tensor, b: Tensor): Tensor {
 export function times(factor: number, a: Tensor): Tensor {
   const data = unwritten(a.data.length);
   const own = a.data;
-  for (let at = 0; at < data.length; at++) data[at] = factor * own[at];
+  if (!scaleAll(own, data, factor))
+    for (let at = 0; at < data.length; at++) data[at] = factor * own[at];
   return { shape: a.shape, data };
 }
 

@@ -86,17 +86,49 @@ function multiply(own: Kernel, left: Laid, block: Block, panelsB: number, b: num
     const first = matrix.base + row * steps.rows + p;
     const runs = { first, count: rows, length: depth, stride: steps.rows };
     const stride = copyIn(own.scratch, A, matrix.data, runs);
-    own.multiplyRows(panels, panelsB, depth, 8 * A, 8 * stride, 8 * b, 8 * C, isFirst);
+    own.multiplyRows(
+      panels,
+      panelsB,
+      depth,
+      8 * A,
+      8 * stride,
+      8 * b,
+      8 * C,
+      32 * panelsB,
+      isFirst,
+    );
   } else if (steps?.rows === 1) {
     const first = matrix.base + row + p * steps.cols;
     // Not a power of two: the columns would share a few lines of the cache.
     const apart = rows + 4;
     for (let n = 0, start = first; n < depth; n++, start += steps.cols)
       own.scratch.set(matrix.data.subarray(start, start + rows), A + n * apart);
-    own.multiplyColumns(panels, panelsB, depth, 8 * A, 8 * apart, 32, 8 * b, 8 * C, isFirst);
+    own.multiplyColumns(
+      panels,
+      panelsB,
+      depth,
+      8 * A,
+      8 * apart,
+      32,
+      8 * b,
+      8 * C,
+      32 * panelsB,
+      isFirst,
+    );
   } else {
     pack(own.scratch, A, matrix, block);
-    own.multiplyColumns(panels, panelsB, depth, 8 * A, 32, 32 * depth, 8 * b, 8 * C, isFirst);
+    own.multiplyColumns(
+      panels,
+      panelsB,
+      depth,
+      8 * A,
+      32,
+      32 * depth,
+      8 * b,
+      8 * C,
+      32 * panelsB,
+      isFirst,
+    );
   }
 }
 

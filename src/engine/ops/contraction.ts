@@ -14,6 +14,7 @@ import {
 import { accumulates, equals, plus, product, sum, symbol } from '../formula.ts';
 import { gemm } from '../gemm/gemm.ts';
 import type { Operation } from '../operation.ts';
+import { multiplyAll } from '../parallel.ts';
 import { blank, type Tensor, zeros } from '../tensor.ts';
 
 type Axes = readonly AxisLetters[];
@@ -50,12 +51,16 @@ export function contract(
 
   // Each of its entries is in one product: all are written.
   const out = blank(shapeOf(outAxes, extents));
+  const matrices = [
+    { data: left.data, base: 0, rows: rowLeft, cols: sumLeft },
+    { data: right.data, base: 0, rows: sumRight, cols: colRight },
+    { data: out.data, base: 0, rows: rowOut, cols: colOut },
+  ] as const;
+  const bases = [batchLeft, batchRight, batchOut] as const;
+  if (multiplyAll(matrices, bases)) return out;
   for (let each = 0; each < batchOut.length; each++) {
-    gemm(
-      { data: left.data, base: batchLeft[each], rows: rowLeft, cols: sumLeft },
-      { data: right.data, base: batchRight[each], rows: sumRight, cols: colRight },
-      { data: out.data, base: batchOut[each], rows: rowOut, cols: colOut },
-    );
+    const [a, b, c] = matrices.map((own, n) => ({ ...own, base: bases[n][each] }));
+    gemm(a, b, c);
   }
   return out;
 }

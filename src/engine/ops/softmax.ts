@@ -14,15 +14,15 @@ export function softmax(axes: readonly AxisLetters[], over: Letter, extents: Ext
   const stride = letterStrides(axes, extents);
   const step = stride.get(over) ?? 1;
   const length = extents[over];
-  const layout = { step, length };
+  const rows = { step, length };
   /** The offset of the first entry of an offset's row. */
   const rowStart = (offset: number): number => offset - (Math.floor(offset / step) % length) * step;
   return {
     name: 'softmax',
     summary: 'Turns scores into weights that sum to 1 over the keys.',
-    forward: ([logits]) => ({ shape: logits.shape, data: weightsOf(logits.data, layout) }),
+    forward: ([logits]) => ({ shape: logits.shape, data: weightsOf(logits.data, rows) }),
     vjp: ({ output }, upstream) => [
-      { shape: output.shape, data: passedBack(output.data, upstream.data, layout) },
+      { shape: output.shape, data: passedBack(output.data, upstream.data, rows) },
     ],
     partial({ output }, _slot, outputOffset, inputOffset) {
       if (rowStart(outputOffset) !== rowStart(inputOffset)) return 0;

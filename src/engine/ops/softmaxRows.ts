@@ -2,6 +2,7 @@
 import { exponential } from '../exponential.ts';
 import { copyIn, copyOut, type Kernel, kernel, SCRATCH } from '../gemm/kernel.ts';
 import { unwritten } from '../memory.ts';
+import { softmaxAll } from '../parallel.ts';
 
 /** Rows are `length` entries, `step` apart; those of `step` rows side by side fill a block. */
 export interface RowLayout {
@@ -17,13 +18,14 @@ export function weightsOf(logits: Float64Array, layout: RowLayout): Float64Array
   const own = fits(logits.length, layout) ? kernel() : null;
   if (!own) return plainWeights(logits, layout);
   const out = unwritten(logits.length);
+  if (softmaxAll([logits], out, layout)) return out;
   if (layout.step === 1) {
     inRows(own, [logits], out, layout, (rows, [at], stride) =>
-      own.softmaxRows(at, rows, layout.length, stride),
+      own.softmaxRows(at, at, rows, layout.length, stride),
     );
   } else {
     inColumns(own, [logits], out, layout, (columns, [at], stride) =>
-      own.softmaxColumns(at, columns, layout.length, stride),
+      own.softmaxColumns(at, at, columns, layout.length, stride),
     );
   }
   return out;
@@ -38,13 +40,14 @@ export function passedBack(
   const own = fits(weights.length, layout) ? kernel() : null;
   if (!own) return plainBack(weights, upstream, layout);
   const out = unwritten(weights.length);
+  if (softmaxAll([weights, upstream], out, layout)) return out;
   if (layout.step === 1) {
     inRows(own, [weights, upstream], out, layout, (rows, [p, at], stride) =>
-      own.softmaxBackRows(p, at, rows, layout.length, stride),
+      own.softmaxBackRows(p, at, at, rows, layout.length, stride),
     );
   } else {
     inColumns(own, [weights, upstream], out, layout, (columns, [p, at], stride) =>
-      own.softmaxBackColumns(p, at, columns, layout.length, stride),
+      own.softmaxBackColumns(p, at, at, columns, layout.length, stride),
     );
   }
   return out;

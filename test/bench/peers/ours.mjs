@@ -1,9 +1,10 @@
 // The engine: node ours.mjs N HEADS THREADS
 import { buildGraph } from '../../../src/engine/heads/build.ts';
 import { release, run } from '../../../src/engine/run.ts';
+import { Threads } from '../../../src/threads/crew.ts';
 import { serve, task } from './task.mjs';
 
-const { n: _n, heads, x, W_K, W_Q, W_V, W_O, G } = task();
+const { heads, x, W_K, W_Q, W_V, W_O, G } = task();
 const graph = buildGraph({
   head: heads > 1 ? 'multihead' : 'qkv',
   x,
@@ -14,6 +15,11 @@ const graph = buildGraph({
   loss: { kind: 'upstream', G },
   axes: 'query-first',
 });
+
+new Threads(
+  Number(process.argv[4] ?? 1),
+  new URL('../../../src/threads/helper.ts', import.meta.url),
+);
 
 await serve('this engine', () => {
   const result = run(graph);

@@ -1,4 +1,4 @@
-// AssemblyScript: softmax and its vector-Jacobian product, as 128-bit SIMD, in place. The steps, and so the bits, are
+// AssemblyScript: softmax and its vector-Jacobian product, as 128-bit SIMD. The steps, and so the bits, are
 // those of ../../ops/softmax.ts: every sum goes along its row in order, and exponential.ts says how exp is computed.
 
 /** Each in both lanes: loaded from memory, for to make a constant of code takes three instructions. */
@@ -74,17 +74,17 @@ export function exponentials(at: usize, count: usize): void {
   for (; at < end; at += 16) v128.store(at, exponential(v128.load(at)));
 }
 
-/** Replaces entries by exp(entry - max) and leaves those at 0 that are -inf. `length` may be odd: one beyond is written. */
+/** exp(entry - max) of a row. `length` may be odd: one beyond is written. */
 // @ts-ignore: decorator
 @inline
-function exponentialsOfRow(row: usize, length: usize, max: f64): void {
+function exponentialsOfRow(row: usize, to: usize, length: usize, max: f64): void {
   const shift = f64x2.splat(max);
   const lowest = f64x2.splat(-7.46e2);
   const end = row + (length << 3);
-  for (let at = row; at < end; at += 16) {
+  for (let at = row; at < end; at += 16, to += 16) {
     const x = f64x2.sub(v128.load(at), shift);
-    if (i64x2.all_true(f64x2.lt(x, lowest))) v128.store(at, f64x2.splat(0));
-    else v128.store(at, exponential(x));
+    if (i64x2.all_true(f64x2.lt(x, lowest))) v128.store(to, f64x2.splat(0));
+    else v128.store(to, exponential(x));
   }
 }
 
@@ -105,31 +105,48 @@ function maximum(row: usize, length: usize): f64 {
   return max;
 }
 
-/** Rows of `length` entries, `stride` apart, of which there are a multiple of 4; a row may end in one entry of padding. */
-export function softmaxRows(at: usize, rows: usize, length: usize, stride: usize): void {
-  for (let row: usize = 0; row < rows; row += 4, at += stride << 2) {
-    for (let n: usize = 0; n < 4; n++) {
-      const each = at + n * stride;
-      const max = maximum(each, length);
-      // A row that is -inf throughout: exp(-inf - 0) is 0 everywhere.
-      exponentialsOfRow(each, length, max == -Infinity ? 0 : max);
-    }
+/**
+ * Softmax of rows of `length` entries, `stride` apart, into rows that lie as far apart at `to`, which may be `from`.
+ * Where `length` is odd, each row must end in an entry of padding.
+ */
+export function softmaxRows(
+  from: usize,
+  to: usize,
+  rows: usize,
+  length: usize,
+  stride: usize,
+): void {
+  for (; rows >= 4; rows -= 4, from += stride << 2, to += stride << 2) {
+    for (let n: usize = 0; n < 4; n++) exponentialsLessMax(from + n * stride, to + n * stride, length);
     let t0: f64 = 0;
     let t1: f64 = 0;
     let t2: f64 = 0;
     let t3: f64 = 0;
-    const end = at + (length << 3);
-    for (let p = at; p < end; p += 8) {
+    const end = to + (length << 3);
+    for (let p = to; p < end; p += 8) {
       t0 += f64.load(p);
       t1 += f64.load(p + stride);
       t2 += f64.load(p + (stride << 1));
       t3 += f64.load(p + 3 * stride);
     }
-    divide(at, length, t0);
-    divide(at + stride, length, t1);
-    divide(at + (stride << 1), length, t2);
-    divide(at + 3 * stride, length, t3);
+    divide(to, length, t0);
+    divide(to + stride, length, t1);
+    divide(to + (stride << 1), length, t2);
+    divide(to + 3 * stride, length, t3);
   }
+  for (; rows > 0; rows--, from += stride, to += stride) {
+    exponentialsLessMax(from, to, length);
+    let total: f64 = 0;
+    const end = to + (length << 3);
+    for (let p = to; p < end; p += 8) total += f64.load(p);
+    divide(to, length, total);
+  }
+}
+
+function exponentialsLessMax(from: usize, to: usize, length: usize): void {
+  const max = maximum(from, length);
+  // A row that is -inf throughout: exp(-inf - 0) is 0 everywhere.
+  exponentialsOfRow(from, to, length, max == -Infinity ? 0 : max);
 }
 
 // @ts-ignore: decorator
@@ -143,40 +160,48 @@ function divide(row: usize, length: usize, total: f64): void {
 }
 
 /** As softmaxRows down `length` entries, `stride` apart, for columns side by side, of which there are an even number. */
-export function softmaxColumns(at: usize, columns: usize, length: usize, stride: usize): void {
+export function softmaxColumns(
+  from: usize,
+  to: usize,
+  columns: usize,
+  length: usize,
+  stride: usize,
+): void {
   const height = length * stride;
-  for (let column: usize = 0; column < columns; column += 2, at += 16) {
-    const end = at + height;
+  for (let column: usize = 0; column < columns; column += 2, from += 16, to += 16) {
+    const end = from + height;
     let max = f64x2.splat(-Infinity);
-    for (let p = at; p < end; p += stride) max = f64x2.max(max, v128.load(p));
+    for (let p = from; p < end; p += stride) max = f64x2.max(max, v128.load(p));
     const shift = v128.andnot(max, f64x2.eq(max, f64x2.splat(-Infinity)));
     const lowest = f64x2.splat(-7.46e2);
     let total = f64x2.splat(0);
-    for (let p = at; p < end; p += stride) {
+    for (let p = from, q = to; p < end; p += stride, q += stride) {
       const x = f64x2.sub(v128.load(p), shift);
       if (i64x2.all_true(f64x2.lt(x, lowest))) {
-        v128.store(p, f64x2.splat(0));
+        v128.store(q, f64x2.splat(0));
         continue;
       }
       const value = exponential(x);
-      v128.store(p, value);
+      v128.store(q, value);
       total = f64x2.add(total, value);
     }
     // Without any weight there is nothing to share: 0 / 1.
     const by = v128.bitselect(f64x2.splat(1), total, f64x2.eq(total, f64x2.splat(0)));
-    for (let p = at; p < end; p += stride) v128.store(p, f64x2.div(v128.load(p), by));
+    for (let p = to; p < to + height; p += stride) v128.store(p, f64x2.div(v128.load(p), by));
   }
 }
 
-/** upstream becomes P (upstream - sum of P upstream), 0 where P is 0. Rows as in softmaxRows. */
+/** P (upstream - sum of P upstream), 0 where P is 0. Rows as in softmaxRows; `to` may be `upstream`. */
 export function softmaxBackRows(
   weights: usize,
   upstream: usize,
+  to: usize,
   rows: usize,
   length: usize,
   stride: usize,
 ): void {
-  for (let row: usize = 0; row < rows; row += 4, weights += stride << 2, upstream += stride << 2) {
+  const four = stride << 2;
+  for (; rows >= 4; rows -= 4, weights += four, upstream += four, to += four) {
     let t0: f64 = 0;
     let t1: f64 = 0;
     let t2: f64 = 0;
@@ -188,10 +213,17 @@ export function softmaxBackRows(
       t2 += passed(f64.load(p + (stride << 1)), f64.load(u + (stride << 1)));
       t3 += passed(f64.load(p + 3 * stride), f64.load(u + 3 * stride));
     }
-    backRow(weights, upstream, length, t0);
-    backRow(weights + stride, upstream + stride, length, t1);
-    backRow(weights + (stride << 1), upstream + (stride << 1), length, t2);
-    backRow(weights + 3 * stride, upstream + 3 * stride, length, t3);
+    backRow(weights, upstream, to, length, t0);
+    backRow(weights + stride, upstream + stride, to + stride, length, t1);
+    backRow(weights + (stride << 1), upstream + (stride << 1), to + (stride << 1), length, t2);
+    backRow(weights + 3 * stride, upstream + 3 * stride, to + 3 * stride, length, t3);
+  }
+  for (; rows > 0; rows--, weights += stride, upstream += stride, to += stride) {
+    let total: f64 = 0;
+    const end = weights + (length << 3);
+    for (let p = weights, u = upstream; p < end; p += 8, u += 8)
+      total += passed(f64.load(p), f64.load(u));
+    backRow(weights, upstream, to, length, total);
   }
 }
 
@@ -203,13 +235,13 @@ function passed(weight: f64, upstream: f64): f64 {
 
 // @ts-ignore: decorator
 @inline
-function backRow(weights: usize, upstream: usize, length: usize, total: f64): void {
+function backRow(weights: usize, upstream: usize, to: usize, length: usize, total: f64): void {
   const dot = f64x2.splat(total);
   const end = weights + (length << 3);
-  for (; weights < end; weights += 16, upstream += 16) {
+  for (; weights < end; weights += 16, upstream += 16, to += 16) {
     const weight = v128.load(weights);
     const value = f64x2.mul(weight, f64x2.sub(v128.load(upstream), dot));
-    v128.store(upstream, v128.andnot(value, f64x2.eq(weight, f64x2.splat(0))));
+    v128.store(to, v128.andnot(value, f64x2.eq(weight, f64x2.splat(0))));
   }
 }
 
@@ -217,13 +249,14 @@ function backRow(weights: usize, upstream: usize, length: usize, total: f64): vo
 export function softmaxBackColumns(
   weights: usize,
   upstream: usize,
+  to: usize,
   columns: usize,
   length: usize,
   stride: usize,
 ): void {
   const height = length * stride;
   const zero = f64x2.splat(0);
-  for (let column: usize = 0; column < columns; column += 2, weights += 16, upstream += 16) {
+  for (let column: usize = 0; column < columns; column += 2, weights += 16, upstream += 16, to += 16) {
     const end = weights + height;
     let dot = zero;
     for (let p = weights, u = upstream; p < end; p += stride, u += stride) {
@@ -231,10 +264,10 @@ export function softmaxBackColumns(
       const value = f64x2.mul(weight, v128.load(u));
       dot = f64x2.add(dot, v128.andnot(value, f64x2.eq(weight, zero)));
     }
-    for (let p = weights, u = upstream; p < end; p += stride, u += stride) {
+    for (let p = weights, u = upstream, q = to; p < end; p += stride, u += stride, q += stride) {
       const weight = v128.load(p);
       const value = f64x2.mul(weight, f64x2.sub(v128.load(u), dot));
-      v128.store(u, v128.andnot(value, f64x2.eq(weight, zero)));
+      v128.store(q, v128.andnot(value, f64x2.eq(weight, zero)));
     }
   }
 }

@@ -1,6 +1,6 @@
 // AssemblyScript: the inner loops of every large product, as 128-bit SIMD. `node scripts/kernel.mjs` compiles it.
 // Pointers and strides are bytes of the memory; B is in panels of 4 columns, each stored row after row;
-// C is row-major with `4 * panelsB` columns. Every entry of C is summed over k in order, as plain loops do.
+// C has rows `row` apart. Every entry of C is summed over k in order, as plain loops do.
 
 /** C += A B (C = A B where `isFirst`) for A in panels of 4 rows, each column of 4 `step` after the one before, panels `panel` apart. */
 export function multiplyColumns(
@@ -12,10 +12,10 @@ export function multiplyColumns(
   panel: usize,
   b: usize,
   c: usize,
+  row: usize,
   isFirst: bool,
 ): void {
   const zero = f64x2.splat(0);
-  const row = panelsB << 5;
   for (let i: usize = 0; i < panelsA; i++, a += panel, c += row << 2) {
     let right = b;
     for (let j: usize = 0; j < panelsB; j++) {
@@ -69,10 +69,10 @@ export function multiplyRows(
   stride: usize,
   b: usize,
   c: usize,
+  row: usize,
   isFirst: bool,
 ): void {
   const zero = f64x2.splat(0);
-  const row = panelsB << 5;
   const whole = (k & ~1) << 3;
   for (let i: usize = 0; i < panelsA; i++, a += stride << 2, c += row << 2) {
     let right = b;
@@ -188,5 +188,20 @@ export function packColumns(panels: usize, k: usize, from: usize, stride: usize,
       f64.store(to, f64.load(c3), 24);
       to += 32;
     }
+  }
+}
+
+/** Copies runs of `bytes`, a multiple of 16. */
+export function copy(
+  from: usize,
+  fromStride: usize,
+  to: usize,
+  toStride: usize,
+  runs: usize,
+  bytes: usize,
+): void {
+  for (let n: usize = 0; n < runs; n++, from += fromStride, to += toStride) {
+    const end = from + bytes;
+    for (let a = from, b = to; a < end; a += 16, b += 16) v128.store(b, v128.load(a));
   }
 }
