@@ -19,3 +19,22 @@ export function bytesOfRun(graph: Graph): number {
 export function inWords(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
 }
+
+/** Part of the memory that is free that a run may take: what shows it needs some, too. */
+const USABLE = 0.8;
+
+/** Why a run does not fit what is free, in bytes, and what to do; null where it fits. */
+export function tooLarge(graph: Graph, free: number): string | null {
+  const bytes = bytesOfRun(graph);
+  const usable = USABLE * free;
+  if (bytes <= usable) return null;
+  const tokens = graph.extents['j'];
+  // Scores, the largest, grow with the square of the tokens.
+  const fitting = Math.floor(tokens * Math.sqrt(usable / bytes));
+  const { b: batch = 1 } = graph.extents;
+  const less = batch > 1 ? 'fewer batch entries, fewer heads' : 'fewer heads';
+  return (
+    `It takes about ${inWords(bytes)} of memory, of which ${inWords(free)} are free. ` +
+    `Use fewer tokens (about ${fitting} in place of ${tokens} fit) or ${less}, or end other programs.`
+  );
+}

@@ -128,6 +128,12 @@ export const isZero = ({ data }: Tensor): boolean => data.every((value) => value
 
 const knownLargest = new WeakMap<Tensor, number>();
 
+/** What `largestMagnitude` has found where it was asked, and can be told. */
+export const knownMagnitude = {
+  of: (value: Tensor): number | undefined => knownLargest.get(value),
+  is: (value: Tensor, largest: number): void => void knownLargest.set(value, largest),
+};
+
 /** Largest finite magnitude; remembered, for it is asked for at every step. */
 export function largestMagnitude(value: Tensor): number {
   const known = knownLargest.get(value);

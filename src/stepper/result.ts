@@ -1,7 +1,21 @@
 // The exercise's end: df/dx_i and df/dx'_j put together from the factors that the steps have computed.
 import { type Binding, offsetAt } from '../engine/axes.ts';
 import { isPlain, jacobian } from '../engine/equationMarks.ts';
-import { equals, type Formula, minus, number, part, partial, plus, power, product, sum, symbol, toText, words } from '../engine/formula.ts';
+import {
+  equals,
+  type Formula,
+  minus,
+  number,
+  part,
+  partial,
+  plus,
+  power,
+  product,
+  sum,
+  symbol,
+  toText,
+  words,
+} from '../engine/formula.ts';
 import { type MathNode, toMath } from '../engine/mathml.ts';
 import { type Graph, nodeOf, type NodeId } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';

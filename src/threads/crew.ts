@@ -60,8 +60,12 @@ export class Threads implements Crew {
       const workerData: Employment = { calls: this.#calls, memory, slot: n + 1 };
       return new Worker(helper, { workerData });
     });
-    // They end with the process.
-    for (const each of this.#helpers) each.unref();
+    for (const each of this.#helpers) {
+      // They end with the process.
+      each.unref();
+      // One that cannot start takes no part: the others do all.
+      each.on('error', () => {});
+    }
     employ(size > 1 ? this : null);
   }
 

@@ -59,9 +59,11 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
           product(own.derivative(symbol(input, axes)), symbol(`d${output}`, axes)),
         ),
       ],
-      given: Object.fromEntries(
-        Object.entries(own.given?.() ?? {}).map(([name, tensor]) => [name, { axes, tensor }]),
-      ),
+      // As large as the operand, and asked for by few.
+      get given() {
+        const tensors = Object.entries(own.given?.() ?? {});
+        return Object.fromEntries(tensors.map(([name, tensor]) => [name, { axes, tensor }]));
+      },
     }),
   };
 }
