@@ -2,9 +2,18 @@
 import { type Graph, nodeOf, operationNodes } from './graph.ts';
 import { sizeOf } from './tensor.ts';
 
-/** Bytes of all that a run keeps: values, contributions, and the gradients that several of them add up to. */
-export function bytesOfRun(graph: Graph): number {
-  const size = (id: string): number => sizeOf(nodeOf(graph, id).shape);
+/** Letters that run over tokens. */
+const TOKENS = new Set(['i', 'j', 't', 'p']);
+
+/**
+ * Bytes of all that a run keeps: values, contributions, and the gradients that several of them add up to. `share`: if
+ * there were only this part of the tokens.
+ */
+export function bytesOfRun(graph: Graph, share = 1): number {
+  const size = (id: string): number => {
+    const { axes, shape } = nodeOf(graph, id);
+    return sizeOf(shape) * share ** axes.flat().filter((letter) => TOKENS.has(letter)).length;
+  };
   const receivers = operationNodes(graph).flatMap(({ inputs }) => inputs);
   const entries = [
     ...graph.nodes.map(({ id }) => size(id)),
@@ -29,12 +38,13 @@ export function tooLarge(graph: Graph, free: number): string | null {
   const usable = USABLE * free;
   if (bytes <= usable) return null;
   const tokens = graph.extents['j'];
-  // Scores, the largest, grow with the square of the tokens.
-  const fitting = Math.floor(tokens * Math.sqrt(usable / bytes));
+  let fitting = tokens;
+  while (fitting > 0 && bytesOfRun(graph, fitting / tokens) > usable)
+    fitting = Math.floor(fitting * 0.98);
   const { b: batch = 1 } = graph.extents;
   const less = batch > 1 ? 'fewer batch entries, fewer heads' : 'fewer heads';
   return (
     `It takes about ${inWords(bytes)} of memory, of which ${inWords(free)} are free. ` +
-    `Use fewer tokens (about ${fitting} in place of ${tokens} fit) or ${less}, or end other programs.`
+    `Use ${fitting > 0 ? `fewer tokens (${fitting} in place of ${tokens} fit) or ` : ''}${less}, or end other programs.`
   );
 }
