@@ -15,7 +15,7 @@ for (let n = 0, power = 1; n < POWERS.length; n++, power /= 2) POWERS[n] = power
 export function exponential(x: number): number {
   if (x < -7.4513321910194110842e2) return 0;
   if (x > -3.725290298461914e-9) return 1 + x;
-  const k = x > -HALF_LN2 ? 0 : Math.trunc(1.442695040888963387 * x - 0.5);
+  const k = x > -HALF_LN2 ? 0 : Math.trunc(Math.LOG2E * x - 0.5);
   const high = x - k * LN2_HIGH;
   const low = k * LN2_LOW;
   const r = high - low;

@@ -79,10 +79,10 @@ export function multiplyAll(
   if (steps.some(({ rows, cols }) => rows === null || cols === null)) return false;
   const [a, b] = [left, right].map(({ data }) => stagedAt(data, unwritten));
   if (a === null || b === null) return false;
-  const [first, second, third] = [a, b, to].map((at, n) => ({
+  const [first, second, third] = [a, b, to].map((at, slot) => ({
     at,
-    rows: steps[n].rows!,
-    cols: steps[n].cols!,
+    rows: steps[slot].rows!,
+    cols: steps[slot].cols!,
   }));
   const found = writable({ m, k, n, left: first, right: second, out: third });
   if (!found) return false;

@@ -22,15 +22,15 @@ export interface Order {
   readonly state: Int32Array;
 }
 
-export const NEXT = 0;
-export const DONE = 1;
-export const FAILED = 2;
+const NEXT = 0;
+const DONE = 1;
+const FAILED = 2;
 
 /** No part of a task takes as long. */
 const PATIENCE = 120_000; // ms
 
 /** Takes parts until none is left. */
-export function takeParts({ task, parts, state }: Order): void {
+function takeParts({ task, parts, state }: Order): void {
   for (;;) {
     const part = Atomics.add(state, NEXT, 1);
     if (part >= parts) return;
@@ -72,6 +72,7 @@ export class Threads implements Crew {
   perform(task: Task, parts: number): void {
     const state = new Int32Array(new SharedArrayBuffer(12));
     const order: Order = { task, parts, state };
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     for (const each of this.#helpers) each.postMessage(order);
     Atomics.add(this.#calls, 0, 1);
     Atomics.notify(this.#calls, 0);

@@ -45,7 +45,7 @@ function large(tokens: number, heads: number): HeadConfig {
 }
 
 /** The most that this thread computes between two turns of the event loop, in ms: what others compute does not count. */
-async function longest(steps: () => AsyncGenerator<unknown>): Promise<number> {
+async function longest(steps: () => AsyncGenerator): Promise<number> {
   let most = 0;
   let before = process.threadCpuUsage();
   const look = (): void => {
@@ -66,7 +66,7 @@ async function longest(steps: () => AsyncGenerator<unknown>): Promise<number> {
 }
 
 /** As the panel does: the graph, the run, the first picture, every step of the walk. */
-async function* opened(config: HeadConfig): AsyncGenerator<unknown> {
+async function* opened(config: HeadConfig): AsyncGenerator {
   const graph = buildGraph(config);
   yield graph;
   const { prepared, ...computed } = await runInWorker(worker, config, new AbortController().signal);

@@ -16,12 +16,12 @@ const graph = buildGraph({
   axes: 'query-first',
 });
 
-new Threads(
+const crew = new Threads(
   Number(process.argv[4] ?? 1),
   new URL('../../../src/threads/helper.ts', import.meta.url),
 );
 
-await serve('this engine', () => {
+await serve(`this engine, threads: ${crew.size}`, () => {
   const result = run(graph);
   const f = result.values.get('f').data[0];
   const dx = result.gradients.get('x').data.slice();
