@@ -27,6 +27,13 @@ interface Block {
   readonly depth: number;
 }
 
+/** Panels of B in the scratch; `skips` as in assembly/products.ts. */
+interface Panels {
+  readonly panels: number;
+  readonly at: number;
+  readonly skips: number;
+}
+
 function laid(matrix: Matrix): Laid {
   const [rows, cols] = [stepOf(matrix.rows), stepOf(matrix.cols)];
   return { matrix, steps: rows === null || cols === null ? null : { rows, cols } };
@@ -57,12 +64,13 @@ function product(own: Kernel, left: Laid, right: Laid, out: Matrix): void {
       const block = { row: col, rows: cols, panels: panelsB, p, depth: Math.min(blockK, k - p) };
       packRight(own, right, block, B + p * width);
     }
+    const skips = own.isFine(8 * B, k * width, 0);
     for (let row = 0; row < m; row += blockM) {
       const rows = Math.min(blockM, m - row);
       const panels = Math.ceil(rows / 4);
       for (let p = 0; p < k; p += blockK) {
         const block = { row, rows, panels, p, depth: Math.min(blockK, k - p) };
-        multiply(own, left, block, panelsB, B + p * width);
+        multiply(own, left, block, { panels: panelsB, at: B + p * width, skips });
       }
       if (outStep !== null && stepOf(out.cols) === 1) {
         const first = out.base + row * outStep + col;
@@ -78,7 +86,8 @@ function product(own: Kernel, left: Laid, right: Laid, out: Matrix): void {
 }
 
 /** C += A B for one block of A; C = A B for the first. */
-function multiply(own: Kernel, left: Laid, block: Block, panelsB: number, b: number): void {
+function multiply(own: Kernel, left: Laid, block: Block, right: Panels): void {
+  const { panels: panelsB, at: b, skips } = right;
   const { matrix, steps } = left;
   const { row, rows, panels, p, depth } = block;
   const isFirst = Number(p === 0);
@@ -96,6 +105,7 @@ function multiply(own: Kernel, left: Laid, block: Block, panelsB: number, b: num
       8 * C,
       32 * panelsB,
       isFirst,
+      skips,
     );
   } else if (steps?.rows === 1) {
     const first = matrix.base + row + p * steps.cols;
@@ -114,6 +124,7 @@ function multiply(own: Kernel, left: Laid, block: Block, panelsB: number, b: num
       8 * C,
       32 * panelsB,
       isFirst,
+      skips,
     );
   } else {
     pack(own.scratch, A, matrix, block);
@@ -128,6 +139,7 @@ function multiply(own: Kernel, left: Laid, block: Block, panelsB: number, b: num
       8 * C,
       32 * panelsB,
       isFirst,
+      skips,
     );
   }
 }

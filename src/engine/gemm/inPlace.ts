@@ -64,6 +64,7 @@ export function multiplyInPlace(
       if (right.cols === 1) kernels.packRows(panels, depth, at, 8 * right.rows, target);
       else kernels.packColumns(panels, depth, at, 8 * right.cols, target);
     }
+    const skips = kernels.isFine(panelsAt, 4 * panels * k, 0);
     for (let row = from; row < to; row += BLOCK_M) {
       const rows = Math.min(BLOCK_M, to - row);
       const c = out.at + 8 * (row * out.rows + col);
@@ -71,7 +72,7 @@ export function multiplyInPlace(
         const depth = Math.min(blockK, k - p);
         const a = left.at + 8 * (row * left.rows + p * left.cols);
         const b = panelsAt + 32 * panels * p;
-        const rest = [b, c, 8 * out.rows, Number(p === 0)];
+        const rest = [b, c, 8 * out.rows, Number(p === 0), skips];
         if (isTall) {
           // Columns far apart would share a few lines of the cache.
           const apart = 8 * (rows + 4);

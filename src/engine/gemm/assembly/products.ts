@@ -2,7 +2,22 @@
 // Pointers and strides are bytes of the memory; B is in panels of 4 columns, each stored row after row;
 // C has rows `row` apart. Every entry of C is summed over k in order, as plain loops do.
 
-/** C += A B (C = A B where `isFirst`) for A in panels of 4 rows, each column of 4 `step` after the one before, panels `panel` apart. */
+/** Whether there is no number but 0 in two columns of 4 rows. */
+// @ts-ignore: decorator
+@inline
+function isZero(a: usize, stride: usize): bool {
+  const zero = f64x2.splat(0);
+  const b = a + (stride << 1);
+  const first = v128.and(f64x2.eq(v128.load(a), zero), f64x2.eq(v128.load(a + stride), zero));
+  const second = v128.and(f64x2.eq(v128.load(b), zero), f64x2.eq(v128.load(b + stride), zero));
+  return i64x2.all_true(v128.and(first, second));
+}
+
+/**
+ * C += A B (C = A B where `isFirst`) for A in panels of 4 rows, each column of 4 `step` after the one before, panels `panel` apart.
+ * `skips`: B is finite, so that zeros at the beginning and at the end of a panel of A (a causal mask's) add nothing to
+ * any sum and are passed over.
+ */
 export function multiplyColumns(
   panelsA: usize,
   panelsB: usize,
@@ -14,11 +29,19 @@ export function multiplyColumns(
   c: usize,
   row: usize,
   isFirst: bool,
+  skips: bool,
 ): void {
   const zero = f64x2.splat(0);
   for (let i: usize = 0; i < panelsA; i++, a += panel, c += row << 2) {
-    let right = b;
+    let begin = a;
+    let end = a + k * step;
+    if (skips) {
+      while (begin < end && isZero(begin, 0) && isZero(begin + 16, 0)) begin += step;
+      while (end > begin && isZero(end - step, 0) && isZero(end - step + 16, 0)) end -= step;
+    }
+    const skipped = ((begin - a) / step) << 5;
     for (let j: usize = 0; j < panelsB; j++) {
+      let right = b + j * (k << 5) + skipped;
       const c0 = c + (j << 5);
       const c1 = c0 + row;
       const c2 = c1 + row;
@@ -31,8 +54,7 @@ export function multiplyColumns(
       let s21 = isFirst ? zero : v128.load(c2, 16);
       let s30 = isFirst ? zero : v128.load(c3);
       let s31 = isFirst ? zero : v128.load(c3, 16);
-      const end = a + k * step;
-      for (let left = a; left < end; left += step, right += 32) {
+      for (let left = begin; left < end; left += step, right += 32) {
         const b0 = v128.load(right);
         const b1 = v128.load(right, 16);
         let value = v128.load64_splat(left);
@@ -71,12 +93,20 @@ export function multiplyRows(
   c: usize,
   row: usize,
   isFirst: bool,
+  skips: bool,
 ): void {
   const zero = f64x2.splat(0);
   const whole = (k & ~1) << 3;
   for (let i: usize = 0; i < panelsA; i++, a += stride << 2, c += row << 2) {
-    let right = b;
+    let begin = a;
+    let end = a + whole;
+    if (skips) {
+      while (begin < end && isZero(begin, stride)) begin += 16;
+      // What is odd stands at the end.
+      if (!(k & 1)) while (end > begin && isZero(end - 16, stride)) end -= 16;
+    }
     for (let j: usize = 0; j < panelsB; j++) {
+      let right = b + j * (k << 5) + ((begin - a) << 2);
       const c0 = c + (j << 5);
       const c1 = c0 + row;
       const c2 = c1 + row;
@@ -89,11 +119,10 @@ export function multiplyRows(
       let s21 = isFirst ? zero : v128.load(c2, 16);
       let s30 = isFirst ? zero : v128.load(c3);
       let s31 = isFirst ? zero : v128.load(c3, 16);
-      let a0 = a;
+      let a0 = begin;
       let a1 = a0 + stride;
       let a2 = a1 + stride;
       let a3 = a2 + stride;
-      const end = a + whole;
       for (; a0 < end; a0 += 16, a1 += 16, a2 += 16, a3 += 16, right += 64) {
         let b0 = v128.load(right);
         let b1 = v128.load(right, 16);
@@ -139,7 +168,6 @@ export function multiplyRows(
         value = v128.load64_splat(a3);
         s30 = f64x2.add(s30, f64x2.mul(value, b0));
         s31 = f64x2.add(s31, f64x2.mul(value, b1));
-        right += 32;
       }
       v128.store(c0, s00);
       v128.store(c0, s01, 16);
