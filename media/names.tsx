@@ -6,11 +6,22 @@ export interface NameParts {
   readonly subscript: string;
 }
 
+/** xPrime as x′, and xValue as x″: the inputs that values are made from. */
+const written = (text: string): string => text.replace(/xPrime/g, 'x′').replace(/xValue/g, 'x″');
+
+/** Names that are words, written short. */
+const SHORT: Readonly<Record<string, NameParts>> = {
+  headScale: { base: 'α', subscript: 'h' },
+  temperature: { base: 'τ', subscript: '' },
+};
+
 const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β' };
 
 /** "dW_K" -> { base: "dW", subscript: "K" }. */
 export function nameParts(id: string): NameParts {
-  const plain = id.replace('xPrime', 'x′');
+  const plain = written(id);
+  const short = SHORT[plain.replace(/^d/, '')];
+  if (short) return plain.startsWith('d') ? { ...short, base: `d${short.base}` } : short;
   const greek = /^(d?)(gamma|beta)_(\w+)$/.exec(plain);
   if (greek) return { base: greek[1] + GREEK[greek[2]], subscript: greek[3] };
   const weight = /^(d?[Wb])_(\w+)$/.exec(plain);
@@ -30,7 +41,7 @@ export function plainName(id: string): string {
 
 /** "backward: y → x, xPrime" with the names as people write them. */
 export function plainCaption(caption: string): string {
-  return caption.replace(/xPrime/g, 'x′');
+  return written(caption);
 }
 
 /** The host's captions, "y → x, W_K", with every node's name set as a name. */
@@ -51,5 +62,5 @@ export function Name({ id, gradient = false }: { id: string; gradient?: boolean 
 
 /** Entry names in the host's labels, "dxPrime[0,1]", as people write them. */
 export function plainLabel(label: string): string {
-  return label.replace(/xPrime/g, 'x′').replace(/,/g, ', ');
+  return written(label).replace(/,/g, ', ');
 }

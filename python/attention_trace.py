@@ -8,6 +8,7 @@ The shortest way, for a PyTorch module; it writes the tensors and what to compar
         t.save_setup("mine.attention.json")     # mask="causal" and so on: what was meant
 
 One file, standard library only: it uses the NumPy, PyTorch or JAX that your program has imported.
+(The reference of a setup, further down, needs PyTorch.)
 Tensors are named by node, or by usual names such as attn_weights; gradients dP, grad_P or P.grad:
 
     x, xPrime (queries' side)   W_K W_Q W_V W_O b_K b_Q b_V b_O (as (in, out): K = x W_K + b_K)
@@ -33,6 +34,11 @@ JAX       log outside of jit and grad, or through a callback:
 
 Loops     t.step() ends a step: mine.step0.npz, mine.step1.npz, ...
 
+Reference a setup may be too large for the debugger; then your PyTorch computes what is right, on a
+          GPU if there is one, in float64, or several processes do, each its heads and tokens:
+              python attention_trace.py reference mine.attention.json --out right.safetensors
+              torchrun --nproc_per_node 8 attention_trace.py reference SETUP --out FILE
+
 torchrun  each rank writes a part, mine.rank0.npz, ..., and says which heads or tokens it has:
               trace("mine.npz", part={"heads": [4 * rank, 4 * rank + 4]})      # [from, to)
           "kvHeads" where these differ; "tokens", or "queries" and "keys". The debugger puts the
@@ -45,11 +51,16 @@ torchrun  each rank writes a part, mine.rank0.npz, ..., and says which heads or 
 from __future__ import annotations
 
 import argparse
+import array
+import ast
 import contextlib
 import ctypes
 import functools
 import glob
 import json
+import math
+import mmap
+import operator
 import os
 import re
 import signal
@@ -58,6 +69,7 @@ import stat
 import struct
 import sys
 import threading
+import time
 import zipfile
 import zlib
 from typing import Any, Callable
@@ -769,18 +781,1197 @@ def _join(name: str, pieces: list, axes: list[tuple[str, int]], reduce: Any) -> 
     return first
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Puts the parts of several ranks together.")
-    parser.add_argument("command", choices=["merge"])
-    parser.add_argument("files", nargs="+", help="the parts, such as 'mine.rank*.npz'")
-    parser.add_argument("out", help="the file to write")
-    parser.add_argument("--reduce", default="", metavar="NAMES", help="such as gradients,y,f")
-    given = parser.parse_args()
-    files = [file for each in given.files for file in sorted(glob.glob(each)) or [each]]
+# ---- The reference of a setup ------------------------------------------------------------------
+
+WIDE = "gamma_K gamma_Q beta_K beta_Q".split()  # of the norm of queries and keys
+SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
+    "": "head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm "
+    "window alibi past start loss axes $schema title description energy names source "
+    "implementation".split(),
+    **{"weights": WEIGHTS + WIDE, "dropout": ["p", "keep"], "rope": ["base", "pairing"]},
+    **{"qkNorm": "kind eps unitOffset over place".split(), "past": ["K", "V"]},
+    **{"start": ["K", "Q", "V"], "loss": "upstream target expression constants".split()},
+}
+RANDOM = {"normal": {"mean": 0, "std": 1}, "uniform": {"low": 0, "high": 1}}
+
+
+class _Setup:
+    """A setup file: its entries, checked when they are asked for, and its tensors.
+
+    "loss.upstream" names an entry within another. Whatever is wrong is a TraceError in one line:
+    the file, the entry, what was found, what was expected.
+    """
+
+    def __init__(self, torch: Any, file: str) -> None:
+        self.torch, self.file = torch, file
+        try:
+            with open(file, encoding="utf-8-sig") as text:
+                self.all = _parse_jsonc(text.read())
+        except (OSError, ValueError, RecursionError) as error:
+            raise TraceError(f"{file}: found {error}, expected a setup in JSON") from error
+        for entry, known in SETUP.items():
+            value = self.all.get(entry, {}) if entry and type(self.all) is dict else self.all
+            if type(value) is not dict:
+                self.fail(entry, value, "an object")
+            for key in value:
+                if key not in known:
+                    self.fail(f"{entry}.{key}".strip("."), "an unknown entry", " ".join(known))
+
+    def fail(self, entry: str, found: Any, expected: str) -> Any:
+        if type(found) is not str:
+            found = json.dumps(found)
+            found = f"{found[:60]}..." if len(found) > 60 else found
+        raise TraceError(f"{self.file}: {entry or 'setup'}: found {found}, expected {expected}")
+
+    def raw(self, entry: str) -> Any:
+        """What stands there; None if nothing does."""
+        value = self.all
+        for key in entry.split("."):
+            value = value.get(key) if type(value) is dict else None
+        return value
+
+    def has(self, entry: str) -> bool:
+        parent, _, key = entry.rpartition(".")
+        owner = self.raw(parent) if parent else self.all
+        return type(owner) is dict and key in owner
+
+    def one_of(self, entry: str, *choices: str) -> str:
+        """The first is the default."""
+        value = self.raw(entry) if self.has(entry) else choices[0]
+        named = " or ".join(map(json.dumps, choices))
+        return value if value in choices else self.fail(entry, value, named)
+
+    def number(
+        self, entry: str, default: Any, expected: str = "a number", whole: Any = False, **bound: Any
+    ) -> Any:
+        """`bound` is above=0 or least=1, and below=1."""
+        if not self.has(entry):
+            return default
+        value, infinity = self.raw(entry), float("inf")
+        if type(value) is int or (type(value) is float and not whole):
+            above, least = bound.get("above", -infinity), bound.get("least", -infinity)
+            if above < value < bound.get("below", infinity) and value >= least:
+                return value
+        return self.fail(entry, value, expected)
+
+    def count(self, entry: str, default: Any) -> Any:
+        return self.number(entry, default, "an integer from 1", whole=True, least=1)
+
+    def flag(self, entry: str) -> bool:
+        value = self.raw(entry) if self.has(entry) else False
+        return value if type(value) is bool else self.fail(entry, value, "true or false")
+
+    def tensor(self, entry: str) -> Any:
+        """On the CPU, of its own type; of a file it is read where it is used, as far as it can."""
+        value = self.raw(entry)
+        if type(value) is list:
+            return self._inline(entry, value)
+        if type(value) is dict and type(value.get("file")) is str and {*value} <= {"file", "key"}:
+            path, key = os.path.join(os.path.dirname(self.file), value["file"]), value.get("key")
+            try:
+                return _read_tensor(self.torch, path, key)
+            except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile) as error:
+                raise TraceError(f"{self.file}: {entry}: {value['file']}: {error}") from error
+        if type(value) is dict and value.get("random") in [*RANDOM]:
+            return self._random(entry, value)
+        tensors = 'nested arrays, {"file": ...} or {"random": "normal", "shape": ...}'
+        return self.fail(entry, value, tensors)
+
+    def axes(self, entry: str) -> int:
+        """How many axes its tensor has; random numbers are not made for that."""
+        shape = (self.raw(entry) if type(self.raw(entry)) is dict else {}).get("shape")
+        return len(shape) if type(shape) is list else self.tensor(entry).dim()
+
+    def _inline(self, entry: str, nested: list) -> Any:
+        def plain(each: Any) -> Any:
+            if type(each) is list:
+                return [plain(inner) for inner in each]
+            if type(each) is str and re.fullmatch(r"[+-]?(nan|inf|infinity)", each.lower()):
+                return float(each)
+            return float(each) if type(each) is int else each
+
+        try:
+            kind, shape, data, _ = _from_lists(plain(nested))
+        except TraceError as error:
+            raise TraceError(f"{self.file}: {entry}: {error}") from None
+        if 0 in shape:
+            self.fail(entry, "an empty array", "at least one entry")
+        return _decoded(self.torch, data, 0, TYPES[kind], shape)
+
+    def _random(self, entry: str, spec: dict) -> Any:
+        known = RANDOM[spec["random"]]
+        for key in spec:
+            if key not in ("random", "shape", "seed", *known):
+                self.fail(f"{entry}.{key}", "an unknown entry", f"shape seed {' '.join(known)}")
+        shape = spec.get("shape")
+        lengths = shape if type(shape) is list else []
+        if not lengths or not all(type(each) is int and each > 0 for each in lengths):
+            self.fail(f"{entry}.shape", shape, "an array of integers from 1")
+        expected = "an integer from 0 to 2^32 - 1"
+        seed = self.number(f"{entry}.seed", 0, expected, whole=True, least=0, below=2**32)
+        first, second = (self.number(f"{entry}.{key}", value) for key, value in known.items())
+        deviates = _deviates(spec["random"], seed, functools.reduce(lambda a, b: a * b, lengths))
+        deviates = self.torch.frombuffer(deviates, dtype=self.torch.float64).reshape(lengths)
+        scale = second - first if spec["random"] == "uniform" else second
+        return deviates * scale + first
+
+
+def _parse_jsonc(text: str) -> Any:
+    """JSON with comments and trailing commas; a key that stands twice is refused."""
+
+    def members(pairs: list) -> dict:
+        keys = [key for key, _ in pairs]
+        twice = [key for key in keys if keys.count(key) > 1] if len(keys) < 1000 else []
+        if twice:
+            raise ValueError(f"the key {twice[0]!r} twice")
+        return dict(pairs)
+
+    def constant(word: str) -> None:
+        raise ValueError(f"{word} (as a string it is a number)")
+
+    string, comment = r'"(?:[^"\\]|\\.)*"', r"//[^\n]*|/\*.*?\*/"
+    blank = lambda match: match[0] if match[0][0] == '"' else " "
+    text = re.sub(f"{string}|{comment}", blank, text, flags=re.S)
+    comma = lambda match: match[0] if match[0][0] == '"' else match[1]
+    text = re.sub(rf"{string}|,(\s*[\]}}])", comma, text, flags=re.S)
+    return json.loads(text, object_pairs_hook=members, parse_constant=constant)
+
+
+def _deviates(kind: str, seed: int, count: int) -> Any:
+    """The documented generator (src/formats/random.ts): splitmix32, sfc32, the polar method."""
+    M, state, start = 0xFFFFFFFF, seed, []
+    for _ in range(4):
+        state = (state + 0x9E3779B9) & M
+        z = ((state ^ (state >> 16)) * 0x21F0AAAD) & M
+        z = ((z ^ (z >> 15)) * 0x735A2D97) & M
+        start.append(z ^ (z >> 15))
+
+    def sfc32() -> Any:
+        a, b, c, d = start
+        while True:
+            output = (a + b + d) & M
+            d = (d + 1) & M
+            a, b = b ^ (b >> 9), (c + (c << 3)) & M
+            c = (((c << 21) | (c >> 11)) + output) & M
+            yield output
+
+    stream, values = sfc32(), array.array("d", bytes(8 * (count + count % 2)))
+    draw = stream.__next__
+    for _ in range(12):
+        draw()
+    at, step, unit = 0, 2.0**-31, 2.0**-20
+    if kind == "uniform":
+        for at in range(count):
+            values[at] = (draw() >> 12) * unit
+    while kind == "normal" and at < count:
+        a, b = draw() * step - 1, draw() * step - 1
+        s = a * a + b * b
+        if 0 < s < 1:
+            r = math.sqrt((-2 * math.log(s)) / s)
+            values[at] = math.floor(a * r * 2**20 + 0.5) * unit
+            values[at + 1] = math.floor(b * r * 2**20 + 0.5) * unit
+            at += 2
+    return values[:count]
+
+
+# ---- Reading a tensor out of a file ------------------------------------------------------------
+
+# What safetensors and NumPy call PyTorch's types; unsigned ones that it may lack begin as signed.
+KINDS: dict[str, str] = {}
+for _own in (
+    "bool BOOL b1, uint8 U8 u1, int8 I8 i1, int16 I16 i2 U16 u2, int32 I32 i4 U32 u4, "
+    "int64 I64 i8 U64 u8, float16 F16 f2, bfloat16 BF16, float32 F32 f4, float64 F64 f8"
+).split(", "):
+    KINDS.update(dict.fromkeys(_own.split()[1:], _own.split()[0]))
+
+
+def _read_tensor(torch: Any, path: str, key: Any) -> Any:
+    """Mapped into memory where the file allows it. Raises ValueError with one line."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+        if start[8:9] == b"{":
+            return _from_safetensors(torch, file, key)
+        if start.startswith(b"\x93NUMPY"):
+            return _from_npy(torch, file, 0)
+        if start.startswith(b"PK"):
+            return _from_npz(torch, file, key)
+        file.seek(0)
+        return _from_json(torch, file, key)
+
+
+def _chosen(names: Any, key: Any) -> Any:
+    names = list(names)
+    if key in names or (key is None and len(names) == 1):
+        return names[0] if key is None else key
+    found = "no key" if key is None else f"no {key!r}"
+    raise ValueError(f"found {found}, expected one of {' '.join(names[:20])}")
+
+
+def _decoded(torch: Any, source: Any, at: int, kind: str, shape: Any, big: bool = False) -> Any:
+    """`source` is an open file or bytes; `kind` is of KINDS."""
+    if kind not in KINDS:
+        raise ValueError(f"found numbers of type {kind}, expected booleans, integers or reals")
+    dtype, count = getattr(torch, KINDS[kind]), functools.reduce(lambda a, b: a * b, shape, 1)
+    size = torch.empty((), dtype=dtype).element_size()
+    if not count:
+        return torch.empty(tuple(shape), dtype=dtype)
+    if isinstance(source, bytes):
+        source = bytearray(source)
+    else:
+        source = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_COPY)
+    if len(source) < at + count * size:
+        raise ValueError(f"found {len(source)} bytes, expected {at + count * size}")
+    if at % size:  # a member of an archive lies anywhere
+        source, at = bytearray(source[at : at + count * size]), 0
+    if big and size > 1:
+        raw = torch.frombuffer(source, dtype=torch.uint8, count=count * size, offset=at)
+        value = raw.reshape(count, size).flip(1).contiguous().view(dtype).flatten()
+    else:
+        value = torch.frombuffer(source, dtype=dtype, count=count, offset=at)
+    if kind in ("U16", "u2", "U32", "u4"):
+        value = value.to(torch.int64) & (2 ** (8 * size) - 1)
+    elif kind in ("U64", "u8"):
+        value = value.double() + 2.0**64 * (value < 0)
+    return value.reshape(tuple(shape))
+
+
+def _from_safetensors(torch: Any, file: Any, key: Any) -> Any:
+    file.seek(0)
+    (length,) = struct.unpack("<Q", file.read(8))
+    if not 2 <= length <= 10**8:
+        raise ValueError(f"found a header of {length} bytes, expected a .safetensors file")
+    header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    entry = header[_chosen(header, key)]
+    begin = 8 + length + entry["data_offsets"][0]
+    return _decoded(torch, file, begin, entry["dtype"], entry["shape"])
+
+
+def _from_npy(torch: Any, source: Any, at: int) -> Any:
+    """`source` is an open file, in which the array begins at `at`, or the bytes of a member."""
+    read = lambda begin, end: source[begin:end]
+    if not isinstance(source, bytes):
+        file = source
+        read = lambda begin, end: (file.seek(at + begin), file.read(end - begin))[1]
+    prefix = read(0, 12)
+    wide = prefix[6:7] != b"\x01"
+    start = 12 if wide else 10
+    length = struct.unpack("<I" if wide else "<H", prefix[8:start])[0]
+    header = ast.literal_eval(read(start, start + length).decode("latin1").strip())
+    descr, shape = header["descr"], header["shape"]
+    if type(descr) is not str:
+        raise ValueError("found records of fields, expected a tensor")
+    if header["fortran_order"]:
+        shape = shape[::-1]
+    value = _decoded(torch, source, at + start + length, descr[1:], shape, descr[0] == ">")
+    return value.permute(*range(len(shape))[::-1]) if header["fortran_order"] else value
+
+
+def _from_npz(torch: Any, file: Any, key: Any) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+        member = archive.getinfo(f"{_chosen(names, key)}.npy")
+        if member.compress_type != zipfile.ZIP_STORED:
+            return _from_npy(torch, archive.read(member), 0)
+        file.seek(member.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+        return _from_npy(torch, file, member.header_offset + 30 + name + extra)
+
+
+def _from_json(torch: Any, file: Any, key: Any) -> Any:
+    tensors: dict[str, Any] = {}
+
+    def collect(name: str, value: Any) -> None:
+        if type(value) is dict and "shape" not in value:
+            for inner, each in value.items():
+                collect(f"{name}/{inner}" if name else inner, each)
+        elif not (type(value) is str and name.rpartition("/")[2][:1] in "_$"):
+            tensors[name] = value
+
+    collect("", json.loads(file.read().decode("utf-8-sig")))
+    value = tensors[_chosen(tensors, key)]
+    shape = value["shape"] if type(value) is dict else None
+    nested = value["data"] if type(value) is dict else value
+    number = lambda each: [number(i) for i in each] if type(each) is list else (
+        each if type(each) is bool else float(each)
+    )
+    kind, found, data, _ = _from_lists(number(nested))
+    tensor = _decoded(torch, data, 0, TYPES[kind], found if shape is None else shape)
+    is_bool = type(value) is dict and value.get("dtype") == "bool"
+    return tensor.bool() if is_bool else tensor
+
+
+# ---- Computing it, each process a part ---------------------------------------------------------
+
+
+class _Mesh:
+    """Which heads and tokens a process has: those of the same heads are a row of them.
+
+    Heads are shared out by their KV heads as far as the number of processes allows, and tokens
+    (those of queries, and those of keys before these are gathered) among what is left of them.
+    """
+
+    def __init__(self, torch: Any, kv_heads: int) -> None:
+        self.torch, dist = torch, torch.distributed
+        self.on = dist.is_available() and dist.is_initialized()
+        self.rank, self.world = _rank() if self.on else (0, 1)
+        heads = math.gcd(self.world, kv_heads)
+        self.parts = {"heads": heads, "tokens": self.world // heads}
+        self.via = "cuda" if self.on and dist.get_backend() == "nccl" else "cpu"
+        self._groups = {}
+        for axis, other in (("heads", "tokens"), ("tokens", "heads")):
+            for part in range(self.parts[other]) if self.world > 1 else []:
+                ranks = [r for r in range(self.world) if self.part(other, r) == part]
+                group = dist.new_group(ranks)
+                if self.rank in ranks:
+                    self._groups[axis] = group
+
+    def part(self, axis: str, rank: int | None = None) -> int:
+        rank = self.rank if rank is None else rank
+        tokens = self.parts["tokens"]
+        return rank // tokens if axis == "heads" else rank % tokens
+
+    def span(self, axis: str, length: int, rank: int | None = None) -> tuple[int, int]:
+        part, parts = self.part(axis, rank), self.parts[axis]
+        return length * part // parts, length * (part + 1) // parts
+
+    def sum(self, tensor: Any, axis: str) -> Any:
+        """Over the processes that differ in `axis`."""
+        if self.parts[axis] == 1:
+            return tensor
+        total = tensor.detach().to(self.via, copy=True).contiguous()
+        self.torch.distributed.all_reduce(total, group=self._groups[axis])
+        return total.to(tensor.device)
+
+
+def _collectives(torch: Any, mesh: _Mesh) -> tuple[Callable, Callable]:
+    """Sums over processes, and the tokens of all, as functions that autograd knows."""
+
+    class Summed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, value: Any, axis: str, is_shared_out: bool) -> Any:
+            ctx.axis = axis if is_shared_out else ""
+            return mesh.sum(value, axis)
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return mesh.sum(upstream, ctx.axis) if ctx.axis else upstream, None, None
+
+    class Gathered(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, value: Any, length: int) -> Any:
+            ctx.span = slice(*mesh.span("tokens", length))
+            whole = value.new_zeros((*value.shape[:-2], length, value.shape[-1]))
+            whole[..., ctx.span, :] = value
+            return mesh.sum(whole, "tokens")
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return mesh.sum(upstream, "tokens")[..., ctx.span, :].contiguous(), None
+
+    def summed(value: Any, axis: str, is_shared_out: bool) -> Any:
+        """`is_shared_out`: what is made of the sum differs in each process."""
+        return value if mesh.parts[axis] == 1 else Summed.apply(value, axis, is_shared_out)
+
+    def gathered(value: Any, length: int) -> Any:
+        return value if mesh.parts["tokens"] == 1 else Gathered.apply(value, length)
+
+    return summed, gathered
+
+
+# Letters of axes: b batch; h heads, r KV heads; j queries, t new tokens, p earlier ones, i all
+# keys; a width of keys, v of values; c e o features. (h a) is one axis, heads side by side in it.
+SIDES = {"K": ("t", "a", "r"), "Q": ("j", "a", "h"), "V": ("t", "v", "r")}
+SPLIT_LETTERS = {"h": "heads", "r": "heads", "j": "tokens", "t": "tokens"}
+
+
+def _letters(spec: str) -> list[str]:
+    """ "b t (r a)": b, t, ra."""
+    return [(wide or one).replace(" ", "") for wide, one in re.findall(r"\(([^)]*)\)|(\S+)", spec)]
+
+
+class _Extents:
+    """Lengths of the letters, learnt from the tensors that are given."""
+
+    def __init__(self, setup: _Setup, mesh: _Mesh) -> None:
+        self.setup, self.mesh, self.lengths = setup, mesh, {}
+
+    def size(self, letters: str) -> int:
+        return functools.reduce(lambda size, letter: size * self.lengths[letter], letters, 1)
+
+    def shape(self, spec: str) -> tuple[int, ...]:
+        return tuple(self.size(letters) for letters in _letters(spec))
+
+    def fit(self, entry: str, shape: Any, spec: str) -> None:
+        axes = _letters(spec)
+        found = f"shape ({', '.join(map(str, shape))})"
+        if len(shape) != len(axes):
+            self.setup.fail(entry, found, f"{len(axes)} axes: {spec}")
+        for letters, length in zip(axes, shape):
+            new = [letter for letter in letters if letter not in self.lengths]
+            known = self.size("".join(letter for letter in letters if letter not in new))
+            if length % known or (not new and length != known) or not length:
+                multiple = "a multiple of " if new else ""
+                self.setup.fail(entry, found, f"{multiple}{known} on the axis {letters} of {spec}")
+            for letter in new[:1]:
+                self.lengths[letter] = length // known
+
+    def slices(self, spec: str, rank: int | None = None) -> tuple[slice, ...]:
+        """What of a tensor a process has."""
+        result = []
+        for letters in _letters(spec):
+            first, *rest = letters
+            low, high = 0, self.lengths[first]
+            if first in SPLIT_LETTERS:
+                group = self.lengths["h"] // self.lengths["r"] if first == "h" else 1
+                low, high = self.mesh.span(SPLIT_LETTERS[first], high // group, rank)
+                low, high = low * group, high * group
+            inner = self.size("".join(rest))
+            result.append(slice(low * inner, high * inner))
+        return tuple(result)
+
+
+class _Reference:
+    """The nodes of a setup: values as they are computed, gradients after `backward`."""
+
+    def __init__(self, torch: Any, setup: _Setup, device: Any) -> None:
+        self.torch, self.setup, self.device = torch, setup, device
+        if not setup.has("head"):
+            setup.fail("head", "nothing", '"kq", "qkv" or "multihead"')
+        self.head = setup.one_of("head", "kq", "qkv", "multihead")
+        self.multi = self.head == "multihead"
+        heads = setup.count("heads", 1)
+        kv_heads = setup.count("kvHeads", heads)
+        if heads % kv_heads or (not self.multi and heads * kv_heads > 1):
+            setup.fail("kvHeads", f"{kv_heads} of {heads} heads", "a divisor, 1 of 1 in one head")
+        usual = ("key-first", "query-first") if self.head == "kq" else ("query-first", "key-first")
+        self.key_first = setup.one_of("axes", *usual) == "key-first"
+        self.mesh = _Mesh(torch, kv_heads)
+        self.extents = _Extents(setup, self.mesh)
+        self.extents.lengths.update(h=heads, r=kv_heads)
+        self.summed, self.gathered = _collectives(torch, self.mesh)
+        # Value, gradient if not its own, axes, and over which parts of the mesh gradients add up.
+        self.nodes: dict[str, list[Any]] = {}
+        self.b = ""
+
+    def keep(self, name: str, value: Any, spec: str, adds: Any = None) -> Any:
+        """A node; without `adds` its gradient is the sum over whatever it is not split by."""
+        if not value.is_leaf:
+            value.retain_grad()
+        split = {SPLIT_LETTERS.get(letter) for letter in spec}
+        adds = [axis for axis in ("heads", "tokens") if axis not in split] if adds is None else adds
+        self.nodes[name] = [value, None, spec, adds]
+        return value
+
+    def local(self, tensor: Any, spec: str) -> Any:
+        own = tensor[self.extents.slices(spec)] if spec else tensor
+        return own.to(device=self.device, dtype=self.torch.float64, copy=True).contiguous()
+
+    def leaf(self, name: str, entry: str, spec: str, adds: Any = None) -> None:
+        if self.setup.has(entry):
+            tensor = self.setup.tensor(entry)
+            self.extents.fit(entry, tensor.shape, spec)
+            self.keep(name, self.local(tensor, spec).requires_grad_(), spec, adds)
+
+    def wide(self, letter: str, head: str) -> str:
+        return f"({head} {letter})" if self.multi else letter
+
+    def inputs(self) -> None:
+        """All that is given, in the order of the engine's nodes."""
+        setup, lengths = self.setup, self.extents.lengths
+        self._check_entries()
+        for entry in ("x", "xPrime", "start.Q", "start.K", "start.V"):
+            if setup.has(entry):
+                self.b = "b " if setup.axes(entry) == 3 else ""
+                break
+        self.leaf("x", "x", f"{self.b}t c")
+        self.leaf("xPrime", "xPrime", f"{self.b}j e")
+        self.is_self = not setup.has("xPrime") and not setup.has("start.Q")
+        if self.is_self:
+            lengths["j"] = lengths["t"]
+        features = {"K": "c", "Q": "e" if setup.has("xPrime") else "c", "V": "c"}
+        for name, (token, letter, head) in SIDES.items():
+            self.leaf(name, f"start.{name}", f"{self.b}{token} {self.wide(letter, head)}")
+        for kind in "Wb":
+            for name, (_, letter, head) in SIDES.items():
+                own = self.wide(letter, head)
+                own = f"{features[name]} {own}" if kind == "W" else own
+                self.leaf(f"{kind}_{name}", f"weights.{kind}_{name}", own)
+            if kind == "W":
+                self.leaf("W_O", "weights.W_O", f"{self.wide('v', 'h')} o")
+        self.leaf("b_O", "weights.b_O", "o", ["tokens"])
+        for name in WIDE:
+            if setup.has(f"weights.{name}"):
+                shape = tuple(setup.tensor(f"weights.{name}").shape)
+                head = "r" if name[-1] == "K" else "h"
+                is_own = shape == (lengths["a"],) or not self.multi
+                self.leaf(name, f"weights.{name}", "a" if is_own else f"({head} a)")
+
+    def _check_entries(self) -> None:
+        """What the head needs, and what it has no use for."""
+        setup, has = self.setup, self.setup.has
+        unused = {"kq": ["weights.W_V", "weights.b_V", "start.V"], "qkv": []}.get(self.head, [])
+        single = [] if self.multi else ["weights.W_O", "weights.b_O", "rope", "past"]
+        for entry in [*unused, *single]:
+            if has(entry):
+                setup.fail(entry, f"it with head {self.head}", "none: there is no such step")
+        for name in "KQ" if self.head == "kq" else "KQV":
+            for entry in (f"weights.W_{name}", f"weights.b_{name}"):
+                if has(entry) and has(f"start.{name}"):
+                    setup.fail(entry, f"it beside start.{name}", "one of the two")
+            if not has(f"start.{name}") and not has(f"weights.W_{name}"):
+                setup.fail(f"weights.W_{name}", "nothing", f"it or start.{name}")
+        queries = has("start.Q") or has("xPrime")
+        if not has("x") and not (queries and has("start.K") and has("start.V")):
+            setup.fail("x", "nothing", "the inputs")
+        needs = [("weights.b_O", "weights.W_O"), *((f"weights.{name}", "qkNorm") for name in WIDE)]
+        pairs = [("past.K", "past.V"), ("past.V", "past.K"), ("dropout.p", "dropout.keep")]
+        pairs += [("dropout", "dropout.p"), ("past", "past.K"), ("qkNorm", "qkNorm.kind")]
+        for entry, other in [*needs, *pairs]:
+            if has(entry) and not has(other):
+                setup.fail(entry, "it alone", f"{other}, too")
+
+    # -- forward --
+
+    def compute(self) -> None:
+        """All nodes forward, then backward."""
+        self.inputs()
+        setup, lengths, b = self.setup, self.extents.lengths, self.b
+        self._past()
+        self._check_memory()
+        for name, (token, letter, head) in SIDES.items():
+            if name not in self.nodes and (name != "V" or self.head != "kq"):
+                self._project(name, f"{b}{token} {self.wide(letter, head)}")
+        if self.multi:
+            y, spec = self._multihead()
+        else:
+            K, Q = self._norm("K", f"{b}t a"), self._norm("Q", f"{b}j a")
+            V = self.nodes["x" if self.head == "kq" else "V"][0]
+            K, V = self.gathered(K, lengths["t"]), self.gathered(V, lengths["t"])
+            P = self._weights(Q @ K.transpose(-1, -2), b)
+            spec = f"{b}j {'c' if self.head == 'kq' else 'v'}"
+            y = self.keep("y", P @ V, spec, [])
+        self._backward(y, spec)
+
+    def _past(self) -> None:
+        """Earlier keys and values; those without a batch are the same for all of it."""
+        self.past, lengths = {}, self.extents.lengths
+        lengths["p"] = 0
+        if self.setup.has("past"):
+            del lengths["p"]
+            for name, letter in (("K", "a"), ("V", "v")):
+                tensor = self.setup.tensor(f"past.{name}")
+                if self.b and (tensor.dim() == 3 or (tensor.dim() == 4 and len(tensor) == 1)):
+                    tensor = tensor.expand(lengths["b"], *tensor.shape[-3:])
+                spec = f"{self.b}r p {letter}"
+                self.extents.fit(f"past.{name}", tensor.shape, spec)
+                self.past[name] = self.local(tensor, spec)
+        lengths["i"] = lengths["p"] + lengths["t"]
+
+    def _project(self, name: str, spec: str) -> Any:
+        source = "xPrime" if name == "Q" and "xPrime" in self.nodes else "x"
+        value = self.nodes[source][0] @ self.nodes[f"W_{name}"][0]
+        if f"b_{name}" in self.nodes:
+            value = value + self.nodes[f"b_{name}"][0]
+        return self.keep(name, value, spec)
+
+    def _norm(self, name: str, spec: str) -> Any:
+        """Of keys or queries, the features of all heads side by side; a node where there is one."""
+        value = self.nodes[name][0]
+        if not self.setup.has("qkNorm"):
+            return value
+        width = self.extents.lengths["a"]
+        value = self._normed(name, _heads_apart(value, width)).transpose(-3, -2).flatten(-2)
+        return self.keep(f"{name}n", value, spec)
+
+    def _normed(self, name: str, value: Any) -> Any:
+        """Of (b heads t width)."""
+        setup, lengths = self.setup, self.extents.lengths
+        kind = setup.one_of("qkNorm.kind", "rms", "layer")
+        over = setup.one_of("qkNorm.over", "head", "all")
+        usual = 1e-6 if kind == "rms" else 1e-5
+        eps = setup.number("qkNorm.eps", usual, "a number from 0", least=0)
+        count = lengths["a"] * (lengths["r" if name == "K" else "h"] if over == "all" else 1)
+
+        def mean(own: Any) -> Any:
+            total = own.sum(-1, keepdim=True)
+            if over == "all":
+                total = self.summed(total.sum(-3, keepdim=True), "heads", True)
+            return total / count
+
+        if kind == "layer":
+            value = value - mean(value)
+        value = value / self.torch.sqrt(mean(value * value) + eps)
+        gamma, beta = (self.nodes.get(f"{each}_{name}", [None])[0] for each in ("gamma", "beta"))
+        if kind == "rms" and beta is not None:
+            setup.fail(f"weights.beta_{name}", "it with an RMS norm", "none: it has no bias")
+        unit = 1 if setup.flag("qkNorm.unitOffset") else 0
+        if gamma is not None:
+            value = value * (unit + gamma).reshape(-1, 1, lengths["a"])
+        return value if beta is None else value + beta.reshape(-1, 1, lengths["a"])
+
+    def _rotated(self, value: Any, token: str) -> Any:
+        base = self.setup.number("rope.base", 10000, "a number above 0", above=0)
+        pairing = self.setup.one_of("rope.pairing", "half", "interleaved")
+        torch, width = self.torch, value.shape[-1]
+        if width % 2:
+            self.setup.fail("rope", f"keys of width {width}", "an even one: features turn in pairs")
+        low, high = self.mesh.span("tokens", self.extents.lengths[token])
+        first = self.extents.lengths["p"]
+        at = torch.arange(first + low, first + high, device=self.device).double()[:, None]
+        pair = torch.arange(0, width, 2, device=self.device).double()
+        angle = at * torch.pow(float(base), -pair / width)
+        cos, sin, half = angle.cos(), angle.sin(), width // 2
+        u, w = value[..., 0::2], value[..., 1::2]
+        if pairing == "half":
+            u, w = value[..., :half], value[..., half:]
+        turned = u * cos - w * sin, w * cos + u * sin
+        return torch.cat(turned, -1) if pairing == "half" else torch.stack(turned, -1).flatten(-2)
+
+    def _split(self, name: str, token: str, letter: str, head: str) -> Any:
+        """(b heads t width): turned, normed, and of keys and values those of all tokens."""
+        b, setup, has_past = self.b, self.setup, name in self.past
+        place = setup.one_of("qkNorm.place", "before-rope", "after-rope")
+        is_late = name != "V" and setup.has("qkNorm") and place == "after-rope"
+        merged, spec = f"{b}{token} ({head} {letter})", f"{b}{head} {token} {letter}"
+        own = self.nodes[name][0] if name == "V" or is_late else self._norm(name, merged)
+        own = _heads_apart(own, self.extents.lengths[letter])
+        if setup.has("rope") and name != "V":
+            own = self._rotated(own, token)
+        if is_late:
+            own = self._normed(name, self.keep(f"{name}s", own, spec))
+            own = self.keep(f"{name}n", own, spec) if has_past else own
+        if name == "Q":
+            return self.keep("Qh", own, spec)
+        own = self.gathered(own, self.extents.lengths["t"])
+        if has_past:
+            own = self.torch.cat([self.past[name], own], -2)
+        return self.keep(f"{name}h", own, f"{b}{head} i {letter}")
+
+    def _multihead(self) -> tuple[Any, str]:
+        b, lengths = self.b, self.extents.lengths
+        Kh, Qh, Vh = (self._split(name, *side) for name, side in SIDES.items())
+        group = lengths["h"] // lengths["r"]
+        if group > 1:
+            Kh, Vh = Kh.repeat_interleave(group, -3), Vh.repeat_interleave(group, -3)
+        P = self._weights(Qh @ Kh.transpose(-1, -2), f"{b}h ")
+        merged = self.keep("O", P @ Vh, f"{b}h j v").transpose(-3, -2).flatten(-2)
+        spec = f"{b}j (h v)"
+        if "W_O" not in self.nodes:
+            return self.keep("y", merged, spec, []), spec
+        y = self.keep("C", merged, spec) @ self.nodes["W_O"][0]
+        y = self.summed(y, "heads", False)
+        y = y + self.nodes["b_O"][0] if "b_O" in self.nodes else y
+        return self.keep("y", y, f"{b}j o", []), f"{b}j o"
+
+    def _weights(self, scores: Any, front: str) -> Any:
+        """From raw scores, queries first, to what values are weighted by."""
+        setup, torch = self.setup, self.torch
+        flip = (lambda t: t.transpose(-1, -2)) if self.key_first else (lambda t: t)
+        spec = front + ("i j" if self.key_first else "j i")
+        keep = lambda name, value: flip(self.keep(name, flip(value), spec))
+        step = keep("S", scores)
+        if setup.raw("scale") == "1/sqrt(d)" or not (setup.has("scale") or self.head == "kq"):
+            scale = 1 / math.sqrt(self.extents.lengths["a"])
+        else:
+            scale = setup.number("scale", None, 'a number or "1/sqrt(d)"')
+        cap = setup.number("softcap", None, "a number above 0", above=0)
+        if scale is not None or cap is not None:
+            Z = step * (1 if scale is None else scale)
+            step = keep("Z", Z if cap is None else cap * torch.tanh(Z / cap))
+        mask = self._mask()
+        if mask:
+            hidden, bias = mask
+            step = keep("M", torch.where(hidden, step.new_tensor(-math.inf), step + bias))
+        # A query that sees nothing has weights of 0.
+        dead, zero = (step == -math.inf).all(-1, keepdim=True), step.new_zeros(())
+        P = torch.where(dead, zero, torch.softmax(torch.where(dead, zero, step), -1))
+        step = keep("P", P)
+        if not setup.has("dropout"):
+            return step
+        p = setup.number("dropout.p", 0, "a number from 0 to below 1", least=0, below=1)
+        keeps = self._broadcast("dropout.keep", setup.tensor("dropout.keep")) != 0
+        return keep("Pd", step * keeps / (1 - p))
+
+    def _broadcast(self, entry: str, tensor: Any) -> Any:
+        """Of up to four axes against (batch, heads, then the setup's axes): the own part of it."""
+        lengths = self.extents.lengths
+        scores = [lengths["j"], lengths["i"]]
+        full = [lengths.get("b", 1), lengths["h"], *(scores[::-1] if self.key_first else scores)]
+        shape = list(tensor.shape)
+        own = [1] * (4 - len(shape)) + shape
+        if not self.multi and len(shape) == 3:
+            own = [shape[0], 1, *shape[1:]]
+        if not 2 <= len(shape) <= 4 or any(each not in (1, all) for each, all in zip(own, full)):
+            self.setup.fail(entry, f"shape {shape}", f"one that broadcasts to {full}")
+        tensor = tensor.reshape(own)
+        tensor = tensor.transpose(-1, -2) if self.key_first else tensor
+        for axis, part in zip((1, 2), self.extents.slices("h j")):
+            if tensor.shape[axis] > 1:
+                tensor = tensor.narrow(axis, part.start, part.stop - part.start)
+        tensor = tensor.to(self.device)
+        tensor = tensor if self.multi else tensor[:, 0]
+        return tensor if self.b else tensor[0]
+
+    def _mask(self) -> Any:
+        """What is hidden and what is added, for the own queries; None where nothing masks."""
+        setup, torch, lengths = self.setup, self.torch, self.extents.lengths
+        is_given = setup.has("mask") and type(setup.raw("mask")) is not str
+        names = ("none", "causal", "causal-bottom-right")
+        name = "none" if is_given else setup.one_of("mask", *names)
+        window = setup.count("window", None)
+        if not is_given and name == "none" and window is None and not setup.has("alibi"):
+            return None
+        first = lengths["i"] - lengths["j"] if name == "causal-bottom-right" else lengths["p"]
+        low, high = self.mesh.span("tokens", lengths["j"])
+        query = torch.arange(low, high, device=self.device)[:, None] + first
+        distance = query - torch.arange(lengths["i"], device=self.device)
+        hidden = distance < 0 if name != "none" else torch.zeros_like(distance, dtype=torch.bool)
+        bias = torch.zeros((), dtype=torch.float64, device=self.device)
+        if is_given:
+            parts = setup.raw("mask") if type(setup.raw("mask")) is list else []
+            if any(type(part) in (dict, str) for part in parts):
+                setup.fail("mask", f"{len(parts)} masks in a list", "one: a name or a tensor")
+            given = setup.tensor("mask")
+            usual = "attend" if given.dtype == torch.bool else "add"
+            meaning = setup.one_of("maskMeaning", usual, "attend", "ignore", "add")
+            given = self._broadcast("mask", given).double()
+            if meaning == "add":
+                hidden, bias = hidden | (given == -math.inf), given
+            else:
+                hidden = hidden | ((given == 0) if meaning == "attend" else (given != 0))
+        if window is not None:
+            hidden = hidden | (distance.abs() >= window)
+        if setup.has("alibi"):
+            bias = bias - self._slopes() * distance.abs()
+        return hidden, bias
+
+    def _slopes(self) -> Any:
+        """2^(-8 (h + 1) / H) for H a power of two (Press et al. 2022, the authors' get_slopes)."""
+        heads = self.extents.lengths["h"]
+        power = 2 ** (heads.bit_length() - 1)
+        exponents = [-8 * (h + 1) / power for h in range(power)]
+        exponents += [-4 * (2 * h + 1) / power for h in range(heads - power)]
+        slopes = self.torch.tensor([2.0**each for each in exponents], dtype=self.torch.float64)
+        if self.setup.raw("alibi") is not True:
+            slopes = self.setup.tensor("alibi")
+            if tuple(slopes.shape) != (heads,):
+                found = f"shape {tuple(slopes.shape)}"
+                self.setup.fail("alibi", found, f"one slope per head ({heads})")
+        slopes = self.local(slopes, "h")
+        return slopes.reshape(-1, 1, 1) if self.multi else slopes.reshape(1, 1)
+
+    # -- loss and backward --
+
+    def _backward(self, y: Any, spec: str) -> None:
+        """f = F(sums over the entries of y), each process with its own; then autograd."""
+        torch, grad = self.torch, self.torch.autograd.grad
+        own = y.detach().requires_grad_()
+        terms, combine = self._loss(own, spec)
+        axes = ["tokens", "heads"] if "(h" in spec else ["tokens"]
+        sums = []
+        for term in terms:
+            total = term.detach().sum()
+            for axis in axes:
+                total = self.mesh.sum(total, axis)
+            sums.append(total.requires_grad_())
+        f = combine(sums)
+        none = [None] * len(sums)
+        slopes = grad(f, sums, allow_unused=True) if f.requires_grad else none
+        upstream = torch.zeros_like(own)
+        for term, slope in zip(terms, slopes):
+            if slope is not None and term.requires_grad:
+                (part,) = grad(term.sum(), own, retain_graph=True)
+                # A norm at 0 has the slope 0, its smallest subgradient.
+                is_zero = (part == 0) | (slope == 0)
+                upstream += torch.where(is_zero, torch.zeros_like(part), part * slope)
+        y.backward(upstream)
+        self.nodes["f"] = [f.detach(), torch.ones_like(f), "", []]
+
+    def _loss(self, y: Any, spec: str) -> tuple[list[Any], Callable]:
+        setup, shape = self.setup, self.extents.shape(spec)
+        kinds = [kind for kind in ("upstream", "target", "expression") if setup.has(f"loss.{kind}")]
+        first = lambda sums: sums[0]
+        if not setup.has("loss"):
+            return [y * y / 2], first
+        if len(kinds) != 1:
+            setup.fail("loss", " and ".join(kinds) or "none", "upstream, target or expression")
+
+        def of_y(entry: str) -> Any:
+            tensor = setup.tensor(entry)
+            if not tensor.dim():
+                return tensor.double()
+            if tuple(tensor.shape) != shape:
+                setup.fail(entry, f"shape {tuple(tensor.shape)}", f"{shape}, the shape of y")
+            return self.local(tensor, spec)
+
+        if kinds == ["upstream"]:
+            return [of_y("loss.upstream") * y], first
+        if kinds == ["target"]:
+            return [(y - of_y("loss.target")) ** 2 / 2], first
+        constants = {"pi": math.pi, "tau": math.tau, "e": math.e}
+        for name in setup.raw("loss.constants") or {}:
+            entry = f"loss.constants.{name}"
+            if name == "y" or not re.fullmatch(r"[A-Za-z_]\w*", name):
+                setup.fail(entry, json.dumps(name), "letters, digits and _, and not y")
+            is_number = type(setup.raw(entry)) in (int, float)
+            constants[name] = setup.number(entry, 0) if is_number else of_y(entry)
+        refuse = lambda found, expected: setup.fail("loss.expression", found, expected)
+        text = setup.raw("loss.expression")
+        if type(text) is not str:
+            refuse(text, "a text")
+        return _Expression(self.torch, refuse, text).of(y, constants, math.prod(shape))
+
+    # -- what it takes --
+
+    def _check_memory(self) -> None:
+        """Refuses what would not fit, with the figure: scores and weights are what takes it."""
+        setup, lengths = self.setup, self.extents.lengths
+        spec = f"{self.b}{'h ' if self.multi else ''}j i"
+        entries = math.prod(each.stop - each.start for each in self.extents.slices(spec))
+        steps = 3 + any(map(setup.has, ("mask", "window", "alibi"))) + setup.has("dropout")
+        need = 8 * entries * (2 * steps + 7)  # values, gradients, and what autograd keeps
+        free = _free_memory(self.torch, self.device)
+        is_over = self.torch.tensor(float(free is not None and need > free)).double()
+        for axis in self.mesh.parts:  # all of them end, or none
+            is_over = self.mesh.sum(is_over, axis)
+        if is_over:
+            each = f"in each of {self.mesh.world} processes" if self.mesh.world > 1 else ""
+            free = "" if free is None else f" of {free / 2**30:.1f} that are free"
+            found = f"{need / 2**30:.1f} GiB of scores and weights {each}".strip() + free
+            setup.fail("x", found, "more processes (torchrun --nproc_per_node) or fewer tokens")
+
+
+def _heads_apart(value: Any, width: int) -> Any:
+    """(b tokens heads*width) as (b heads tokens width)."""
+    shape = (*value.shape[:-1], value.shape[-1] // width, width)
+    return value.reshape(shape).transpose(-3, -2)
+
+
+def _free_memory(torch: Any, device: Any) -> float | None:
+    """Bytes that this process may take; None where nothing tells."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError):
+        with open("/proc/meminfo") as file:
+            found = re.search(r"MemAvailable:\s+(\d+) kB", file.read())
+        if found:
+            return int(found[1]) * 1024 / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return None
+
+
+# ---- A loss that is an expression --------------------------------------------------------------
+
+TOKEN = r"\s*((?:\d+(?:\.(?![*/^])\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|\.[*/^]|[-+*/^(),])"
+UNARY = "abs acos acosh asin asinh atan atanh cos cosh exp log log10 log2 sin sinh sqrt square tan "
+UNARY += "tanh"
+SUMS = {"sum": 1, "mean": 1, "norm": 1, "dot": 2}
+
+
+class _Expression:
+    """mathjs' syntax, as far as the engine takes it: sums of elementwise terms of y, and of these.
+
+    Where a slope is 0 nothing is passed on, be the other factor infinite: |y| has slope 0 at 0.
+    """
+
+    def __init__(self, torch: Any, refuse: Callable, text: str) -> None:
+        self.torch, self.refuse, self.at, self.tokens = torch, refuse, 0, []
+        at = 0
+        while text[at:].strip():
+            match = re.compile(TOKEN).match(text, at)
+            if not match:
+                refuse(text[at : at + 20].strip(), "numbers, names, + - * / ^ and parentheses")
+            self.tokens.append(match[0].strip())
+            at = match.end()
+        self.root = self._sum()
+        if self.at < len(self.tokens):
+            refuse(f"{self.tokens[self.at]} in {text}", "an operator before it, or the end")
+        self.safe = self._safe()
+
+    # Parsing, loosest first: ("+", a, b), ("call", name, arguments), a number, a name.
+
+    def _next(self, *wanted: str) -> str:
+        if self.at < len(self.tokens) and (not wanted or self.tokens[self.at] in wanted):
+            self.at += 1
+            return self.tokens[self.at - 1]
+        return "" if wanted else self.refuse("its end", "a number, a name or a parenthesis")
+
+    def _left(self, operand: Callable, *signs: str) -> Any:
+        node, sign = operand(), self._next(*signs)
+        while sign:
+            node = (sign.strip("."), node, operand())
+            sign = self._next(*signs)
+        return node
+
+    def _sum(self) -> Any:
+        return self._left(self._product, "+", "-")
+
+    def _product(self) -> Any:
+        return self._left(self._signed, "*", "/", ".*", "./")
+
+    def _signed(self) -> Any:
+        sign = self._next("+", "-")
+        if sign:
+            return ("*", -1.0 if sign == "-" else 1.0, self._signed())
+        base = self._leaf()
+        return ("^", base, self._signed()) if self._next("^", ".^") else base
+
+    def _leaf(self) -> Any:
+        token = self._next()
+        if token == "(":
+            node = self._sum()
+            return node if self._next(")") else self.refuse("an open parenthesis", "its )")
+        if token[0].isdigit() or (token[0] == "." and token[1:].isalnum()):
+            return float(token)
+        if not re.match(r"[A-Za-z_]", token):
+            self.refuse(token, "a number, a name or a parenthesis")
+        if not self._next("("):
+            return token
+        arguments = [self._sum()]
+        while self._next(","):
+            arguments.append(self._sum())
+        if not self._next(")"):
+            self.refuse(f"{token}( without its )", "it")
+        return ("call", token, arguments)
+
+    # Evaluating: terms are tensors of y's shape, what stands around their sums is made of numbers.
+
+    def of(self, y: Any, constants: dict[str, Any], count: int) -> tuple[list[Any], Callable]:
+        """The terms to be summed over all entries of y, `count` of them, and f of the sums."""
+        terms: list[Any] = []
+
+        def term(node: Any) -> Any:
+            nested = lambda name, _: self.refuse(f"{name} inside of a sum", "no sum in a sum")
+            return self._value(node, {**constants, "y": y}, nested).expand(y.shape)
+
+        def reduced(name: str, arguments: list[Any]) -> Callable:
+            first, *_, last = (arguments * 2)[: max(2, len(arguments))]
+            both = name in ("norm", "dot")
+            terms.append(self.safe(operator.mul, term(first), term(last)) if both else term(first))
+            place = len(terms) - 1
+            if name == "norm":
+                return lambda sums: self.safe(self.torch.sqrt, sums[place])
+            return lambda sums: sums[place] / count if name == "mean" else sums[place]
+
+        found: dict[int, Callable] = {}
+
+        def collect(node: Any) -> None:
+            if type(node) is tuple and node[0] == "call" and node[1] in SUMS:
+                if len(node[2]) != SUMS[node[1]]:
+                    self.refuse(f"{len(node[2])} arguments of {node[1]}", f"{SUMS[node[1]]}")
+                found[id(node)] = reduced(node[1], node[2])
+            elif type(node) is tuple:
+                for each in node[2] if node[0] == "call" else node[1:]:
+                    collect(each)
+
+        collect(self.root)
+        numbers = {name: value for name, value in constants.items() if not _axes_of(value)}
+
+        def combine(sums: list[Any]) -> Any:
+            return self._value(self.root, numbers, lambda _, node: found[id(node)](sums))
+
+        return terms, combine
+
+    def _value(self, node: Any, names: dict[str, Any], reduce: Callable) -> Any:
+        torch = self.torch
+        if type(node) is str and node not in names:
+            known = "" if "y" in names else "; y stands only inside of sum, mean, dot and norm"
+            self.refuse(f"the name {node}", f"one of {' '.join(names)}{known}")
+        if type(node) is not tuple:
+            value = names[node] if type(node) is str else node
+            is_tensor = isinstance(value, torch.Tensor)
+            return value if is_tensor else torch.tensor(value, dtype=torch.float64)
+        if node[0] != "call":
+            a, b = (self._value(each, names, reduce) for each in node[1:])
+            signs = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+            return self.safe(signs.get(node[0], operator.pow), a, b)
+        _, name, arguments = node
+        if name in SUMS:
+            return reduce(name, node)
+        if name not in (*UNARY.split(), "cbrt", "cube", "sech", "pow"):
+            self.refuse(f"the function {name}", f"{' '.join(SUMS)} {UNARY} cbrt cube sech pow")
+        values = [self._value(each, names, reduce) for each in arguments]
+        if len(values) != (2 if name == "pow" else 1) and (name, len(values)) != ("log", 2):
+            self.refuse(f"{len(values)} arguments of {name}", "as many as it takes")
+        if name == "pow":
+            return self.safe(operator.pow, *values)
+        own = {
+            "cbrt": lambda t: torch.sign(t) * torch.abs(t) ** (1 / 3),
+            "cube": lambda t: t**3,
+            "sech": lambda t: 1 / torch.cosh(t),
+        }.get(name) or getattr(torch, name)
+        if len(values) == 2:
+            return self.safe(operator.truediv, *(self.safe(own, each) for each in values))
+        return self.safe(own, values[0])
+
+    def _safe(self) -> Callable:
+        torch = self.torch
+
+        class Safe(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, own: Callable, *operands: Any) -> Any:
+                ctx.own = own
+                ctx.save_for_backward(*operands)
+                return own(*operands)
+
+            @staticmethod
+            def backward(ctx: Any, upstream: Any) -> Any:
+                operands = [each.detach().requires_grad_() for each in ctx.saved_tensors]
+                with torch.enable_grad():
+                    total = ctx.own(*operands).sum()
+                slopes = torch.autograd.grad(total, operands)
+                zero, no = torch.zeros_like(upstream), upstream == 0
+                return (None, *(torch.where(no | (s == 0), zero, s * upstream) for s in slopes))
+
+        def safe(own: Callable, *operands: Any) -> Any:
+            device = next((each.device for each in operands if each.dim()), operands[0].device)
+            operands = [each.to(device) for each in operands]
+            return Safe.apply(own, *torch.broadcast_tensors(*operands))
+
+        return safe
+
+
+def _axes_of(value: Any) -> int:
+    return value.dim() if hasattr(value, "dim") else 0
+
+
+# ---- Writing it --------------------------------------------------------------------------------
+
+
+def reference(setup: str, out: str, device: str = "") -> dict[str, tuple[int, ...]]:
+    """Computes a setup forward and backward in float64 by PyTorch's autograd; writes N and dN.
+
+    Within torch.distributed each process computes its heads and tokens, and the first writes.
+    Gives the shapes of the nodes. Raises TraceError with one line.
+    """
+    import torch
+
+    place = _device(torch, device)
+    run = _Reference(torch, _Setup(torch, setup), place)
+    run.compute()
+    shapes = {name: run.extents.shape(node[2]) for name, node in run.nodes.items()}
+    if not os.path.isdir(os.path.dirname(os.path.abspath(out))):
+        raise TraceError(f"{out}: expected a name in a folder that is there")
+    header, at = {"__metadata__": {"head": run.head, "by": f"PyTorch {torch.__version__}"}}, 0
+    for name, shape in shapes.items():
+        for each in (name, f"d{name}"):
+            end = at + 8 * math.prod(shape)
+            header[each] = {"dtype": "F64", "shape": list(shape), "data_offsets": [at, end]}
+            at = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    start = struct.pack("<Q", len(text)) + text
+    with contextlib.ExitStack() as stack:
+        whole = None
+        if run.mesh.rank == 0:
+            file = stack.enter_context(_atomic(out))
+            whole = _mapped(torch, file, start, at)
+        for name in shapes:
+            value, gradient, spec, adds = run.nodes.pop(name)
+            gradient = value.grad if gradient is None else gradient
+            gradient = torch.zeros_like(value) if gradient is None else gradient
+            for axis in adds:
+                gradient = run.mesh.sum(gradient, axis)
+            for each, own in ((name, value.detach()), (f"d{name}", gradient)):
+                begin = (len(start) + header[each]["data_offsets"][0]) // 8
+                target = None if whole is None else whole.narrow(0, begin, math.prod(shapes[name]))
+                _collect(run, own, spec, None if target is None else target.view(shapes[name]))
+        whole = target = None  # so that nothing is mapped when the file takes its place
+    if run.mesh.world > 1:
+        torch.distributed.barrier()  # what was sent has arrived
+    return shapes
+
+
+def _device(torch: Any, named: str) -> Any:
+    """Starts torch.distributed, too, where torchrun has started several processes."""
+    local, dist = int(os.environ.get("LOCAL_RANK", 0)), torch.distributed
+    named = named or ("cuda" if torch.cuda.is_available() else "cpu")
+    if named == "cuda" and torch.cuda.is_available():
+        named = f"cuda:{local % torch.cuda.device_count()}"
     try:
+        device = torch.device(named)
+        torch.zeros((), dtype=torch.float64, device=device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TraceError(f"--device {named}: {reason}; expected one that has float64") from error
+    is_on = dist.is_available() and dist.is_initialized()
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not is_on:
+        if not dist.is_available():
+            raise TraceError("found a PyTorch without torch.distributed, expected one process")
+        alone = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) <= torch.cuda.device_count()
+        nccl = device.type == "cuda" and alone and dist.is_nccl_available()
+        dist.init_process_group("nccl" if nccl else "gloo")
+    return device
+
+
+def _mapped(torch: Any, file: Any, start: bytes, size: int) -> Any:
+    """The file's numbers as one tensor; disk space for all of them is taken first."""
+    if sys.byteorder != "little":
+        raise TraceError("found a big-endian machine, expected a little-endian one")
+    file.write(start)
+    file.flush()
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, len(start) + size)
+    else:
+        file.truncate(len(start) + size)
+    count = (len(start) + size) // 8
+    return torch.from_file(file.name, shared=True, size=count, dtype=torch.float64)
+
+
+def _collect(run: _Reference, own: Any, spec: str, target: Any) -> None:
+    """Parts of all processes, one after the other, into the first one's `target`."""
+    torch, mesh = run.torch, run.mesh
+    split = {SPLIT_LETTERS.get(letter) for letter in spec}
+    for rank in range(mesh.world):
+        slices = run.extents.slices(spec, rank)
+        shape = [each.stop - each.start for each in slices]
+        is_copy = any(mesh.part(axis, rank) for axis in mesh.parts if axis not in split)
+        if is_copy or 0 in shape:
+            continue
+        if rank == 0 and mesh.rank == 0:
+            target[slices] = own.cpu()
+        elif mesh.rank == rank:
+            torch.distributed.send(own.to(mesh.via).contiguous(), 0)
+        elif mesh.rank == 0:
+            part = torch.empty(shape, dtype=torch.float64, device=mesh.via)
+            torch.distributed.recv(part, rank)
+            target[slices] = part.cpu()
+
+
+def _reference_command(given: Any) -> int:
+    began = time.time()
+    shapes = reference(given.setup, given.out, given.device)
+    rank, world = _rank()
+    if world > 1:
+        sys.modules["torch"].distributed.destroy_process_group()
+    if rank == 0:
+        by = f"{world} processes" if world > 1 else "one process"
+        print(f"{given.out}: {len(shapes)} nodes and gradients, {by}, {time.time() - began:.1f} s")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Tensors for the Attention Gradient Debugger.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    merging = commands.add_parser("merge", help="puts the parts of several ranks together")
+    merging.add_argument("files", nargs="+", help="the parts, such as 'mine.rank*.npz'")
+    merging.add_argument("out", help="the file to write")
+    merging.add_argument("--reduce", default="", metavar="NAMES", help="such as gradients,y,f")
+    computing = commands.add_parser("reference", help="computes a setup by PyTorch in float64")
+    computing.add_argument("setup", help="such as mine.attention.json")
+    computing.add_argument("--out", required=True, metavar="FILE.safetensors")
+    computing.add_argument("--device", default="", help="such as cuda or cpu; a GPU where one is")
+    given = parser.parse_args()
+    try:
+        if given.command == "reference":
+            return _reference_command(given)
+        files = [file for each in given.files for file in sorted(glob.glob(each)) or [each]]
         merge(files, given.out, given.reduce.split(","))
     except (TraceError, ImportError) as error:
-        print(f"merge: {error}", file=sys.stderr)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # once for each machine
+            print(f"{given.command}: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -30,6 +30,7 @@ const linesCases = process.env.ATTENTION_LINES_CASES ?? join(root, '..', 'shared
 /** @type {Program[]} */
 const conformance = [
   { file: 'test/conformance/torch.mjs', args: ['--cases', '200', '--seed', '1'], torch: true },
+  { file: 'test/conformance/reference.mjs', args: ['--cases', '80', '--seed', '1'], torch: true },
   { file: 'test/conformance/printed.mjs', args: ['--cases', '40'], torch: true },
   { file: 'test/conformance/models.mjs', args: [], torch: true },
   { file: 'test/conformance/onnx.mjs', args: [onnxCases], folder: onnxCases },

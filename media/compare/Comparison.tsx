@@ -1,7 +1,14 @@
 // The person's tensors against the reference: what is wrong first, and why.
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { type Cause, countOf, isMisfit, type Report, summaryOf } from '../../src/compare/report.ts';
+import {
+  type Cause,
+  countOf,
+  isMisfit,
+  precisionText,
+  type Report,
+  summaryOf,
+} from '../../src/compare/report.ts';
 import { Name } from '../names.tsx';
 import { request } from '../requests.ts';
 import { comparison, explained } from '../state.ts';
@@ -36,8 +43,9 @@ export function Comparison(): JSX.Element | null {
 }
 
 function Verdict(report: Report): JSX.Element {
-  const { first, causes } = report;
-  if (!first) return <p>{summaryOf(report)}.</p>;
+  const { first, causes, precision } = report;
+  const summary = [summaryOf(report), ...(precision ? [precisionText(precision)] : [])].join('. ');
+  if (!first) return <p>{summary}.</p>;
   const cause = causes.at(0);
   const isElsewhere = cause && (cause.node !== first.node || cause.kind !== first.kind);
   return (
@@ -61,7 +69,7 @@ function Verdict(report: Report): JSX.Element {
       >
         go there
       </button>{' '}
-      <span class="quiet">{summaryOf(report)}</span>
+      <span class="quiet">{summary}</span>
     </p>
   );
 }

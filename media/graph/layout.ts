@@ -24,19 +24,24 @@ export interface GraphLayout {
   readonly routes: readonly Route[];
 }
 
+const NORMED: readonly string[] = ['Kn', 'Qn'];
+const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
+
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
-const columns = [
-  ['x', 'xPrime'],
-  ['K', 'Q', 'V'],
-  ['Kn', 'Qn'],
-  ['Ks', 'Qs'],
+const columns: readonly (readonly string[])[] = [
+  ['x', 'xPrime', 'xValue'],
+  ['K', 'Q', 'V', 'gate'],
+  NORMED,
+  SPLIT,
   ['Kh', 'Qh', 'Vh'],
   ['S'],
   ['Z'],
+  ['Zb'],
   ['M'],
   ['P'],
   ['Pd'],
   ['O'],
+  ['Og'],
   ['C'],
   ['y'],
   ['f'],
@@ -48,15 +53,9 @@ const PARAMETER_STEP = 6;
 /** A norm after the rotation stands after it. */
 function columnsFor(all: readonly string[]): string[][] {
   const isAfter = all.includes('Ks') && all.indexOf('Kn') > all.indexOf('Ks');
-  const order = isAfter
-    ? [
-        ['Ks', 'Qs'],
-        ['Kn', 'Qn'],
-      ]
-    : [];
-  const known = isAfter
-    ? columns.flatMap((each) => (each[0] === 'Kn' ? order : each[0] === 'Ks' ? [] : [each]))
-    : columns;
+  const exchanged = (column: readonly string[]): readonly string[] =>
+    column === NORMED ? SPLIT : column === SPLIT ? NORMED : column;
+  const known = isAfter ? columns.map(exchanged) : columns;
   const own = known.map((column) => column.filter((id) => all.includes(id)));
   // A node that this drawing does not know stands at the end rather than nowhere.
   const unknown = all.filter((id) => !isParameter(id) && !columns.flat().includes(id));
@@ -68,6 +67,7 @@ interface Lanes {
   readonly value: number;
   readonly key: number;
   readonly query: number;
+  readonly gate: number;
   readonly middle: number;
   readonly bottom: number;
 }
@@ -104,14 +104,17 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
   const key = top + tensor.height / 2;
   top += tensor.height + laneGap;
   const query = top + tensor.height / 2;
-  const bottom = query + tensor.height / 2 + parametersOf('Q') + margin;
-  return { value, key, query, middle: (key + query) / 2, bottom };
+  top = query + tensor.height / 2 + parametersOf('Q');
+  const gate = top + laneGap + tensor.height / 2;
+  if (ids.has('gate')) top = gate + tensor.height / 2 + parametersOf('gate');
+  return { value, key, query, gate, middle: (key + query) / 2, bottom: top + margin };
 }
 
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
   if (/^K[nsh]?$/.test(id)) return lanes.key;
   if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
-  if (/^V[sh]?$/.test(id)) return lanes.value;
+  if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
+  if (id === 'gate') return lanes.gate;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
   if (id === 'x') return ids.has('xPrime') || ids.has('V') ? lanes.key : lanes.middle;
   return lanes.middle;
@@ -133,7 +136,8 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
     const target = placed.get(user)!;
     // Those of the output end where the drawing ends, but the weight stands over its edge.
     const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
-    let x = Math.max(Math.min(target.x, rightmost - widthOf(own, sizes)), farthest);
+    const most = isMiddle(user) ? target.x + target.size.width : rightmost;
+    let x = Math.max(Math.min(target.x, most - widthOf(own, sizes)), farthest);
     const y = isBelow(user)
       ? target.y + target.size.height + sizes.parameterGap
       : target.y - sizes.parameterGap - sizes.weight.height;
@@ -145,23 +149,34 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
   }
 }
 
+/** Beside it the values come down into the next column. */
+const isMiddle = (user: string): boolean => user === 'P';
+
 /** The parameters of queries stand below them. */
-const isBelow = (user: string): boolean => user.startsWith('Q');
+const isBelow = (user: string): boolean => /^(Q|gate)/.test(user);
 
 /** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
 class Ends {
   readonly #ends = new Map<string, number>();
   readonly #parameters: Parameters;
+  readonly #user: string;
   readonly #sizes: Sizes;
 
-  constructor(parameters: Parameters, sizes: Sizes) {
+  /** `user`: the node to which the values come down. */
+  constructor(parameters: Parameters, user: string, sizes: Sizes) {
     this.#parameters = parameters;
+    this.#user = user;
     this.#sizes = sizes;
   }
 
-  /** The least x of a card whose parameters are to find room. */
-  before(id: string, lane: number): number {
-    return this.#parameters.has(id) ? (this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0) : 0;
+  /** The least x of a card whose parameters, or the values that come down to it, are to find room. */
+  before(id: string, lane: number, width: number): number {
+    const end = this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0;
+    const own = this.#parameters.get(id);
+    const isFirst = own !== undefined && !isMiddle(id);
+    if (end === 0 || isFirst) return end;
+    if (own) return end + widthOf(own, this.#sizes) - width;
+    return id === this.#user ? end - width / 3 : 0;
   }
 
   add(id: string, lane: number, x: number): void {
@@ -180,11 +195,11 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
   const lanes = lanesOf(ids, parameters, sizes);
   const placed = new Map<string, Box>();
   let left = sizes.margin;
-  const ends = new Ends(parameters, sizes);
+  const ends = new Ends(parameters, ids.has('O') ? 'O' : 'y', sizes);
   for (const column of columnsFor(all)) {
     const lane = (id: string): number => laneOf(id, ids, lanes);
-    const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id))));
     const width = Math.max(...column.map((id) => sizeFor(id, sizes).width));
+    const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id), width)));
     for (const id of column) {
       const size = sizeFor(id, sizes);
       placed.set(id, { id, x, y: lane(id) - size.height / 2, size });

@@ -88,6 +88,28 @@ function valueLaneRoute({ operand, user }: Edge, lane: number): Drawn {
   return { points, label: { x: x - 12, y: lane + 11, anchor: 'end' } };
 }
 
+/** Under all else: down from the operand and along the user's lane into it. */
+function underRoute({ operand, user }: Edge): Drawn {
+  const [x, lane] = [middleX(operand), middleY(user)];
+  const points = [
+    { x, y: bottom(operand) },
+    { x, y: lane },
+    { x: user.x, y: lane },
+  ];
+  return { points, label: { x: x - 7, y: bottom(operand) + 10, anchor: 'end' } };
+}
+
+/** Along the operand's lane, under all else, and up into the user. */
+function riseRoute({ operand, user }: Edge): Drawn {
+  const [x, lane] = [middleX(user), middleY(operand)];
+  const points = [
+    { x: right(operand), y: lane },
+    { x, y: lane },
+    { x, y: bottom(user) },
+  ];
+  return { points, label: { x: x - 12, y: lane - 11, anchor: 'end' } };
+}
+
 /** Through the gap between two columns. */
 function gapRoute(from: Point, to: Point, turn: number): Drawn {
   if (Math.abs(from.y - to.y) < 1) {
@@ -141,7 +163,11 @@ export function routeEdges(
   // The values' edge jumps over the columns of the weights.
   const isValue = ({ operand, user }: Edge): boolean =>
     /^(x|V|Vh)$/.test(operand.id) && /^(O|y)$/.test(user.id);
-  const plain = edges.filter((edge) => !isParameter(edge) && !isValue(edge));
+  const isUnder = ({ user }: Edge): boolean => user.id === 'gate';
+  const isRising = ({ operand }: Edge): boolean => operand.id === 'gate';
+  const plain = edges.filter(
+    (edge) => ![isParameter, isValue, isUnder, isRising].some((isOther) => isOther(edge)),
+  );
   return edges.map((edge): Route => {
     const { operand, user, slot } = edge;
     const ends = { operand: operand.id, user: user.id, slot, note: null };
@@ -152,6 +178,8 @@ export function routeEdges(
       const note = { x: x + 14, y: y - 9, anchor: 'start', text: 'x as value' } as const;
       return { ...ends, ...route, note: operand.id === 'x' ? note : null };
     }
+    if (isUnder(edge)) return { ...ends, ...underRoute(edge) };
+    if (isRising(edge)) return { ...ends, ...riseRoute(edge) };
     const leaving = plain.filter((each) => each.operand === operand);
     const arriving = plain.filter((each) => each.user === user);
     const from = { x: right(operand), y: port(operand, leaving, edge, (each) => each.user) };

@@ -56,7 +56,7 @@ export function WalkHeader({ walk }: { readonly walk: WalkState }): JSX.Element 
   );
 }
 
-const plain = (id: string): string => id.replace('xPrime', 'x′');
+const plain = (id: string): string => id.replace('xPrime', 'x′').replace('xValue', 'x″');
 
 export function TensorHeader({
   info,

@@ -22,7 +22,11 @@ class Binding(Events):
 
     def note_read(self, frame, known, value, whole):
         if whole and self.objects.is_stale(known, value):
-            self.refresh(known, value, None)
+            by = None
+            if id(value) in frame.seen and frame.statement >= 0:  # what the statement itself changed and hands on
+                statement = self.places.statements[frame.statement]
+                by = statement.id, frame.number, frame.loops[: statement.depth]
+            self.refresh(known, value, by)
         if known.watched is None and known.kind == TENSOR and value.requires_grad:
             self.watch(known, value)
         frame.reads[known.event] = None
@@ -228,7 +232,8 @@ class Binding(Events):
         else:
             return
         for key, each in found:
-            if self.objects.find(each) is None and self.kinds.of(each) != NUMBER:
+            is_new = self.objects.find(each) is None or (kind == LIST and key == len(base) - 1)
+            if is_new and self.kinds.of(each) != NUMBER:
                 self.bind(frame, statement, f"{name}[{key!r}]", each, "bind", reads, 1)
 
     # ---- What was changed

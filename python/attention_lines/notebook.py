@@ -71,8 +71,7 @@ def cells_of(data):
 def run(run, data, names):
     """Runs the cells in the namespace `names`."""
     files, recorder = run.files, run.recorder
-    names.update(display=_nothing, get_ipython=lambda: _Shell())
-    names.pop("__file__", None)
+    prepare(names)
     cells = cells_of(data)
     run.cells = [{"cell": each.number, "source": each.text, "firstLine": each.first_line} for each in cells]
     for cell in cells:
@@ -91,6 +90,12 @@ def run(run, data, names):
 
             asyncio.get_event_loop_policy().new_event_loop().run_until_complete(made)
     files.sources[0] = "\n".join(each.text for each in cells)
+
+
+def prepare(names):
+    """Gives a namespace what a notebook's has, and takes what it has not."""
+    names.update(display=_nothing, get_ipython=lambda: _Shell())
+    names.pop("__file__", None)
 
 
 def _nothing(*_shown, **_options):

@@ -2,7 +2,13 @@
 import { check } from '../compare/check.ts';
 import { fitsIn, wantedBy } from '../compare/fits.ts';
 import { tensorName } from '../engine/graph.ts';
-import { isMisfit, type NodeReport, type Report, summaryOf } from '../compare/report.ts';
+import {
+  isMisfit,
+  type NodeReport,
+  precisionText,
+  type Report,
+  summaryOf,
+} from '../compare/report.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { type ResolvedName, resolveName } from '../formats/nodeNames.ts';
 import { oneLine } from '../formats/shown.ts';
@@ -80,6 +86,7 @@ function print(report: Report): void {
     printTable([['node', 'status', 'max abs', 'relative', 'allowed', 'worst at', ''], ...rows]);
   say('');
   say(`${summaryOf(report)}.`);
+  if (report.precision) say(`${precisionText(report.precision)}.`);
   for (const convention of report.conventions) say(convention);
   for (const { name, reason } of unaligned) say(`Not compared: ${oneLine(name)} (${reason}).`);
   if (first) say(`First wrong: ${tensorName(first.node, first.kind)}.`);
@@ -97,5 +104,12 @@ function print(report: Report): void {
       : '';
     say(`  residual ${cause.residual.toExponential(1)}${second}`);
   }
-  if (first && causes.length === 0) say('The cause is unknown; the notes say what is known.');
+  if (first && causes.length === 0) printKnown(first, nodes);
+}
+
+/** Of a first wrong node whose cause is unknown, what its note says, a line each. */
+function printKnown(first: NonNullable<Report['first']>, nodes: readonly NodeReport[]): void {
+  say('The cause is unknown. What is known:');
+  const own = nodes.find(({ node, kind }) => node === first.node && kind === first.kind);
+  for (const clue of own?.note.split('; ') ?? []) say(`  ${clue.replace(/^unknown cause: /, '')}`);
 }

@@ -1,6 +1,7 @@
 // What a node is: in words, its formula, and what its operands receive of its gradient.
 import type { HeadConfig } from '../engine/config.ts';
 import { toText } from '../engine/formula.ts';
+import { printed } from '../engine/printers/print.ts';
 import { type Graph, hasNode, nodeOf, operationNodes } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { formatShape, type Tensor } from '../engine/tensor.ts';
@@ -14,6 +15,9 @@ const zeros = (...shape: number[]): Tensor => ({
 
 /** What a node needs that is not in the usual module. */
 function optionsWith(id: string): Partial<HeadConfig> {
+  if (id === 'B' || id === 'Zb') return { positionBias: { kind: 'learned' } };
+  if (id === 'temperature') return { temperature: zeros(4) };
+  if (id === 'Vs') return { zeroKey: true };
   const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
   return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
     ? { qkNorm: { kind: id.startsWith('beta') ? 'layer' : 'rms', eps: 1e-6, over: 'head', place } }
@@ -29,10 +33,21 @@ function usualGraph(id: string): Graph {
   const config: HeadConfig = {
     ...{ head: 'multihead', heads, kvHeads: heads, scale: '1/sqrt(d)', mask: 'causal' },
     x: zeros(4, features),
+    ...(id === 'xValue' && { xValue: zeros(4, 2) }),
     ...(id === 'xPrime' && { xPrime: zeros(3, features) }),
     weights: {
-      ...{ ...projection, W_V: zeros(features, all), W_O: zeros(all, features) },
+      ...{
+        ...projection,
+        W_V: zeros(id === 'xValue' ? 2 : features, all),
+        W_O: zeros(all, features),
+      },
       ...(id.startsWith('b_') && biases),
+      ...(/gate|Og/.test(id) && { W_gate: zeros(features, heads), b_gate: zeros(heads) }),
+      ...(id === 'headScale' && { headScale: zeros(heads) }),
+      ...(/^(sinks|null)/.test(id) && {
+        ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },
+      }),
+      ...(/^Z?[Bb]$/.test(id) && { B: zeros(heads, 4, 4) }),
       ...(/^(gamma|beta)_[KQ]$/.test(id) && { [id]: zeros(width) }),
     },
     ...optionsWith(id),
@@ -68,13 +83,16 @@ export function explainNode(given: Graph | null, id: string): AgentAnswer {
     receives: toText(each, writing),
   }));
   const shape = given ? { shape: formatShape(node.shape) } : {};
+  // With the sizes of a setup: what is merged or split has to say them.
+  const lines = given && formula ? printed(formula.forward, graph.extents) : null;
   return {
     text: [
       `${id}: ${what}`,
       ...(forward === null ? [] : [`forward: ${forward}`]),
+      ...(lines ? [`NumPy: ${lines.numpy}`, `PyTorch: ${lines.pytorch}`] : []),
       ...gradient.map((each) => `d${id} is the sum of: ${each}`),
       ...vjp.map(({ operand, receives }) => `passes on to d${operand}: ${receives}`),
     ].join('\n'),
-    structured: { node: id, what, ...shape, forward, gradient, vjp },
+    structured: { node: id, what, ...shape, forward, ...lines, gradient, vjp },
   };
 }

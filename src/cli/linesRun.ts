@@ -65,8 +65,9 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
     ...{ verdict, setup: document },
     inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
     ...found,
-    ...(proven && { causes: [proven] }),
-    fixes: fixes.map(({ source: _source, slips: _slips, ...fix }) => fix),
+    // What was found in words before may be another thing.
+    ...(fixes.length > 0 && { causes: proven ? [proven] : [] }),
+    fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };
   return { ...ran, result, answered, fixes, why: verdict === 'unaligned' ? why : null };
 }

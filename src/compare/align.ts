@@ -57,6 +57,7 @@ export interface AlignInput {
 const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
   ...{
     xPrime: ['x'],
+    xValue: ['x'],
     Qh: ['Q'],
     Kh: ['K'],
     Vh: ['V'],
@@ -65,12 +66,22 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
-    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'] },
+    Og: ['O'],
+    ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'], Vs: ['Vh', 'V'] },
   },
 };
 /** Nodes tried where the shape does not fit the one that the name says. */
 const IF_SHAPE: Readonly<Record<NodeId, readonly NodeId[]>> = {
-  ...{ y: ['C', 'O'], C: ['O'], Qh: ['Q'], Kh: ['K'], Vh: ['V'], Q: ['Qh'], K: ['Kh'], V: ['Vh'] },
+  ...{
+    y: ['C', 'Og', 'O'],
+    C: ['Og', 'O'],
+    Qh: ['Q'],
+    Kh: ['K'],
+    Vh: ['V'],
+    Q: ['Qh'],
+    K: ['Kh'],
+    V: ['Vh'],
+  },
 };
 /**
  * Later nodes that a usual name may also mean: the numbers decide. Not earlier ones: masked scores that equal the
@@ -81,12 +92,13 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
     S: ['Z', 'M'],
     Z: ['M'],
     P: ['Pd'],
-    O: ['C', 'y'],
+    O: ['Og', 'C', 'y'],
+    Og: ['C', 'y'],
     C: ['y'],
     Q: ['Qn', 'Qs', 'Qh'],
     K: ['Kn', 'Ks', 'Kh'],
-    V: ['Vh'],
-    ...{ Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
+    V: ['Vs', 'Vh'],
+    ...{ Vs: ['Vh'], Qn: ['Qh'], Kn: ['Kh'], Qs: ['Qn', 'Qh'], Ks: ['Kn', 'Kh'] },
   },
 };
 
@@ -330,7 +342,7 @@ function propose(
   return { ...own, named: id, others: () => [], fit: FITS.asItIs };
 }
 
-const TOKENS = new Set(['x', 'xPrime', 'K', 'Q', 'V', 'C', 'y']);
+const TOKENS = new Set(['x', 'xPrime', 'xValue', 'K', 'Q', 'V', 'C', 'y']);
 const isTokensFirst = (layout: string): boolean =>
   /in the order \((key|query), batch,/.test(layout);
 

@@ -2,7 +2,9 @@
 import type { Cause } from './report.ts';
 import type { Found } from './search.ts';
 
-export function causesOf({ edits, residual, runnerUp, others }: Found): Cause[] {
+/** `isLater`: another mistake is told before it, whose repair it takes for granted. */
+export function causesOf({ edits, residual, runnerUp, others }: Found, isLater = false): Cause[] {
+  const after = isLater ? 'After repairing the above: ' : '';
   const told = others
     .map(({ edits: [{ title }] }) => title)
     .filter((title) => !edits.some((edit) => edit.title === title || edit.why.includes(title)));
@@ -10,9 +12,10 @@ export function causesOf({ edits, residual, runnerUp, others }: Found): Cause[] 
     told.length > 0
       ? ` These numbers come out so too, and cannot tell, if ${told.map((title) => `“${title}”`).join(' or ')}.`
       : '';
-  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch }, n) => ({
+  return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch, formulas }, n) => ({
     ...{ id, title, node, kind, wrong, right, numpy, pytorch, residual },
-    why: n === 0 ? why + too : why,
+    why: after + (n === 0 ? why + too : why),
+    ...(formulas && { formulas }),
     fix: `NumPy: ${numpy}\nPyTorch: ${pytorch}`,
     runnerUp: runnerUp && {
       title: runnerUp.edits.map((edit) => edit.title).join('; '),

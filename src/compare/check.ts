@@ -1,6 +1,6 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, hasNode, type NodeId, operationNodes } from '../engine/graph.ts';
+import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
@@ -11,7 +11,7 @@ import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
 import { type Before, explain } from './explain.ts';
-import { type NumberType, possibleHalf, typeOf } from './dtypes.ts';
+import { FLOAT32, namedType, type NumberType, possibleHalf, TF32, typeOf } from './dtypes.ts';
 import {
   conventionOf,
   type Harmless,
@@ -22,17 +22,20 @@ import {
 } from './harmless.ts';
 import { difference } from './judge.ts';
 import { unsummedCause, unsummedTitle } from './misfits.ts';
-import { Misfits } from './misfitsGiven.ts';
+import { givesMask, Misfits } from './misfitsGiven.ts';
 import { type Judged, nodeReports } from './nodeReports.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
-import { type GivenGradient, ranTwice, ranTwiceCause } from './ranTwice.ts';
+import { OUT_IN } from './orientation.ts';
+import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
 import { Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
 import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
+import { precisionOf, tf32Cause } from './typeAlone.ts';
 import { seen, type View } from './view.ts';
+import { whereabouts } from './whereabouts.ts';
 
 export interface CheckInput {
   readonly config: HeadConfig;
@@ -46,9 +49,6 @@ export interface CheckInput {
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
 
-const OUT_IN =
-  'The gradients of all weights are (out, in), as torch.nn.Linear keeps them: compared as (in, out).';
-
 export interface Compared {
   readonly report: Report;
   /** The person's tensors that are nodes, each in its node's shape; `judged` has conventions put right. */
@@ -58,7 +58,8 @@ export interface Compared {
 export function compare(input: CheckInput): Compared {
   const own = new Check(input);
   const check = otherConvention(input, own) ?? inHalf(input, own) ?? own;
-  return { report: check.report(), tensors: check.aligned };
+  const report = check.report();
+  return { report: inTf32(input, check, report) ?? report, tensors: check.aligned };
 }
 
 /** The check against a reference of another convention for queries that see no key, if that explains more. */
@@ -85,6 +86,20 @@ function inHalf(input: CheckInput, own: Check): Check | null {
   return check?.right().size === count ? check : null;
 }
 
+/** An unknown error of float32 numbers that are right as those of TF32: that is its cause. */
+function inTf32(input: CheckInput, own: Check, report: Report): Report | null {
+  const { first, causes, dtype } = report;
+  // Several roundings of the same kind are one.
+  const isOpen =
+    causes.length === 0 || (causes.length > 1 && causes.every(({ id }) => id === 'low-precision'));
+  if (!first || !isOpen || dtype !== FLOAT32.name) return null;
+  if (input.config.numberType !== undefined) return null;
+  const check = new Check(input, null, TF32);
+  if (check.right().size !== own.aligned.length) return null;
+  const cause = check.tf32Cause(first);
+  return cause && { ...report, causes: [cause] };
+}
+
 export const check = (input: CheckInput): Report => compare(input).report;
 
 /** Another convention than the reference's; `rightKeys` need none. */
@@ -92,6 +107,8 @@ interface Convention {
   readonly note: string;
   readonly rightKeys: ReadonlySet<Key>;
 }
+
+type Sources = Record<'values' | 'gradients', Map<NodeId, Tensor>>;
 
 class Check {
   readonly #input: CheckInput;
@@ -107,10 +124,7 @@ class Check {
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
   readonly #views = new Map<Key, View>();
-  readonly #sources: {
-    readonly values: Map<NodeId, Tensor>;
-    readonly gradients: Map<NodeId, Tensor>;
-  };
+  readonly #sources: Sources;
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -120,7 +134,11 @@ class Check {
       input.resolve(name, names, rank);
     const isExact = (name: string): boolean => Object.hasOwn(names, name);
     this.named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
-    this.#reference = new Reference(input.config, graph, type ?? typeOf(this.named));
+    this.#reference = new Reference(
+      input.config,
+      graph,
+      type ?? namedType(input.config.numberType) ?? typeOf(this.named),
+    );
     const { config } = input;
     const unnamed = new Readings(config, graph, this.#reference);
     const { tensors, misfits, unaligned, isOutIn } = align({
@@ -168,12 +186,14 @@ class Check {
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
   }
 
-  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
-  #isAnotherSetup(rightKeys: ReadonlySet<Key>): boolean {
-    const { unfit, agree } = this.#misfits;
-    if (this.#given.size === 0) return agree === 0;
-    const sized = [...rightKeys].some((key) => this.#tensors.get(key)!.data.length > 1);
-    return unfit > this.#given.size && !sized && agree === 0;
+  /** Why it is right as TF32's, seen at the first tensor that is wrong as float32's. */
+  tf32Cause(first: NonNullable<Report['first']>): Cause | null {
+    const key = keyOf(first.node, first.kind);
+    const tensor = this.#tensors.get(key);
+    if (!tensor) return null;
+    const yours = this.#reference.against(key, tensor).maxAbs;
+    const alone = this.#reference.alone(key);
+    return tf32Cause(first, { yours, alone }, largestMagnitude(tensor));
   }
 
   report(): Report {
@@ -185,7 +205,8 @@ class Check {
     let soFar: Before = 'nothing';
     const explained: Key[] = [];
     const rightKeys = this.right();
-    if (this.#isAnotherSetup(rightKeys)) return this.#reported('unaligned', null, new Map(), []);
+    if (this.#misfits.areAnotherSetup(this.#tensors, rightKeys))
+      return this.#reported('unaligned', null, new Map(), []);
     const right = new Map([...this.#tensors.keys()].map((key) => [key, rightKeys.has(key)]));
     const harmless = this.#harmless(right);
     const own = (each: Key): Tensor => this.#tensors.get(each)!;
@@ -201,7 +222,7 @@ class Check {
     for (const [id, { isWhole }] of harmlessBackward)
       if (!isWhole) this.#sources.gradients.delete(id);
     let state = new State(referenceProgram(graph), this.#sources);
-    const twice = this.#ranTwice(rightKeys);
+    const twice = ranTwiceIn(this.#reference, this.#tensors, rightKeys);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
       right.get('v:f') === false &&
@@ -240,8 +261,7 @@ class Check {
         continue;
       }
       if (twice && aligned.kind === 'gradient') {
-        const own = twice.find(({ node }) => node === aligned.node);
-        if (first) add('consequence', own ? `${own.factor} times: it ran twice` : 'it ran twice');
+        if (first) add('consequence', timesOf(twice, aligned.node));
         else {
           first = { node: aligned.node, kind: 'gradient' };
           const cause = ranTwiceCause(graph, aligned.node, twice, 0);
@@ -288,23 +308,26 @@ class Check {
       const context = {
         ...{ config: this.#input.config, graph, type: this.#reference.type, state },
         moreKeys: this.#misfits.moreKeys(),
-        givesMask: this.#givesMask(),
+        givesMask: givesMask(this.#input),
       };
       const known = state;
       const settled = settledBy(state, explained, this.#sources);
-      const find = (each: Tensor): Found | null =>
+      const find = (each: Tensor, inPairs: boolean): Found | null =>
         explain(
           context,
           { key, user: look(each), predicted, precision, settled, view },
           this.#tensors,
           (program) => this.#score(known, program, rightKeys),
           soFar,
+          inPairs,
         );
       // As it is, and with what is forgiven put right: the mistake may be in either.
-      const found = find(tensor) ?? (tensor === aligned.tensor ? null : find(aligned.tensor));
+      const found =
+        find(tensor, true) ?? (tensor === aligned.tensor ? null : find(aligned.tensor, false));
       if (found) {
         // After a first mistake that is unknown, what else there is may follow from it.
-        if (soFar !== 'unknown' || causes.length > 0) causes.push(...causesOf(found));
+        if (soFar !== 'unknown' || causes.length > 0)
+          causes.push(...causesOf(found, causes.length > 0));
         if (soFar === 'nothing') soFar = 'known';
         state = state.under(found.state.program);
         if (aligned.unsummed)
@@ -312,7 +335,8 @@ class Check {
         add('diverges', found.edits.map(({ title }) => title).join('; '));
       } else {
         soFar = 'unknown';
-        add('diverges', describeUnknown(context, aligned, user, predicted, precision));
+        const where = whereabouts(state, key, rightKeys);
+        add('diverges', describeUnknown(context, aligned, user, predicted, precision, where));
       }
     }
     first = this.#misfits.firstWith(first);
@@ -329,34 +353,12 @@ class Check {
       ...{ verdict, first, causes },
       nodes: nodeReports(this.#input.graph, this.#reference, judged, this.#misfits),
       dtype: this.#reference.type.name,
+      precision: precisionOf(this.#reference, judged, first),
       given: this.#input.trace.length,
       conventions: this.#isOutIn ? [OUT_IN] : [],
       compared: verdict === 'unaligned' ? 0 : this.#given.size + this.#misfits.agree,
       unaligned: this.#unaligned,
     };
-  }
-
-  #givesMask(): boolean {
-    const { graph, trace, names, resolve } = this.#input;
-    const isMask = ({ name, tensor }: NamedTensor): boolean => {
-      const found = resolve(name, names, tensor.shape.length);
-      return found?.node === 'M' && found.kind === 'value';
-    };
-    return !hasNode(graph, 'M') && trace.some(isMask);
-  }
-
-  /** The factors of the gradients where all that is wrong is that the backward pass ran twice. */
-  #ranTwice(rightKeys: ReadonlySet<Key>): ReturnType<typeof ranTwice> {
-    const wrong = [...this.#tensors].filter(([key]) => !rightKeys.has(key));
-    if (wrong.length < 3 || wrong.some(([key]) => key.startsWith('v:'))) return null;
-    const given = [...this.#tensors].flatMap(([key, user]): GivenGradient[] => {
-      const size = largestMagnitude(this.#reference.state.predict(key));
-      const precision = this.#reference.allowed(key, 0) / size;
-      // What is only rounding (b_K's) has no factor.
-      const isGradient = key.startsWith('g:') && key !== 'g:f' && precision < 1e-2;
-      return isGradient ? [{ node: key.slice(2), user, precision }] : [];
-    });
-    return ranTwice(this.#reference.state, given);
   }
 
   /** Values without effect, of which is known what they are instead. */

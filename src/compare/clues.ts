@@ -7,6 +7,10 @@ import { type Context, roles } from './edits/edit.ts';
 import { factorsAlong, indexAlong } from './edits/piecewise.ts';
 import type { Kind } from './program.ts';
 import { fibres } from './operations.ts';
+import { FILL } from './conventions.ts';
+import { rightMask } from './edits/maskLayout.ts';
+import { patternInWords } from './edits/maskSolved.ts';
+import { placesClue } from './placesClue.ts';
 import { constantRatio } from './judge.ts';
 import { indexName } from './transforms/indices.ts';
 
@@ -20,13 +24,16 @@ interface Wrong {
   readonly precision: number;
 }
 
+/** `where`: what is known of the steps before it. */
 export function describeUnknown(
-  { graph }: Context,
+  context: Context,
   { node, kind, name }: Aligned,
   user: Tensor,
   predicted: Tensor,
   precision: number,
+  where: readonly string[],
 ): string {
+  const { graph } = context;
   const wrong: Wrong = { graph, node, user, predicted, precision };
   const clues = [
     notFinite(wrong),
@@ -35,6 +42,9 @@ export function describeUnknown(
     slicesClue(wrong),
     sumClue(wrong, kind),
     whereClue(wrong),
+    ...placesClue(context, wrong),
+    ...patternClue(context, wrong, kind),
+    ...where,
   ].filter((clue) => clue !== '');
   const own = tensorName(node, kind);
   const called = name === own ? own : `${own} (your ${name})`;
@@ -109,6 +119,21 @@ function sumClue({ graph, node, user }: Wrong, kind: Kind): string {
   if (worst <= 1e-3 * Math.max(largestMagnitude(user), expected))
     return `sums over the keys are ${expected}, as they must be`;
   return `sums over the keys go from ${low.toPrecision(3)} to ${high.toPrecision(3)} where ${expected} is right`;
+}
+
+/** Weights of 0 in other places than the mask has. */
+function patternClue(context: Context, { node, user, graph }: Wrong, kind: Kind): string[] {
+  if (kind !== 'value' || node !== 'P') return [];
+  const { state } = context;
+  const before = state.value(roles(graph).logits).data;
+  const own = Uint8Array.from(user.data, (weight, at) =>
+    Number(weight === 0 && (before[at] > -700 || before[at] === -Infinity)),
+  );
+  const right = rightMask(context, nodeOf(graph, 'P')).data;
+  const isOther = own.some((is, at) => (is === 1) !== right[at] <= FILL);
+  if (!isOther || !own.includes(0)) return [];
+  const words = patternInWords(context, own, right);
+  return [`its zeros are not those of the setup’s mask: as if the mask ${words}`];
 }
 
 /** Indices of one axis that are listed. */

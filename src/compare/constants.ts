@@ -23,7 +23,7 @@ type Entry = readonly [symbol: string, value: number, id: string, meaning: strin
 const SCORES = /^v:[SZMQK]h?$|^g:[SZMQK]h?$/;
 const DROPPED = /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/;
 const LOSS = /^[vg]:f$|^g:y$|^v:f$/;
-const LEAF = /^g:(x|xPrime|[Wb]_.)$/;
+const LEAF = /^g:(x|xPrime|xValue|[Wb]_.)$/;
 const KV = /^g:([KV]h?|W_[KV])$/;
 /** Gradients in which a loss divided by a count is seen, and no other scale is likelier. */
 const PASSED = /^g:(?![SZMQK]h?$)/;

@@ -1,5 +1,6 @@
 // Number types a person computes in: how each rounds, and which one a trace was computed in.
 import type { NamedTensor } from '../formats/namedTensor.ts';
+import type { NumberTypeName } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
 export interface NumberType {
@@ -63,6 +64,48 @@ export const FLOAT16: NumberType = {
   round: rounder(11, -14, 65504),
 };
 
+/** Operands of matrix products have the bits of float16 and the range of float32; all else is float32. */
+export const TF32: NumberType = {
+  name: 'tf32',
+  epsilon: 2 ** -23,
+  sumEpsilon: 2 ** -23,
+  smallest: 2 ** -149,
+  round: (value) => Math.fround(value),
+};
+/** How the operands of a product in TF32 are rounded: to the nearest, or cut off as some units do. */
+export const tf32Operand = { nearest: rounder(11, -126, 3.4e38), cut: cutTo(11) };
+export const FLOAT8_E4M3: NumberType = {
+  name: 'float8_e4m3fn',
+  epsilon: 2 ** -3,
+  sumEpsilon: 2 ** -23,
+  smallest: 2 ** -9,
+  // It has no infinity.
+  round: nanBeyond(rounder(4, -6, 448)),
+};
+export const FLOAT8_E5M2: NumberType = {
+  name: 'float8_e5m2',
+  epsilon: 2 ** -2,
+  sumEpsilon: 2 ** -23,
+  smallest: 2 ** -16,
+  round: rounder(3, -14, 57344),
+};
+
+function nanBeyond(round: (value: number) => number): (value: number) => number {
+  return (value) => {
+    const rounded = round(value);
+    return Number.isFinite(rounded) ? rounded : NaN;
+  };
+}
+
+/** Cuts off what is behind `bits` significant bits. */
+function cutTo(bits: number): (value: number) => number {
+  return (value) => {
+    if (value === 0 || !Number.isFinite(value)) return value;
+    const unit = 2 ** (Math.floor(Math.log2(Math.abs(value))) - bits + 1);
+    return Math.trunc(value / unit) * unit;
+  };
+}
+
 /** Numbers printed with `digits` decimals. */
 function decimals(digits: number): NumberType {
   const unit = 10 ** -digits;
@@ -76,7 +119,13 @@ function decimals(digits: number): NumberType {
 }
 
 const NARROW_FIRST = [BFLOAT16, FLOAT16, FLOAT32, FLOAT64];
-const BY_NAME = new Map(NARROW_FIRST.map((type) => [type.name, type]));
+const EIGHT_BITS = [FLOAT8_E4M3, FLOAT8_E5M2];
+const BY_NAME = new Map([...NARROW_FIRST, ...EIGHT_BITS].map((type) => [type.name, type]));
+
+/** The type that a setup names for the program that is judged. */
+export function namedType(name: NumberTypeName | undefined): NumberType | undefined {
+  return name === undefined ? undefined : name === 'tf32' ? TF32 : BY_NAME.get(name);
+}
 
 /** Entries looked at, spread evenly over a large tensor. */
 const SAMPLE = 4096;
@@ -119,7 +168,7 @@ export function narrowestType({
   const own = BY_NAME.get(dtype);
   const tensor = sampled(whole);
   if (!own || !telling(tensor)) return null;
-  if (own === FLOAT16 || own === BFLOAT16) return own;
+  if (own === FLOAT16 || own === BFLOAT16 || EIGHT_BITS.includes(own)) return own;
   if (isUnderflown(tensor)) return FLOAT16;
   for (const type of NARROW_FIRST.slice(0, NARROW_FIRST.indexOf(own)))
     if (holds(tensor, type)) return type;

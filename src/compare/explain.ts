@@ -3,7 +3,7 @@ import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from './program.ts';
-import { type Found, type Judge, onWhole, search, type Target } from './search.ts';
+import { type Found, type Judge, onWhole, search, SINGLES_WORK, type Target } from './search.ts';
 import { sliceOf } from './slice.ts';
 import { seen } from './view.ts';
 
@@ -13,6 +13,8 @@ const LARGE = 1_000_000;
 /** Parts of the usual work: in a slice, and for what the slice could not explain. */
 const SLICE = 2;
 const WHOLE = 0.8;
+/** For all that comes after an unknown step together: what is found there is no cause, but may explain what follows. */
+const BRIEF_WORK = 1.2e8;
 /** After a mistake that is known, for another that may be there. */
 const LATER = 0.4;
 
@@ -26,15 +28,26 @@ export function explain(
   given: ReadonlyMap<Key, Tensor>,
   judge: Judge,
   before: Before,
+  inPairs: boolean,
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';
+  const isFirst = before === 'nothing';
+  const { meter } = context.state;
+  const left = meter.brief ?? BRIEF_WORK;
+  if (isBrief && left <= 0) return null;
   const share = before === 'known' ? LATER : 1;
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;
   const slice = size > LARGE ? sliceOf(context, target.key) : null;
   const user = slice?.cut(target.key, target.user);
-  if (!slice || !user) return search(context, target, judge, { isBrief, budget: share });
+  if (!slice || !user) {
+    if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
+    const began = meter.work;
+    const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
+    meter.brief = left - (meter.work - began);
+    return found;
+  }
   const { ignored } = target.view;
   const view = { ...target.view, ignored: ignored && slice.cut(target.key, ignored) };
   const { graph } = slice.context;
@@ -49,13 +62,14 @@ export function explain(
       return own ? [[key, own]] : [];
     });
     const found = search(slice.context, part, sliceJudge(slice.context.state, cut, precision), {
+      isFirst,
       budget: share * SLICE,
     });
     const whole = found && onWhole(context, target, found);
     if (whole) return whole;
   }
   // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, judge, { budget: share * WHOLE });
+  return search(context, target, judge, { isFirst, budget: share * WHOLE });
 }
 
 /** By the tensors of the slice. */

@@ -1,14 +1,25 @@
 // The tensors of one trace that cannot be the nodes that they are named as: what is said of each.
-import { type Graph, type NodeId, nodeOf } from '../engine/graph.ts';
+import { type Graph, hasNode, type NodeId, nodeOf } from '../engine/graph.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import { causalOrder } from './causalOrder.ts';
+import type { CheckInput } from './check.ts';
 import { type Misfit, reductionOf } from './misfits.ts';
-import { keyOf, type Kind } from './program.ts';
+import { type Key, keyOf, type Kind } from './program.ts';
 import type { Reference } from './reference.ts';
 import type { NodeReport, Report } from './report.ts';
 
 /** With what of the reference it is; '' for nothing. */
 type Read = Misfit & { readonly is: string };
+
+/** Whether masked scores are given for a setup without a mask. */
+export function givesMask({ graph, trace, names, resolve }: CheckInput): boolean {
+  if (hasNode(graph, 'M')) return false;
+  return trace.some(({ name, tensor }) => {
+    const found = resolve(name, names, tensor.shape.length);
+    return found?.node === 'M' && found.kind === 'value';
+  });
+}
 
 export class Misfits {
   /** Those of which something is known: that they are a right part, or that their name can mean nothing else. */
@@ -35,6 +46,13 @@ export class Misfits {
       .map(({ name, reason }) => ({ name, reason }));
     this.agree = read.filter(({ is }) => is !== '').length;
     this.unfit = read.length - this.agree;
+  }
+
+  /** Most of what is named as nodes cannot be them, and nothing else is right: numbers of something else. */
+  areAnotherSetup(given: ReadonlyMap<Key, Tensor>, rightKeys: ReadonlySet<Key>): boolean {
+    if (given.size === 0) return this.agree === 0;
+    const sized = [...rightKeys].some((key) => given.get(key)!.data.length > 1);
+    return this.unfit > given.size && !sized && this.agree === 0;
   }
 
   /** By how many keys those of scores, weights, keys and values are longer than the setup's; 0 for none. */

@@ -1,12 +1,13 @@
 // Simulates a run in a narrower number type: every result is rounded, every sum is made in an unknown order.
 import type { AxisLetters, Extents } from '../engine/axes.ts';
 import { letterStrides } from '../engine/axes.ts';
-import type { HeadConfig } from '../engine/config.ts';
-import type { NodeId } from '../engine/graph.ts';
+import { type HeadConfig, isPlainRope, type Rope } from '../engine/config.ts';
+import type { Graph, NodeId } from '../engine/graph.ts';
 import { nodeOf } from '../engine/graph.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import { FLOAT32, FLOAT64, type NumberType } from './dtypes.ts';
-import type { Key, Perturb, State } from './program.ts';
+import { turningOf } from '../engine/ops/rotary.ts';
+import { map, type Tensor } from '../engine/tensor.ts';
+import { FLOAT32, FLOAT64, type NumberType, TF32, tf32Operand } from './dtypes.ts';
+import type { Key, Perturb, State, Step } from './program.ts';
 
 /** Uniform in (-1, 1), the same for the same seed: xorshift. */
 function uniform(seed: number): () => number {
@@ -61,6 +62,7 @@ function sumSize(state: State, key: Key): number {
   if (key.startsWith('v:')) {
     const id = key.slice(2);
     const step = program.forward.get(id);
+    if (step?.operation.cancelled) return cancelledIn(state, step, id, null);
     if (step?.operation.name !== 'contraction') return 0;
     return step.inputs
       .slice(0, 2)
@@ -71,6 +73,7 @@ function sumSize(state: State, key: Key): number {
   const slot = Number(slotText);
   const step = program.backward.get(from);
   if (!step) return 0;
+  if (step.operation.cancelled) return cancelledIn(state, step, from, slot);
   const upstream = state.gradient(from);
   const to = step.inputs[slot];
   if (step.operation.name === 'softmax') {
@@ -90,6 +93,14 @@ function sumSize(state: State, key: Key): number {
   }
   const other = step.inputs[1 - slot];
   return fibre(upstream, from, to) * fibre(state.value(other), other, to);
+}
+
+/** The largest term of which a step's result is what is left. */
+function cancelledIn(state: State, step: Step, id: NodeId, slot: number | null): number {
+  const inputs = step.inputs.map((input) => state.value(input));
+  const application = { inputs, output: slot === null ? inputs[0] : state.value(id) };
+  const upstream = slot === null ? inputs[0] : state.gradient(id);
+  return 2 * step.operation.cancelled!(application, slot, upstream);
 }
 
 /** Angles are computed in float32 at best, but where all is float64: a power, and its product with the position. */
@@ -115,11 +126,19 @@ function angleErrors(
   const tokens = shape[shape.length - 2];
   const isNewOnly = isBack || key === 'v:Qh';
   const error = new Float64Array(data.length);
+  const turning = isPlainRope(rope) ? null : turnedBy(graph, rope, key, earlier);
   for (let at = 0; at < data.length; at++) {
     const token = Math.floor(at / row) % tokens;
     const position = isNewOnly ? earlier + token : token;
     if (position < earlier) continue;
     const feature = at % width;
+    if (turning) {
+      const batch = Math.floor(at / (data.length / (graph.extents['b'] ?? 1)));
+      const other = data[at - feature + turning.partner(feature)];
+      const angle = turning.angle(batch, position - earlier, feature);
+      error[at] = angle === 0 ? 0 : random() * ANGLE_ROUNDINGS * epsilon * angle * other;
+      continue;
+    }
     const [pair, partner] =
       rope.pairing === 'interleaved'
         ? [feature >> 1, feature ^ 1]
@@ -131,6 +150,54 @@ function angleErrors(
   return error;
 }
 
+function turnedBy(
+  graph: Graph,
+  rope: Rope,
+  key: Key,
+  earlier: number,
+): ReturnType<typeof turningOf> {
+  const isQuery = key[2] === 'Q';
+  const token = isQuery ? 'j' : 't' in graph.extents ? 't' : 'i';
+  const positions = isQuery ? (rope.queryPositions ?? rope.positions) : rope.positions;
+  return turningOf(graph.extents, token, { ...rope, positions, firstPosition: earlier });
+}
+
+/** A product of matrices again, of operands with the bits of TF32; null where the result is none. */
+function inTf32(
+  key: Key,
+  { program, ...state }: Tf32State,
+  round: (value: number) => number,
+): Tensor | null {
+  const rounded = (tensor: Tensor): Tensor => map(tensor, round);
+  if (key.startsWith('v:')) {
+    const step = program.forward.get(key.slice(2));
+    if (step?.operation.name !== 'contraction') return null;
+    const inputs = step.inputs.map((id, n) => (n < 2 ? rounded(state.value(id)) : state.value(id)));
+    return step.operation.forward(inputs);
+  }
+  if (!key.startsWith('c:')) return null;
+  const [from, slotText] = key.slice(2).split('#');
+  const slot = Number(slotText);
+  const step = program.backward.get(from);
+  // A bias is added, and its gradient a sum.
+  if (step?.operation.name !== 'contraction' || slot > 1) return null;
+  const inputs = step.inputs.map((id) => rounded(state.value(id)));
+  return step.operation.vjp({ inputs, output: state.value(from) }, rounded(state.gradient(from)))[
+    slot
+  ];
+}
+
+const tensorsOf = (state: State): Tf32State => ({
+  program: state.program,
+  value: (id) => state.value(id),
+  gradient: (id) => state.gradient(id),
+});
+
+type Tf32State = Pick<State, 'program'> & {
+  readonly value: (id: NodeId) => Tensor;
+  readonly gradient: (id: NodeId) => Tensor;
+};
+
 /** Rounding of every result to `type`, with the error of its sums; a given tensor is uncertain by its rounding. */
 export function rounding(
   type: NumberType,
@@ -138,7 +205,10 @@ export function rounding(
   config: Pick<HeadConfig, 'rope' | 'past'> = {},
 ): Perturb {
   const random = uniform(seed);
-  return (result, key, state) => {
+  const operand = seed % 2 === 0 ? tf32Operand.cut : tf32Operand.nearest;
+  return (computed, key, state) => {
+    const product = type === TF32 ? inTf32(key, tensorsOf(state), operand) : null;
+    const result = product ?? computed;
     const own = type.name.endsWith('decimals') ? 2 ** -52 : type.epsilon / 2;
     const fixed = type.name.endsWith('decimals') ? type.epsilon / 2 : 0;
     const given = key.startsWith('given ');
@@ -147,7 +217,7 @@ export function rounding(
     const turned = angleErrors(result, key, state, config, type, random);
     const { length } = source;
     // Storing into a Float32Array is the quickest way of rounding to it.
-    const isSingle = type === FLOAT32 && !given;
+    const isSingle = (type === FLOAT32 || type === TF32) && !given;
     const isNarrow = !isSingle && !given && type.epsilon > FLOAT64.epsilon;
     const moved = isSingle ? new Float32Array(length) : new Float64Array(length);
     for (let at = 0; at < length; at++) {

@@ -21,6 +21,9 @@ interface Oriented {
 const RESEMBLES = 0.5;
 const TIMES = 2;
 
+export const OUT_IN =
+  'The gradients of all weights are (out, in), as torch.nn.Linear keeps them: compared as (in, out).';
+
 export const isWeight = (node: NodeId): boolean => node.startsWith('W_');
 
 /** (out, in) as (in, out), or the other way round. */
@@ -87,6 +90,8 @@ export function orient<T extends Oriented>(
 
 function orientationOf(each: Oriented, right: (key: Key) => Tensor): Orientation {
   const { node, kind, tensor, layout, fit } = each;
+  // Of a row or column nothing can be told.
+  if (tensor.shape.includes(1)) return 'unknown';
   if (layout !== '') return layout.startsWith('axes in the order') ? 'out-in' : 'in-out';
   if (tensor.shape[0] !== tensor.shape[1]) return 'in-out';
   const own = resemblance(tensor, right(keyOf(node, kind)));

@@ -5,7 +5,7 @@ import type { Operation } from '../engine/operation.ts';
 import { add, scalar, sizeOf, type Tensor, zeros } from '../engine/tensor.ts';
 
 /** What a step needs of an operation. */
-export type StepOperation = Pick<Operation, 'name' | 'forward' | 'vjp'>;
+export type StepOperation = Pick<Operation, 'name' | 'forward' | 'vjp' | 'cancelled'>;
 
 export interface Step {
   readonly operation: StepOperation;
@@ -138,6 +138,8 @@ export function changedKeys(before: Program, after: Program): Key[] {
 /** How much has been computed: a measure of time that is the same on every machine, some 300 a microsecond. */
 export interface Meter {
   work: number;
+  /** What is left of it for what comes after an unknown step. */
+  brief?: number;
 }
 
 /** What looking up, allocating and reading cost. */
@@ -337,7 +339,10 @@ export class State {
 
   #computeValue(id: NodeId): Tensor {
     const step = this.program.forward.get(id);
-    if (step) return withOperands(step, () => step.operation.forward(step.inputs.map((input) => this.value(input))));
+    if (step)
+      return withOperands(step, () =>
+        step.operation.forward(step.inputs.map((input) => this.value(input))),
+      );
     const node = this.program.graph.nodes.find((each) => each.id === id);
     if (node?.kind !== 'input') throw new DoesNotFit(`no step computes ${id}`);
     return node.value;

@@ -3,7 +3,8 @@ import { type Graph, type NodeId, nodeOf, tensorName } from '../engine/graph.ts'
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import { solve } from './edits/solve.ts';
 import { constantRatio } from './judge.ts';
-import { sourcesOf, type State } from './program.ts';
+import { type Key, sourcesOf, type State } from './program.ts';
+import type { Reference } from './reference.ts';
 import type { Cause } from './report.ts';
 
 /** Distinct factors that are no coincidence, and how large the deepest must be. */
@@ -17,18 +18,42 @@ interface Factor {
   readonly factor: number;
 }
 
-/** A given gradient that may be judged: its reference is more than rounding. */
-export interface GivenGradient {
+interface GivenGradient {
   readonly node: NodeId;
   readonly user: Tensor;
   readonly precision: number;
 }
 
-/** The factors, in causal order, if that is what all the gradients show; null for anything else. */
-export function ranTwice(
-  reference: State,
-  given: readonly GivenGradient[],
+/** Gradients enough to see it. */
+const FEWEST = 3;
+/** Relative to the size of a gradient: what is only rounding (b_K's) has no factor. */
+const NOISE = 1e-2;
+
+/** The factors of the gradients where all that is wrong is that the backward pass ran twice. */
+export function ranTwiceIn(
+  reference: Reference,
+  tensors: ReadonlyMap<Key, Tensor>,
+  rightKeys: ReadonlySet<Key>,
 ): readonly Factor[] | null {
+  const wrong = [...tensors.keys()].filter((key) => !rightKeys.has(key));
+  if (wrong.length < FEWEST || wrong.some((key) => key.startsWith('v:'))) return null;
+  const given = [...tensors].flatMap(([key, user]): GivenGradient[] => {
+    const size = largestMagnitude(reference.state.predict(key));
+    const precision = reference.allowed(key, 0) / size;
+    const isGradient = key.startsWith('g:') && key !== 'g:f' && precision < NOISE;
+    return isGradient ? [{ node: key.slice(2), user, precision }] : [];
+  });
+  return ranTwice(reference.state, given);
+}
+
+/** What is said of one of them. */
+export function timesOf(factors: readonly Factor[], node: NodeId): string {
+  const own = factors.find((each) => each.node === node);
+  return own ? `${own.factor} times: it ran twice` : 'it ran twice';
+}
+
+/** The factors, in causal order, if that is what all the gradients show; null for anything else. */
+function ranTwice(reference: State, given: readonly GivenGradient[]): readonly Factor[] | null {
   const factors: Factor[] = [];
   for (const { node, user, precision } of given) {
     const right = reference.predict(`g:${node}`);

@@ -50,6 +50,11 @@ export class Reference {
     return tolerance;
   }
 
+  /** By how much its number type alone puts a right program off at `key`. */
+  alone(key: Key): number {
+    return this.#global.alone(key);
+  }
+
   /** Accepted relative difference of what a program makes of the person's tensors. */
   precision(state: State, key: Key, user: Tensor, predicted: Tensor): number {
     const size = largestMagnitude(user) || largestMagnitude(predicted) || 1;

@@ -1,4 +1,5 @@
 // What a comparison says: the object that `check --json` prints and the panel shows.
+import type { Formula } from '../engine/formula.ts';
 import { type NodeId, tensorName } from '../engine/graph.ts';
 import type { LeftOut } from '../formats/parts.ts';
 import type { Kind } from './program.ts';
@@ -18,6 +19,31 @@ export interface NodeReport {
   readonly note: string;
 }
 
+/** A tensor's error against float64 beside what the number type alone does to a right program. */
+export interface Precision {
+  readonly dtype: string;
+  /** The first wrong tensor, else the one that is farthest off for its type. */
+  readonly node: NodeId;
+  readonly kind: Kind;
+  /** Largest difference from float64. */
+  readonly yours: number;
+  /** Largest difference of a right program in that type. */
+  readonly alone: number;
+  /** `exact`: no difference · `rounding`: no more than the type explains · `bug`: more. */
+  readonly verdict: 'exact' | 'rounding' | 'bug';
+}
+
+/** "y is 3.1e-3 off float64, bfloat16 alone does 2.8e-3 to a right program: rounding (1.1 times that)". */
+export function precisionText({ dtype, node, kind, yours, alone, verdict }: Precision): string {
+  const name = tensorName(node, kind);
+  if (verdict === 'exact') return `${name} is float64's to the last bit`;
+  const off = `${name} is ${yours.toExponential(1)} off float64`;
+  const usual = `${dtype} alone does ${alone.toExponential(1)} to a right program`;
+  const times =
+    alone > 0 ? `${Number((yours / alone).toPrecision(2))} times that` : 'nothing of it';
+  return `${off}, ${usual}: ${verdict === 'bug' ? 'a bug' : 'rounding'} (${times})`;
+}
+
 export interface Cause {
   /** Stable, kebab-case. */
   readonly id: string;
@@ -28,6 +54,8 @@ export interface Cause {
   /** The formula that reproduces the person's tensor, and the right one. */
   readonly wrong: string;
   readonly right: string;
+  /** The same two as expressions, where the mistake is one. */
+  readonly formulas?: { readonly wrong: Formula; readonly right: Formula };
   /** The remedy in NumPy and in PyTorch, one line each. */
   readonly fix: string;
   readonly numpy: string;
@@ -46,6 +74,8 @@ export interface Report {
   readonly causes: readonly Cause[];
   /** The number type that the tensors were computed in. */
   readonly dtype: string;
+  /** Null where no tensor is compared. */
+  readonly precision: Precision | null;
   /** What the whole trace does in another way than the reference, and rightly: a sentence each. */
   readonly conventions: readonly string[];
   /** Entries of the trace, and how many of them were held against a node. */

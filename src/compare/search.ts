@@ -3,8 +3,10 @@ import { nodeOf } from '../engine/graph.ts';
 import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
+import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
+import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
   entriesOf,
@@ -56,9 +58,9 @@ export interface Score {
 /** Of the program of a hypothesis. */
 export type Judge = (program: Program) => Score;
 
-/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or three each. */
-const SINGLES_WORK = 5e8;
-const PAIRS_WORK = 8e8;
+/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+export const SINGLES_WORK = 5e8;
+const PAIRS_WORK = 3e8;
 /** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
 const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
@@ -95,12 +97,22 @@ const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) 
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
-/** `budget`: of the usual work; `isBrief`: known mistakes only, one at a time. */
+/**
+ * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
+ * where it `isFirst`: nothing has been found wrong before.
+ */
+export interface Effort {
+  readonly budget?: number;
+  readonly isBrief?: boolean;
+  readonly inPairs?: boolean;
+  readonly isFirst?: boolean;
+}
+
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false }: { budget?: number; isBrief?: boolean } = {},
+  { budget = 1, isBrief = false, inPairs = true, isFirst = true }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -114,7 +126,9 @@ export function search(
   let nearest: Hypothesis | null = null;
   let isKnown = true;
   const marks = new Set<string>();
+  let tried = 0;
   const test = (from: State, edits: readonly Edit[], last: Edit): void => {
+    tried++;
     let prediction: Tensor;
     let edited: State;
     try {
@@ -133,7 +147,11 @@ export function search(
     const residual = difference(prediction, user).maxAbs / scale;
     const hypothesis = { edits, state: edited, residual };
     // An edit that changes nothing explains nothing.
-    if (own >= 4 * residual && (residual <= precision || isRounding(edited, residual)))
+    if (
+      own >= 4 * residual &&
+      (residual <= precision || isRounding(edited, residual)) &&
+      isTold(target, scale, Math.max(residual, precision), tried)
+    )
       accepted.push(hypothesis);
     else if (edits.length === 1) {
       if (!nearest || residual < nearest.residual) nearest = hypothesis;
@@ -179,12 +197,24 @@ export function search(
     isKnown = false;
   }
   const isTelling = user.data.length > FEW || precision < EXACT;
-  if (accepted.length === 0 && !isLarge && !isBrief && isTelling && stages === STAGES) pairs();
+  if (accepted.length === 0 && inPairs && !isLarge && !isBrief && isTelling && stages === STAGES)
+    pairs();
   if (accepted.length === 0 && nearest) {
     const { residual } = nearest as Hypothesis;
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
   }
-  return best(accepted, nearest, judge, isLarge ? 4 : 40);
+  const most = isLarge ? 4 : 40;
+  const known = best(accepted, nearest, judge, most);
+  // What comes after a first mistake may follow from it: any formula that fits would be another.
+  const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
+  if ((known && !isReadOff) || isBrief || !isFirst || stages !== STAGES) return known;
+  // What no known mistake explains, or only such as would spoil what is right.
+  accepted.length = 0;
+  for (const edit of formulas(sites[0])) {
+    madeBy.set(edit, sameMistake(edit));
+    test(state, [edit], edit);
+  }
+  return best(accepted, nearest, judge, most) ?? known;
 
   /** One edit and one factor. */
   function withFactors(): void {
@@ -339,28 +369,4 @@ function sitesOf(context: Context, target: Target): Site[] {
     const goal = { key, user, look };
     return [{ ...context, node, kind, ratio, precision, deviation, goal, ...own }];
   });
-}
-
-function meanError(a: Tensor, b: Tensor): number {
-  let sum = 0;
-  for (let at = 0; at < a.data.length; at++) {
-    const error = Math.abs(a.data[at] - b.data[at]);
-    sum += Number.isNaN(error) ? 0 : Math.min(error, 1e300);
-  }
-  return sum / a.data.length;
-}
-
-/** Equal for equal tensors, and hardly ever for others. */
-function fingerprint({ data }: Tensor): string {
-  let [sum, weighted] = [0, 0];
-  for (let at = 0; at < data.length; at++) {
-    const value = Number.isFinite(data[at])
-      ? data[at]
-      : Number.isNaN(data[at])
-        ? 0.123
-        : Math.sign(data[at]) * 1e3;
-    sum += value;
-    weighted += value * Math.sin(at + 1);
-  }
-  return `${sum.toPrecision(11)} ${weighted.toPrecision(11)}`;
 }

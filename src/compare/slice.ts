@@ -7,12 +7,14 @@ import { alibiSlopes, broadcast } from '../engine/heads/mask.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { layoutOf } from './edits/maskLayout.ts';
+import { cutParts } from './edits/masksListed.ts';
+import { cutPositions } from './edits/ropeOptions.ts';
 import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 
 /** Letters of which only the first index is kept. */
 export const CUT = new Set(['b', 'h', 'r']);
-const INPUTS = /^(x|xPrime|[Wb]_.)$/;
+const INPUTS = /^(x|xPrime|xValue|[Wb]_.)$/;
 /** Values of one head alone; y, f and the gradients of x and x' mix all heads. */
 const OF_ONE_HEAD = /^(K|Q|V|Kh|Qh|Vh|S|Z|M|P|Pd|O|C)$/;
 
@@ -113,11 +115,14 @@ function cutConfig(
     ...{
       x: node('x', config.x),
       xPrime: node('xPrime', config.xPrime),
+      xValue: node('xValue', config.xValue),
       weights,
       heads,
       kvHeads: 1,
     },
     ...(typeof mask === 'object' && { mask: { ...mask, tensor: asMask(mask.tensor) } }),
+    ...(config.rope && { rope: cutPositions(config.rope, extents['b']) }),
+    ...(config.masks && { masks: cutParts(config.masks, extents['b'], asMask) }),
     ...(dropout && { dropout: { ...dropout, keep: asMask(dropout.keep) } }),
     ...(config.alibi && { alibi: slopes() }),
     ...(past && { past: { K: cutPast(past.K, 'a'), V: cutPast(past.V, 'v') } }),

@@ -51,6 +51,13 @@ export class Tolerances {
     );
   }
 
+  /** By how much the type alone puts a right program off. */
+  alone(key: Key): number {
+    if (this.#samples.length > 1) return this.#simulated(key);
+    this.#oneHead ??= HeadErrors.of(this.#config, this.#type, this.#exact);
+    return this.#oneHead?.at(key) ?? this.#simulated(key);
+  }
+
   /** Simulating a large run takes seconds: null only where it must be done. */
   #quick(key: Key, off: number): number | null {
     const size = largestMagnitude(this.#exact.predict(key));

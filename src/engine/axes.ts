@@ -4,7 +4,7 @@ import { sizeOf } from './tensor.ts';
 /**
  * The letters, everywhere the same:
  * b batch · h query head, or r key/value head and g member of its group · i, l key · j query · t new key ·
- * c feature of x · e feature of x' · a feature of keys and queries · v feature of values · o output feature
+ * c feature of x · e feature of x' · u feature of xValue · a feature of keys and queries · v feature of values · o output feature · w bucket of a table
  */
 export type Letter = string;
 
@@ -28,15 +28,17 @@ const letterNames: Readonly<Record<Letter, string>> = {
   j: 'query',
   c: 'x feature',
   e: 'x′ feature',
+  u: 'xValue feature',
   a: 'feature',
   v: 'value feature',
   o: 'output feature',
+  w: 'bucket',
 };
 
-/** "query", "head × feature"; (r, g) together are the query heads. */
+/** "query", "head × feature"; (r, g) and (g, r) together are the query heads. */
 export function axisName(axis: AxisLetters): string {
   const name = axis.map((letter) => letterNames[letter] ?? letter).join(' × ');
-  return name.replace('kv head × group member', 'head');
+  return name.replace(/kv head × group member|group member × kv head/, 'head');
 }
 
 /** "i", "(r a)". */

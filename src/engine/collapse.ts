@@ -1,7 +1,7 @@
 // Σ_l a_l (δ_li − b) = a_i − b Σ_l a_l: the sum over a Jacobian as programs compute it.
 import type { Letter } from './axes.ts';
 import { type Formula, minus, product, sum } from './formula.ts';
-import { identityOf } from './evaluate.ts';
+import { identityOf } from './identity.ts';
 import { mapInner, renamed } from './where.ts';
 
 const one = (factors: readonly Formula[]): Formula =>

@@ -1,6 +1,6 @@
 // The derivative of a scalar formula by the entries of one symbol that stands under its sums.
 import { call, type Formula, fraction, minus, number, plus, power, product } from './formula.ts';
-import { innerOf } from './where.ts';
+import { dependsOn } from './where.ts';
 
 const ZERO = number(0);
 const ONE = number(1);
@@ -8,7 +8,7 @@ const TWO = number(2);
 const square = (x: Formula): Formula => power(x, TWO);
 
 /** Derivatives of functions of one number. */
-const SLOPES: Readonly<Record<string, (x: Formula) => Formula>> = {
+export const SLOPES: Readonly<Record<string, (x: Formula) => Formula>> = {
   abs: (x) => call('sign', x),
   acos: (x) => fraction(number(-1), call('sqrt', minus(ONE, square(x)))),
   acosh: (x) => fraction(ONE, call('sqrt', minus(square(x), ONE))),
@@ -101,9 +101,4 @@ function ofPower(base: Formula, exponent: Formula, inner: (each: Formula) => For
   const ofBase = simplyTimes(exponent, lowered, inner(base));
   const ofExponent = simplyTimes(power(base, exponent), call('log', base), inner(exponent));
   return simplyPlus(ofBase, ofExponent);
-}
-
-function dependsOn(formula: Formula, name: string): boolean {
-  if (formula.kind === 'symbol') return formula.name === name;
-  return innerOf(formula).some((each) => dependsOn(each, name));
 }

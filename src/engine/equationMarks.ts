@@ -15,7 +15,10 @@ const PLAIN: readonly NodeId[] = ['x', 'xPrime', 'W_K', 'W_Q', 'K', 'Q', 'S', 'P
 export function isPlain(graph: Graph): boolean {
   const needed = PLAIN.filter((id) => id !== 'xPrime');
   return (
-    needed.every((id) => hasNode(graph, id)) && graph.nodes.every(({ id }) => PLAIN.includes(id))
+    needed.every((id) => hasNode(graph, id)) &&
+    graph.nodes.every(({ id }) => PLAIN.includes(id)) &&
+    // Not with a 1 in the denominator.
+    graph.nodes.some((node) => node.kind === 'operation' && node.operation.name === 'softmax')
   );
 }
 

@@ -103,11 +103,13 @@ function ownForward(graph: Graph): Equation[] {
 }
 
 /** The letters of a head: none where there is one only; keys and values may be shared by a group. */
-function headLetters({ extents, nodes }: Graph): { query: Letter[]; key: Letter[] } {
-  if (!nodes.some(({ id }) => id === 'O')) return { query: [], key: [] };
-  return extents['h'] === undefined
-    ? { query: ['r', 'g'], key: ['r'] }
-    : { query: ['h'], key: ['h'] };
+function headLetters({ nodes }: Graph): { query: Letter[]; key: Letter[] } {
+  const lettersOf = (id: NodeId): Letter[] =>
+    nodes
+      .find((node) => node.id === id)
+      ?.axes.flat()
+      .filter((letter) => /^[hrg]$/.test(letter)) ?? [];
+  return { query: lettersOf('Qh'), key: lettersOf('Kh') };
 }
 
 /** (3), (4) and (6): the chain rule, each factor a step or a chain of steps. */
@@ -142,14 +144,17 @@ function backward(graph: Graph): Equation[] {
       )
     : part(chain(y, 'x'), partial(out('j'), v('x', 'i')));
   const dpdx = part(
-    chain('P', 'M', 'Z', 'S', 'Kh', ...between('K'), 'K', 'x'),
+    chain('P', 'M', 'Zb', 'Z', 'S', 'Kh', ...between('K'), 'K', 'x'),
     partial(weight('l', 'j'), v('x', token)),
   );
   const dpdq = part(
-    chain('P', 'M', 'Z', 'S', 'Qh', ...between('Q'), 'Q', queryId),
+    chain('P', 'M', 'Zb', 'Z', 'S', 'Qh', ...between('Q'), 'Q', queryId),
     partial(weight('i', 'k'), v(QUERY, 'j')),
   );
   const past = token === 't' ? ['i'] : [];
+  // Values that are made from something else bring x nothing.
+  const isValue = !hasNode(graph, 'xValue');
+  const byWeights = sum([...h, 'l', 'j'], product(dfdy('j'), dydp('l', 'j'), dpdx));
   const [left, right] = leftSides(graph, token);
   return [
     equation(
@@ -162,10 +167,7 @@ function backward(graph: Graph): Equation[] {
       graph.selfAttention ? 'to a token, as value and as key' : 'to x, as value and by the weights',
       equals(
         left,
-        plus(
-          sum([...h, 'j', ...past], product(dfdy('j'), dydx)),
-          sum([...h, 'l', 'j'], product(dfdy('j'), dydp('l', 'j'), dpdx)),
-        ),
+        isValue ? plus(sum([...h, 'j', ...past], product(dfdy('j'), dydx)), byWeights) : byWeights,
       ),
     ),
     equation(
@@ -175,7 +177,10 @@ function backward(graph: Graph): Equation[] {
         left,
         sum(
           [...h, 'j'],
-          product(dfdy('j'), plus(sum(past, dydx), sum(['l'], product(dydp('l', 'j'), dpdx)))),
+          product(
+            dfdy('j'),
+            plus(...(isValue ? [sum(past, dydx)] : []), sum(['l'], product(dydp('l', 'j'), dpdx))),
+          ),
         ),
       ),
     ),

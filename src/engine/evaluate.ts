@@ -3,6 +3,7 @@ import type { AxisLetters, Extents, Letter } from './axes.ts';
 import { shapeOf } from './axes.ts';
 import type { Formula } from './formula.ts';
 import { FUNCTIONS } from './functions.ts';
+import { identityOf } from './identity.ts';
 import {
   folded,
   laidOut,
@@ -39,38 +40,14 @@ export function evaluateRelation(formula: Formula, evaluator: Evaluator): Tensor
   return evaluator.tensor(formula.right, formula.left.indices);
 }
 
-/** Each formula once, as a number: equal ones have the same. */
-class Interner {
-  readonly #byObject = new WeakMap<object, number>();
-  readonly #byText = new Map<string, number>();
-
-  of(formula: Formula): number {
-    const known = this.#byObject.get(formula);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(formula, (_, value: unknown) =>
-      typeof value === 'object' && value !== null && 'kind' in value && value !== formula
-        ? this.of(value as Formula)
-        : typeof value === 'number' && !Number.isFinite(value)
-          ? String(value)
-          : value,
-    );
-    const id = this.#byText.get(text) ?? this.#byText.size;
-    this.#byText.set(text, id);
-    this.#byObject.set(formula, id);
-    return id;
-  }
-}
-
-const interner = new Interner();
-
-/** The same number for equal formulas. */
-export const identityOf = (formula: Formula): number => interner.of(formula);
-
 /** Keeps what it has computed: many formulas of the same tensors share most of their parts. */
 export class Evaluator {
   readonly #read: Read;
   readonly #extents: Extents;
   readonly #known = new Map<number, Lettered>();
+  /** While many variations of one formula pass: its parts, of which most are theirs too. */
+  #parts: Map<Formula, Lettered> | null = null;
+  #isPassing = false;
   /** Entries computed so far. */
   work = 0;
 
@@ -79,8 +56,33 @@ export class Evaluator {
     this.#extents = extents;
   }
 
+  /** Keeps the parts of `formula` for its variations, until another takes its place. Throws RangeError as `evaluate`. */
+  vary(formula: Formula): void {
+    this.#parts = new Map();
+    this.#isPassing = false;
+    this.evaluate(formula);
+  }
+
+  /** A variation of that formula; nothing of it is kept. Null where letters are left over beside `axes`. */
+  variation(formula: Formula, axes: readonly AxisLetters[]): Tensor | null {
+    this.#isPassing = true;
+    try {
+      return this.#laidOut(this.evaluate(formula), axes);
+    } finally {
+      this.#isPassing = false;
+    }
+  }
+
   evaluate(formula: Formula): Lettered {
-    const id = interner.of(formula);
+    const part = this.#parts?.get(formula);
+    if (part) return part;
+    if (this.#parts) {
+      const value = this.#compute(formula);
+      this.work += value.data.length;
+      if (!this.#isPassing) this.#parts.set(formula, value);
+      return value;
+    }
+    const id = identityOf(formula);
     const known = this.#known.get(id);
     if (known) return known;
     const value = this.#compute(formula);
@@ -92,9 +94,14 @@ export class Evaluator {
   /** Laid out along `axes`. Throws RangeError where a letter is left over. */
   tensor(formula: Formula, axes: readonly AxisLetters[]): Tensor {
     const value = this.evaluate(formula);
+    const tensor = this.#laidOut(value, axes);
+    if (tensor) return tensor;
+    throw new RangeError(`of the letters ${value.letters.join(' ')} some are left over`);
+  }
+
+  #laidOut(value: Lettered, axes: readonly AxisLetters[]): Tensor | null {
     const letters = axes.flat();
-    const over = value.letters.filter((letter) => !letters.includes(letter));
-    if (over.length > 0) throw new RangeError(`the letters ${over.join(' ')} are left over`);
+    if (!value.letters.every((letter) => letters.includes(letter))) return null;
     const lengths = letters.map((letter) => this.#lengthOf(letter, value));
     const { data } = laidOut(value, letters, lengths);
     return { shape: shapeOf(axes, this.#extents), data };

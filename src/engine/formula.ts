@@ -202,6 +202,8 @@ export function writtenLetter(letter: Letter, { binding, sources }: Writing): st
 export const isSum = (formula: Formula): boolean =>
   formula.kind === 'add' ||
   formula.kind === 'subtract' ||
+  // A condition among factors: 1 where it holds.
+  formula.kind === 'relation' ||
   (formula.kind === 'part' && isSum(formula.body));
 
 /** What goes on to the right as far as it can: what comes after would seem to be summed too. */

@@ -13,6 +13,8 @@ export const FUNCTIONS: ReadonlyMap<string, Unary> = new Map<string, Unary>([
   ['atan', Math.atan],
   ['atanh', Math.atanh],
   ['cbrt', Math.cbrt],
+  /** Into [0, 1]. */
+  ['clip', (x) => Math.min(Math.max(x, 0), 1)],
   ['cos', Math.cos],
   ['cosh', Math.cosh],
   ['exp', Math.exp],
@@ -20,6 +22,8 @@ export const FUNCTIONS: ReadonlyMap<string, Unary> = new Map<string, Unary>([
   /** What is added to a score to hide it where the condition holds. */
   ['hide', (x) => (x === 0 ? 0 : -Infinity)],
   ['log', Math.log],
+  /** 1 where there is nothing: of a condition, that it does not hold. */
+  ['not', (x) => Number(x === 0)],
   ['relu', (x) => Math.max(0, x)],
   ['sech', sech],
   ['sign', Math.sign],

@@ -83,6 +83,15 @@ export function mapped(a: Lettered, fn: (x: number) => number): Lettered {
 
 /** Entry by entry, each repeated along the letters that it lacks. */
 export function zipped(a: Lettered, b: Lettered, fn: (x: number, y: number) => number): Lettered {
+  if (b.letters.length === 0) {
+    const [y] = b.data;
+    return mapped(a, (x) => fn(x, y));
+  }
+  if (a.letters.length === 0) {
+    const [x] = a.data;
+    return mapped(b, (y) => fn(x, y));
+  }
+  if (sameLetters(a.letters, b.letters)) return zippedAlike(a, b, fn);
   const all = lengthsOf([a, b]);
   const wide = a.letters.length >= b.letters.length ? a.letters : b.letters;
   const letters = wide.length === all.size ? wide : [...all.keys()];
@@ -91,6 +100,15 @@ export function zipped(a: Lettered, b: Lettered, fn: (x: number, y: number) => n
   const [x, y] = [a, b].map((each) => laidOut(each, letters, lengths).data);
   for (let at = 0; at < data.length; at++) data[at] = fn(x[at], y[at]);
   return { letters, lengths, data };
+}
+
+function zippedAlike(a: Lettered, b: Lettered, fn: (x: number, y: number) => number): Lettered {
+  a.lengths.forEach((length, n) => {
+    if (length !== b.lengths[n]) throw new RangeError(`${a.letters[n]} has two lengths`);
+  });
+  const data = new Float64Array(a.data.length);
+  for (let at = 0; at < data.length; at++) data[at] = fn(a.data[at], b.data[at]);
+  return { letters: a.letters, lengths: a.lengths, data };
 }
 
 /** Where one factor is 0 nothing is passed on, be the other infinite or no number: as in the operations. */
@@ -103,6 +121,7 @@ export function folded(
   start: number,
   fn: (total: number, each: number) => number,
 ): Lettered {
+  if (over.length === 0) return own;
   const kept = own.letters.filter((letter) => !over.includes(letter));
   const summed = own.letters.filter((letter) => over.includes(letter));
   const length = (letter: Letter): number => lengthOf(own, letter)!;
@@ -121,10 +140,78 @@ export function folded(
 export const summedOver = (own: Lettered, over: readonly Letter[]): Lettered =>
   folded(own, over, 0, (total, each) => total + each);
 
+/** Terms of sums of products up to which tables of their places are kept. */
+const MOST_TERMS = 8192;
+const MOST_PLANS = 4000;
+
+interface Plan {
+  readonly letters: readonly Letter[];
+  readonly lengths: readonly number[];
+  readonly count: number;
+  /** Places in the two factors of each term, those of one entry after each other. */
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+}
+
+const plans = new Map<string, Plan | null>();
+
+/** How two small arrays are multiplied and summed; null where they are large. Throws RangeError where they do not fit. */
+function planOf(a: Lettered, b: Lettered, keep: ReadonlySet<Letter>): Plan | null {
+  const text = ({ letters, lengths }: Lettered): string => `${letters.join()} ${lengths.join()}`;
+  const key = `${text(a)} ${text(b)} ${[...keep].join()}`;
+  const known = plans.get(key);
+  if (known !== undefined) return known;
+  const all = lengthsOf([a, b]);
+  const letters = [...all.keys()].filter((letter) => keep.has(letter));
+  const summed = [...all.keys()].filter((letter) => !keep.has(letter));
+  const lengths = letters.map((letter) => all.get(letter)!);
+  const whole = [...letters, ...summed];
+  const wholeLengths = whole.map((letter) => all.get(letter)!);
+  const size = sizeOf(wholeLengths);
+  const plan =
+    size > MOST_TERMS
+      ? null
+      : {
+          ...{ letters, lengths, count: size / sizeOf(lengths) },
+          left: offsetsIn(a, whole, wholeLengths),
+          right: offsetsIn(b, whole, wholeLengths),
+        };
+  if (plans.size >= MOST_PLANS) plans.clear();
+  plans.set(key, plan);
+  return plan;
+}
+
+/** Sums as planned; a 0 hides whatever it is multiplied by. */
+function planned(
+  { letters, lengths, count, left, right }: Plan,
+  a: Lettered,
+  b: Lettered,
+): Lettered {
+  const data = new Float64Array(left.length / count);
+  for (let at = 0, term = 0; at < data.length; at++) {
+    let total = 0;
+    for (let n = 0; n < count; n++, term++) {
+      const [x, y] = [a.data[left[term]], b.data[right[term]]];
+      if (x !== 0 && y !== 0) total += x * y;
+    }
+    data[at] = total;
+  }
+  return { letters, lengths, data };
+}
+
 const isFinite = ({ data }: Lettered): boolean => data.every(Number.isFinite);
 
 /** a b summed over the letters that `keep` lacks. */
 function contracted(a: Lettered, b: Lettered, keep: ReadonlySet<Letter>): Lettered {
+  const plan = planOf(a, b, keep);
+  if (plan) return planned(plan, a, b);
+  if (!isFinite(a) || !isFinite(b)) {
+    const whole = zipped(a, b, times);
+    return summedOver(
+      whole,
+      whole.letters.filter((letter) => !keep.has(letter)),
+    );
+  }
   const only = (own: Lettered, other: Lettered): Letter[] =>
     own.letters.filter((letter) => !other.letters.includes(letter) && !keep.has(letter));
   const [left, right] = [summedOver(a, only(a, b)), summedOver(b, only(b, a))];
@@ -146,11 +233,9 @@ function contracted(a: Lettered, b: Lettered, keep: ReadonlySet<Letter>): Letter
 
 /** The product of the factors, summed over letters: two by two, each letter as soon as nothing else has it. */
 export function summedProduct(factors: readonly Lettered[], over: readonly Letter[]): Lettered {
-  if (factors.length === 1 || !factors.every(isFinite)) {
-    const whole = factors.reduce((a, b) => zipped(a, b, times));
-    return summedOver(whole, over);
-  }
-  lengthsOf(factors);
+  if (factors.length === 1) return summedOver(factors[0], over);
+  if (over.length === 0 && factors.every(({ letters }) => sameLetters(letters, factors[0].letters)))
+    return factors.reduce((a, b) => zipped(a, b, times));
   let [product, ...rest] = factors;
   while (rest.length > 0) {
     const [next, ...later] = rest;

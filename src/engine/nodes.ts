@@ -2,11 +2,21 @@
 import { WEIGHT_IDS, type WeightId } from './config.ts';
 import type { NodeId } from './graph.ts';
 
-const OPERATIONS = 'K Q V Kn Qn Ks Qs Kh Qh Vh S Z M P Pd O C y f';
+const OPERATIONS = 'K Q V Kn Qn Ks Qs Vs Kh Qh Vh S Z Zb M P Pd O gate Og C y f';
 
-export const NODE_IDS: readonly NodeId[] = ['x', 'xPrime', ...WEIGHT_IDS, ...OPERATIONS.split(' ')];
+export const NODE_IDS: readonly NodeId[] = [
+  'x',
+  'xPrime',
+  'xValue',
+  ...WEIGHT_IDS,
+  'temperature',
+  ...OPERATIONS.split(' '),
+];
 
 const PARAMETERS: ReadonlySet<NodeId> = new Set<NodeId>(WEIGHT_IDS);
 
 /** Learned: a weight, a bias, a gain. */
-export const isParameter = (id: NodeId): id is WeightId => PARAMETERS.has(id);
+export const isWeight = (id: NodeId): id is WeightId => PARAMETERS.has(id);
+
+/** What stands beside the node that uses it and gets a gradient of its own: learned, or a factor that is given. */
+export const isParameter = (id: NodeId): boolean => isWeight(id) || id === 'temperature';

@@ -44,6 +44,13 @@ export interface Operation {
   summands?(at: Application, outputOffset: number): readonly (readonly Factor[])[];
   /** Where it is no such sum: the numbers on the way to one output entry, as a table. */
   worked?(at: Application, outputOffset: number): Worked;
+  /** What there is to say of one output entry, as a sentence: which part of a mask hides it. */
+  remark?(outputOffset: number): string | null;
+  /**
+   * Where a result is what is left of larger terms: the size of the largest of them, in the result's unit, of the value
+   * (slot null) or of what is passed back to an operand. The result is off by the rounding of those.
+   */
+  cancelled?(at: Application, slot: number | null, upstream: Tensor): number;
   formula(names: Names): OperationFormula;
 }
 

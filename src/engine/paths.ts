@@ -4,13 +4,14 @@ import { isParameter } from './nodes.ts';
 import type { Contribution, Run } from './run.ts';
 import { norm } from './tensor.ts';
 
-export type Path = 'value' | 'key' | 'query' | 'weights' | 'parameter' | 'output';
+export type Path = 'value' | 'key' | 'query' | 'gate' | 'weights' | 'parameter' | 'output';
 
 /** A path as it is told: "y passes its gradient on to x (as value)". */
 export const pathWords: Readonly<Record<Path, string>> = {
   value: 'as value',
   key: 'as key',
   query: 'as query',
+  gate: 'as gate',
   weights: 'through the weights',
   parameter: 'to a parameter',
   output: 'to the output',
@@ -19,13 +20,14 @@ export const pathWords: Readonly<Record<Path, string>> = {
 const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to?: RegExp }[] = [
   { path: 'key', nodes: /^K[nsh]?$/ },
   { path: 'query', nodes: /^Q[nsh]?$/ },
-  { path: 'value', nodes: /^V[sh]?$/, to: /^x$/ },
+  { path: 'gate', nodes: /^gate$/ },
+  { path: 'value', nodes: /^V[sh]?$/, to: /^(x|xValue)$/ },
 ];
 
 /** The path that the edge from -> to belongs to. */
 export function pathOf(from: NodeId, to: NodeId): Path {
   if (isParameter(to)) return 'parameter';
-  if (/^(P|Pd|M|Z|S)$/.test(to)) return 'weights';
+  if (/^(P|Pd|M|Z|Zb|S)$/.test(to)) return 'weights';
   const own = PATHS.find(
     ({ nodes, to: only }) => nodes.test(from) || nodes.test(to) || only?.test(to),
   );

@@ -47,6 +47,44 @@ export function innerOf(formula: Formula): Formula[] {
   return found;
 }
 
+const knownLetters = new WeakMap<Formula, ReadonlySet<Letter>>();
+
+/** The letters over which a formula's value runs. */
+export function freeLetters(formula: Formula): ReadonlySet<Letter> {
+  const known = knownLetters.get(formula);
+  if (known) return known;
+  const found = new Set(lettersOf(formula));
+  knownLetters.set(formula, found);
+  return found;
+}
+
+function* lettersOf(formula: Formula): Generator<Letter> {
+  switch (formula.kind) {
+    case 'symbol':
+      yield* formula.indices.flat();
+      return;
+    case 'at':
+      yield formula.letter;
+      return;
+    case 'sum':
+    case 'reduce': {
+      const keeps = formula.kind === 'reduce' && formula.how === 'running';
+      for (const letter of freeLetters(formula.body))
+        if (keeps || !formula.over.includes(letter)) yield letter;
+      return;
+    }
+    case 'index':
+      for (const letter of freeLetters(formula.body)) if (letter !== formula.letter) yield letter;
+      yield* freeLetters(formula.source);
+      return;
+    case 'where':
+      yield* freeLetters(expanded(formula));
+      return;
+    default:
+      for (const inner of innerOf(formula)) yield* freeLetters(inner);
+  }
+}
+
 type Names = ReadonlyMap<Letter, Letter>;
 
 /** Letters renamed everywhere, those of sums too. */
@@ -90,4 +128,10 @@ export function expanded({ body, definitions }: Formula & { kind: 'where' }): Fo
       .reduce<Formula>((inner, letter) => atIndex(letter, letters.get(letter)!, inner), formula);
   };
   return put(body);
+}
+
+/** Whether a tensor stands in a formula. */
+export function dependsOn(formula: Formula, name: string): boolean {
+  if (formula.kind === 'symbol') return formula.name === name;
+  return innerOf(formula).some((each) => dependsOn(each, name));
 }

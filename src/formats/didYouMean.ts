@@ -22,7 +22,7 @@ export function suggest(word: string, choices: readonly string[]): string {
 }
 
 /** one of "a", "b" — shortened if there are many. */
-export function anyOf(choices: readonly string[], most = 32): string {
+export function anyOf(choices: readonly string[], most = 48): string {
   const shown = choices.slice(0, most).map((choice) => `"${choice}"`);
   if (choices.length > most) shown.push(`… (${choices.length} in all)`);
   return `${choices.length > 1 ? 'one of ' : ''}${shown.join(', ')}`;

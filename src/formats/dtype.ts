@@ -21,6 +21,8 @@ const READERS = {
     2,
     (view: DataView, at: number, little: boolean) => fromBfloat16(view.getUint16(at, little)),
   ],
+  float8_e4m3fn: [1, (view: DataView, at: number) => fromFloat8(view.getUint8(at), 4)],
+  float8_e5m2: [1, (view: DataView, at: number) => fromFloat8(view.getUint8(at), 5)],
   float32: [4, (view: DataView, at: number, little: boolean) => view.getFloat32(at, little)],
   float64: [8, (view: DataView, at: number, little: boolean) => view.getFloat64(at, little)],
 } as const;
@@ -122,4 +124,18 @@ function fromBfloat16(bits: number): number {
   if (exponent === 0xff) return fraction === 0 ? sign * Infinity : NaN;
   if (exponent === 0) return sign * fraction * 2 ** -133;
   return sign * (0x80 + fraction) * 2 ** (exponent - 134);
+}
+
+/**
+ * 1 sign bit, `width` bits of exponent, the rest fraction: e5m2 is a binary16 cut short; e4m3 has no infinities, and NaN
+ * in place of its largest number (Micikevicius et al. 2022, FP8 formats for deep learning).
+ */
+function fromFloat8(bits: number, width: 4 | 5): number {
+  if (width === 5) return fromFloat16(bits << 8);
+  const sign = bits & 0x80 ? -1 : 1;
+  const exponent = (bits >> 3) & 0xf;
+  const fraction = bits & 0x7;
+  if (exponent === 0xf && fraction === 0x7) return NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -9;
+  return sign * (8 + fraction) * 2 ** (exponent - 10);
 }

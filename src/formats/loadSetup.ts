@@ -3,13 +3,15 @@ import {
   type HeadConfig,
   type Loss,
   type Mask,
+  type MaskMeaning,
+  type MaskPart,
   MAX_NODE_ENTRIES,
-  type WeightId,
 } from '../engine/config.ts';
 import { scalar, type Tensor } from '../engine/tensor.ts';
 import { anyOf, suggest } from './didYouMean.ts';
 import { oneLine } from './shown.ts';
 import { MAX_ENTRIES } from './limits.ts';
+import { tensorsOf } from './maskReader.ts';
 import type { NamedTensor } from './namedTensor.ts';
 import { resolveName } from './nodeNames.ts';
 import type { Joined, JoinOptions } from './parts.ts';
@@ -26,6 +28,7 @@ import {
   type TensorSource,
 } from './setupTypes.ts';
 import type { Want } from './want.ts';
+import { type GivenWeights, settleWeights } from './weightLayouts.ts';
 
 /** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
 export type ReadFile = (path: string) => Promise<Bytes>;
@@ -48,17 +51,28 @@ export async function loadSetup(
   const plain = PLAIN_OPTIONS.filter((option) => setup[option] !== undefined);
   const config: Mutable<HeadConfig> = {
     ...{ head, heads, kvHeads, axes, mask: 'none', loss: { kind: 'half-squared-norm' } },
-    ...{ weights: await loader.all<WeightId>(setup.weights, ['weights']) },
-    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime }, [])),
+    ...{ weights: {} },
+    ...(await loader.all({ x: setup.x, xPrime: setup.xPrime, xValue: setup.xValue }, [])),
     ...Object.fromEntries(plain.map((option) => [option, setup[option]])),
   };
-  config.mask = await loadMask(loader, setup);
+  config.weights = settled(loader, setup, config, await loader.all(setup.weights, ['weights']));
+  Object.assign(config, await loadMasks(loader, setup));
+  if (setup.rope) {
+    const { invFreq, positions, queryPositions, ...rope } = setup.rope;
+    const tensors = await loader.all({ invFreq, positions, queryPositions }, ['rope']);
+    config.rope = { ...rope, ...tensors };
+  }
   if (setup.dropout) {
     const keep = await loader.tensor(setup.dropout.keep, ['dropout', 'keep']);
     if (keep) config.dropout = { p: setup.dropout.p, keep };
   }
   if (setup.alibi) {
     config.alibi = setup.alibi === true ? true : await loader.tensor(setup.alibi, ['alibi']);
+  }
+  const { temperature } = setup;
+  if (temperature) {
+    config.temperature =
+      'kind' in temperature ? await loader.tensor(temperature, ['temperature']) : temperature;
   }
   if (setup.past) {
     const { K, V } = await loader.all<'K' | 'V'>(setup.past, ['past']);
@@ -72,6 +86,21 @@ export async function loadSetup(
     config: problems.some(({ severity }) => severity === 'error') ? null : config,
     problems,
   };
+}
+
+/** Weights as they are given, made (in, out). */
+function settled(
+  loader: Loader,
+  { heads, kvHeads, weightLayout, fused }: Setup,
+  { x, xPrime, xValue }: Pick<HeadConfig, 'x' | 'xPrime' | 'xValue'>,
+  weights: GivenWeights,
+): HeadConfig['weights'] {
+  const width = (own: Tensor | undefined): number | undefined => own?.shape.at(-1);
+  const features = { K: width(x), Q: width(xPrime ?? x), V: width(xValue ?? x) };
+  const context = { heads, kvHeads, features, layout: weightLayout, fused };
+  return settleWeights(weights, context, (severity, key, message) =>
+    loader.report(severity, ['weights', key], message),
+  );
 }
 
 /** Earlier tokens without a batch axis are the same for every batch entry. */
@@ -211,15 +240,54 @@ type FileSource = TensorSource & { readonly kind: 'file' };
 /** Why a tensor that was not asked for is not read. */
 const OTHER = 'another was asked for';
 
-/** A boolean mask tells who attends, a mask of numbers is added, unless maskMeaning says otherwise. */
-async function loadMask(loader: Loader, { mask, maskMeaning }: Setup): Promise<Mask> {
-  if (typeof mask === 'string') return mask;
-  const loaded = await loader.load(mask, ['mask']);
+/** Of a list the causal mask, else the first given one, is `mask`, and the others are `masks`. */
+async function loadMasks(
+  loader: Loader,
+  { mask, maskMeaning }: Setup,
+): Promise<Pick<HeadConfig, 'mask' | 'masks'>> {
+  if (typeof mask === 'string') return { mask };
+  if ('kind' in mask)
+    return { mask: await loadMask(loader, mask, maskMeaning, ['mask'], ['maskMeaning']) };
+  const causal = mask.find((part) => typeof part === 'string');
+  const masks: MaskPart[] = [];
+  let first: Mask = causal ?? 'none';
+  for (const [at, part] of mask.entries()) {
+    if (typeof part === 'string') continue;
+    const path = ['mask', at];
+    if (part.kind === 'given') {
+      const [own, meaning] = ['tensor', 'meaning'].map((key) => [...path, key]);
+      const given = await loadMask(loader, part.tensor, part.meaning, own, meaning);
+      if (typeof given === 'string') continue;
+      if (first === 'none') first = given;
+      else masks.push({ kind: 'given', at, ...given });
+      continue;
+    }
+    const tensors = await loader.all(tensorsOf(part), path);
+    const length = part.kind === 'prefix' && typeof part.length === 'number' ? part.length : null;
+    masks.push({
+      ...part,
+      at,
+      ...tensors,
+      ...(length !== null && { length: scalar(length) }),
+    } as MaskPart);
+  }
+  return { mask: first, ...(masks.length > 0 && { masks }) };
+}
+
+/** A boolean mask tells who attends, a mask of numbers is added, unless its meaning is said. */
+async function loadMask(
+  loader: Loader,
+  source: TensorSource,
+  maskMeaning: MaskMeaning | undefined,
+  own: Path,
+  ofMeaning: Path,
+): Promise<Mask> {
+  const loaded = await loader.load(source, own);
   if (!loaded) return 'none';
   const { tensor, dtype } = loaded;
   const meaning = maskMeaning ?? (dtype === 'bool' ? 'attend' : 'add');
   const isBinary = tensor.data.every((value) => value === 0 || value === 1);
-  const path = maskMeaning === undefined ? ['mask'] : ['maskMeaning'];
+  const path = maskMeaning === undefined ? own : ofMeaning;
   if (meaning === 'add' && isBinary && tensor.data.includes(1)) {
     const how = maskMeaning === undefined ? 'and no maskMeaning' : `of dtype ${dtype}`;
     loader.report(

@@ -7,9 +7,10 @@ import type { NodeId } from '../engine/graph.ts';
  * (W_Q or Q), `A`, `mask`, `z`.
  */
 export const ALIASES: Readonly<Record<NodeId, string>> = {
-  x: `xi xkv xkey xkeys xvalue xvalues input inputs inp hiddenstates hiddenstate embeddings embedding embeds
+  x: `xi xkv xkey xkeys input inputs inp hiddenstates hiddenstate embeddings embedding embeds
     memory source src kvinput keyinput encoderhiddenstates encoderoutput encoderoutputs encoderout keyvaluestates`,
   xPrime: `xp xj xquery xqueries tgt queryinput inputq inputquery decoderhiddenstates decoderinput`,
+  xValue: `xvalues xval inputv inputvalue valueinput`,
   W_Q: `wquery weightq qweight queryweight wqweight wqueryweight qprojweight queryprojweight toqweight
     qlinearweight linearqweight fcqweight qkernel querykernel qprojkernel`,
   W_K: `wkey weightk kweight keyweight wkweight wkeyweight kprojweight keyprojweight tokweight
@@ -27,6 +28,18 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   gamma_K: `knormweight knormscale knormgain keynormweight klayernormweight kgain klnweight normkweight`,
   beta_Q: `qnormbias querynormbias qlayernormbias qlnbias normqbias`,
   beta_K: `knormbias keynormbias klayernormbias klnbias normkbias`,
+  sinks: `sink attnsink attnsinks attentionsink attentionsinks sinklogit sinklogits sinkweight`,
+  B: `relativeattentionbias relativeattentionbiasweight relativepositionbiastable relativepositionbias relbias
+    relposbias relpositionbias positionbiastable biastable posbias positionbias attnbias rpb`,
+  Zb: `biasedscores scoresbiased scoreswithbias biasedlogits logitsbiased biasedattnscores scoresplusbias`,
+  headScale: `headscales scaleperhead perheadscale logitscale`,
+  temperature: `temperatures temp attnscale attnscales querytemperature logn lognscale`,
+  W_gate: `gateweight gateprojweight wg outputgateweight`,
+  b_gate: `gatebias gateprojbias outputgatebias`,
+  gate: `gates gatelogit gatelogits gatescore gatescores outputgate`,
+  Og: `ogated gatedo gatedoutput gatedheads gatedheadoutput`,
+  null_K: `nullkey nullkeys knull`,
+  null_V: `nullvalue nullvalues vnull`,
   Qn: `qnorm qnormed qnormalized qnormalised querynorm querynormed qhat`,
   Kn: `knorm knormed knormalized knormalised keynorm keynormed khat`,
   Q: `query queries querystates querylayer qstates qall`,

@@ -15,7 +15,7 @@ const BY_ALIAS: ReadonlyMap<string, NodeId> = new Map(
 );
 
 /** In lower case these are too common for other things: a maximum, a cell, a dimension. */
-const ONLY_UPPER_CASE = ['m', 'c', 'z'];
+const ONLY_UPPER_CASE = ['m', 'c', 'z', 'b'];
 
 const LONGEST_NAME = 200;
 

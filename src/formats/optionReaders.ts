@@ -1,8 +1,9 @@
 // Readers of the options that hold no tensors of their own and go to the engine as they are.
-import type { Norm, QkNorm } from '../engine/config.ts';
+import { findNodeAtLocation, type Node } from 'jsonc-parser';
+import type { Norm, PositionBias, QkNorm, Temperature } from '../engine/config.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
-import { findNodeAtLocation } from 'jsonc-parser';
+import type { Path } from './setupTypes.ts';
 
 /** As PyTorch's LayerNorm and Qwen's and Llama's RMS norm. */
 const USUAL_EPS = { rms: 1e-6, layer: 1e-5 } as const;
@@ -38,4 +39,63 @@ export function qkNorm(list: ProblemList): read.Read<QkNorm> {
     place: read.oneOf(list, ['before-rope', 'after-rope'] as const),
   });
   return withNorm<QkNorm>(list, fields, { over: 'head', place: 'before-rope' });
+}
+
+/** {"kind": "t5", ...}; T5's own largest distance. */
+export function positionBias(list: ProblemList): read.Read<PositionBias> {
+  const count = read.positiveInteger(list);
+  const fields = read.object<Record<string, unknown>>(list, {
+    kind: read.oneOf(list, ['learned', 't5', 'swin'] as const),
+    bidirectional: read.boolean(list),
+    maxDistance: count,
+    window: read.list(list, count),
+  });
+  const allowed = { learned: [], t5: ['bidirectional', 'maxDistance'], swin: ['window'] } as const;
+  return (node, path) => {
+    const found = fields(node, path);
+    if (!found) return undefined;
+    const kind = found['kind'] as PositionBias['kind'] | undefined;
+    if (kind === undefined) {
+      if (!findNodeAtLocation(node, ['kind']))
+        list.error(path, 'found no "kind", expected "learned", "t5" or "swin"');
+      return undefined;
+    }
+    for (const key of ['bidirectional', 'maxDistance', 'window'])
+      if (findNodeAtLocation(node, [key]) && !(allowed[kind] as readonly string[]).includes(key))
+        list.error([...path, key], `found with the kind "${kind}", which has no such number`);
+    const window = found['window'] as readonly number[] | undefined;
+    if (kind === 'swin' && window?.length !== 2) {
+      list.error([...path, 'window'], 'expected the two sides of a window, as in [7, 7]');
+      return undefined;
+    }
+    return {
+      ...(kind === 't5' && { bidirectional: true, maxDistance: 128 }),
+      ...found,
+    } as PositionBias;
+  };
+}
+
+/** {"logN": 512}, {"floor": 8192, "scale": 0.1}, or null: it is a tensor. */
+export function temperature(
+  list: ProblemList,
+): (node: Node, path: Path) => Temperature | null | undefined {
+  const above = read.number(list, 'a number above 1', (value) => value > 1);
+  const fields = read.object<{ logN: number; floor: number; scale: number }>(list, {
+    logN: above,
+    floor: read.positiveInteger(list),
+    scale: read.number(list, 'a number'),
+  });
+  return (node, path) => {
+    const has = (key: string): boolean => findNodeAtLocation(node, [key]) !== undefined;
+    if (node.type !== 'object' || !['logN', 'floor', 'scale'].some(has)) return null;
+    const found = fields(node, path);
+    if (!found) return undefined;
+    const { logN, floor, scale } = found;
+    if (has('logN') && !has('floor') && !has('scale'))
+      return logN === undefined ? undefined : { logN };
+    if (!has('logN') && has('floor') && has('scale'))
+      return floor === undefined || scale === undefined ? undefined : { floor, scale };
+    list.error(path, 'found other keys, expected {"logN": 512} or {"floor": 8192, "scale": 0.1}');
+    return undefined;
+  };
 }

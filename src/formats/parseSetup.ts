@@ -4,14 +4,16 @@ import {
   type AxisOrder,
   type Head,
   type MaskMeaning,
+  NUMBER_TYPES,
   WEIGHT_IDS,
-  type WeightId,
 } from '../engine/config.ts';
 import { suggest } from './didYouMean.ts';
 import { parseJson } from './jsonText.ts';
+import { isMaskList, maskList } from './maskReader.ts';
 import { NODE_IDS } from '../engine/nodes.ts';
 import * as options from './optionReaders.ts';
 import { tensorSource } from './parseTensor.ts';
+import { ropeReader } from './ropeReader.ts';
 import { nearestNode, ProblemList, rangeOf } from './setupProblems.ts';
 import * as read from './setupReader.ts';
 import { checkRules } from './setupRules.ts';
@@ -27,6 +29,7 @@ import type {
   SetupFields,
   TensorSource,
 } from './setupTypes.ts';
+import type { WeightKey } from './weightLayouts.ts';
 
 const HEADS: readonly Head[] = ['kq', 'qkv', 'multihead'];
 const MASKS: readonly MaskName[] = ['none', 'causal', 'causal-bottom-right'];
@@ -66,8 +69,9 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
   const text = read.text(list);
   const positive = read.number(list, 'a number above 0', (value) => value > 0);
   const count = read.positiveInteger(list);
-  const weight = Object.fromEntries(WEIGHT_IDS.map((id) => [id, tensor])) as Record<
-    WeightId,
+  const keys: readonly WeightKey[] = [...WEIGHT_IDS, 'W_QKV', 'b_QKV'];
+  const weight = Object.fromEntries(keys.map((id) => [id, tensor])) as Record<
+    WeightKey,
     read.Read<TensorSource>
   >;
   return read.object<SetupFields>(list, {
@@ -78,23 +82,37 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     head: read.oneOf(list, HEADS),
     x: tensor,
     xPrime: tensor,
+    xValue: tensor,
     weights: read.object<Setup['weights']>(list, weight),
     heads: count,
     kvHeads: count,
+    grouping: read.oneOf(list, ['blocks', 'interleaved'] as const),
+    weightLayout: read.oneOf(list, ['in-out', 'out-in'] as const),
+    fused: read.oneOf(list, ['blocks', 'per-head'] as const),
     scale: (node, path) =>
       node.type === 'string' ? read.oneOf(list, ['1/sqrt(d)'])(node, path) : finite(node, path),
     softcap: positive,
     mask: (node, path) =>
       node.type === 'string'
         ? read.oneOf(list, MASKS)(node, path)
-        : tensor(node, path, 'the name of a mask'),
+        : isMaskList(node)
+          ? maskList(list, tensor)(node, path)
+          : tensor(node, path, 'the name of a mask'),
     maskMeaning: read.oneOf(list, MEANINGS),
     dropout: read.object<NonNullable<SetupFields['dropout']>>(list, {
       p: read.number(list, 'a number from 0 to below 1', (value) => value >= 0 && value < 1),
       keep: tensor,
     }),
-    rope: rope(list),
+    rope: ropeReader(list, tensor),
     qkNorm: options.qkNorm(list),
+    positionBias: options.positionBias(list),
+    numberType: read.oneOf(list, NUMBER_TYPES),
+    softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
+    zeroKey: read.boolean(list),
+    temperature: (node, path) => {
+      const byPosition = options.temperature(list)(node, path);
+      return byPosition === null ? tensor(node, path, '{"logN": 512}') : byPosition;
+    },
     window: count,
     alibi: (node, path) => (node.value === true ? true : tensor(node, path, 'true')),
     past: read.object<NonNullable<SetupFields['past']>>(list, { K: tensor, V: tensor }),
@@ -171,17 +189,6 @@ function source(list: ProblemList): read.Read<Partial<ProgramSource>> {
     if (node.type === 'object' && !findNodeAtLocation(node, ['file']))
       list.error(path, 'found no "file", expected the Python program whose attention this is');
     return fields(node, path);
-  };
-}
-
-function rope(list: ProblemList): read.Read<NonNullable<Setup['rope']>> {
-  const fields = read.object<NonNullable<Setup['rope']>>(list, {
-    base: read.number(list, 'a number above 0', (value) => value > 0),
-    pairing: read.oneOf(list, ['half', 'interleaved']),
-  });
-  return (node, path) => {
-    const result = fields(node, path);
-    return result && { base: 10000, pairing: 'half', ...result };
   };
 }
 

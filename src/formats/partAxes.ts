@@ -22,7 +22,7 @@ interface Split {
 /** Which axis of a node is taken apart, as in attention_trace.py: axes in the node table's order. */
 const SPLIT: Readonly<Record<SpanKey, readonly Split[]>> = {
   heads: [
-    { nodes: 'Qh O S Z M P Pd', axis: -3, counts: true },
+    { nodes: 'Qh O S Z Zb M P Pd', axis: -3, counts: true },
     { nodes: 'Q C W_Q b_Q', axis: -1, counts: false },
     { nodes: 'W_O', axis: -2, counts: false },
   ],
@@ -30,7 +30,7 @@ const SPLIT: Readonly<Record<SpanKey, readonly Split[]>> = {
     { nodes: 'Kh Vh', axis: -3, counts: true },
     { nodes: 'K V W_K W_V b_K b_V', axis: -1, counts: false },
   ],
-  queries: [{ nodes: 'xPrime Q Qh S Z M P Pd O C y', axis: -2, counts: true }],
+  queries: [{ nodes: 'xPrime Q Qh S Z Zb M P Pd O C y', axis: -2, counts: true }],
   keys: [{ nodes: 'x K V Kh Vh', axis: -2, counts: true }],
 };
 

@@ -48,9 +48,18 @@ const ONE_HEAD = { heads: ['kq', 'qkv'], why: 'has no such step; "multihead" has
 const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why: string }[] = [
   { ...NO_VALUES, path: ['weights', 'W_V'] },
   { ...NO_VALUES, path: ['weights', 'b_V'] },
+  { ...NO_VALUES, path: ['weights', 'W_QKV'] },
+  { ...NO_VALUES, path: ['weights', 'b_QKV'] },
+  { ...NO_VALUES, path: ['xValue'] },
   { ...NO_VALUES, path: ['start', 'V'] },
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
+  ...['sinks', 'null_K', 'null_V', 'B', 'headScale', 'W_gate', 'b_gate'].map((id) => ({
+    ...ONE_HEAD,
+    path: ['weights', id],
+  })),
   { ...ONE_HEAD, path: ['rope'] },
+  { ...ONE_HEAD, path: ['zeroKey'] },
+  { ...ONE_HEAD, path: ['grouping'] },
   { ...ONE_HEAD, path: ['past'] },
 ];
 
@@ -61,6 +70,12 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
     without: ['qkNorm'],
     why: '"qkNorm", whose gains and biases they are',
   },
+  ...(['null_K', 'null_V'] as const).map((id) => {
+    const other = id === 'null_K' ? 'null_V' : 'null_K';
+    return { ids: [id], without: ['weights', other], why: `${other}, which belongs to it` };
+  }),
+  { ids: ['B'], without: ['positionBias'], why: '"positionBias", which says how it is read' },
+  { ids: ['b_gate'], without: ['weights', 'W_gate'], why: 'W_gate, to whose output it is added' },
   {
     ids: ['b_O'],
     without: ['weights', 'W_O'],
@@ -73,11 +88,16 @@ function checkInputs(problems: ProblemList, given: Given, { head }: SetupFields)
   const letters = head === 'kq' ? ['K', 'Q'] : ['K', 'Q', 'V'];
   for (const letter of letters) {
     const weights = [`W_${letter}`, `b_${letter}`] as WeightId[];
+    for (const [n, id] of weights.entries()) {
+      const fused = n === 0 ? 'W_QKV' : 'b_QKV';
+      if (given('weights', fused) && given('weights', id))
+        problems.error(['weights', id], `found beside ${fused}, expected one of the two`);
+    }
     if (given('start', letter)) {
       for (const id of weights.filter((each) => given('weights', each))) {
         problems.error(['weights', id], `found beside start.${letter}, expected one of the two`);
       }
-    } else if (!given('weights', weights[0])) {
+    } else if (!given('weights', weights[0]) && !given('weights', 'W_QKV')) {
       problems.error(
         ['weights'],
         `found no ${weights[0]}, expected it (or start.${letter}) with head "${head}"`,
@@ -86,11 +106,19 @@ function checkInputs(problems: ProblemList, given: Given, { head }: SetupFields)
   }
   const started = (letter: string): boolean => given('start', letter);
   const usesX =
-    head === 'kq' || !started('K') || !started('V') || (!started('Q') && !given('xPrime'));
+    head === 'kq' ||
+    (given('weights', 'W_gate') && !given('xPrime')) ||
+    !started('K') ||
+    !(started('V') || given('xValue')) ||
+    (!started('Q') && !given('xPrime'));
   if (usesX && !given('x'))
     problems.error([], 'found no "x", expected the tensor of the inputs x_i, (n, d)');
   if (!usesX && given('x')) problems.warning(['x'], 'is not used: all it feeds is given by start');
-  if (given('xPrime') && started('Q'))
+  if (given('xValue') && started('V'))
+    problems.warning(['xValue'], 'is not used: start.V is given');
+  if (given('fused') && !given('weights', 'W_QKV'))
+    problems.warning(['fused'], 'is not used: it tells how to read W_QKV');
+  if (given('xPrime') && started('Q') && !given('weights', 'W_gate'))
     problems.warning(['xPrime'], 'is not used: start.Q is given');
 }
 
@@ -111,7 +139,11 @@ function checkLoss(problems: ProblemList, given: Given, { expression }: LossFiel
   }
 }
 
-function checkPairs(problems: ProblemList, given: Given, { mask, qkNorm }: SetupFields): void {
+function checkPairs(
+  problems: ProblemList,
+  given: Given,
+  { mask, qkNorm, softmax }: SetupFields,
+): void {
   const pairs: [string, string[]][] = [
     ['dropout', ['p', 'keep']],
     ['past', ['K', 'V']],
@@ -127,10 +159,12 @@ function checkPairs(problems: ProblemList, given: Given, { mask, qkNorm }: Setup
   if (given('rope') && !given('rope', 'pairing')) {
     problems.warning(['rope'], 'found no "pairing", took "half"; the other one is "interleaved"');
   }
+  if (given('weights', 'sinks') && softmax === 'plus-one')
+    problems.error(['softmax'], 'found beside weights.sinks, expected one of the two');
   for (const id of ['beta_K', 'beta_Q'])
     if (qkNorm?.kind === 'rms' && given('weights', id))
       problems.error(['weights', id], 'found with an RMS norm, which has no bias; "layer" has');
-  if (given('maskMeaning') && (!given('mask') || typeof mask === 'string')) {
+  if (given('maskMeaning') && (!given('mask') || typeof mask === 'string' || Array.isArray(mask))) {
     problems.warning(['maskMeaning'], 'is not used: it tells how to read a mask that is a tensor');
   }
 }

@@ -1,7 +1,15 @@
 // A setup as it is written in *.attention.json, checked, its tensors not read yet.
-import type { AxisOrder, Head, HeadConfig, MaskMeaning, WeightId } from '../engine/config.ts';
+import type {
+  AxisOrder,
+  Head,
+  HeadConfig,
+  MaskMeaning,
+  Rope,
+  Temperature,
+} from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { RandomSpec } from './random.ts';
+import type { WeightKey } from './weightLayouts.ts';
 
 /** Where something stands in the document: ['weights', 'W_K'], ['x', 2, 1]. */
 export type Path = readonly (string | number)[];
@@ -28,6 +36,22 @@ export type TensorSource =
 
 export type MaskName = 'none' | 'causal' | 'causal-bottom-right';
 
+/** One mask of a list; a prefix may be one number for all. */
+export type MaskPartSource =
+  | 'causal'
+  | 'causal-bottom-right'
+  | { readonly kind: 'given'; readonly tensor: TensorSource; readonly meaning?: MaskMeaning }
+  | { readonly kind: 'padding'; readonly lengths?: TensorSource; readonly keep?: TensorSource }
+  | { readonly kind: 'window'; readonly left?: number; readonly right?: number }
+  | { readonly kind: 'prefix'; readonly length: number | TensorSource }
+  | { readonly kind: 'chunked'; readonly size: number }
+  | { readonly kind: 'documents'; readonly ids: TensorSource; readonly queryIds?: TensorSource };
+
+type RopeTensor = 'invFreq' | 'positions' | 'queryPositions';
+export type RopeSource = Omit<Rope, RopeTensor> & {
+  readonly [Key in RopeTensor]?: TensorSource;
+};
+
 export type LossSource =
   | { readonly kind: 'upstream'; readonly upstream: TensorSource }
   | { readonly kind: 'target'; readonly target: TensorSource }
@@ -38,7 +62,17 @@ export type LossSource =
     };
 
 /** Options without tensors, which go to the engine as they are. */
-export const PLAIN_OPTIONS = ['scale', 'softcap', 'rope', 'window', 'qkNorm'] as const;
+export const PLAIN_OPTIONS = [
+  'scale',
+  'softcap',
+  'window',
+  'qkNorm',
+  'softmax',
+  'zeroKey',
+  'grouping',
+  'positionBias',
+  'numberType',
+] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 
 export interface Setup extends PlainOptions {
@@ -49,14 +83,21 @@ export interface Setup extends PlainOptions {
   readonly head: Head;
   readonly x?: TensorSource;
   readonly xPrime?: TensorSource;
-  readonly weights: Readonly<Partial<Record<WeightId, TensorSource>>>;
+  readonly xValue?: TensorSource;
+  readonly weights: Readonly<Partial<Record<WeightKey, TensorSource>>>;
+  /** Of all matrices; left out, (in, out), or the transpose where only that fits. */
+  readonly weightLayout?: 'in-out' | 'out-in';
+  /** How W_QKV holds its parts. */
+  readonly fused?: 'blocks' | 'per-head';
   readonly heads: number;
   readonly kvHeads: number;
-  readonly mask: MaskName | TensorSource;
+  readonly mask: MaskName | TensorSource | readonly MaskPartSource[];
   /** Left out: boolean masks mean 'attend', numbers are added. */
   readonly maskMeaning?: MaskMeaning;
   readonly dropout?: { readonly p: number; readonly keep: TensorSource };
+  readonly rope?: RopeSource;
   readonly alibi?: true | TensorSource;
+  readonly temperature?: Temperature | TensorSource;
   readonly past?: { readonly K: TensorSource; readonly V: TensorSource };
   readonly start?: {
     readonly Q?: TensorSource;

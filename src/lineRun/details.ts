@@ -128,7 +128,7 @@ export function detailsOf(recording: Recording, answer: Answer): Detail[] {
 }
 
 /** A tensor that is all of a node, in the node's axis order. */
-function gathered(graph: Graph, own: Tensor, { entry, axes }: Alignment): Tensor {
+export function gathered(graph: Graph, own: Tensor, { entry, axes }: Alignment): Tensor {
   const { letters, lengths } = entry;
   const steps = strides(own.shape);
   const stepOf = new Map<string, number>();

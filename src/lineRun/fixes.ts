@@ -1,12 +1,15 @@
 // Proven fixes of a person's program: the search, driven by their own Python.
+import { readFile } from 'node:fs/promises';
 import type { Cause } from '../compare/report.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import type { Recording } from '../lines/recording.ts';
 import { type Fix, fixOf } from '../lines/repair/fix.ts';
+import { notebookFix } from '../lines/repair/notebook.ts';
 import { prove } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair } from '../lines/repair/repair.ts';
+import type { Bench } from '../lines/repair/bench.ts';
 import { type BenchOptions, openBench } from '../recorder/repairBench.ts';
 
 export interface FixOptions {
@@ -34,17 +37,22 @@ const seconds = (): number => performance.now() / 1000;
 
 /** Ends early when `bench.signal` is aborted; what was proven until then is given. */
 export async function findFixes(options: FixOptions): Promise<Fixes> {
-  const { recording, judged, config, graph, bench: benchOptions, limits, onFix } = options;
+  const { config, graph, bench: benchOptions, limits, onFix } = options;
   const fixes: { readonly fix: Fix; readonly cost: number; readonly left: string }[] = [];
   const bench = await openBench(benchOptions);
   try {
+    const begun = await beginning(options, bench);
+    if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0 } };
+    const { recording, judged, notebook } = begun;
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
-      const verified = await prove(repaired, bench, seconds);
+      const verified = await prove(repaired, recording, bench, seconds);
       if (!verified) return 'disproved';
       // Another edit is offered beside the first where all that it leaves is the same.
       const left = leftBy(repaired);
       if (fixes.length > 0 && left !== fixes[0].left) return 'disproved';
-      const fix = asFix(recording, repaired, verified);
+      const fix = notebook
+        ? asNotebookFix(recording, notebook, repaired, verified)
+        : asFix(recording, repaired, verified);
       if (fix && !fixes.some((one) => one.fix.after === fix.after && one.fix.line === fix.line)) {
         fixes.push({ fix, cost: repaired.cost, left });
         onFix?.(fix);
@@ -63,6 +71,40 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
   } finally {
     await bench.close();
   }
+}
+
+interface Notebook {
+  readonly json: string;
+  readonly cells: NonNullable<Recording['cells']>;
+}
+
+interface Beginning extends Pick<FixOptions, 'recording' | 'judged'> {
+  readonly notebook: Notebook | null;
+}
+
+/** The run that edits begin from: of a notebook its cells as one program. */
+async function beginning(
+  { recording, judged, config, graph, bench: { file } }: FixOptions,
+  bench: Bench,
+): Promise<Beginning | null> {
+  const { cells } = recording;
+  if (!cells) return { recording, judged, notebook: null };
+  const joined = await bench.record({});
+  if (!joined) return null;
+  const json = await readFile(file, 'utf8');
+  return { recording: joined, judged: judge(joined, config, graph), notebook: { json, cells } };
+}
+
+function asNotebookFix(
+  { files: [{ path, source: before }] }: Recording,
+  { json, cells }: Notebook,
+  { sources, slips }: Repaired,
+  verified: Fix['verified'],
+): Fix | null {
+  const after = sources[path];
+  const isAlone = Object.keys(sources).length === 1;
+  if (after === undefined || !isAlone) return null;
+  return notebookFix(path, json, cells, before, after, slips, verified);
 }
 
 /** The shapes of what each name of the program holds at the end. */

@@ -363,17 +363,21 @@ function alignmentOf(
   return { entry, axes, ranges };
 }
 
-/** Whether the whole entry is there. */
 /**
  * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
  * on the way.
  */
-export const isReordered = ({ ranges, axes }: Alignment): boolean =>
+export const isReordered = ({ entry, ranges, axes }: Alignment): boolean =>
   [...ranges.values()].some(({ step }) => step < 0) ||
   axes.some((letters) => {
+    // Pairs of a rotation are laid out in one way alone.
+    const pairs = letters.filter((letter) => letter === 'u' || letter === 'w');
+    if (pairs.length === 2 && entry.letters.indexOf(pairs[0]) > entry.letters.indexOf(pairs[1]))
+      return true;
     const order = letters.map((letter) => 'hrgav'.indexOf(letter)).filter((at) => at >= 0);
     return order.some((at, n) => n > 0 && at < order[n - 1]);
   });
 
+/** Whether the whole entry is there. */
 export const isWhole = ({ entry, ranges }: Alignment): boolean =>
   entry.letters.every((letter, n) => ranges.get(letter)!.count === entry.lengths[n]);

@@ -1,6 +1,7 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
 import { wrongMask } from './blame/mask.ts';
+import { hidesNothing, thrownAway } from './blame/nothing.ts';
 import {
   halfJacobian,
   oddLayout,
@@ -23,10 +24,12 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     shortTiles(field, suspect) ??
     missingTiles(field, suspect) ??
     wrongPart(field, suspect) ??
+    hidesNothing(field, suspect) ??
+    thrownAway(field, suspect) ??
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongNumber(field, suspect) ??
-    unfinishedOperand(field, suspect) ??
+    ofCaller(field, suspect, unfinishedOperand(field, suspect)) ??
     wrongTable(field, suspect) ??
     otherOrder(field, suspect) ??
     wrongCall(field, suspect) ??
@@ -35,4 +38,11 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     wrongStart(field, suspect) ??
     unscaledAt(field, suspect) ?? { event: suspect.event, note: '' }
   );
+}
+
+/** What a function that does right elsewhere was given unfinished is its caller's to finish. */
+function ofCaller(field: Field, suspect: Suspect, found: Blame | null): Blame | null {
+  if (found?.event !== suspect.event) return found;
+  const call = wrongCall(field, suspect);
+  return call ? { ...found, event: call.event } : found;
 }

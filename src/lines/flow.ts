@@ -82,11 +82,11 @@ function ownReads(recording: Recording, { id, how, reads, shape }: Event): reado
     if (other.length > own.length && how !== 'argument') return false;
     const first = other.length === own.length ? 0 : other.indexOf(own[0]);
     if (first < 0) return false;
-    // A part that is not in one piece is known by its numbers.
     if (own.every((value, at) => value === other[first + at])) return true;
-    return (
-      how === 'argument' && other.length > own.length && own.every((value) => other.includes(value))
-    );
+    // A part that is not in one piece, or lies transposed, is known by its numbers.
+    if (how !== 'argument') return false;
+    const all = new Set(other);
+    return own.every((value) => all.has(value));
   };
   const found = before.filter((read) => isOf(read));
   return found.length > 0 ? found : before;

@@ -33,7 +33,10 @@ export function gathered(
 }
 
 /** For each entry of a tensor that is aligned so, its offset in the form. */
-export function offsetsInForm({ entry, axes, ranges }: Alignment, shape: readonly number[]): Int32Array {
+export function offsetsInForm(
+  { entry, axes, ranges }: Alignment,
+  shape: readonly number[],
+): Int32Array {
   const strideOf = (letter: string): number => entry.strides[entry.letters.indexOf(letter)];
   const along = new Set(axes.flat());
   let all = Int32Array.of(
@@ -61,7 +64,6 @@ export function offsetsInForm({ entry, axes, ranges }: Alignment, shape: readonl
   });
   return all;
 }
-
 
 /** All that a statement's runs made, and what that is. */
 export interface Gathered {
@@ -127,7 +129,8 @@ export function gatherNumbers(
     for (const { id } of runs) sweeps.set(id, { tensor: all.tensor, found: known });
     if (known.length === 0) {
       for (const { id } of runs)
-        if (isVague(observed[id]) && !isPlain(recording, id) && isOfTensors(recording, id)) found[id] = off(observed[id]);
+        if (isVague(observed[id]) && !isPlain(recording, id) && isOfTensors(recording, id))
+          found[id] = off(observed[id]);
       continue;
     }
     const offsets = known.map((each) => offsetsInForm(each, all.tensor.shape));

@@ -12,7 +12,7 @@ import {
   transposedGradients,
 } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
-import { cone, type Flow, flowOf, tellingEvent } from './flow.ts';
+import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
 import { gatherNumbers } from './gathered.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
 import { lostParts } from './lost.ts';
@@ -21,7 +21,7 @@ import type { Recording } from './recording.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
-import { unfinished } from './unfinished.ts';
+import { shownInPart, unfinished } from './unfinished.ts';
 
 export interface Wrong {
   /** The event at whose statement the mistake is. */
@@ -60,7 +60,18 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
   const goals = goalsOf(catalogue.graph);
-  const field: Field = { recording, catalogue, aligner, observed, sweeps, flow, covered, goals };
+  const leads = leadsToRight(recording, catalogue, flow, observed);
+  const field: Field = {
+    recording,
+    catalogue,
+    aligner,
+    observed,
+    sweeps,
+    flow,
+    leads,
+    covered,
+    goals,
+  };
   const suspects = suspectsOf(field);
   const wrong = wrongOf(field, suspects);
   const seen = wrong.map((each) => each.seen);
@@ -89,10 +100,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const slips = [
-    ...slipsOf(field),
-    ...lostParts(field),
-  ].sort((a, b) => a.event - b.event);
+  const slips = [...slipsOf(field), ...lostParts(field)].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
     return oneEach(field, slips);
@@ -119,18 +127,28 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
       if (!same)
         found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
     }
-    return found;
+    return explainedFirst(field, found);
   }
   const twice = passed ? null : accumulated(field);
-  const last = passed ?? twice ?? unfinished(field);
+  const last = passed ?? twice ?? unfinished(field) ?? shownInPart(field);
   return last ? [last] : [];
+}
+
+/** An array that came out wrong after a loop tells less than a mistake in that loop of which is known what it is. */
+function explainedFirst({ recording }: Field, found: readonly Wrong[]): Wrong[] {
+  const [first] = found;
+  if (!first || first.note !== '' || recording.events[first.seen].how !== 'loop-end')
+    return [...found];
+  const better = found.find(({ note, event }) => note !== '' && event < first.seen);
+  return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
 
 /** One for each statement. */
 function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] {
   const found = new Map<number, Wrong>();
   for (const each of mistaken) {
-    const statement = ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
+    const statement =
+      ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
     if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
   }
   return [...found.values()];

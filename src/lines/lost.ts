@@ -2,6 +2,7 @@
 import type { Key } from '../compare/program.ts';
 import type { Alignment } from './align.ts';
 import { originOf } from './blame/common.ts';
+import { handedOn } from './flow.ts';
 import type { Mistaken } from './mistaken.ts';
 import type { Observed } from './observe.ts';
 import type { Field } from './suspects.ts';
@@ -21,24 +22,62 @@ const COMPUTED = new Set(['bind', 'update', 'write']);
 
 /** Statements that give the name of a contribution, which nothing has read yet, to another one. */
 function overwritten(field: Field): Mistaken[] {
-  const { recording, observed, flow } = field;
+  const { recording, observed } = field;
   const { events } = recording;
   const found: Mistaken[] = [];
   for (const each of observed) {
     const { id, name, frame, how } = each.event;
-    if (!COMPUTED.has(how) || flow.users[id].length > 0) continue;
+    if (!COMPUTED.has(how) || isRead(field, id)) continue;
     const lost = contribution(field, each);
     if (!lost) continue;
-    const next = events.find(
-      (other) => other.id > id && other.frame === frame && other.name === name,
-    );
-    if (next?.how !== 'bind' || originOf(field, next.id) <= id) continue;
     const { key, title, node, kind } = lost.entry;
+    const next =
+      events.find((other) => other.id > id && other.frame === frame && other.name === name) ?? null;
+    const again = sameStatement(field, id, key);
+    if (again !== null)
+      found.push({
+        event: again,
+        node,
+        kind,
+        note: `each of d${node}’s paths replaces the one before`,
+      });
+    if (next?.how !== 'bind' || originOf(field, next.id) <= id) continue;
     if (!observed[next.id].found.some(({ entry }) => entry.key === key)) continue;
     found.push({ event: next.id, node, kind, note: `it replaces ${title}, which is lost` });
   }
   return found;
 }
+
+/** Whether anything was computed from an event, under whatever name it was handed on. */
+function isRead(field: Field, id: number): boolean {
+  const { recording, flow } = field;
+  return flow.users[id].some(
+    (user) => handedOn(recording, recording.events[user]) === null || isRead(field, user),
+  );
+}
+
+/** Another run of an event's statement that assigns what reaches a node by another path, which nothing has read either. */
+function sameStatement(field: Field, id: number, key: Key): number | null {
+  const { recording, observed } = field;
+  const { events, statements } = recording;
+  const { statement, how, loops } = events[id];
+  if (how !== 'bind' || statements[statement].kind !== 'assign' || loops.length === 0) return null;
+  const own = titlesOf(observed[id], key).join();
+  const other = events.find(
+    (each) =>
+      each.id > id &&
+      each.statement === statement &&
+      each.how === 'bind' &&
+      each.loops.join() !== loops.join() &&
+      !isRead(field, each.id) &&
+      titlesOf(observed[each.id], key).length > 0 &&
+      titlesOf(observed[each.id], key).join() !== own,
+  );
+  return other?.id ?? null;
+}
+
+const titlesOf = ({ found }: Observed, key: Key): string[] =>
+  found.flatMap(({ entry }) => (entry.key === key && PART.test(entry.title) ? [entry.title] : []));
 
 const LOOPED = /^[bhrgij]$/;
 
@@ -64,7 +103,13 @@ function repeated(field: Field): Mistaken[] {
   const groups = new Map<string, Map<number, string>>();
   const partsOf = ({ event, found, standing }: Observed, key?: Key): Map<Key, string> => {
     const parts = new Map<Key, string>();
-    if (standing !== 'right' || found.length === 0 || event.loops.length === 0 || !COMPUTED.has(event.how)) return parts;
+    if (
+      standing !== 'right' ||
+      found.length === 0 ||
+      event.loops.length === 0 ||
+      !COMPUTED.has(event.how)
+    )
+      return parts;
     const [best] = found;
     const { entry } = best;
     const part = partOf(best);

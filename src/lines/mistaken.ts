@@ -98,18 +98,19 @@ export function mistakenNames(field: Field): Mistaken[] {
     const kind = named.sort.startsWith('gradient') ? 'gradient' : 'value';
     const key = `${kind === 'value' ? 'v' : 'g'}:${named.node}`;
     const isNode = catalogue.graph.nodes.some(({ id }) => id === named.node);
-    const isMissing = isNode && goals.includes(key) && !has(key);
+    const isMissing = isNode && !has(key) && (goals.includes(key) || isProjected(named.node));
     const isExchanged = conflicts.some(
       (other) =>
         other.named.sort === named.sort &&
         other.named.letter === is.letter &&
         other.is.letter === named.letter,
     );
-    if (!isMissing && !isExchanged) continue;
+    if (!isMissing && !isExchanged && !isWrittenOver(field, event)) continue;
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
-    const place = from === null ? event : returnOrCall(field, event, from);
+    const place =
+      from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
@@ -118,7 +119,45 @@ export function mistakenNames(field: Field): Mistaken[] {
   return found;
 }
 
+/** What is written into the array of another one and then replaced there by what belongs in it, before anything read it. */
+function isWrittenOver({ recording, flow, observed }: Field, id: number): boolean {
+  const { events } = recording;
+  const { how, name } = events[id];
+  if (how !== 'update' && how !== 'write') return false;
+  const named = nodeNamed(events[id]);
+  return (
+    flow.users[id].length > 0 &&
+    flow.users[id].every((user) => {
+      const { alias, how: next, name: same, statement } = events[user];
+      if (next !== 'update' && next !== 'write') return false;
+      // The array that it is a view of.
+      if (same !== name) return events[user].statement !== events[id].statement;
+      return (
+        alias === id &&
+        statement !== events[id].statement &&
+        observed[user].found.some(({ entry }) => entry.node === named?.node)
+      );
+    })
+  );
+}
+
+/** Of these a right program has each by its name. */
+const isProjected = (node: string): boolean => /^[QKV]h?$/.test(node);
+
 const ORDER = 'QKV';
+
+/** The loop that pairs names with tensors, where it hands on the one that was taken for the other. */
+function pairedAt({ recording, flow, observed }: Field, event: number, is: Side): number | null {
+  const { events, statements } = recording;
+  const paired = flow.sources[event].find((source) => {
+    const { kind, targets } = statements[events[source].statement];
+    const isOther = observed[source].found.some(
+      ({ entry }) => sideOf(entry.node, entry.kind)?.letter === is.letter,
+    );
+    return kind === 'for' && targets.length > 1 && isOther;
+  });
+  return paired ?? null;
+}
 
 /** Of a return and the statement that unpacks it: the one that has not the usual order of queries, keys, values. */
 function returnOrCall({ recording }: Field, event: number, from: number): number {
@@ -229,10 +268,10 @@ export function returnsInOrder(field: Field): Mistaken[] {
     if (order.join('') === given.join('')) return;
     // Whoever unpacks them by their right names takes them in this order.
     const isNamed = returned.some(({ id }) =>
-      events.some(
-        (other) =>
-          handedOn(recording, other) === id && (nodeNamed(other)?.kind ?? '') === 'gradient',
-      ),
+      events.some((other) => {
+        const name = handedOn(recording, other) === id ? nodeNamed(other) : null;
+        return name?.kind === 'gradient' && sideOf(name.node, '') !== null;
+      }),
     );
     const wrong = returned.find(
       ({ id }, n) =>

@@ -107,6 +107,18 @@ export class Observer {
     return { ...all, standing: 'off' };
   }
 
+  /** Scales and square roots of widths, whatever type they are held in. */
+  #isFactor(value: number): boolean {
+    const { parts, config } = this.#catalogue;
+    const width = parts.extents['a'] ?? 1;
+    const known = [parts.scale, Math.sqrt(width), config.softcap ?? 1];
+    return known.some((each) =>
+      [each, 1 / each, each * Math.LOG2E].some(
+        (one) => Math.abs(value - one) <= 1e-6 * Math.abs(one),
+      ),
+    );
+  }
+
   /** The unit of a type that is narrower than the program's, else 0. */
   #coarser(dtype: string): number {
     const own = [BFLOAT16, FLOAT16, FLOAT32].find(({ name }) => name === dtype)?.epsilon ?? 0;
@@ -130,6 +142,8 @@ export class Observer {
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
     }
+    if (tensor.data.length === 1 && this.#isFactor(tensor.data[0]))
+      return { ...nothing, standing: 'neutral' };
     const found = this.aligner.align(tensor, telling, { epsilon: this.#coarser(dtype) });
     if (found.length > 0) {
       const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))

@@ -45,7 +45,7 @@ export interface LinesResult {
     | null;
   readonly causes: readonly Cause[];
   /** Proven, the shortest edit first; only where they were asked for. */
-  readonly fixes: readonly Omit<Fix, 'source' | 'slips'>[];
+  readonly fixes: readonly Omit<Fix, 'source' | 'slips' | 'cells'>[];
   /** What is to be known beside it: a program that broke off, what was left out. */
   readonly notes: readonly string[];
   /** After a match: which mistakes this run could not have shown. */

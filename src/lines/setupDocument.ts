@@ -1,5 +1,6 @@
 // A setup as the document that is saved: what a *.attention.json says.
 import type { HeadConfig, Loss, Mask } from '../engine/config.ts';
+import { PLAIN_OPTIONS } from '../formats/setupTypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
 /** Where a setup was found, so that it can be found again: the program, its arguments, what computes the attention. */
@@ -65,33 +66,17 @@ export function setupDocument(
   source: Source,
   write: WriteTensor = inline,
 ): object {
-  const {
-    head,
-    heads,
-    kvHeads,
-    scale,
-    softcap,
-    mask,
-    dropout,
-    rope,
-    window,
-    alibi,
-    past,
-    start,
-    axes,
-  } = config;
+  const { head, heads, kvHeads, mask, dropout, alibi, past, start, axes } = config;
+  const plain = PLAIN_OPTIONS.filter((option) => config[option] !== undefined);
   const loss = lossOf(config.loss, write);
   return {
     ...{ head, source },
-    ...each({ x: config.x, xPrime: config.xPrime }, '', write),
+    ...each({ x: config.x, xPrime: config.xPrime, xValue: config.xValue }, '', write),
     weights: each(config.weights, 'weights.', write),
     ...(head === 'multihead' && { heads, kvHeads }),
-    ...(scale !== undefined && { scale }),
-    ...(softcap !== undefined && { softcap }),
+    ...Object.fromEntries(plain.map((option) => [option, config[option]])),
     ...maskOf(mask, write),
     ...(dropout && { dropout: { p: dropout.p, keep: write('dropout.keep', dropout.keep) } }),
-    ...(rope && { rope }),
-    ...(window !== undefined && { window }),
     ...(alibi !== undefined && { alibi: alibi === true ? true : write('alibi', alibi) }),
     ...(past && { past: each({ ...past }, 'past.', write) }),
     ...(start && { start: each({ ...start }, 'start.', write) }),

@@ -3,7 +3,7 @@ import { sizeOf } from '../engine/tensor.ts';
 import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import { type Aligner, isReordered } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
-import { cone, type Flow, handedOn, leadsToRight } from './flow.ts';
+import { cone, type Flow, handedOn } from './flow.ts';
 import type { Gathered } from './gathered.ts';
 import { ancestorsOf } from './goals.ts';
 import { nodeNamed, type Observed } from './observe.ts';
@@ -28,6 +28,8 @@ export interface Field {
   /** Of numbers that statements in loops made: all runs of the statement together. */
   readonly sweeps: ReadonlyMap<number, Gathered>;
   readonly flow: Flow;
+  /** For each event whether something right was computed from it. */
+  readonly leads: readonly boolean[];
   readonly covered: ReadonlySet<Key>;
   readonly goals: readonly Key[];
 }
@@ -74,14 +76,13 @@ function operandsOf(field: Field, leads: readonly boolean[], id: number): Operan
 
 const IN_PLACE = new Set(['write', 'update']);
 
-/** All of a node, but for the order of its entries. */
+/** Right, but for the order of its entries. */
 const isInOtherOrder = ({ found }: Observed): boolean =>
-  found.length > 0 && found.every((each) => each.entry.role === 'node' && isReordered(each));
+  found.length > 0 && found.every((each) => each.entry.role !== 'partial' && isReordered(each));
 
 /** All suspects, in the order of time, those that are no mistake whatever they are left out. */
 export function suspectsOf(field: Field): Suspect[] {
-  const { recording, observed, flow } = field;
-  const leads = leadsToRight(recording, field.catalogue, flow, observed);
+  const { recording, observed, leads } = field;
   const found: Suspect[] = [];
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
@@ -124,10 +125,12 @@ function isHalfMade({ recording, observed }: Field, id: number): boolean {
 }
 
 /** Whether no later version of the same array was recorded. */
-function isLast({ recording: { events }, flow }: Field, id: number): boolean {
+function isLast({ recording, flow }: Field, id: number): boolean {
+  const { events } = recording;
   const { name, frame } = events[id];
   return !flow.users[id].some((user) => {
     const other = events[user];
+    if (handedOn(recording, other) !== null) return false;
     return other.frame === frame && (other.name === name || other.alias === id);
   });
 }
@@ -156,9 +159,7 @@ function withoutBeginnings(
     // A sum that lacks one of its paths is told of where the last of the others was added, all else of where it begins.
     const path = pathOf(observed[event]);
     const isOfPath = (id: number): boolean => isSuspect(id) && pathOf(observed[id]) === path;
-    return path !== null
-      ? !flow.users[event].some(isOfPath)
-      : !flow.sources[event].some(isSuspect);
+    return path !== null ? !flow.users[event].some(isOfPath) : !flow.sources[event].some(isSuspect);
   });
 }
 

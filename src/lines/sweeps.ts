@@ -80,13 +80,21 @@ function sweepsOf(recording: Recording): Sweep[] {
 const isSum = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
   kind === 'augmented' && /[^*/@%]\s*[+-]=/.test(text);
 
-function alignedOf(sweep: Sweep, aligner: Aligner): Aligned | null {
+/** Whether a form has letters that its node lacks, over which it is to be summed. */
+function isOfTerms({ entries }: Catalogue, { key, letters }: Entry): boolean {
+  const node = entries.find((each) => each.key === key && each.role === 'node');
+  return node !== undefined && letters.length > node.letters.length;
+}
+
+function alignedOf(sweep: Sweep, aligner: Aligner, catalogue: Catalogue): Aligned | null {
   const parts = sweep.runs.map(({ event, terms }) => ({ loops: event.loops, tensor: terms }));
   const found = gathered(parts);
   if (!found) return null;
   const { tensor, starts } = found;
   const known = aligner.align(tensor, tellingOf(tensor), { hasGaps: true });
-  const alignment = known.find(({ entry }) => entry.title.startsWith('terms of '));
+  const alignment = known.find(
+    ({ entry }) => entry.role === 'partial' && isOfTerms(catalogue, entry),
+  );
   if (!alignment || known.some(({ entry }) => entry.role === 'node')) return null;
   const offsets = offsetsInForm(alignment, tensor.shape);
   const size = sizeOf(sweep.runs[0].terms.shape);
@@ -94,22 +102,42 @@ function alignedOf(sweep: Sweep, aligner: Aligner): Aligned | null {
   return { sweep, entry: alignment.entry, terms };
 }
 
-/** Which entry of the sum each term belongs to. */
-function sumsOf({ entries }: Catalogue, { key, letters, lengths }: Entry): Int32Array | null {
+/**
+ * By which letters a sum's tokens and features may go among its terms: its own, those of the queries' side, of the
+ * Jacobian's rows.
+ */
+const NAMES = ['ic', 'jc', 'je', 'ie', 'lc'];
+
+/** Which entry of the sum each term belongs to; null where no form is the sum of the terms. */
+function sumsOf({ entries }: Catalogue, entry: Entry): Int32Array | null {
+  const { key, letters, lengths, data } = entry;
   const node = entries.find((each) => each.key === key && each.role === 'node');
-  if (!node || node.letters.some((letter) => !letters.includes(letter))) return null;
-  // The Jacobian's rows: the keys that the sum is left with have a letter of their own.
-  const ends = node.letters.map((letter) =>
-    letter === 'i' && letters.includes('l') ? 'l' : letter,
-  );
-  const own = letters.map((letter) => {
-    const at = ends.indexOf(letter);
-    return at < 0 ? 0 : node.strides[at];
-  });
+  if (!node) return null;
   const steps = strides(lengths);
-  return Int32Array.from({ length: sizeOf(lengths) }, (_, at) =>
-    own.reduce((sum, step, n) => sum + (Math.floor(at / steps[n]) % lengths[n]) * step, 0),
-  );
+  const size = node.data.length;
+  const whole = entries.filter((each) => each.key === key && each.data.length === size);
+  for (const [token, feature] of NAMES) {
+    const ends = node.letters.map((letter) =>
+      letter === 'i' ? token : letter === 'c' ? feature : letter,
+    );
+    if (ends.some((letter) => !letters.includes(letter))) continue;
+    const own = letters.map((letter) => {
+      const at = ends.indexOf(letter);
+      return at < 0 ? 0 : node.strides[at];
+    });
+    const where = Int32Array.from({ length: data.length }, (_, at) =>
+      own.reduce((sum, step, n) => sum + (Math.floor(at / steps[n]) % lengths[n]) * step, 0),
+    );
+    const sums = new Float64Array(size);
+    where.forEach((to, at) => (sums[to] += data[at]));
+    const isSum = whole.some((each) =>
+      each.data.every(
+        (value, at) => Math.abs(value - sums[at]) <= Math.max(each.tolerance, 1e-9 * each.size),
+      ),
+    );
+    if (isSum) return where;
+  }
+  return null;
 }
 
 const letterName: Readonly<Record<string, string>> = {
@@ -120,7 +148,7 @@ const letterName: Readonly<Record<string, string>> = {
 export function slipsOf({ recording, catalogue, aligner, covered }: Field): Slip[] {
   const sweeps = sweepsOf(recording);
   if (sweeps.length === 0) return [];
-  const all = sweeps.flatMap((sweep) => alignedOf(sweep, aligner) ?? []);
+  const all = sweeps.flatMap((sweep) => alignedOf(sweep, aligner, catalogue) ?? []);
   const open = all.filter(({ entry }) => !covered.has(entry.key));
   const found = open.flatMap((each): Slip[] => {
     const sums = sumsOf(catalogue, each.entry);
@@ -131,7 +159,8 @@ export function slipsOf({ recording, catalogue, aligner, covered }: Field): Slip
   return found.sort((a, b) => a.event - b.event);
 }
 
-const titleOf = ({ title }: Entry): string => title.replace('terms of ', '');
+const titleOf = ({ key }: Entry): string =>
+  key.startsWith('g:') ? `d${key.slice(2)}` : key.slice(2);
 const slipAt = ({ entry }: Aligned, event: number, note: string): Slip => ({
   ...{ event, note, node: entry.node, kind: entry.kind },
 });

@@ -1,5 +1,5 @@
 // Outputs and gradients that a program names and never has whole: a path that was overwritten, tokens that were left out.
-import { keyOf } from '../compare/program.ts';
+import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import type { Wrong } from './localise.ts';
@@ -30,6 +30,69 @@ export function unfinished(field: Field): Wrong | null {
     return { event: id, seen: id, node, kind, note: noteOf(name, found) };
   }
   return null;
+}
+
+/**
+ * Outputs and gradients of which something was computed and that never come out: parts of them, some of their paths or
+ * terms, or nothing but zeros where a backward pass wrote. A run with such a goal is not right, wherever it went wrong.
+ */
+export function shownInPart(field: Field): Wrong | null {
+  for (const goal of field.goals) {
+    if (field.covered.has(goal)) continue;
+    const event = partlyShown(field, goal) ?? null;
+    if (event === null) continue;
+    const [best] = field.observed[event].found.filter(({ entry }) => entry.key === goal);
+    const node = goal.slice(2);
+    const kind = goal.startsWith('g:') ? 'gradient' : 'value';
+    const name = kind === 'gradient' ? `d${node}` : node;
+    const part = best.entry.role === 'node' ? 'some of its entries' : best.entry.title;
+    const note = `${name} never comes out whole: the last that was computed for it is ${part}`;
+    return { event, seen: event, node, kind, note };
+  }
+  return onlyZeros(field);
+}
+
+const isComputed = ({ event: { how } }: Observed): boolean =>
+  /^(bind|update|write|loop-end|return)$/.test(how);
+
+/** The last event that is a part of a goal, where all of them together are not what a program may hand on as they are. */
+function partlyShown({ observed, recording, catalogue }: Field, goal: Key): number | null {
+  const parts = observed.filter(
+    (each) =>
+      isComputed(each) &&
+      !each.added &&
+      each.found.some(({ entry }) => entry.key === goal) &&
+      (each.standing === 'right' || each.standing === 'partial'),
+  );
+  const last = parts.at(-1);
+  if (!last) return null;
+  const paths = new Map<string, number>();
+  for (const { event, found } of parts)
+    for (const { entry } of found) {
+      const [, path] = entry.key === goal ? (/ through (\w+)$/.exec(entry.title) ?? []) : [];
+      if (path !== undefined) paths.set(path, event.statement);
+    }
+  const needed = sourcesOf(catalogue.state.program, goal.slice(2));
+  // Each path of its own: a function of queries, keys and values that are one and the same here.
+  const isEach = needed.length > 1 && needed.every(({ from }) => paths.has(from));
+  if (isEach && new Set(paths.values()).size === needed.length) return null;
+  return originalOf(recording, last.event.id);
+}
+
+/** A gradient's array that was written and holds nothing but zeros, where no gradient of an input came out. */
+function onlyZeros({ observed, goals, covered, catalogue }: Field): Wrong | null {
+  if (!covered.has('v:y') || goals.some((goal) => goal.startsWith('g:') && covered.has(goal)))
+    return null;
+  const last = observed.findLast(({ event, standing }) => {
+    const isWritten = event.how === 'update' || event.how === 'write';
+    return isWritten && standing === 'neutral' && /(^|[._])(d|g|grad)/i.test(event.name);
+  });
+  if (!last) return null;
+  const goal = goals.find((each) => each.startsWith('g:'));
+  if (!goal) return null;
+  const { id } = last.event;
+  const node = nodeOf(catalogue.graph, goal.slice(2)).id;
+  return { event: id, seen: id, node, kind: 'gradient', note: `${last.event.name} stays zero` };
 }
 
 function noteOf(name: string, { found }: Observed): string {

@@ -40,7 +40,10 @@ function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | null {
 }
 
 /** Entries of `whole` that an index picks, as offsets in their order; null where it is not of whole numbers and slices. */
-export function offsetsAt(shape: readonly number[], index: readonly IndexPart[]): Int32Array | null {
+export function offsetsAt(
+  shape: readonly number[],
+  index: readonly IndexPart[],
+): Int32Array | null {
   const positions = {
     shape,
     data: Float64Array.from({ length: sizeOf(shape) }, (_, at) => at),

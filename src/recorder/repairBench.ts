@@ -84,8 +84,7 @@ class PythonBench implements OpenBench {
   }
 
   async frame(request: FrameRequest): Promise<FrameReply | null> {
-    const { sources, file, line, until, occurrences, pairs, seconds } = request;
-    const place = { file, line, occurrences, ...(until !== undefined && { until }) };
+    const { sources, pairs, seconds, ...place } = request;
     const { reply, out } = await this.#ask({ job: 'frame', sources, place, pairs, seconds });
     if (reply.error !== undefined) return null;
     const { candidates, others, now, executions, tried } = reply as FrameAnswer;

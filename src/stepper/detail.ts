@@ -142,6 +142,6 @@ export function forwardView(run: Run, position: Position, id: NodeId, options: V
       current: position.term,
     },
     worked: workedView(run, id, options.selection),
-    sentence: node.operation.summary,
+    sentence: [node.operation.summary, node.operation.remark?.(offset) ?? ''].join(' ').trim(),
   };
 }

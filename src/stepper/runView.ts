@@ -4,7 +4,7 @@ import { equations } from '../engine/equations.ts';
 import { type MathNode, toMath } from '../engine/mathml.ts';
 import type { GraphNode, NodeId } from '../engine/graph.ts';
 import { PARAMETERS } from '../engine/heads/parameters.ts';
-import { isParameter } from '../engine/nodes.ts';
+import { isWeight } from '../engine/nodes.ts';
 import type { Run } from '../engine/run.ts';
 import type { Picture } from './picture.ts';
 import { valuePictures } from './nodePicture.ts';
@@ -53,13 +53,15 @@ export interface RunView {
 const inputSummaries: Readonly<Record<NodeId, string>> = {
   x: "The tokens on the keys' side.",
   xPrime: "The tokens on the queries' side (x′ in the equations).",
+  xValue: 'The tokens that values are made from.',
+  temperature: 'A factor on the scores of each query.',
   K: 'The keys, given.',
   Q: 'The queries, given.',
   V: 'The values, given.',
 };
 
 const inputSummary = (id: NodeId): string =>
-  isParameter(id) ? PARAMETERS[id].what : inputSummaries[id];
+  isWeight(id) ? PARAMETERS[id].what : inputSummaries[id];
 
 function nodeView(node: GraphNode, selfAttention: boolean, value: Picture): NodeView {
   const isInput = node.kind === 'input';

@@ -4,3 +4,4 @@ export { check } from '../../src/compare/check.ts';
 export { openSetup } from '../../src/formats/openSetup.ts';
 export { resolveName } from '../../src/formats/nodeNames.ts';
 export { readTensorFile } from '../../src/formats/tensorFile.ts';
+export { HABITS } from './habits.ts';

@@ -1,4 +1,7 @@
 // Random setups from a seed: every option of every head, drawn independently so that all pairs come up.
+import { drawMaskOptions, drawMaskParts } from './drawMasks.mjs';
+import { drawBias } from './drawBias.mjs';
+import { drawRope, drawRopeOptions } from './drawRope.mjs';
 
 /** mulberry32: uniform in [0, 1). */
 export function generator(seed) {
@@ -20,6 +23,14 @@ const expressions = [
   'dot(sin(y), y) / 3',
 ];
 
+/** What stands in `mask` as the parts of a list. */
+function maskAsParts(setup) {
+  const { mask, maskMeaning: meaning } = setup;
+  delete setup.maskMeaning;
+  if (mask === undefined) return [];
+  return [typeof mask === 'string' ? mask : { kind: 'given', tensor: mask, meaning }];
+}
+
 /** A setup with inline tensors, and the options it was drawn with (for the count of pairs). */
 export function drawSetup(random) {
   const pick = (...values) => values[Math.floor(random() * values.length)];
@@ -30,6 +41,7 @@ export function drawSetup(random) {
       ? entry()
       : Array.from({ length: shape[0] }, () => fill(shape.slice(1), entry));
   const numbers = (...shape) => fill(shape, normal);
+  const draw = { pick, whole, fill, numbers };
 
   const head = pick('kq', 'qkv', 'multihead', 'multihead', 'multihead');
   const multi = head === 'multihead';
@@ -47,11 +59,12 @@ export function drawSetup(random) {
     biases: head === 'kq' ? pick(false, true) : pick(false, true),
     loss: pick('default', 'upstream', 'target', 'expression'),
     axes: pick('default', 'key-first', 'query-first'),
-    rope: multi ? pick(false, 'half', 'interleaved') : false,
+    ...drawRopeOptions(multi && pick(false, 'half', 'interleaved'), pick),
     groups: multi ? pick('mha', 'gqa', 'mqa') : 'mha',
     past: multi ? pick(false, true) : false,
     start: pick('none', 'none', 'all', 'some'),
     output: multi ? pick(false, true) : false,
+    ...drawMaskOptions(pick),
   };
   const kvHeads = multi ? { mha: whole(1, 3), gqa: 2, mqa: 1 }[options.groups] : 1;
   const heads = kvHeads * (options.groups === 'mha' ? 1 : whole(2, 3));
@@ -60,7 +73,7 @@ export function drawSetup(random) {
   const queries = options.self ? fresh : whole(1, 6);
   const past = options.past ? whole(1, 3) : 0;
   const keys = fresh + past;
-  const width = options.rope ? 2 * whole(1, 3) : whole(1, 5);
+  const width = options.rope ? 2 * whole(1, 4) : whole(1, 5);
   const valueWidth = whole(1, 5);
   const [features, otherFeatures, outFeatures] = [whole(1, 6), whole(1, 6), whole(1, 6)];
   const queryFeatures = options.self ? features : otherFeatures;
@@ -123,6 +136,8 @@ export function drawSetup(random) {
   if (options.mask === 'attend') setup.mask = fill(maskShape, () => (random() < 0.7 ? 1 : 0));
   if (options.mask === 'ignore') setup.mask = fill(maskShape, chance(0.3));
   if (options.mask === 'attend' || options.mask === 'ignore') setup.maskMeaning = options.mask;
+  const parts = drawMaskParts(options, { ...draw, batch, keys, queries, past, order: scores });
+  if (parts.length > 0) setup.mask = [...maskAsParts(setup), ...parts];
   if (options.window) setup.window = whole(1, keys);
   if (options.alibi) setup.alibi = options.alibi === true ? true : fill([heads], random);
   if (options.dropout) {
@@ -132,7 +147,9 @@ export function drawSetup(random) {
     if (!multi && batch.length > 0) keepShape.splice(1, 0, 1);
     setup.dropout = { p, keep: fill(keepShape, () => (random() < p ? 0 : 1)) };
   }
-  if (options.rope) setup.rope = { base: pick(10, 10000), pairing: options.rope };
+  const isSame = setup.xPrime === undefined && queries === fresh;
+  const ropeSizes = { random, batch, fresh, queries, isSame, width };
+  if (options.rope) setup.rope = drawRope(options, { ...draw, ...ropeSizes });
   if (options.past) {
     setup.past = {
       K: numbers(...batch, kvHeads, past, width),
@@ -147,12 +164,26 @@ export function drawSetup(random) {
   if (options.loss === 'upstream') setup.loss = { upstream: numbers(...outShape) };
   if (options.loss === 'target') setup.loss = { target: numbers(...outShape) };
   if (options.loss === 'expression') setup.loss = { expression: pick(...expressions) };
-  addLater(setup, options, { pick, whole, numbers }, { heads, kvHeads, width });
+  const sizes = {
+    heads,
+    kvHeads,
+    width,
+    valueWidth,
+    axes,
+    tokens: [...batch, fresh],
+    queryFeatures,
+    queries: pick([queries], [...batch, queries]),
+  };
+  addLater(setup, options, { pick, whole, numbers }, sizes);
+  const isFree = !setup.zeroKey && !setup.weights.null_K;
+  const biasSizes = { multi, heads, queries, keys, order: scores, isFree };
+  Object.assign(options, drawBias(setup, { ...draw, ...biasSizes }));
   return { setup, options };
 }
 
 /** Options drawn after all others, so that a seed's earlier ones stay what they were. */
-function addLater(setup, options, { pick, numbers }, { heads, kvHeads, width }) {
+function addLater(setup, options, { pick, whole, numbers }, sizes) {
+  const { heads, kvHeads, width } = sizes;
   options.qkNorm = pick(false, false, 'rms', 'layer');
   if (options.qkNorm) {
     options.normOver = pick('head', 'all');
@@ -167,4 +198,52 @@ function addLater(setup, options, { pick, numbers }, { heads, kvHeads, width }) 
       if (options.qkNorm === 'layer') setup.weights[`beta_${id}`] = numbers(length);
     }
   }
+  const multi = setup.head === 'multihead';
+  options.sink = pick('none', 'none', 'plus-one', multi ? 'learned' : 'none');
+  if (options.sink === 'plus-one') setup.softmax = 'plus-one';
+  if (options.sink === 'learned') setup.weights.sinks = numbers(heads);
+  options.nulls = multi ? pick('none', 'none', 'learned', 'zero', 'both') : 'none';
+  addNulls(setup, options, numbers, sizes);
+  options.valueInput = 'W_V' in setup.weights && pick(false, false, true);
+  if (options.valueInput) {
+    const features = whole(1, 5);
+    setup.xValue = numbers(...sizes.tokens, features);
+    setup.weights.W_V = numbers(features, kvHeads * sizes.valueWidth);
+    // What x fed alone may be left with nothing to feed.
+    if (!('W_K' in setup.weights) && !('W_Q' in setup.weights && !setup.xPrime)) delete setup.x;
+  }
+  const hasQueryInput = 'xPrime' in setup || (options.self && 'x' in setup);
+  options.gate = multi && hasQueryInput && pick(false, false, 'head', 'entry');
+  if (options.gate) {
+    const from = sizes.queryFeatures;
+    const to = options.gate === 'head' ? heads : heads * sizes.valueWidth;
+    setup.weights.W_gate = numbers(from, to);
+    if (options.biases) setup.weights.b_gate = numbers(to);
+  }
+  options.headScale = multi && pick(false, false, true);
+  if (options.headScale) setup.weights.headScale = numbers(heads);
+  options.temperature = pick('none', 'none', 'tensor', 'logN', 'floor');
+  if (options.temperature === 'tensor') setup.temperature = numbers(...sizes.queries);
+  if (options.temperature === 'logN') setup.temperature = { logN: 2.5 };
+  if (options.temperature === 'floor') setup.temperature = { floor: 2, scale: 0.3 };
+  options.grouping = multi && pick('blocks', 'interleaved');
+  if (options.grouping) setup.grouping = options.grouping;
+}
+
+function addNulls(setup, { nulls }, numbers, { kvHeads, width, valueWidth, axes }) {
+  if (nulls === 'none') return;
+  if (nulls !== 'zero') {
+    setup.weights.null_K = numbers(kvHeads * width);
+    setup.weights.null_V = numbers(kvHeads * valueWidth);
+  }
+  if (nulls !== 'learned') setup.zeroKey = true;
+  if (!setup.dropout) return;
+  const count = nulls === 'both' ? 2 : 1;
+  const kept = Array.from({ length: count }, () => 1);
+  const longer = (rows) =>
+    axes === 'key-first'
+      ? [...rows, ...kept.map(() => rows[0].map(() => 1))]
+      : rows.map((row) => [...row, ...kept]);
+  const deep = (part) => (Array.isArray(part[0][0]) ? part.map(deep) : longer(part));
+  setup.dropout.keep = deep(setup.dropout.keep);
 }

@@ -69,7 +69,112 @@ def olmo2(t, width=4):
     return merged(causal(q, k, split(t["x"] @ t["W_V"], width))) @ t["W_O"]
 
 
-MODELS = {"qwen3": qwen3, "olmo2": olmo2}
+def gpt_oss(t, width=4, groups=2, window=4):
+    """gpt-oss (its reference sdpa): the sink is one more column of the scores, dropped after the softmax."""
+    q, k, v = (split(t["x"] @ t[f"W_{n}"] + t[f"b_{n}"], width) for n in "QKV")
+    q, k = half_rope(q, k, 150000)
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(width)
+    tokens = scores.shape[-1]
+    everything = torch.ones(tokens, tokens, dtype=torch.bool)
+    scores = scores.masked_fill(everything.triu(1) | everything.tril(-window), -math.inf)
+    sinks = t["sinks"].reshape(-1, 1, 1).expand(-1, tokens, 1)
+    weights = torch.softmax(torch.cat([scores, sinks], -1), -1)[..., :-1]
+    return merged(weights @ v) @ t["W_O"] + t["b_O"]
+
+
+def qwen3_next(t, width=4, groups=2):
+    """Qwen3-Next's full attention: zero-centred RMS norms of q and k, an output gate of each entry."""
+    q = rms(split(t["x"] @ t["W_Q"], width), 1 + t["gamma_Q"])
+    k = rms(split(t["x"] @ t["W_K"], width), 1 + t["gamma_K"])
+    q, k = half_rope(q, k, 1e7)
+    out = merged(causal(q, k, split(t["x"] @ t["W_V"], width), groups))
+    return (out * torch.sigmoid(t["x"] @ t["W_gate"])) @ t["W_O"]
+
+
+def torch_multihead(t, heads=2):
+    """PyTorch's own nn.MultiheadAttention, batch first, through the function that it calls."""
+    y, _ = torch.nn.functional.multi_head_attention_forward(
+        *(t[n].transpose(0, 1) for n in ("xPrime", "x", "xValue")),
+        embed_dim_to_check=6, num_heads=heads, in_proj_weight=None,
+        in_proj_bias=torch.cat([t["b_Q"], t["b_K"], t["b_V"]]),
+        bias_k=t["null_K"].reshape(1, 1, -1), bias_v=t["null_V"].reshape(1, 1, -1), add_zero_attn=True,
+        dropout_p=0.0, out_proj_weight=t["W_O"].T, out_proj_bias=t["b_O"], use_separate_proj_weight=True,
+        q_proj_weight=t["W_Q"].T, k_proj_weight=t["W_K"].T, v_proj_weight=t["W_V"].T,
+    )
+    return y.transpose(0, 1)
+
+
+def llama3(t, width=4, groups=2):
+    """Llama 3.1 (its reference code): apply_scaling on the frequencies, then complex pairs; here in Hugging Face's halves."""
+    inverse = []
+    for freq in 1.0 / 500000 ** (torch.arange(0, width, 2) / width):
+        wavelen = 2 * math.pi / freq
+        if wavelen < 8192 / 4:
+            inverse.append(freq)
+        elif wavelen > 8192 / 1:
+            inverse.append(freq / 8)
+        else:
+            smooth = (8192 / wavelen - 1) / (4 - 1)
+            inverse.append((1 - smooth) * freq / 8 + smooth * freq)
+    angles = torch.outer(torch.arange(t["x"].shape[0]).double(), torch.stack(inverse))
+    cos, sin = (torch.cat((part, part), -1) for part in (angles.cos(), angles.sin()))
+    q, k, v = (split(t["x"] @ t[f"W_{n}"], width) for n in "QKV")
+    q, k = q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
+    return merged(causal(q, k, v, groups)) @ t["W_O"]
+
+
+def gemma3_local(t, width=4, groups=2, window=3, scale=0.4):
+    """Gemma 3 (arXiv 2503.19786): RMS norm with gains (1 + weight), RoPE of base 10000, a sliding window of the past."""
+    q, k, v = (split(t["x"] @ t[f"W_{n}"], width) for n in "QKV")
+    q, k = half_rope(rms(q, 1 + t["gamma_Q"]), rms(k, 1 + t["gamma_K"]), 10000)
+    k, v = k.repeat_interleave(groups, 0), v.repeat_interleave(groups, 0)
+    scores = q @ k.transpose(-1, -2) * scale
+    everything = torch.ones(scores.shape[-2:], dtype=torch.bool)
+    hidden = everything.triu(1) | everything.tril(-window)
+    return merged(scores.masked_fill(hidden, -math.inf).softmax(-1) @ v) @ t["W_O"]
+
+
+def t5(t, heads=2, buckets=8, max_distance=16, lengths=(6, 4)):
+    """T5 (arXiv 1910.10683) as in Hugging Face: unscaled scores, relative_attention_bias, an extended attention mask."""
+    x = t["x"]
+    batch, tokens, _ = x.shape
+    q, k, v = ((x @ t[f"W_{n}"]).view(batch, tokens, heads, -1).transpose(1, 2) for n in "QKV")
+    relative = torch.arange(tokens)[None, :] - torch.arange(tokens)[:, None]
+    half = buckets // 2
+    distance = relative.abs()
+    exact = half // 2
+    large = exact + (torch.log(distance.float() / exact) / math.log(max_distance / exact) * (half - exact)).long()
+    bucket = (relative > 0).long() * half + torch.where(distance < exact, distance, large.clamp(max=half - 1))
+    bias = t["B"][bucket].permute(2, 0, 1)
+    padding = torch.arange(tokens)[None, :] >= torch.tensor(lengths)[:, None]
+    scores = q @ k.transpose(3, 2) + bias[None] + padding[:, None, None, :] * torch.finfo(torch.float64).min
+    return (scores.softmax(-1) @ v).transpose(1, 2).reshape(batch, tokens, -1) @ t["W_O"]
+
+
+def swin(t, heads=2, window=(2, 3)):
+    """Swin Transformer (arXiv 2103.14030, WindowAttention): relative_position_bias_table, -100 between regions."""
+    x = t["x"]
+    windows, tokens, channels = x.shape
+    q, k, v = (
+        (x @ t[f"W_{n}"] + t[f"b_{n}"]).reshape(windows, tokens, heads, channels // heads).transpose(1, 2) for n in "QKV"
+    )
+    attn = (q * (channels // heads) ** -0.5) @ k.transpose(-2, -1)
+    coords = torch.stack(torch.meshgrid(*(torch.arange(side) for side in window), indexing="ij")).flatten(1)
+    relative = coords[:, :, None] - coords[:, None, :] + torch.tensor(window)[:, None, None] - 1
+    index = relative[0] * (2 * window[1] - 1) + relative[1]
+    attn = attn + t["B"][index.view(-1)].view(tokens, tokens, -1).permute(2, 0, 1).unsqueeze(0)
+    regions = torch.tensor([[0, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 1]])
+    differ = regions[:, None, :] - regions[:, :, None]
+    attn = attn + (differ != 0)[:, None] * -100.0
+    y = (attn.softmax(-1) @ v).transpose(1, 2).reshape(windows, tokens, channels)
+    return y @ t["W_O"] + t["b_O"]
+
+
+MODELS = {
+    "qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead,
+    "llama3": llama3, "gemma3-local": gemma3_local, "t5": t5, "swin": swin, "qwen3-next": qwen3_next,
+}
 
 
 def plain(value):

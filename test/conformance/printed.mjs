@@ -1,4 +1,5 @@
-// Each formula printed as NumPy and as PyTorch, run by Python, against the engine.
+// Each formula printed as NumPy and as PyTorch, run by Python, against the engine; and the examples of the mistakes
+// that have a name against their formulas.
 //   node test/conformance/printed.mjs [--cases 40] [--seed 1]
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -40,6 +41,18 @@ function programOf({ printed }, run) {
   return { tensors, lines };
 }
 
+/** The right tensors beside each mistake that has a name, and its example in NumPy. */
+function exampleOf({ row, state, made }) {
+  const tensors = {};
+  for (const { id } of state.program.graph.nodes) {
+    tensors[id] = listed(state.value(id));
+    tensors[`d${id}`] = listed(state.gradient(id));
+  }
+  const { example, id, shown } = row;
+  const line = { text: id, numpy: example, target: shown.tensor, expected: listed(made) };
+  return { tensors, lines: [line] };
+}
+
 try {
   const engine = await loadEngine();
   const programs = [];
@@ -47,6 +60,7 @@ try {
     const run = await runSetup(engine, drawSetup(random).setup);
     programs.push(programOf(engine, run));
   }
+  programs.push(...engine.allPlaced().map(exampleOf));
   const file = join(folder, 'programs.json');
   await writeFile(file, JSON.stringify(programs));
   const script = fileURLToPath(new URL('printed.py', import.meta.url));

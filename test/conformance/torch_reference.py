@@ -13,6 +13,10 @@ import sys
 
 import torch
 
+from torch_bias import position_bias
+from torch_masks import compose, split_list
+from torch_rope import rotate
+
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
@@ -45,23 +49,19 @@ class Graph:
         return value
 
 
-def rotate(x, base, pairing, first):
-    tokens, width = x.shape[-2:]
-    position = torch.arange(first, first + tokens).double()[:, None]
-    angle = position * base ** (-torch.arange(0, width, 2).double() / width)
-    cos, sin = angle.cos(), angle.sin()
-    if pairing == "half":
-        u, w = x[..., : width // 2], x[..., width // 2 :]
-        return torch.cat([u * cos - w * sin, w * cos + u * sin], -1)
-    u, w = x[..., 0::2], x[..., 1::2]
-    return torch.stack([u * cos - w * sin, w * cos + u * sin], -1).flatten(-2)
-
+def fill_shape(setup, scores):
+    """(batch, heads, m, n), each at least 1."""
+    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
+    m, n = scores.shape[-2:]
+    return (scores.numel() // (heads * m * n), heads, m, n)
 
 
 def normed(own, x, gain, bias):
     """RMS or layer norm over the last axis."""
     if own["kind"] == "layer":
-        hat = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=own["eps"])
+        # As F.layer_norm, but exact where a row is one entry: its rounding there is divided by sqrt(eps).
+        centred = x - x.mean(-1, keepdim=True)
+        hat = centred / (centred.pow(2).mean(-1, keepdim=True) + own["eps"]).sqrt()
     else:
         hat = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + own["eps"])
     if gain is not None:
@@ -91,25 +91,29 @@ def fill_scores(setup, given, scores):
     """A mask of two to four dimensions, in the setup's order of axes, as large as scores (..., m, n)."""
     if setup["axes"] == "key-first":
         given = given.transpose(-1, -2)
-    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
-    m, n = scores.shape[-2:]
-    batch = scores.numel() // (heads * m * n)
-    return given.reshape((1,) * (4 - given.dim()) + given.shape).expand(batch, heads, m, n).reshape(scores.shape)
+    return given.reshape((1,) * (4 - given.dim()) + given.shape).expand(fill_shape(setup, scores)).reshape(scores.shape)
 
 
 def hidden_and_bias(setup, scores, past):
     """Which entries are masked, and what is added, for scores of shape (..., m, n)."""
     m, n = scores.shape[-2:]
-    mask = setup.get("mask", "none")
-    hidden = torch.zeros(m, n, dtype=torch.bool)
-    bias = torch.zeros(m, n)
+    mask, meaning, parts = split_list(setup)
     offset = n - m if mask == "causal-bottom-right" else past
     distance = offset + torch.arange(m)[:, None] - torch.arange(n)[None, :]
-    if mask in ("causal", "causal-bottom-right"):
-        hidden = distance < 0
+    causal = mask in ("causal", "causal-bottom-right")
+
+    def of_scores(value):
+        # Without heads the scores have one axis less than the parts' (batch, heads, m, n).
+        return value.expand(fill_shape(setup, scores)).reshape(scores.shape)
+
+    hidden, bias = compose(
+        causal, parts, m, n, offset, past, tensor,
+        lambda given: fill_scores(setup, given, scores).reshape(fill_shape(setup, scores)),
+    )
+    hidden, bias = of_scores(hidden), of_scores(bias)
     if not isinstance(mask, str):
         given = tensor(mask)
-        meaning = setup.get("maskMeaning", "attend" if given.dtype == torch.bool else "add")
+        meaning = meaning or ("attend" if given.dtype == torch.bool else "add")
         given = fill_scores(setup, given, scores)
         if meaning == "attend":
             hidden = hidden | ~given.bool()
@@ -142,30 +146,59 @@ def alibi_slopes(heads):
     return geometric(power) + geometric(2 * power)[0::2][: heads - power]
 
 
+def with_sink(M, sink):
+    """The sink is one more key, whose weight is thrown away; its logit broadcasts to (..., m, 1)."""
+    column = sink.expand(*M.shape[:-1], 1)
+    return torch.softmax(torch.cat([M, column], -1), -1)[..., :-1]
+
+
 def safe_softmax(M):
     """Zeros where every key is masked."""
     dead = (M == -math.inf).all(-1, keepdim=True)
     return torch.where(dead, torch.zeros(()), torch.softmax(torch.where(dead, torch.zeros(()), M), -1))
 
 
-def weights(setup, g, S, width, past):
+def weights(setup, g, S, width, past, sinks=None, nulls=0, table=None):
     """S, Z, M, P, Pd with the queries in the rows; kept under the setup's order of axes."""
     keep = lambda name, value: g.keep(name, value)
     flip = (lambda t: t.transpose(-1, -2)) if setup["axes"] == "key-first" else (lambda t: t)
     step = keep("S", flip(S))
     scale = setup.get("scale")
     softcap = setup.get("softcap")
-    if setup["head"] != "kq" or scale is not None or softcap is not None:
+    factors = [g.nodes[name] for name in ("headScale", "temperature") if name in g.nodes]
+    if setup["head"] != "kq" or scale is not None or softcap is not None or factors:
         if scale == "1/sqrt(d)" or (scale is None and setup["head"] != "kq"):
             scale = width**-0.5
         Z = step * (1 if scale is None else scale)
+        if "headScale" in g.nodes:
+            Z = Z * g.nodes["headScale"].reshape(-1, 1, 1)
+        if "temperature" in g.nodes:
+            t = g.nodes["temperature"].unsqueeze(-1)
+            t = t if setup["head"] != "multihead" else t.unsqueeze(-3)
+            Z = Z * (t.transpose(-1, -2) if setup["axes"] == "key-first" else t)
         step = keep("Z", softcap * torch.tanh(Z / softcap) if softcap else Z)
-    masked = setup.get("mask", "none") != "none" or "window" in setup or setup.get("alibi")
+    if table is not None:
+        m, n = flip(step).shape[-2:]
+        bias = position_bias(setup["positionBias"], table, m, n, past, setup["axes"] == "key-first")
+        step = keep("Zb", flip(flip(step) + bias))
+    mask, _, parts = split_list(setup)
+    # A prefix is only what a causal mask leaves open.
+    listed = any(part["kind"] != "prefix" for part in parts)
+    masked = not isinstance(mask, str) or mask != "none" or listed or "window" in setup or setup.get("alibi")
     if masked:
-        hidden, bias = hidden_and_bias(setup, flip(step), past)
+        own = flip(step)
+        hidden, bias = hidden_and_bias(setup, own[..., : own.shape[-1] - nulls], past)
+        hidden = torch.nn.functional.pad(hidden, (0, nulls), value=False)
+        bias = torch.nn.functional.pad(bias, (0, nulls))
         M = torch.where(hidden, torch.full((), -math.inf), flip(step) + bias)
         step = keep("M", flip(M))
-    P = step = keep("P", flip(safe_softmax(flip(step))))
+    if sinks is not None:
+        P = with_sink(flip(step), sinks.reshape(-1, 1, 1))
+    elif setup.get("softmax") == "plus-one":
+        P = with_sink(flip(step), torch.zeros(()))
+    else:
+        P = safe_softmax(flip(step))
+    P = step = keep("P", flip(P))
     if "dropout" in setup:
         kept = fill_scores(setup, tensor(setup["dropout"]["keep"]), flip(P))
         step = keep("Pd", P * flip(kept) / (1 - setup["dropout"]["p"]))
@@ -190,12 +223,22 @@ def loss(setup, y):
     return expression(own["expression"], y)
 
 
+def temperatures(own, queries, past):
+    if isinstance(own, list):
+        return own
+    position = torch.arange(past, past + queries).double() + 1
+    if "logN" in own:
+        return (position.log() / math.log(own["logN"])).clamp(min=1).tolist()
+    return (1 + own["scale"] * torch.log1p(torch.floor(position / own["floor"]))).tolist()
+
+
 def attend(setup):
     g = Graph()
     w = {name: g.leaf(name, nested) for name, nested in setup.get("weights", {}).items()}
     start = {name: g.leaf(name, nested) for name, nested in setup.get("start", {}).items()}
     x = g.leaf("x", setup["x"]) if "x" in setup else None
     other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x
+    content = g.leaf("xValue", setup["xValue"]) if "xValue" in setup else x
 
     def project(name, source):
         if name in start:
@@ -210,17 +253,22 @@ def attend(setup):
     def norm_of(name, value, count):
         return qk_norm(norm, value, count, w.get(f"gamma_{name}"), w.get(f"beta_{name}"))
 
+    if "temperature" in setup:
+        earlier = len(setup["past"]["K"][0]) if "past" in setup else 0
+        if "past" in setup and K.dim() == 3:
+            earlier = len(setup["past"]["K"][0][0])
+        g.leaf("temperature", temperatures(setup["temperature"], Q.shape[-2], earlier))
     if norm_first:
         many = setup["head"] == "multihead"
         heads, kv_heads = (setup["heads"], setup["kvHeads"]) if many else (1, 1)
         K = g.keep("Kn", norm_of("K", K, kv_heads))
         Q = g.keep("Qn", norm_of("Q", Q, heads))
     if setup["head"] != "multihead":
-        V = project("V", x) if setup["head"] == "qkv" else x
+        V = project("V", content) if setup["head"] == "qkv" else x
         S = Q @ K.transpose(-1, -2)
         y = g.keep("y", weights(setup, g, S, K.shape[-1], 0) @ V)
     else:
-        V = project("V", x)
+        V = project("V", content)
         heads, kv_heads = setup.get("heads", 1), setup.get("kvHeads", setup.get("heads", 1))
         past = len(setup["past"]["K"][0][0]) if "past" in setup and K.dim() == 3 else 0
         if "past" in setup and K.dim() == 2:
@@ -230,21 +278,41 @@ def attend(setup):
             own = value.reshape(*value.shape[:-1], count, -1).transpose(-3, -2)
             if rope and "rope" in setup:
                 options = setup["rope"]
-                own = rotate(own, options.get("base", 10000), options.get("pairing", "half"), past)
+                places = options.get("positions")
+                if name == "Q":
+                    places = options.get("queryPositions", places)
+                own = rotate(own, options, None if places is None else tensor(places).double(), past)
             if norm and not norm_first and name != "V":
-                g.keep(f"{name}s", own)
+                own = g.keep(f"{name}s", own)
                 own = heads_apart(norm_of(name, heads_beside(own), count), count)
                 if name != "Q" and "past" in setup:
-                    g.keep(f"{name}n", own)
+                    own = g.keep(f"{name}n", own)
+            null = name != "Q" and ("null_K" in w or setup.get("zeroKey"))
+            if null and f"{name}s" not in g.nodes:
+                own = g.keep(f"{name}s", own)
+            if null and norm and not norm_first and name != "V":
+                own = g.keep(f"{name}n", own)
             if name != "Q" and "past" in setup:
                 own = torch.cat([tensor(setup["past"][name]), own], -2)
+            nulls = [w[f"null_{name}"].reshape(count, 1, -1)] if f"null_{name}" in w else []
+            if setup.get("zeroKey") and name != "Q":
+                nulls.append(torch.zeros(count, 1, own.shape[-1]))
+            if nulls:
+                own = torch.cat([own, *(each.expand(*own.shape[:-2], 1, -1) for each in nulls)], -2)
             return g.keep(f"{name}h", own)
 
         Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
         group = torch.arange(heads) // (heads // kv_heads)
+        if setup.get("grouping") == "interleaved":
+            group = torch.arange(heads) % kv_heads
         K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
-        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past)
+        nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
+        P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls, w.get("B"))
         O = g.keep("O", P @ V_all)
+        if "W_gate" in w:
+            gate = g.keep("gate", other @ w["W_gate"] + w.get("b_gate", 0))
+            opened = gate.sigmoid().reshape(*gate.shape[:-1], heads, -1).transpose(-3, -2)
+            O = g.keep("Og", O * opened)
         merged = O.transpose(-3, -2).flatten(-2)
         if "W_O" in w:
             merged = g.keep("C", merged)

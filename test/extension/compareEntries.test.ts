@@ -19,7 +19,7 @@ const cause: Cause = {
 
 const report = (change: Partial<Report>): Report => ({
   ...{ verdict: 'diverges', first: null, nodes: [], causes: [], dtype: 'float64' },
-  ...{ given: 1, compared: 1, conventions: [], unaligned: [] },
+  ...{ given: 1, compared: 1, conventions: [], precision: null, unaligned: [] },
   ...change,
 });
 

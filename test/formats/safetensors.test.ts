@@ -55,9 +55,9 @@ test.each([
   [`{${entry('a', 0, 8)}}`, 9, /1 bytes behind the last tensor/],
   [`{${entry('a', 0, 8)},${entry('a', 8, 12)}}`, 12, /a: found this key twice/],
   [
-    '{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}',
+    '{"a":{"dtype":"F8_E8M0","shape":[1],"data_offsets":[0,1]}}',
     1,
-    /a: found dtype F8_E4M3, expected one of BOOL/,
+    /a: found dtype F8_E8M0, expected one of BOOL/,
   ],
   [
     '{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}',

@@ -47,4 +47,51 @@ export const OPTIONS: readonly OptionCase[] = [
     ),
     nodes: ['Ks', 'Qs', 'gamma_K', 'beta_K', 'gamma_Q'],
   },
+  {
+    name: 'learned sinks',
+    setup: changed({ sinks: random(12, 4) }, {}),
+    nodes: ['P', 'sinks'],
+  },
+  { name: 'softmax plus one', setup: changed({}, { softmax: 'plus-one' }), nodes: ['P'] },
+  {
+    name: 'a learned null key, and one of zeros',
+    setup: changed(
+      { null_K: random(12, 8), null_V: random(13, 6) },
+      { zeroKey: true, rope, past: { K: random(14, 2, 2, 4), V: random(15, 2, 2, 3) } },
+    ),
+    nodes: ['Ks', 'Vs', 'Kh', 'Vh', 'null_K', 'null_V'],
+  },
+  {
+    name: 'values from another input',
+    setup: changed(
+      { W_V: random(12, 3, 6) },
+      { xPrime: random(13, 4, 6), xValue: random(14, 5, 3), loss: undefined },
+    ),
+    nodes: ['xValue', 'V'],
+  },
+  {
+    name: 'query heads that share KV heads by h mod kvHeads',
+    setup: changed({}, { grouping: 'interleaved', alibi: true }),
+    nodes: ['S', 'O', 'Qh'],
+  },
+  {
+    name: 'a gate of each head',
+    setup: changed({ W_gate: random(12, 6, 4) }, {}),
+    nodes: ['gate', 'Og', 'W_gate'],
+  },
+  {
+    name: 'a gate of each entry, with a bias',
+    setup: changed({ W_gate: random(12, 6, 12), b_gate: random(13, 12) }, {}),
+    nodes: ['gate', 'Og', 'W_gate', 'b_gate'],
+  },
+  {
+    name: 'a learned scale of each head and a temperature of each query',
+    setup: changed({ headScale: random(12, 4) }, { temperature: random(13, 5), softcap: 5 }),
+    nodes: ['Z', 'headScale', 'temperature'],
+  },
+  {
+    name: 'log-n scaling',
+    setup: changed({}, { temperature: { logN: 3 } }),
+    nodes: ['Z', 'temperature'],
+  },
 ];

@@ -13,6 +13,7 @@ _EXCHANGED = [
     ('maximum', 'minimum'), ('softmax', 'log_softmax'), ('reshape', 'transpose'), ('amax', 'amin'), ('tanh', 'sinh'),
     ('matmul', 'multiply'), ('dot', 'outer'), ('view', 'reshape'), ('triu_indices', 'tril_indices'), ('mse_loss', 'l1_loss'),
     ('sqrt', 'square'), ('subtract', 'add'), ('repeat', 'repeat_interleave'), ('argmax', 'max'), ('std', 'var'),
+    ('logical_and', 'logical_or'), ('all', 'any'),
 ]
 _REDUCTIONS = frozenset('sum mean max min amax amin prod any all softmax log_softmax logsumexp std var cumsum norm'.split())
 _LAYOUTS = frozenset('reshape view transpose permute swapaxes'.split())
@@ -333,6 +334,46 @@ def types(site: Site) -> Iterator[Mutation]:
             yield Mutation((Edit(end - len(node.attr), end, other),), 1.0, 'dtype')
 
 
+def repeated(site: Site) -> Iterator[Mutation]:
+    """Each entry several times in a row where the whole was repeated, and the other way about."""
+    node, source = site.node, site.source
+    name = name_of(node)
+    if name not in ('tile', 'repeat', 'repeat_interleave') or not isinstance(node, ast.Call):
+        return
+    inner = subject(site)
+    rank = len(site.scope.known(inner).shape) if inner is not None else 0
+    if inner is None or not rank:
+        return
+    args = [a for a in node.args if a is not inner]
+    whole = source.text[source.span(node)[0] : source.span(inner)[0]]
+    parts = list(args[0].elts) if args and isinstance(args[0], (ast.Tuple, ast.List)) else args
+    atom = source.grouped(inner, ATOM)
+    module = whole.partition('.')[0] if '.' in whole else ''
+    as_method = not whole
+    if len(parts) == rank and rank > 1:
+        many = [k for k, part in enumerate(parts) if source.of(part) != '1']
+        if len(many) == 1:
+            times = source.of(parts[many[0]])
+            if as_method:
+                yield site.put('%s.repeat_interleave(%s, dim=%d)' % (atom, times, many[0]), 1.2, 'function')
+            elif module != 'torch':
+                yield site.put('%s.repeat(%s, %s, axis=%d)' % (module, source.of(inner), times, many[0]), 1.2, 'function')
+        return
+    named = {k.arg: k.value for k in node.keywords}
+    place = named.get('axis') or named.get('dim') or (args[1] if len(args) > 1 else None)
+    try:
+        axis = site.scope.evaluate(source.of(place)) % rank if place is not None else None
+    except Exception:  # noqa: BLE001 - no axis is known then
+        return
+    if axis is None or not args:
+        return
+    reps = ', '.join(source.of(args[0]) if k == axis else '1' for k in range(rank))
+    if name == 'repeat_interleave':
+        yield site.put('%s.repeat(%s)' % (atom, reps), 1.2, 'function')
+    elif not as_method:
+        yield site.put('%s.tile(%s, (%s))' % (module, source.of(inner), reps), 1.2, 'function')
+
+
 def length(site: Site) -> Iterator[Mutation]:
     """The length of something else."""
     node = site.node
@@ -368,4 +409,4 @@ def matrix(site: Site) -> Iterator[Mutation]:
             yield Mutation((Edit(*site.source.span(arg), text),), 1.0, 'transpose')
 
 
-OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, length, wherever, matrix)
+OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, repeated, length, wherever, matrix)

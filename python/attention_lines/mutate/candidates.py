@@ -16,16 +16,20 @@ def candidates(source: Source, scope: Scope, statement: ast.stmt, pairs: bool = 
     """Every edit of `statement`, and pairs of the cheapest ones, in the order of their cost."""
     found: List[Mutation] = []
     seen: Set[Tuple] = set()
-    for mutation in _all(source, scope, statement):
+    every = sorted(_all(source, scope, statement), key=_dearness)
+    for mutation in every:
         key = tuple(sorted(mutation.edits))
         if key not in seen and any(source.text[e.start : e.end] != e.text for e in key):
             seen.add(key)
             found.append(mutation)
-    found.sort(key=lambda each: (each.cost, sum(len(edit.text) + edit.end - edit.start for edit in each.edits)))
     if pairs:
         found += _pairs(found)
         found.sort(key=lambda each: each.cost)
     return found
+
+
+def _dearness(each: Mutation) -> Tuple[float, int]:
+    return each.cost, sum(len(edit.text) + edit.end - edit.start for edit in each.edits)
 
 
 def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:

@@ -7,8 +7,15 @@ from .mutation import Mutation, Site, broadcasts
 from .scope import Ingredient
 from .source import ATOM, PRODUCT, SUM, UNARY, binding
 
-_OPERATORS = {ast.Add: '+', ast.Sub: '-', ast.Mult: '*', ast.Div: '/', ast.MatMult: '@', ast.Pow: '**'}
-_INSTEAD = {'+': '-*', '-': '+*', '*': '/@+-', '/': '*-', '@': '*', '**': '*'}
+_OPERATORS = {
+    ast.Add: '+', ast.Sub: '-', ast.Mult: '*', ast.Div: '/', ast.MatMult: '@', ast.Pow: '**',
+    ast.BitAnd: '&', ast.BitOr: '|', ast.BitXor: '^', ast.FloorDiv: '//', ast.Mod: '%',
+}
+_BINDS = {'+': SUM, '-': SUM, '**': ATOM, '&': 12, '^': 11, '|': 10}
+_INSTEAD = {
+    '+': '-*', '-': '+*', '*': ('/', '@', '+', '-', '&'), '/': '*-', '@': '*', '**': '*', '&': '|^', '|': '&^', '^': '&|',
+    '//': ('%', '/'), '%': ('//',),
+}
 _COMPARISONS = {
     ast.Lt: '<', ast.LtE: '<=', ast.Gt: '>', ast.GtE: '>=', ast.Eq: '==', ast.NotEq: '!=',
 }
@@ -37,6 +44,15 @@ def operand(site: Site) -> Iterator[Mutation]:
             yield site.put(each.text, cost + 1.2, 'operand')
             for text in transposed(site, each.text):
                 yield site.put(text, cost + 1.6, 'operand')
+
+
+def callee(site: Site) -> Iterator[Mutation]:
+    """Another layer or function of the person's own that is called alike."""
+    node, parent = site.node, site.source.parents.get(site.node)
+    if not isinstance(parent, ast.Call) or parent.func is not node:
+        return
+    for text in site.scope.callees(node):
+        yield site.put(text, 1.1, 'operand')
 
 
 def number(site: Site) -> Iterator[Mutation]:
@@ -80,11 +96,11 @@ def operator(site: Site) -> Iterator[Mutation]:
     own = _OPERATORS.get(type(node.op))
     if own:
         for other in _INSTEAD[own]:
-            tight = {'+': SUM, '-': SUM, '**': ATOM}.get(other, PRODUCT)
+            tight = _BINDS.get(other, PRODUCT)
             a, b = source.grouped(node.left, tight), source.grouped(node.right, tight + 1)
             yield site.put('%s %s %s' % (a, other, b), 1.0, 'operator')
-        if own in '-/@**':
-            tight = {'-': SUM, '**': ATOM}.get(own, PRODUCT)
+        if own in ('-', '/', '@', '**', '//', '%'):
+            tight = _BINDS.get(own, PRODUCT)
             a, b = source.grouped(node.right, tight), source.grouped(node.left, tight + 1)
             yield site.put('%s %s %s' % (a, own, b), 1.1, 'order')
         if own == '@':
@@ -114,6 +130,18 @@ def operator(site: Site) -> Iterator[Mutation]:
         a = source.grouped(inner.left, PRODUCT)
         rest = '(%s %s %s)' % (source.of(inner.right), own, right)
         yield site.put('%s %s %s' % (a, _OPERATORS[type(inner.op)], rest), 1.2, 'parentheses')
+
+
+def both(site: Site) -> Iterator[Mutation]:
+    """`and` for `or` and the other way about, or one of the two alone."""
+    node, source = site.node, site.source
+    if isinstance(node, ast.BoolOp) and len(node.values) == 2:
+        left, right = node.values
+        other = 'or' if isinstance(node.op, ast.And) else 'and'
+        tight = 7 if other == 'and' else 6
+        yield site.put('%s %s %s' % (source.grouped(left, tight), other, source.grouped(right, tight)), 1.0, 'operator')
+        yield site.put(source.of(left), 1.0, 'drop')
+        yield site.put(source.of(right), 1.0, 'drop')
 
 
 def sign(site: Site) -> Iterator[Mutation]:
@@ -472,4 +500,4 @@ def hidden(site: Site) -> Iterator[Mutation]:
                     yield site.put('%s0.0)' % where, 2.0, 'mask')
 
 
-OPERATORS = (operand, number, operator, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden, triangle)
+OPERATORS = (operand, callee, number, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden, triangle)

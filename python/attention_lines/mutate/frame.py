@@ -29,17 +29,19 @@ class Stretch:
         """`last` is in the same block, and `first` where nothing behind it counts."""
         self.source, self.first, self.last = source, first, last
         self.is_single = first is last
+        self.is_loop = False
         lines = [(each.lineno, each.end_lineno or each.lineno) for each in (first, last)]
         self.start, self.behind, self.end = (
             source.line_start(line) for line in (lines[0][0], lines[0][1] + 1, lines[1][1] + 1)
         )
+        self.names = set(targets)
         self.targets = [compile(text, '<edit>', 'eval') for text in targets]
         self._rest: Optional[Code] = None
         self._codes: Dict[Tuple, Optional[List[Code]]] = {}
 
     def shows(self, mutation: Mutation) -> bool:
         """Whether running it shows what `mutation` does."""
-        if self.is_single and (isinstance(self.first, _COMPOUND) or not mutation.local):
+        if self.is_single and not self.is_loop and (isinstance(self.first, _COMPOUND) or not mutation.local):
             return False
         return all(self.start <= edit.start and edit.end <= self.end for edit in mutation.edits)
 
@@ -74,9 +76,22 @@ def stretch(source: Source, first: ast.stmt, until: Optional[ast.stmt] = None) -
     return Stretch(source, first, last, targets_of(source, told))  # type: ignore[arg-type]
 
 
+def loop(source: Source, whole: ast.stmt) -> Stretch:
+    """A whole loop, by the arrays that it writes to."""
+    names = dict.fromkeys(
+        name
+        for node in ast.walk(whole)
+        if isinstance(node, (ast.Assign, ast.AugAssign))
+        for name in _roots(node.targets if isinstance(node, ast.Assign) else [node.target])
+    )
+    part = Stretch(source, whole, whole, list(names))
+    part.is_loop = True
+    return part
+
+
 def run(part: Stretch, edits: Tuple, names: Dict[str, Any]) -> Optional[List[Any]]:
     """What it, edited, leaves in its targets (or returns); None where it fails."""
-    if part.is_single and isinstance(part.first, _COMPOUND):
+    if part.is_single and not part.is_loop and isinstance(part.first, _COMPOUND):
         return None
     codes = part.codes(edits)
     if codes is None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from . import frame, outside, vary
 from .candidates import candidates
@@ -18,6 +19,8 @@ from .values import fingerprint
 
 MOST_BYTES = 64 << 20
 """Of the results that candidates give, so many are handed on."""
+UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires_grad_?|no_grad|astype|to|from_numpy)\b")
+"""What may leave the same numbers here and yet tell: what a graph of gradients goes through, what shares memory."""
 LONGEST = 0.5
 """Of one candidate, in seconds."""
 MOST_ALTERNATIVES = 12
@@ -26,8 +29,8 @@ MOST_ALTERNATIVES = 12
 
 def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
     """
-    `frame`: {"place": {"file", "line", "occurrences", "until"}, "seconds", "out"}: what each candidate for that statement
-    leaves in it, or in the later statement at `until`, as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
+    `frame`: {"place": {"file", "line", "occurrences", "until", "around"}, "seconds", "out"}: what each candidate for that
+    statement leaves in it, in the later statement at `until`, or in the arrays of all loops `around` it, as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
     another seed or other sizes. In all of them `sources` are texts that take the place of files'.
     """
     job = request["job"]
@@ -39,7 +42,7 @@ def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[
     if job == "vary":
         return vary.variations(request)
     looked = Look(request, send)
-    run_until(request, looked.reached)
+    run_until(request, looked.reached, looked.begun)
     return looked.reply() if looked.source else {"error": "the statement was not reached"}
 
 
@@ -51,18 +54,32 @@ class Look:
         self.left = len(set(request["place"].get("occurrences", [0])))
         self.source: Any = None
         self.part: Any = None
+        self.kept: Any = None
         self.found: List[Mutation] = []
         self.given: Dict[int, List[Any]] = {}
         self.now: List[Any] = []
         self.written = 0
         self.executions = 0
 
+    def begun(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
+        """Keeps the frame in which a loop begins: candidates for a statement in it are run from there."""
+        names = names if names is outer else {**outer, **names}
+        if self.source is None:
+            self.source = Source(text_of(self.request, self.request["place"]["file"]))
+            statement = self.source.statement_at(self.request["place"]["line"])
+            self.part = frame.loop(self.source, self.source.loop_around(statement))
+        self.kept = {
+            name: frame.duplicate(value) if name in self.part.names else value for name, value in names.items()
+        }
+
     def reached(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         """Evaluates them in this frame; at the last execution that was asked for it answers and ends the process."""
         if names is not outer:
             names = {**outer, **names}
-        if self.source is None:
+        if not self.found:
             self._begin(names, outer)
+        if self.kept is not None:
+            names = self.kept
         until = time.monotonic() + float(self.request.get("seconds", 4)) / self.left
         self.executions += 1
         now = frame.run(self.part, (), names)
@@ -85,7 +102,7 @@ class Look:
         """What it leaves; None where it fails, takes too long, or shows nothing here."""
         if not self.part.shows(mutation):
             return None
-        if self.part.is_single or not hasattr(signal, "setitimer"):
+        if self.part.is_single and not self.part.is_loop or not hasattr(signal, "setitimer"):
             return frame.run(self.part, mutation.edits, names)
         signal.setitimer(signal.ITIMER_REAL, LONGEST)
         try:
@@ -97,10 +114,10 @@ class Look:
 
     def _begin(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         place = self.request["place"]
-        self.source = Source(text_of(self.request, place["file"]))
+        self.source = self.source or Source(text_of(self.request, place["file"]))
         statement = self.source.statement_at(place["line"])
         seen = self.source.statement_at(place["until"]) if place.get("until") else None
-        self.part = frame.stretch(self.source, statement, seen)
+        self.part = self.part or frame.stretch(self.source, statement, seen)
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
         self.out = os.open(self.request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         outside.close()
@@ -114,15 +131,19 @@ class Look:
         """Of candidates that give the same numbers the cheapest, with the others, and none that gives what is there now."""
         judged: Dict[Any, Dict[str, Any]] = {}
         unchanged = fingerprint(self.now)
+        unseen: List[Mutation] = []
         for at, values in sorted(self.given.items()):
             mark = fingerprint(values)
-            if mark in judged:
+            if mark == unchanged:
+                if len(unseen) < MOST_ALTERNATIVES and self._words(self.found[at].edits) != self._words(()):
+                    unseen.append(self.found[at])
+            elif mark in judged:
                 others = judged[mark]["alternatives"]
                 if len(others) < MOST_ALTERNATIVES:
                     others.append(_plain(self.found[at]))
-            elif mark != unchanged and self.written <= MOST_BYTES:
+            elif self.written <= MOST_BYTES:
                 judged[mark] = {**_plain(self.found[at]), "values": self._written(values), "alternatives": []}
-        others = [_plain(each) for each in self.found if not self.part.shows(each)]
+        others = [_plain(each) for each in unseen + [each for each in self.found if not self.part.shows(each)]]
         now = self._written(self.now)
         return {
             "candidates": list(judged.values()),
@@ -131,6 +152,9 @@ class Look:
             "executions": self.executions,
             "tried": len(self.found),
         }
+
+    def _words(self, edits: Tuple) -> List[str]:
+        return UNSEEN.findall(self.source.apply(edits, self.part.start, self.part.end))
 
     def _written(self, values: List[Any]) -> List[Dict[str, Any]]:
         parts = []

@@ -6,9 +6,9 @@ import ast
 import importlib.util
 import os
 import sys
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from .. import imports, options, program
+from .. import imports, notebook, options, program
 from ..rewrite import KEY, insert
 from .source import Source
 
@@ -27,16 +27,26 @@ def chosen(request: Dict[str, Any], record: str = "") -> Any:
     return options.parse(words + [request["file"], "--", *request.get("args", [])])
 
 
+def joined(data: bytes) -> str:
+    """A notebook's code cells as one program: before each a line that says which one it is."""
+    return "".join("# %%%% cell %d\n%s\n" % (each.number, each.python) for each in notebook.cells_of(data))
+
+
+def decoded(data: bytes, path: str) -> str:
+    """The program that a file's bytes are."""
+    return joined(data) if path.endswith(".ipynb") else importlib.util.decode_source(data)
+
+
 class EditedFiles(imports.Files):
     """The files of a program, some with another text than on disk, by real path."""
 
     texts: Dict[str, str] = {}
 
     def text_of(self, data: bytes, path: str) -> str:
-        return self.texts.get(os.path.realpath(path)) or importlib.util.decode_source(data)
+        return self.texts.get(os.path.realpath(path)) or decoded(data, path)
 
     def compile(self, data: bytes, path: str, name: str) -> Any:
-        if os.path.realpath(path) not in self.texts:
+        if os.path.realpath(path) not in self.texts and not path.endswith(".ipynb"):
             return super().compile(data, path, name)
         text = self.text_of(data, path)
         tree = ast.parse(text, path)
@@ -45,54 +55,90 @@ class EditedFiles(imports.Files):
 
 
 class StopFiles(EditedFiles):
-    """The files of a program, with a stop before one statement and nothing else."""
+    """The files of a program, with a stop before one statement, or before a loop around it too, and nothing else."""
 
-    place: Tuple[str, int, int] = ("", 0, 0)
+    place: Tuple[str, int, bool] = ("", 0, False)
     stop: Any = None
 
     def compile(self, data: bytes, path: str, name: str) -> Any:
-        file, line, column = self.place
+        file, line, around = self.place
         text = self.text_of(data, path)
         if os.path.realpath(path) != file:
             return compile(text, path, "exec", dont_inherit=True)
         source = Source(text)
         statement = source.statement_at(line)
-        if statement is not None:
-            call = ast.Expr(ast.Call(ast.Attribute(ast.Constant(KEY), "stop", ast.Load()), [], []))
-            for node in ast.walk(call):
-                ast.copy_location(node, statement)
-            block = source.block_of(statement)
-            block.insert(block.index(statement), call)
+        outer = source.loop_around(statement) if around and statement is not None else None
+        for each, hook in ((outer, "begin"), (statement, "stop")):
+            if each is not None:
+                self._put(source, each, hook)
         return insert(compile(source.tree, path, "exec", dont_inherit=True), self.stop)
+
+    def _put(self, source: Source, statement: ast.stmt, hook: str) -> None:
+        call = ast.Expr(ast.Call(ast.Attribute(ast.Constant(KEY), hook, ast.Load()), [], []))
+        for node in ast.walk(call):
+            ast.copy_location(node, statement)
+        block = source.block_of(statement)
+        block.insert(block.index(statement), call)
 
 
 class Stop:
-    """Stands in the program before the statement: at some of its executions, counted from 0, hands the frame on."""
+    """
+    Stands in the program before the statement: at some of its executions, counted from 0, hands the frame on. Where it
+    stands before a loop too, it is the loop's executions that count, and of the statement the next one.
+    """
 
-    def __init__(self, occurrences: Sequence[int], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]):
-        self.wanted, self.reached, self.count = set(occurrences), reached, 0
+    def __init__(self, occurrences: Sequence[int], reached: Callable[..., None], begun: Optional[Callable[..., None]]):
+        self.wanted, self.reached, self.begun = set(occurrences), reached, begun
+        self.count, self.is_begun = 0, False
 
     def stop(self) -> None:
+        frame = sys._getframe(1)
+        if self.begun is not None:
+            if self.is_begun:
+                self.is_begun = False
+                self.reached(frame.f_locals, frame.f_globals)
+            return
         if self.count in self.wanted:
-            frame = sys._getframe(1)
             self.reached(frame.f_locals, frame.f_globals)
         self.count += 1
 
+    def begin(self) -> None:
+        if self.count in self.wanted and self.begun is not None:
+            frame = sys._getframe(1)
+            self.begun(frame.f_locals, frame.f_globals)
+            self.is_begun = True
+        self.count += 1
 
-def run_until(request: Dict[str, Any], reached: Callable[[Dict[str, Any], Dict[str, Any]], None]) -> None:
-    """Runs the program; `reached` is called with the locals and globals before the statement, at each occurrence."""
+
+def run_until(request: Dict[str, Any], reached: Callable[..., None], begun: Optional[Callable[..., None]] = None) -> None:
+    """
+    Runs the program; `reached` is called with the locals and globals before the statement, at each occurrence. With
+    `place.around` `begun` is called before the outermost loop around it.
+    """
     run = _StopRun(chosen(request))
     place = request["place"]
+    around = bool(place.get("around"))
     run.files.texts = texts(request)
-    run.files.place = (_real(request, place["file"]), place["line"], place.get("column", 1))
-    run.files.stop = Stop(place.get("occurrences", [0]), reached)
+    run.files.place = (_real(request, place["file"]), place["line"], around)
+    run.files.stop = Stop(place.get("occurrences", [0]), reached, begun if around else None)
     try:
         run.start()
     except SystemExit:
         pass
 
 
-class _StopRun(program.Run):
+class _Run(program.Run):
+    """Of a notebook too one program."""
+
+    def _run(self, names: Dict[str, Any]) -> None:
+        if not self.path.endswith(".ipynb"):
+            super()._run(names)
+            return
+        notebook.prepare(names)
+        exec(self.files.compile(self._data(), self.path, "__main__"), names)
+
+
+class _StopRun(_Run):
     def __init__(self, made: Any):
         super().__init__(made)
         self.files = StopFiles(self.recorder, self.path, self.files.root, None)
@@ -104,7 +150,7 @@ class _StopRun(program.Run):
 
 def run_recorded(request: Dict[str, Any], out: str) -> int:
     """Runs the whole program with `edits`, recorded to `out`; its exit code."""
-    run = program.Run(chosen(request, out))
+    run = _Run(chosen(request, out))
     files = EditedFiles(run.recorder, run.path, run.files.root, run.files.expressions)
     files.texts = texts(request)
     run.files = files
@@ -126,7 +172,7 @@ def text_of(request: Dict[str, Any], file: str) -> str:
     if file in request.get("sources", {}):
         return request["sources"][file]
     with open(_real(request, file), "rb") as opened:
-        return importlib.util.decode_source(opened.read())
+        return decoded(opened.read(), file)
 
 
 def _real(request: Dict[str, Any], file: str) -> str:
@@ -139,7 +185,8 @@ def imported(paths: Sequence[str]) -> List[str]:
     for path in paths:
         try:
             with open(path, "rb") as file:
-                tree = ast.parse(file.read())
+                data = file.read()
+            tree = ast.parse(joined(data) if path.endswith(".ipynb") else data)
         except (OSError, SyntaxError, ValueError):
             continue
         for node in ast.walk(tree):

@@ -26,7 +26,7 @@ def close() -> None:
     sys.addaudithook(refuse)
 
 
-MOST_MEMORY = 1 << 30
+MOST_MEMORY = 1 << 28
 """What candidates may take beside what the program has taken, in bytes."""
 
 

@@ -2,6 +2,7 @@
 import ast
 import math
 import sys
+import types
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .source import Source, binding
@@ -207,6 +208,22 @@ class Scope:
         for text, part in _parts(name, value):
             add(text, 20, describe(part), distance + 0.2)
 
+    def callees(self, node: ast.expr) -> List[str]:
+        """What may be called in place of `node`: layers beside it, functions of the same file with as many parameters."""
+        if isinstance(node, ast.Attribute) and _is_reference(node.value):
+            try:
+                owner = self.evaluate(self.source.of(node.value))
+                own = getattr(owner, node.attr)
+            except Exception:  # noqa: BLE001 - any error only says that it has no value here
+                return []
+            beside = {**vars(type(owner)), **getattr(owner, '__dict__', {}), **_layers(owner)}
+            base = self.source.of(node.value)
+            return ['%s.%s' % (base, name) for name, other in beside.items() if name != node.attr and _alike(own, other)]
+        if isinstance(node, ast.Name) and node.id in self.merged:
+            own = self.merged[node.id]
+            return [name for name, other in self.merged.items() if name != node.id and _alike(own, other)]
+        return []
+
     def tensors(self, sort: str = 'tensor') -> List[Ingredient]:
         return [each for each in self.ingredients if each.known.sort == sort and each.known.shape]
 
@@ -214,6 +231,30 @@ class Scope:
         """The numbers, each value by its nearest names."""
         numbers = [e for e in self.ingredients if e.known.sort == 'number' and math.isfinite(_real(e.known.value))]
         return numbers[:60]
+
+
+def _layers(value: Any) -> Dict[str, Any]:
+    """What a module of PyTorch holds beside its attributes."""
+    found: Dict[str, Any] = {}
+    for kind in ('_parameters', '_buffers', '_modules'):
+        held = getattr(value, kind, None)
+        if isinstance(held, dict):
+            found.update((name, part) for name, part in held.items() if part is not None and str(name).isidentifier())
+    return found
+
+
+def _alike(own: Any, other: Any) -> bool:
+    """Two layers of one class, or two functions of one file with as many parameters."""
+    if isinstance(own, types.MethodType):
+        own = own.__func__
+    if isinstance(own, types.FunctionType):
+        if not isinstance(other, types.FunctionType) or other is own:
+            return False
+        a, b = own.__code__, other.__code__
+        return a.co_filename == b.co_filename and a.co_argcount == b.co_argcount
+    if isinstance(own, (type, types.BuiltinFunctionType, types.ModuleType)) or not callable(own):
+        return False
+    return type(own) is type(other) and other is not own
 
 
 def _real(value: Any) -> float:
@@ -232,7 +273,7 @@ def _parts(name: str, value: Any) -> Iterable[Tuple[str, Any]]:
         for field in value._fields:
             yield '%s.%s' % (name, field), getattr(value, field)
     elif hasattr(value, '__dict__') and not is_tensor(value) and not isinstance(value, type(sys)):
-        for field, part in list(vars(value).items())[:40]:
+        for field, part in list({**vars(value), **_layers(value)}.items())[:40]:
             if not field.startswith('_'):
                 yield '%s.%s' % (name, field), part
 

@@ -164,6 +164,15 @@ class Source:
                 return node
         return self.tree
 
+    def loop_around(self, node: ast.AST) -> Optional[ast.stmt]:
+        """The outermost loop of the same function that `node` is in, or is."""
+        found = node if isinstance(node, (ast.For, ast.While)) else None
+        while node in self.parents and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            node = self.parents[node]
+            if isinstance(node, (ast.For, ast.While)):
+                found = node
+        return found
+
     def block_of(self, statement: ast.stmt) -> List[ast.stmt]:
         """The list of statements that `statement` is one of."""
         parent = self.parents.get(statement, self.tree)

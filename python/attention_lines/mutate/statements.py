@@ -67,6 +67,7 @@ def target(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutati
                     yield Mutation((Edit(*source.span(node), other.text),), 1.5, 'target', isinstance(each, ast.Subscript))
         if isinstance(each, ast.Subscript):
             yield from _target_index(source, scope, each)
+            yield from _index_elsewhere(source, scope, each)
 
 
 def _target_index(source: Source, scope: Scope, each: ast.Subscript) -> Iterator[Mutation]:
@@ -83,6 +84,27 @@ def _target_index(source: Source, scope: Scope, each: ast.Subscript) -> Iterator
         if source.of(one) != source.of(other):
             edits = (Edit(*source.span(one), source.of(other)), Edit(*source.span(other), source.of(one)))
             yield Mutation(edits, 1.2, 'index')
+
+
+def _index_elsewhere(source: Source, scope: Scope, each: ast.Subscript) -> Iterator[Mutation]:
+    """The index that stands at the same axis elsewhere in the function."""
+    own = _indices(each)
+    seen = set()
+    for node in ast.walk(source.function_of(scope.statement)):
+        others = _indices(node) if isinstance(node, ast.Subscript) and node is not each else []
+        if len(others) != len(own):
+            continue
+        for part, other in zip(own, others):
+            text = source.of(other) if not isinstance(other, ast.Slice) else ''
+            if text and text != source.of(part) and (part, text) not in seen and not isinstance(part, ast.Slice):
+                seen.add((part, text))
+                yield Mutation((Edit(*source.span(part), text),), 1.3, 'index')
+
+
+def _indices(each: ast.Subscript) -> List[ast.expr]:
+    index = each.slice
+    index = index.value if type(index).__name__ == 'Index' else index  # type: ignore[attr-defined]
+    return list(index.elts) if isinstance(index, ast.Tuple) else [index]
 
 
 def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from typing import Any, Dict, Iterator, List, Tuple
 
 from .launch import text_of
@@ -16,14 +17,14 @@ LARGEST = 96
 
 def variations(request: Dict[str, Any]) -> Dict[str, Any]:
     """
-    `seeds`: lists of edits (or arguments) of which each gives other random numbers; `sizes`: single edits, each of
+    `seeds`: edits (or arguments) of which each gives other random numbers, or other data where none are drawn; `sizes`: single edits, each of
     which makes one number that may be a size another one.
     """
     file = request["file"]
     name = os.path.basename(file)
     source = Source(text_of(request, name))
     args = list(request.get("args", []))
-    seeds = [made for made in (_seeds(source, name, args, k) for k in (1, 2)) if made]
+    seeds = [made for made in (_seeds(source, name, args, k) or _data(source, name, k) for k in (1, 2)) if made]
     return {"seeds": seeds, "sizes": list(_sizes(source, name, args))}
 
 
@@ -50,6 +51,47 @@ def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]
         if "seed" in word and args[at + 1].lstrip("-").isdigit():
             made["args"] = args[: at + 1] + [str(int(args[at + 1]) + 101 * k)] + args[at + 2 :]
     return made
+
+
+def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
+    """Other numbers where they are loaded, written down or computed from indices: a wave is added."""
+    edits, opened = [], set()
+    for node in _outside(source.tree):
+        if not isinstance(node, ast.Assign) or not all(isinstance(each, ast.Name) for each in node.targets):
+            continue
+        held = node.value.value if isinstance(node.value, ast.Subscript) else None
+        is_opened = isinstance(held, ast.Name) and held.id in opened
+        given = [n for n in ast.walk(node.value) if isinstance(n, ast.Call) and _is_data(n)]
+        if not given and not is_opened:
+            continue
+        opened.update(target.id for target in node.targets)
+        start, end = source.span(node.value)
+        edits += [[start, start, _WAVE], [end, end, ", %d)" % k]]
+    return {"edits": {name: edits}} if edits else {}
+
+
+_WAVE = "__import__('%s', fromlist=['shifted']).shifted(" % __name__
+
+
+def shifted(value: Any, k: int) -> Any:
+    """Other numbers of the same shape and type; what is no tensor of floating point numbers as it is."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor) and value.is_floating_point():
+        wave = torch.sin(k + torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
+        return (value.detach() + 0.1 * wave.to(value.dtype)).requires_grad_(value.requires_grad)
+    if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype.kind == "f":
+        return (value + 0.1 * numpy.sin(k + numpy.arange(value.size)).reshape(value.shape)).astype(value.dtype)
+    return value
+
+
+def _is_data(node: ast.Call) -> bool:
+    """Whether a call reads a file, or makes a tensor of numbers that are written down or counted."""
+    called = _called(node)
+    if called in ("load", "loadtxt", "genfromtxt", "fromfile", "load_file", "linspace"):
+        return True
+    return called in ("array", "tensor", "asarray", "as_tensor") and any(
+        isinstance(n, ast.Constant) and isinstance(n.value, float) for n in ast.walk(node)
+    )
 
 
 def _once(edits: List[List[Any]]) -> List[List[Any]]:
@@ -82,16 +124,36 @@ def _defaults(function: Any, word: str) -> Iterator[Tuple[str, ast.Constant]]:
 
 
 def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any]]:
-    """One number after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
-    for node in _outside(source.tree):
-        if _whole(node) and 2 <= node.value <= LARGEST and _may_be_size(source, node):
-            # Twice first: a number of heads has to divide a width.
-            for other in (node.value * 2, node.value + 1, node.value + 2):
-                yield {"at": "%d" % source.span(node)[0], "edits": {name: [_plain(source, node, str(other))]}}
+    """One size after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
+    nodes = [n for n in _outside(source.tree) if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)]
+    done: set = set()
+    for node in nodes:
+        if node in done:
+            continue
+        # The same shape once more has the same size there; a size that is written anew everywhere is all equal numbers.
+        alike = [n for n in nodes if n is node or _shape_of(source, n) == _shape_of(source, node) is not None]
+        done.update(alike)
+        equal = [n for n in nodes if n.value == node.value]
+        at = "%d" % source.span(node)[0]
+        # Twice first: a number of heads has to divide a width.
+        for other in (node.value * 2, node.value + 1, node.value + 2):
+            yield {"at": at, "edits": {name: [_plain(source, n, str(other)) for n in alike]}}
+        if len(equal) > len(alike):
+            for other in (node.value * 2, node.value + 1):
+                yield {"at": at, "edits": {name: [_plain(source, n, str(other)) for n in equal]}}
     for at, word in enumerate(args):
         if word.isdigit() and 2 <= int(word) <= LARGEST and not (at and "seed" in args[at - 1]):
             for other in (int(word) + 1, int(word) * 2):
                 yield {"at": "arg%d" % at, "args": args[:at] + [str(other)] + args[at + 1 :]}
+
+
+def _shape_of(source: Source, node: ast.AST) -> Any:
+    """The numbers that `node` is one of, and its place among them; None where it stands alone."""
+    parent = source.parents.get(node)
+    parts = parent.args if isinstance(parent, ast.Call) else getattr(parent, "elts", None)
+    if not parts or len(parts) < 2 or not all(isinstance(part, (ast.Constant, ast.Name)) for part in parts):
+        return None
+    return [source.of(part) for part in parts], parts.index(node)
 
 
 def _outside(tree: ast.Module) -> Iterator[Any]:
@@ -115,6 +177,9 @@ def _may_be_size(source: Source, node: ast.AST) -> bool:
     """Not an index, an axis, an exponent, a seed, or a factor."""
     parent = source.parents.get(node)
     if isinstance(parent, ast.keyword):
+        owner = source.parents.get(parent)
+        if parent.arg == "dim" and isinstance(owner, ast.Call) and _called(owner)[:1].isupper():
+            return True
         return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state")
     if isinstance(parent, ast.Call):
         return _called(parent) not in _SEEDING | {"round", "transpose", "permute", "swapaxes", "sum", "mean", "print"}

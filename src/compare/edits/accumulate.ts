@@ -19,8 +19,8 @@ export const accumulate: Family = (site) => {
       node.id,
       {
         id: 'gradient-detached',
-        title: `${own} is 0: the graph is cut at ${node.id}`,
-        why: `No gradient arrives at ${node.id}: it was detached, copied through NumPy or .data, or never registered.`,
+        title: `${own} is 0: nothing is passed back to ${node.id}`,
+        why: `No gradient arrives at ${node.id}: its contributions are never written or added up; with autograd, it was detached or copied on the way.`,
         wrong: `${own} = 0`,
         numpy: 'keep the contribution of every use',
         pytorch: 'no .detach(), .data, .numpy() or torch.tensor(...) on the way',

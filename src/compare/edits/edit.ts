@@ -1,4 +1,5 @@
 // One hypothesis: an edit of the program by which the person's tensors would come out as they did.
+import type { Formula } from '../../engine/formula.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Graph, GraphNode, NodeId, OperationNode } from '../../engine/graph.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
@@ -16,10 +17,14 @@ export interface Edit {
   readonly why: string;
   readonly wrong: string;
   readonly right: string;
+  /** The same two as expressions, where the mistake is one. */
+  readonly formulas?: { readonly wrong: Formula; readonly right: Formula };
   readonly numpy: string;
   readonly pytorch: string;
   /** 1 for a usual slip; more for what is stranger. The cheaper of two equal explanations wins. */
   readonly cost: number;
+  /** Made of numbers that are read off the tensor: told where no formula makes it. */
+  readonly isReadOff?: boolean;
   apply(program: Program): Program;
 }
 

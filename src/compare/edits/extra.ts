@@ -47,9 +47,9 @@ export const extra: Family = ({ target, ...site }) => {
           ? 'residual-added'
           : 'extra-term',
       title: isDecay
-        ? `${own} has a weight decay of ${shortNumber(factor)}`
+        ? `${own} has an extra term ${words}: the parameter itself`
         : `${own} has an extra term ${words}`,
-      why: `What is too much in ${own} is exactly ${words}.`,
+      why: `What is too much in ${own} is exactly ${words}${isDecay ? ', as an optimiser adds it that decays weights, or a buffer that held the parameter and was added to (+=)' : ''}.`,
       wrong: `${own} = (right ${own}) + ${words}`,
       cost: cost + (round ? 0 : 0.3),
     };

@@ -22,6 +22,7 @@ import { overflow } from './overflow.ts';
 import { past } from './past.ts';
 import { permute } from './permute.ts';
 import { piecewise } from './piecewise.ts';
+import { positionBias } from './positionBias.ts';
 import { precision } from './precision.ts';
 import { reduction } from './reduction.ts';
 import { rope } from './rope.ts';
@@ -48,17 +49,17 @@ import { unwritten } from './unwritten.ts';
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
+  ...[positionBias, maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
   ...[softmaxLoops, softmaxDetached, letters, extraTerm, emptySlots],
   ...[upstreamIgnored, staleOperands, seenSums, unreset, softmaxOperands],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
 const ANYTHING: readonly Family[] = [
+  rowTerm,
   fitted,
   kernelForward,
   piecewise,
-  rowTerm,
   limits,
   transformed,
   softmaxShapes,

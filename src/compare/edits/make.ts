@@ -27,6 +27,8 @@ export interface Say {
   readonly numpy?: string;
   readonly pytorch?: string;
   readonly cost?: number;
+  readonly isReadOff?: boolean;
+  readonly formulas?: Edit['formulas'];
 }
 
 export function makeEdit(
@@ -46,6 +48,8 @@ export function makeEdit(
       why: say.why,
       wrong: say.wrong,
       cost: say.cost ?? 1,
+      ...(say.isReadOff && { isReadOff: true }),
+      ...(say.formulas && { formulas: say.formulas }),
       apply,
     },
     get right() {

@@ -1,5 +1,6 @@
 // What a mask hypothesis is made of: the axes it is laid along, the right mask, a variant of it.
 import { additiveMask } from '../../engine/heads/mask.ts';
+import { nullKeys } from '../../engine/heads/multihead.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import type { GraphNode } from '../../engine/graph.ts';
 import { type Context, pastTokens } from './edit.ts';
@@ -31,6 +32,7 @@ export function layoutOf(context: Context, node: GraphNode): Layout {
     extents: context.graph.extents,
     heads: letters.filter((letter) => /^[hrg]$/.test(letter)),
     past: pastTokens(context),
+    nulls: nullKeys(context.config),
   };
 }
 

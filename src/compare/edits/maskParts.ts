@@ -50,7 +50,7 @@ export function placesOf(context: Context, node: GraphNode): Places {
 
 /** A rule by which a mask hides entries. */
 export interface Part {
-  readonly id: 'causal' | 'padding' | 'window' | 'chunks';
+  readonly id: 'causal' | 'padding' | 'window' | 'chunks' | 'prefix';
   /** "causal", "padding", "window of 4", "chunks of 4". */
   readonly words: string;
   readonly size?: number;
@@ -74,6 +74,28 @@ export const chunksPart = (places: Places, size: number): Part => ({
     return Math.floor(position / size) !== Math.floor(places.key[at] / size);
   },
 });
+
+/** Causal but for the first keys, which all queries of that batch entry see (prefix language models). */
+export function prefixPart(places: Places, lengths: readonly number[]): Part {
+  const size = Math.max(...lengths);
+  return {
+    ...{
+      id: 'prefix',
+      size,
+      words: `causal behind a prefix of ${[...new Set(lengths)].join(', ')}`,
+    },
+    hides: (at) => places.distance(at) < 0 && places.key[at] >= lengths[places.batch[at]],
+  };
+}
+
+/** How many keys the first query of each batch entry sees, from the first on. */
+export function prefixesOf({ batch, query, key, batches }: Places, hidden: Hidden): number[] {
+  const lengths = Array.from({ length: batches }, () => 0);
+  for (let at = 0; at < hidden.length; at++)
+    if (query[at] === 0 && hidden[at] === 0)
+      lengths[batch[at]] = Math.max(lengths[batch[at]], key[at] + 1);
+  return lengths;
+}
 
 /**
  * The keys of a batch entry, or of one of its heads, that every query that could see them does not see; a query that
@@ -104,9 +126,12 @@ export function partsOf(places: Places, hidden: Hidden): readonly Part[] {
   const sizes = Array.from({ length: places.keys - 1 }, (_, n) => n + 1);
   const causal = causalPart(places);
   const hasCausal = places.queries > 1 && hidden.every((is, at) => is === 1 || !causal.hides(at));
+  const prefixes = prefixesOf(places, hidden);
+  const hasPrefix = places.queries > 1 && !hasCausal && prefixes.some((length) => length > 1);
   const base: Part[][] = [
     ...(hasCausal ? [[causal]] : []),
     [],
+    ...(hasPrefix ? [[prefixPart(places, prefixes)]] : []),
     ...sizes.flatMap((size) => {
       const own = [windowPart(places, size), ...(size > 1 ? [chunksPart(places, size)] : [])];
       return own.flatMap((part) => [...(hasCausal ? [[causal, part]] : []), [part]]);

@@ -5,7 +5,16 @@ import { shortNumber } from '../constants.ts';
 import { FILL } from '../conventions.ts';
 import { after, entrywise, fibres, onOperand } from '../operations.ts';
 import { indexName, plural } from '../transforms/indices.ts';
-import { type Edit, type Family, operationAt, roles, type Site, pastTokens } from './edit.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import {
+  type Context,
+  type Edit,
+  type Family,
+  operationAt,
+  roles,
+  type Site,
+  pastTokens,
+} from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
 import { beforeScale, biases } from './maskBias.ts';
 import { rightMask } from './maskLayout.ts';
@@ -28,26 +37,33 @@ function hidden(site: Site): Edit[] {
   const { node, target, graph, state } = site;
   const { data } = target!.user;
   const { logits } = roles(graph);
-  const before = state.value(logits).data;
+  // With the masked scores not given, the weights tell the whole mask.
+  const isFree = node.id === 'P' && logits === 'M' && !state.given.values.has('M');
+  const masked = nodeOf(graph, logits);
+  const scores = isFree && masked.kind === 'operation' ? masked.inputs[0] : logits;
+  const before = state.value(scores).data;
   const isHidden = (at: number): boolean =>
     node.id === 'P' ? data[at] === 0 && before[at] > -700 : data[at] <= FILL;
   const right = rightMask(site, node).data;
   const own = new Uint8Array(data.length);
   let [more, fewer, all] = [0, 0, 0];
   for (let at = 0; at < own.length; at++) {
-    const isRight = right[at] === -Infinity;
-    if (isHidden(at) || (node.id === 'P' && isRight)) own[at] = 1;
+    const isRight = right[at] <= FILL;
+    if (isHidden(at) || (node.id === 'P' && !isFree && isRight)) own[at] = 1;
     all += own[at];
     if (own[at] === 1 && !isRight) more++;
     if (own[at] === 0 && isRight) fewer++;
   }
   if (more + fewer === 0 || all === own.length) return [];
-  if (node.id === 'P' && isSlices(own, right, site)) return [];
+  if (node.id === 'P' && fewer === 0 && isSlices(own, right, site)) return [];
   const known = pattern(own, site);
-  const words =
-    known ??
-    `hides ${more} entries that should be seen${fewer > 0 ? ` and shows ${fewer} that should be hidden` : ''}`;
+  const words = known ?? countInWords(more, fewer);
   const isMaskRight = node.id === 'P' && state.given.values.has(logits);
+  const should = pattern(
+    Uint8Array.from(right, (value) => Number(value <= FILL)),
+    site,
+  );
+  const ofSetup = should === null ? '' : ` The setup’s mask ${should}.`;
   const say: Say = {
     id: /largest/.test(words) ? 'top-k' : 'mask-of-other-entries',
     title: isMaskRight
@@ -58,22 +74,24 @@ function hidden(site: Site): Edit[] {
       : `the mask ${words}`,
     why: isMaskRight
       ? `${logits} is right; between it and P, ${more} weights become 0 that should not.`
-      : `${node.id} comes out exactly if the mask ${words}; ${more} entries too many and ${fewer} too few are hidden.`,
+      : `${node.id} comes out exactly if the mask ${words}; ${more} entries too many and ${fewer} too few are hidden.${ofSetup}`,
     wrong: `hidden: the mask ${words}`,
     cost: known === null ? 1.9 : 1.35,
   };
   const additive: Tensor = {
     shape: node.shape,
     data: Float64Array.from(own, (is, at) =>
-      is === 1 ? -Infinity : right[at] === -Infinity ? 0 : right[at],
+      is === 1 ? -Infinity : right[at] <= FILL ? 0 : right[at],
     ),
   };
-  if (node.id === 'M') return [stepEdit(site, 'M', say, () => addMask(node.axes, additive))];
+  const step = stepEdit(site, 'M', say, () => addMask(node.axes, additive));
+  if (node.id === 'M') return [step];
   const hide = entrywise(
     (value, at) => (own[at] === 1 ? -Infinity : value),
     (_, at) => 1 - own[at],
   );
   return [
+    ...(isFree ? [step] : []),
     stepEdit(site, 'P', say, ({ operation }) => onOperand(operation, 0, hide)),
     stepEdit(
       site,
@@ -189,9 +207,23 @@ function partly(site: Site): Edit[] {
   });
 }
 
+const countInWords = (more: number, fewer: number): string =>
+  [
+    ...(more > 0 ? [`hides ${more} entries that should be seen`] : []),
+    ...(fewer > 0 ? [`shows ${fewer} that should be hidden`] : []),
+  ].join(' and ');
+
+/** The hidden entries by their rule, or by how many they are. */
+export function patternInWords(context: Context, own: Uint8Array, right: Float64Array): string {
+  const count = (is: number, isRight: boolean): number =>
+    own.reduce((n, value, at) => n + Number(value === is && right[at] <= FILL === isRight), 0);
+  return pattern(own, context) ?? countInWords(count(1, false), count(0, true));
+}
+
 /** What rule the hidden entries follow, or null for none that is usual. */
-function pattern(own: Uint8Array, site: Site): string | null {
-  const { node, graph, state } = site;
+function pattern(own: Uint8Array, site: Context): string | null {
+  const { graph, state } = site;
+  const node = nodeOf(graph, 'P');
   const { extents } = graph;
   const past = pastTokens(site);
   const [keyOf, queryOf] = ['i', 'j'].map((letter) => indexAlong(node.axes, [letter], extents));
@@ -226,7 +258,8 @@ function pattern(own: Uint8Array, site: Site): string | null {
   return largestOnly(own, state.value(roles(graph).logits).data, site);
 }
 
-function largestOnly(own: Uint8Array, logits: Float64Array, { node, graph }: Site): string | null {
+function largestOnly(own: Uint8Array, logits: Float64Array, { graph }: Context): string | null {
+  const node = nodeOf(graph, 'P');
   const { starts, steps } = fibres(node.axes, ['i'], graph.extents);
   let count = -1;
   for (const start of starts) {

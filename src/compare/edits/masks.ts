@@ -9,6 +9,7 @@ import { alibiVariants } from './alibi.ts';
 import { type Add, layoutOf, type MaskVariant, rightMask } from './maskLayout.ts';
 import { blockedVariants } from './masksBlocked.ts';
 import { givenVariants } from './masksGiven.ts';
+import { listedVariants } from './masksListed.ts';
 import { partVariants } from './masksParts.ts';
 import { indexAlong } from './piecewise.ts';
 
@@ -75,8 +76,9 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
     'the mask is missing',
     'Hidden keys are seen: no mask is applied.',
     'no mask',
-    withConfig({ mask: 'none', window: undefined, alibi: undefined }),
+    withConfig({ mask: 'none', masks: undefined, window: undefined, alibi: undefined }),
   );
+  listedVariants(config, add, withConfig);
   if (isCausal) {
     add(
       'mask-causal-missing',

@@ -35,6 +35,8 @@ export function givenVariants(
     'no given mask',
     withConfig({ mask: 'none' }),
   );
+  // It says nothing of the keys that are no tokens.
+  if (layout.nulls > 0) return;
   const full = broadcast('mask', tensor, layout);
   const letters = node.axes.flat();
   const { extents } = graph;

@@ -13,6 +13,8 @@ import {
   partsOf,
   type Places,
   placesOf,
+  prefixesOf,
+  prefixPart,
   windowPart,
 } from './maskParts.ts';
 
@@ -35,6 +37,7 @@ export function partVariants(context: Context, node: GraphNode, right: Tensor, a
   if (parts.length > 1) lost(parts, all, (hides) => hide(hides), add);
   if (isGiven) otherKinds(places, parts, hide, add);
   if (isGiven) otherLengths(places, parts, hide, add);
+  if (isGiven) otherPrefixes(places, hidden, parts, hide, add);
   wrongOrder(places, hidden, hide, add);
 }
 
@@ -91,6 +94,44 @@ function otherKinds(
       1.05,
     );
   }
+}
+
+/** A prefix that is one too long or too short, or left out: causal from the first key on. */
+function otherPrefixes(
+  places: Places,
+  hidden: Uint8Array,
+  parts: readonly Part[],
+  hide: (hides: (at: number) => boolean) => Tensor,
+  add: Add,
+): void {
+  const own = parts.find(({ id }) => id === 'prefix');
+  if (!own) return;
+  const rest = parts.filter((part) => part !== own);
+  const lengths = prefixesOf(places, hidden);
+  const use = (id: string, title: string, wrong: string, other: readonly number[]): void => {
+    const part = prefixPart(places, other);
+    add(
+      id,
+      title,
+      'Keys of the prefix are seen by all queries, those behind it only by the queries at and after their place.',
+      wrong,
+      () => hide((at) => part.hides(at) || rest.some(({ hides }) => hides(at))),
+      0.97,
+    );
+  };
+  for (const by of [1, -1])
+    use(
+      'mask-prefix-length',
+      `the prefix of the mask is one key too ${by > 0 ? 'long' : 'short'}: ${lengths.map((length) => length + by).join(', ')} instead of ${lengths.join(', ')}`,
+      `hidden = i > j and i >= prefix ${by > 0 ? '+' : '−'} 1`,
+      lengths.map((length) => length + by),
+    );
+  use(
+    'mask-prefix-lost',
+    'the prefix of the mask is missing: it is causal from the first key on',
+    'hidden = i > j',
+    lengths.map(() => 0),
+  );
 }
 
 /** Padding that begins one key too late or too early, or ends so. */
@@ -177,6 +218,6 @@ function wrongOrder(
         const own = source(batch[at] * heads + head[at]);
         return slices[own][query[at] * keys + key[at]] === 1;
       }),
-    1.05,
+    0.98,
   );
 }

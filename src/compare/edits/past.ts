@@ -1,4 +1,5 @@
 // Earlier keys and values: behind the new ones, or keys and values exchanged.
+import { isPlainRope } from '../../engine/config.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { prepend } from '../../engine/ops/layout.ts';
 import { shapeOf } from '../../engine/axes.ts';
@@ -153,7 +154,7 @@ function movedPast(site: Site): Edit[] {
   moves.push(
     edit('past-zero', `${name} are 0: the cache is missing or not filled`, '0', zero, 1.2),
   );
-  if (config.rope && node.id === 'Kh') {
+  if (config.rope && isPlainRope(config.rope) && node.id === 'Kh') {
     const { base, pairing } = config.rope;
     const own = graph.extents['a'];
     for (const [first, words] of [

@@ -1,9 +1,11 @@
 // Rotary embedding: rotated otherwise or not at all, rotated values; not turned back.
 import type { AxisLetters } from '../../engine/axes.ts';
+import { isPlainRope } from '../../engine/config.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { type Program, type StepOperation, withStep } from '../program.ts';
 import { type Edit, type Family, type Site, pastTokens } from './edit.ts';
 import { contributionEdit, makeEdit, passedBack, type Say } from './make.ts';
+import { optionWays, turnBy } from './ropeOptions.ts';
 import { solvedAngles } from './ropeSolved.ts';
 import { rotation } from './rotation.ts';
 import { headStep, rotatedBeforeSplit, ropeWays, type Way } from './ropeWays.ts';
@@ -30,6 +32,7 @@ export const rope: Family = (site) => {
       ),
     );
   };
+  if (!isPlainRope(config.rope)) return withOptions(site, letter, edit);
   const solved = site.target ? solvedAngles(site, letter) : [];
   return [
     ...ropeWays(site).flatMap((way) => [edit(['Q', 'K'], way, 0.01), edit([letter], way, 0)]),
@@ -76,7 +79,7 @@ function beforeSplit(site: Site, letter: 'Q' | 'K'): Edit[] {
           cost: 1.3 - n / 100,
         },
         (id) => {
-          const turn = headStep(site, id, (axes) => rightRotation(site, axes));
+          const turn = headStep(site, id, turnBy(site, id));
           const plain = headStep(site, id, null);
           const bias = state.value(`b_${id}`).data;
           return {
@@ -98,20 +101,26 @@ function beforeSplit(site: Site, letter: 'Q' | 'K'): Edit[] {
   ];
 }
 
-function rightRotation(site: Site, axes: readonly AxisLetters[]): StepOperation {
-  const { base, pairing } = site.config.rope!;
-  const first = site.config.past ? site.graph.extents['i'] - site.graph.extents['t'] : 0;
-  return rotation(
-    axes,
-    site,
-    pairing,
-    (t, k) => (first + t) * base ** ((-2 * k) / site.graph.extents['a']),
-  );
+function withOptions(
+  site: Site,
+  letter: 'Q' | 'K',
+  edit: (ids: readonly ('Q' | 'K')[], way: Way, cost: number) => Edit,
+): Edit[] {
+  const [ways, ofQueries, ofKeys] = ([letter, 'Q', 'K'] as const).map((id) => optionWays(site, id));
+  const both = ways.map((way, n): Way => {
+    const [q, k] = [ofQueries[n].turn, ofKeys[n].turn];
+    return { ...way, turn: q && k && ((axes) => (axes.flat().includes('j') ? q : k)(axes)) };
+  });
+  return [
+    ...both.map((way) => edit(['Q', 'K'], way, 0.01)),
+    ...ways.map((way) => edit([letter], way, 0)),
+    ...beforeSplit(site, letter).filter(({ id }) => id !== 'rope-before-split'),
+  ];
 }
 
 function onValues(site: Parameters<Family>[0]): Edit[] {
   const { config, graph } = site;
-  if (!config.rope || graph.extents['v'] % 2 !== 0) return [];
+  if (!config.rope || !isPlainRope(config.rope) || graph.extents['v'] % 2 !== 0) return [];
   const { base, pairing } = config.rope;
   const first = pastTokens(site);
   const width = graph.extents['v'];
@@ -170,16 +179,12 @@ function backward(site: Parameters<Family>[0]): Edit[] {
       const inputs = own.inputs.map((input) => state.value(input));
       return operation.vjp({ inputs, output: state.value(`${id}h`) }, state.gradient(`${id}h`))[0];
     });
-  const { base, pairing } = site.config.rope!;
-  const first = site.config.past ? site.graph.extents['i'] - site.graph.extents['t'] : 0;
-  const forwards = (axes: readonly AxisLetters[]): StepOperation =>
-    rotation(
-      axes,
-      site,
-      pairing,
-      (t, k) => (first + t) * base ** ((-2 * k) / site.graph.extents['a']),
-      -1,
-    );
+  const right = turnBy(site, id);
+  const forwards = (axes: readonly AxisLetters[]): StepOperation => {
+    const turn = right(axes);
+    return { ...turn, vjp: (_, upstream) => [turn.forward([upstream])] };
+  };
+  const ways = isPlainRope(site.config.rope!) ? ropeWays(site) : optionWays(site, id);
   return [
     passed(headStep(site, id, null), {
       id: 'backward-rope-missing',
@@ -193,7 +198,7 @@ function backward(site: Parameters<Family>[0]): Edit[] {
       why: 'The transpose of a rotation is the rotation back: the sine changes its sign.',
       wrong: `d${id} = merge(rotate(d${id}h, +θ))`,
     }),
-    ...ropeWays(site)
+    ...ways
       .filter(({ turn }) => turn)
       .map(({ say, turn }) =>
         passed(headStep(site, id, turn), {
@@ -209,7 +214,7 @@ function backward(site: Parameters<Family>[0]): Edit[] {
 
 function valuesTurnedBack(site: Site): Edit[] {
   const { config, graph } = site;
-  if (graph.extents['v'] % 2 !== 0) return [];
+  if (graph.extents['v'] % 2 !== 0 || !isPlainRope(config.rope!)) return [];
   const { base, pairing } = config.rope!;
   const first = pastTokens(site);
   const width = graph.extents['v'];

@@ -1,7 +1,8 @@
 // The ways in which queries and keys get their positions: rotations by other angles, and what is no rotation at all.
 import type { AxisLetters } from '../../engine/axes.ts';
 import { nodeOf } from '../../engine/graph.ts';
-import { prepend, rearrange, rotary } from '../../engine/ops/layout.ts';
+import { prepend, rearrange } from '../../engine/ops/layout.ts';
+import { rotary } from '../../engine/ops/rotary.ts';
 import { shortNumber } from '../constants.ts';
 import { after } from '../operations.ts';
 import type { StepOperation } from '../program.ts';

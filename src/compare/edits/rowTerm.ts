@@ -5,7 +5,7 @@ import { indexOf, largestMagnitude, map, sizeOf, type Tensor, zeros } from '../.
 import { shortNumber } from '../constants.ts';
 import { einsum } from '../einsum.ts';
 import { fibres, gather, weigh } from '../operations.ts';
-import type { State } from '../program.ts';
+import { type State, withAccumulator } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { contributionEdit, type Say } from './make.ts';
 
@@ -35,21 +35,23 @@ function readOff(site: Site): Float64Array | null {
   const { graph, goal, state, precision } = site;
   const P = state.value('P');
   const own = state.predict('g:P');
-  const right = state.predict(goal.key).data;
-  const here = state.predict(`g:${roles(graph).logits}`).data;
+  // What is between here and the person's tensor (the scale, a softcap) multiplies each entry by a number.
+  const { logits } = roles(graph);
+  const ones = withAccumulator(state.program, logits, (value) => map(value(), () => 1));
+  const slopes = goal.look(state.under(ones).predict(goal.key)).data;
+  const slope = (at: number): number => (goal.key === `g:${logits}` ? 1 : slopes[at]);
   const weighted = weigh(P, own);
   const { starts, steps } = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
   const most = precision * largestMagnitude(goal.user);
   const D = new Float64Array(starts.length);
   let told = 0;
   for (const [row, start] of starts.entries()) {
-    const seen = steps.filter((step) => P.data[start + step] !== 0 && here[start + step] !== 0);
-    // What is between here and the person's tensor (the scale) multiplies each entry.
-    const slope = (step: number): number => right[start + step] / here[start + step];
+    const seen = steps.filter((step) => P.data[start + step] !== 0 && slope(start + step) !== 0);
     let [products, squares] = [0, 0];
     for (const step of seen) {
-      const by = slope(step) * P.data[start + step];
-      products += by * (slope(step) * weighted.data[start + step] - goal.user.data[start + step]);
+      const by = slope(start + step) * P.data[start + step];
+      products +=
+        by * (slope(start + step) * weighted.data[start + step] - goal.user.data[start + step]);
       squares += by * by;
     }
     if (seen.length === 0) continue;
@@ -57,7 +59,7 @@ function readOff(site: Site): Float64Array | null {
     told += seen.length - 1;
     for (const step of seen) {
       const at = start + step;
-      const made = slope(step) * (weighted.data[at] - P.data[at] * D[row]);
+      const made = slope(start + step) * (weighted.data[at] - P.data[at] * D[row]);
       if (!(Math.abs(made - goal.user.data[at]) <= most)) return null;
     }
   }
@@ -158,6 +160,7 @@ function ofRows(site: Site, read: Float64Array): Edit {
       title: `softmax backward: only the row term D = Σ P ∘ dP is wrong${moved}, in ${wrong.length} of ${read.length} rows`,
       why: `d${logits} / P − dP is one number for each row, so P and dP are right in it and only D (delta) is not: ${told}. D is Σ P ∘ dP, or Σ ${output} ∘ d${output} of one head; log it to see which of its factors is read wrongly.`,
       wrong: `d${logits} = P ∘ (dP − D), ${told}`,
+      isReadOff: true,
       cost: 1.9,
     },
     () => ({ shape: P.shape, data }),

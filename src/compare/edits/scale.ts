@@ -3,10 +3,11 @@ import { tensorName } from '../../engine/graph.ts';
 import { namesOf, type RatioName, scoreRatios, shortNumber } from '../constants.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { constantRatio } from '../judge.ts';
-import { after, entrywise, onOperand, times } from '../operations.ts';
+import { after, entrywise, identity, onOperand, times } from '../operations.ts';
+import { DoesNotFit, withStep } from '../program.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
-import { gradientEdit, type Say, stepEdit } from './make.ts';
+import { gradientEdit, makeEdit, type Say, stepEdit } from './make.ts';
 import { scaleInCode } from './snippets.ts';
 
 function describe(site: Site, factor: number, name: RatioName | undefined): Say {
@@ -46,7 +47,7 @@ function describe(site: Site, factor: number, name: RatioName | undefined): Say 
 /** Of gradients behind the scores, a line with the factor that the scale should have given. */
 function inLine(site: Site, { id, value }: RatioName): Pick<Say, 'numpy' | 'pytorch'> {
   const { node, kind } = site;
-  if (kind === 'value' || !/^[QK]h?$/.test(node.id) || !/^scale-/.test(id)) return {};
+  if (kind === 'value' || !/^[QK]h?$/.test(node.id) || !id.startsWith('scale-')) return {};
   const own = `d${node.id}`;
   const { code, words } = scaleInCode(site);
   const line =
@@ -106,9 +107,33 @@ export const scale: Family = (site) => {
     kind === 'value' &&
     (node.id === 'Z' || (node.id === 'S' && !site.graph.nodes.some(({ id }) => id === 'Z')));
   if (scores) for (const name of scoreRatios(site)) edits.push(scaleEdit(site, name.value, name));
-  if (scores && node.id === 'Z') edits.push(...notMultiplied(site));
+  if (scores && node.id === 'Z') edits.push(...notMultiplied(site), ...behindSoftmax(site));
   return edits;
 };
+
+/** P = scale · softmax(S). */
+function behindSoftmax(site: Site): Edit[] {
+  const factor = scaleFactor(site.config, site.graph.extents['a']) ?? 1;
+  if (factor === 1 || site.config.softcap !== undefined) return [];
+  const number = shortNumber(factor);
+  const say = {
+    id: 'scale-after-softmax',
+    title: `the scale ${number} multiplies the weights after the softmax, instead of the scores before it`,
+    why: `The scores enter the softmax unscaled, and its weights add to ${number} instead of 1.`,
+    wrong: `P = ${number} · softmax(S)`,
+    cost: 1.05,
+  };
+  return [
+    makeEdit(site, 'Z', 'value', say, (program) => {
+      const [Z, P] = [program.forward.get('Z'), program.forward.get('P')];
+      if (!Z || !P) throw new DoesNotFit('no scores are scaled');
+      return withStep(withStep(program, 'Z', { ...Z, operation: identity }), 'P', {
+        ...P,
+        operation: after(P.operation, times(factor)),
+      });
+    }),
+  ];
+}
 
 /** The scale added or subtracted. */
 function notMultiplied(site: Site): Edit[] {

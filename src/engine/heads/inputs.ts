@@ -6,6 +6,7 @@ import { contraction } from '../ops/contraction.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import type { Letters } from './letters.ts';
 import { type ParameterLetters, PARAMETERS } from './parameters.ts';
+import { temperatureOf } from './temperature.ts';
 
 type Projection = 'K' | 'Q' | 'V';
 
@@ -20,8 +21,8 @@ export interface Inputs {
   readonly b: string;
   /** x feeds keys and queries. */
   readonly selfAttention: boolean;
-  /** Letters of the features of x and of x'. */
-  readonly features: { readonly x: string; readonly xPrime: string };
+  /** Letters of the features of x, of x' and of what values are made from. */
+  readonly features: { readonly x: string; readonly xPrime: string; readonly xValue: string };
   /** Letter of the tokens of x. */
   readonly token: string;
   addTo(graph: GraphBuilder): void;
@@ -36,8 +37,8 @@ export function given(config: HeadConfig, entry: 'x' | WeightId): Tensor {
 }
 
 /** The tensors that have tokens, and a batch axis in front if the first of them has one. */
-function tokenTensors({ x, xPrime, start }: HeadConfig): [entry: string, value: Tensor][] {
-  const all = { x, xPrime, 'start.Q': start?.Q, 'start.K': start?.K, 'start.V': start?.V };
+function tokenTensors({ x, xPrime, xValue, start }: HeadConfig): [entry: string, value: Tensor][] {
+  const all = { x, xPrime, xValue, 'start.Q': start?.Q, 'start.K': start?.K, 'start.V': start?.V };
   return Object.entries(all).flatMap(([entry, value]) => (value ? [[entry, value]] : []));
 }
 
@@ -63,9 +64,9 @@ export function inputNodes(
   token: string,
 ): Inputs {
   const b = hasBatch(config) ? 'b ' : '';
-  const { x, xPrime, weights, start } = config;
+  const { x, xPrime, xValue, weights, start } = config;
   const selfAttention = x !== undefined && !xPrime && !start?.Q;
-  const features = { x: 'c', xPrime: xPrime ? 'e' : 'c' };
+  const features = { x: 'c', xPrime: xPrime ? 'e' : 'c', xValue: xValue ? 'u' : 'c' };
   const inputs: Input[] = [];
   const add = (id: NodeId, entry: string, value: Tensor | undefined, spec: string): void => {
     if (!value) return;
@@ -75,6 +76,7 @@ export function inputNodes(
   const wide = (letter: string, head: string): string => (head ? `(${head} ${letter})` : letter);
   add('x', 'x', x, `${b}${token} c`);
   add('xPrime', 'xPrime', xPrime, `${b}j e`);
+  add('xValue', 'xValue', xValue, `${b}${token} u`);
   // In self-attention there is a query for each token.
   if (selfAttention) letters.set('j', letters.extents[token], `x shape ${formatShape(x.shape)}`);
   const places: [Projection, string, string][] = [
@@ -84,15 +86,19 @@ export function inputNodes(
   ];
   for (const [id, at, width] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${width}`);
   const parameterLetters: ParameterLetters = {
-    ...{ key: features.x, query: features.xPrime, wide },
-    ...{ kvHeads: heads.kv, queryHeads: heads.query, value: config.head === 'kq' ? 'c' : 'v' },
+    ...{ key: features.x, query: features.xPrime, value: features.xValue, wide },
+    ...{ kvHeads: heads.kv, queryHeads: heads.query, weighted: config.head === 'kq' ? 'c' : 'v' },
   };
   for (const id of WEIGHT_IDS) {
     const { spec, replacedBy } = PARAMETERS[id];
     const value = weights[id];
     if (!value || (replacedBy && start?.[replacedBy])) continue;
-    add(id, `weights.${id}`, value, letters.choose(value, spec(parameterLetters)));
+    const specs = spec(parameterLetters);
+    if (specs.length > 0) add(id, `weights.${id}`, value, letters.choose(value, specs));
   }
+  const temperature = temperatureOf(config, letters.extents['j']);
+  const eachBatch = temperature?.shape.length === 2 ? b : '';
+  add('temperature', 'temperature', temperature, `${eachBatch}j`);
   return {
     b,
     selfAttention,
@@ -110,19 +116,20 @@ export function projector(
   config: HeadConfig,
   inputs: Inputs,
   extents: Extents,
-): (id: Projection, spec: string, summary: string) => void {
+): (id: Projection | 'gate', spec: string, summary: string) => void {
   return (id, spec, summary) => {
     if (graph.has(id)) return;
     const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
-    const source = id === 'Q' && config.xPrime ? 'xPrime' : 'x';
+    const own = { K: 'x', Q: 'xPrime', gate: 'xPrime', V: 'xValue' } as const;
+    const source = graph.has(own[id]) ? own[id] : 'x';
     if (source === 'x') given(config, 'x');
     given(config, weight);
     const { b, features, token } = inputs;
-    const feature = id === 'Q' ? features.xPrime : features.x;
+    const feature = features[own[id]];
     const [axes] = parseSpec(spec);
     const width = axisLabel(axes[axes.length - 1]);
     const hasBias = config.weights[bias] !== undefined;
-    const from = `${b}${id === 'Q' ? 'j' : token} ${feature}`;
+    const from = `${b}${own[id] === 'xPrime' ? 'j' : token} ${feature}`;
     const whole = `${from}, ${feature} ${width}${hasBias ? `, ${width}` : ''} -> ${spec}`;
     const operation = contraction(whole, extents, summary);
     graph.node(id, axes, operation, [source, weight, ...(hasBias ? [bias] : [])]);

@@ -1,139 +1,117 @@
-// One additive mask from all that hides keys: causal, sliding window, ALiBi and a mask that is given.
-import {
-  axisLength,
-  type AxisLetters,
-  type Extents,
-  letterStrides,
-  offsetTable,
-  shapeOf,
-} from '../axes.ts';
-import { ConfigError, type HeadConfig } from '../config.ts';
-import type { Band } from '../ops/masking.ts';
-import { formatShape, strides, type Tensor, zeros } from '../tensor.ts';
+// One additive mask from all that hides keys or adds to scores, and which part of it hides an entry.
+import { bindingAt, type Extents, letterStrides, offsetTable, shapeOf } from '../axes.ts';
+import type { HeadConfig } from '../config.ts';
+import { evaluate } from '../evaluate.ts';
+import { type Lettered, scalarOf, zipped } from '../lettered.ts';
+import { type Mask, maskTensor } from '../ops/masking.ts';
+import { offsetOf, type Tensor, zeros } from '../tensor.ts';
+import { type MaskFormula, maskFormulas } from './maskParts.ts';
+import { type ScoreLayout, spread } from './scoreLayout.ts';
 
-interface Layout {
-  /** Axes of the scores, keys i and queries j last. */
-  readonly axes: readonly AxisLetters[];
-  readonly extents: Extents;
-  /** Letters of the query heads. */
-  readonly heads: AxisLetters;
-  /** Earlier tokens before the first new one. */
-  readonly past: number;
+/** A mask and the parts that it was made from. */
+export interface ComposedMask {
+  /** To be added to the scores, −∞ where a query may not see a key; a rule where it is one. */
+  readonly mask: Mask;
+  /** Null where they are about fewer keys than there are. */
+  readonly parts: readonly MaskFormula[] | null;
+  /** The names of the parts that hide one entry of the scores. */
+  hiddenBy(offset: number): string[];
 }
 
-/** Repeats a given tensor of up to four dimensions along the score axes it lacks or has with length 1. */
-export function broadcast(entry: string, given: Tensor, { axes, extents, heads }: Layout): Tensor {
-  const shape = shapeOf(axes, extents);
-  const named = axes.map((axis, n) => `${axis.join('')} = ${shape[n]}`).join(', ');
-  const refuse = (): never => {
-    throw new ConfigError(
-      entry,
-      `found shape ${formatShape(given.shape)}, expected it to broadcast to (${named})`,
-    );
+/** Null where nothing is masked. */
+export function composedMask(config: HeadConfig, layout: ScoreLayout): ComposedMask | null {
+  const { axes, nulls } = layout;
+  // Masks know of tokens only, as in PyTorch's MultiheadAttention.
+  const extents = { ...layout.extents, i: layout.extents['i'] - nulls };
+  const parts = maskFormulas(config, { ...layout, extents });
+  if (parts.length === 0) return null;
+  const band = bandOf(config, layout);
+  if (band) return band;
+  const made = parts.map((part) => ({ part, value: valueOf(part, extents) }));
+  // Those of few letters first: what is the same for all heads is put together once.
+  const inOrder = [...made].sort((a, b) => a.value.data.length - b.value.data.length);
+  const whole = inOrder.reduce(
+    (mask, { part, value }) => zipped(mask, value, COMBINE[part.how]),
+    scalarOf(0),
+  );
+  const ofTokens = spread(whole, { axes, extents });
+  return {
+    mask: nulls > 0 ? withNulls(ofTokens, extents, layout) : ofTokens,
+    parts: nulls > 0 ? null : parts,
+    hiddenBy(offset) {
+      const binding = bindingAt(axes, layout.extents, offset);
+      if (binding['i'] >= extents['i']) return [];
+      const at = ({ letters, lengths, data }: Lettered): number =>
+        data[
+          offsetOf(
+            lengths,
+            letters.map((letter) => binding[letter]),
+          )
+        ];
+      return made.flatMap(({ part, value }) =>
+        (part.how === 'hide' && at(value) !== 0) || (part.how === 'add' && at(value) === -Infinity)
+          ? [part.name]
+          : [],
+      );
+    },
   };
-  if (given.shape.length < 2 || given.shape.length > 4) refuse();
-  const [from, to] = shape.slice(-2);
-  const batch = extents['b'] ?? 1;
-  const headCount = axisLength(heads, extents);
-  const full = [batch, headCount, from, to];
-  const own = [...Array.from({ length: 4 - given.shape.length }, () => 1), ...given.shape];
-  // Scores without a head axis: what stands before their two axes is the batch.
-  if (heads.length === 0 && given.shape.length === 3) own.splice(0, 2, given.shape[0], 1);
-  if (own.some((length, n) => length !== 1 && length !== full[n])) refuse();
-  const out = zeros(shape);
-  // Along an axis of length 1 the same entries are met again.
-  const [perBatch, perHead, perRow, perEntry] = strides(own).map((step, n) =>
-    own[n] === 1 ? 0 : step,
-  );
-  let at = 0;
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < headCount; h++) {
-      for (let u = 0; u < from; u++) {
-        const start = b * perBatch + h * perHead + u * perRow;
-        for (let w = 0; w < to; w++) out.data[at++] = given.data[start + w * perEntry];
-      }
-    }
-  }
-  return out;
 }
 
-/**
- * 2^(−8 (h + 1) / H) for H heads, a power of two; else those of the power below, then every other one of the power
- * above (Press et al. 2022, ALiBi, the authors' `get_slopes`).
- */
-export function alibiSlopes(count: number): Float64Array {
-  const power = 2 ** Math.floor(Math.log2(count));
-  return Float64Array.from({ length: count }, (_, h) =>
-    h < power ? 2 ** ((-8 * (h + 1)) / power) : 2 ** ((-4 * (2 * (h - power) + 1)) / power),
-  );
-}
-
-/** A query's position among the keys; keys stand at 0, 1, ... */
-function queryPosition(config: HeadConfig, j: number, { extents, past }: Layout): number {
-  return config.mask === 'causal-bottom-right' ? extents['i'] - extents['j'] + j : past + j;
-}
-
-/** The mask to add to the scores, −∞ where a query may not see a key; null where nothing is masked. */
-export function additiveMask(config: HeadConfig, layout: Layout): Tensor | null {
-  const { mask, window, alibi } = config;
-  if (mask === 'none' && window === undefined && alibi === undefined) return null;
-  const { axes, extents, heads } = layout;
-  const given = typeof mask === 'object' ? broadcast('mask', mask.tensor, layout) : null;
-  const meaning = typeof mask === 'object' ? mask.meaning : 'add';
-  const causal = mask === 'causal' || mask === 'causal-bottom-right';
-  const headCount = axisLength(heads, extents);
-  const slopes = alibi === true ? alibiSlopes(headCount) : alibi?.data;
-  if (typeof alibi === 'object' && (alibi.shape.length !== 1 || alibi.shape[0] !== headCount)) {
-    throw new ConfigError(
-      'alibi',
-      `found shape ${formatShape(alibi.shape)}, expected one slope per head (${headCount})`,
-    );
-  }
-
-  const out = zeros(shapeOf(axes, extents));
-  const letters = [...axes.flat()];
-  const stride = letterStrides(axes, extents);
-  const outer = offsetTable(
-    letters.filter((letter) => letter !== 'i' && letter !== 'j'),
-    stride,
-    extents,
-  );
-  const [strideI, strideJ] = [stride.get('i') ?? 0, stride.get('j') ?? 0];
-  outer.forEach((base, block) => {
-    const slope = slopes?.[block % headCount] ?? 0;
-    for (let j = 0; j < extents['j']; j++) {
-      const position = queryPosition(config, j, layout);
-      for (let i = 0; i < extents['i']; i++) {
-        const at = base + i * strideI + j * strideJ;
-        const distance = position - i;
-        const beyond = window !== undefined && Math.abs(distance) >= window;
-        const value = given?.data[at] ?? 0;
-        const hidden =
-          (causal && distance < 0) ||
-          beyond ||
-          (meaning === 'attend' && given !== null && value === 0) ||
-          (meaning === 'ignore' && value !== 0);
-        out.data[at] = hidden
-          ? -Infinity
-          : (meaning === 'add' ? value : 0) - slope * Math.abs(distance);
-      }
-    }
-  });
-  return out;
-}
-
-/** The mask as a rule where it is one: causal masks and windows, alone or together. */
-export function maskOf(config: HeadConfig, layout: Layout): Tensor | Band | null {
-  const { mask, window = Infinity, alibi } = config;
-  if (typeof mask === 'object' || alibi !== undefined) return additiveMask(config, layout);
-  if (mask === 'none' && window === Infinity) return null;
-  const { axes, extents } = layout;
-  // A key i is seen from a query at position j + first where 0 <= j + first - i, and where that is within the window.
-  const first = queryPosition(config, 0, layout);
-  const [behind, ahead] = [window - 1, mask === 'none' ? window - 1 : Math.min(0, window - 1)];
+/** Causal masks and windows, alone or together, as the rule that they are; null for all others. */
+function bandOf(config: HeadConfig, layout: ScoreLayout): ComposedMask | null {
+  const { mask, masks = [], window = Infinity, alibi } = config;
+  if (typeof mask === 'object' || masks.length > 0 || alibi !== undefined || layout.nulls > 0)
+    return null;
+  const { axes, extents, past } = layout;
+  const isCausal = mask !== 'none';
+  // A query stands at j + first; it sees the keys i at distances from -ahead to behind.
+  const first = mask === 'causal-bottom-right' ? extents['i'] - extents['j'] : past;
+  const behind = window - 1;
+  const ahead = isCausal ? Math.min(0, behind) : behind;
   const isKeyFirst = axes[axes.length - 1][0] === 'j';
   const [low, high] = isKeyFirst
     ? [-first - ahead, behind - first]
     : [first - behind, first + ahead];
-  return { shape: shapeOf(axes, extents), low, high };
+  return {
+    mask: { shape: shapeOf(axes, extents), low, high },
+    parts: maskFormulas(config, layout),
+    hiddenBy(offset) {
+      const { i, j } = bindingAt(axes, extents, offset);
+      const distance = j + first - i;
+      return [
+        ...(isCausal && distance < 0 ? ['causal'] : []),
+        ...(Math.abs(distance) >= window ? ['window'] : []),
+      ];
+    },
+  };
 }
+
+/** A mask of tokens over all keys: those that are no tokens are seen by all. */
+function withNulls({ data }: Tensor, tokens: Extents, { axes, extents }: ScoreLayout): Tensor {
+  const out = zeros(shapeOf(axes, extents));
+  const places = offsetTable(axes.flat(), letterStrides(axes, extents), tokens);
+  places.forEach((place, n) => {
+    out.data[place] = data[n];
+  });
+  return out;
+}
+
+function valueOf({ formula, given }: MaskFormula, extents: Extents): Lettered {
+  return evaluate(formula, (name) => given[name], extents);
+}
+
+const COMBINE: Readonly<Record<MaskFormula['how'], (mask: number, own: number) => number>> = {
+  hide: (mask, own) => (own === 0 ? mask : -Infinity),
+  add: (mask, own) => (mask === -Infinity ? mask : mask + own),
+  subtract: (mask, own) => (mask === -Infinity ? mask : mask - own),
+};
+
+/** The mask to add to the scores, −∞ where a query may not see a key; null where nothing is masked. */
+export const additiveMask = (config: HeadConfig, layout: ScoreLayout): Tensor | null =>
+  tensorOf(composedMask(config, layout));
+
+const tensorOf = (composed: ComposedMask | null): Tensor | null =>
+  composed && maskTensor(composed.mask);
+
+export { alibiSlopes } from './maskParts.ts';
+export { broadcast } from './scoreLayout.ts';

@@ -1,23 +1,31 @@
 // The attention module of the Transformer: heads, grouped KV heads, biases, W_O, RoPE, past keys and values.
-import { type AxisLetters, parseSpec } from '../axes.ts';
-import { ConfigError, type HeadConfig } from '../config.ts';
-import { GraphBuilder, type Graph } from '../graph.ts';
+import { axisLabel, type AxisLetters, type Extents, parseSpec } from '../axes.ts';
+import { ConfigError, type HeadConfig, type Rope } from '../config.ts';
+import { GraphBuilder, type Graph, type NodeId } from '../graph.ts';
 import type { Operation } from '../operation.ts';
 import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
-import { prepend, rearrange, rotary } from '../ops/layout.ts';
+import { extend } from '../ops/extend.ts';
+import { gated } from '../ops/gate.ts';
+import { prepend, rearrange } from '../ops/layout.ts';
+import type { Rotation } from '../ops/ropeAngles.ts';
+import { rotary } from '../ops/rotary.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { inputNodes, projector } from './inputs.ts';
 import { Letters } from './letters.ts';
 import { addQkNorm } from './norms.ts';
+import { addBiasTable } from './positionBias.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
 
 const axesOf = (spec: string): AxisLetters[] => parseSpec(spec)[0];
 
-/** Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group). */
+/**
+ * Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group); or h mod kvHeads:
+ * they are (g, r).
+ */
 function headLetters(
-  { heads, kvHeads }: HeadConfig,
+  { heads, kvHeads, grouping }: HeadConfig,
   letters: Letters,
 ): { query: string; kv: string } {
   if (heads % kvHeads !== 0) {
@@ -29,7 +37,7 @@ function headLetters(
   }
   letters.set('r', kvHeads, `kvHeads = ${kvHeads}`);
   letters.set('g', heads / kvHeads, `heads / kvHeads = ${heads / kvHeads}`);
-  return { query: 'r g', kv: 'r' };
+  return { query: grouping === 'interleaved' ? 'g r' : 'r g', kv: 'r' };
 }
 
 function pastLength(past: HeadConfig['past']): number {
@@ -43,34 +51,64 @@ function pastLength(past: HeadConfig['past']): number {
   return shape[shape.length - 2];
 }
 
+/** Queries of the same tokens stand where their keys do. */
+function rotationOf(rope: Rope, id: 'K' | 'Q', isSame: boolean, firstPosition: number): Rotation {
+  const { positions: keys, queryPositions = isSame ? keys : undefined } = rope;
+  if (keys && !queryPositions && id === 'Q')
+    throw new ConfigError('rope.positions', 'found no queryPositions, expected those of x′');
+  const positions = id === 'K' ? keys : queryPositions;
+  return { ...rope, firstPosition, positions, name: `pos_${id}` };
+}
+
+/** Keys that are no tokens. Throws ConfigError where a key has no value. */
+export function nullKeys({ weights: { null_K: key, null_V: value }, zeroKey }: HeadConfig): number {
+  if ((key === undefined) !== (value === undefined)) {
+    const lacking = key ? 'null_V' : 'null_K';
+    throw new ConfigError(`weights.${lacking}`, 'not given, and a null key needs its value');
+  }
+  return (key ? 1 : 0) + (zeroKey ? 1 : 0);
+}
+
+/** Adds the gate and what it lets through, where there is one; returns the id of what goes on. */
+function addGate(
+  graph: GraphBuilder,
+  project: ReturnType<typeof projector>,
+  at: string,
+  { perHead, extents }: { perHead: string; extents: Extents },
+): NodeId {
+  if (!graph.has('W_gate')) return 'O';
+  const width = axisLabel(graph.axesOf('W_gate')[1]);
+  project('gate', `${at} ${width}`, 'The logits of the gates, which its sigmoid opens or shuts.');
+  const axes = axesOf(perHead);
+  graph.node('Og', axes, gated(axes, graph.axesOf('gate'), extents), ['O', 'gate']);
+  return 'Og';
+}
+
 export function buildMultihead(config: HeadConfig): Graph {
   const letters = new Letters();
   const { query, kv } = headLetters(config, letters);
   const { past, rope, qkNorm } = config;
   const earlier = pastLength(past);
   // With past keys, the new tokens are only some of the keys and have a letter of their own.
-  const token = past ? 't' : 'i';
+  const nulls = nullKeys(config);
+  const token = past || nulls > 0 ? 't' : 'i';
   const inputs = inputNodes(config, letters, { query, kv }, token);
   const { b } = inputs;
+  if (token === 't') {
+    const origin = past ? `past.K ${formatShape(past.K.shape)} and the new tokens` : 'the tokens';
+    letters.set('i', earlier + letters.extents[token] + nulls, origin);
+  }
   if (past) {
-    letters.set(
-      'i',
-      earlier + letters.extents[token],
-      `past.K ${formatShape(past.K.shape)} and the new tokens`,
-    );
     letters.set('p', earlier, `past.K shape ${formatShape(past.K.shape)}`);
     letters.fit('past.K', past.K, `${b}${kv} p a`);
     letters.fit('past.V', past.V, `${b}${kv} p v`);
   }
   const extents = letters.extents;
-  if (rope && extents['a'] % 2 !== 0) {
-    throw new ConfigError(
-      'rope',
-      `found keys of width ${extents['a']}, expected an even width: features turn in pairs`,
-    );
-  }
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
+  const order = config.axes === 'key-first' ? 'i j' : 'j i';
+  addBiasTable(graph, config, letters, { heads: query, scores: `(${query}) ${order}` });
+  const isSame = !config.xPrime && extents['j'] === extents[token];
   const project = projector(graph, config, inputs, extents);
   project(
     'K',
@@ -94,54 +132,61 @@ export function buildMultihead(config: HeadConfig): Graph {
   ): void => {
     const merged = `${b}${at} (${heads} ${width})`;
     const apart = `${b}(${heads}) ${at} ${width}`;
-    const all = before ? `${b}(${heads}) i ${width}` : apart;
-    const normed = id === 'V' ? undefined : qkNorm?.place;
-    const source =
-      id !== 'V' && normed === 'before-rope'
-        ? addQkNorm(graph, config, { id, from: id, axes: axesOf(merged) }, extents)
-        : id;
+    const isExtended = before !== undefined || nulls > 0;
+    const all = isExtended ? `${b}(${heads}) i ${width}` : apart;
+    const place = id === 'V' ? undefined : qkNorm?.place;
+    const norm = (from: NodeId, axes: string, as?: NodeId): NodeId =>
+      id === 'V' ? from : addQkNorm(graph, config, { id, from, axes: axesOf(axes), as }, extents);
+    const source = place === 'before-rope' ? norm(id, merged) : id;
     const steps: Operation[] = [
       rearrange(`${merged} -> ${apart}`, extents, 'Splits the features into heads.'),
     ];
     if (rope && id !== 'V') {
-      const firstPosition = earlier;
-      steps.push(rotary(axesOf(apart), extents, { ...rope, firstPosition }));
+      steps.push(rotary(axesOf(apart), extents, rotationOf(rope, id, isSame, earlier)));
     }
-    const prepending = before ? [prepend(axesOf(all), axesOf(apart), before, `past_${id}`)] : [];
-    if (id === 'V' || normed !== 'after-rope') {
-      graph.node(`${id}h`, axesOf(all), compose([...steps, ...prepending]), [source]);
+    const isNull = id !== 'Q' && nulls > 0;
+    if (place !== 'after-rope' && !isNull) {
+      if (before) steps.push(prepend(axesOf(all), axesOf(apart), before, `past_${id}`));
+      graph.node(`${id}h`, axesOf(id === 'Q' ? apart : all), compose(steps), [source]);
       return;
     }
     graph.node(`${id}s`, axesOf(apart), compose(steps), [source]);
-    const as = before ? `${id}n` : `${id}h`;
-    addQkNorm(graph, config, { id, from: `${id}s`, axes: axesOf(apart), as }, extents);
-    if (before) graph.node(`${id}h`, axesOf(all), compose(prepending), [as]);
+    const isLast = !before && !isNull;
+    const normed =
+      place === 'after-rope' ? norm(`${id}s`, apart, isLast ? `${id}h` : undefined) : `${id}s`;
+    if (isLast) return;
+    const learned = `null_${id}`;
+    const own = graph.has(learned) ? { learned: graph.axesOf(learned) } : {};
+    const around = { ...own, before, name: `past_${id}`, zero: config.zeroKey === true };
+    const operation = extend(axesOf(all), axesOf(apart), extents, around);
+    graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
   };
   split('K', token, kv, 'a', past?.K);
   split('Q', 'j', query, 'a');
   split('V', token, kv, 'v', past?.V);
 
-  const order = config.axes === 'key-first' ? 'i j' : 'j i';
   const scores = `${b}(${query}) ${order}`;
   const similarity = 'How well each key fits each query, head by head: their dot product.';
   const fit = `${b}(${kv}) i a, ${b}(${query}) j a -> ${scores}`;
   graph.node('S', axesOf(scores), contraction(fit, extents, similarity), ['Kh', 'Qh']);
-  const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier };
+  const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier, nulls };
   const weights = addWeights(graph, config, layout);
   const perHead = `${b}(${query}) j v`;
   const mix = `${b}(${kv}) i v, ${scores} -> ${perHead}`;
   const summary = 'For each head and query, the mean of the values under its weights.';
   graph.node('O', axesOf(perHead), contraction(mix, extents, summary), ['Vh', weights]);
 
+  const output = addGate(graph, project, `${b}j`, { perHead, extents });
+
   const merge = `${perHead} -> ${b}j (${query} v)`;
   const merging = rearrange(merge, extents, 'Puts the heads side by side.');
   const merged = axesOf(`${b}j (${query} v)`);
   if (!config.weights.W_O) {
-    graph.node('y', merged, merging, ['O']);
+    graph.node('y', merged, merging, [output]);
     addLoss(graph, config, merged, extents);
     return graph.build('multihead', inputs.selfAttention);
   }
-  graph.node('C', merged, merging, ['O']);
+  graph.node('C', merged, merging, [output]);
   const out = axesOf(`${b}j o`);
   const bias = config.weights.b_O ? ['b_O'] : [];
   const spec = `${b}j (${query} v), (${query} v) o${bias.length ? ', o' : ''} -> ${b}j o`;

@@ -3,11 +3,12 @@ import type { WeightId } from '../config.ts';
 
 /** What the axes of parameters are called in one head. */
 export interface ParameterLetters {
-  /** Features of what keys and of what queries are made from. */
+  /** Features of what keys, queries and values are made from. */
   readonly key: string;
   readonly query: string;
-  /** Features of the weighted values. */
   readonly value: string;
+  /** Features of the weighted values. */
+  readonly weighted: string;
   readonly kvHeads: string;
   readonly queryHeads: string;
   /** A feature axis of all heads side by side: "(h a)". */
@@ -22,6 +23,9 @@ interface Parameter {
   /** The entry of `start` in whose presence it has no use. */
   readonly replacedBy?: 'K' | 'Q' | 'V';
 }
+
+/** The heads as one axis. */
+const merged = (heads: string): string => (heads.includes(' ') ? `(${heads})` : heads);
 
 const names = { K: 'keys', Q: 'queries' } as const;
 const ofNorm = (id: 'K' | 'Q', what: 'gain' | 'bias'): Parameter => ({
@@ -42,12 +46,12 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   W_V: {
     what: 'Projects tokens to values.',
-    spec: ({ key, wide, kvHeads }) => [`${key} ${wide('v', kvHeads)}`],
+    spec: ({ value, wide, kvHeads }) => [`${value} ${wide('v', kvHeads)}`],
     replacedBy: 'V',
   },
   W_O: {
     what: 'Mixes the heads into the output.',
-    spec: ({ value, wide, queryHeads }) => [`${wide(value, queryHeads)} o`],
+    spec: ({ weighted, wide, queryHeads }) => [`${wide(weighted, queryHeads)} o`],
   },
   b_K: {
     what: 'Bias of the keys.',
@@ -69,4 +73,36 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   gamma_Q: ofNorm('Q', 'gain'),
   beta_K: ofNorm('K', 'bias'),
   beta_Q: ofNorm('Q', 'bias'),
+  sinks: {
+    what: "A learned logit of each head in the softmax's denominator.",
+    spec: ({ queryHeads }) => [merged(queryHeads)],
+  },
+  B: {
+    what: 'A learned bias of the scores, by the places of query and key.',
+    // Fitted when the number of keys is known.
+    spec: () => [],
+  },
+  null_K: {
+    what: 'A learned key that every query sees.',
+    spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],
+  },
+  null_V: {
+    what: 'The value of the learned key.',
+    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+  },
+  headScale: {
+    what: 'A learned factor on the scores of each head.',
+    spec: ({ queryHeads }) => [merged(queryHeads)],
+  },
+  W_gate: {
+    what: "Projects tokens to the gates of the heads' outputs.",
+    spec: ({ query, wide, queryHeads }) => [
+      `${query} ${wide('v', queryHeads)}`,
+      `${query} ${merged(queryHeads)}`,
+    ],
+  },
+  b_gate: {
+    what: 'Bias of the gates.',
+    spec: ({ wide, queryHeads }) => [wide('v', queryHeads), merged(queryHeads)],
+  },
 };

@@ -30,7 +30,13 @@ export function buildSingle(config: HeadConfig): Graph {
   );
   const fit = `${b}i a, ${b}j a -> ${b}${order}`;
   graph.node('S', scoreAxes, contraction(fit, extents, similarity), met);
-  const weights = addWeights(graph, config, { axes: scoreAxes, extents, heads: [], past: 0 });
+  const weights = addWeights(graph, config, {
+    axes: scoreAxes,
+    extents,
+    heads: [],
+    past: 0,
+    nulls: 0,
+  });
 
   const [content, feature] = config.head === 'qkv' ? ['V', 'v'] : ['x', features.x];
   if (config.head === 'kq') given(config, 'x');

@@ -19,38 +19,42 @@ import { blank, type Tensor, zeros } from '../tensor.ts';
 
 type Axes = readonly AxisLetters[];
 
-/**
- * Sums left * right over the letters that `out` lacks, as matrix products.
- * Every letter stands in at least two of the three.
- */
-export function contract(
-  left: Tensor,
-  leftAxes: Axes,
-  right: Tensor,
-  rightAxes: Axes,
-  outAxes: Axes,
-  extents: Extents,
-): Tensor {
+/** Where the entries of a product's two operands and of its result are: offsets by batch, row, column and summand. */
+interface Plan {
+  readonly shape: readonly number[];
+  readonly batch: readonly Int32Array[];
+  readonly rows: readonly Int32Array[];
+  readonly cols: readonly Int32Array[];
+  readonly summed: readonly Int32Array[];
+}
+
+/** Every letter stands in at least two of the three. */
+function planOf(leftAxes: Axes, rightAxes: Axes, outAxes: Axes, extents: Extents): Plan {
   const strides = [leftAxes, rightAxes, outAxes].map((axes) => letterStrides(axes, extents));
   const [inLeft, inRight, inOut] = strides;
   const letters = [...new Set([...leftAxes.flat(), ...rightAxes.flat()])];
-  const kind = (l: boolean, r: boolean, o: boolean): Letter[] =>
-    letters.filter(
+  const tables = (l: boolean, r: boolean, o: boolean): Int32Array[] => {
+    const group = letters.filter(
       (letter) => inLeft.has(letter) === l && inRight.has(letter) === r && inOut.has(letter) === o,
     );
-  const batch = kind(true, true, true);
-  const rows = kind(true, false, true);
-  const cols = kind(false, true, true);
-  const summed = kind(true, true, false);
-  const tables = (group: Letter[]): Int32Array[] =>
-    strides.map((stride) => offsetTable(group, stride, extents));
-  const [batchLeft, batchRight, batchOut] = tables(batch);
-  const [rowLeft, , rowOut] = tables(rows);
-  const [, colRight, colOut] = tables(cols);
-  const [sumLeft, sumRight] = tables(summed);
+    return strides.map((stride) => offsetTable(group, stride, extents));
+  };
+  return {
+    shape: shapeOf(outAxes, extents),
+    batch: tables(true, true, true),
+    rows: tables(true, false, true),
+    cols: tables(false, true, true),
+    summed: tables(true, true, false),
+  };
+}
 
+function multiply(plan: Plan, left: Tensor, right: Tensor): Tensor {
+  const [batchLeft, batchRight, batchOut] = plan.batch;
+  const [rowLeft, , rowOut] = plan.rows;
+  const [, colRight, colOut] = plan.cols;
+  const [sumLeft, sumRight] = plan.summed;
   // Each of its entries is in one product: all are written.
-  const out = blank(shapeOf(outAxes, extents));
+  const out = blank(plan.shape);
   const matrices = [
     { data: left.data, base: 0, rows: rowLeft, cols: sumLeft },
     { data: right.data, base: 0, rows: sumRight, cols: colRight },
@@ -64,6 +68,19 @@ export function contract(
   }
   return out;
 }
+
+/**
+ * Sums left * right over the letters that `out` lacks, as matrix products.
+ * Every letter stands in at least two of the three.
+ */
+export const contract = (
+  left: Tensor,
+  leftAxes: Axes,
+  right: Tensor,
+  rightAxes: Axes,
+  outAxes: Axes,
+  extents: Extents,
+): Tensor => multiply(planOf(leftAxes, rightAxes, outAxes, extents), left, right);
 
 /** Sums over the letters that `outAxes` lacks: a bias's gradient. */
 function reduce(source: Tensor, axes: Axes, outAxes: Axes, extents: Extents): Tensor {
@@ -132,19 +149,26 @@ export function contraction(spec: string, extents: Extents, summary: string): Op
       .every((letter) => (output[letter] ?? input[letter]) === input[letter]);
     return agree ? { ...output, ...input } : null;
   };
+  const plans = new Map<string, Plan>();
+  /** Made once for each direction, when it is needed. */
+  const plan = (direction: string, left: Axes, right: Axes, result: Axes): Plan => {
+    const own = plans.get(direction) ?? planOf(left, right, result, extents);
+    plans.set(direction, own);
+    return own;
+  };
   return {
     name: 'contraction',
     summary,
     forward([left, right, bias]) {
       if (!right) throw new RangeError(`${spec}: found one operand, expected two`);
-      const result = contract(left, operands[0], right, operands[1], out, extents);
+      const result = multiply(plan('forward', operands[0], operands[1], out), left, right);
       if (bias) addBias(result, out, bias, operands[2], extents);
       return result;
     },
     vjp({ inputs: [left, right, bias] }, upstream) {
       const contributions = [
-        contract(upstream, out, right, operands[1], operands[0], extents),
-        contract(left, operands[0], upstream, out, operands[1], extents),
+        multiply(plan('left', out, operands[1], operands[0]), upstream, right),
+        multiply(plan('right', operands[0], out, operands[1]), left, upstream),
       ];
       if (bias) contributions.push(reduce(upstream, out, operands[2], extents));
       return contributions;

@@ -1,4 +1,4 @@
-// Operations that move entries without computing: axes rearranged, earlier tokens put in front, rotations.
+// Operations that move entries without computing: axes rearranged, earlier tokens put in front.
 import {
   letterStrides,
   offsetTable,
@@ -10,23 +10,17 @@ import {
 import {
   accumulates,
   atIndex,
-  call,
   equals,
-  type Formula,
-  fraction,
   minus,
-  modulo,
   number,
   plus,
   position,
-  power,
-  product,
   symbol,
   where,
   words,
 } from '../formula.ts';
 import type { Operation } from '../operation.ts';
-import { map, sizeOf, type Tensor, zeros } from '../tensor.ts';
+import { sizeOf, type Tensor, zeros } from '../tensor.ts';
 
 /** A loop: Float64Array.from with a function is ten times slower. */
 function pick(data: Float64Array, table: Int32Array): Float64Array {
@@ -129,106 +123,3 @@ const EARLIER = 'p';
 
 const earlierAxis = (axis: AxisLetters, n: number, all: readonly AxisLetters[]): AxisLetters =>
   n === all.length - 2 ? [EARLIER] : axis;
-
-/** The feature letter's partner in a rotated pair: a becomes a*. */
-const partnerAxis = (axis: AxisLetters, n: number, all: readonly AxisLetters[]): AxisLetters =>
-  n === all.length - 1 ? [...axis.slice(0, -1), `${axis[axis.length - 1]}*`] : axis;
-
-/**
- * Rotary position embedding (Su et al. 2021, RoFormer, eq. 34) on the last axis: the pair (u, w) of a token at
- * position t becomes (u cos θ − w sin θ, w cos θ + u sin θ) with θ = t base^(−2k/width), k the pair's number.
- * `half` pairs entry k with k + width/2 (GPT-NeoX, Llama), `interleaved` 2k with 2k + 1 (the paper, GPT-J).
- */
-export function rotary(
-  axes: readonly AxisLetters[],
-  extents: Extents,
-  options: { base: number; pairing: 'half' | 'interleaved'; firstPosition: number },
-): Operation {
-  const { base, pairing, firstPosition } = options;
-  const [tokens, width] = shapeOf(axes, extents).slice(-2);
-  const half = width / 2;
-  const partnerOf = (feature: number): number => {
-    if (pairing === 'interleaved') return feature ^ 1;
-    return feature < half ? feature + half : feature - half;
-  };
-  const pairOf = (feature: number): number =>
-    pairing === 'interleaved' ? feature >> 1 : feature % half;
-  const angles = Float64Array.from({ length: tokens * width }, (_, at) => {
-    const feature = at % width;
-    return (firstPosition + Math.floor(at / width)) * base ** ((-2 * pairOf(feature)) / width);
-  });
-  /** −1 for the first of a pair, +1 for the second: the sign of the partner's sine. */
-  const signOf = (feature: number): number =>
-    (pairing === 'interleaved' ? feature % 2 === 0 : feature < half) ? -1 : 1;
-  const partnerOffset = (offset: number): number =>
-    offset - (offset % width) + partnerOf(offset % width);
-  const cosines = angles.map((angle) => Math.cos(angle));
-  const sines = angles.map((angle, at) => signOf(at % width) * Math.sin(angle));
-  const cosine = (offset: number): number => cosines[offset % angles.length];
-  const sine = (offset: number): number => sines[offset % angles.length];
-  const rotate = (input: Tensor, sign: 1 | -1): Tensor =>
-    map(input, (value, at) => value * cosine(at) + sign * input.data[partnerOffset(at)] * sine(at));
-  return {
-    name: 'rotary embedding',
-    summary:
-      'Rotates pairs of features (a, a*) of a token by an angle θ that grows with its position.',
-    forward: ([input]) => rotate(input, 1),
-    // A rotation's transpose is the rotation back.
-    vjp: (_, upstream) => [rotate(upstream, -1)],
-    partial(_, _slot, outputOffset, inputOffset) {
-      if (outputOffset === inputOffset) return cosine(outputOffset);
-      return partnerOffset(outputOffset) === inputOffset ? sine(outputOffset) : 0;
-    },
-    reach: (_, _slot, inputOffset) =>
-      [inputOffset, partnerOffset(inputOffset)].sort((a, b) => a - b),
-    formula({ output, inputs: [input] }) {
-      const { definitions, angle, sign } = rotation(axes, extents, options);
-      const turn = (name: string): [Formula, Formula] => [
-        product(call('cos', angle), symbol(name, axes)),
-        product(sign, call('sin', angle), symbol(name, axes.map(partnerAxis))),
-      ];
-      const [along, across] = turn(input);
-      const [upAlong, upAcross] = turn(`d${output}`);
-      return {
-        forward: equals(symbol(output, axes), where(plus(along, across), ...definitions)),
-        backward: [
-          accumulates(symbol(`d${input}`, axes), where(minus(upAlong, upAcross), ...definitions)),
-        ],
-      };
-    },
-  };
-}
-
-/** The angle θ of a token and feature, the sign σ of the partner's sine, and the partner a* of a feature. */
-function rotation(
-  axes: readonly AxisLetters[],
-  extents: Extents,
-  { base, pairing, firstPosition }: Parameters<typeof rotary>[2],
-): { definitions: Formula[]; angle: Formula; sign: Formula } {
-  const [[token], [feature]] = axes.slice(-2);
-  const width = extents[feature];
-  const own = position(feature);
-  const isHalf = pairing === 'half';
-  const parity = modulo(own, number(2));
-  const pair = isHalf ? modulo(own, number(width / 2)) : call('floor', fraction(own, number(2)));
-  const second = isHalf ? call('floor', fraction(own, number(width / 2))) : parity;
-  const place =
-    firstPosition === 0 ? position(token) : plus(number(firstPosition), position(token));
-  const angle = symbol('θ', [[token], [feature]]);
-  const sign = symbol('σ', [[feature]]);
-  const frequency = power(number(base), fraction(product(number(-2), pair), number(width)));
-  return {
-    definitions: [
-      equals(angle, product(place, frequency)),
-      equals(sign, minus(product(number(2), second), number(1))),
-      equals(
-        position(`${feature}*`),
-        isHalf
-          ? modulo(plus(own, number(width / 2)), number(width))
-          : minus(plus(own, number(1)), product(number(2), parity)),
-      ),
-    ],
-    angle,
-    sign,
-  };
-}

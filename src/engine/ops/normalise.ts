@@ -2,7 +2,6 @@
 import {
   letterStrides,
   offsetTable,
-  shapeOf,
   type AxisLetters,
   type Extents,
   type Letter,
@@ -20,6 +19,7 @@ import {
   product,
   sum,
   symbol,
+  where,
 } from '../formula.ts';
 import type { Names, Operation, OperationFormula } from '../operation.ts';
 import { type Tensor, zeros } from '../tensor.ts';
@@ -102,6 +102,9 @@ export function normalise(layout: NormAxes, extents: Extents, own: Normalisation
     return rows[at];
   };
 
+  const largestHat = (hat: Float64Array, start: number): number =>
+    steps.reduce((most, step) => Math.max(most, Math.abs(hat[start + step])), 1);
+
   /** A parameter's gradient: what each of its entries multiplies, summed. */
   const gathered = (
     of: Int32Array,
@@ -152,6 +155,29 @@ export function normalise(layout: NormAxes, extents: Extents, own: Normalisation
       if (biasOf) parts.push(gathered(biasOf, inputs[biasSlot].shape, (at) => upstream.data[at]));
       return parts;
     },
+    cancelled({ inputs }, slot, upstream) {
+      const { hat, inverse } = normalised(inputs[0]);
+      const isInput = slot === 0;
+      let [largest, along] = [0, 0];
+      for (const [row, start] of starts.entries()) {
+        let [size, mean, mixed] = [0, 0, 0];
+        for (const step of steps) {
+          const at = start + step;
+          const gain = slot === gainSlot ? 1 : Math.abs(gainAt(inputs, at));
+          const g = slot === null ? gain : gain * Math.abs(upstream.data[at]);
+          // What the mean is taken away from; without one only the sums of the backward pass cancel.
+          const taken = isCentred ? Math.abs(inputs[0].data[at]) * inverse[row] : 0;
+          size = Math.max(size, isInput ? g : g * taken);
+          mean += g / count;
+          mixed += (g * Math.max(Math.abs(hat[at]), isInput ? taken : 0)) / count;
+        }
+        const all = isInput ? (size + mean + mixed * largestHat(hat, start)) * inverse[row] : size;
+        largest = Math.max(largest, all);
+        along += 1;
+      }
+      if (slot === null || isInput) return largest;
+      return slot === gainSlot && gainOf ? largest * Math.sqrt(along) : 0;
+    },
     partial({ inputs }, slot, outputOffset, inputOffset) {
       const { hat, inverse } = normalised(inputs[0]);
       if (slot === gainSlot && gainOf)
@@ -188,79 +214,79 @@ export function normalise(layout: NormAxes, extents: Extents, own: Normalisation
         },
       };
     },
-    formula: (names) =>
-      formulaOf(
-        layout,
-        shapeOf(
-          over.map((letter) => [letter]),
-          extents,
-        ),
-        own,
-        names,
-      ),
+    formula: (names) => formulaOf(layout, count, own, names),
   };
 }
 
 /** The letters of a sum inside another formula of the same letters. */
-const primed = (
-  axes: readonly AxisLetters[],
-  over: readonly Letter[],
-  marks: string,
-): AxisLetters[] =>
-  axes.map((axis) => axis.map((letter) => (over.includes(letter) ? letter + marks : letter)));
+const primed = (axes: readonly AxisLetters[], over: readonly Letter[]): AxisLetters[] =>
+  axes.map((axis) => axis.map((letter) => (over.includes(letter) ? `${letter}′` : letter)));
 
 function formulaOf(
   { axes, over, gain, bias }: NormAxes,
-  lengths: readonly number[],
+  count: number,
   { kind, eps, unitOffset }: Normalisation,
   { output, inputs }: Names,
 ): OperationFormula {
-  const count = number(lengths.reduce((a, b) => a * b, 1));
-  const [first, second] = ['′', '″'];
-  const x = (marks: string): Formula => symbol(inputs[0], primed(axes, over, marks));
-  const total = (marks: string, body: Formula): Formula =>
-    sum(
-      over.map((letter) => letter + marks),
-      body,
+  const isCentred = kind === 'layer';
+  const rows = axes.flat().filter((letter) => !over.includes(letter));
+  const ofRow = (name: string): Formula =>
+    symbol(
+      name,
+      rows.map((letter) => [letter]),
     );
-  const mean = (marks: string, body: Formula): Formula => fraction(total(marks, body), count);
-  const centred = (marks: string, inner: string): Formula =>
-    kind === 'layer' ? minus(x(marks), mean(inner, x(inner))) : x(marks);
-  const square = power(centred(first, second), number(2));
-  const root = call('sqrt', plus(mean(first, square), number(eps)));
-  const learned = (marks: string): Formula[] => {
-    if (!gain) return [];
-    const own = symbol(inputs[1], primed(gain, over, marks));
-    return [unitOffset ? plus(number(1), own) : own];
+  const [mean, root] = [ofRow('μ'), ofRow('σ')];
+  const own = (name: string, at: readonly AxisLetters[], isSummed: boolean): Formula =>
+    symbol(name, isSummed ? primed(at, over) : at);
+  const average = (body: Formula): Formula =>
+    fraction(
+      sum(
+        over.map((letter) => `${letter}′`),
+        body,
+      ),
+      number(count),
+    );
+  const centred = (isSummed: boolean): Formula => {
+    const x = own(inputs[0], axes, isSummed);
+    return isCentred ? minus(x, mean) : x;
   };
-  const upstream = (marks: string): Formula => symbol(`d${output}`, primed(axes, over, marks));
-  const scaled = (marks: string): Formula => product(...learned(marks), upstream(marks));
+  const learned = (isSummed: boolean): Formula[] => {
+    if (!gain) return [];
+    const each = own(inputs[1], gain, isSummed);
+    return [unitOffset ? plus(number(1), each) : each];
+  };
+  const upstream = (isSummed: boolean): Formula => own(`d${output}`, axes, isSummed);
+  const scaled = (isSummed: boolean): Formula => product(...learned(isSummed), upstream(isSummed));
   const missing = (from: readonly AxisLetters[]): Letter[] =>
     axes.flat().filter((letter) => !from.flat().includes(letter));
-  const hat = fraction(centred('', first), root);
-  const along = total(first, product(scaled(first), centred(first, second)));
-  const own = fraction(scaled(''), root);
-  const shared = fraction(
-    product(centred('', first), along),
-    product(count, power(root, number(3))),
-  );
-  const onMean = fraction(total(first, scaled(first)), product(count, root));
-  const back = minus(kind === 'layer' ? minus(own, onMean) : own, shared);
-  const slots = [
-    accumulates(symbol(`d${inputs[0]}`, axes), back),
-    ...(gain
-      ? [accumulates(symbol(`d${inputs[1]}`, gain), sum(missing(gain), product(upstream(''), hat)))]
-      : []),
-    ...(bias
-      ? [accumulates(symbol(`d${inputs[gain ? 2 : 1]}`, bias), sum(missing(bias), upstream('')))]
-      : []),
+  const definitions = [
+    ...(isCentred ? [equals(mean, average(own(inputs[0], axes, true)))] : []),
+    equals(root, call('sqrt', plus(average(power(centred(true), number(2))), number(eps)))),
   ];
-  const shifted = bias ? [symbol(inputs[gain ? 2 : 1], bias)] : [];
+  const hat = fraction(centred(false), root);
+  const along = average(product(scaled(true), centred(true)));
+  const shared = fraction(product(centred(false), along), power(root, number(2)));
+  const direct = isCentred ? minus(scaled(false), average(scaled(true))) : scaled(false);
+  const biasSlot = gain ? 2 : 1;
+  const receives = (slot: number, at: readonly AxisLetters[], body: Formula): Formula =>
+    accumulates(symbol(`d${inputs[slot]}`, at), where(body, ...definitions));
   return {
     forward: equals(
       symbol(output, axes),
-      plus(gain ? product(...learned(''), hat) : hat, ...shifted),
+      where(
+        plus(
+          gain ? product(...learned(false), hat) : hat,
+          ...(bias ? [symbol(inputs[biasSlot], bias)] : []),
+        ),
+        ...definitions,
+      ),
     ),
-    backward: slots,
+    backward: [
+      receives(0, axes, fraction(minus(direct, shared), root)),
+      ...(gain ? [receives(1, gain, sum(missing(gain), product(upstream(false), hat)))] : []),
+      ...(bias
+        ? [accumulates(symbol(`d${inputs[biasSlot]}`, bias), sum(missing(bias), upstream(false)))]
+        : []),
+    ],
   };
 }

@@ -95,7 +95,7 @@ class Writer {
       case 'relation':
         return this.#compared(formula);
       case 'call':
-        return this.#called(formula.name, this.write(formula.argument));
+        return this.#called(formula, this.write(formula.argument));
       case 'sum':
         return this.#sum(formula.over, formula.body);
       case 'reduce':
@@ -184,10 +184,19 @@ class Writer {
     return { ...code, text: this.#dialect.counted(code.text), level: ATOM };
   }
 
-  #called(name: string, argument: Code): Code {
+  #called({ name, argument: own }: Formula & { kind: 'call' }, argument: Code): Code {
     const { module, functions } = this.#dialect;
     const { letters } = argument;
-    if (name === 'hide') return { text: this.#dialect.hidden(argument.text), letters, level: ATOM };
+    if (name === 'not') return { text: `(${bracketed(argument, SUM)} == 0)`, letters, level: ATOM };
+    if (name === 'relu')
+      return { text: this.#dialect.notBelowZero(argument.text), letters, level: ATOM };
+    if (name === 'clip')
+      return { text: `${module}.clip(${argument.text}, 0, 1)`, letters, level: ATOM };
+    if (name === 'hide') {
+      const isCondition = own.kind === 'relation' || (own.kind === 'call' && own.name === 'not');
+      const text = isCondition ? argument.text : `${bracketed(argument, SUM)} != 0`;
+      return { text: this.#dialect.hidden(text), letters, level: ATOM };
+    }
     if (name === 'sech')
       return { text: `1 / ${module}.cosh(${argument.text})`, letters, level: PRODUCT };
     if (name === 'cbrt' && module === 'torch') {

@@ -12,6 +12,7 @@ export interface Dialect {
   transposed(code: string): string;
   permuted(code: string, order: readonly number[]): string;
   hidden(condition: string): string;
+  notBelowZero(code: string): string;
   /** Of a condition, as numbers. */
   counted(condition: string): string;
   range(length: number): string;
@@ -34,6 +35,7 @@ export const NUMPY: Dialect = {
   },
   transposed: (code) => `${code}.swapaxes(-1, -2)`,
   permuted: (code, order) => `${code}.transpose(${order.join(', ')})`,
+  notBelowZero: (code) => `np.maximum(${code}, 0)`,
   hidden: (condition) => `np.where(${condition}, -np.inf, 0.0)`,
   counted: (condition) => `(${condition})`,
   range: (length) => `np.arange(${length})`,
@@ -49,6 +51,7 @@ export const PYTORCH: Dialect = {
   functions: {},
   transposed: (code) => `${code}.transpose(-1, -2)`,
   permuted: (code, order) => `${code}.permute(${order.join(', ')})`,
+  notBelowZero: (code) => `torch.clamp(${code}, min=0)`,
   hidden: (condition) => `torch.where(${condition}, -torch.inf, 0.0)`,
   counted: (condition) => `(${condition})`,
   range: (length) => `torch.arange(${length})`,

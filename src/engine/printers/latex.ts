@@ -29,6 +29,7 @@ function written(name: string, indices: readonly string[]): string {
 const isSum = (formula: Formula): boolean =>
   formula.kind === 'add' ||
   formula.kind === 'subtract' ||
+  formula.kind === 'relation' ||
   (formula.kind === 'part' && isSum(formula.body));
 
 const isLoose = (formula: Formula): boolean =>

@@ -30,7 +30,7 @@ const OWN_KINDS = { mineValue: 'value', mineGradient: 'gradient' } as const;
 /** Joins the ids of a difference; no id holds it. */
 const MINUS = ' − ';
 
-const plain = (name: string): string => name.replace('xPrime', 'x′');
+const plain = (name: string): string => name.replace('xPrime', 'x′').replace('xValue', 'x″');
 
 /** Ids of the walk's tensors: "gradient P". */
 function parseId(id: string): { kind: WalkKind; node: NodeId } | null {

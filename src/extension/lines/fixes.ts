@@ -6,7 +6,7 @@ import { Command } from '../commands.ts';
 import { fileName } from '../uris.ts';
 import type { Check, Checks } from './checks.ts';
 import { fixTitle, lineEdit } from './lineEdit.ts';
-import { isNotebookFile, plainText } from './program.ts';
+import { documentAt, plainText } from './program.ts';
 import type { Runs } from './runs.ts';
 import { isOfLines } from './told.ts';
 
@@ -16,24 +16,47 @@ const PREVIEW = 'Preview';
 
 const { QuickFix } = vscode.CodeActionKind;
 
-const fileOf = ({ program }: Check, { file }: Fix): vscode.Uri =>
-  vscode.Uri.file(resolve(dirname(program.fsPath), file));
+/** A text that a fix changes, and what it becomes; the first one is told of. */
+interface Change {
+  readonly uri: vscode.Uri;
+  readonly after: string;
+}
 
-/** Null where the document is not the one that ran. */
-function editOf(
+/** Of a notebook its cells, as long as it is open. */
+function changesOf({ program }: Check, { file, cells, source }: Fix): Change[] {
+  if (!cells)
+    return [{ uri: vscode.Uri.file(resolve(dirname(program.fsPath), file)), after: source }];
+  return cells.flatMap(({ cell, source: after }) => {
+    const uri = documentAt(program, { file, cell });
+    return uri ? [{ uri, after }] : [];
+  });
+}
+
+/** Null where a document is not the one that ran. */
+async function editOf(check: Check, fix: Fix): Promise<vscode.WorkspaceEdit | null> {
+  const edit = new vscode.WorkspaceEdit();
+  const changes = changesOf(check, fix);
+  for (const { uri, after } of changes) {
+    const document = await vscode.workspace.openTextDocument(uri);
+    if (!putInto(edit, document, check, after)) return null;
+  }
+  return changes.length > 0 ? edit : null;
+}
+
+function putInto(
+  edit: vscode.WorkspaceEdit,
   document: vscode.TextDocument,
   check: Check,
-  fix: Fix,
-): vscode.WorkspaceEdit | null {
+  after: string,
+): boolean {
   const text = plainText(document.getText());
-  if (check.texts.get(document.uri.toString()) !== text) return null;
-  const { start, end, lines } = lineEdit(text, plainText(fix.source));
-  const edit = new vscode.WorkspaceEdit();
+  if (check.texts.get(document.uri.toString()) !== text) return false;
+  const { start, end, lines } = lineEdit(text, plainText(after));
   const isLast = end >= document.lineCount;
   const range = document.validateRange(new vscode.Range(start, 0, end, 0));
   const put = lines.map((line, n) => (isLast && n === lines.length - 1 ? line : `${line}\n`));
   edit.replace(document.uri, range, put.join(''));
-  return edit;
+  return true;
 }
 
 export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentContentProvider {
@@ -63,16 +86,18 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
     return this.#texts.get(uri.toString()) ?? '';
   }
 
-  provideCodeActions(
+  async provideCodeActions(
     document: vscode.TextDocument,
     _range: vscode.Range,
     { diagnostics }: vscode.CodeActionContext,
-  ): vscode.CodeAction[] {
+  ): Promise<vscode.CodeAction[]> {
     const own = diagnostics.filter(isOfLines);
     const check = own.length > 0 ? this.#checks.checkOf(document) : undefined;
     if (!check) return [];
     const fixes = check.outcome.verdict?.fixes ?? [];
-    const offered = fixes.flatMap((fix, n) => this.#actionsOf(document, check, fix, n));
+    const offered = await Promise.all(
+      fixes.map((fix, n) => this.#actionsOf(document, check, fix, n)),
+    );
     const action = (title: string, command: string, ...words: unknown[]): vscode.CodeAction => {
       const made = new vscode.CodeAction(title, QuickFix);
       made.command = { title, command, arguments: words };
@@ -85,8 +110,8 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
         ? (JSON.parse(decodeURIComponent(problem.code.target.query)) as unknown[])
         : [];
     return [
-      ...offered,
-      ...(fixes.length > 0 || isNotebookFile(check.program)
+      ...offered.flat(),
+      ...(fixes.length > 0
         ? []
         : [action('Find a proven fix (runs the file many times)', Command.FindFix, check.program)]),
       ...(typeof node[1] === 'string'
@@ -95,14 +120,15 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
     ];
   }
 
-  #actionsOf(
+  async #actionsOf(
     document: vscode.TextDocument,
     check: Check,
     fix: Fix,
     n: number,
-  ): vscode.CodeAction[] {
-    const isHere = fileOf(check, fix).toString() === document.uri.toString();
-    const edit = isHere ? editOf(document, check, fix) : null;
+  ): Promise<vscode.CodeAction[]> {
+    const key = document.uri.toString();
+    const isHere = changesOf(check, fix).some(({ uri }) => uri.toString() === key);
+    const edit = isHere ? await editOf(check, fix) : null;
     if (!edit) return [];
     const apply = new vscode.CodeAction(fixTitle(fix), QuickFix);
     apply.edit = edit;
@@ -118,10 +144,6 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
   async find(check: Check): Promise<void> {
     const { program } = check;
     const name = fileName(program);
-    if (isNotebookFile(program)) {
-      void vscode.window.showInformationMessage('Fixes are looked for in .py files only.');
-      return;
-    }
     const found = await this.#runs.run(program, { isAsked: true, fix: true });
     if (!found) return;
     const { verdict, tried } = found.outcome;
@@ -150,26 +172,30 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
   }
 
   async #preview(check: Check, fix: Fix): Promise<void> {
-    const file = fileOf(check, fix);
+    const [first] = changesOf(check, fix);
+    if (!first) return;
     const n = (check.outcome.verdict?.fixes ?? []).indexOf(fix);
-    const shown = file.with({ scheme: SCHEME, query: String(n) });
-    this.#texts.set(shown.toString(), fix.source);
+    const shown = first.uri.with({
+      scheme: SCHEME,
+      fragment: '',
+      query: `${n} ${first.uri.fragment}`,
+    });
+    this.#texts.set(shown.toString(), first.after);
     await vscode.commands.executeCommand(
       'vscode.diff',
-      file,
+      first.uri,
       shown,
-      `${fileName(file)}: ${fixTitle(fix)}`,
+      `${fileName(check.program)}: ${fixTitle(fix)}`,
       { preview: true },
     );
   }
 }
 
 async function take(check: Check, fix: Fix): Promise<void> {
-  const document = await vscode.workspace.openTextDocument(fileOf(check, fix));
-  const edit = editOf(document, check, fix);
+  const edit = await editOf(check, fix);
   if (edit) await vscode.workspace.applyEdit(edit);
   else
     void vscode.window.showInformationMessage(
-      `${fileName(document.uri)} has been changed since the fix was proven. Look for it again.`,
+      `${fileName(check.program)} has been changed since the fix was proven. Look for it again.`,
     );
 }

@@ -87,8 +87,9 @@ async function fixesOf(
     ...(root !== undefined && { root }),
   };
   const { fixes, tried } = await findFixes({ recording, judged, config, graph, bench });
-  const cause = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
-  return { fixes, tried, ...(cause && { causes: [cause] }) };
+  if (fixes.length === 0) return { fixes, tried };
+  const cause = causeOf(fixes[0], judged);
+  return { fixes, tried, causes: cause ? [cause] : [] };
 }
 
 const COMPILED = /^(jit|compiled|triton)$/;

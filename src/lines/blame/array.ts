@@ -79,7 +79,8 @@ export function wrongStart(field: Field, { event }: Suspect): Blame | null {
   let start: Event | undefined;
   for (let id = event - 1; id >= 0 && !start; id--) {
     const other = events[id];
-    if (other.frame === frame && other.name === name && other.statement !== statement) start = other;
+    if (other.frame === frame && other.name === name && other.statement !== statement)
+      start = other;
   }
   if (!start || start.how !== 'bind' || handedOn(recording, start) !== null) return null;
   const data = recording.tensor(start.id)?.data;
@@ -96,7 +97,9 @@ export function sharedArray(field: Field, { event }: Suspect): Blame | null {
   const { frame } = events[event];
   const roots = new Set([event, ...flow.sources[event]].map((each) => rootOf(field, each)));
   for (const root of roots) {
-    const versions = events.filter((each) => each.frame === frame && rootOf(field, each.id) === root);
+    const versions = events.filter(
+      (each) => each.frame === frame && rootOf(field, each.id) === root,
+    );
     const names = versions.filter(({ how, name }) => how === 'bind' && /^\w+$/.test(name));
     const second = names.find(
       ({ name }, n) => n > 0 && names.slice(0, n).some((other) => other.name !== name),
@@ -107,7 +110,10 @@ export function sharedArray(field: Field, { event }: Suspect): Blame | null {
       ({ how, id }) => (how === 'update' || how === 'write') && id > second.id,
     );
     if (written.length === 0 || !isApart(field, first, second)) continue;
-    return { event: second.id, note: `${first.name} and ${second.name} are one and the same array` };
+    return {
+      event: second.id,
+      note: `${first.name} and ${second.name} are one and the same array`,
+    };
   }
   return null;
 }

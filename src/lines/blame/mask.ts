@@ -2,6 +2,7 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import type { Alignment } from '../align.ts';
 import type { Catalogue } from '../catalogue.ts';
+import { handedOn } from '../flow.ts';
 import { offsetsIn } from '../lettered.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, MASKED, originOf } from './common.ts';
@@ -24,14 +25,35 @@ function masksOf(field: Field, id: number): number[] {
   return found;
 }
 
+/** The event that was computed, of one that is handed on: also where it comes out like one of what it joins. */
+function joinOf(field: Field, id: number): number {
+  const { recording, observed } = field;
+  for (let at = id; ;) {
+    const from = handedOn(recording, recording.events[at]);
+    if (from === null || joinedIn(recording, observed, at).length > 1) return at;
+    at = from;
+  }
+}
+
 /** The earliest of the masks that a mask was made from which hides other keys than it should; null if itself does not. */
 function originOfMask(
   field: Field,
   masks: readonly number[],
   isWrong: (id: number) => boolean,
 ): number | null {
-  const wrong = masks.filter(isWrong).sort((a, b) => a - b);
-  return wrong.length > 0 ? originOf(field, wrong[0]) : null;
+  const { events } = field.recording;
+  // Of an array that was written the last version counts.
+  const isLast = (id: number): boolean =>
+    !masks.some(
+      (other) => events[other].alias === id && /^(write|update)$/.test(events[other].how),
+    );
+  const wrong = masks.filter((id) => isLast(id) && isWrong(id)).sort((a, b) => a - b);
+  if (wrong.length === 0) return null;
+  const origin = joinOf(field, wrong[0]);
+  // Of what is joined the one that hides nothing.
+  const empty = joinedIn(field.recording, field.observed, origin);
+  const plain = empty.find((id) => isPlain(field.recording.tensor(id)));
+  return empty.length > 1 && plain !== undefined ? originOf(field, plain) : origin;
 }
 
 /** For each entry of a tensor that is aligned so, its offset among all entries with the letters `inner`. */
@@ -126,9 +148,7 @@ function isIngredient(
   shape: readonly number[],
 ): boolean {
   const isJoined = flow.users[id].some(
-    (user) =>
-      masks.includes(user) &&
-      flow.sources[user].filter((source) => observed[source].isMask).length > 1,
+    (user) => masks.includes(user) && joinedIn(recording, observed, user).length > 1,
   );
   const seen = isJoined ? seenBy(recording.tensor(id), shape) : null;
   if (!seen) return false;
@@ -136,6 +156,17 @@ function isIngredient(
     seen.every((each, at) => (each === 1) === isSeen || shouldBe[at] === 0);
   return hides(true) || hides(false);
 }
+
+/** The masks that a statement read to make another one. */
+const joinedIn = (
+  { events }: Field['recording'],
+  observed: Field['observed'],
+  id: number,
+): number[] =>
+  events[id].reads.filter(
+    (read) =>
+      observed[read].isMask || (events[read].dtype === 'bool' && events[read].shape.length > 0),
+  );
 
 /** A mask broadcast to `shape`, 1 where it is set; null where it does not fit. */
 function seenBy(mask: Tensor | null, shape: readonly number[]): Uint8Array | null {
@@ -159,15 +190,13 @@ const isPlain = (mask: Tensor | null): boolean =>
   mask?.data.every((value) => value === mask.data[0]) ?? false;
 
 /** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
-function hidesOther(
-  mask: Tensor | null,
-  shouldBe: Uint8Array,
-  shape: readonly number[],
-): boolean {
+function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly number[]): boolean {
   if (!mask || mask.data.length < 2) return false;
   const seen = seenBy(mask, shape);
   if (!seen) return true;
-  return seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at]);
+  return (
+    seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at])
+  );
 }
 
 /** Whether a mask tells, of some letters, which keys are seen: keys of each sequence, keys alone. */

@@ -231,7 +231,10 @@ export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Bla
   if (half === undefined) return null;
   const isUsed = flow.users[half].some((user) => observed[user].standing === 'right');
   if (isUsed) return null;
-  return { event: half, note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian` };
+  return {
+    event: half,
+    note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian`,
+  };
 }
 
 /** A function that does right when it is called from elsewhere: the call is to blame. */
@@ -244,20 +247,27 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
   if (caller === null) return null;
   const others = events.filter(
     (other) =>
-      other.statement === own.statement && other.frame !== own.frame && other.how === own.how,
+      other.statement === own.statement &&
+      other.frame !== own.frame &&
+      withoutKey(other.name) === withoutKey(own.name) &&
+      other.how === own.how,
   );
   const isElsewhere = others.some((other) => {
     const from = callOf(recording, other.frame);
     return (
       from !== null &&
       events[from].statement !== events[caller].statement &&
-      /^(right|partial)$/.test(observed[other.id].standing)
+      (observed[other.id].standing === 'right' ||
+        (observed[other.id].standing === 'partial' && field.leads[other.id]))
     );
   });
   return isElsewhere
     ? { event: caller, note: `what is called here is right when it is called elsewhere` }
     : null;
 }
+
+/** "grads['Wq']" and "grads['Wk']" are of one statement. */
+const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
 
 /** The event of the statement that called a function: it reads what the function returned. */
 function callOf({ events }: Field['recording'], frame: number): number | null {

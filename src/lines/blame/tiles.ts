@@ -104,7 +104,8 @@ function isFelt({ ranges }: Alignment, { letters, strides, data, tolerance }: En
   const walk = (n: number, at: number): boolean => {
     if (n === letters.length) return Math.abs(data[at]) > tolerance;
     const { start, step, count } = ranges.get(letters[n])!;
-    for (let k = 0; k < count; k++) if (walk(n + 1, at + (start + k * step) * strides[n])) return true;
+    for (let k = 0; k < count; k++)
+      if (walk(n + 1, at + (start + k * step) * strides[n])) return true;
     return false;
   };
   return letters.every((letter) => ranges.has(letter)) && walk(0, 0);

@@ -159,11 +159,19 @@ function statedAt(
 }
 
 /** The statement that computed what a function was called with, where it names it as what it is used as. */
-function namedAt({ recording }: Field, argument: number, used: Key): number | null {
+function namedAt({ recording, observed, flow }: Field, argument: number, used: Key): number | null {
   const { events } = recording;
   let at: number | null = argument;
   while (at !== null && events[at].how === 'argument') at = handedOn(recording, events[at]);
+  while (at !== null && events[at].how === 'return' && handedOn(recording, events[at]) !== null)
+    at = handedOn(recording, events[at]);
   if (at === null || handedOn(recording, events[at]) !== null) return null;
+  // The upstream gradient that was computed from outputs, and is these outputs.
+  const own = observed[at].found.map(({ entry }) => entry.key);
+  const isCopy = flow.sources[at].some((source) =>
+    observed[source].found.some(({ entry }) => own.includes(entry.key)),
+  );
+  if (used === 'g:y' && isCopy) return at;
   const name = nodeNamed(events[at]);
   return name && keyOf(name.node, name.kind) === used ? at : null;
 }
@@ -222,8 +230,12 @@ function besideOther({ recording, observed }: Field, id: number, user: number): 
   const own = observed[id].found.map(({ entry }) => entry.key);
   const other = observed.find(({ event, found, standing }) => {
     if (event.frame !== frame || event.id <= id || event.id >= user) return false;
-    const isRotatedOne = found.some(({ entry }) => /^(v:[QK]h|g:[QK])$/.test(entry.key));
-    return standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key));
+    const isRotatedOne = found.some(
+      ({ entry }) => entry.role === 'node' && /^(v:[QK]h|g:[QK])$/.test(entry.key),
+    );
+    return (
+      standing === 'right' && isRotatedOne && !found.some(({ entry }) => own.includes(entry.key))
+    );
   });
   return other?.event.id ?? null;
 }

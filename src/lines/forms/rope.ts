@@ -1,4 +1,5 @@
 // Forms of rotary embeddings: angles, cosines and sines, features turned by a quarter.
+import { isPlainRope } from '../../engine/config.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { type Lettered, mapEach, times, zip } from '../lettered.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
@@ -10,7 +11,7 @@ import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 export function addRope(forms: Forms, parts: Parts): Lettered[] {
   const { config, extents } = parts;
   const { rope, past } = config;
-  if (!rope) return [];
+  if (!rope || !isPlainRope(rope)) return [];
   const width = extents['a'];
   const tokens = Math.max(extents['i'], extents['j'] + (past ? extents['p'] : 0));
   const own = { ...extents, u: width / 2, w: 2, s: tokens };
@@ -58,7 +59,7 @@ export function addRope(forms: Forms, parts: Parts): Lettered[] {
 function addTurned(forms: Forms, parts: Parts): void {
   const { config, extents, graph } = parts;
   const { rope, past } = config;
-  if (!rope || past) return;
+  if (!rope || !isPlainRope(rope) || past) return;
   const width = extents['a'];
   const half = width / 2;
   const pairOf = (at: number): number => (rope.pairing === 'half' ? at % half : at >> 1);

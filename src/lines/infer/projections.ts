@@ -39,10 +39,17 @@ interface Centred {
 }
 
 function centred(column: Float64Array): Centred {
-  const mean = column.reduce((a, b) => a + b, 0) / column.length;
-  const vector = column.map((value) => value - mean);
-  const norm = Math.hypot(...vector);
-  return { mean, norm, vector };
+  const { length } = column;
+  let sum = 0;
+  for (let n = 0; n < length; n++) sum += column[n];
+  const mean = sum / length;
+  const vector = new Float64Array(length);
+  let square = 0;
+  for (let n = 0; n < length; n++) {
+    const value = (vector[n] = column[n] - mean);
+    square += value * value;
+  }
+  return { mean, norm: Math.sqrt(square), vector };
 }
 
 /**
@@ -56,10 +63,10 @@ export function matchColumns(
   summed: number,
   eps: number,
 ): Columns | null {
+  if (target.rows.reduce((count, { size }) => count * size, 1) < 3) return null;
+  if (!mayMatch(target, x, weight, summed, eps)) return null;
   const targetRows = sampled(offsets(target.rows));
   const xRows = sampled(offsets(x.rows));
-  if (targetRows.length < 3) return null;
-  if (!mayMatch(target, x, weight, summed, eps)) return null;
   const targets = flat(target, targetRows, offsets(target.cols)).map(centred);
   const features = flat(x, xRows, offsets(x.cols));
   const steps = strides(weight.shape);
@@ -80,12 +87,22 @@ export function matchColumns(
 
 const FEW = 4;
 
+/** Whether two differences of a column can be those of another up to a factor: mostly they are not. */
+function isAlong({ vector, norm }: Centred, column: Float64Array, eps: number): boolean {
+  const last = vector.length - 1;
+  const [a, b] = [vector[0] - vector[1], vector[last - 1] - vector[last]];
+  const [c, d] = [column[0] - column[1], column[last - 1] - column[last]];
+  let size = 0;
+  for (let row = 0; row <= last; row++) size += Math.abs(column[row]);
+  return Math.abs(a * d - b * c) <= 1e3 * eps * norm * size + 1e-3 * Math.abs(a * d);
+}
+
 /** Whether some column of x W is proportional to the first of the target on a few rows: mostly none is. */
 function mayMatch(target: Matrix, x: Matrix, weight: Tensor, summed: number, eps: number): boolean {
   const targetRows = offsets(target.rows);
   const xRows = offsets(x.rows);
-  if (targetRows.length <= FEW) return true;
-  const at = Array.from({ length: FEW }, (_, n) => Math.floor((n * xRows.length) / FEW));
+  const few = Math.min(FEW, targetRows.length);
+  const at = Array.from({ length: few }, (_, n) => Math.floor((n * xRows.length) / few));
   const features = offsets(x.cols);
   const own = centred(Float64Array.from(at, (n) => target.data[target.offset + targetRows[n]]));
   if (!(own.norm > 0)) return true;
@@ -93,15 +110,21 @@ function mayMatch(target: Matrix, x: Matrix, weight: Tensor, summed: number, eps
   const starts = offsets(
     weight.shape.flatMap((size, n) => (n === summed ? [] : [{ size, stride: steps[n] }])),
   );
-  const column = new Float64Array(FEW);
+  const column = new Float64Array(few);
+  const count = features.length;
+  // The rows' features side by side.
+  const rows = new Float64Array(few * count);
+  for (let row = 0; row < few; row++)
+    for (let c = 0; c < count; c++)
+      rows[row * count + c] = x.data[x.offset + xRows[at[row]] + features[c]];
+  const step = steps[summed];
   for (const start of starts) {
-    for (let row = 0; row < FEW; row++) {
+    for (let row = 0; row < few; row++) {
       let sum = 0;
-      const from = x.offset + xRows[at[row]];
-      for (let c = 0; c < features.length; c++)
-        sum += x.data[from + features[c]] * weight.data[start + c * steps[summed]];
+      for (let c = 0; c < count; c++) sum += rows[row * count + c] * weight.data[start + c * step];
       column[row] = sum;
     }
+    if (!isAlong(own, column, eps)) continue;
     if (proportion(own, centred(column), eps) !== null) return true;
   }
   return false;

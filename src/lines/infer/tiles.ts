@@ -91,13 +91,17 @@ interface Placed {
 
 const isFinite = (value: number): boolean => Math.abs(value) < 1e6;
 
-/** The two entries beside each other by whose ratio a piece is sought; null where it has none. */
-function pairOf(piece: Tensor): { at: number; ratio: number } | null {
+/** Two entries beside each other, or one above the other, by whose ratio a piece is sought; null where it has none. */
+function pairOf(piece: Tensor): { at: number; ratio: number; isAbove: boolean } | null {
   const width = piece.shape[piece.shape.length - 1];
-  for (let at = 0; at + 1 < piece.data.length; at++) {
-    if (at % width === width - 1) continue;
-    const [a, b] = [piece.data[at], piece.data[at + 1]];
-    if (isFinite(a) && isFinite(b) && a !== 0 && b !== 0 && a !== b) return { at, ratio: b / a };
+  for (const isAbove of [false, true]) {
+    const step = isAbove ? width : 1;
+    for (let at = 0; at + step < piece.data.length; at++) {
+      if (!isAbove && at % width === width - 1) continue;
+      const [a, b] = [piece.data[at], piece.data[at + step]];
+      if (isFinite(a) && isFinite(b) && a !== 0 && b !== 0 && a !== b)
+        return { at, ratio: b / a, isAbove };
+    }
   }
   return null;
 }
@@ -118,7 +122,8 @@ function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
       if (u - column < 0 || w - row < 0 || u - column + width > length || w - row + height > depth)
         continue;
       const value = scores.data[at];
-      if (Math.abs(scores.data[at + along] / value / pair.ratio - 1) > 20 * eps) continue;
+      const next = at + (pair.isAbove ? across : along);
+      if (Math.abs(scores.data[next] / value / pair.ratio - 1) > 20 * eps) continue;
       const factor = piece.data[pair.at] / value;
       const start = at - column * along - row * across;
       if (fits(piece, scores, { start, factor, isTransposed }, eps))
@@ -159,6 +164,24 @@ interface Piece {
   readonly tensor: Tensor;
   readonly eps: number;
   readonly value: Value;
+  /** Which matrix of the event's tensor, where that has several. */
+  readonly slice: number;
+}
+
+/** More matrices in one tensor are not looked at. */
+const SLICES = 64;
+
+/** The matrices, or the row, that a tensor is made of. */
+function slicesOf({ shape, data }: Tensor): Tensor[] {
+  if (shape.length < 3) return [{ shape, data }];
+  const inner = shape.slice(-2);
+  const size = inner[0] * inner[1];
+  const count = size === 0 ? 0 : data.length / size;
+  if (count > SLICES) return [];
+  return Array.from({ length: count }, (_, n) => ({
+    shape: inner,
+    data: data.subarray(n * size, (n + 1) * size),
+  }));
 }
 
 /** Statements that make several pieces, the pieces of each. */
@@ -167,12 +190,15 @@ function groups(values: Values): Piece[][] {
   for (const value of values.all) {
     const { tensor, eps, kind, grid, isVirtual } = value;
     if (kind !== 'float' || grid.length > 0 || isVirtual) continue;
-    if (tensor.shape.length < 1 || tensor.shape.length > 2) continue;
+    if (tensor.shape.length < 1 || tensor.shape.length > 4) continue;
     for (const event of value.events) {
       const { statement, name, how, loops, frame } = event;
       if (loops.length === 0 && frame === 0) continue;
       const key = `${statement} ${how} ${name.replace(/\[\d+\]$/, '')}`;
-      found.set(key, [...(found.get(key) ?? []), { event, tensor, eps, value }]);
+      const own = found.get(key) ?? [];
+      for (const [slice, part] of slicesOf(tensor).entries())
+        own.push({ event, tensor: part, eps, value, slice });
+      found.set(key, own);
     }
   }
   return [...found.values()]
@@ -245,8 +271,8 @@ interface PlacedPiece {
   readonly placed: Placed;
 }
 
-const iterationOf = ({ event: { frame, loops }, tensor }: Piece): string =>
-  `${frame} ${loops.join()} ${tensor.shape.join()}`;
+const iterationOf = ({ event: { frame, loops }, tensor, slice }: Piece): string =>
+  `${frame} ${loops.join()} ${tensor.shape.join()} ${slice}`;
 
 /** The pieces of those statements most of whose pieces lie in the scores, in the order of the statements. */
 function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
@@ -256,8 +282,44 @@ function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
       const placed = place(piece.tensor, scores, piece.eps);
       return placed ? [{ piece, placed }] : [];
     });
-    return found.length * 2 > shown.length ? found : [];
+    if (found.length * 2 <= shown.length) return [];
+    const [{ placed: first }] = found;
+    const isPlaced = new Set(found.map(({ piece }) => piece));
+    const others = group.flatMap((piece) => {
+      const placed = isPlaced.has(piece) ? null : placeLike(piece, scores, first);
+      return placed ? [{ piece, placed }] : [];
+    });
+    return [...found, ...others];
   });
+}
+
+/** Decimal digits that a piece's numbers have together where chance is ruled out. */
+const DIGITS = 12;
+
+/** Where a piece of a few entries lies, as the last of its row is, whose factor and direction others have shown. */
+function placeLike(
+  { tensor, eps }: Piece,
+  scores: Tensor,
+  { factor, isTransposed }: Placed,
+): Placed | null {
+  const count = tensor.data.reduce((n, value) => n + (isFinite(value) && value !== 0 ? 1 : 0), 0);
+  if (count === 0 || count > ENTRIES || count * -Math.log10(eps) < DIGITS) return null;
+  const at = tensor.data.findIndex((value) => isFinite(value) && value !== 0);
+  const width = tensor.shape[tensor.shape.length - 1];
+  const height = tensor.data.length / width;
+  const [row, column] = [Math.floor(at / width), at % width];
+  const [, rows, cols] = scores.shape;
+  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+  const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
+  for (let place = 0; place < scores.data.length; place++) {
+    const [i, j] = [place % cols, Math.floor(place / cols) % rows];
+    const [u, w] = isTransposed ? [j, i] : [i, j];
+    if (u < column || w < row || u - column + width > length || w - row + height > depth) continue;
+    const start = place - column * along - row * across;
+    if (fits(tensor, scores, { start, factor, isTransposed }, eps, count))
+      return { start, factor, isTransposed };
+  }
+  return null;
 }
 
 /**

@@ -29,6 +29,8 @@ export interface FrameRequest {
   readonly line: number;
   /** The line of a later statement in which the effect is to be seen, where that is not the statement itself. */
   readonly until?: number;
+  /** Whether the effect is to be seen in the arrays that all loops around it write to: `occurrences` are of the loops. */
+  readonly around?: boolean;
   /** Which of the statement's executions, from 0: edits may show their effect in a later one only. */
   readonly occurrences: readonly number[];
   readonly pairs: boolean;

@@ -12,6 +12,8 @@ export interface Verified {
 
 export interface Fix {
   readonly file: string;
+  /** In a notebook: the cell, as in Recording; lines count within it. */
+  readonly cell?: number;
   readonly line: number;
   readonly endLine: number;
   readonly before: string;
@@ -22,6 +24,8 @@ export interface Fix {
   readonly slips: readonly string[];
   /** The whole text of the file after the fix. */
   readonly source: string;
+  /** Of a notebook the texts of the cells that change. */
+  readonly cells?: readonly { readonly cell: number; readonly source: string }[];
 }
 
 /** `line` to `endLine` (from 1) are the lines of the old text that change; of a pure insertion the line before it. */

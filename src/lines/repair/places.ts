@@ -9,6 +9,8 @@ export interface Place {
   readonly line: number;
   /** The line of the wrong statement behind it, where its effect is to be seen there. */
   readonly until?: number;
+  /** Whether its effect is to be seen in what the loops around it write: one number tells nothing. */
+  readonly around?: true;
   /** Which of the statement's executions, from 0: the one that first went wrong, the next, and the last. */
   readonly occurrences: readonly number[];
   /** What is to come out where the effect is seen, where that is known. */
@@ -23,7 +25,15 @@ const MOST_PLACES = 10;
 const MOST_HOPS = 4;
 
 /** How far from where something is seen to be wrong; the next mistake is farther than its own surroundings. */
-const FAR = { wrong: 0.75, operand: 1, rightOperand: 1.6, user: 2, neighbour: 2.2, line: 0.1 };
+const FAR = {
+  wrong: 0.75,
+  loop: 1.1,
+  operand: 1,
+  rightOperand: 1.6,
+  user: 2,
+  neighbour: 2.2,
+  line: 0.1,
+};
 
 /** The likeliest first. */
 export function placesOf({ recording, judged, missing }: Standing): Place[] {
@@ -57,6 +67,12 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     // What follows may be where a right operand was to be put to use.
     for (const user of flow.users[seen])
       if (consequences.has(user)) add(user, near + FAR.user, each);
+    // A loop that begins late, or ends early.
+    for (const loop of loopsAround(recording, recording.events[event])) {
+      const far = near + FAR.loop;
+      if ((found.get(loop)?.far ?? Infinity) <= far) continue;
+      found.set(loop, { place: placeAround(recording, loop, recording.events[event], each), far });
+    }
     for (const [next, lines] of neighboursOf(recording, event))
       add(next, near + FAR.neighbour + lines * FAR.line, each);
   });
@@ -84,6 +100,8 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     there.function === inside &&
     there.line > line &&
     wrong.frame === event.frame;
+  if (there.function === inside && isOneNumber(wrong) && event.loops.length > 0)
+    return placeAround(recording, event.statement, event, seenIn);
   const isThere = wrong.statement === event.statement || seenIn.seen === event.id;
   return {
     statement: event.statement,
@@ -94,6 +112,42 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     meant: isBefore || isThere ? seenIn : null,
   };
 }
+
+/** A statement in loops, by what all of them write. */
+function placeAround(
+  recording: Recording,
+  statement: number,
+  { statement: own, frame }: Event,
+  meant: Missing,
+): Place {
+  const { file, line } = recording.statements[statement];
+  const frames = new Set<number>();
+  for (const event of recording.events) if (event.statement === own) frames.add(event.frame);
+  return {
+    ...{ statement, file: recording.files[file].path, line, around: true, meant },
+    occurrences: [Math.max(0, [...frames].indexOf(frame))],
+  };
+}
+
+/** Statements that begin the loops around an event, the innermost first. */
+function loopsAround({ statements }: Recording, { statement, loops }: Event): number[] {
+  const { file, function: inside, line } = statements[statement];
+  let { column } = statements[statement];
+  const above = statements
+    .map((each, at) => ({ ...each, at }))
+    .filter((each) => each.file === file && each.function === inside && each.line < line)
+    .sort((a, b) => b.line - a.line);
+  const found: number[] = [];
+  for (const each of above) {
+    if (each.column >= column) continue;
+    column = each.column;
+    if (each.kind === 'for' || each.kind === 'while') found.push(each.at);
+  }
+  return found.slice(0, loops.length);
+}
+
+const isOneNumber = ({ shape, how }: Event): boolean =>
+  how !== 'loop-end' && shape.every((length) => length === 1);
 
 /** First events of the statements just before and behind, in the same function, with how many lines are between. */
 function neighboursOf(recording: Recording, id: number): [event: number, lines: number][] {

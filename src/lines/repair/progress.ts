@@ -2,7 +2,7 @@
 import { type Key, keyOf } from '../../compare/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
-import { goalsOf } from '../goals.ts';
+import { ancestorsOf, goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
 import { nodeNamed, type Observed } from '../observe.ts';
 import type { Recording } from '../recording.ts';
@@ -79,14 +79,46 @@ export const rightTensors = ({ judged }: Standing): number =>
   judged.localised.observed.filter(({ standing }) => standing === 'right' || standing === 'partial')
     .length;
 
-/** Whether nothing is wrong any more, and nothing that has a name is missing. */
-export const isWhole = ({ judged, missing }: Standing): boolean =>
-  judged.localised.verdict === 'match' && missing.length === 0;
+/** Whether nothing is wrong any more, nothing that has a name is missing, and no result may be what is missing else. */
+const isWhole = (standing: Standing): boolean =>
+  standing.judged.localised.verdict === 'match' &&
+  standing.missing.length === 0 &&
+  (isComplete(standing) || !(hasLooseEnds(standing) || isCut(standing)));
+
+/** Not all of it was recorded. */
+const isCut = ({ recording: { leftOut } }: Standing): boolean =>
+  leftOut.events > 0 || leftOut.bytes > 0;
+
+const isComplete = ({ judged, covered }: Standing): boolean =>
+  goalsOf(judged.catalogue.graph).every((key) => covered.has(key));
+
+/** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
+function hasLooseEnds({ judged: { localised } }: Standing): boolean {
+  const { observed, flow } = localised;
+  return observed.some(
+    ({ event: { id, shape, how }, standing }) =>
+      (standing === 'off' || standing === 'partial') &&
+      (how === 'loop-end' || flow.users[id].length === 0) &&
+      sizeOf(shape) > 1,
+  );
+}
 
 const includes = (all: ReadonlySet<Key>, some: Iterable<Key>): boolean => {
   for (const key of some) if (!all.has(key)) return false;
   return true;
 };
+
+/** All that is right and has to stay so: not what a wrong statement gave, such as dZ in the place of dS. */
+function keptBy({ recording: { events }, judged, covered, missing }: Standing): Key[] {
+  const { observed, consequences } = judged.localised;
+  const blamed = new Set(missing.flatMap((each) => [each.event, each.seen]));
+  const statements = new Set([...blamed].map((id) => events[id].statement));
+  const elsewhere = new Set(goalsOf(judged.catalogue.graph));
+  for (const { event, found, pieces } of observed)
+    if (!statements.has(event.statement) && !consequences.has(event.id))
+      for (const { entry } of [...found, ...pieces]) elsewhere.add(entry.key);
+  return [...covered].filter((key) => elsewhere.has(key));
+}
 
 /** A number that is none where it has no effect is one all the same. */
 const tensorsWithNaN = ({ recording }: Standing): number =>
@@ -101,7 +133,7 @@ export function compareStandings(
   after: Standing,
 ): 'right' | 'better' | 'neither' {
   if (after.recording.exit.code !== before.recording.exit.code) return 'neither';
-  if (!includes(after.covered, before.covered)) return 'neither';
+  if (!includes(after.covered, keptBy(before))) return 'neither';
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
   const gained = after.covered.size - before.covered.size;
   if (!isWhole(after)) return gained > 0 ? 'better' : 'neither';
@@ -115,7 +147,15 @@ export function compareStandings(
 function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean {
   const { missing } = before;
   const meant = missing.flatMap(({ key }) => key ?? []);
-  const goals = new Set(goalsOf(before.judged.catalogue.graph));
+  const { graph } = before.judged.catalogue;
+  const goals = new Set(goalsOf(graph));
+  // A program that breaks off before what depends on it, or is recorded until there, shows nothing.
+  const ancestors = ancestorsOf(graph);
+  const isSeen = (key: Key): boolean =>
+    after.covered.has(key) ||
+    [...goals].some((goal) => after.covered.has(goal) && ancestors.get(goal)!.has(key));
+  if (meant.length > 0 ? !meant.every(isSeen) : ![...goals].some((goal) => after.covered.has(goal)))
+    return false;
   if (isMore)
     return includes(
       after.covered,

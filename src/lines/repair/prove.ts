@@ -4,24 +4,29 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { infer } from '../infer/infer.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
-import type { Bench, Sources, Variation } from './bench.ts';
+import type { Catalogue } from '../catalogue.ts';
+import type { Bench, Sources, Variation, Variations } from './bench.ts';
 import type { Verified } from './fix.ts';
 import { rightTensors, type Standing, standingOf } from './progress.ts';
 import type { Repaired } from './repair.ts';
 import { applyEdits } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
-const MOST_SIZES = 6;
+const MOST_SIZES = 5;
 /** Beyond it no further variation is begun, in seconds. */
-const SECONDS = 12;
+const SECONDS = 10;
 
-/** What was run to prove a fix; null where the fixed program is wrong on other numbers. */
+/**
+ * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
+ * as it was, `now` in seconds.
+ */
 export async function prove(
   repaired: Repaired,
+  before: Recording,
   bench: Bench,
   now: () => number,
 ): Promise<Verified | null> {
-  return new Proof(repaired, bench, now).result();
+  return new Proof(repaired, before, bench, now).result();
 }
 
 class Proof {
@@ -29,9 +34,12 @@ class Proof {
   readonly #bench: Bench;
   readonly #now: () => number;
   readonly #began: number;
+  readonly #before: Recording;
+  #variedBefore: Variations | null = null;
 
-  constructor(repaired: Repaired, bench: Bench, now: () => number) {
+  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number) {
     this.#repaired = repaired;
+    this.#before = before;
     this.#bench = bench;
     this.#now = now;
     this.#began = now();
@@ -47,42 +55,110 @@ class Proof {
     if (own.judged.localised.verdict !== 'match') return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
     for (const variation of seeds) {
-      const found = await this.#try([variation], own);
+      const found = await this.#try([{ variation, of: 'seeds' }], own);
       if (found === 'wrong') return null;
       if (found === 'right') verified.seeds++;
     }
-    const kept: Variation[] = [];
+    const kept: Varied[] = [];
     for (const variation of sizes) {
       if (kept.length >= MOST_SIZES || this.#now() - this.#began > SECONDS) break;
-      if (kept.some(({ at }) => at === variation.at)) continue;
-      const found = await this.#try([variation], own, true);
+      if (kept.some(({ variation: { at } }) => at === variation.at)) continue;
+      const next: Varied = { variation, of: 'sizes' };
+      const found = await this.#try([next], own);
       if (found === 'wrong') return null;
-      if (found === 'right') kept.push(variation);
+      if (found === 'right') kept.push(next);
     }
     if (kept.length > 1) {
-      const found = await this.#try(kept, own, true);
+      const found = await this.#try(kept, own);
       if (found === 'wrong') return null;
     }
     return { ...verified, sizes: verified.sizes + kept.length };
   }
 
-  /** useless: it does not run so, nothing changes, or what it computes then cannot be told. */
-  async #try(
-    variations: readonly Variation[],
-    own: Standing,
-    mustResize = false,
-  ): Promise<'right' | 'wrong' | 'useless'> {
-    const sources = varied(this.#repaired, variations);
-    const args = variations.find((each) => each.args)?.args;
-    const recording = await this.#bench.record(sources, args);
-    if (!recording || recording.exit.code !== own.recording.exit.code) return 'useless';
-    if (mustResize && !hasOtherShapes(recording, own.recording)) return 'useless';
+  /** useless: it does not run so, and did not before; nothing changes; or what it computes then cannot be told. */
+  async #try(all: readonly Varied[], own: Standing): Promise<'right' | 'wrong' | 'useless'> {
+    const { sources } = this.#repaired;
+    const some = all.map(({ variation }) => variation);
+    const recording = await this.#run(sources, some);
+    if (!recording || recording.exit.code !== own.recording.exit.code)
+      return (await this.#ranBefore(all, own)) ? 'wrong' : 'useless';
+    const isResized = all[0].of === 'sizes';
+    if (isResized && !hasOtherShapes(recording, own.recording)) return 'useless';
     const found = judgedAlone(recording);
     if (!found) return 'useless';
-    if (found.judged.localised.verdict === 'diverges') return 'wrong';
+    const isWrong =
+      found.judged.localised.verdict === 'diverges' || !isSameAttention(own, found, isResized);
+    if (isWrong) return isResized && hasTie(own, found) ? 'useless' : 'wrong';
     return found.covered.size >= own.covered.size ? 'right' : 'useless';
   }
+
+  /** Whether the program as it was takes these numbers: then the fix is for its own alone. */
+  async #ranBefore(all: readonly Varied[], own: Standing): Promise<boolean> {
+    this.#variedBefore ??= await this.#bench.vary({});
+    const known = this.#variedBefore;
+    const texts = new Map(this.#before.files.map(({ path, source }) => [path, source]));
+    const same = all.map(({ variation, of }) => {
+      const key = placeOf(variation, (file) => this.#repaired.sources[file] ?? texts.get(file));
+      return known[of].find((each) => placeOf(each, (file) => texts.get(file)) === key);
+    });
+    if (same.includes(undefined)) return false;
+    const recording = await this.#run({}, same as Variation[]);
+    return recording?.exit.code === own.recording.exit.code;
+  }
+
+  #run(sources: Sources, variations: readonly Variation[]): Promise<Recording | null> {
+    const args = variations.find((each) => each.args)?.args;
+    const texts = this.#before.files.map(({ path, source }) => [path, source] as const);
+    return this.#bench.record(
+      varied({ ...Object.fromEntries(texts), ...sources }, variations),
+      args,
+    );
+  }
 }
+
+interface Varied {
+  readonly variation: Variation;
+  readonly of: 'seeds' | 'sizes';
+}
+
+/** Whether two sizes that were different are one now: then which axis is which cannot be told for sure. */
+function hasTie(one: Standing, other: Standing): boolean {
+  const [was, is] = [one, other].map(({ judged: { catalogue } }) => catalogue.graph.extents);
+  const letters = Object.keys(is);
+  return letters.some((a) => letters.some((b) => is[a] === is[b] && was[a] !== was[b]));
+}
+
+/**
+ * Whether two runs of one program are the same attention: what was proven of one that scales by another width, or hides
+ * other keys, is not proven of this one.
+ */
+function isSameAttention(one: Standing, other: Standing, isResized: boolean): boolean {
+  const [a, b] = [one, other].map(({ judged: { catalogue } }) => catalogue);
+  const { config: was } = a;
+  const { config: is } = b;
+  const isNamed = typeof was.mask === 'string' && typeof is.mask === 'string';
+  if (isNamed && was.mask !== is.mask) return false;
+  const width = ({ graph }: Catalogue): number => graph.extents['a'] ?? 1;
+  const byWidth = ({ parts, graph }: Catalogue): boolean =>
+    isNear(parts.scale, 1 / Math.sqrt(graph.extents['a'] ?? 1));
+  // Of a width that is as it was nothing else can follow.
+  if (!isResized || width(a) === width(b)) return isNear(a.parts.scale, b.parts.scale);
+  return byWidth(a) === byWidth(b);
+}
+
+/** The same for two texts that are alike in the lines that it changes. */
+function placeOf({ edits, args }: Variation, textOf: (file: string) => string | undefined): string {
+  const places = Object.entries(edits ?? {}).flatMap(([file, some]) => {
+    const characters = Array.from(textOf(file) ?? '');
+    return some.map(([start, , text]) => {
+      const line = characters.lastIndexOf('\n', start - 1) + 1;
+      return [characters.slice(line, start).join(''), text];
+    });
+  });
+  return JSON.stringify([places, args]);
+}
+
+const isNear = (one: number, other: number): boolean => Math.abs(one / other - 1) < 1e-4;
 
 /** Judged by what it is seen to compute, without the person's setup: that is of other numbers. */
 function judgedAlone(recording: Recording): Standing | null {
@@ -101,16 +177,22 @@ function hasOtherShapes(one: Recording, other: Recording): boolean {
   return shapes(one) !== shapes(other);
 }
 
-function varied({ sources, standing }: Repaired, variations: readonly Variation[]): Sources {
-  const edits = new Map<string, (readonly [number, number, string])[]>();
+type Edits = readonly (readonly [number, number, string])[];
+
+/** Two sizes may be written by the same number: the first one stands. */
+const joined = (some: Edits, more: Edits): Edits => [
+  ...some,
+  ...more.filter(([from, to]) => !some.some(([start, end]) => from < end && start < to)),
+];
+
+/** `sources` are the texts of all files that vary. */
+function varied(sources: Sources, variations: readonly Variation[]): Sources {
+  const edits = new Map<string, Edits>();
   for (const variation of variations)
     for (const [file, some] of Object.entries(variation.edits ?? {}))
-      edits.set(file, [...(edits.get(file) ?? []), ...some]);
+      edits.set(file, joined(edits.get(file) ?? [], some));
   const result: Record<string, string> = { ...sources };
-  for (const [file, some] of edits) {
-    const text =
-      sources[file] ?? standing.recording.files.find(({ path }) => path === file)?.source;
-    if (text !== undefined) result[file] = applyEdits(text, some);
-  }
+  for (const [file, some] of edits)
+    if (sources[file] !== undefined) result[file] = applyEdits(sources[file], some);
   return result;
 }

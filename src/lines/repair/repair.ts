@@ -53,6 +53,8 @@ export interface Tried {
 
 /** Of the first statement, likely ones that are run before others are looked at; of each, cheap ones of the rest. */
 const FIRST_PROMISING = 6;
+/** Less than any token that is exchanged. */
+const CHEAP = 0.95;
 const FIRST_OTHERS = 16;
 const MOST_OTHERS = 60;
 /** Statements of which two edits at once are tried. */
@@ -114,7 +116,7 @@ class Hunt {
     for (const place of places) {
       const found = await this.#look(state, place, false);
       if (!found) continue;
-      const likely = looked.length === 0 ? found.promising.slice(0, FIRST_PROMISING) : [];
+      const likely = looked.length === 0 ? likelyOf(found) : [];
       looked.push({ place, found });
       await this.#tryAndGoOn(state, place, [...found.exact, ...likely], mistakes);
       if (this.#isSpent) return;
@@ -168,6 +170,7 @@ class Hunt {
       file: place.file,
       line: place.line,
       ...(place.until !== undefined && { until: place.until }),
+      ...(place.around === true && { around: true }),
       occurrences: place.occurrences,
       pairs,
       seconds: SECONDS_IN_FRAME,
@@ -237,6 +240,12 @@ class Hunt {
     };
   }
 }
+
+/** Of a statement that is blamed: what is partly right, and what alone is left away and may tell elsewhere. */
+const likelyOf = ({ promising, others }: Sorted): readonly (Candidate | Evaluated)[] => [
+  ...promising.slice(0, FIRST_PROMISING),
+  ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
+];
 
 const alternativesOf = (candidate: Candidate | Evaluated): readonly Candidate[] =>
   'alternatives' in candidate ? candidate.alternatives : [];

@@ -1,7 +1,9 @@
 // Which of the candidates for a statement are run: those first whose own result is what should come out.
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { Aligner } from '../align.ts';
+import { piecesOf } from '../pieces.ts';
 import type { Role } from '../forms/form.ts';
+import { isMaskOf } from '../sees/masks.ts';
 import type { Candidate, Evaluated, FrameReply } from './bench.ts';
 import type { Place } from './places.ts';
 import type { Standing } from './progress.ts';
@@ -9,7 +11,7 @@ import type { Standing } from './progress.ts';
 /** What is not asked for counts for less; forms and running sums are all that a loop's statement can leave. */
 const roleOf = (role: Role, isMeant: boolean): number =>
   isMeant
-    ? { node: 0, form: 1, partial: EXACT }[role]
+    ? { node: 0, form: 0.4, partial: EXACT }[role]
     : { node: 0.5, form: 1.5, partial: 2.5 }[role];
 
 /** Of one statement at most. */
@@ -19,6 +21,12 @@ const MOST_PROMISING = 16;
 const NOTHING_RIGHT = 5;
 /** What was missing, in full, or another node that was. */
 const EXACT = 0.5;
+
+/** A number that is the scale: where it is asked for is not known. */
+const SCALAR = 1;
+const isScale = (value: number, scale: number): boolean =>
+  scale !== 1 &&
+  [scale, 1 / scale, scale * Math.LOG2E].some((each) => Math.abs(value / each - 1) < 1e-6);
 
 export interface Sorted {
   /** The result is what should come out. */
@@ -40,9 +48,14 @@ const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
 export function sorted({ judged, covered }: Standing, { meant }: Place, reply: FrameReply): Sorted {
   const key = meant?.key ?? null;
   const aligner = new Aligner(judged.catalogue);
+  const { scale } = judged.catalogue.parts;
   const rankOf = (value: Tensor): number => {
-    let best = NOTHING_RIGHT;
-    for (const { entry } of aligner.align(value)) {
+    if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
+    let best = isMaskOf(value, judged.catalogue) ? EXACT : NOTHING_RIGHT;
+    const found = aligner.align(value);
+    // Several in one: the gradient of a fused projection.
+    const parts = found.length > 0 ? found : piecesOf(value, aligner, judged.catalogue);
+    for (const { entry } of parts) {
       const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
       best = Math.min(best, roleOf(entry.role, entry.key === key) + known);
     }

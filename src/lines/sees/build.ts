@@ -6,8 +6,8 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { sameShape, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { randomTensor } from '../../formats/random.ts';
 import type { Alignment } from '../align.ts';
-import { lengthsOf, type Lettered, offsetsIn } from '../lettered.ts';
 import { buildCatalogue, type Catalogue, type Entry } from '../catalogue.ts';
+import { along, arrangements, writingOf } from './masks.ts';
 import { type Given, NoTest, type Outcome, type Plan } from './plan.ts';
 import { lengthOne, type Sizes } from './sizes.ts';
 
@@ -183,45 +183,6 @@ function openMask(all: readonly Given[], { config, graph }: Catalogue): OpenMask
 }
 
 const isVaried = ({ data }: Tensor): boolean => data.some((each) => each !== data[0]);
-
-/** Orders of some of the letters that have these lengths. */
-function* arrangements(
-  letters: readonly Letter[],
-  extents: Extents,
-  shape: readonly number[],
-): Generator<readonly Letter[]> {
-  const [first, ...rest] = shape;
-  if (first === undefined) return yield [];
-  for (const letter of letters) {
-    if (extents[letter] !== first) continue;
-    const others = letters.filter((each) => each !== letter);
-    for (const inner of arrangements(others, extents, rest)) yield [letter, ...inner];
-  }
-}
-
-/** What is seen along these letters; null where it depends on others. */
-function along(
-  { letters, data }: Lettered,
-  extents: Extents,
-  some: readonly Letter[],
-): Float64Array | null {
-  const where = offsetsIn(letters, some, extents);
-  const found = new Float64Array(sizeOf(lengthsOf(some, extents))).fill(NaN);
-  for (let n = 0; n < data.length; n++) {
-    const at = where[n];
-    if (!Number.isNaN(found[at]) && found[at] !== data[n]) return null;
-    found[at] = data[n];
-  }
-  return found;
-}
-
-/** How hidden and seen are written: 0 and 1, the other way round, or to be added; null where it is none. */
-function writingOf(data: Float64Array, seen: Float64Array): readonly [number, number] | null {
-  const valueOf = (wanted: number): number => data[seen.indexOf(wanted)];
-  const [hidden, shown] = [valueOf(0), valueOf(1)];
-  const fits = data.every((value, n) => value === (seen[n] === 1 ? shown : hidden));
-  return fits && hidden !== undefined && shown !== undefined ? [hidden, shown] : null;
-}
 
 const UNCHANGED: ReadonlySet<keyof HeadConfig> = new Set(['past', 'dropout', 'alibi']);
 

@@ -1,10 +1,11 @@
 // A mask kept as a rule is the mask as a matrix, entry by entry.
 import { expect, test } from 'vitest';
 import type { HeadConfig } from '../../../src/engine/config.ts';
-import { additiveMask, maskOf } from '../../../src/engine/heads/mask.ts';
-import { parseSpec } from '../../../src/engine/axes.ts';
+import { composedMask } from '../../../src/engine/heads/mask.ts';
+import { bindingAt, parseSpec } from '../../../src/engine/axes.ts';
 import { addMask } from '../../../src/engine/ops/elementwise.ts';
 import { inBand, isBand, maskTensor } from '../../../src/engine/ops/masking.ts';
+import { tensor } from '../../../src/engine/tensor.ts';
 import { randomTensor } from '../../support/random.ts';
 
 const cases = (['none', 'causal', 'causal-bottom-right'] as const).flatMap((mask) =>
@@ -25,16 +26,34 @@ test.each(cases)('$mask, window $window, $axes, past $past, $i keys, $j queries'
   const { mask, window, axes: order, past, i, j } = own;
   const [axes] = parseSpec(order === 'key-first' ? 'b h i j' : 'b h j i');
   const config = { mask, window } as unknown as HeadConfig;
-  const layout = { axes, extents: { b: 2, h: 3, i, j }, heads: ['h'], past };
-  const whole = additiveMask(config, layout);
-  const rule = maskOf(config, layout);
-  if (!whole || !rule) {
-    expect([whole, rule]).toEqual([null, null]);
+  const layout = { axes, extents: { b: 2, h: 3, i, j }, heads: ['h'], past, nulls: 0 };
+  const composed = composedMask(config, layout);
+  if (!composed) {
+    expect([mask, window]).toEqual(['none', undefined]);
     return;
   }
+  const rule = composed.mask;
   if (!isBand(rule)) throw new Error('a mask without numbers of its own is a band');
+  const shape = axes.map(([letter]) => (layout.extents as Record<string, number>)[letter]);
+  const first = mask === 'causal-bottom-right' ? i - j : past;
+  const hidden = (at: number): string[] => {
+    const entry = bindingAt(axes, layout.extents, at);
+    const distance = entry['j'] + first - entry['i'];
+    return [
+      ...(mask !== 'none' && distance < 0 ? ['causal'] : []),
+      ...(window !== undefined && Math.abs(distance) >= window ? ['window'] : []),
+    ];
+  };
+  const whole = tensor(
+    shape,
+    Array.from({ length: 6 * i * j }, (_, at) => (hidden(at).length > 0 ? -Infinity : 0)),
+  );
   expect(maskTensor(rule)).toEqual(whole);
   expect(Float64Array.from(whole.data, (_, at) => inBand(rule)(at))).toEqual(whole.data);
+  // As the formulas of its parts say.
+  whole.data.forEach((_, at) => expect(composed.hiddenBy(at)).toEqual(hidden(at)));
+  const [part] = composed.parts ?? [];
+  expect(part.name).toBe(mask === 'none' ? 'window' : 'causal');
 
   // The operation does not tell them apart either.
   const [byRule, byMatrix] = [addMask(axes, rule), addMask(axes, whole)];

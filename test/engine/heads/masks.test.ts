@@ -2,9 +2,17 @@
 import { describe, expect, test } from 'vitest';
 import type { HeadConfig } from '../../../src/engine/config.ts';
 import { buildGraph } from '../../../src/engine/heads/build.ts';
-import { nodeOf } from '../../../src/engine/graph.ts';
+import { nodeOf, type OperationNode } from '../../../src/engine/graph.ts';
 import { forward } from '../../../src/engine/run.ts';
-import { fromNested, type Nested, type Tensor, tensor, zeros } from '../../../src/engine/tensor.ts';
+import { headConfig } from '../../support/configs.ts';
+import {
+  fromNested,
+  type Nested,
+  scalar,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../../src/engine/tensor.ts';
 
 /** All scores are 0, so that M is the mask itself. */
 function masked(own: Partial<HeadConfig>, queries: number, keys: number, heads = 1): Tensor {
@@ -35,21 +43,66 @@ describe.each([
   ['window of 2', { window: 2 }, 4, 4, 'xx.. xxx. .xxx ..xx'],
   ['causal window of 2', { window: 2, mask: 'causal' }, 4, 4, 'x... xx.. .xx. ..xx'],
   ['window from the bottom right', { window: 2, mask: 'causal-bottom-right' }, 2, 4, '.xx. ..xx'],
-] as const)('%s', (_, own, queries, keys, expected) => {
-  test('hides what lies beyond', () => {
-    expect(picture(masked(own, queries, keys))).toBe(expected);
-  });
-
-  test('keys first is the same, transposed', () => {
-    const found = masked({ ...own, axes: 'key-first' }, queries, keys);
-    const data = Array.from({ length: queries * keys }, (__, at) => {
-      const [j, i] = [Math.floor(at / keys), at % keys];
-      return found.data[i * queries + j];
+  ['window to the left', { masks: [{ kind: 'window', left: 1 }] }, 3, 4, 'xxxx xxxx .xxx'],
+  ['window to both sides', { masks: [{ kind: 'window', left: 0, right: 1 }] }, 3, 3, 'xx. .xx ..x'],
+  ['chunks', { masks: [{ kind: 'chunked', size: 2 }] }, 4, 4, 'xx.. xx.. ..xx ..xx'],
+  [
+    'causal chunks',
+    { mask: 'causal', masks: [{ kind: 'chunked', size: 3 }] },
+    4,
+    4,
+    'x... xx.. xxx. ...x',
+  ],
+  [
+    'prefix',
+    { mask: 'causal', masks: [{ kind: 'prefix', length: scalar(2) }] },
+    3,
+    3,
+    'xx. xx. xxx',
+  ],
+  ['lengths', { masks: [{ kind: 'padding', lengths: tensor([1], [2]) }] }, 2, 3, 'xx. xx.'],
+  ['keep', { masks: [{ kind: 'padding', keep: tensor([3], [0, 1, 1]) }] }, 2, 3, '.xx .xx'],
+  [
+    'documents',
+    { masks: [{ kind: 'documents', ids: tensor([4], [0, 0, 1, 0]) }] },
+    4,
+    4,
+    'xx.x xx.x ..x. xx.x',
+  ],
+  [
+    'documents of a cross-attention',
+    { masks: [{ kind: 'documents', ids: tensor([3], [0, 1, 1]), queryIds: tensor([2], [1, 0]) }] },
+    ...([2, 3, '.xx x..'] as const),
+  ],
+  [
+    'all that is hidden by any, and a window from the bottom right',
+    {
+      mask: 'causal-bottom-right',
+      masks: [
+        { kind: 'window', left: 1 },
+        { kind: 'padding', keep: tensor([4], [1, 1, 0, 1]) },
+      ],
+    },
+    ...([2, 4, '.x.. ...x'] as const),
+  ],
+] satisfies readonly (readonly [string, Partial<HeadConfig>, number, number, string])[])(
+  '%s',
+  (_, own, queries, keys, expected) => {
+    test('hides what lies beyond', () => {
+      expect(picture(masked(own, queries, keys))).toBe(expected);
     });
-    expect(found.shape).toEqual([1, keys, queries]);
-    expect(picture(tensor([queries, keys], data))).toBe(expected);
-  });
-});
+
+    test('keys first is the same, transposed', () => {
+      const found = masked({ ...own, axes: 'key-first' }, queries, keys);
+      const data = Array.from({ length: queries * keys }, (__, at) => {
+        const [j, i] = [Math.floor(at / keys), at % keys];
+        return found.data[i * queries + j];
+      });
+      expect(found.shape).toEqual([1, keys, queries]);
+      expect(picture(tensor([queries, keys], data))).toBe(expected);
+    });
+  },
+);
 
 test('earlier tokens are seen by all; the new ones follow them', () => {
   const past = { K: zeros([1, 2, 1]), V: zeros([1, 2, 1]) };
@@ -153,6 +206,57 @@ describe('a given mask', () => {
     const found = masked({ ...given(nested, 'attend'), head, start }, 1, 2);
     expect([...found.data]).toEqual([0, -Infinity, -Infinity, 0]);
   });
+});
+
+describe('masks of a batch', () => {
+  const start = { Q: zeros([2, 2, 1]), K: zeros([2, 2, 1]), V: zeros([2, 2, 1]) };
+  const hidden = (masks: HeadConfig['masks'], mask: HeadConfig['mask'] = 'none'): string =>
+    [...masked({ start, mask, masks }, 2, 2).data]
+      .map((value) => (value === 0 ? 'x' : '.'))
+      .join('');
+
+  test.each<[string, string, NonNullable<HeadConfig['masks']>, HeadConfig['mask']?]>([
+    ['lengths', 'xxxxx.x.', [{ kind: 'padding', lengths: tensor([2], [2, 1]) }]],
+    ['keep', 'x.x.xxxx', [{ kind: 'padding', keep: tensor([2, 2], [1, 0, 1, 1]) }]],
+    ['documents', 'x..xxxxx', [{ kind: 'documents', ids: tensor([2, 2], [0, 1, 1, 1]) }]],
+    ['prefix', 'x.xxxxxx', [{ kind: 'prefix', length: tensor([2], [0, 2]) }], 'causal'],
+  ])('%s', (_, expected, masks, mask) => {
+    expect(hidden(masks, mask)).toBe(expected);
+  });
+
+  test.each<[string, NonNullable<HeadConfig['masks']>[number]]>([
+    [
+      'mask.3.lengths: found shape (3), expected (2)',
+      { at: 3, kind: 'padding', lengths: zeros([3]) },
+    ],
+    ['mask.0.keep: found shape (3), expected (2, 2) or (2)', { kind: 'padding', keep: zeros([3]) }],
+    [
+      'mask.0.tensor: found shape (3, 3), expected it to broadcast',
+      { kind: 'given', tensor: zeros([3, 3]), meaning: 'add' },
+    ],
+  ])('%s', (message, part) => {
+    expect(() => hidden([part])).toThrow(message);
+  });
+
+  test('documents of keys that are not those of the queries', () => {
+    const part = { kind: 'documents', ids: zeros([3]) } as const;
+    expect(() => masked({ masks: [part] }, 2, 3)).toThrow('mask.0.ids: found no queryIds');
+  });
+});
+
+test('which part hides an entry', () => {
+  const graph = buildGraph(
+    headConfig('qkv', {
+      mask: 'causal',
+      masks: [{ kind: 'padding', keep: tensor([5], [1, 1, 1, 1, 0]) }],
+    }),
+  );
+  const { operation } = nodeOf(graph, 'M') as OperationNode;
+  expect([0, 1, 4].map((offset) => operation.remark?.(offset))).toEqual([
+    null,
+    'Hidden here by: causal.',
+    'Hidden here by: causal, padding.',
+  ]);
 });
 
 describe('ALiBi', () => {

@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseSpec } from '../../../src/engine/axes.ts';
-import { prepend, rearrange, rotary } from '../../../src/engine/ops/layout.ts';
+import { prepend, rearrange } from '../../../src/engine/ops/layout.ts';
+import { rotary } from '../../../src/engine/ops/rotary.ts';
 import { fromNested, tensor, type Tensor } from '../../../src/engine/tensor.ts';
 import '../../support/allclose.ts';
 import { cases, randomTensor } from '../../support/random.ts';

@@ -5,8 +5,13 @@ import type { Operation } from '../../../src/engine/operation.ts';
 import { compose } from '../../../src/engine/ops/compose.ts';
 import { contraction } from '../../../src/engine/ops/contraction.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
+import { extend } from '../../../src/engine/ops/extend.ts';
+import { gated } from '../../../src/engine/ops/gate.ts';
+import { scaledScores } from '../../../src/engine/ops/scaledScores.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
-import { prepend, rearrange, rotary } from '../../../src/engine/ops/layout.ts';
+import { prepend, rearrange } from '../../../src/engine/ops/layout.ts';
+import { bucketFormula, positionBias } from '../../../src/engine/ops/positionBias.ts';
+import { rotary } from '../../../src/engine/ops/rotary.ts';
 import {
   halfSquaredError,
   halfSquaredNorm,
@@ -72,9 +77,31 @@ export const operationCases: Readonly<Record<string, Make>> = {
   'softmax over the first axis': unary('i j -> i j', (extents, _, [own]) =>
     softmax(own, 'i', extents),
   ),
+  'softmax plus one': unary('j i -> j i', (extents, _, [own]) => softmax(own, 'i', extents, 'one')),
+  'softmax with sinks': unary('b h j i, h -> b h j i', (extents, _, [own, sinks]) =>
+    softmax(own, 'i', extents, sinks),
+  ),
+  'softmax with sinks of grouped heads, keys first': unary(
+    '(r g) i j, (r g) -> (r g) i j',
+    (extents, _, [own, sinks]) => softmax(own, 'i', extents, sinks),
+  ),
   scale: unary('i j -> i j', (_extents, _seed, [own]) => scale(own, 0.3)),
   'scale and softcap': unary('i j -> i j', (_extents, _seed, [own]) =>
     scaleAndSoftcap(own, 1.4, 0.9),
+  ),
+  'scale by head and by query': unary(
+    'b (r g) j i, (r g), b j -> b (r g) j i',
+    (extents, _, [, ...by]) =>
+      scaledScores(axes('b (r g) j i'), by.slice(0, 2), extents, { factor: 0.3 }),
+  ),
+  'scale by query and softcap': unary('i j, j -> i j', (extents, _, [own, by]) =>
+    scaledScores(own, [by], extents, { factor: 1.4, cap: 0.9 }),
+  ),
+  'gate of each entry': unary('b h j v, b j (h v) -> b h j v', (extents, _, [own, gate]) =>
+    gated(own, gate, extents),
+  ),
+  'gate of each head': unary('(r g) j v, j (r g) -> (r g) j v', (extents, _, [own, gate]) =>
+    gated(own, gate, extents),
   ),
   mask: unary('h j i -> h j i', (extents, seed, all) =>
     addMask(all[0], some(like(all, extents, seed), -Infinity)),
@@ -104,12 +131,59 @@ export const operationCases: Readonly<Record<string, Make>> = {
       seed,
     );
   },
+  'append a learned key': (own, seed) => {
+    const extents = { ...own, i: own.t + 1 };
+    const learned = axes('(h a)');
+    return unary('b h t a, (h a) -> b h i a', (_extents, _seed, [from, , to]) =>
+      extend(to, from, extents, { learned, zero: false }),
+    )(extents, seed);
+  },
+  'earlier tokens, a learned key, zeros': (own, seed) => {
+    const extents = { ...own, i: own.p + own.t + 2 };
+    const before = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
+    return unary('h t a, (h a) -> h i a', (_extents, _seed, [from, , to]) =>
+      extend(to, from, extents, { before, learned: axes('(h a)'), zero: true }),
+    )(extents, seed);
+  },
   'rotary embedding, halves paired': unary('h i a -> h i a', (extents, _, [own]) =>
     rotary(own, extents, { base: 100, pairing: 'half', firstPosition: 2 }),
   ),
   'rotary embedding, neighbours paired': unary('h i a -> h i a', (extents, _, [own]) =>
     rotary(own, extents, { base: 100, pairing: 'interleaved', firstPosition: 0 }),
   ),
+  'rotary embedding of the first features, by YaRN': unary(
+    'b h i a -> b h i a',
+    (extents, _, [own]) =>
+      rotary(own, extents, {
+        ...{ base: 100, pairing: 'half', firstPosition: 2, features: 2 },
+        scaling: {
+          ...{ kind: 'yarn', factor: 4, originalLength: 8, betaFast: 4, betaSlow: 0.2 },
+          truncate: false,
+        },
+      }),
+  ),
+  'rotary embedding by positions of each batch entry': unary(
+    'b h i a -> b h i a',
+    (extents, seed, [own]) =>
+      rotary(own, extents, {
+        ...{ base: 100, pairing: 'interleaved', firstPosition: 0 },
+        positions: randomTensor([extents.b, extents.i], seed),
+        scaling: { kind: 'linear', factor: 2 },
+      }),
+  ),
+  'position bias of each pair': unary('b h j i, h j i -> b h j i', (extents, _, [own, table]) =>
+    positionBias(own, table, extents, null),
+  ),
+  'position bias by buckets': (own, seed) => {
+    const extents = { ...own, w: 4 };
+    const bucket = bucketFormula(
+      { kind: 't5', bidirectional: true, maxDistance: 3 },
+      { past: 1, buckets: 4 },
+    );
+    return unary('b h j i, w h -> b h j i', (_extents, _seed, [scores, table]) =>
+      positionBias(scores, table, extents, bucket),
+    )(extents, seed);
+  },
   'compose: split, rotate, prepend': (own, seed) => {
     const extents = withPast(own);
     const past = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);

@@ -89,7 +89,7 @@ backward("dV_uses_dP", "operand|dP|gradient", [{}], dVr=lambda s: T_(s.dO @ T_(s
 backward("dV_uses_O", "value|gradient|O", [{}], dVr=lambda s: T_(s.Pd) @ s.O)
 backward("dV_zero_detached", "detach|zero|missing|graph", [{}], dVr=lambda s: 0 * (T_(s.Pd) @ s.dO))
 backward("detached_P", "detach|zero|missing|graph", [{}], dPd=lambda s: 0 * (s.dO @ T_(s.Vr)))
-backward("dS_uses_dM_times_S", "", [{}], dS=lambda s: s.dZ * s.scale * s.S)
+backward("dS_uses_dM_times_S", "multiplied by S", [{}], dS=lambda s: s.dZ * s.scale * s.S)
 backward("dQ_dK_swapped", "swap|operand|transpos", [dict(self=True)], dQh=lambda s: T_(s.dS) @ s.Qh, dKr=lambda s: s.dS @ s.Kr)
 backward("dK_sign", "sign", [{}], dKr=lambda s: -T_(s.dS) @ s.Qh)
 backward("dK_first_key_missing", "first|key|token|skip|loop", [{}], dKh=lambda s: (lambda t: torch.cat([0 * t[:, :, :1], t[:, :, 1:]], 2))(un_rep(s.dKr, s.o)))
@@ -112,7 +112,7 @@ backward("dQ_merge_reshape", "reshape|head|view", [{}], dQ=lambda s: s.dQh.resha
 backward("gqa_mean_bw", "group|mean|GQA|head", [GQA], dKh=lambda s: un_rep(s.dKr, s.o) / 2, dVh=lambda s: un_rep(s.dVr, s.o) / 2)
 backward("gqa_first", "group|first|GQA|head", [GQA], dKh=lambda s: s.dKr[:, ::2])
 backward("gqa_tile_sum", "group|tile|GQA|head", [GQA], dKh=lambda s: s.dKr.reshape(s.dKr.shape[0], 2, s.o.Hk, *s.dKr.shape[2:]).sum(1))
-backward("gqa_max", "", [GQA], dKh=lambda s: s.dKr.reshape(s.dKr.shape[0], s.o.Hk, 2, *s.dKr.shape[2:]).amax(2))
+backward("gqa_max", "largest", [GQA], dKh=lambda s: s.dKr.reshape(s.dKr.shape[0], s.o.Hk, 2, *s.dKr.shape[2:]).amax(2))
 backward("gqa_all_summed", "group|head|GQA|sum", [GQA], dVh=lambda s: s.dVr.sum(1, keepdim=True).expand(-1, s.o.Hk, -1, -1))
 backward("gqa_kv_swapped_sum", "head|GQA|order|group", [GQA], dVh=lambda s: un_rep(s.dVr, s.o).flip(1))
 

@@ -10,7 +10,8 @@ VARIANTS = (("float64", "all", "ids"), ("float32", "coarse", "alias"), ("float64
 # What can only be read off the tensor itself: nothing of a list has these numbers.
 ALL_ONLY = ("first_query", "rope_base_777", "scale_one_head", "scores_float16", "heads_permuted", "k_negated_head", "p_plus_eps", "top2",
             "mask_after", "mask_fill_min_pos", "cap_value", "cap_unwanted", "window_chunked", "eps_", "quiet_after_max", "hard", "l1_no_exp",
-            "scale_log_n", "scale_quarter", "prenorm", "pad_plus", "dropout_other", "bq_on_k", "q_prescaled_Qh", "dropout_at", "b_batch", "relu_attention", "bk_missing", "rope_positions")
+            "scale_log_n", "scale_quarter", "prenorm", "pad_plus", "dropout_other", "bq_on_k", "q_prescaled_Qh", "dropout_at", "b_batch", "relu_attention", "bk_missing", "rope_positions",
+            "dS_uses_dM_times_S", "gqa_max")
 
 
 def beyond_cases():

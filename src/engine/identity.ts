@@ -1,0 +1,60 @@
+// Each formula once, as a number: equal ones have the same.
+import type { Formula } from './formula.ts';
+
+const byObject = new WeakMap<Formula, number>();
+const byText = new Map<string, number>();
+
+/** The same number for equal formulas, for as long as the program runs. */
+export function identityOf(formula: Formula): number {
+  const known = byObject.get(formula);
+  if (known !== undefined) return known;
+  const text = textOf(formula);
+  let id = byText.get(text);
+  if (id === undefined) byText.set(text, (id = byText.size));
+  byObject.set(formula, id);
+  return id;
+}
+
+const all = (formulas: readonly Formula[]): string => formulas.map(identityOf).join(' ');
+
+function textOf(formula: Formula): string {
+  const { kind } = formula;
+  switch (formula.kind) {
+    case 'symbol':
+      return `symbol ${formula.name} ${formula.indices.map((axis) => axis.join('.')).join(' ')}`;
+    case 'number':
+      return `number ${formula.value}`;
+    case 'sum':
+      return `sum ${formula.over.join(' ')} ${identityOf(formula.body)}`;
+    case 'reduce':
+      return `${formula.how} ${formula.over.join(' ')} ${identityOf(formula.body)}`;
+    case 'product':
+      return `product ${all(formula.factors)}`;
+    case 'add':
+      return `add ${all(formula.terms)}`;
+    case 'subtract':
+    case 'modulo':
+      return `${kind} ${all([formula.left, formula.right])}`;
+    case 'relation':
+      return `${formula.sign} ${all([formula.left, formula.right])}`;
+    case 'fraction':
+    case 'partial':
+      return `${kind} ${all([formula.top, formula.bottom])}`;
+    case 'power':
+      return `power ${all([formula.base, formula.exponent])}`;
+    case 'call':
+      return `call ${formula.name} ${identityOf(formula.argument)}`;
+    case 'part':
+      return `part ${formula.name} ${identityOf(formula.body)}`;
+    case 'index':
+      return `index ${formula.letter} ${all([formula.source, formula.body])}`;
+    case 'at':
+      return `at ${formula.letter}`;
+    case 'hole':
+      return `hole ${formula.name}`;
+    case 'words':
+      return `words ${formula.text}`;
+    case 'where':
+      return `where ${all([formula.body, ...formula.definitions])}`;
+  }
+}

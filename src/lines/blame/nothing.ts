@@ -1,0 +1,88 @@
+// Statements that do nothing: a mask that hides nothing, a result that is thrown away.
+import { handedOn } from '../flow.ts';
+import type { Event } from '../recording.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import { type Blame, isHiding, originOf } from './common.ts';
+
+/** Logits that a statement was to hide some of, and hides none: the mask, or what it fills in, is to blame. */
+export function hidesNothing(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  if (!catalogue.visible) return null;
+  for (const source of flow.sources[event]) {
+    const { found, standing } = observed[source];
+    const isLogits = found.some(({ entry }) => entry.key === 'v:Z' || entry.key === 'v:S');
+    const isMasked = isHiding(recording.tensor(source));
+    if (standing !== 'right' || !isLogits || isMasked) continue;
+    const filled = filledAt(field, source);
+    if (filled === null) continue;
+    const masks = masksRead(field, filled);
+    const [mask] = masks;
+    const data = recording.tensor(mask)?.data;
+    const isEmpty = data?.every((value) => value === data[0]) ?? false;
+    return isEmpty
+      ? { event: originOf(field, mask), note: 'the mask hides nothing' }
+      : { event: filled, note: 'what is filled in hides nothing' };
+  }
+  return null;
+}
+
+/** Masks that the statement of an event read. */
+const masksRead = (field: Field, id: number): number[] =>
+  field.recording.events[id].reads.filter((each) =>
+    isMaskLike(field, field.recording.events[each]),
+  );
+
+/** The statement that read a mask beside the logits, whether it changed them or not; null where there is none. */
+function filledAt(field: Field, id: number): number | null {
+  const { recording, observed } = field;
+  for (let at: number | null = id; at !== null; at = handedOn(recording, recording.events[at])) {
+    const isOfLogits = recording.events[at].reads.some((each) =>
+      observed[each].found.some(({ entry }) => /^v:[SZ]$/.test(entry.key)),
+    );
+    if (isOfLogits && masksRead(field, at).length > 0) return at;
+  }
+  return null;
+}
+
+const isMaskLike = ({ observed }: Field, { id, dtype, shape }: Event): boolean =>
+  shape.length > 1 && (dtype === 'bool' || observed[id].isMask);
+
+/** A call between an operand and its use that gives something else back, which nobody takes. */
+export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blame | null {
+  const { events, statements } = recording;
+  const own = statements[events[event].statement];
+  for (const source of flow.sources[event]) {
+    const { name, statement, frame } = events[source];
+    if (frame !== events[event].frame || !/^\w+$/.test(name)) continue;
+    const from = statements[statement];
+    const found = statements.findIndex(
+      ({ kind, text, function: of, line }, id) =>
+        kind === 'expression' &&
+        of === own.function &&
+        line >= from.line &&
+        line < own.line &&
+        isOnlyCalled(text, name) &&
+        !events.some((each) => each.statement === id),
+    );
+    if (found >= 0)
+      return {
+        event: source,
+        statement: found,
+        note: `what it gives is thrown away: ${name} stays as it was`,
+      };
+  }
+  return null;
+}
+
+const CHANGES =
+  /^(append|backward|register_hook|retain_grad|sort|fill|update|put|copyto|fill_diagonal|place|putmask|save\w*)$/;
+
+/** `name.method(...)` or `np.function(..., name, ...)` of what changes nothing in place. */
+function isOnlyCalled(text: string, name: string): boolean {
+  const [, of, method] = /^(\w+)\.(\w+)\(/.exec(text.trim()) ?? [];
+  if (method === undefined || method.endsWith('_') || /\bout\s*=/.test(text)) return false;
+  if (CHANGES.test(method)) return false;
+  return (
+    of === name || (/^(np|numpy|torch|F|jnp)$/.test(of) && new RegExp(`\\b${name}\\b`).test(text))
+  );
+}

@@ -1,0 +1,58 @@
+// Masks as people write them: which axes they have, and which of two numbers hides.
+import type { Extents, Letter } from '../../engine/axes.ts';
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import type { Catalogue } from '../catalogue.ts';
+import { lengthsOf, type Lettered, offsetsIn } from '../lettered.ts';
+
+/** Orders of some of the letters that have these lengths. */
+export function* arrangements(
+  letters: readonly Letter[],
+  extents: Extents,
+  shape: readonly number[],
+): Generator<readonly Letter[]> {
+  const [first, ...rest] = shape;
+  if (first === undefined) return yield [];
+  for (const letter of letters) {
+    if (extents[letter] !== first) continue;
+    const others = letters.filter((each) => each !== letter);
+    for (const inner of arrangements(others, extents, rest)) yield [letter, ...inner];
+  }
+}
+
+/** What is seen along these letters; null where it depends on others. */
+export function along(
+  { letters, data }: Lettered,
+  extents: Extents,
+  some: readonly Letter[],
+): Float64Array | null {
+  const where = offsetsIn(letters, some, extents);
+  const found = new Float64Array(sizeOf(lengthsOf(some, extents))).fill(NaN);
+  for (let n = 0; n < data.length; n++) {
+    const at = where[n];
+    if (!Number.isNaN(found[at]) && found[at] !== data[n]) return null;
+    found[at] = data[n];
+  }
+  return found;
+}
+
+/** How hidden and seen are written: 0 and 1, the other way round, or to be added; null where it is none. */
+export function writingOf(
+  data: Float64Array,
+  seen: Float64Array,
+): readonly [number, number] | null {
+  const valueOf = (wanted: number): number => data[seen.indexOf(wanted)];
+  const [hidden, shown] = [valueOf(0), valueOf(1)];
+  const fits = data.every((value, n) => value === (seen[n] === 1 ? shown : hidden));
+  return fits && hidden !== undefined && shown !== undefined ? [hidden, shown] : null;
+}
+
+/** Whether a tensor of two different numbers hides just what is hidden, or shows just that. */
+export function isMaskOf({ shape, data }: Tensor, { visible, graph }: Catalogue): boolean {
+  if (!visible || shape.length < 2 || new Set(data).size !== 2) return false;
+  const long = shape.filter((length) => length > 1);
+  for (const letters of arrangements(visible.letters, graph.extents, long)) {
+    const seen = along(visible, graph.extents, letters);
+    if (seen && writingOf(data, seen)) return true;
+  }
+  return false;
+}

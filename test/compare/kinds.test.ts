@@ -1,0 +1,389 @@
+// Kinds of mistakes that real programs have, each made by a program written by hand, with much and with little logged.
+import { describe, expect, it, test } from 'vitest';
+import { check } from '../../src/compare/check.ts';
+import type { Report } from '../../src/compare/report.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { resolveName } from '../../src/formats/nodeNames.ts';
+import { openSetup } from '../../src/formats/openSetup.ts';
+import {
+  inputsOf,
+  mapped,
+  program,
+  type Sizes,
+  type Slips,
+  softmaxBack,
+  times,
+  turned,
+} from '../support/handWritten.ts';
+
+const ALL = ['P', 'O', 'dO', 'dP', 'dM', 'dS', 'dQh', 'dKh', 'dVh'];
+/** What a fused kernel gives. */
+const KERNEL = ['O', 'dO', 'dQh', 'dKh', 'dVh'];
+
+function nested({ shape, data }: Tensor): unknown {
+  let rows: unknown[] = [...data];
+  for (const length of shape.slice(1).reverse())
+    rows = Array.from({ length: rows.length / length }, (_, n) =>
+      rows.slice(n * length, (n + 1) * length),
+    );
+  return rows;
+}
+
+/** The report on tensors of a program, against a setup of its sizes. */
+async function reportOf(
+  sizes: Sizes,
+  setup: object,
+  tensors: readonly (readonly [name: string, tensor: Tensor])[],
+): Promise<Report> {
+  const { Q, K, V, G } = inputsOf(sizes);
+  const document = {
+    ...{ head: 'multihead', heads: sizes.H, weights: {} },
+    start: { Q: nested(Q), K: nested(K), V: nested(V) },
+    loss: { upstream: nested(G) },
+    ...setup,
+  };
+  const { config, graph, problems } = await openSetup(JSON.stringify(document), () =>
+    Promise.reject(new Error('no files')),
+  );
+  if (!config || !graph) throw new Error(problems.map(({ message }) => message).join());
+  const trace = tensors.map(([name, tensor]) => ({ name, dtype: 'float64' as const, tensor }));
+  return check({ config, graph, trace, names: {}, resolve: resolveName });
+}
+
+/** On what a hand-written program with slips logs. */
+const reportOn = (
+  sizes: Sizes,
+  slips: Slips,
+  setup: object,
+  logged: readonly string[] = ALL,
+): Promise<Report> =>
+  reportOf(
+    sizes,
+    setup,
+    [...program(sizes, slips)].filter(([name]) => logged.includes(name)),
+  );
+
+const firstOf = ({ first }: Report): string =>
+  first ? `${first.kind === 'gradient' ? 'd' : ''}${first.node}` : '';
+
+const sizes: Sizes = { B: 2, H: 2, m: 5, n: 5, d: 4 };
+const causal = { mask: 'causal' };
+const future = (j: number, i: number): boolean => i > j;
+
+test('the program without a slip is right', async () => {
+  for (const logged of [ALL, KERNEL]) {
+    const report = await reportOn(sizes, { hides: future }, causal, logged);
+    expect([report.verdict, report.causes]).toEqual(['match', []]);
+  }
+});
+
+describe('masks of the backward pass, the log-sum-exp being right', () => {
+  const longer: Sizes = { B: 2, H: 2, m: 4, n: 7, d: 3 };
+  const corner = { mask: 'causal-bottom-right' };
+  const behind = (j: number, i: number): boolean => i > j + 3;
+  const short = [4, 3];
+  const padded = Array.from({ length: 2 }, (_, b) => [
+    [Array.from({ length: 5 }, (_item, i) => i < short[b])],
+  ]);
+  const pads = (_: number, i: number, b: number): boolean => i >= short[b];
+  const kinds: [string, Sizes, object, Slips, RegExp][] = [
+    [
+      'no offset for keys longer than queries',
+      longer,
+      corner,
+      { hides: behind, backwardHides: (j, i) => i > j },
+      /top left/,
+    ],
+    [
+      'an offset of the wrong sign',
+      longer,
+      corner,
+      { hides: behind, backwardHides: (j, i) => i > j - 3 },
+      /wrong sign/,
+    ],
+    [
+      'wider by one',
+      sizes,
+      causal,
+      { hides: future, backwardHides: (j, i) => i > j + 1 },
+      /one future key/,
+    ],
+    [
+      'indices inside the tiles',
+      { B: 1, H: 2, m: 8, n: 8, d: 3 },
+      causal,
+      {
+        hides: future,
+        backwardHides: (j, i) => Math.floor(i / 4) > Math.floor(j / 4) || i % 4 > j % 4,
+      },
+      /inside the blocks/,
+    ],
+    [
+      'none at all',
+      sizes,
+      causal,
+      { hides: future, backwardHides: () => false },
+      /without the mask|the mask is missing/,
+    ],
+    [
+      'one padded key less',
+      sizes,
+      { mask: padded },
+      { hides: pads, backwardHides: (_, i, b) => i > short[b] },
+      /one key less than it should: key 4, 3 is seen|key 3, 4 is seen/,
+    ],
+  ];
+  it.each(kinds)('%s', async (_, own, setup, slips, words) => {
+    for (const logged of [KERNEL, ALL]) {
+      const report = await reportOn(own, slips, setup, logged);
+      expect(firstOf(report)).toBe('dVh');
+      expect(report.causes[0]?.title).toMatch(words);
+      expect(report.causes[0].title).toMatch(/backward pass/);
+    }
+  });
+});
+
+describe('sums of the backward pass', () => {
+  const skipsDiagonal = (P: number[][], dP: number[][]): number[][] =>
+    mapped(P, (p, j, i) => {
+      const D = P[j].reduce((sum, w, l) => sum + (l === j ? 0 : w * dP[j][l]), 0);
+      return p * (dP[j][i] - D);
+    });
+  const kinds: [string, Slips, string, RegExp][] = [
+    [
+      'the softmax backward of every head uses P of the last head',
+      { dM: ({ dP }, _, all) => softmaxBack(all[all.length - 1].P, dP) },
+      'dM',
+      /P of the last head for all heads/,
+    ],
+    [
+      'the diagonal key is left out of the row sum',
+      { dM: ({ P, dP }) => skipsDiagonal(P, dP) },
+      'dM',
+      /diagonal key .* left out/,
+    ],
+    [
+      '= for += over the keys',
+      { dQ: ({ dS, K }) => dS.map((row, j) => K[j].map((value) => row[j] * value)) },
+      'dQh',
+      /only the last key that a query sees/,
+    ],
+    [
+      'dP stands for P',
+      {
+        dM: ({ P, dP }) =>
+          softmaxBack(P, dP).map((row, j) => row.map((v, i) => (v / (P[j][i] || 1)) * dP[j][i])),
+      },
+      'dM',
+      /dP multiplies where the weights P belong/,
+    ],
+    [
+      'the row term is another row’s',
+      {
+        dM: ({ P, dP, D }) => mapped(P, (p, j, i) => p * (dP[j][i] - D[(j * 3 + 1) % D.length][0])),
+      },
+      'dM',
+      /only the row term D .* another row/,
+    ],
+    [
+      'the row term is any number',
+      {
+        dM: ({ P, dP }) => mapped(P, (p, j, i) => p * (dP[j][i] - Math.sin(7 * j + 1))),
+      },
+      'dM',
+      /only the row term D = Σ P ∘ dP is wrong, in/,
+    ],
+    [
+      'the scale is in dQ alone',
+      { dM: undefined, dK: ({ dS, Q }) => mapped(times(turned(dS), Q), (v) => v * 2) },
+      'dKh',
+      /scale 0\.5 of the scores is missing/,
+    ],
+  ];
+  it.each(kinds)('%s', async (_, slips, first, words) => {
+    const report = await reportOn(sizes, { hides: future, ...slips }, causal);
+    expect(firstOf(report)).toBe(first);
+    expect(report.causes[0]?.title).toMatch(words);
+  });
+
+  it('accumulators of keys and values are not reset for the next tile', async () => {
+    const own: Sizes = { B: 1, H: 2, m: 8, n: 8, d: 3 };
+    const running = (rows: number[][]): number[][] => {
+      const out = rows.map((row) => [...row]);
+      for (let i = 4; i < out.length; i++) out[i] = out[i].map((value, k) => value + out[i - 4][k]);
+      return out;
+    };
+    const report = await reportOn(own, { hides: future, after: running }, causal, KERNEL);
+    expect(firstOf(report)).toBe('dVh');
+    expect(report.causes.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/dVh and dKh are running sums.*next tile of 4 keys/),
+    ]);
+  });
+
+  it('the upstream gradient is ignored', async () => {
+    const ones = (rows: number[][]): number[][] => mapped(rows, () => 1);
+    const report = await reportOn(sizes, { hides: future, dO: ones }, causal, [
+      'O',
+      'dQh',
+      'dKh',
+      'dVh',
+    ]);
+    expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(/ones/)]);
+  });
+});
+
+describe('masks of joined rules', () => {
+  const pads = (i: number, b: number): boolean => i < (b === 0 ? 0 : 2);
+  const joined = Array.from({ length: 2 }, (_, b) => [
+    Array.from({ length: 5 }, (_row, j) =>
+      Array.from({ length: 5 }, (_item, i) => i === j || (i <= j && !pads(i, b))),
+    ),
+  ]);
+  const chunks = Array.from({ length: 9 }, (_, j) =>
+    Array.from({ length: 9 }, (_item, i) => i <= j && Math.floor(i / 3) === Math.floor(j / 3)),
+  );
+  const perBatch = [[[[true, true, true, false, false]]], [[[true, true, true, true, false]]]];
+  const prefixed = Array.from({ length: 6 }, (_, j) =>
+    Array.from({ length: 6 }, (_item, i) => i <= j || i < 3),
+  );
+  const even: Sizes = { B: 1, H: 2, m: 6, n: 6, d: 4 };
+  const kinds: [string, Sizes, object, Slips, RegExp][] = [
+    [
+      'a prefix one too long',
+      even,
+      { mask: prefixed },
+      { hides: (j, i) => i > j && i >= 4 },
+      /prefix .* one key too long/,
+    ],
+    ['padding lost', sizes, { mask: joined }, { hides: future }, /padding part .* missing/],
+    [
+      'causal lost',
+      sizes,
+      { mask: joined },
+      { hides: (j, i, b) => i !== j && pads(i, b) },
+      /causal part .* missing/,
+    ],
+    [
+      'a window for chunks',
+      { B: 1, H: 2, m: 9, n: 9, d: 4 },
+      { mask: chunks },
+      { hides: (j, i) => i > j || j - i >= 3 },
+      /window of 3 where the setup’s is chunks/,
+    ],
+    [
+      'repeated in the wrong order',
+      sizes,
+      { mask: perBatch },
+      { hides: (_, i, b, h) => !perBatch[(b * 2 + h) % 2][0][0][i] },
+      /repeated over batch × heads in the wrong order/,
+    ],
+  ];
+  it.each(kinds)('%s', async (_, own, setup, slips, words) => {
+    for (const logged of [ALL, ['O', 'dVh']]) {
+      const report = await reportOn(own, slips, setup, logged);
+      expect(report.causes[0]?.title).toMatch(words);
+    }
+  });
+
+  it('says both mistakes that give the same numbers, the commoner first', async () => {
+    const report = await reportOn(sizes, { hides: future }, { mask: joined });
+    expect(report.causes[0].title).toMatch(/padding/);
+    expect(report.causes[0].why).toMatch(/cannot tell.*first batch entry is used for all/);
+  });
+});
+
+describe('numbers that the setup does not have', () => {
+  it('a bias by the distance of query and key, in the weights alone', async () => {
+    const bias = (j: number, i: number, _: number, h: number): number => Math.sin(3 * (i - j) + h);
+    const report = await reportOn(sizes, { bias }, {}, ['P', 'O']);
+    expect(report.causes[0]?.title).toMatch(/bias is added .* head and the distance/);
+  });
+
+  it('no bias is read off weights that no rule makes', async () => {
+    const bias = (j: number, i: number, b: number, h: number): number =>
+      Math.sin(13 * i + 7 * j * j + 5 * b + 3 * h * j);
+    const report = await reportOn(sizes, { bias }, {}, ['P', 'O']);
+    expect(report.causes).toEqual([]);
+  });
+
+  it('the scale on the weights, behind the softmax', async () => {
+    const own = program(sizes, { scale: 1 });
+    const halved = (name: string): Tensor => {
+      const { shape, data } = own.get(name)!;
+      return { shape, data: data.map((value) => value / 2) };
+    };
+    const report = await reportOf(sizes, {}, [
+      ['P', halved('P')],
+      ['O', halved('O')],
+    ]);
+    expect(report.causes.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/scale 0\.5 multiplies the weights after the softmax/),
+    ]);
+  });
+
+  it('the default scale where the setup says another', async () => {
+    const report = await reportOn(sizes, {}, { scale: 0.7 });
+    expect(report.causes[0].title).toMatch(/default 1\/√d = 1\/√4 = 0\.5, where .* is 0\.7/);
+    expect(report.causes[0].numpy).toContain('* 0.7');
+  });
+});
+
+describe('an unknown mistake', () => {
+  const odd = (value: number, j: number, i: number): number =>
+    value * (1 + 0.3 * Math.sin(7 * j * j + 3 * i));
+  const noteOn = async (slips: Slips, logged = ALL): Promise<string> => {
+    const report = await reportOn(sizes, { hides: future, ...slips }, causal, logged);
+    expect(report.causes).toEqual([]);
+    const { first } = report;
+    return report.nodes.find(({ node, kind }) => node === first?.node && kind === first.kind)!.note;
+  };
+
+  it('is said to be in one step where all before it is right', async () => {
+    const note = await noteOn({ dM: ({ P, dP }) => mapped(softmaxBack(P, dP), odd) });
+    expect(note).toContain('P and dP, from which dM is computed, are right');
+    expect(note).toContain('the mistake is in the step that makes dM and nowhere before it');
+  });
+
+  it('has what is ruled out, and what to log next, where less is logged', async () => {
+    const note = await noteOn({ dM: ({ P, dP }) => mapped(softmaxBack(P, dP), odd) }, KERNEL);
+    expect(note).toMatch(/O and dVh are right too, which rules out Vh and P and what comes before/);
+    expect(note).toMatch(/in dP, dM, dZ, dS or dKh: log dM next/);
+  });
+
+  it('is said to sit on the diagonal, or behind a tile', async () => {
+    const diagonal = await noteOn({
+      dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (v, j, i) => (i === j ? Math.sin(9 * v) : v)),
+    });
+    expect(diagonal).toContain('all wrong entries are on the diagonal');
+    const tile = await noteOn({
+      dQ: ({ dS, K }) => mapped(times(dS, K), (v, j, i) => (j < 3 ? v : Math.sin(9 * v + i))),
+    });
+    expect(tile).toContain('the first 3 queries are right and all behind wrong');
+  });
+
+  it('has the pattern of zeros of P, also where it shows what it should hide', async () => {
+    const bias = (j: number, i: number): number => Math.sin(i * j * j);
+    const note = await noteOn({ hides: (j, i) => i > j + 2 || (i === 2 && j > 3), bias }, [
+      'P',
+      'O',
+    ]);
+    expect(note).toMatch(/zeros are not those of the setup’s mask.*hides .* and shows/);
+  });
+});
+
+test('a second mistake is said to be one after the first is repaired', async () => {
+  const report = await reportOn(
+    sizes,
+    {
+      scale: 0.25,
+      dQ: ({ dS, K }) => dS.map((row, j) => K[j].map((value) => row[j] * value)),
+      hides: future,
+    },
+    causal,
+    [...ALL, 'Z'],
+  );
+  expect(report.causes.map(({ why }) => why.startsWith('After repairing the above'))).toEqual([
+    false,
+    true,
+  ]);
+});

@@ -1,0 +1,73 @@
+// A program that leaves a part of a listed mask out is told which one.
+import { expect, test } from 'vitest';
+import { check } from '../../src/compare/check.ts';
+import type { Report } from '../../src/compare/report.ts';
+import { headSlice } from '../../src/compare/slice.ts';
+import { FLOAT64 } from '../../src/compare/dtypes.ts';
+import { referenceProgram, State } from '../../src/compare/program.ts';
+import { resolveName } from '../../src/formats/nodeNames.ts';
+import { openSetup } from '../../src/formats/openSetup.ts';
+
+const random = (seed: number, ...shape: number[]): object => ({ random: 'normal', shape, seed });
+
+const base = {
+  ...{ head: 'multihead', heads: 2, x: random(1, 2, 6, 8) },
+  weights: { W_K: random(3, 8, 8), W_Q: random(4, 8, 8), W_V: random(5, 8, 8) },
+};
+
+const PARTS = [
+  { kind: 'padding', lengths: [6, 4] },
+  { kind: 'window', left: 1, right: 1 },
+  { kind: 'prefix', length: [2, 3] },
+  { kind: 'chunked', size: 4 },
+  {
+    kind: 'documents',
+    ids: [
+      [0, 0, 0, 0, 1, 1],
+      [0, 0, 1, 1, 1, 1],
+    ],
+  },
+];
+
+async function open(mask: unknown) {
+  const { config, graph, problems } = await openSetup(JSON.stringify({ ...base, mask }), () =>
+    Promise.reject(new Error('no files')),
+  );
+  if (!config || !graph) throw new Error(problems.map(({ message }) => message).join());
+  return { config, graph };
+}
+
+async function compared(ours: unknown, theirs: unknown): Promise<Report> {
+  const own = await open(ours);
+  const { graph } = await open(theirs);
+  const state = new State(referenceProgram(graph));
+  const trace = ['S', 'M', 'P', 'y'].map((name) => ({
+    name,
+    dtype: 'float64' as const,
+    tensor: state.value(name),
+  }));
+  return check({ ...own, trace, names: {}, resolve: resolveName });
+}
+
+test.each(PARTS.map((part, n) => [part.kind, n] as const))('%s', async (kind, n) => {
+  const others = PARTS.filter((_, at) => at !== n);
+  const { verdict, first, causes } = await compared(['causal', ...PARTS], ['causal', ...others]);
+  expect({ verdict, node: first?.node, cause: causes[0]?.id }).toEqual({
+    verdict: 'diverges',
+    node: 'M',
+    cause: `mask-${kind}-missing`,
+  });
+});
+
+test('the same masks match, in any order', async () => {
+  const { verdict } = await compared(['causal', ...PARTS], [...[...PARTS].reverse(), 'causal']);
+  expect(verdict).toBe('match');
+});
+
+test('the slice of one head and one batch entry has its masks', async () => {
+  const { config, graph } = await open(['causal', ...PARTS]);
+  const state = new State(referenceProgram(graph));
+  const slice = headSlice({ config, graph, state, type: FLOAT64 })!;
+  const own = slice.context.state.value('M');
+  expect([...own.data]).toEqual([...state.value('M').data.subarray(0, own.data.length)]);
+});

@@ -1,0 +1,208 @@
+// Kinds of mistakes in programs that Python runs: the line that is wrong, and no wrong program that is called right.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { buildGraph } from '../../src/engine/heads/build.ts';
+import { infer, type Inference } from '../../src/lines/infer/infer.ts';
+import { judge } from '../../src/lines/judge.ts';
+import { parseRecording, type Recording } from '../../src/lines/recording.ts';
+import { firstOf } from '../../src/lines/result.ts';
+
+const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
+const has = (modules: string): boolean =>
+  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
+const hasNumpy = has('numpy');
+const hasTorch = hasNumpy && has('torch');
+if (!hasTorch)
+  console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
+
+const folder = mkdtempSync(join(tmpdir(), 'kinds-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const recorder = fileURLToPath(new URL('../../python/attention_lines', import.meta.url));
+
+function record(source: string): Recording {
+  const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
+  writeFileSync(file, source);
+  const { stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return parseRecording(readFileSync(out));
+}
+
+const sourceOf = (name: string): string =>
+  readFileSync(fileURLToPath(new URL(`kinds/${name}.py`, import.meta.url)), 'utf8');
+
+type Edit = readonly [from: string, to: string];
+
+function edited(source: string, [from, to]: Edit): string {
+  expect(source.split(from), from).toHaveLength(2);
+  return source.replace(from, to);
+}
+
+/** Line of the only occurrence, from 1; of its first line that stays after an edit. */
+const lineOf = (source: string, text: string): number =>
+  source.slice(0, source.indexOf(text)).split('\n').length;
+
+const setups = new Map<string, Inference>();
+
+/** Of the right program. */
+function setupOf(name: string, source: string): Inference {
+  const found = setups.get(name) ?? infer(record(source));
+  if (!found) throw new Error(`${name}: found no attention`);
+  setups.set(name, found);
+  return found;
+}
+
+function judged(name: string, source: string, right: string): [verdict: string, line?: number] {
+  const { config } = setupOf(name, right);
+  const recording = record(source);
+  const { localised } = judge(recording, config, buildGraph(config));
+  const first = firstOf(recording, localised);
+  return first ? [localised.verdict, first.line] : [localised.verdict];
+}
+
+interface Mistake {
+  readonly what: string;
+  readonly edit: Edit;
+  /** Text on the line that is wrong, in the edited program; else that of the edit. */
+  readonly at?: string;
+}
+
+const float32: Edit = ['DTYPE = np.float64', 'DTYPE = np.float32'];
+
+const loops: readonly Mistake[] = [
+  {
+    what: 'an index without the head’s offset',
+    edit: ['dx[b, s, 2 * C + h * W + i] +=', 'dx[b, s, 2 * C + i] +='],
+  },
+  {
+    what: 'a gradient of the keys’ tokens at the query’s',
+    edit: ['dx[b, s, 2 * C + h * W + i] +=', 'dx[b, t, 2 * C + h * W + i] +='],
+  },
+  {
+    what: 'terms that replace one another',
+    edit: ['dx[b, s, C + h * W + i] +=', 'dx[b, s, C + h * W + i] ='],
+  },
+  {
+    what: 'the last key is skipped',
+    edit: [
+      'for s in range(t + 1):\n                    for i in range(W):\n                        dx[b, t, h',
+      'for s in range(t):\n                    for i in range(W):\n                        dx[b, t, h',
+    ],
+    at: 'for s in range(t):',
+  },
+  {
+    what: 'the last row of the Jacobian is skipped',
+    edit: ['for r in range(t + 1):', 'for r in range(t):'],
+  },
+  {
+    what: 'the width of all heads in the scale',
+    edit: [
+      '(x, scores, weights, out):\n    scale = 1.0 / math.sqrt(W)',
+      '(x, scores, weights, out):\n    scale = 1.0 / math.sqrt(C)',
+    ],
+    at: 'math.sqrt(C)',
+  },
+  { what: 'a sum that starts from 1', edit: ['total = 0.0', 'total = 1.0'] },
+  { what: 'the other sign in the Jacobian', edit: ['(same - weights', '(same + weights'] },
+  {
+    what: 'the values’ weights of the first sequence',
+    edit: ['+= weights[b, h, t, s] * dout', '+= weights[0, h, t, s] * dout'],
+  },
+  {
+    what: 'values in the keys’ place',
+    edit: [
+      '* x[b, s, C + h * W + i]\n                    dot',
+      '* x[b, s, 2 * C + h * W + i]\n                    dot',
+    ],
+    at: 'dot += x',
+  },
+];
+
+const layer: readonly Mistake[] = [
+  { what: 'a path that replaces another', edit: ['dx += dk @ w_k.T', 'dx = dk @ w_k.T'] },
+  {
+    what: 'a path that is lost',
+    edit: ['    dx += dv @ w_v.T\n', ''],
+    at: 'dx += dk @ w_k.T',
+  },
+  { what: 'a result in the array of another', edit: ['out=dq)', 'out=dk)'] },
+  {
+    what: 'a mask whose use is thrown away',
+    edit: ['s = np.where(future', 'np.where(future'],
+    at: 'np.where(future',
+  },
+  { what: 'a mask that hides nothing', edit: ['dtype=bool), 1)', 'dtype=bool), N)'] },
+  { what: 'what is filled in hides nothing', edit: ['future, -np.inf, s)', 'future, -1e-30, s)'] },
+];
+
+const heads: readonly Mistake[] = [
+  {
+    what: 'what an earlier loop left',
+    edit: ['dw_o.append(times(o_h.T, dy))', 'dw_o.append(times(o.T, dy))'],
+  },
+  {
+    what: 'an upstream gradient without the mean',
+    edit: ['dy = 2 * (y - target) / n', 'dy = y - target'],
+  },
+  { what: 'either of two masks', edit: ['earlier & real', 'earlier | real'] },
+  { what: 'one key too many', edit: ['at < 4', 'at < 5'] },
+  {
+    what: 'a path that replaces another',
+    edit: ['of_head = of_head + times(dk', 'of_head = times(dk'],
+  },
+  { what: 'half of the Jacobian', edit: ['np.diag(row) - np.outer(row, row)', 'np.diag(row)'] },
+];
+
+const tiles: readonly Mistake[] = [
+  {
+    what: 'a loop over keys that ends early',
+    edit: ['for j in range(0, end, BK):', 'for j in range(0, i + 1, BK):'],
+  },
+  {
+    what: 'a loop over queries that begins late',
+    edit: ['start = j // BQ * BQ', 'start = (j + BQ - 1) // BQ * BQ'],
+  },
+  {
+    what: 'two names for one array',
+    edit: ['dv_acc = np.zeros((end - j, v.shape[1]))', 'dv_acc = dk_acc'],
+  },
+  {
+    what: 'outputs that are not divided',
+    edit: ['acc / total[:, None]', 'acc'],
+    at: 'o[i:end] = acc',
+  },
+];
+
+const inPlace: readonly Mistake[] = [
+  { what: 'the complement of the mask', edit: ['masked_fill_(pad[', 'masked_fill_(~pad['] },
+  { what: 'a mask that is not filled in place', edit: ['masked_fill_(', 'masked_fill('] },
+];
+
+const programs = [
+  { name: 'loops', needs: hasNumpy, mistakes: loops },
+  { name: 'loops', needs: hasNumpy, mistakes: loops, as: float32 },
+  { name: 'layer', needs: hasNumpy, mistakes: layer },
+  { name: 'heads', needs: hasNumpy, mistakes: heads },
+  { name: 'tiles', needs: hasNumpy, mistakes: tiles },
+  { name: 'in_place', needs: hasTorch, mistakes: inPlace },
+];
+
+describe.each(programs)('$name $as.1', ({ name, needs, mistakes, as }) => {
+  const right = as ? edited(sourceOf(name), as) : sourceOf(name);
+  const key = `${name} ${as?.[1] ?? ''}`;
+
+  test.skipIf(!needs)('is right', () => {
+    expect(judged(key, right, right)).toEqual(['match']);
+  });
+
+  test.skipIf(!needs).each(mistakes)('$what', ({ edit, at }) => {
+    const wrong = edited(right, edit);
+    const [to] = (edit[1] || edit[0]).split('\n');
+    expect(judged(key, wrong, right)).toEqual(['diverges', lineOf(wrong, at ?? to)]);
+  });
+});

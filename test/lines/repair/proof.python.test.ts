@@ -1,0 +1,143 @@
+// What is no proof: programs and edits made to pass for fixes that are none. Python runs them.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { buildGraph } from '../../../src/engine/heads/build.ts';
+import { infer } from '../../../src/lines/infer/infer.ts';
+import { judge } from '../../../src/lines/judge.ts';
+import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
+import type { Verified } from '../../../src/lines/repair/fix.ts';
+import { compareStandings, type Standing, standingOf } from '../../../src/lines/repair/progress.ts';
+import { prove } from '../../../src/lines/repair/prove.ts';
+import { openBench } from '../../../src/recorder/repairBench.ts';
+import { record } from '../../../src/recorder/record.ts';
+
+const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
+const hasNumpy = spawnSync(python, ['-c', 'import numpy']).status === 0;
+if (!hasNumpy) console.warn(`${python} has no NumPy: nothing is proven`);
+const recorder = fileURLToPath(new URL('../../../python/attention_lines', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'proof-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const DRAWN = `rng = np.random.default_rng(4)
+T, C, D = 5, 6, 4
+x, dy = rng.normal(size=(T, C)), rng.normal(size=(T, D))
+Wq, Wk, Wv = (rng.normal(size=(C, D)) for _ in range(3))
+`;
+const WRITTEN = `T, C, D = 5, 3, 4
+x = np.array([[0.5, -1.0, 0.3], [2.0, 0.7, -0.4], [1.2, 0.1, 0.8], [-0.6, 0.9, 1.5], [0.2, -0.3, -1.1]])
+dy = np.array([[0.1, 0.2, -0.5, 0.9], [-1.2, 0.8, 0.6, 0.4], [0.3, 1.4, -0.7, 0.5], [0.8, -0.9, 0.2, 1.1], [-0.4, 0.6, 1.3, 0.7]])
+Wq = np.array([[0.3, 0.9, -0.2, 0.5], [1.1, -0.7, 0.2, 0.8], [0.6, 0.4, -1.3, 0.1]])
+Wk = np.array([[0.8, -0.1, 0.7, 0.2], [-0.3, 0.5, 1.4, -0.6], [0.9, 0.2, 0.1, 0.4]])
+Wv = np.array([[0.2, 1.5, -0.4, 0.3], [0.7, 0.1, 0.9, -0.8], [-0.5, 0.6, 0.2, 1.2]])
+`;
+const REST = `Q, K, V = x @ Wq, x @ Wk, x @ Wv
+S = Q @ K.T / np.sqrt(D)
+P = np.exp(S - S.max(1, keepdims=True))
+P = P / P.sum(1, keepdims=True)
+y = P @ V
+dV = P.T @ dy
+dP = dy @ V.T
+dS = P * (dP - (P * dP).sum(1, keepdims=True)) / np.sqrt(D)
+dQ = dS @ K
+dK = dS.T @ Q
+dWq, dWk, dWv = x.T @ dQ, x.T @ dK, x.T @ dV
+dx = dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T
+`;
+const SCALED = 'keepdims=True)) / np.sqrt(D)';
+const program = (data: string): string => `import numpy as np\n${data}${REST}`;
+const right = program(DRAWN);
+
+const recorded = (file: string, maxBytes?: number) =>
+  record({
+    ...{ recorder, python, file, args: [], cwd: folder },
+    ...(maxBytes !== undefined && { maxBytes }),
+  }).then(({ bytes }) => parseRecording(bytes));
+
+interface Attempt {
+  readonly how: string;
+  readonly verified: Verified | null;
+}
+
+let count = 0;
+/** The setup is that of the program that is meant. */
+async function attempt(
+  meant: string,
+  wrong: string,
+  edited: string,
+  most?: number,
+): Promise<Attempt> {
+  const file = join(folder, `p${count++}.py`);
+  writeFileSync(file, meant);
+  const { config } = infer(await recorded(file))!;
+  const graph = buildGraph(config);
+  const standing = (recording: Recording): Standing =>
+    standingOf(recording, judge(recording, config, graph));
+  writeFileSync(file, edited);
+  const after = standing(await recorded(file, most));
+  writeFileSync(file, wrong);
+  const before = standing(await recorded(file, most));
+  const how = compareStandings(before, after);
+  const bench = await openBench({ python, recorder, file, args: [], cwd: folder, timeout: 30 });
+  try {
+    const sources = { [`p${count - 1}.py`]: edited };
+    const repaired = { sources, standing: after, slips: ['x'], cost: 1 };
+    const now = (): number => performance.now() / 1000;
+    return { how, verified: await prove(repaired, before.recording, bench, now) };
+  } finally {
+    await bench.close();
+  }
+}
+
+const unscaled = (text: string): string => text.replace(SCALED, 'keepdims=True))');
+
+test.skipIf(!hasNumpy)('the fix itself is proven, on other seeds and sizes', async () => {
+  const { how, verified } = await attempt(right, unscaled(right), right);
+  expect(how).toBe('right');
+  expect(verified).toMatchObject({ seeds: 3 });
+  expect(verified!.sizes).toBeGreaterThan(2);
+});
+
+test.skipIf(!hasNumpy).each([
+  ['a factor that is the scale of one width', '/ 2'],
+  ['a size that has the same number', '/ np.sqrt(T - 1)'],
+])('%s holds by chance', async (_, factor) => {
+  const edited = right.replace(SCALED, `keepdims=True)) ${factor}`);
+  const { how, verified } = await attempt(right, unscaled(right), edited);
+  expect(how).toBe('right');
+  expect(verified).toBeNull();
+});
+
+test.skipIf(!hasNumpy)('a program that takes other sizes no more is not mended', async () => {
+  const edited = right.replace('dQ = dS @', 'dQ = dS.reshape(5, 5) @');
+  const { how, verified } = await attempt(right, unscaled(right), edited);
+  expect(how).toBe('right');
+  expect(verified).toBeNull();
+});
+
+test.skipIf(!hasNumpy)('data that is written down is varied, too', async () => {
+  const meant = program(WRITTEN);
+  const edited = meant.replace(SCALED, 'keepdims=True)) / x[1, 0]');
+  const { how, verified } = await attempt(meant, unscaled(meant), edited);
+  expect(how).toBe('right');
+  expect(verified).toBeNull();
+  expect((await attempt(meant, unscaled(meant), meant)).verified).toMatchObject({ seeds: 3 });
+});
+
+test.skipIf(!hasNumpy).each([
+  ['breaks off before the gradients', right.replace('dQ = dS', 'raise SystemExit\ndQ = dS')],
+  ['leaves the wrong gradient out', unscaled(right).replace(/dS = .*\n/, 'dS = 0 * P\n')],
+  ['computes no number', right.replace('dWq, dWk', 'bad = np.sqrt(-np.ones(T))\ndWq, dWk')],
+  ['gives up a gradient', right.replace('dx = dQ @ Wq.T + dK', 'dx = dK')],
+  ['puts one gradient in the place of two', right.replace('x.T @ dK, x.T', 'x.T @ dQ, x.T')],
+])('an edit that %s makes nothing right', async (_, edited) => {
+  expect((await attempt(right, unscaled(right), edited)).how).not.toBe('right');
+});
+
+test.skipIf(!hasNumpy)('what was not recorded proves nothing', async () => {
+  const { how } = await attempt(right, unscaled(right), right, 1500);
+  expect(how).not.toBe('right');
+});

@@ -1,0 +1,226 @@
+"""Tests of `attention_trace.py reference`: python3 -m unittest discover -s test/python
+
+test/conformance/reference.mjs holds that its numbers are the engine's, over several processes too.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "python" / "attention_trace.py"
+sys.path.insert(0, str(SCRIPT.parent))
+
+import attention_trace  # noqa: E402
+from attention_trace import TraceError, reference  # noqa: E402
+
+EXERCISE = {
+    "head": "kq",
+    "x": [[0.5, -1.0, 0.25], [1.5, 0.0, -0.75]],
+    "weights": {"W_K": [[1, 2], [0, 1], [3, -1]], "W_Q": [[1, 0], [2, 1], [0, 1]]},
+}
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+
+    def compute(self, **entries):
+        """A setup with other entries; what was written."""
+        text = json.dumps({**EXERCISE, **entries})
+        return self.compute_text(text)
+
+    def compute_text(self, text):
+        Path("s.attention.json").write_text(text, encoding="utf-8")
+        reference("s.attention.json", "s.safetensors", "cpu")
+        data = Path("s.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", data[:8])
+        header = json.loads(data[8 : 8 + length])
+        self.assertEqual(header.pop("__metadata__")["head"], "kq")
+        tensors = {}
+        for name, entry in header.items():
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            tensors[name] = np.frombuffer(data[begin:end], "<f8").reshape(entry["shape"])
+        return tensors
+
+    def refused(self, message, **entries):
+        with self.assertRaises(TraceError) as caught:
+            self.compute(**entries)
+        self.assertNotIn("\n", str(caught.exception))
+        self.assertRegex(str(caught.exception), message)
+
+
+class Numbers(InFolder):
+    def test_by_hand(self):
+        found = self.compute()
+        x = np.array(EXERCISE["x"])
+        K, Q = x @ EXERCISE["weights"]["W_K"], x @ EXERCISE["weights"]["W_Q"]
+        S = K @ Q.T  # key-first
+        P = np.exp(S - S.max(0)) / np.exp(S - S.max(0)).sum(0)
+        y = P.T @ x
+        for name, expected in {"S": S, "P": P, "y": y, "f": (y**2).sum() / 2, "dy": y}.items():
+            np.testing.assert_allclose(found[name], expected, rtol=1e-14, atol=1e-15)
+        dP = x @ y.T
+        np.testing.assert_allclose(found["dS"], P * (dP - (P * dP).sum(0)), atol=1e-14)
+
+    def test_the_documented_generator(self):
+        fixture = ROOT / "test" / "formats" / "fixtures" / "random.json"
+        for expected in json.loads(fixture.read_text()):
+            for kind in ("normal", "uniform"):
+                spec = {"random": kind, "shape": [3, 3], "seed": expected["seed"]}
+                found = self.compute(x=spec)["x"]
+                np.testing.assert_array_equal(found.ravel(), expected[kind])
+                more = {"mean": 2, "std": 0.5} if kind == "normal" else {"low": 2, "high": 2.5}
+                moved = self.compute(x={**spec, **more})["x"]
+                np.testing.assert_array_equal(moved, 2 + 0.5 * found)
+
+    def test_comments_and_trailing_commas(self):
+        more = '// a "comment"\n"title": "a // b, }", "head"'
+        text = json.dumps(EXERCISE).replace('"head"', more)
+        found = self.compute_text(text[:-1] + ",}")
+        self.assertEqual(found["x"].shape, (2, 3))
+
+    def test_a_query_that_sees_nothing(self):
+        found = self.compute(mask=[[False, True], [False, True]], loss={"expression": "norm(y)"})
+        np.testing.assert_array_equal(found["P"][:, 0], 0)
+        np.testing.assert_array_equal(found["dS"][:, 0], 0)
+        self.assertTrue(np.isfinite(found["dx"]).all())
+
+
+class Files(InFolder):
+    """Tensors of a setup that stand in files."""
+
+    x = np.arange(6).reshape(2, 3) * 0.5
+
+    def read(self, **source):
+        np.testing.assert_array_equal(self.compute(x=source)["x"], self.x)
+
+    def test_npy(self):
+        for kind in ("<f8", ">f8", "<f4", ">f2"):
+            for array in (self.x, np.asfortranarray(self.x)):
+                np.save("x.npy", array.astype(kind, order="K"))
+                self.read(file="x.npy")
+
+    def test_integers(self):
+        for kind in ("i1", "u1", "<i2", ">u2", "<u4", ">i4", "<i8", "u8"):
+            np.save("x.npy", np.array([[1, 2, 3], [100, 127, 0]], kind))
+            np.testing.assert_array_equal(self.compute(x={"file": "x.npy"})["x"][1], [100, 127, 0])
+        for kind, most in (("u2", 2**16), ("u4", 2**32), ("u8", 2.0**64)):
+            np.save("x.npy", np.array([[most // 2] * 3] * 2).astype(kind))
+            self.assertEqual(self.compute(x={"file": "x.npy"})["x"][0, 0], most // 2)
+
+    def test_npz(self):
+        for save in (np.savez, np.savez_compressed):
+            save("t.npz", x=self.x, other=np.ones(5))
+            self.read(file="t.npz", key="x")
+        np.savez("one.npz", x=self.x)
+        self.read(file="one.npz")
+        self.refused("x: t.npz: found no key, expected one of x other", x={"file": "t.npz"})
+        self.refused("x: t.npz: found no 'y'", x={"file": "t.npz", "key": "y"})
+
+    def test_safetensors(self):
+        tensors = {"BF16": torch.tensor(self.x).bfloat16(), "F64": torch.tensor(self.x)}
+        for kind, tensor in tensors.items():
+            data = tensor.view(torch.uint8 if kind == "F64" else torch.int16).numpy().tobytes()
+            entry = {"dtype": kind, "shape": [2, 3], "data_offsets": [0, len(data)]}
+            header = json.dumps({"__metadata__": {}, "x": entry}).encode()
+            Path("x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + data)
+            self.read(file="x.safetensors", key="x")
+
+    def test_json(self):
+        flat = {"shape": [2, 3], "data": self.x.ravel().tolist(), "dtype": "float32"}
+        tensors = {"_note": "a", "in": {"x": flat}, "x": self.x.tolist()}
+        Path("t.json").write_text(json.dumps(tensors))
+        self.read(file="t.json", key="x")
+        self.read(file="t.json", key="in/x")
+
+    def test_a_boolean_mask_out_of_a_file_tells_who_attends(self):
+        mask = np.array([[True, False], [True, True]])
+        np.save("m.npy", mask)
+        found = self.compute(mask={"file": "m.npy"})["M"]
+        np.testing.assert_array_equal(np.isfinite(found), mask)
+
+    def test_what_is_no_tensor(self):
+        Path("x.npy").write_bytes(b"\x93NUMPY\x01\x00\xff")
+        self.refused("x: x.npy: ", x={"file": "x.npy"})
+        np.save("x.npy", np.array([1j]))
+        self.refused("x: x.npy: found numbers of type c16", x={"file": "x.npy"})
+        self.refused("x: none.npz: .*No such file", x={"file": "none.npz"})
+
+
+class Refused(InFolder):
+    """One line: the file, the entry, what was found."""
+
+    def test_entries(self):
+        file = r"^s\.attention\.json: "
+        for message, entries in {
+            "sinks: found an unknown entry": {"sinks": [0]},
+            "rope.scaling: found an unknown entry": {"rope": {"scaling": "yarn"}},
+            "mask: found sliding, expected": {"mask": "sliding"},
+            "mask: found 2 masks in a list": {"mask": ["causal", {"kind": "chunked", "size": 2}]},
+            "temperature: found an unknown entry": {"temperature": [1, 2]},
+            "head: found mla, expected": {"head": "mla"},
+            "scale: found null, expected": {"scale": None},
+            "window: found 0.5, expected an integer from 1": {"window": 0.5},
+            r"loss.upstream: found shape \(1, 1\), expected \(2, 3\)": {
+                "loss": {"upstream": [[1]]}
+            },
+            r"weights.W_K: found shape \(2, 1\), expected 3 on": {
+                "weights": {"W_K": [[1], [2]], "W_Q": [[1]]}
+            },
+            "weights.W_K: found nothing": {"weights": {"W_Q": [[1], [2], [3]]}},
+            "weights.W_V: found it with head kq": {
+                "weights": {**EXERCISE["weights"], "W_V": [[1]] * 3}
+            },
+            "mask: found shape": {"mask": [[1, 0, 1]]},
+            "dropout.p: found it alone": {"dropout": {"p": 0.1}},
+            "x: found ragged lists": {"x": [[1], [2, 3]]},
+            "x.seed: found -1": {"x": {"random": "normal", "shape": [2, 3], "seed": -1}},
+        }.items():
+            with self.subTest(message):
+                self.refused(file + message, **entries)
+
+    def test_expressions(self):
+        for expression, message in {
+            "sum(y .^ 2) + foo": "found the name foo",
+            "y": "y stands only inside of sum",
+            "sum(mean(y))": "found mean inside of a sum",
+            "sum(gamma(y))": "found the function gamma",
+            "sum(2 y)": "found sum",
+            "a = 3": "found = 3",
+            "sum(y": "without its",
+            "2 y": "found y in 2 y, expected an operator",
+            "dot(y)": "found 1 arguments of dot",
+            "": "found its end",
+        }.items():
+            with self.subTest(expression):
+                self.refused(f"loss.expression: .*{message}", loss={"expression": expression})
+
+    def test_what_would_not_fit(self):
+        with mock.patch.object(attention_trace, "_free_memory", return_value=10.0):
+            self.refused("x: found .* GiB of scores .*, expected more processes")
+
+    def test_the_command(self):
+        Path("s.attention.json").write_text(json.dumps({**EXERCISE, "sinks": 1}))
+        words = ["reference", "s.attention.json", "--out", "s.safetensors"]
+        command = [sys.executable, SCRIPT, *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^reference: s\.attention\.json: sinks: found .*\n$")
+        self.assertFalse(os.path.exists("s.safetensors"))
+
+
+if __name__ == "__main__":
+    unittest.main()
