@@ -17,6 +17,8 @@ const NOTE = 'queries that see no key';
 export function blindConventions(graph: Graph, logits: Tensor): BlindConvention[] {
   if (!hasNode(graph, 'M') || roles(graph).logits !== 'M') return [];
   const P = nodeOf(graph, 'P') as OperationNode;
+  // With a sink beside them the weights of such a query are 0 everywhere.
+  if (P.operation.name !== 'softmax') return [];
   const M = nodeOf(graph, 'M') as OperationNode;
   const rows = fibres(P.axes, ['i'], graph.extents);
   const { steps } = rows;
@@ -71,9 +73,14 @@ export function blindConventions(graph: Graph, logits: Tensor): BlindConvention[
       graph: replaced(equalNode, { ...M, operation: passing }),
       note: `${NOTE} attend to all keys equally, and pass their gradient on`,
     },
-    {
-      graph: replaced({ ...P, operation: unmasked, inputs: ['M', M.inputs[0]] }),
-      note: `${NOTE} attend as if nothing were hidden`,
-    },
+    // With a learned sink such a query has all its weight there.
+    ...(P.inputs.length > 1
+      ? []
+      : [
+          {
+            graph: replaced({ ...P, operation: unmasked, inputs: ['M', M.inputs[0]] }),
+            note: `${NOTE} attend as if nothing were hidden`,
+          },
+        ]),
   ].map(({ graph: own, note }) => ({ graph: own, note: `${note}: conventions differ` }));
 }

@@ -1,4 +1,5 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
+import { nodeOf } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import { type Aligner, isReordered } from './align.ts';
@@ -141,7 +142,8 @@ function withoutBeginnings(
   suspects: readonly Suspect[],
 ): Suspect[] {
   const logits = keyOf(catalogue.parts.logits, 'gradient');
-  const off = new Set(suspects.filter(({ why }) => why !== 'incomplete').map(({ event }) => event));
+  // A sum that comes out wrong for a term that is incomplete does not complete it.
+  const off = new Set(suspects.filter(({ why }) => why === 'off').map(({ event }) => event));
   const spoilt = cone(flow, [...off]);
   return suspects.filter(({ event, why }) => {
     if (why !== 'incomplete' || isTileLeft(observed[event])) return true;
@@ -199,6 +201,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     if (of.length === 0) return false;
     const after = [...cone(flow, [event])];
     if (!isForwardRight) return after.some((id) => (recording.tensor(id)?.data.length ?? 0) > 1);
+    if (meetsUpstream(field, event)) return true;
     // With the outputs right, a mistake is one of the backward pass: it meets a gradient on its way.
     return after.some((id) => {
       if (nodeNamed(recording.events[id])?.kind === 'gradient') return true;
@@ -209,6 +212,16 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
       );
     });
   });
+}
+
+/** The weights beside something unknown of the outputs' size: a backward pass whose upstream gradient is another one. */
+function meetsUpstream({ catalogue, observed, flow }: Field, event: number): boolean {
+  const size = sizeOf(nodeOf(catalogue.graph, 'y').shape);
+  const sources = flow.sources[event].map((source) => observed[source]);
+  return (
+    sources.some(({ found }) => found.some(({ entry }) => /^v:Pd?$/.test(entry.key))) &&
+    sources.some(({ standing, event: { shape } }) => standing === 'free' && sizeOf(shape) === size)
+  );
 }
 
 /** Of a node's contributions: whether some were computed nowhere, so that this sum lacks them. */

@@ -58,7 +58,7 @@ function sweepsOf(recording: Recording): Sweep[] {
     const change = arrays.take(event);
     const { index } = event;
     if (!isSwept(event) || index === undefined || index === 'fancy') continue;
-    const isAdding = isSum(statements[event.statement]);
+    const isAdding = isAddition(statements[event.statement]);
     const terms = isAdding ? change : recording.tensor(event.id);
     const root = arrays.rootOf(event.id);
     const places = offsetsAt(events[root].shape, index);
@@ -73,11 +73,11 @@ function sweepsOf(recording: Recording): Sweep[] {
     const [{ event, terms }] = runs;
     if (runs.some((each) => each.terms.shape.join() !== terms.shape.join())) return [];
     const { statement, frame } = event;
-    return [{ statement, frame, isAdding: isSum(statements[statement]), runs }];
+    return [{ statement, frame, isAdding: isAddition(statements[statement]), runs }];
   });
 }
 
-const isSum = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
+const isAddition = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
   kind === 'augmented' && /[^*/@%]\s*[+-]=/.test(text);
 
 /** Whether a form has letters that its node lacks, over which it is to be summed. */
@@ -219,8 +219,7 @@ function short(recording: Recording, all: readonly Aligned[], each: Aligned): Sl
   const letters = lettersOf(each, missing);
   const what = letters.map((letter) => letterName[letter] ?? 'features').join(' and ');
   const note = `${missing.length} of the terms of ${titleOf(entry)} are never added${what ? `: some ${what} are left out` : ''}`;
-  const last = sweep.runs[sweep.runs.length - 1].event.id;
-  const slip = slipAt(each, last, note);
+  const slip = slipAt(each, sweep.runs[0].event.id, note);
   return at === null ? slip : { ...slip, statement: at };
 }
 

@@ -177,9 +177,9 @@ describe('what cannot be explained', () => {
   });
 });
 
-/** Only scores differ, by a constant for each query, say, which the softmax does not see; or dM where it is not used. */
+/** Only scores differ, by a constant for each query, say, which the softmax does not see; or dP and dM where they are not used. */
 function isWithoutEffect({ changed }: ReturnType<typeof inject>): boolean {
-  return changed.every((key) => /^(v:[SZM]|g:M)$/.test(key));
+  return changed.every((key) => /^(v:(S|Z|Zb|M)|g:(M|P|Pd))$/.test(key));
 }
 
 describe('any edit of any setup', () => {

@@ -30,7 +30,7 @@ const each =
   };
 
 /** Axes in another order. */
-export function permuted({ shape, data }: Tensor, order: readonly number[]): Tensor {
+function permuted({ shape, data }: Tensor, order: readonly number[]): Tensor {
   const to = order.map((axis) => shape[axis]);
   const out = new Float64Array(data.length);
   for (let at = 0; at < out.length; at++) {

@@ -158,7 +158,7 @@ describe('beside what the type alone does', () => {
   });
 
   test('a trace in float8 is judged as such', () => {
-    const { verdict, dtype, precision } = judged(stored(FLOAT8_E4M3.round, 'float8_e4m3fn'));
+    const { verdict, dtype, precision } = judged(stored((value) => FLOAT8_E4M3.round(value), 'float8_e4m3fn'));
     expect({ verdict, dtype, precision: precision?.verdict }).toEqual({
       ...{ verdict: 'match', dtype: 'float8_e4m3fn', precision: 'rounding' },
     });
@@ -168,7 +168,7 @@ describe('beside what the type alone does', () => {
   });
 
   test('twice a tensor is a bug in float8 as well', () => {
-    const trace = stored(FLOAT8_E4M3.round, 'float8_e4m3fn').map((each) =>
+    const trace = stored((value) => FLOAT8_E4M3.round(value), 'float8_e4m3fn').map((each) =>
       each.name === 'y' ? { ...each, tensor: map(each.tensor, (value) => 4 * value) } : each,
     );
     const { first, precision } = judged(trace);

@@ -185,7 +185,7 @@ const inPlace: readonly Mistake[] = [
 
 const programs = [
   { name: 'loops', needs: hasNumpy, mistakes: loops },
-  { name: 'loops', needs: hasNumpy, mistakes: loops, as: float32 },
+  { name: 'loops', needs: hasNumpy, mistakes: loops.slice(-5), as: float32 },
   { name: 'layer', needs: hasNumpy, mistakes: layer },
   { name: 'heads', needs: hasNumpy, mistakes: heads },
   { name: 'tiles', needs: hasNumpy, mistakes: tiles },

@@ -13,6 +13,8 @@ import { headStep, rotatedBeforeSplit, ropeWays, type Way } from './ropeWays.ts'
 export const rope: Family = (site) => {
   const { node, kind, graph, config } = site;
   if (!config.rope || !hasNode(graph, 'Qh')) return [];
+  // With null keys, or norms after it, the rotation is a step before Kh and Qh: these edits are of one step for all.
+  if (hasNode(graph, 'Ks') || hasNode(graph, 'Qs')) return [];
   if (kind === 'gradient') return backward(site);
   const letter = /^([QKV])h$/.exec(node.id)?.[1] as 'Q' | 'K' | 'V' | undefined;
   if (!letter) return [];
@@ -174,6 +176,8 @@ function backward(site: Parameters<Family>[0]): Edit[] {
   if (id === 'V') return valuesTurnedBack(site);
   if (id !== 'Q' && id !== 'K') return unrotated(site);
   const own = site.state.program.forward.get(`${id}h`)!;
+  // Normed or lengthened, it is another node that is turned back.
+  if (own.inputs[0] !== id) return [];
   const passed = (operation: StepOperation, say: Say): Edit =>
     contributionEdit(site, `${id}h`, 0, say, (_, state) => {
       const inputs = own.inputs.map((input) => state.value(input));

@@ -1,9 +1,9 @@
 // Rotary embeddings with options, and the ways in which people leave one of these out or take another.
 import type { AxisLetters } from '../../engine/axes.ts';
-import type { Rope } from '../../engine/config.ts';
+import { ConfigError, type Rope } from '../../engine/config.ts';
 import { rotary } from '../../engine/ops/rotary.ts';
 import { map, type Tensor } from '../../engine/tensor.ts';
-import type { StepOperation } from '../program.ts';
+import { DoesNotFit, type StepOperation } from '../program.ts';
 import { type Context, pastTokens } from './edit.ts';
 import type { Way } from './ropeWays.ts';
 
@@ -17,7 +17,15 @@ export function turnBy(
   const { positions: keys, queryPositions = keys } = rope;
   const positions = id === 'K' ? keys : queryPositions;
   const own = { ...rope, positions, firstPosition: pastTokens(context) };
-  return (axes) => rotary(axes, context.graph.extents, own);
+  return (axes) => {
+    try {
+      return rotary(axes, context.graph.extents, own);
+    } catch (error) {
+      // Positions of fewer tokens than there are keys.
+      if (error instanceof ConfigError) throw new DoesNotFit(error.message);
+      throw error;
+    }
+  };
 }
 
 interface Variant {

@@ -11,7 +11,10 @@ export function hidesNothing(field: Field, { event }: Suspect): Blame | null {
   for (const source of flow.sources[event]) {
     const { found, standing } = observed[source];
     const isLogits = found.some(({ entry }) => entry.key === 'v:Z' || entry.key === 'v:S');
-    const isMasked = isHiding(recording.tensor(source));
+    // Also where all of a tile is seen.
+    const isMasked =
+      isHiding(recording.tensor(source)) ||
+      found.some(({ entry }) => entry.key === `v:${catalogue.parts.logits}`);
     if (standing !== 'right' || !isLogits || isMasked) continue;
     const filled = filledAt(field, source);
     if (filled === null) continue;

@@ -124,7 +124,9 @@ function gradientsOf(values: Values, output: Output): Placed[] {
 
 /** Leaves that have the axes of y and were not used to make it. */
 function givenTensors(values: Values, output: Output): Placed[] {
-  const ancestors = new Set(output.family.flatMap((value) => [...values.ancestors(value)]));
+  // Later ones are those of other runs, such as a numerical gradient's.
+  const own = output.family.filter(({ time }) => time <= output.time);
+  const ancestors = new Set(own.flatMap((value) => [...values.ancestors(value)]));
   return values.all
     .filter(
       (value) =>
@@ -143,6 +145,16 @@ const isVaried = ({ tensor: { data } }: Value): boolean => data.some((each) => e
 /** dy = ones: of one number, and told by its name. */
 const isNamedGradient = ({ events }: Value): boolean =>
   events.some(({ name }) => isGradientName(name));
+
+/** Whether something else was computed from a tensor after y. */
+const isUsedAfter = (values: Values, value: Value, output: Output): boolean =>
+  values.all.some(
+    (each) =>
+      each !== value &&
+      each.time > output.time &&
+      each.time > value.time &&
+      values.ancestors(each).has(value.id),
+  );
 
 const isOf = (values: Values, value: Value, output: Output): boolean =>
   value.events.some(({ of }) => {
@@ -171,7 +183,10 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
     if (slopes.length === 0 && !scalars.some(({ isNamed }) => isNamed)) continue;
     return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   }
-  const upstream = given.find(({ value }) => isNamedGradient(value));
+  // A gradient of which nothing is computed is an end, such as a numerical one, and no beginning.
+  const upstream = given.find(
+    ({ value }) => isNamedGradient(value) && isUsedAfter(values, value, output),
+  );
   if (upstream) return upstreamLoss(upstream);
   return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
 }
@@ -303,9 +318,7 @@ function withoutGradient(
     return { kind: 'squares', factor: 2 * scalar, from: null, sure: true, note };
   }
   // A tensor of y's shape that only what comes after y reads.
-  const used = given.find(({ value }) =>
-    values.all.some((each) => each.time > output.time && values.ancestors(each).has(value.id)),
-  );
+  const used = given.find(({ value }) => isUsedAfter(values, value, output));
   if (used) {
     const note = `${lastName(used.value.parts[0].name)} has the shape of y and is first read after it`;
     return { kind: 'upstream', given: used, factor: 1, from: used.value, sure: true, note };

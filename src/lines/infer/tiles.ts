@@ -6,6 +6,7 @@ import type { Event } from '../recording.ts';
 import type { Site } from './site.ts';
 import { nameOf } from './masks.ts';
 import { isGradientName } from './names.ts';
+import { fits, pairOf, place, type Placed, placeLike } from './placed.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 /** A tensor read as blocks of tokens by features. */
@@ -79,83 +80,6 @@ function products(left: Whole, right: Whole): Tensor | null {
     }
   }
   return { shape: [startsA.length, rows.size, cols.size], data };
-}
-
-/** Where a piece lies in a matrix of products: factor * scores[block, j + row, i + column]. */
-interface Placed {
-  readonly start: number;
-  readonly factor: number;
-  /** The piece's last axis runs along the rows of the scores. */
-  readonly isTransposed: boolean;
-}
-
-const isFinite = (value: number): boolean => Math.abs(value) < 1e6;
-
-/** Two entries beside each other, or one above the other, by whose ratio a piece is sought; null where it has none. */
-function pairOf(piece: Tensor): { at: number; ratio: number; isAbove: boolean } | null {
-  const width = piece.shape[piece.shape.length - 1];
-  for (const isAbove of [false, true]) {
-    const step = isAbove ? width : 1;
-    for (let at = 0; at + step < piece.data.length; at++) {
-      if (!isAbove && at % width === width - 1) continue;
-      const [a, b] = [piece.data[at], piece.data[at + step]];
-      if (isFinite(a) && isFinite(b) && a !== 0 && b !== 0 && a !== b)
-        return { at, ratio: b / a, isAbove };
-    }
-  }
-  return null;
-}
-
-function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
-  const pair = pairOf(piece);
-  if (!pair) return null;
-  const width = piece.shape[piece.shape.length - 1];
-  const height = piece.data.length / width;
-  const [, rows, cols] = scores.shape;
-  const [row, column] = [Math.floor(pair.at / width), pair.at % width];
-  for (const isTransposed of [false, true]) {
-    const [along, across] = isTransposed ? [cols, 1] : [1, cols];
-    const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
-    for (let at = 0; at < scores.data.length; at++) {
-      const [i, j] = [at % cols, Math.floor(at / cols) % rows];
-      const [u, w] = isTransposed ? [j, i] : [i, j];
-      if (u - column < 0 || w - row < 0 || u - column + width > length || w - row + height > depth)
-        continue;
-      const value = scores.data[at];
-      const next = at + (pair.isAbove ? across : along);
-      if (Math.abs(scores.data[next] / value / pair.ratio - 1) > 20 * eps) continue;
-      const factor = piece.data[pair.at] / value;
-      const start = at - column * along - row * across;
-      if (fits(piece, scores, { start, factor, isTransposed }, eps))
-        return { start, factor, isTransposed };
-    }
-  }
-  return null;
-}
-
-const ENTRIES = 3;
-
-function fits(
-  piece: Tensor,
-  scores: Tensor,
-  { start, factor, isTransposed }: Placed,
-  eps: number,
-  least = ENTRIES,
-): boolean {
-  const width = piece.shape[piece.shape.length - 1];
-  const [, , cols] = scores.shape;
-  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
-  let size = 0;
-  let compared = 0;
-  const isNear = piece.data.every((value, n) => {
-    if (!isFinite(value)) return true;
-    const expected =
-      factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
-    size = Math.max(size, Math.abs(expected), Math.abs(value));
-    compared++;
-    return Math.abs(value - expected) <= 20 * eps * size;
-  });
-  return isNear && compared >= least;
 }
 
 /** What one event shows of the scores, perhaps. */
@@ -286,40 +210,11 @@ function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
     const [{ placed: first }] = found;
     const isPlaced = new Set(found.map(({ piece }) => piece));
     const others = group.flatMap((piece) => {
-      const placed = isPlaced.has(piece) ? null : placeLike(piece, scores, first);
+      const placed = isPlaced.has(piece) ? null : placeLike(piece.tensor, piece.eps, scores, first);
       return placed ? [{ piece, placed }] : [];
     });
     return [...found, ...others];
   });
-}
-
-/** Decimal digits that a piece's numbers have together where chance is ruled out. */
-const DIGITS = 12;
-
-/** Where a piece of a few entries lies, as the last of its row is, whose factor and direction others have shown. */
-function placeLike(
-  { tensor, eps }: Piece,
-  scores: Tensor,
-  { factor, isTransposed }: Placed,
-): Placed | null {
-  const count = tensor.data.reduce((n, value) => n + (isFinite(value) && value !== 0 ? 1 : 0), 0);
-  if (count === 0 || count > ENTRIES || count * -Math.log10(eps) < DIGITS) return null;
-  const at = tensor.data.findIndex((value) => isFinite(value) && value !== 0);
-  const width = tensor.shape[tensor.shape.length - 1];
-  const height = tensor.data.length / width;
-  const [row, column] = [Math.floor(at / width), at % width];
-  const [, rows, cols] = scores.shape;
-  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
-  const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
-  for (let place = 0; place < scores.data.length; place++) {
-    const [i, j] = [place % cols, Math.floor(place / cols) % rows];
-    const [u, w] = isTransposed ? [j, i] : [i, j];
-    if (u < column || w < row || u - column + width > length || w - row + height > depth) continue;
-    const start = place - column * along - row * across;
-    if (fits(tensor, scores, { start, factor, isTransposed }, eps, count))
-      return { start, factor, isTransposed };
-  }
-  return null;
 }
 
 /**
