@@ -40,11 +40,12 @@ const bundles = [
   },
   {
     ...common,
-    // The command line and the threads that compare, and that run programs and judge them: what they share is there once.
+    // The command line and the threads that compare and compute, that help them, and that run programs and judge them: what they share is there once.
     entryPoints: {
       cli: 'src/cli.ts',
       compare: 'src/extension/compare/worker.ts',
       lines: 'src/extension/lines/worker.ts',
+      helper: 'src/threads/helper.ts',
     },
     outdir: 'dist',
     splitting: true,

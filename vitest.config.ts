@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const pure = [
   ...['engine', 'stepper', 'inspect', 'compare', 'lines', 'formats', 'protocol'],
-  ...['cli', 'mine', 'process', 'disk', 'recorder', 'lineRun', 'extension', 'scripts'],
+  ...['threads', 'cli', 'mine', 'process', 'disk', 'recorder', 'lineRun', 'extension', 'scripts'],
 ];
 
 export default defineConfig({

@@ -1,7 +1,8 @@
 // What the commands of the command line share: reading a setup, printing, refusing bad input in one line.
+import { freemem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { diskSource } from '../disk/regularFile.ts';
-import { bytesOfRun, inWords } from '../engine/cost.ts';
+import { bytesOfRun, inWords, tooLarge } from '../engine/cost.ts';
 import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
 import { visibleJson } from '../formats/shown.ts';
@@ -14,8 +15,11 @@ const MUCH = 2 ** 30;
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
 
-/** The setup of a file with its graph; warnings go to standard error. Throws InputError. */
-export async function openSetupFile(file: string): Promise<ComputableSetup> {
+/**
+ * The setup of a file with its graph; warnings go to standard error. Throws InputError, also where it is to be
+ * `computed` and would not fit the memory.
+ */
+export async function openSetupFile(file: string, computed = true): Promise<ComputableSetup> {
   const text = await readText(file);
   const { setup, graph, config, problems } = await openSetup(text, (path) =>
     diskSource(resolve(dirname(file), path)),
@@ -30,6 +34,8 @@ export async function openSetupFile(file: string): Promise<ComputableSetup> {
   for (const { severity, message, offset } of problems) {
     if (severity === 'warning') warn(`${file}:${lineOf(text, offset)}: warning: ${message}`);
   }
+  const refusal = computed ? tooLarge(graph, freemem()) : null;
+  if (refusal) throw new InputError(`${file}: ${refusal}`);
   const bytes = bytesOfRun(graph);
   if (bytes > MUCH) warn(`${file}: warning: it takes about ${inWords(bytes)} of memory`);
   return { setup, graph, config };

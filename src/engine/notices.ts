@@ -1,6 +1,7 @@
 // Where NaN and infinity are born, and which queries see no key: found once per run and told, not spread in silence.
 import type { Graph, NodeId } from './graph.ts';
 import { hasNode, nodeOf, tensorName } from './graph.ts';
+import { isFineInArena } from './parallel.ts';
 import { indexOf, strides, type Tensor } from './tensor.ts';
 
 export interface Notice {
@@ -18,8 +19,20 @@ export interface Notice {
 const isOdd = (node: NodeId, value: number): boolean =>
   !Number.isFinite(value) && !(node === 'M' && value === -Infinity);
 
+/** Whether there is nothing odd in a tensor: asked of every entry of every tensor. */
+function isFine(node: NodeId, data: Float64Array): boolean {
+  const known = isFineInArena(data, node === 'M');
+  if (known !== null) return known;
+  if (node === 'M') {
+    for (let at = 0; at < data.length; at++) if (!(data[at] < Infinity)) return false;
+  } else {
+    for (let at = 0; at < data.length; at++) if (!Number.isFinite(data[at])) return false;
+  }
+  return true;
+}
+
 function nonFinite(node: NodeId, kind: Notice['kind'], { shape, data }: Tensor): Notice | null {
-  // Loops: run on every entry of every tensor.
+  if (isFine(node, data)) return null;
   let [at, count] = [-1, 0];
   for (let offset = 0; offset < data.length; offset++) {
     if (!isOdd(node, data[offset])) continue;
@@ -84,9 +97,12 @@ export function findNotices(
   }
   notices.push(...maskedRows(graph, values));
   if (odd.size > 0) return notices;
+  let last: Tensor | undefined;
   for (const node of [...graph.nodes].reverse()) {
     const gradient = gradients.get(node.id);
-    const found = gradient && nonFinite(node.id, 'gradient', gradient);
+    // A mask may pass on the very tensor.
+    const found = gradient && gradient !== last && nonFinite(node.id, 'gradient', gradient);
+    last = gradient;
     if (found) return [...notices, found];
   }
   return notices;

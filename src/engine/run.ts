@@ -1,6 +1,8 @@
 // Forward and reverse mode over a graph. A run is data: values, gradients and the ordered contributions.
 import type { Graph, NodeId, OperationNode } from './graph.ts';
 import { operationNodes } from './graph.ts';
+import { giveBack } from './memory.ts';
+import { endCopies } from './parallel.ts';
 import { findNotices, type Notice } from './notices.ts';
 import type { Application } from './operation.ts';
 import { type Path, pathOf } from './paths.ts';
@@ -161,6 +163,18 @@ export function* runInParts(graph: Graph, options: RunOptions = {}): Generator<P
     contributions,
     notices: findNotices(graph, values, gradients),
   };
+}
+
+/**
+ * Gives a run's memory to the next ones. Nothing may hold the run, any of its tensors or a part of one any more; its
+ * inputs stay, and so must what was overridden in it.
+ */
+export function release({ graph, values, gradients, contributions }: Run): void {
+  const computed = operationNodes(graph).map(({ id }) => values.get(id));
+  const passed = contributions.map(({ value }) => value);
+  const all = [...computed, ...gradients.values(), ...passed];
+  giveBack(all.flatMap((each) => (each ? [each.data] : [])));
+  endCopies();
 }
 
 /** A contribution's accumulator before and after it; `before` is all zeros for the first. */

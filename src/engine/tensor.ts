@@ -1,4 +1,6 @@
 // Dense float64 tensors in row-major order: the only number container of the engine.
+import { unwritten, zeroed } from './memory.ts';
+import { scaleAll } from './parallel.ts';
 
 export interface Tensor {
   readonly shape: readonly number[];
@@ -25,7 +27,12 @@ export function tensor(shape: readonly number[], data: ArrayLike<number>): Tenso
 }
 
 export function zeros(shape: readonly number[]): Tensor {
-  return { shape: [...shape], data: new Float64Array(sizeOf(shape)) };
+  return { shape: [...shape], data: zeroed(sizeOf(shape)) };
+}
+
+/** Its entries may be anything: each must be written. */
+export function blank(shape: readonly number[]): Tensor {
+  return { shape: [...shape], data: unwritten(sizeOf(shape)) };
 }
 
 export function scalar(value: number): Tensor {
@@ -85,14 +92,26 @@ export function indexOf(shape: readonly number[], offset: number): number[] {
 
 export function map(a: Tensor, fn: (value: number, offset: number) => number): Tensor {
   // A loop: Float64Array's own map is several times slower.
-  const data = new Float64Array(a.data.length);
+  const data = unwritten(a.data.length);
   for (let at = 0; at < data.length; at++) data[at] = fn(a.data[at], at);
   return { shape: a.shape, data };
 }
 
 /** a + b, both of one shape. */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return map(a, (value, at) => value + b.data[at]);
+  const data = unwritten(a.data.length);
+  const [x, y] = [a.data, b.data];
+  for (let at = 0; at < data.length; at++) data[at] = x[at] + y[at];
+  return { shape: a.shape, data };
+}
+
+/** factor * a. */
+export function times(factor: number, a: Tensor): Tensor {
+  const data = unwritten(a.data.length);
+  const own = a.data;
+  if (!scaleAll(own, data, factor))
+    for (let at = 0; at < data.length; at++) data[at] = factor * own[at];
+  return { shape: a.shape, data };
 }
 
 /** Square root of the sum of squares, scaled so that it neither overflows nor underflows. */
@@ -108,6 +127,12 @@ export function norm({ data }: Tensor): number {
 export const isZero = ({ data }: Tensor): boolean => data.every((value) => value === 0);
 
 const knownLargest = new WeakMap<Tensor, number>();
+
+/** What `largestMagnitude` has found where it was asked, and can be told. */
+export const knownMagnitude = {
+  of: (value: Tensor): number | undefined => knownLargest.get(value),
+  is: (value: Tensor, largest: number): void => void knownLargest.set(value, largest),
+};
 
 /** Largest finite magnitude; remembered, for it is asked for at every step. */
 export function largestMagnitude(value: Tensor): number {

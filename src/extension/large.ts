@@ -1,13 +1,15 @@
 // Setups that take much: how much is said before it is taken, and they are computed in a thread of their own.
+import { freemem } from 'node:os';
 import * as vscode from 'vscode';
-import { bytesOfRun, inWords } from '../engine/cost.ts';
+import { bytesOfRun, inWords, tooLarge } from '../engine/cost.ts';
 import type { Graph } from '../engine/graph.ts';
 import { type Part, run, type Run } from '../engine/run.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
+import { adopt } from '../stepper/prepared.ts';
 import { runInWorker } from './compare/inWorker.ts';
 
-/** From here on VS Code would stand still. */
-const BESIDE = 2 ** 24; // bytes
+/** From here on the extension host would stand still: a first run is several times slower than those after it. */
+const BESIDE = 2 ** 20; // bytes
 /** From here on it is asked first. */
 const MUCH = 2 ** 30; // bytes
 const COMPUTE = 'Compute It';
@@ -43,13 +45,19 @@ export class Computing {
     return true;
   }
 
-  /** `tell` is called before each part. Ends what was being computed before. Rejects where it is ended itself, or memory is not enough. */
+  /** `tell` is called before each part. Ends what was being computed before. Rejects where it is ended itself, or would not fit the memory. */
   async compute(
     { config, graph }: Omit<ComputableSetup, 'setup'>,
     tell: (part: Part) => void,
   ): Promise<Run> {
     this.stop();
     if (bytesOfRun(graph) < BESIDE) return run(graph);
-    return { graph, ...(await runInWorker(this.#worker, config, this.#running.signal, tell)) };
+    const refusal = tooLarge(graph, freemem());
+    if (refusal) throw new Error(refusal);
+    const { signal } = this.#running;
+    const { prepared, ...computed } = await runInWorker(this.#worker, config, signal, tell);
+    const result = { graph, ...computed };
+    adopt(result, prepared);
+    return result;
   }
 }

@@ -11,6 +11,12 @@ const CELLS = 64;
 
 const known = new WeakMap<Tensor, number>();
 
+/** What `colourRange` has found where it was asked, and can be told. */
+export const knownRange = {
+  of: (value: Tensor): number | undefined => known.get(value),
+  is: (value: Tensor, range: number): void => void known.set(value, range),
+};
+
 /**
  * The size at which the colours of a tensor end, >= 0: of the cells that pictures of it show, the 99th percentile
  * of the sizes that are not 0, or the extreme where that is no more than three times as large. Zeros (masked

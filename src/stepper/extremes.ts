@@ -22,22 +22,40 @@ export function blockExtremes(
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {
       const [top, left] = [row * step[0], col * step[1]];
-      let extreme = data[top * width + left];
-      for (let r = top; r < Math.min(height, top + step[0]); r++) {
-        const end = r * width + Math.min(width, left + step[1]);
-        for (let at = r * width + left; at < end; at++) {
-          if (outranks(data[at], extreme, masked)) extreme = data[at];
-        }
-      }
+      const end = [Math.min(height, top + step[0]), Math.min(width, left + step[1])] as const;
+      const extreme = extremeOf(data, width, [top, left], end, masked);
       extremes[row * cols + col] = extreme;
     }
   }
   return extremes.buffer;
 }
 
-/** NaN before infinities before the larger size; what a mask left out comes last. */
-function outranks(a: number, b: number, masked: boolean): boolean {
-  if (masked && isLeftOut(a) !== isLeftOut(b)) return isLeftOut(b);
-  if (Number.isNaN(a) || Number.isNaN(b)) return !Number.isNaN(b);
-  return Math.abs(a) > Math.abs(b);
+/** NaN before infinities before the larger size; what a mask left out comes last. Of equals, the first. */
+function extremeOf(
+  data: Float64Array,
+  width: number,
+  [top, left]: readonly [number, number],
+  [bottom, right]: readonly [number, number],
+  masked: boolean,
+): number {
+  let extreme = data[top * width + left];
+  // What is left out ranks below all, by size among its own.
+  let size = masked && isLeftOut(extreme) ? -1 : Math.abs(extreme);
+  if (Number.isNaN(size)) return extreme;
+  for (let r = top; r < bottom; r++) {
+    const end = r * width + right;
+    for (let at = r * width + left; at < end; at++) {
+      const entry = data[at];
+      if (masked && entry <= FILL) {
+        if (size < 0 && entry < extreme) extreme = entry;
+        continue;
+      }
+      const own = Math.abs(entry);
+      if (own > size) {
+        extreme = entry;
+        size = own;
+      } else if (Number.isNaN(own)) return entry;
+    }
+  }
+  return extreme;
 }

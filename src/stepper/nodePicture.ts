@@ -10,8 +10,16 @@ import type { ViewOptions } from './stepView.ts';
 export const THUMBNAIL = 24;
 const DETAIL = 64;
 
-/** The last picture of each tensor: along a walk most stay as they are. */
-const drawn = new WeakMap<Tensor, { readonly key: string; readonly picture: Picture }>();
+/** The last pictures of each tensor: along a walk most stay as they are. */
+const drawn = new WeakMap<Tensor, Map<string, Picture>>();
+/** In the graph and in detail, under this selection and the one before. */
+const KEPT = 4;
+
+export const drawnOf = (value: Tensor): ReadonlyMap<string, Picture> | undefined =>
+  drawn.get(value);
+
+export const setDrawn = (value: Tensor, pictures: ReadonlyMap<string, Picture>): void =>
+  void drawn.set(value, new Map(pictures));
 
 /** One picture for each selected slice; `range`: where its colours end, if not at the tensor's own range. */
 export function picture(
@@ -25,10 +33,13 @@ export function picture(
   const leading = node.axes.slice(0, -2).flat();
   const bound = leading.map((letter) => options.selection[letter] ?? 0);
   const key = [node.id, most, options.allHeads, range, ...bound].join(' ');
-  const before = drawn.get(value);
-  if (before?.key === key) return before.picture;
-  const made = makePicture(run, node, value, options, most, range);
-  drawn.set(value, { key, picture: made });
+  const known = drawn.get(value) ?? new Map<string, Picture>();
+  const made = known.get(key) ?? makePicture(run, node, value, options, most, range);
+  // The last used is the last to go.
+  known.delete(key);
+  known.set(key, made);
+  for (const oldest of known.keys()) if (known.size > KEPT) known.delete(oldest);
+  drawn.set(value, known);
   return made;
 }
 

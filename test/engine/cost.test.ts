@@ -1,6 +1,6 @@
 // What a run is said to take is what it takes.
 import { expect, test } from 'vitest';
-import { bytesOfRun, inWords } from '../../src/engine/cost.ts';
+import { bytesOfRun, inWords, tooLarge } from '../../src/engine/cost.ts';
 import { run } from '../../src/engine/run.ts';
 import { drawnSetup, exampleText, graphOf, smallExampleNames } from '../support/setups.ts';
 
@@ -32,4 +32,19 @@ test('in words', async () => {
     weights: {},
   });
   expect(inWords(bytesOfRun(graph))).toMatch(/^\d\.\d GB$/);
+});
+
+test('what does not fit is refused with the figures, and with what would', async () => {
+  const tokens = (n: number) => ({ random: 'normal', shape: [n, 4] });
+  const graphWith = (n: number) =>
+    graphOf({ head: 'kq', start: { Q: tokens(n), K: tokens(n) }, x: tokens(n), weights: {} });
+  const graph = await graphWith(2000);
+  const bytes = bytesOfRun(graph);
+  expect(tooLarge(graph, 2 * bytes)).toBeNull();
+  const refusal = tooLarge(graph, bytes / 4);
+  expect(refusal).toMatch(/^It takes about \d+ MB of memory, of which \d+ MB are free\. /);
+  // What it says would fit does.
+  const fitting = Number(/(\d+) in place of 2000/.exec(refusal!)?.[1]);
+  expect(fitting).toBeGreaterThan(500);
+  expect(tooLarge(await graphWith(fitting), bytes / 4)).toBeNull();
 });

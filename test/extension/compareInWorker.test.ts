@@ -83,7 +83,14 @@ test('a run in the thread is that of this one, and can be stopped', async () => 
   const { graph, ...own } = run(buildGraph(config));
   const told: string[] = [];
   const tell = ({ phase, node }: Part): void => void told.push(`${phase} ${node}`);
-  expect(await runInWorker(worker, config, new AbortController().signal, tell)).toEqual(own);
+  const { prepared, ...found } = await runInWorker(
+    worker,
+    config,
+    new AbortController().signal,
+    tell,
+  );
+  expect(found).toEqual(own);
+  expect(prepared.some(({ pictures }) => pictures?.size)).toBe(true);
   expect([told[0], told.at(-1)]).toEqual(['forward K', 'backward K']);
   const stop = new AbortController();
   const running = runInWorker(worker, unscaled(600).config, stop.signal);

@@ -180,4 +180,26 @@ describe('the panel', () => {
     await view.getByRole('button', { name: /exercise/i }).click();
     await expect.poll(() => workbench.webview().getByRole('slider').count()).toBe(1);
   });
+
+  test('computes a large setup in threads that share memory, and walks it to its end', async () => {
+    workbench = await open({ folder: examples, extension: { vsix: vsixFile() } });
+    const random = (rows: number, columns: number, seed: number) => ({
+      ...{ random: 'normal', shape: [rows, columns], seed },
+    });
+    const text = JSON.stringify({
+      ...{ head: 'multihead', heads: 4, mask: 'causal', x: random(640, 32, 1) },
+      weights: {
+        ...{ W_K: random(32, 32, 2), W_Q: random(32, 32, 3) },
+        ...{ W_V: random(32, 32, 4), W_O: random(32, 32, 5) },
+      },
+    });
+    writeFileSync(join(workbench.folder, 'wide.attention.json'), text);
+    await chooseInExplorer(workbench.page, 'wide', 'Step Attention Backprop');
+    const view = workbench.webview();
+    await tickIs(view, 0);
+    await node(view, 'f').click();
+    const { values } = await runOf(text);
+    expect(await numbers(view, 'value of f')).toEqual([...values.get('f')!.data]);
+    await stepToEnd(workbench, view);
+  });
 });

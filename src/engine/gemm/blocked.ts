@@ -1,115 +1,191 @@
-// The product by blocks that fit the caches, each packed into panels for the SIMD kernel.
-import { KERNEL } from './kernelBytes.ts';
-import type { Matrix } from './matrix.ts';
+// The product by blocks that fit the caches, by the SIMD kernels.
+import { CLOSE, copyIn, copyOut, type Kernel, kernel, SCRATCH } from './kernel.ts';
+import { type Matrix, stepOf, transposed } from './matrix.ts';
 
-// Rows, columns and summands of a block: the panels of B in use stay in the first-level cache, A's in the second.
-const BLOCK_M = 128;
-const BLOCK_N = 512;
-const BLOCK_K = 256;
-const PAGE = 65_536; // bytes of a page of WebAssembly's memory
+// Where in the scratch they lie, in entries. The panels of B in use stay in the first-level cache, A's block in the second.
+const A = 0;
+const C = 2 ** 16;
+const RAW = 2 ** 17;
+/** Columns of a block of B; its rows are those of the deepest block of A. */
+const WIDEST = 512;
+const DEEPEST = 256;
+const B = RAW + WIDEST * (DEEPEST + CLOSE);
+const ENTRIES_C = RAW - C;
+const ENTRIES_B = SCRATCH - B;
 
-// Node and browsers have it; TypeScript declares it with the DOM only.
-declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (code: Uint8Array) => object;
-  readonly Instance: new (
-    module: object,
-    imports: object,
-  ) => { readonly exports: Readonly<Record<string, unknown>> };
-};
-
-type Multiply = (
-  panelsA: number,
-  panelsB: number,
-  k: number,
-  a: number,
-  b: number,
-  c: number,
-) => void;
-
-interface Kernel {
-  readonly multiply: Multiply;
-  readonly a: Float64Array;
-  readonly b: Float64Array;
-  readonly c: Float64Array;
+/** How the entries of an operand lie: `steps` null where they follow no rule. */
+interface Laid {
+  readonly matrix: Matrix;
+  readonly steps: { readonly rows: number; readonly cols: number } | null;
 }
 
-let kernel: Kernel | null | undefined;
+interface Block {
+  readonly row: number;
+  readonly rows: number;
+  readonly panels: number;
+  readonly p: number;
+  readonly depth: number;
+}
 
-/** null where there is no WebAssembly or it lacks SIMD. */
-function load(): Kernel | null {
-  const lengths = [BLOCK_M * BLOCK_K, BLOCK_K * BLOCK_N, BLOCK_M * BLOCK_N];
-  const bytes = lengths.reduce((sum, length) => sum + 8 * length, 0);
-  try {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) });
-    const code = Uint8Array.from(atob(KERNEL), (letter) => letter.charCodeAt(0));
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
-    let at = 0;
-    const [a, b, c] = lengths.map((length) => {
-      const view = new Float64Array(memory.buffer, at, length);
-      at += 8 * length;
-      return view;
-    });
-    return { multiply: exports.multiply as Multiply, a, b, c };
-  } catch {
-    return null;
-  }
+/** Panels of B in the scratch; `skips` as in assembly/products.ts. */
+interface Panels {
+  readonly panels: number;
+  readonly at: number;
+  readonly skips: number;
+}
+
+function laid(matrix: Matrix): Laid {
+  const [rows, cols] = [stepOf(matrix.rows), stepOf(matrix.cols)];
+  return { matrix, steps: rows === null || cols === null ? null : { rows, cols } };
 }
 
 /** False, and nothing done, where there is no kernel for this machine. */
 export function blockedProduct(left: Matrix, right: Matrix, out: Matrix): boolean {
-  kernel ??= load();
-  if (!kernel) return false;
-  const { multiply, a, b, c } = kernel;
-  const [m, k, n] = [left.rows.length, left.cols.length, right.cols.length];
-  for (let col = 0; col < n; col += BLOCK_N) {
-    const panelsB = Math.ceil(Math.min(BLOCK_N, n - col) / 4);
-    for (let row = 0; row < m; row += BLOCK_M) {
-      const panelsA = Math.ceil(Math.min(BLOCK_M, m - row) / 4);
-      c.fill(0, 0, 16 * panelsA * panelsB);
-      for (let p = 0; p < k; p += BLOCK_K) {
-        const depth = Math.min(BLOCK_K, k - p);
-        pack(left.data, left.base, left.rows, row, panelsA, left.cols, p, depth, a);
-        pack(right.data, right.base, right.cols, col, panelsB, right.rows, p, depth, b);
-        multiply(panelsA, panelsB, depth, a.byteOffset, b.byteOffset, c.byteOffset);
-      }
-      unpack(c, 4 * panelsB, out, row, col);
-    }
-  }
+  const own = kernel();
+  if (!own || 4 * left.cols.length > ENTRIES_B) return false;
+  // Rows are written whole: where the result's columns lie side by side, outᵀ = rightᵀ leftᵀ, with the same sums.
+  if (stepOf(out.cols) !== 1 && stepOf(out.rows) === 1)
+    product(own, laid(transposed(right)), laid(transposed(left)), transposed(out));
+  else product(own, laid(left), laid(right), out);
   return true;
 }
 
-/** Panels of 4 along `wide`, zero beyond its end, each with its 4 entries side by side for every entry of `deep`. */
-function pack(
-  data: Float64Array,
-  base: number,
-  wide: Int32Array,
-  from: number,
-  panels: number,
-  deep: Int32Array,
-  first: number,
-  depth: number,
-  target: Float64Array,
-): void {
-  for (let panel = 0; panel < panels; panel++) {
-    for (let lane = 0; lane < 4; lane++) {
-      const index = from + 4 * panel + lane;
-      let at = 4 * panel * depth + lane;
-      if (index >= wide.length) {
-        for (let p = 0; p < depth; p++, at += 4) target[at] = 0;
-        continue;
+function product(own: Kernel, left: Laid, right: Laid, out: Matrix): void {
+  const [m, k, n] = [out.rows.length, left.matrix.cols.length, out.cols.length];
+  const isTall = left.steps?.rows === 1 && left.steps.cols !== 1;
+  const [blockM, blockK] = isTall ? [256, 128] : [128, DEEPEST];
+  const widest = Math.min(ENTRIES_C / blockM, Math.floor(ENTRIES_B / k / 4) * 4, WIDEST);
+  const outStep = stepOf(out.rows);
+  for (let col = 0; col < n; col += widest) {
+    const cols = Math.min(widest, n - col);
+    const panelsB = Math.ceil(cols / 4);
+    const width = 4 * panelsB;
+    for (let p = 0; p < k; p += blockK) {
+      const block = { row: col, rows: cols, panels: panelsB, p, depth: Math.min(blockK, k - p) };
+      packRight(own, right, block, B + p * width);
+    }
+    const skips = own.isFine(8 * B, k * width, 0);
+    for (let row = 0; row < m; row += blockM) {
+      const rows = Math.min(blockM, m - row);
+      const panels = Math.ceil(rows / 4);
+      for (let p = 0; p < k; p += blockK) {
+        const block = { row, rows, panels, p, depth: Math.min(blockK, k - p) };
+        multiply(own, left, block, { panels: panelsB, at: B + p * width, skips });
       }
-      const start = base + wide[index];
-      for (let p = 0; p < depth; p++, at += 4) target[at] = data[start + deep[first + p]];
+      if (outStep !== null && stepOf(out.cols) === 1) {
+        const first = out.base + row * outStep + col;
+        copyOut(own.scratch, C, width, out.data, {
+          first,
+          count: rows,
+          length: cols,
+          stride: outStep,
+        });
+      } else unpack(own.scratch, width, out, { row, col, rows, cols });
     }
   }
 }
 
-function unpack(c: Float64Array, width: number, out: Matrix, row: number, col: number): void {
-  const rows = Math.min(BLOCK_M, out.rows.length - row);
-  const cols = Math.min(BLOCK_N, out.cols.length - col);
+/** C += A B for one block of A; C = A B for the first. */
+function multiply(own: Kernel, left: Laid, block: Block, right: Panels): void {
+  const { panels: panelsB, at: b, skips } = right;
+  const { matrix, steps } = left;
+  const { row, rows, panels, p, depth } = block;
+  const isFirst = Number(p === 0);
+  if (steps?.cols === 1) {
+    const first = matrix.base + row * steps.rows + p;
+    const runs = { first, count: rows, length: depth, stride: steps.rows };
+    const stride = copyIn(own.scratch, A, matrix.data, runs);
+    own.multiplyRows(
+      panels,
+      panelsB,
+      depth,
+      8 * A,
+      8 * stride,
+      8 * b,
+      8 * C,
+      32 * panelsB,
+      isFirst,
+      skips,
+    );
+  } else if (steps?.rows === 1) {
+    const first = matrix.base + row + p * steps.cols;
+    // Not a power of two: the columns would share a few lines of the cache.
+    const apart = rows + 4;
+    for (let n = 0, start = first; n < depth; n++, start += steps.cols)
+      own.scratch.set(matrix.data.subarray(start, start + rows), A + n * apart);
+    own.multiplyColumns(
+      panels,
+      panelsB,
+      depth,
+      8 * A,
+      8 * apart,
+      32,
+      8 * b,
+      8 * C,
+      32 * panelsB,
+      isFirst,
+      skips,
+    );
+  } else {
+    pack(own.scratch, A, matrix, block);
+    own.multiplyColumns(
+      panels,
+      panelsB,
+      depth,
+      8 * A,
+      32,
+      32 * depth,
+      8 * b,
+      8 * C,
+      32 * panelsB,
+      isFirst,
+      skips,
+    );
+  }
+}
+
+/** Panels of 4 columns of B: `row` and `rows` of the block are its columns. */
+function packRight(own: Kernel, { matrix, steps }: Laid, block: Block, to: number): void {
+  const { row: col, rows: cols, panels, p, depth } = block;
+  if (steps?.cols === 1) {
+    const first = matrix.base + p * steps.rows + col;
+    const runs = { first, count: depth, length: cols, stride: steps.rows };
+    const stride = copyIn(own.scratch, RAW, matrix.data, runs);
+    own.packRows(panels, depth, 8 * RAW, 8 * stride, 8 * to);
+  } else if (steps?.rows === 1) {
+    const first = matrix.base + p + col * steps.cols;
+    const runs = { first, count: cols, length: depth, stride: steps.cols };
+    const stride = copyIn(own.scratch, RAW, matrix.data, runs);
+    own.packColumns(panels, depth, 8 * RAW, 8 * stride, 8 * to);
+  } else pack(own.scratch, to, transposed(matrix), block);
+}
+
+/** Panels of 4 rows, zero beyond the end, each with its 4 entries side by side for every column. */
+function pack(target: Float64Array, start: number, matrix: Matrix, block: Block): void {
+  const { data, base, rows, cols } = matrix;
+  const { row, panels, p: first, depth } = block;
+  for (let panel = 0; panel < panels; panel++) {
+    for (let lane = 0; lane < 4; lane++) {
+      const index = row + 4 * panel + lane;
+      let at = start + 4 * panel * depth + lane;
+      if (index >= rows.length) {
+        for (let p = 0; p < depth; p++, at += 4) target[at] = 0;
+        continue;
+      }
+      const from = base + rows[index];
+      for (let p = 0; p < depth; p++, at += 4) target[at] = data[from + cols[first + p]];
+    }
+  }
+}
+
+function unpack(
+  scratch: Float64Array,
+  width: number,
+  out: Matrix,
+  { row, col, rows, cols }: { row: number; col: number; rows: number; cols: number },
+): void {
   for (let r = 0; r < rows; r++) {
     const to = out.base + out.rows[row + r];
-    for (let j = 0; j < cols; j++) out.data[to + out.cols[col + j]] = c[r * width + j];
+    for (let j = 0; j < cols; j++) out.data[to + out.cols[col + j]] = scratch[C + r * width + j];
   }
 }

@@ -37,7 +37,7 @@ export function addWeights(graph: GraphBuilder, config: HeadConfig, layout: Scor
   last = addPositionBias(graph, config, layout, last);
   const mask = composedMask(config, layout);
   if (mask) {
-    graph.node('M', axes, addMask(axes, mask.tensor, mask), [last]);
+    graph.node('M', axes, addMask(axes, mask.mask, mask), [last]);
     last = 'M';
   }
   const sinks = graph.has('sinks') ? graph.axesOf('sinks') : null;

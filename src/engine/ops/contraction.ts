@@ -14,7 +14,8 @@ import {
 import { accumulates, equals, plus, product, sum, symbol } from '../formula.ts';
 import { gemm } from '../gemm/gemm.ts';
 import type { Operation } from '../operation.ts';
-import { type Tensor, zeros } from '../tensor.ts';
+import { multiplyAll } from '../parallel.ts';
+import { blank, type Tensor, zeros } from '../tensor.ts';
 
 type Axes = readonly AxisLetters[];
 
@@ -52,13 +53,18 @@ function multiply(plan: Plan, left: Tensor, right: Tensor): Tensor {
   const [rowLeft, , rowOut] = plan.rows;
   const [, colRight, colOut] = plan.cols;
   const [sumLeft, sumRight] = plan.summed;
-  const out = zeros(plan.shape);
+  // Each of its entries is in one product: all are written.
+  const out = blank(plan.shape);
+  const matrices = [
+    { data: left.data, base: 0, rows: rowLeft, cols: sumLeft },
+    { data: right.data, base: 0, rows: sumRight, cols: colRight },
+    { data: out.data, base: 0, rows: rowOut, cols: colOut },
+  ] as const;
+  const bases = [batchLeft, batchRight, batchOut] as const;
+  if (multiplyAll(matrices, bases)) return out;
   for (let each = 0; each < batchOut.length; each++) {
-    gemm(
-      { data: left.data, base: batchLeft[each], rows: rowLeft, cols: sumLeft },
-      { data: right.data, base: batchRight[each], rows: sumRight, cols: colRight },
-      { data: out.data, base: batchOut[each], rows: rowOut, cols: colOut },
-    );
+    const [a, b, c] = matrices.map((own, n) => ({ ...own, base: bases[n][each] }));
+    gemm(a, b, c);
   }
   return out;
 }

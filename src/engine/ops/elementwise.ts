@@ -17,7 +17,8 @@ import type { Operand } from '../evaluate.ts';
 import type { ComposedMask } from '../heads/mask.ts';
 import type { MaskFormula } from '../heads/maskParts.ts';
 import type { Application, Operation } from '../operation.ts';
-import { largestMagnitude, map, type Tensor } from '../tensor.ts';
+import { largestMagnitude, map, type Tensor, times, zeros } from '../tensor.ts';
+import { inBand, isBand, type Mask, maskTensor, withMask, withoutHidden } from './masking.ts';
 
 interface Elementwise {
   readonly name: string;
@@ -26,8 +27,11 @@ interface Elementwise {
   /** d output / d input at one entry. */
   readonly slope: (input: number, offset: number) => number;
   readonly forward: (input: Formula) => Formula;
+  /** All entries at once, with the same bits as one by one. */
+  readonly values?: (input: Tensor) => Tensor;
+  readonly back?: (upstream: Tensor) => Tensor;
   /** Tensors that both formulas speak of. */
-  readonly given?: Readonly<Record<string, Operand>>;
+  readonly given?: () => Readonly<Record<string, Operand>>;
   /** Where the slope is a difference: the largest of its terms. */
   readonly steepest?: number;
   /** The slope as a formula; null where it is 1. */
@@ -38,13 +42,14 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
   return {
     name: own.name,
     summary: own.summary,
-    forward: ([input]) => map(input, own.value),
+    forward: ([input]) => own.values?.(input) ?? map(input, own.value),
     vjp: ({ inputs: [input] }, upstream) => [
-      map(upstream, (value, offset) => {
-        const slope = own.slope(input.data[offset], offset);
-        // 0 * NaN is NaN, but where the slope is 0 nothing upstream can reach the input.
-        return slope === 0 ? 0 : value * slope;
-      }),
+      own.back?.(upstream) ??
+        map(upstream, (value, offset) => {
+          const slope = own.slope(input.data[offset], offset);
+          // 0 * NaN is NaN, but where the slope is 0 nothing upstream can reach the input.
+          return slope === 0 ? 0 : value * slope;
+        }),
     ],
     partial: ({ inputs: [input] }, _slot, outputOffset, inputOffset) =>
       outputOffset === inputOffset ? own.slope(input.data[inputOffset], inputOffset) : 0,
@@ -65,7 +70,10 @@ function elementwise(axes: readonly AxisLetters[], own: Elementwise): Operation 
             : symbol(`d${output}`, axes),
         ),
       ],
-      given: own.given ?? {},
+      // As large as the operand, and asked for by few.
+      get given() {
+        return own.given?.() ?? {};
+      },
     }),
   };
 }
@@ -77,6 +85,8 @@ export function scale(axes: readonly AxisLetters[], factor: number): Operation {
     summary: 'Scales the scores, so that their size does not grow with the width of the keys.',
     value: (input) => factor * input,
     slope: () => factor,
+    values: (input) => times(factor, input),
+    back: (upstream) => (factor === 0 ? zeros(upstream.shape) : times(factor, upstream)),
     forward: (input) => product(number(factor), input),
     derivative: () => number(factor),
   });
@@ -108,21 +118,21 @@ export function scaleAndSoftcap(
  */
 export function addMask(
   axes: readonly AxisLetters[],
-  mask: Tensor,
+  mask: Mask,
   parts?: Pick<ComposedMask, 'parts' | 'hiddenBy'>,
 ): Operation {
-  const masked = (offset: number): boolean => mask.data[offset] === -Infinity;
+  const at = isBand(mask) ? inBand(mask) : (offset: number): number => mask.data[offset];
+  const masked = (offset: number): boolean => at(offset) === -Infinity;
   const operation = elementwise(axes, {
     name: 'mask',
     summary: 'Adds the mask: −∞ where a query may not see a key.',
-    value: (input, offset) => (masked(offset) ? -Infinity : input + mask.data[offset]),
+    value: (input, offset) => (masked(offset) ? -Infinity : input + at(offset)),
     slope: (_input, offset) => (masked(offset) ? 0 : 1),
+    values: (input) => withMask(input, mask),
+    back: (upstream) => withoutHidden(upstream, mask),
     forward: (input) => plus(input, symbol('mask', axes)),
     derivative: () => symbol('seen', axes),
-    given: {
-      mask: { axes, tensor: mask },
-      seen: { axes, tensor: map(mask, (value) => Number(value !== -Infinity)) },
-    },
+    given: () => ({ mask: { axes, tensor: maskTensor(mask) }, seen: seenOf(axes, mask) }),
     ...(parts?.parts && partFormulas(axes, mask, parts.parts)),
   });
   return parts
@@ -136,21 +146,25 @@ function hiddenWords(names: readonly string[]): string | null {
   return `Hidden here by: ${all.join(', ')}.`;
 }
 
+const seenOf = (axes: readonly AxisLetters[], mask: Mask): Operand => ({
+  axes,
+  tensor: map(maskTensor(mask), (value) => Number(value !== -Infinity)),
+});
+
 function partFormulas(
   axes: readonly AxisLetters[],
-  mask: Tensor,
+  mask: Mask,
   parts: readonly MaskFormula[],
 ): Pick<Elementwise, 'forward' | 'derivative' | 'given'> {
   const of = (how: MaskFormula['how']): Formula[] =>
     parts.flatMap((part) => (part.how === how ? [part.formula] : []));
   const hidden = of('hide');
-  const given = Object.assign({}, ...parts.map((part) => part.given)) as Elementwise['given'];
+  const given = Object.assign({}, ...parts.map((part) => part.given)) as MaskFormula['given'];
   // A given mask may have −∞ of its own, which no formula tells.
   const isOpen = parts.some(
     (part) =>
       part.how === 'add' && Object.values(part.given).some(({ tensor }) => hasHidden(tensor)),
   );
-  const seen = { axes, tensor: map(mask, (value) => Number(value !== -Infinity)) };
   return {
     forward: (input) =>
       plus(
@@ -163,7 +177,7 @@ function partFormulas(
       : hidden.length > 0
         ? () => product(...hidden.map((condition) => call('not', condition)))
         : null,
-    given: { ...given, ...(isOpen && { seen }) },
+    given: () => ({ ...given, ...(isOpen && { seen: seenOf(axes, mask) }) }),
   };
 }
 
@@ -180,6 +194,6 @@ export function dropout(axes: readonly AxisLetters[], keep: Tensor, p: number): 
     slope: (_input, offset) => factor(offset),
     forward: (input) => product(input, symbol('keep', axes), number(1 / (1 - p))),
     derivative: () => product(number(1 / (1 - p)), symbol('keep', axes)),
-    given: { keep: { axes, tensor: map(keep, (value) => Number(value !== 0)) } },
+    given: () => ({ keep: { axes, tensor: map(keep, (value) => Number(value !== 0)) } }),
   });
 }

@@ -12,7 +12,7 @@ import {
   symbol,
 } from '../formula.ts';
 import type { Operation } from '../operation.ts';
-import { scalar, type Tensor } from '../tensor.ts';
+import { scalar, type Tensor, times } from '../tensor.ts';
 
 export interface ScalarFunction {
   readonly name: string;
@@ -36,7 +36,7 @@ export function loss(axes: readonly AxisLetters[], own: ScalarFunction): Operati
     summary: own.summary,
     forward: ([y]) => scalar(own.value(y)),
     vjp: ({ inputs: [y] }, upstream) => [
-      { shape: y.shape, data: own.gradient(y).map((slope) => slope * upstream.data[0]) },
+      times(upstream.data[0], { shape: y.shape, data: own.gradient(y) }),
     ],
     partial: ({ inputs: [y] }, _slot, _outputOffset, inputOffset) => own.gradient(y)[inputOffset],
     reach: () => [0],
@@ -69,12 +69,19 @@ export function loss(axes: readonly AxisLetters[], own: ScalarFunction): Operati
   };
 }
 
+/** A loop: run on every entry, and Float64Array's own reduce is several times slower. */
+function dot(a: Float64Array, b: Float64Array): number {
+  let total = 0;
+  for (let at = 0; at < a.length; at++) total += a[at] * b[at];
+  return total;
+}
+
 const square = (inner: Formula): Formula => power(inner, number(2));
 
 export const halfSquaredNorm: ScalarFunction = {
   name: 'half squared norm',
   summary: 'Half the squared norm of y; its gradient is y itself.',
-  value: ({ data }) => data.reduce((total, value) => total + value * value, 0) / 2,
+  value: ({ data }) => dot(data, data) / 2,
   gradient: ({ data }) => data,
   columns: ['½ y²'],
   numbers: (y) => [(y * y) / 2],
@@ -85,7 +92,7 @@ export function weightedSum(G: Tensor): ScalarFunction {
   return {
     name: 'given upstream gradient',
     summary: 'The sum of y weighted by a given G; its gradient is G.',
-    value: ({ data }) => data.reduce((total, value, at) => total + G.data[at] * value, 0),
+    value: ({ data }) => dot(G.data, data),
     gradient: () => G.data,
     columns: ['G', 'G y'],
     numbers: (y, offset) => [G.data[offset], G.data[offset] * y],

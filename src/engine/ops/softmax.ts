@@ -22,6 +22,7 @@ import {
 } from '../formula.ts';
 import type { Names, Operation, OperationFormula } from '../operation.ts';
 import { type Tensor, zeros } from '../tensor.ts';
+import { passedBack, weightsOf } from './softmaxRows.ts';
 
 /** What stands in the denominator beside the keys: exp(0), or exp of a learned logit with these axes. */
 export type Sink = 'one' | readonly AxisLetters[];
@@ -50,6 +51,7 @@ export function softmax(
   const length = extents[over];
   const letters = axes.flat().filter((letter) => letter !== over);
   const rows = offsetTable(letters, stride, extents);
+  const alone = { step, length };
   const isLearned = sink !== null && sink !== 'one';
   /** Of each row, the offset of its sink. */
   const sinkOf = isLearned ? offsetTable(letters, letterStrides(sink, extents), extents) : null;
@@ -77,6 +79,7 @@ export function softmax(
     summary: SUMMARIES[sink === null ? 'none' : sink === 'one' ? 'one' : 'learned'],
     forward(inputs) {
       const [logits] = inputs;
+      if (sink === null) return { shape: logits.shape, data: weightsOf(logits.data, alone) };
       const out = zeros(logits.shape);
       for (let row = 0; row < rows.length; row++) {
         const extra = sinkAt(inputs, row);
@@ -87,7 +90,7 @@ export function softmax(
           if (Number.isNaN(max)) break;
         }
         if (max === -Infinity) continue;
-        let total = sink === null ? 0 : Math.exp(extra - max);
+        let total = Math.exp(extra - max);
         for (let n = 0, at = rows[row]; n < length; n++, at += step) {
           const value = Math.exp(logits.data[at] - max);
           out.data[at] = value;
@@ -98,8 +101,10 @@ export function softmax(
       return out;
     },
     vjp({ inputs, output }, upstream) {
+      if (sinkOf === null)
+        return [{ shape: output.shape, data: passedBack(output.data, upstream.data, alone) }];
       const out = zeros(output.shape);
-      const ofSink = sinkOf && zeros(inputs[1].shape);
+      const ofSink = zeros(inputs[1].shape);
       for (let row = 0; row < rows.length; row++) {
         let dot = 0;
         for (let n = 0, at = rows[row]; n < length; n++, at += step) {
@@ -109,9 +114,9 @@ export function softmax(
         for (let n = 0, at = rows[row]; n < length; n++, at += step) {
           if (output.data[at] !== 0) out.data[at] = output.data[at] * (upstream.data[at] - dot);
         }
-        if (ofSink && dot !== 0) ofSink.data[sinkOf[row]] -= shareOfSink(inputs, row) * dot;
+        if (dot !== 0) ofSink.data[sinkOf[row]] -= shareOfSink(inputs, row) * dot;
       }
-      return ofSink ? [out, ofSink] : [out];
+      return [out, ofSink];
     },
     partial({ inputs, output }, slot, outputOffset, inputOffset) {
       if (slot === 1) {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { CheckInput, Compared } from '../../compare/check.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Part, Run } from '../../engine/run.ts';
+import type { Prepared } from '../../stepper/prepared.ts';
 
 /** What the thread is asked to compare. */
 export type Question = Pick<CheckInput, 'config' | 'trace' | 'names'>;
@@ -10,7 +11,7 @@ export type Question = Pick<CheckInput, 'config' | 'trace' | 'names'>;
 export type RunQuestion = Pick<CheckInput, 'config'>;
 
 /** A run as a message: the graph is made anew from its config. */
-export type Computed = Omit<Run, 'graph'>;
+export type Computed = Omit<Run, 'graph'> & { readonly prepared: Prepared };
 
 /**
  * `worker`: path of the bundled worker.ts. An aborted `signal` ends the thread. Rejects with what the thread threw,

@@ -1,16 +1,38 @@
 // The thread in which a person's tensors are compared, and large setups computed: VS Code must go on meanwhile.
+import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { compare } from '../../compare/check.ts';
+import { bytesOfRun } from '../../engine/cost.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { runInParts } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
+import { prepare } from '../../stepper/prepared.ts';
+import { Threads } from '../../threads/crew.ts';
 import type { Computed, Question, RunQuestion, Told } from './inWorker.ts';
 
 /** The numbers go over, they are not copied. */
 function reply(message: object, tensors: readonly Tensor[]): void {
-  const buffers = tensors.map(({ data }) => data.buffer as ArrayBuffer);
-  parentPort!.postMessage(message, [...new Set(buffers)]);
+  const buffers = tensors.map(({ data }) => data.buffer);
+  // Shared memory is there already.
+  const own = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
+  parentPort!.postMessage(message, [...new Set(own)]);
+}
+
+/** Threads help from here on: it takes longer than to start them. */
+const LARGE = 2 ** 25; // bytes
+const MOST_THREADS = 4;
+
+/** null where it is small, or the machine cannot. */
+function helped(bytes: number): Threads | null {
+  const size = Math.min(MOST_THREADS, availableParallelism());
+  if (bytes < LARGE || size < 2) return null;
+  try {
+    const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+    return new Threads(size, new URL(`./helper${ending}`, import.meta.url));
+  } catch {
+    return null;
+  }
 }
 
 const question = workerData as Question | RunQuestion;
@@ -21,6 +43,7 @@ if ('trace' in question) {
   const pairs = compared.tensors.flatMap(({ tensor, judged }) => [tensor, judged]);
   reply(compared, pairs);
 } else {
+  const threads = helped(bytesOfRun(graph));
   const parts = runInParts(graph);
   let next = parts.next();
   for (; !next.done; next = parts.next()) {
@@ -28,7 +51,9 @@ if ('trace' in question) {
     reply(told, []);
   }
   const { values, gradients, contributions, notices } = next.value;
-  const computed: Computed = { values, gradients, contributions, notices };
+  const prepared = prepare(next.value);
+  const computed: Computed = { values, gradients, contributions, notices, prepared };
   const made = contributions.map(({ value }) => value);
   reply(computed, [...values.values(), ...gradients.values(), ...made]);
+  void threads?.end();
 }

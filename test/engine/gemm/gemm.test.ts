@@ -26,18 +26,29 @@ const sizes = fc.record({
   left: fc.boolean(),
   right: fc.boolean(),
   out: fc.boolean(),
+  /** Zeros of A, as a causal mask leaves them: above or below the diagonal. */
+  zeros: fc.constantFrom('none', 'above', 'below', 'all'),
   special: fc.constantFrom(0, NaN, Infinity, -Infinity, 5e-324, 1e308),
 });
 
+const LARGEST = { m: 129, k: 257, n: 513, seed: 1 };
+
 test('blocks give the same bits as loops, at every size and order of the axes', () => {
   fc.assert(
-    fc.property(sizes, ({ m, k, n, seed, left, right, out, special }) => {
+    fc.property(sizes, ({ m, k, n, seed, left, right, out, zeros, special }) => {
       const numbers = (length: number, offset: number): Float64Array => {
         const { data } = randomTensor([3 + length], seed + offset);
         if (special !== 0) data[seed % length] = special;
         return data;
       };
       const a = matrix(m, k, left, numbers(m * k, 0));
+      for (let row = 0; row < m; row++) {
+        for (let col = 0; col < k; col++) {
+          const isZero = zeros === 'above' ? col > row : zeros === 'below' && col < row;
+          if (isZero || zeros === 'all')
+            a.data[a.base + a.rows[row] + a.cols[col]] = (row + col) % 3 === 0 ? -0 : 0;
+        }
+      }
       const b = matrix(k, n, right, numbers(k * n, 1));
       const expected = matrix(m, n, out, numbers(m * n, 2));
       const found = { ...expected, data: expected.data.slice() };
@@ -47,9 +58,11 @@ test('blocks give the same bits as loops, at every size and order of the axes', 
       expect(differs).toBe(-1);
     }),
     {
-      numRuns: 40,
+      numRuns: 80,
       examples: [
-        [{ m: 129, k: 257, n: 513, seed: 1, left: true, right: false, out: true, special: NaN }],
+        [{ ...LARGEST, left: true, right: false, out: true, zeros: 'none', special: NaN }],
+        [{ ...LARGEST, left: true, right: false, out: true, zeros: 'above', special: Infinity }],
+        [{ ...LARGEST, left: false, right: true, out: false, zeros: 'below', special: 0 }],
       ],
     },
   );
