@@ -25,7 +25,7 @@ export const isBare = ({ block }: HeadConfig): boolean =>
 
 interface Step {
   readonly id: NodeId;
-  add(id: NodeId, from: NodeId): void;
+  readonly add: (id: NodeId, from: NodeId) => void;
 }
 
 /** Adds what follows the attention's output ya, up to y. */
