@@ -150,7 +150,7 @@ function besideTurn(route: Drawn, edge: Edge, spacing: Spacing, hasOuter: boolea
   const turn = points[1].x;
   const towardsUser = middleY(operand) < middleY(user);
   // The card that lies lower (or higher) leaves its column free above (or below) it.
-  const free = /^x/.test(operand.id) && !hasOuter ? 'before' : 'after';
+  const free = operand.id.startsWith('x') && !hasOuter ? 'before' : 'after';
   const box = free === 'after' ? user : operand;
   const edgeOfBox = (free === 'after') === towardsUser ? box.y - 10 : bottom(box) + 10;
   return free === 'after'
@@ -165,7 +165,7 @@ function downwards({ operand }: Edge, leaving: readonly Edge[]): Edge[] {
     .sort((a, b) => middleY(a.user) - middleY(b.user));
 }
 
-const isInput = ({ operand }: Edge): boolean => /^x/.test(operand.id);
+const isInput = ({ operand }: Edge): boolean => operand.id.startsWith('x');
 
 /** Whether another edge of the same input turns down beside it, further out. */
 const isInner = (edge: Edge, leaving: readonly Edge[]): boolean => {

@@ -1,7 +1,6 @@
 // Which node each of a person's tensors is: by name, then by layout, then by numbers alone.
 import { formatShape } from '../engine/tensor.ts';
-import type { Graph, NodeId } from '../engine/graph.ts';
-import { hasNode, nodeOf } from '../engine/graph.ts';
+import { type Graph, hasNode, nodeOf, type NodeId } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';

@@ -158,7 +158,9 @@ describe('beside what the type alone does', () => {
   });
 
   test('a trace in float8 is judged as such', () => {
-    const { verdict, dtype, precision } = judged(stored((value) => FLOAT8_E4M3.round(value), 'float8_e4m3fn'));
+    const { verdict, dtype, precision } = judged(
+      stored((value) => FLOAT8_E4M3.round(value), 'float8_e4m3fn'),
+    );
     expect({ verdict, dtype, precision: precision?.verdict }).toEqual({
       ...{ verdict: 'match', dtype: 'float8_e4m3fn', precision: 'rounding' },
     });

@@ -85,7 +85,7 @@ export function inputNodes(
     ['Q', 'j', wide(width, heads.query)],
     ['V', token, wide('v', heads.kv)],
   ];
-  for (const [id, at, width] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${width}`);
+  for (const [id, at, axis] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${axis}`);
   const parameterLetters: ParameterLetters = {
     ...{ key: weights.W_DKV ? 'm' : features.x, query: weights.W_DQ ? 'n' : features.xPrime },
     ...{ value: weights.W_DKV ? 'm' : features.xValue, width, wide },

@@ -115,15 +115,15 @@ export function buildMultihead(config: HeadConfig): Graph {
   const project = projector(graph, config, inputs, extents);
   addPreNorm(graph, config, extents);
   addLatents(graph, config, project, { b, token, letters });
-  const width = config.weights.W_KR ? 'd' : 'a';
+  const feature = config.weights.W_KR ? 'd' : 'a';
   project(
     'K',
-    `${b}${token} (${kv} ${width})`,
+    `${b}${token} (${kv} ${feature})`,
     'The keys of all heads: what each token offers to be found by.',
   );
   project(
     'Q',
-    `${b}j (${query} ${width})`,
+    `${b}j (${query} ${feature})`,
     'The queries of all heads: what each output looks for.',
   );
   project(

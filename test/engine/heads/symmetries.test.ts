@@ -14,9 +14,11 @@ describe('permuting the keys', () => {
   const simpleOf = (seed: number): Simple | null => {
     const setup = drawnSetup(seed) as Record<string, unknown>;
     // Neither position nor a second axis of tokens: the keys are a set.
-    const positional = ['rope', 'past', 'window', 'alibi', 'start', 'positionBias'].some(
-      (key) => key in setup,
-    );
+    const positional = [
+      ...['rope', 'past', 'window', 'alibi', 'start', 'positionBias', 'masks'],
+      // Tokens of their own for values, and keys that are no tokens.
+      ...['xValue', 'zeroKey'],
+    ].some((key) => key in setup);
     const mask = setup['mask'];
     const isTensor = Array.isArray(mask) && Array.isArray(mask[0]);
     const causal = mask !== undefined && mask !== 'none' && !isTensor;
