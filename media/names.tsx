@@ -26,7 +26,7 @@ export function nameParts(id: string): NameParts {
   if (greek) return { base: greek[1] + GREEK[greek[2]], subscript: greek[3] };
   const weight = /^(d?[Wb])_(\w+)$/.exec(plain);
   if (weight) return { base: weight[1], subscript: weight[2] };
-  const derived = /^(d?[A-Z])([a-z])$/.exec(plain);
+  const derived = /^(d?(?:[A-Z]|[xyc]))([a-zA-Z]+)$/.exec(plain);
   return derived ? { base: derived[1], subscript: derived[2] } : { base: plain, subscript: '' };
 }
 

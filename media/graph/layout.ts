@@ -30,7 +30,11 @@ const SPLIT: readonly string[] = ['Ks', 'Qs', 'Vs'];
 /** Nodes of one column stand for the same depth, whatever the head leaves out. */
 const columns: readonly (readonly string[])[] = [
   ['x', 'xPrime', 'xValue'],
-  ['K', 'Q', 'V', 'gate'],
+  ['xn'],
+  ['cKV', 'cQ', 'KR'],
+  ['cKVn', 'cQn'],
+  ['K', 'Q', 'V', 'QR', 'gate'],
+  ['KRs', 'QRs'],
   NORMED,
   SPLIT,
   ['Kh', 'Qh', 'Vh'],
@@ -43,6 +47,9 @@ const columns: readonly (readonly string[])[] = [
   ['O'],
   ['Og'],
   ['C'],
+  ['ya'],
+  ['yn'],
+  ['yr'],
   ['y'],
   ['f'],
 ];
@@ -67,8 +74,13 @@ interface Lanes {
   readonly value: number;
   readonly key: number;
   readonly query: number;
+  /** Of the parts of keys and queries that turn. */
+  readonly keyTurn: number;
+  readonly queryTurn: number;
   readonly gate: number;
   readonly middle: number;
+  /** Of the input that goes past the attention. */
+  readonly under: number;
   readonly bottom: number;
 }
 
@@ -89,7 +101,11 @@ function parametersIn(nodes: readonly LayoutNode[]): Parameters {
 function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes): Lanes {
   const { tensor, weight, laneGap, parameterGap, margin, above } = sizes;
   const parametersOf = (projection: string): number =>
-    ['', 'n'].some((step) => parameters.has(projection + step)) ? weight.height + parameterGap : 0;
+    [projection, `${projection}n`, `c${projection}`, `c${projection}V`].some((id) =>
+      parameters.has(id),
+    )
+      ? weight.height + parameterGap
+      : 0;
   let top = above;
   let value = top + 18;
   if (ids.has('V')) {
@@ -103,16 +119,29 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
   top += parametersOf('K');
   const key = top + tensor.height / 2;
   top += tensor.height + laneGap;
+  const turning = ['KR', 'QR'].map((id) => {
+    if (!ids.has(id)) return top;
+    const own = top + tensor.height / 2;
+    top += tensor.height + parametersOf(id) + laneGap;
+    return own;
+  });
   const query = top + tensor.height / 2;
   top = query + tensor.height / 2 + parametersOf('Q');
   const gate = top + laneGap + tensor.height / 2;
   if (ids.has('gate')) top = gate + tensor.height / 2 + parametersOf('gate');
-  return { value, key, query, gate, middle: (key + query) / 2, bottom: top + margin };
+  const under = ids.has('ya') ? top + 16 : top;
+  return {
+    ...{ value, key, query, gate, under, keyTurn: turning[0], queryTurn: turning[1] },
+    ...{ middle: (key + query) / 2, bottom: under + margin },
+  };
 }
 
 function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
-  if (/^K[nsh]?$/.test(id)) return lanes.key;
-  if (/^Q[nsh]?$/.test(id) || id === 'xPrime') return lanes.query;
+  if (/^(K[nsh]?|cKVn?)$/.test(id)) return lanes.key;
+  if (/^(Q[nsh]?|cQn?|xPrime)$/.test(id)) return lanes.query;
+  if (/^KRs?$/.test(id)) return lanes.keyTurn;
+  if (/^QRs?$/.test(id)) return lanes.queryTurn;
+  if (id === 'xn') return ids.has('xPrime') ? lanes.query : lanes.key;
   if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
   if (id === 'gate') return lanes.gate;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
@@ -138,7 +167,7 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
     const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
     const most = isMiddle(user) ? target.x + target.size.width : rightmost;
     let x = Math.max(Math.min(target.x, most - widthOf(own, sizes)), farthest);
-    const y = isBelow(user)
+    const y = isBelow(user, placed.has('xPrime'))
       ? target.y + target.size.height + sizes.parameterGap
       : target.y - sizes.parameterGap - sizes.weight.height;
     for (const id of own) {
@@ -152,26 +181,34 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
 /** Beside it the values come down into the next column. */
 const isMiddle = (user: string): boolean => user === 'P';
 
+/** Behind these edges turn up and down: nothing of theirs stands in the way. */
+const spreadOf = (id: string, parameters: Parameters, sizes: Sizes): number =>
+  /^(xn|c)/.test(id) && parameters.has(id) ? widthOf(parameters.get(id)!, sizes) : 0;
+
 /** The parameters of queries stand below them. */
-const isBelow = (user: string): boolean => /^(Q|gate)/.test(user);
+const isBelow = (user: string, isCross: boolean): boolean =>
+  /^(Q|KR|cQ|gate)/.test(user) || (isCross && user === 'xn');
 
 /** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
 class Ends {
   readonly #ends = new Map<string, number>();
   readonly #parameters: Parameters;
+  /** The node to which the values come down. */
   readonly #user: string;
+  readonly #isCross: boolean;
   readonly #sizes: Sizes;
 
-  /** `user`: the node to which the values come down. */
-  constructor(parameters: Parameters, user: string, sizes: Sizes) {
+  constructor(parameters: Parameters, ids: ReadonlySet<string>, sizes: Sizes) {
     this.#parameters = parameters;
+    this.#isCross = ids.has('xPrime');
+    const user = ids.has('O') ? 'O' : 'y';
     this.#user = user;
     this.#sizes = sizes;
   }
 
   /** The least x of a card whose parameters, or the values that come down to it, are to find room. */
   before(id: string, lane: number, width: number): number {
-    const end = this.#ends.get(`${lane} ${isBelow(id)}`) ?? 0;
+    const end = this.#ends.get(`${lane} ${isBelow(id, this.#isCross)}`) ?? 0;
     const own = this.#parameters.get(id);
     const isFirst = own !== undefined && !isMiddle(id);
     if (end === 0 || isFirst) return end;
@@ -182,7 +219,10 @@ class Ends {
   add(id: string, lane: number, x: number): void {
     const own = this.#parameters.get(id);
     if (own)
-      this.#ends.set(`${lane} ${isBelow(id)}`, x + widthOf(own, this.#sizes) + PARAMETER_STEP);
+      this.#ends.set(
+        `${lane} ${isBelow(id, this.#isCross)}`,
+        x + widthOf(own, this.#sizes) + PARAMETER_STEP,
+      );
   }
 }
 
@@ -195,10 +235,11 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
   const lanes = lanesOf(ids, parameters, sizes);
   const placed = new Map<string, Box>();
   let left = sizes.margin;
-  const ends = new Ends(parameters, ids.has('O') ? 'O' : 'y', sizes);
+  const ends = new Ends(parameters, ids, sizes);
   for (const column of columnsFor(all)) {
     const lane = (id: string): number => laneOf(id, ids, lanes);
-    const width = Math.max(...column.map((id) => sizeFor(id, sizes).width));
+    const widths = column.map((id) => sizeFor(id, sizes).width);
+    const width = Math.max(...widths, ...column.map((id) => spreadOf(id, parameters, sizes)));
     const x = Math.max(left, ...column.map((id) => ends.before(id, lane(id), width)));
     for (const id of column) {
       const size = sizeFor(id, sizes);
@@ -214,6 +255,6 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
     width: Math.max(...boxes.map(({ x, size }) => x + size.width)) + sizes.margin,
     height: lanes.bottom,
     boxes,
-    routes: routeEdges(nodes, placed, { ...sizes, valueLane: lanes.value }),
+    routes: routeEdges(nodes, placed, { ...sizes, valueLane: lanes.value, underLane: lanes.under }),
   };
 }

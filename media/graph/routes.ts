@@ -26,7 +26,7 @@ export interface Route {
 }
 
 type Drawn = Pick<Route, 'points' | 'label'>;
-type Spacing = Sizes & { readonly valueLane: number };
+type Spacing = Sizes & { readonly valueLane: number; readonly underLane: number };
 
 const right = ({ x, size }: Box): number => x + size.width;
 const bottom = ({ y, size }: Box): number => y + size.height;
@@ -99,6 +99,18 @@ function underRoute({ operand, user }: Edge): Drawn {
   return { points, label: { x: x - 7, y: bottom(operand) + 10, anchor: 'end' } };
 }
 
+/** Past the attention: down from the operand, along under all else, and up into the user. */
+function pastRoute({ operand, user }: Edge, lane: number): Drawn {
+  const [from, to] = [operand.x + operand.size.width / 4, middleX(user)];
+  const points = [
+    { x: from, y: bottom(operand) },
+    { x: from, y: lane },
+    { x: to, y: lane },
+    { x: to, y: bottom(user) },
+  ];
+  return { points, label: { x: to - 12, y: lane - 11, anchor: 'end' } };
+}
+
 /** Along the operand's lane, under all else, and up into the user. */
 function riseRoute({ operand, user }: Edge): Drawn {
   const [x, lane] = [middleX(user), middleY(operand)];
@@ -131,19 +143,42 @@ function port(box: Box, edges: readonly Edge[], edge: Edge, other: (edge: Edge) 
 }
 
 /** The label of an edge that changes lanes stands beside it, on the side where no card is. */
-function besideTurn(route: Drawn, edge: Edge, spacing: Spacing): EdgeLabel {
+function besideTurn(route: Drawn, edge: Edge, spacing: Spacing, hasOuter: boolean): EdgeLabel {
   const { points, label } = route;
   if (points.length < 4) return label;
   const { operand, user } = edge;
   const turn = points[1].x;
   const towardsUser = middleY(operand) < middleY(user);
   // The card that lies lower (or higher) leaves its column free above (or below) it.
-  const free = operand.id === 'x' || operand.id === 'xPrime' ? 'before' : 'after';
+  const free = /^x/.test(operand.id) && !hasOuter ? 'before' : 'after';
   const box = free === 'after' ? user : operand;
   const edgeOfBox = (free === 'after') === towardsUser ? box.y - 10 : bottom(box) + 10;
   return free === 'after'
     ? { x: turn + 6, y: edgeOfBox, anchor: 'start' }
     : { x: turn - 6, y: Math.max(edgeOfBox, spacing.margin + 8), anchor: 'end' };
+}
+
+/** Those of the same input that go down, the nearest first. */
+function downwards({ operand }: Edge, leaving: readonly Edge[]): Edge[] {
+  return leaving
+    .filter((each) => middleY(each.user) > middleY(operand) + 1)
+    .sort((a, b) => middleY(a.user) - middleY(b.user));
+}
+
+const isInput = ({ operand }: Edge): boolean => /^x/.test(operand.id);
+
+/** Whether another edge of the same input turns down beside it, further out. */
+const isInner = (edge: Edge, leaving: readonly Edge[]): boolean => {
+  const down = downwards(edge, leaving);
+  return isInput(edge) && down.includes(edge) && down.at(-1) !== edge;
+};
+
+/** In the gap before the user; those of an input behind it, of several each a little further out. */
+function turnOf(edge: Edge, leaving: readonly Edge[], { columnGap }: Spacing): number {
+  const down = isInput(edge) ? downwards(edge, leaving) : [];
+  if (!down.includes(edge)) return edge.user.x - columnGap / 2;
+  const first = Math.min(...down.map(({ user }) => user.x));
+  return first - columnGap / 2 - down.indexOf(edge) * Math.min(6, columnGap / 4);
 }
 
 export function routeEdges(
@@ -160,13 +195,15 @@ export function routeEdges(
   const isParameter = ({ operand }: Edge): boolean => isLearned(operand.id);
   const isFirst = (edge: Edge): boolean =>
     edges.find((each) => each.user === edge.user && isParameter(each)) === edge;
+  const isPast = ({ operand, user }: Edge): boolean =>
+    placed.has('ya') && /^(x|xPrime)$/.test(operand.id) && /^yr?$/.test(user.id);
   // The values' edge jumps over the columns of the weights.
   const isValue = ({ operand, user }: Edge): boolean =>
-    /^(x|V|Vh)$/.test(operand.id) && /^(O|y)$/.test(user.id);
+    /^(x|V|Vh)$/.test(operand.id) && /^(O|y)$/.test(user.id) && !isPast({ operand, user, slot: 0 });
   const isUnder = ({ user }: Edge): boolean => user.id === 'gate';
   const isRising = ({ operand }: Edge): boolean => operand.id === 'gate';
   const plain = edges.filter(
-    (edge) => ![isParameter, isValue, isUnder, isRising].some((isOther) => isOther(edge)),
+    (edge) => ![isParameter, isValue, isUnder, isRising, isPast].some((isOther) => isOther(edge)),
   );
   return edges.map((edge): Route => {
     const { operand, user, slot } = edge;
@@ -178,16 +215,17 @@ export function routeEdges(
       const note = { x: x + 14, y: y - 9, anchor: 'start', text: 'x as value' } as const;
       return { ...ends, ...route, note: operand.id === 'x' ? note : null };
     }
+    if (isPast(edge)) return { ...ends, ...pastRoute(edge, spacing.underLane) };
     if (isUnder(edge)) return { ...ends, ...underRoute(edge) };
     if (isRising(edge)) return { ...ends, ...riseRoute(edge) };
     const leaving = plain.filter((each) => each.operand === operand);
     const arriving = plain.filter((each) => each.user === user);
     const from = { x: right(operand), y: port(operand, leaving, edge, (each) => each.user) };
     const to = { x: user.x, y: port(user, arriving, edge, (each) => each.operand) };
-    const turn = user.x - spacing.columnGap / 2;
+    const turn = turnOf(edge, leaving, spacing);
     const route = gapRoute(from, to, turn);
-    const label = besideTurn(route, edge, spacing);
-    if (route.points.length > 2 || spacing.columnGap >= 20) {
+    const label = besideTurn(route, edge, spacing, isInner(edge, leaving));
+    if (route.points.length > 2 || (spacing.columnGap >= 20 && !operand.id.startsWith('c'))) {
       return { ...ends, points: route.points, label };
     }
     // A narrow gap holds no text: it stands below the cards, where no bias comes in (above, in the lane of
@@ -197,7 +235,7 @@ export function routeEdges(
     }
     const outside =
       Math.max(operand.size.height, user.size.height) / 2 + Math.min(9, spacing.laneGap / 2);
-    const y = from.y + (/^(xPrime|Q[ns]?)$/.test(operand.id) ? -outside : outside);
+    const y = from.y + (/^(xPrime|Q[ns]?|cQn?)$/.test(operand.id) ? -outside : outside);
     return { ...ends, points: route.points, label: { ...label, y } };
   });
 }

@@ -13,10 +13,29 @@ const zeros = (...shape: number[]): Tensor => ({
   data: new Float64Array(shape.reduce((size, length) => size * length, 1)),
 });
 
+/** Latents of two features, a rotated part of two. */
+function latents(
+  id: string,
+  { features, all, width }: Record<string, number>,
+): HeadConfig['weights'] {
+  if (!/^(W_D|gamma_D|W_[KQ]R|c[KQ]|[KQ]Rs?$)/.test(id)) return {};
+  const heads = all / width;
+  return {
+    ...{ W_DKV: zeros(features, 2), W_DQ: zeros(features, 2), W_KR: zeros(features, 2) },
+    ...{ W_K: zeros(2, all), W_Q: zeros(2, all), W_V: zeros(2, all), W_QR: zeros(2, 2 * heads) },
+    ...{ gamma_DKV: zeros(2), gamma_DQ: zeros(2) },
+  };
+}
+
 /** What a node needs that is not in the usual module. */
 function optionsWith(id: string): Partial<HeadConfig> {
   if (id === 'B' || id === 'Zb') return { positionBias: { kind: 'learned' } };
   if (id === 'temperature') return { temperature: zeros(4) };
+  if (/^[KQ]Rs$/.test(id)) return { rope: { base: 10000, pairing: 'half' } };
+  if (/^(xn|y[anr]|(gamma|beta)_(pre|out|post))$/.test(id)) {
+    const norm = { kind: 'layer', eps: 1e-5 } as const;
+    return { block: { residual: true, preNorm: norm, outputNorm: norm, postNorm: norm } };
+  }
   if (id === 'Vs') return { zeroKey: true };
   const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
   return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
@@ -42,12 +61,14 @@ function usualGraph(id: string): Graph {
         W_O: zeros(all, features),
       },
       ...(id.startsWith('b_') && biases),
+      ...latents(id, { features, all, width }),
       ...(/gate|Og/.test(id) && { W_gate: zeros(features, heads), b_gate: zeros(heads) }),
       ...(id === 'headScale' && { headScale: zeros(heads) }),
       ...(/^(sinks|null)/.test(id) && {
         ...{ sinks: zeros(heads), null_K: zeros(all), null_V: zeros(all) },
       }),
       ...(/^Z?[Bb]$/.test(id) && { B: zeros(heads, 4, 4) }),
+      ...(/^(gamma|beta)_(pre|out|post)$/.test(id) && { [id]: zeros(features) }),
       ...(/^(gamma|beta)_[KQ]$/.test(id) && { [id]: zeros(width) }),
     },
     ...optionsWith(id),

@@ -4,7 +4,8 @@ import { sizeOf } from './tensor.ts';
 /**
  * The letters, everywhere the same:
  * b batch · h query head, or r key/value head and g member of its group · i, l key · j query · t new key ·
- * c feature of x · e feature of x' · u feature of xValue · a feature of keys and queries · v feature of values · o output feature · w bucket of a table
+ * c feature of x · e feature of x' · u feature of xValue · a feature of keys and queries · v feature of values · o output feature · w bucket of a table ·
+ * m, n feature of the latents of keys and queries · d, z feature of keys and queries without and with rotation
  */
 export type Letter = string;
 
@@ -33,6 +34,10 @@ const letterNames: Readonly<Record<Letter, string>> = {
   v: 'value feature',
   o: 'output feature',
   w: 'bucket',
+  m: 'latent feature',
+  n: 'latent feature',
+  d: 'unrotated feature',
+  z: 'rotated feature',
 };
 
 /** "query", "head × feature"; (r, g) and (g, r) together are the query heads. */

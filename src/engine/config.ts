@@ -7,6 +7,8 @@ export const WEIGHT_IDS = [
   ...(['W_K', 'W_Q', 'W_V', 'W_O', 'b_K', 'b_Q', 'b_V', 'b_O'] as const),
   ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V', 'B'] as const),
   ...(['headScale', 'W_gate', 'b_gate'] as const),
+  ...(['W_DKV', 'gamma_DKV', 'W_DQ', 'gamma_DQ', 'W_KR', 'W_QR'] as const),
+  ...(['gamma_pre', 'beta_pre', 'gamma_out', 'beta_out', 'gamma_post', 'beta_post'] as const),
 ] as const;
 export type WeightId = (typeof WEIGHT_IDS)[number];
 /** Order of the last two axes of S, Z, M, P, Pd: (i, j) as in the equations or (j, i) as in code. */
@@ -137,6 +139,18 @@ export interface Norm {
 export type Temperature =
   { readonly logN: number } | { readonly floor: number; readonly scale: number };
 
+/** What stands around the attention in a layer; gains and biases are gamma_pre, beta_pre, gamma_out, ... */
+export interface Block {
+  /** y = x' + attention. */
+  readonly residual?: boolean;
+  /** Of the queries' input, before anything is projected from it. */
+  readonly preNorm?: Norm;
+  /** Of what the attention gives, before it is added (OLMo 2, Gemma 3). */
+  readonly outputNorm?: Norm;
+  /** Of the sum (the Transformer of 2017, BERT). */
+  readonly postNorm?: Norm;
+}
+
 /** The norm of queries and keys before they meet. */
 export interface QkNorm extends Norm {
   /** The mean is over the features of each head (Qwen3, Gemma 3, SD3) or over those of all heads (OLMo 2). */
@@ -189,6 +203,9 @@ export interface HeadConfig {
   readonly zeroKey?: boolean;
   /** A factor on the scores of each query: (m) or (batch, m), or by its position. The weight headScale, (H), is one of each head. */
   readonly temperature?: Tensor | Temperature;
+  /** The norm of the latents of multi-head latent attention, whose weights are W_DKV and W_DQ. */
+  readonly latentNorm?: Norm;
+  readonly block?: Block;
   readonly loss: Loss;
   readonly axes: AxisOrder;
 }

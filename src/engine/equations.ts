@@ -128,27 +128,35 @@ function backward(graph: Graph): Equation[] {
       .map((node) => node.id)
       .filter((own) => own === `${id}n` || own === `${id}s`)
       .reverse();
+  /** From what a projection is made to the input itself. */
+  const before = (id: string, input: NodeId): NodeId[] => {
+    const isNormed = input === (graph.selfAttention ? 'x' : 'xPrime');
+    return [`c${id}n`, `c${id}`, ...(isNormed ? ['xn'] : []), input];
+  };
   const out = (letter: Letter): Formula => v(y, ...h, letter);
   // In the order in which the graph has them.
   const keyFirst = nodeOf(graph, 'P').axes.at(-2)?.includes('i');
   const weight = (key: Letter, letter: Letter): Formula =>
     v(p, ...h, ...(keyFirst ? [key, letter] : [letter, key]));
   const dfdy = (letter: Letter): Formula =>
-    part(chain('f', 'y', 'C', 'O'), partial(f, out(letter)));
+    part(chain('f', 'y', 'yr', 'yn', 'ya', 'C', 'Og', 'O'), partial(f, out(letter)));
   const dydp = (key: Letter, letter: Letter): Formula =>
     part(chain(y, 'Pd', 'P'), partial(out(letter), weight(key, letter)));
   const dydx = content
     ? product(
         part(chain(y, content), partial(out('j'), v(content, ...r, 'i'))),
-        part(chain(content, 'V', 'x'), partial(v(content, ...r, 'i'), v('x', token))),
+        part(
+          chain(content, 'Vs', 'V', ...before('KV', 'x')),
+          partial(v(content, ...r, 'i'), v('x', token)),
+        ),
       )
     : part(chain(y, 'x'), partial(out('j'), v('x', 'i')));
   const dpdx = part(
-    chain('P', 'M', 'Zb', 'Z', 'S', 'Kh', ...between('K'), 'K', 'x'),
+    chain('P', 'M', 'Zb', 'Z', 'S', 'Kh', ...between('K'), 'K', ...before('KV', 'x')),
     partial(weight('l', 'j'), v('x', token)),
   );
   const dpdq = part(
-    chain('P', 'M', 'Zb', 'Z', 'S', 'Qh', ...between('Q'), 'Q', queryId),
+    chain('P', 'M', 'Zb', 'Z', 'S', 'Qh', ...between('Q'), 'Q', ...before('Q', queryId)),
     partial(weight('i', 'k'), v(QUERY, 'j')),
   );
   const past = token === 't' ? ['i'] : [];

@@ -233,6 +233,8 @@ function contracted(a: Lettered, b: Lettered, keep: ReadonlySet<Letter>): Letter
 
 /** The product of the factors, summed over letters: two by two, each letter as soon as nothing else has it. */
 export function summedProduct(factors: readonly Lettered[], over: readonly Letter[]): Lettered {
+  // A formula whose factors were all taken away.
+  if (factors.length === 0) return scalarOf(1);
   if (factors.length === 1) return summedOver(factors[0], over);
   if (over.length === 0 && factors.every(({ letters }) => sameLetters(letters, factors[0].letters)))
     return factors.reduce((a, b) => zipped(a, b, times));

@@ -2,7 +2,8 @@
 import { WEIGHT_IDS, type WeightId } from './config.ts';
 import type { NodeId } from './graph.ts';
 
-const OPERATIONS = 'K Q V Kn Qn Ks Qs Vs Kh Qh Vh S Z Zb M P Pd O gate Og C y f';
+const OPERATIONS =
+  'xn cKV cQ cKVn cQn K Q V KR QR KRs QRs Kn Qn Ks Qs Vs Kh Qh Vh S Z Zb M P Pd O gate Og C ya yn yr y f';
 
 export const NODE_IDS: readonly NodeId[] = [
   'x',

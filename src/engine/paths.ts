@@ -4,7 +4,8 @@ import { isParameter } from './nodes.ts';
 import type { Contribution, Run } from './run.ts';
 import { norm } from './tensor.ts';
 
-export type Path = 'value' | 'key' | 'query' | 'gate' | 'weights' | 'parameter' | 'output';
+export type Path =
+  'value' | 'key' | 'query' | 'gate' | 'residual' | 'weights' | 'parameter' | 'output';
 
 /** A path as it is told: "y passes its gradient on to x (as value)". */
 export const pathWords: Readonly<Record<Path, string>> = {
@@ -12,14 +13,15 @@ export const pathWords: Readonly<Record<Path, string>> = {
   key: 'as key',
   query: 'as query',
   gate: 'as gate',
+  residual: 'past the attention',
   weights: 'through the weights',
   parameter: 'to a parameter',
   output: 'to the output',
 };
 
 const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to?: RegExp }[] = [
-  { path: 'key', nodes: /^K[nsh]?$/ },
-  { path: 'query', nodes: /^Q[nsh]?$/ },
+  { path: 'key', nodes: /^(K[nsh]?|KRs?|cKVn?)$/ },
+  { path: 'query', nodes: /^(Q[nsh]?|QRs?|cQn?)$/ },
   { path: 'gate', nodes: /^gate$/ },
   { path: 'value', nodes: /^V[sh]?$/, to: /^(x|xValue)$/ },
 ];

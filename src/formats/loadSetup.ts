@@ -96,7 +96,12 @@ function settled(
   weights: GivenWeights,
 ): HeadConfig['weights'] {
   const width = (own: Tensor | undefined): number | undefined => own?.shape.at(-1);
-  const features = { K: width(x), Q: width(xPrime ?? x), V: width(xValue ?? x) };
+  // Of latents the width is not known.
+  const features = {
+    K: weights.W_DKV ? undefined : width(x),
+    Q: weights.W_DQ ? undefined : width(xPrime ?? x),
+    V: weights.W_DKV ? undefined : width(xValue ?? x),
+  };
   const context = { heads, kvHeads, features, layout: weightLayout, fused };
   return settleWeights(weights, context, (severity, key, message) =>
     loader.report(severity, ['weights', key], message),

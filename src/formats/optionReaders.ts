@@ -1,6 +1,6 @@
 // Readers of the options that hold no tensors of their own and go to the engine as they are.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import type { Norm, PositionBias, QkNorm, Temperature } from '../engine/config.ts';
+import type { Block, Norm, PositionBias, QkNorm, Temperature } from '../engine/config.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
 import type { Path } from './setupTypes.ts';
@@ -74,6 +74,25 @@ export function positionBias(list: ProblemList): read.Read<PositionBias> {
     } as PositionBias;
   };
 }
+
+/** A norm: its kind alone, or {"kind": "rms", "eps": 1e-6}. */
+export function norm(list: ProblemList): read.Read<Norm> {
+  const fields = withNorm<Norm>(list, read.object<Norm>(list, normFields(list)), {});
+  const kind = read.oneOf(list, ['rms', 'layer'] as const);
+  return (node, path) => {
+    if (node.type === 'object') return fields(node, path);
+    const own = kind(node, path);
+    return own && { kind: own, eps: USUAL_EPS[own] };
+  };
+}
+
+export const block = (list: ProblemList): read.Read<Block> =>
+  read.object<Block>(list, {
+    residual: read.boolean(list),
+    preNorm: norm(list),
+    outputNorm: norm(list),
+    postNorm: norm(list),
+  });
 
 /** {"logN": 512}, {"floor": 8192, "scale": 0.1}, or null: it is a tensor. */
 export function temperature(

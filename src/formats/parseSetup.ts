@@ -109,6 +109,8 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     numberType: read.oneOf(list, NUMBER_TYPES),
     softmax: read.oneOf(list, ['usual', 'plus-one'] as const),
     zeroKey: read.boolean(list),
+    latentNorm: options.norm(list),
+    block: options.block(list),
     temperature: (node, path) => {
       const byPosition = options.temperature(list)(node, path);
       return byPosition === null ? tensor(node, path, '{"logN": 512}') : byPosition;

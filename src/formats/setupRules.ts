@@ -41,6 +41,7 @@ function checkHead(
   }
 }
 
+const LATENT = ['W_DKV', 'gamma_DKV', 'W_DQ', 'gamma_DQ', 'W_KR', 'W_QR'] as const;
 const NO_VALUES = { heads: ['kq'], why: 'has no value projection: V is x' };
 const ONE_HEAD = { heads: ['kq', 'qkv'], why: 'has no such step; "multihead" has' };
 
@@ -53,15 +54,17 @@ const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why:
   { ...NO_VALUES, path: ['xValue'] },
   { ...NO_VALUES, path: ['start', 'V'] },
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
-  ...['sinks', 'null_K', 'null_V', 'B', 'headScale', 'W_gate', 'b_gate'].map((id) => ({
+  ...['sinks', 'null_K', 'null_V', 'B', 'headScale', 'W_gate', 'b_gate', ...LATENT].map((id) => ({
     ...ONE_HEAD,
     path: ['weights', id],
   })),
   { ...ONE_HEAD, path: ['rope'] },
-  { ...ONE_HEAD, path: ['zeroKey'] },
+  ...['zeroKey', 'latentNorm', 'block'].map((entry) => ({ ...ONE_HEAD, path: [entry] })),
   { ...ONE_HEAD, path: ['grouping'] },
   { ...ONE_HEAD, path: ['past'] },
 ];
+
+const BLOCK_NORMS = { pre: 'preNorm', out: 'outputNorm', post: 'postNorm' } as const;
 
 /** Weights that are of no use without another entry. */
 const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; why: string }[] = [
@@ -75,6 +78,15 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
     return { ids: [id], without: ['weights', other], why: `${other}, which belongs to it` };
   }),
   { ids: ['B'], without: ['positionBias'], why: '"positionBias", which says how it is read' },
+  { ids: ['gamma_DKV'], without: ['weights', 'W_DKV'], why: 'W_DKV, whose latents it is of' },
+  { ids: ['gamma_DQ'], without: ['weights', 'W_DQ'], why: 'W_DQ, whose latents it is of' },
+  { ids: ['W_KR'], without: ['weights', 'W_QR'], why: 'W_QR, which it meets' },
+  { ids: ['W_QR'], without: ['weights', 'W_KR'], why: 'W_KR, which it meets' },
+  ...(['pre', 'out', 'post'] as const).map((place) => ({
+    ids: [`gamma_${place}`, `beta_${place}`] as const,
+    without: ['block', BLOCK_NORMS[place]],
+    why: `"block": {"${BLOCK_NORMS[place]}": ...}, whose gain and bias they are`,
+  })),
   { ids: ['b_gate'], without: ['weights', 'W_gate'], why: 'W_gate, to whose output it is added' },
   {
     ids: ['b_O'],
@@ -142,7 +154,7 @@ function checkLoss(problems: ProblemList, given: Given, { expression }: LossFiel
 function checkPairs(
   problems: ProblemList,
   given: Given,
-  { mask, qkNorm, softmax }: SetupFields,
+  { mask, qkNorm, softmax, block }: SetupFields,
 ): void {
   const pairs: [string, string[]][] = [
     ['dropout', ['p', 'keep']],
@@ -161,9 +173,19 @@ function checkPairs(
   }
   if (given('weights', 'sinks') && softmax === 'plus-one')
     problems.error(['softmax'], 'found beside weights.sinks, expected one of the two');
-  for (const id of ['beta_K', 'beta_Q'])
-    if (qkNorm?.kind === 'rms' && given('weights', id))
+  const biased = {
+    ...{ beta_K: qkNorm, beta_Q: qkNorm, beta_pre: block?.preNorm },
+    ...{ beta_out: block?.outputNorm, beta_post: block?.postNorm },
+  };
+  for (const [id, norm] of Object.entries(biased))
+    if (norm?.kind === 'rms' && given('weights', id))
       problems.error(['weights', id], 'found with an RMS norm, which has no bias; "layer" has');
+  if (block?.residual && !given('weights', 'W_O'))
+    problems.error(['block', 'residual'], 'found without W_O, to whose output the input is added');
+  if (given('latentNorm') && !given('weights', 'W_DKV') && !given('weights', 'W_DQ'))
+    problems.warning(['latentNorm'], 'is not used: there are no W_DKV and W_DQ');
+  if (given('xValue') && given('weights', 'W_DKV'))
+    problems.error(['xValue'], 'found beside weights.W_DKV, of which values are made');
   if (given('maskMeaning') && (!given('mask') || typeof mask === 'string' || Array.isArray(mask))) {
     problems.warning(['maskMeaning'], 'is not used: it tells how to read a mask that is a tensor');
   }

@@ -72,6 +72,8 @@ export const PLAIN_OPTIONS = [
   'grouping',
   'positionBias',
   'numberType',
+  'latentNorm',
+  'block',
 ] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 

@@ -52,7 +52,7 @@ function columns({ shape, data }: Tensor, ranges: readonly (readonly [number, nu
 
 /** Matrices of what keys, queries or values are made from, and of how many heads. */
 const SOURCES: Readonly<Partial<Record<WeightKey, 'K' | 'Q' | 'V'>>> = {
-  ...{ W_K: 'K', W_Q: 'Q', W_V: 'V', W_QKV: 'Q', W_gate: 'Q' },
+  ...{ W_K: 'K', W_Q: 'Q', W_V: 'V', W_QKV: 'Q' },
 };
 const QUERY_HEADS = new Set<WeightKey>(['W_Q', 'W_O', 'b_Q', 'W_gate', 'b_gate']);
 

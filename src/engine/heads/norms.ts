@@ -14,7 +14,7 @@ interface NormPlace {
 }
 
 /** Adds `id`, the normalised `of`. */
-function addNorm(
+export function addNorm(
   graph: GraphBuilder,
   norm: Norm,
   { id, of, axes, over, parameters }: NormPlace,

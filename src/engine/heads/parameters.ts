@@ -7,6 +7,10 @@ export interface ParameterLetters {
   readonly key: string;
   readonly query: string;
   readonly value: string;
+  /** Features of the tokens themselves, where keys and queries are made from latents. */
+  readonly token: { readonly key: string; readonly query: string };
+  /** The letter of one head's keys that W_K and W_Q make: "d" where a rotated part stands beside. */
+  readonly width: string;
   /** Features of the weighted values. */
   readonly weighted: string;
   readonly kvHeads: string;
@@ -33,15 +37,24 @@ const ofNorm = (id: 'K' | 'Q', what: 'gain' | 'bias'): Parameter => ({
   spec: ({ wide, kvHeads, queryHeads }) => ['a', wide('a', id === 'K' ? kvHeads : queryHeads)],
 });
 
+const ofBlock = (
+  what: 'gain' | 'bias',
+  of: string,
+  letter: (letters: ParameterLetters) => string,
+): Parameter => ({
+  what: `Learned ${what} of the norm of the ${of}.`,
+  spec: (letters) => [letter(letters)],
+});
+
 export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   W_K: {
     what: 'Projects tokens to keys.',
-    spec: ({ key, wide, kvHeads }) => [`${key} ${wide('a', kvHeads)}`],
+    spec: ({ key, width, wide, kvHeads }) => [`${key} ${wide(width, kvHeads)}`],
     replacedBy: 'K',
   },
   W_Q: {
     what: 'Projects tokens to queries.',
-    spec: ({ query, wide, queryHeads }) => [`${query} ${wide('a', queryHeads)}`],
+    spec: ({ query, width, wide, queryHeads }) => [`${query} ${wide(width, queryHeads)}`],
     replacedBy: 'Q',
   },
   W_V: {
@@ -55,12 +68,12 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   b_K: {
     what: 'Bias of the keys.',
-    spec: ({ wide, kvHeads }) => [wide('a', kvHeads)],
+    spec: ({ width, wide, kvHeads }) => [wide(width, kvHeads)],
     replacedBy: 'K',
   },
   b_Q: {
     what: 'Bias of the queries.',
-    spec: ({ wide, queryHeads }) => [wide('a', queryHeads)],
+    spec: ({ width, wide, queryHeads }) => [wide(width, queryHeads)],
     replacedBy: 'Q',
   },
   b_V: {
@@ -96,13 +109,40 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   W_gate: {
     what: "Projects tokens to the gates of the heads' outputs.",
-    spec: ({ query, wide, queryHeads }) => [
-      `${query} ${wide('v', queryHeads)}`,
-      `${query} ${merged(queryHeads)}`,
+    spec: ({ token, wide, queryHeads }) => [
+      `${token.query} ${wide('v', queryHeads)}`,
+      `${token.query} ${merged(queryHeads)}`,
     ],
   },
   b_gate: {
     what: 'Bias of the gates.',
     spec: ({ wide, queryHeads }) => [wide('v', queryHeads), merged(queryHeads)],
   },
+  W_DKV: {
+    what: 'Projects tokens to the latents that keys and values are made from.',
+    spec: ({ token }) => [`${token.key} m`],
+  },
+  gamma_DKV: {
+    what: 'Learned gain of the norm of the latents of keys and values.',
+    spec: () => ['m'],
+  },
+  W_DQ: {
+    what: 'Projects tokens to the latents that queries are made from.',
+    spec: ({ token }) => [`${token.query} n`],
+  },
+  gamma_DQ: { what: 'Learned gain of the norm of the latents of queries.', spec: () => ['n'] },
+  W_KR: {
+    what: 'Projects tokens to the part of the keys that turns, one for all heads.',
+    spec: ({ token }) => [`${token.key} z`],
+  },
+  W_QR: {
+    what: 'Projects to the part of the queries that turns.',
+    spec: ({ query, wide, queryHeads }) => [`${query} ${wide('z', queryHeads)}`],
+  },
+  gamma_pre: ofBlock('gain', 'input', ({ token }) => token.query),
+  beta_pre: ofBlock('bias', 'input', ({ token }) => token.query),
+  gamma_out: ofBlock('gain', "attention's output", () => 'o'),
+  beta_out: ofBlock('bias', "attention's output", () => 'o'),
+  gamma_post: ofBlock('gain', 'sum', () => 'o'),
+  beta_post: ofBlock('bias', 'sum', () => 'o'),
 };

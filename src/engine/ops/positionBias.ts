@@ -43,9 +43,10 @@ export function bucketFormula(
     position('i'),
     past === 0 ? position('j') : plus(position('j'), number(past)),
   ];
+  // A window of an image has no earlier tokens.
   return bias.kind === 't5'
     ? t5Bucket(bias, minus(key, query), minus(query, key), buckets)
-    : swinBucket(bias.window, key, query);
+    : swinBucket(bias.window, key, position('j'));
 }
 
 /**

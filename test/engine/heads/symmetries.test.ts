@@ -14,7 +14,9 @@ describe('permuting the keys', () => {
   const simpleOf = (seed: number): Simple | null => {
     const setup = drawnSetup(seed) as Record<string, unknown>;
     // Neither position nor a second axis of tokens: the keys are a set.
-    const positional = ['rope', 'past', 'window', 'alibi', 'start'].some((key) => key in setup);
+    const positional = ['rope', 'past', 'window', 'alibi', 'start', 'positionBias'].some(
+      (key) => key in setup,
+    );
     const mask = setup['mask'];
     const isTensor = Array.isArray(mask) && Array.isArray(mask[0]);
     const causal = mask !== undefined && mask !== 'none' && !isTensor;
@@ -88,11 +90,17 @@ describe('order of axes', () => {
         const drawn = drawnSetup(seed) as Record<string, unknown>;
         // A mask and a keep-mask that are given follow the setup's axes.
         const { mask, dropout: _, ...rest } = drawn;
+        // So does a bias of each pair.
+        const bias = rest['positionBias'] as { kind: string } | undefined;
+        if (bias?.kind === 'learned') {
+          delete rest['positionBias'];
+          delete (rest['weights'] as Record<string, unknown>)['B'];
+        }
         const setup = { ...rest, ...(typeof mask === 'string' && { mask }) };
         const byKey = run(await graphOf({ ...setup, axes: 'key-first' }));
         const byQuery = run(await graphOf({ ...setup, axes: 'query-first' }));
         for (const { id, axes } of byKey.graph.nodes) {
-          const isScore = /^(S|Z|M|P)$/.test(id);
+          const isScore = /^(S|Z|Zb|M|P)$/.test(id);
           for (const which of ['values', 'gradients'] as const) {
             const own = byKey[which].get(id)!;
             const expected = isScore ? transposed(byKey.graph, own, axes) : own;

@@ -6,6 +6,8 @@ import { compose } from '../../../src/engine/ops/compose.ts';
 import { contraction } from '../../../src/engine/ops/contraction.ts';
 import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/ops/elementwise.ts';
 import { extend } from '../../../src/engine/ops/extend.ts';
+import { addition } from '../../../src/engine/ops/addition.ts';
+import { beside } from '../../../src/engine/ops/beside.ts';
 import { gated } from '../../../src/engine/ops/gate.ts';
 import { scaledScores } from '../../../src/engine/ops/scaledScores.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
@@ -138,6 +140,19 @@ export const operationCases: Readonly<Record<string, Make>> = {
       extend(to, from, extents, { learned, zero: false }),
     )(extents, seed);
   },
+  'two parts side by side, one for all heads': (own, seed) => {
+    const extents = { ...own, d: 2, w: 3, a: 5 };
+    return unary('b i (h d), b i w -> b h i a', (_extents, _seed, [one, other, to]) => {
+      const parts = [
+        { axes: one, letter: 'd' },
+        { axes: other, letter: 'w' },
+      ] as const;
+      return beside(to, parts, extents);
+    })(extents, seed);
+  },
+  'residual connection': unary('b j o, b j o -> b j o', (_extents, _seed, [own]) =>
+    addition(own, ''),
+  ),
   'earlier tokens, a learned key, zeros': (own, seed) => {
     const extents = { ...own, i: own.p + own.t + 2 };
     const before = randomTensor(shapeOf(axes('h p a'), extents), seed + 100);
