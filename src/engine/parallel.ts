@@ -43,7 +43,7 @@ export interface Crew {
 
 /** Multiplications and entries from which an operand is copied into the arena, and from which another thread pays. */
 const SOME = 2 ** 12;
-const MANY_MULTIPLICATIONS = 2 ** 22;
+const MANY_MULTIPLICATIONS = 2 ** 23;
 const MANY_ENTRIES = 2 ** 17;
 /** Parts for each thread: one that is late does fewer. */
 const PARTS = 4;

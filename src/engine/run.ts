@@ -173,7 +173,11 @@ export function release({ graph, values, gradients, contributions }: Run): void 
   const computed = operationNodes(graph).map(({ id }) => values.get(id));
   const passed = contributions.map(({ value }) => value);
   const all = [...computed, ...gradients.values(), ...passed];
-  giveBack(all.flatMap((each) => (each ? [each.data] : [])));
+  // An operation may pass an input on as it is.
+  const inputs = new Set(
+    graph.nodes.map((node) => (node.kind === 'input' ? node.value.data : null)),
+  );
+  giveBack(all.flatMap((each) => (each && !inputs.has(each.data) ? [each.data] : [])));
   endCopies();
 }
 

@@ -45,8 +45,8 @@ function numbersOf({ values, gradients, contributions, notices }: Run): unknown 
 
 const keep = randomTensor([300, 300], 9);
 const cases: [string, HeadConfig][] = [
-  ['query first', config(384, 32)],
-  ['key first', config(384, 32, { axes: 'key-first' })],
+  ['query first', config(512, 32)],
+  ['key first', config(512, 32, { axes: 'key-first' })],
   ['sizes that no kernel divides', config(301, 30)],
   ['heads, odd count, that share keys', config(256, 16, { heads: 6, kvHeads: 6 })],
   [
@@ -77,7 +77,7 @@ test.each(cases)('%s', async (_, own) => {
 });
 
 test('NaN and infinity are noticed as by one thread', async () => {
-  const own = config(384, 32);
+  const own = config(512, 32);
   own.x!.data[700] = NaN;
   const graph = buildGraph(own);
   const expected = numbersOf(run(graph));
@@ -86,7 +86,7 @@ test('NaN and infinity are noticed as by one thread', async () => {
 });
 
 test('after the end the numbers stay, and new ones are computed without', async () => {
-  const graph = buildGraph(config(384, 32));
+  const graph = buildGraph(config(512, 32));
   threads = new Threads(2, helper);
   const result = run(graph);
   const before = numbersOf(result);
