@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECORDER = ROOT / "python" / "attention_lines"
@@ -146,6 +147,40 @@ class Reads(unittest.TestCase):
         """)
         self.assertEqual(found.reads(found.named("self.size")[0]), [("heads", 3), ("width", 1)][::-1])
         self.assertEqual(found.reads(found.named("scale")[0]), [("model.size", 6)])
+
+    def test_a_sum_that_starts_anew_from_a_number_reads_no_earlier_one(self):
+        found = record("""
+            import numpy as np
+            a = np.ones(2)
+            for i in range(2):
+                s = 0.0
+                s += a[i] * 2
+        """)
+        second = found.named("s")[-1]
+        self.assertEqual(found.reads(second), [("a", 2), ("s", 4)])
+        self.assertEqual(found.values(found.events[second["reads"][1]]), [0.0])
+
+    def test_what_is_appended_to_a_list_has_its_place_there(self):
+        found = record("""
+            import numpy as np
+            def double(t):
+                return t * 2
+            kept = []
+            for i in range(2):
+                kept.append(double(np.ones(2)))
+        """)
+        self.assertEqual([found.line(each) for name in ("kept[0]", "kept[1]") for each in found.named(name)], [6, 6])
+
+    @unittest.skipUnless(find_spec("torch"), "needs PyTorch")
+    def test_a_method_in_place_is_an_update_of_its_own_statement(self):
+        found = record("""
+            import torch
+            t = torch.ones(2, 2)
+            hidden = torch.tensor([True, False])
+            t.masked_fill_(hidden[:, None], 0.5)
+        """)
+        (update,) = found.named("t", "update")
+        self.assertEqual((found.line(update), found.values(update)), (4, [0.5, 0.5, 1.0, 1.0]))
 
     def test_loops_of_each_event(self):
         found = record("""
