@@ -183,10 +183,11 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
     if (slopes.length === 0 && !scalars.some(({ isNamed }) => isNamed)) continue;
     return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   }
-  // A gradient of which nothing is computed is an end, such as a numerical one, and no beginning.
-  const upstream = given.find(
-    ({ value }) => isNamedGradient(value) && isUsedAfter(values, value, output),
-  );
+  // A gradient that comes after y and of which nothing is computed is an end, such as a numerical one, and no beginning.
+  const named = given.filter(({ value }) => isNamedGradient(value));
+  const upstream =
+    named.find(({ value }) => isUsedAfter(values, value, output)) ??
+    named.find(({ value }) => value.time < output.time);
   if (upstream) return upstreamLoss(upstream);
   return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
 }
