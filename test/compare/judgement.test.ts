@@ -115,12 +115,24 @@ describe('a convention', () => {
     expect(report).toMatchObject({ verdict: 'match', first: null });
   });
 
-  it('is no excuse where something computed from it is wrong', async () => {
+  it('is no excuse where all that is computed from it is wrong', async () => {
+    const doubled = ['dQh', 'dQ', 'dW_Q', 'dKh', 'dK', 'dW_K'];
+    const report = await checked((own) => ({
+      ...own,
+      ...Object.fromEntries(
+        doubled.filter((name) => own[name]).map((name) => [name, times(own[name], 2)]),
+      ),
+      dS: own['dZ'],
+    }));
+    expect(report.first).toEqual({ node: 'S', kind: 'gradient' });
+  });
+
+  it('leaves the scale to be missing where it goes on without', async () => {
     const report = await checked((own) => ({
       ...own,
       ...{ dS: own['dZ'], dQh: times(own['dQh'], 2), dQ: times(own['dQ'], 2) },
     }));
-    expect(report.first).toEqual({ node: 'S', kind: 'gradient' });
+    expect(report.first).toEqual({ node: 'Qh', kind: 'gradient' });
   });
 
   it('may be queries scaled before the scores, in bfloat16', async () => {
