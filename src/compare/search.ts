@@ -94,6 +94,16 @@ const MOST_OTHERS = 2;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 
+/** A family that does not fit a setup has no edits for it. */
+function editsOf(family: Family, site: Site): readonly Edit[] {
+  try {
+    return family(site);
+  } catch (error) {
+    if (isMisfit(error)) return [];
+    throw error;
+  }
+}
+
 /** Which family an edit is of: on the whole of a problem it is made anew. */
 const madeBy = new WeakMap<Edit, Family>();
 
@@ -185,7 +195,7 @@ export function search(
     const where = stages === STAGES ? sites : sites.slice(0, 1);
     for (const [family, site] of placesOf(families, where, isLarge)) {
       if (isLate(most) || isSettled() || (accepted.length > 0 && isLate(ENOUGH_WORK))) break;
-      for (const edit of family(site)) {
+      for (const edit of editsOf(family, site)) {
         madeBy.set(edit, family);
         test(state, [edit], edit);
         if (isLate(most) || isSettled()) break;
