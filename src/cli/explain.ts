@@ -1,7 +1,7 @@
 // What a node is: in words, its formula, and what its operands receive of its gradient.
 import type { HeadConfig } from '../engine/config.ts';
 import { toText } from '../engine/formula.ts';
-import { printed } from '../engine/printers/print.ts';
+import { printedIfShort } from '../engine/printers/print.ts';
 import { type Graph, hasNode, nodeOf, operationNodes } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { formatShape, type Tensor } from '../engine/tensor.ts';
@@ -105,7 +105,7 @@ export function explainNode(given: Graph | null, id: string): AgentAnswer {
   }));
   const shape = given ? { shape: formatShape(node.shape) } : {};
   // With the sizes of a setup: what is merged or split has to say them.
-  const lines = given && formula ? printed(formula.forward, graph.extents) : null;
+  const lines = given && formula ? printedIfShort(formula.forward, graph.extents) : null;
   return {
     text: [
       `${id}: ${what}`,

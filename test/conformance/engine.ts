@@ -4,6 +4,6 @@ export { run } from '../../src/engine/run.ts';
 export { parseSetup } from '../../src/formats/parseSetup.ts';
 export { loadSetup } from '../../src/formats/loadSetup.ts';
 export { readSafetensors } from '../../src/formats/safetensors.ts';
-export { printed } from '../../src/engine/printers/print.ts';
+export { printedIfShort } from '../../src/engine/printers/print.ts';
 export { allPlaced } from '../compare/namedMistakes.ts';
 export { listTensors } from '../../src/formats/ranges/listTensors.ts';

@@ -2,7 +2,7 @@
 import { Evaluator, type Read } from '../../engine/evaluate.ts';
 import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
-import { printed } from '../../engine/printers/print.ts';
+import { printedIfShort } from '../../engine/printers/print.ts';
 import { nodeOf, tensorName } from '../../engine/graph.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import { vjpOf } from '../../engine/vjp.ts';
@@ -41,8 +41,8 @@ const OWN_NAMES = ['mask', 'seen', 'θ', 'past_K', 'past_V'];
 /** The right formula as lines of a program, where its tensors are a program's. */
 function linesOf(right: Formula, { graph }: Site): Partial<Pick<Say, 'numpy' | 'pytorch'>> {
   if (OWN_NAMES.some((name) => dependsOn(right, name))) return {};
-  const { numpy, pytorch } = printed(right, graph.extents);
-  return { numpy, pytorch };
+  const lines = printedIfShort(right, graph.extents);
+  return lines ? { numpy: lines.numpy, pytorch: lines.pytorch } : {};
 }
 
 /** The same mistake elsewhere: on the whole of what it was found in a slice of. */

@@ -45,6 +45,18 @@ const expandedWhole = (formula: Formula): Formula =>
 
 type Pair = readonly [Formula, Formula];
 
+/** What a line of array code has no short way to say. */
+export class NotPrintable extends RangeError {}
+
+/** A list of lists along several lengths. */
+function nested(dialect: Dialect, values: readonly number[], lengths: readonly number[]): string {
+  if (lengths.length <= 1) return dialect.list(values);
+  const [length, ...inner] = lengths;
+  const size = values.length / length;
+  const rows = Array.from({ length }, (_, n) => values.slice(n * size, (n + 1) * size));
+  return `[${rows.map((row) => nested(dialect, row, inner)).join(', ')}]`;
+}
+
 class Writer {
   readonly #scope: CodeScope;
   /** The order of letters that is wanted in the end. */
@@ -149,7 +161,7 @@ class Writer {
 
   #lengths(letters: readonly Letter[]): number[] {
     return letters.map((letter) => {
-      const length = this.#scope.extents[letter.replace('*', '')];
+      const length = this.#scope.extents[letter.replaceAll(/[*′]/g, '')];
       if (length === undefined) throw new RangeError(`how long is ${letter}?`);
       return length;
     });
@@ -181,13 +193,14 @@ class Writer {
   #compared({ left, sign, right }: Formula & { kind: 'relation' }): Code {
     if (sign !== '<' && sign !== '≤') return this.write(right);
     const code = this.#operated([left, right], sign === '≤' ? '<=' : '<', SUM);
-    return { ...code, text: this.#dialect.counted(code.text), level: ATOM };
+    return { ...code, text: this.#dialect.counted(code.text), level: ATOM, isTruth: true };
   }
 
   #called({ name, argument: own }: Formula & { kind: 'call' }, argument: Code): Code {
     const { module, functions } = this.#dialect;
     const { letters } = argument;
-    if (name === 'not') return { text: `(${bracketed(argument, SUM)} == 0)`, letters, level: ATOM };
+    if (name === 'not')
+      return { text: `(${bracketed(argument, SUM)} == 0)`, letters, level: ATOM, isTruth: true };
     if (name === 'relu')
       return { text: this.#dialect.notBelowZero(argument.text), letters, level: ATOM };
     if (name === 'clip')
@@ -314,7 +327,10 @@ class Writer {
     const letters = this.#inOrder(all.filter((letter) => !over.includes(letter)));
     const spec = (own: readonly Letter[]): string => own.map((each) => names.get(each)!).join('');
     const operands = arrays.map((each) => spec(each.letters)).join(',');
-    const list = arrays.map(({ text }) => text).join(', ');
+    const isTyped = this.#dialect.name === 'pytorch';
+    const list = arrays
+      .map(({ text, isTruth }) => (isTruth && isTyped ? `${text}.double()` : text))
+      .join(', ');
     return {
       text: `${this.#dialect.module}.einsum("${operands}->${spec(letters)}", ${list})`,
       letters,
@@ -352,13 +368,20 @@ class Writer {
     if (n >= 0) return own;
     const [length] = this.#lengths([letter]);
     const places = evaluate(source, () => undefined, this.#scope.extents);
-    if (places.letters.length > 1 || own.letters.includes(places.letters[0] ?? ''))
-      throw new RangeError('an index of several letters');
+    if (places.letters.some((each) => own.letters.includes(each)))
+      throw new NotPrintable(`${letter} is taken from where another letter of it says`);
     const isThere = (place: number): boolean => place >= 0 && place < length;
     const list = Array.from(places.data, (place) => (isThere(place) ? place : 0));
     const isSingle = places.letters.length === 0;
     const letters = own.letters.flatMap((each) => (each === letter ? places.letters : [each]));
-    const place = isSingle ? String(list[0]) : this.#places(list);
+    const { module } = this.#dialect;
+    const array = (values: readonly number[]): string =>
+      `${module}.${module === 'np' ? 'array' : 'tensor'}(${nested(this.#dialect, values, places.lengths)})`;
+    const place = isSingle
+      ? String(list[0])
+      : places.letters.length > 1
+        ? array(list)
+        : this.#places(list);
     const taken: Code = {
       text: `${bracketed(own, ATOM)}${subscript(n, place)}`,
       letters,
@@ -366,9 +389,8 @@ class Writer {
     };
     if (places.data.every(isThere)) return taken;
     const there = Array.from(places.data, (each) => Number(isThere(each)));
-    const { module } = this.#dialect;
     const mask: Code = {
-      text: `${module}.${module === 'np' ? 'array' : 'tensor'}(${this.#dialect.list(there)})`,
+      text: array(there),
       letters: places.letters,
       level: ATOM,
     };

@@ -14,7 +14,11 @@ export interface Code {
   readonly letters: readonly Letter[];
   readonly level: number;
   /** The same with the summed letters kept as axes of length 1, each before the letter at its place. */
-  readonly kept?: { readonly text: string; readonly at: readonly (Letter | null)[] };
+  readonly kept?: {
+    readonly text: string;
+    readonly at: readonly (Letter | null)[]; /** True or false, which PyTorch multiplies by numbers and does not contract with them. */
+    readonly isTruth?: boolean;
+  };
 }
 
 export const bracketed = ({ text, level }: Code, least: number): string =>

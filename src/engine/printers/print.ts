@@ -2,7 +2,7 @@
 import type { Extents } from '../axes.ts';
 import { collapsed } from '../collapse.ts';
 import { type Formula, toText } from '../formula.ts';
-import { assignment } from './arrayCode.ts';
+import { assignment, NotPrintable } from './arrayCode.ts';
 import { NUMPY, PYTORCH } from './dialect.ts';
 import { toLatex } from './latex.ts';
 
@@ -23,4 +23,14 @@ export function printed(formula: Formula, extents: Extents): Printed {
     numpy: assignment(code, { dialect: NUMPY, extents: all }),
     pytorch: assignment(code, { dialect: PYTORCH, extents: all }),
   };
+}
+
+/** Null where array code has no short way to say it. */
+export function printedIfShort(formula: Formula, extents: Extents): Printed | null {
+  try {
+    return printed(formula, extents);
+  } catch (error) {
+    if (error instanceof NotPrintable) return null;
+    throw error;
+  }
 }
