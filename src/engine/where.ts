@@ -135,3 +135,7 @@ export function dependsOn(formula: Formula, name: string): boolean {
   if (formula.kind === 'symbol') return formula.name === name;
   return innerOf(formula).some((each) => dependsOn(each, name));
 }
+
+/** Without any definitions beside it, at any depth. */
+export const expandedWhole = (formula: Formula): Formula =>
+  formula.kind === 'where' ? expandedWhole(expanded(formula)) : mapInner(formula, expandedWhole);

@@ -2,14 +2,17 @@
 import { type AxisLetters, axisLength, type Extents, type Letter } from '../axes.ts';
 import { evaluate } from '../evaluate.ts';
 import type { Formula } from '../formula.ts';
-import { expanded, mapInner } from '../where.ts';
+import { expandedWhole } from '../where.ts';
 import {
   aligned,
+  arrayOf,
   ATOM,
   bracketed,
   type Code,
   einsumNames,
+  inOrder,
   joinedLetters,
+  NotPrintable,
   POWER,
   PRODUCT,
   same,
@@ -40,22 +43,7 @@ export function assignment(whole: Formula, { dialect, extents: all }: CodeScope)
   return `${name} = ${writer.laidOut(writer.write(formula.right), indices)}`;
 }
 
-const expandedWhole = (formula: Formula): Formula =>
-  formula.kind === 'where' ? expandedWhole(expanded(formula)) : mapInner(formula, expandedWhole);
-
 type Pair = readonly [Formula, Formula];
-
-/** What a line of array code has no short way to say. */
-export class NotPrintable extends RangeError {}
-
-/** A list of lists along several lengths. */
-function nested(dialect: Dialect, values: readonly number[], lengths: readonly number[]): string {
-  if (lengths.length <= 1) return dialect.list(values);
-  const [length, ...inner] = lengths;
-  const size = values.length / length;
-  const rows = Array.from({ length }, (_, n) => values.slice(n * size, (n + 1) * size));
-  return `[${rows.map((row) => nested(dialect, row, inner)).join(', ')}]`;
-}
 
 class Writer {
   readonly #scope: CodeScope;
@@ -289,7 +277,7 @@ class Writer {
       this.#product(second, first, over[0]),
     ];
     const isWanted = (code: Code | null): boolean =>
-      code !== null && same(code.letters, this.#inOrder(code.letters));
+      code !== null && same(code.letters, inOrder(code.letters), this.#wanted);
     return isWanted(one) ? one : isWanted(other) ? other : (one ?? other);
   }
 
@@ -313,18 +301,13 @@ class Writer {
     };
   }
 
-  #inOrder(letters: readonly Letter[]): Letter[] {
-    const place = (letter: Letter): number => {
-      const n = this.#wanted.indexOf(letter);
-      return n < 0 ? this.#wanted.length : n;
-    };
-    return [...letters].sort((a, b) => place(a) - place(b));
-  }
-
   #asEinsum(arrays: readonly Code[], over: readonly Letter[]): Code {
     const all = [...new Set(arrays.flatMap(({ letters }) => letters))];
     const names = einsumNames(all);
-    const letters = this.#inOrder(all.filter((letter) => !over.includes(letter)));
+    const letters = inOrder(
+      all.filter((letter) => !over.includes(letter)),
+      this.#wanted,
+    );
     const spec = (own: readonly Letter[]): string => own.map((each) => names.get(each)!).join('');
     const operands = arrays.map((each) => spec(each.letters)).join(',');
     const isTyped = this.#dialect.name === 'pytorch';
@@ -374,9 +357,8 @@ class Writer {
     const list = Array.from(places.data, (place) => (isThere(place) ? place : 0));
     const isSingle = places.letters.length === 0;
     const letters = own.letters.flatMap((each) => (each === letter ? places.letters : [each]));
-    const { module } = this.#dialect;
     const array = (values: readonly number[]): string =>
-      `${module}.${module === 'np' ? 'array' : 'tensor'}(${nested(this.#dialect, values, places.lengths)})`;
+      arrayOf(this.#dialect, values, places.lengths);
     const place = isSingle
       ? String(list[0])
       : places.letters.length > 1

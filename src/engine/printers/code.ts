@@ -14,11 +14,9 @@ export interface Code {
   readonly letters: readonly Letter[];
   readonly level: number;
   /** The same with the summed letters kept as axes of length 1, each before the letter at its place. */
-  readonly kept?: {
-    readonly text: string;
-    readonly at: readonly (Letter | null)[]; /** True or false, which PyTorch multiplies by numbers and does not contract with them. */
-    readonly isTruth?: boolean;
-  };
+  readonly kept?: { readonly text: string; readonly at: readonly (Letter | null)[] };
+  /** True or false, which PyTorch multiplies by numbers and does not contract with them. */
+  readonly isTruth?: boolean;
 }
 
 export const bracketed = ({ text, level }: Code, least: number): string =>
@@ -93,4 +91,33 @@ function turned(code: Code, order: readonly Letter[], dialect: Dialect): Code {
     letters: order,
     level: ATOM,
   };
+}
+
+/** What a line of array code has no short way to say. */
+export class NotPrintable extends RangeError {}
+
+/** A list of lists along several lengths. */
+function nested(dialect: Dialect, values: readonly number[], lengths: readonly number[]): string {
+  if (lengths.length <= 1) return dialect.list(values);
+  const [length, ...inner] = lengths;
+  const size = values.length / length;
+  const rows = Array.from({ length }, (_, n) => values.slice(n * size, (n + 1) * size));
+  return `[${rows.map((row) => nested(dialect, row, inner)).join(', ')}]`;
+}
+
+/** Numbers along several lengths as an array of the dialect. */
+export const arrayOf = (
+  dialect: Dialect,
+  values: readonly number[],
+  lengths: readonly number[],
+): string =>
+  `${dialect.module}.${dialect.module === 'np' ? 'array' : 'tensor'}(${nested(dialect, values, lengths)})`;
+
+/** Those that are wanted first in their order, then the others. */
+export function inOrder(letters: readonly Letter[], wanted: readonly Letter[]): Letter[] {
+  const place = (letter: Letter): number => {
+    const n = wanted.indexOf(letter);
+    return n < 0 ? wanted.length : n;
+  };
+  return [...letters].sort((a, b) => place(a) - place(b));
 }

@@ -2,7 +2,8 @@
 import type { Extents } from '../axes.ts';
 import { collapsed } from '../collapse.ts';
 import { type Formula, toText } from '../formula.ts';
-import { assignment, NotPrintable } from './arrayCode.ts';
+import { assignment } from './arrayCode.ts';
+import { NotPrintable } from './code.ts';
 import { NUMPY, PYTORCH } from './dialect.ts';
 import { toLatex } from './latex.ts';
 
