@@ -2,7 +2,7 @@
 import { type AxisLetters, axisLength, type Extents, type Letter } from '../axes.ts';
 import { evaluate } from '../evaluate.ts';
 import type { Formula } from '../formula.ts';
-import { expandedWhole } from '../where.ts';
+import { expanded, expandedWhole } from '../where.ts';
 import {
   aligned,
   arrayOf,
@@ -277,7 +277,7 @@ class Writer {
       this.#product(second, first, over[0]),
     ];
     const isWanted = (code: Code | null): boolean =>
-      code !== null && same(code.letters, inOrder(code.letters), this.#wanted);
+      code !== null && same(code.letters, inOrder(code.letters, this.#wanted));
     return isWanted(one) ? one : isWanted(other) ? other : (one ?? other);
   }
 
@@ -357,12 +357,10 @@ class Writer {
     const list = Array.from(places.data, (place) => (isThere(place) ? place : 0));
     const isSingle = places.letters.length === 0;
     const letters = own.letters.flatMap((each) => (each === letter ? places.letters : [each]));
-    const array = (values: readonly number[]): string =>
-      arrayOf(this.#dialect, values, places.lengths);
     const place = isSingle
       ? String(list[0])
       : places.letters.length > 1
-        ? array(list)
+        ? arrayOf(this.#dialect, list, places.lengths)
         : this.#places(list);
     const taken: Code = {
       text: `${bracketed(own, ATOM)}${subscript(n, place)}`,
@@ -372,7 +370,7 @@ class Writer {
     if (places.data.every(isThere)) return taken;
     const there = Array.from(places.data, (each) => Number(isThere(each)));
     const mask: Code = {
-      text: array(there),
+      text: arrayOf(this.#dialect, there, places.lengths),
       letters: places.letters,
       level: ATOM,
     };
