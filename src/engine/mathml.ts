@@ -165,7 +165,7 @@ function indexedMath(
       return leaf('mi', formula.name);
     case 'where': {
       const definitions = joined(formula.definitions.map(math), ',');
-      return row(math(formula.body), leaf('mtext', ', where '), ...definitions);
+      return row(math(formula.body), leaf('mtext', ',\u00a0where\u00a0'), ...definitions);
     }
   }
 }
