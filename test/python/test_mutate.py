@@ -14,6 +14,7 @@ import torch
 from attention_lines.mutate import frame
 from attention_lines.mutate.candidates import candidates
 from attention_lines.mutate.scope import Scope
+from attention_lines.mutate.mutation import Edit
 from attention_lines.mutate.source import Source
 
 BEFORE = """
@@ -187,6 +188,20 @@ class Evaluated(unittest.TestCase):
             frame.run(frame.stretch(source, statement), each.edits, names)
         self.assertTrue(np.array_equal(before, names['acc']))
         self.assertNotIn('r', names)
+
+    def test_the_frame_is_left_as_it_was_by_what_gives_a_tensor_a_second_name(self):
+        text = BEFORE + 'total = np.zeros((3, 4))\nfor n in range(2):\n    total += 1.0\n'
+        source = Source(text)
+        names = {}
+        exec(compile(ast.Module(source.tree.body[:-2], []), 'program', 'exec'), names)
+        first, last = source.tree.body[-2], source.tree.body[-1].body[0]
+        before = {name: value.copy() for name, value in names.items() if isinstance(value, np.ndarray)}
+        start, end = source.span(first.value)
+        part = frame.stretch(source, first, last)
+        for name in before:
+            frame.run(part, (Edit(start, end, name + '[:]'),), names)
+        for name, value in before.items():
+            self.assertTrue(np.array_equal(value, names[name]), name)
 
     def test_what_is_not_known_to_be_pure_is_called_for_no_other_statement(self):
         text = BEFORE + 'calls = []\ndef draw():\n    calls.append(1)\n    return P\nother = draw()\nr = P * dP\n'

@@ -19,6 +19,8 @@ class Code(NamedTuple):
     code: Any
     changed: Set[str]
     """Names whose objects they change in place."""
+    sources: Dict[str, Set[str]]
+    """Of names that they bind, the names whose objects those may then be, or be views of."""
     returns: bool
 
 
@@ -97,10 +99,9 @@ def run(part: Stretch, edits: Tuple, names: Dict[str, Any]) -> Optional[List[Any
     if codes is None:
         return None
     space = dict(names)
-    for code in codes:
-        for root in code.changed:
-            if root in space and space[root] is names[root]:
-                space[root] = duplicate(space[root])
+    for root in _written(codes):
+        if root in space:
+            space[root] = duplicate(space[root])
     try:
         returned = False
         for code in codes:
@@ -127,7 +128,39 @@ def _code(text: str) -> Code:
             ast.fix_missing_locations(tree)
             del tree.body[at + 1 :]
             returns = True
-    return Code(compile(tree, '<edit>', 'exec'), _changed(tree), returns)
+    return Code(compile(tree, '<edit>', 'exec'), _changed(tree), _sources(tree), returns)
+
+
+def _written(codes: List[Code]) -> Set[str]:
+    """Names whose objects are changed by all of them together, by whatever name: the frame has to keep its own."""
+    found = {name for code in codes for name in code.changed}
+    waiting = list(found)
+    while waiting:
+        name = waiting.pop()
+        more = {source for code in codes for source in code.sources.get(name, ())} - found
+        found |= more
+        waiting += more
+    return found
+
+
+def _sources(tree: ast.Module) -> Dict[str, Set[str]]:
+    found: Dict[str, Set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, (ast.For, ast.AnnAssign)):
+            targets, value = [node.target], node.iter if isinstance(node, ast.For) else node.value
+        else:
+            continue
+        # Arithmetic gives an object of its own.
+        if value is None or isinstance(value, (ast.BinOp, ast.Compare, ast.Constant)):
+            continue
+        names = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+        for target in targets:
+            for bound in ast.walk(target):
+                if isinstance(bound, ast.Name):
+                    found.setdefault(bound.id, set()).update(names - {bound.id})
+    return found
 
 
 def targets_of(source: Source, statement: ast.stmt) -> List[str]:

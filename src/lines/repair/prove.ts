@@ -5,6 +5,8 @@ import { infer } from '../infer/infer.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Catalogue } from '../catalogue.ts';
+import { offsetsIn } from '../lettered.ts';
+import { hasBlindQuery } from '../sees/masks.ts';
 import type { Bench, Sources, Variation, Variations } from './bench.ts';
 import type { Verified } from './fix.ts';
 import { rightTensors, type Standing, standingOf } from './progress.ts';
@@ -88,7 +90,7 @@ class Proof {
     if (!found) return 'useless';
     const isWrong =
       found.judged.localised.verdict === 'diverges' || !isSameAttention(own, found, isResized);
-    if (isWrong) return isResized && hasTie(own, found) ? 'useless' : 'wrong';
+    if (isWrong) return isResized && tellsLess(own, found) ? 'useless' : 'wrong';
     return found.covered.size >= own.covered.size ? 'right' : 'useless';
   }
 
@@ -121,6 +123,11 @@ interface Varied {
   readonly of: 'seeds' | 'sizes';
 }
 
+/** Whether at other sizes a right program may be taken for a wrong one: it is not the fix that fails there. */
+const tellsLess = (one: Standing, other: Standing): boolean =>
+  hasTie(one, other) ||
+  (hasBlindQuery(other.judged.catalogue) && !hasBlindQuery(one.judged.catalogue));
+
 /** Whether two sizes that were different are one now: then which axis is which cannot be told for sure. */
 function hasTie(one: Standing, other: Standing): boolean {
   const [was, is] = [one, other].map(({ judged: { catalogue } }) => catalogue.graph.extents);
@@ -137,13 +144,30 @@ function isSameAttention(one: Standing, other: Standing, isResized: boolean): bo
   const { config: was } = a;
   const { config: is } = b;
   const isNamed = typeof was.mask === 'string' && typeof is.mask === 'string';
-  if (isNamed && was.mask !== is.mask) return false;
+  if (isNamed && was.mask !== is.mask && !hidesAs(was, b)) return false;
   const width = ({ graph }: Catalogue): number => graph.extents['a'] ?? 1;
   const byWidth = ({ parts, graph }: Catalogue): boolean =>
     isNear(parts.scale, 1 / Math.sqrt(graph.extents['a'] ?? 1));
   // Of a width that is as it was nothing else can follow.
   if (!isResized || width(a) === width(b)) return isNear(a.parts.scale, b.parts.scale);
   return byWidth(a) === byWidth(b);
+}
+
+/**
+ * Whether a run hides just what a causal mask of another would at its sizes, though it bears another name: of as many
+ * queries as keys both causal masks are one, and a window may be one, too.
+ */
+function hidesAs(
+  { mask, window }: HeadConfig,
+  { visible, graph: { extents } }: Catalogue,
+): boolean {
+  const isCausal = mask === 'causal' || mask === 'causal-bottom-right';
+  if (!isCausal || window !== undefined || !visible) return false;
+  const later = mask === 'causal' ? 0 : extents['i'] - extents['j'];
+  const [keys, queries] = (['i', 'j'] as const).map((letter) =>
+    offsetsIn(visible.letters, [letter], extents),
+  );
+  return visible.data.every((seen, at) => (seen !== 0) === keys[at] - later <= queries[at]);
 }
 
 /** The same for two texts that are alike in the lines that it changes. */

@@ -56,3 +56,15 @@ export function isMaskOf({ shape, data }: Tensor, { visible, graph }: Catalogue)
   }
   return false;
 }
+
+/** Whether a query sees no key: a plain softmax gives NaN there, and what is made of that differs between programs. */
+export function hasBlindQuery({ visible, graph: { extents } }: Catalogue): boolean {
+  if (!visible || !visible.letters.includes('i')) return false;
+  const queries = visible.letters.filter((letter) => letter !== 'i');
+  const rows = offsetsIn(visible.letters, queries, extents);
+  const seeing = new Set<number>();
+  visible.data.forEach((seen, at) => {
+    if (seen !== 0) seeing.add(rows[at]);
+  });
+  return rows.some((row) => !seeing.has(row));
+}

@@ -127,6 +127,26 @@ test.skipIf(!hasNumpy)('data that is written down is varied, too', async () => {
   expect((await attempt(meant, unscaled(meant), meant)).verified).toMatchObject({ seeds: 3 });
 });
 
+test.skipIf(!hasNumpy)('a size at which queries see no key is held against no fix', async () => {
+  const drawn = `rng = np.random.default_rng(4)
+Q, dy = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+K, V = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
+`;
+  const meant = program(drawn)
+    .replace(/^Q, K, V = .*\n/m, '')
+    .replace(/^dWq, .*\ndx = .*\n/m, '')
+    .replaceAll('np.sqrt(D)', 'np.sqrt(Q.shape[1])')
+    .replace(
+      /^P = /m,
+      'S = np.where(np.tri(len(Q), len(K), len(K) - len(Q), dtype=bool), S, -np.inf)\nP = ',
+    );
+  const wrong = meant.replace('keepdims=True)) / np.sqrt(Q.shape[1])', 'keepdims=True))');
+  const { how, verified } = await attempt(meant, wrong, meant);
+  expect(how).toBe('right');
+  expect(verified).toMatchObject({ seeds: 3 });
+  expect(verified!.sizes).toBeGreaterThan(1);
+});
+
 test.skipIf(!hasNumpy).each([
   ['breaks off before the gradients', right.replace('dQ = dS', 'raise SystemExit\ndQ = dS')],
   ['leaves the wrong gradient out', unscaled(right).replace(/dS = .*\n/, 'dS = 0 * P\n')],
