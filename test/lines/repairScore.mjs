@@ -1,6 +1,7 @@
 // How many wrong programs are mended: node test/lines/repairScore.mjs FOLDER [--setup given|inferred] [--half dev|heldout]
 // [--only NAME,...]. FOLDER holds programs and cases.json. A fix counts if the fixed program prints and computes what the
-// right program does; one that does not is a failure, as is any fix of a right program. Ends with "N passed, N failed".
+// right program does; one that does not is a failure, as is any fix of a right program, and each wrong program without a
+// fix; with --least 0.6 only if fewer of them than that are mended. Ends with "N passed, N failed".
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     half: { type: 'string' },
     only: { type: 'string' },
     every: { type: 'string', default: '1' },
+    least: { type: 'string', default: '1' },
   },
 });
 const root = resolve(positionals[0] ?? '');
@@ -92,6 +94,8 @@ const table = {};
 const seconds = [];
 let failed = 0;
 let passed = 0;
+/** Wrong programs that have no fix. */
+let unmended = 0;
 let at = 0;
 for (const program of cases) {
   if (values.half && program.half !== values.half) continue;
@@ -108,13 +112,14 @@ for (const program of cases) {
   const good = mistakes === 0 ? outcome === 'none' : outcome === 'mended';
   if (mistakes > 0) seconds.push(took);
   if (good) passed++;
+  else if (outcome === 'none') unmended++;
   else failed++;
   table[kind] = { ...table[kind], [word]: (table[kind]?.[word] ?? 0) + 1 };
   const [first] = answer?.fixes ?? [];
   const shown = first ? `${JSON.stringify(first.after)} ${JSON.stringify(first.verified)}` : '';
   const time = took.toFixed(1).padStart(5);
   console.log(
-    `${good ? 'ok  ' : 'FAIL'} ${program.name.padEnd(44)} ${time} s  ${outcome}  ${shown}`,
+    `${good ? 'ok  ' : outcome === 'none' ? 'none' : 'FAIL'} ${program.name.padEnd(44)} ${time} s  ${outcome}  ${shown}`,
   );
 }
 rmSync(scratch, { recursive: true, force: true });
@@ -123,4 +128,7 @@ console.table(table);
 console.log(
   `median ${seconds[Math.floor(seconds.length / 2)]?.toFixed(1)} s, slowest ${seconds.at(-1)?.toFixed(1)} s`,
 );
+const share = 1 - unmended / Math.max(1, seconds.length);
+if (share < Number(values.least)) failed += unmended;
+console.log(`${(100 * share).toFixed(0)} % of the wrong programs have a fix`);
 console.log(`${passed} passed, ${failed} failed`);
