@@ -1,10 +1,11 @@
 // Rotary embeddings with options, and the ways in which people leave one of these out or take another.
 import type { AxisLetters } from '../../engine/axes.ts';
-import { ConfigError, type Rope } from '../../engine/config.ts';
+import { ConfigError, isPlainRope, type Rope } from '../../engine/config.ts';
 import { rotary } from '../../engine/ops/rotary.ts';
 import { map, type Tensor } from '../../engine/tensor.ts';
 import { DoesNotFit, type StepOperation } from '../program.ts';
 import { type Context, pastTokens } from './edit.ts';
+import { rotation } from './rotation.ts';
 import type { Way } from './ropeWays.ts';
 
 /** The rotation of queries or keys by the setup's own options, some of them changed. */
@@ -16,7 +17,12 @@ export function turnBy(
   const rope: Rope = { ...context.config.rope!, ...change };
   const { positions: keys, queryPositions = keys } = rope;
   const positions = id === 'K' ? keys : queryPositions;
-  const own = { ...rope, positions, firstPosition: pastTokens(context) };
+  const first = pastTokens(context);
+  const own = { ...rope, positions, firstPosition: first };
+  const angle = (token: number, pair: number): number =>
+    (first + token) * rope.base ** ((-2 * pair) / context.graph.extents['a']);
+  // Over any axes, those of all heads side by side too.
+  if (isPlainRope(rope)) return (axes) => rotation(axes, context, rope.pairing, angle);
   return (axes) => {
     try {
       return rotary(axes, context.graph.extents, own);

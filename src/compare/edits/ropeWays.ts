@@ -1,8 +1,7 @@
 // The ways in which queries and keys get their positions: rotations by other angles, and what is no rotation at all.
-import type { AxisLetters } from '../../engine/axes.ts';
+import { axisLength, type AxisLetters } from '../../engine/axes.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { prepend, rearrange } from '../../engine/ops/layout.ts';
-import { rotary } from '../../engine/ops/rotary.ts';
 import { shortNumber } from '../constants.ts';
 import { after } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
@@ -388,9 +387,14 @@ function added(of: (token: number, feature: number) => number, width: number): S
 export function rotatedBeforeSplit(context: Context, id: 'Q' | 'K'): StepOperation {
   const { graph, config } = context;
   const first = pastTokens(context);
-  const merged = nodeOf(graph, id).axes;
-  return after(
-    rotary(merged, graph.extents, { ...config.rope!, firstPosition: first }),
-    headStep(context, id, null),
+  const { axes } = nodeOf(graph, id);
+  const width = axisLength(axes[axes.length - 1], graph.extents);
+  const { base, pairing } = config.rope!;
+  const turned = rotation(
+    axes,
+    context,
+    pairing,
+    (token, pair) => (first + token) * base ** ((-2 * pair) / width),
   );
+  return after(turned, headStep(context, id, null));
 }
