@@ -1,5 +1,6 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
 import { FLOAT32, possibleHalf, TF32 } from './dtypes.ts';
+import type { Key } from './program.ts';
 import type { Report } from './report.ts';
 import { Check, type CheckInput, type Compared } from './traceCheck.ts';
 
@@ -36,6 +37,11 @@ function inHalf(input: CheckInput, own: Check): Check | null {
   return check?.right().size === count ? check : null;
 }
 
+/** Made by a product of matrices in every head that has them. */
+const PRODUCTS: ReadonlySet<Key> = new Set<Key>([
+  ...(['v:K', 'v:Q', 'v:V', 'v:S', 'v:O', 'g:W_K', 'g:W_Q', 'g:W_V'] as const),
+]);
+
 /** An unknown error of float32 numbers that are right as those of TF32: that is its cause. */
 function inTf32(input: CheckInput, own: Check, report: Report): Report | null {
   const { first, causes, dtype } = report;
@@ -44,6 +50,8 @@ function inTf32(input: CheckInput, own: Check, report: Report): Report | null {
     causes.length === 0 || (causes.length > 1 && causes.every(({ id }) => id === 'low-precision'));
   if (!first || !isOpen || dtype !== FLOAT32.name) return null;
   if (input.config.numberType !== undefined) return null;
+  // A product that is right to float32 was made by a program that does not round the operands of products.
+  if ([...own.right()].some((key) => PRODUCTS.has(key))) return null;
   const check = new Check(input, null, TF32);
   if (check.right().size !== own.aligned.length) return null;
   const cause = check.tf32Cause(first);
