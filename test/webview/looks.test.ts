@@ -112,13 +112,15 @@ describe('room', () => {
       else for (const key of keys) await step(page, key);
       for (const width of [1400, 1000, 900, 800, 420, 320]) {
         await page.setViewportSize({ width, height: 900 });
-        const overflow = await page.evaluate(() => {
-          const { scrollWidth, clientWidth } = document.documentElement;
-          const panes = [...document.querySelectorAll('.picture, .step')];
-          const wide = panes.filter((pane) => pane.scrollWidth > pane.clientWidth);
-          return [scrollWidth - clientWidth, ...wide.map(({ className }) => className)];
-        });
-        expect(overflow, `${width} ${keys.join(' ')}`).toEqual([0]);
+        const overflow = (): Promise<unknown[]> =>
+          page.evaluate(() => {
+            const { scrollWidth, clientWidth } = document.documentElement;
+            const panes = [...document.querySelectorAll('.picture, .step')];
+            const wide = panes.filter((pane) => pane.scrollWidth > pane.clientWidth);
+            return [scrollWidth - clientWidth, ...wide.map(({ className }) => className)];
+          });
+        // The graph is laid out anew after the page has its width.
+        await expect.poll(overflow, { message: `${width} ${keys.join(' ')}` }).toEqual([0]);
       }
     }
     await page.close();
