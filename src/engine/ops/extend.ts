@@ -18,6 +18,7 @@ import {
 } from '../formula.ts';
 import type { Operation } from '../operation.ts';
 import { type Tensor, zeros } from '../tensor.ts';
+import { EARLIER } from './layout.ts';
 
 export interface Around {
   /** Of earlier tokens, given: no gradient. */
@@ -118,6 +119,3 @@ export function extend(
     },
   };
 }
-
-/** The letter of earlier tokens. */
-const EARLIER = 'p';

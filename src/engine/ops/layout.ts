@@ -119,7 +119,7 @@ export function prepend(
 }
 
 /** The letter of earlier tokens. */
-const EARLIER = 'p';
+export const EARLIER = 'p';
 
 const earlierAxis = (axis: AxisLetters, n: number, all: readonly AxisLetters[]): AxisLetters =>
   n === all.length - 2 ? [EARLIER] : axis;
