@@ -128,6 +128,8 @@ process.env.ATTENTION_HOSTILE = only.includes('hostile') ? 'full' : 'smoke';
 const total = { passed: 0, failed: missing.length, skipped: 0 };
 /** @type {string[]} */
 const summary = missing.map((line) => `  FAIL  ${line}`);
+/** @type {string[]} */
+const failures = [];
 mkdirSync(join(root, '.vscode-test'), { recursive: true });
 
 if (runTool('esbuild.mjs')) {
@@ -139,6 +141,7 @@ if (runTool('esbuild.mjs')) {
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
+    failures.push(...(counts.failures ?? []));
     const line = describeLayer(name, counts, (Date.now() - began) / 1000);
     summary.push(line);
     console.log(line);
@@ -150,6 +153,8 @@ if (runTool('esbuild.mjs')) {
 
 const version = flavour === 'electron' ? 'desktop VS Code' : 'code-server';
 console.log(`\nAll layers (real VS Code: ${version}):\n${summary.join('\n')}\n`);
+// Last, since a long log is read from its end.
+if (failures.length > 0) console.log(`Failed:\n\n${failures.join('\n\n')}\n`);
 const rest = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${rest}`);
 process.exit(total.failed > 0 ? 1 : 0);

@@ -1,13 +1,17 @@
 // Runs the layers of the tests: a command that counts as one, or a program or vitest project with its own counts.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { nodeBinary, root } from './setup.mjs';
 
-/** @typedef {{ passed: number, failed: number, skipped: number, note?: string }} Counts */
+/**
+ * `failures`: which tests failed, and the first lines of why.
+ * @typedef {{ passed: number, failed: number, skipped: number, note?: string, failures?: string[] }} Counts
+ */
 
 /**
- * @typedef {{ status: string, assertionResults: { status: string }[] }} FileReport
+ * @typedef {{ status: string, fullName: string, failureMessages: string[] }} TestReport
+ * @typedef {{ status: string, name: string, message: string, assertionResults: TestReport[] }} FileReport
  * @typedef {{
  *   testResults: FileReport[],
  *   numPassedTests: number,
@@ -141,5 +145,29 @@ export function vitestLayer(project) {
   // Errors outside any test (an unhandled rejection) fail the run without a failed test.
   if (!succeeded && failed === 0) failed = 1;
   if (passed + failed === 0) return { ...oneFailed, note: 'no test ran' };
-  return { passed, failed, skipped: report.numPendingTests + report.numTodoTests };
+  return {
+    passed,
+    failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+    failures: report.testResults.flatMap(failuresOf),
+  };
+}
+
+/**
+ * @param {FileReport} file
+ * @returns {string[]}
+ */
+function failuresOf({ status, name, message, assertionResults }) {
+  const file = relative(root, name);
+  const failed = assertionResults.filter((each) => each.status === 'failed');
+  if (failed.length === 0) return status === 'failed' ? [`${file}: ${beginning(message)}`] : [];
+  return failed.map(
+    ({ fullName, failureMessages }) =>
+      `${file} > ${fullName}: ${beginning(failureMessages[0] ?? '')}`,
+  );
+}
+
+/** @param {string} message */
+function beginning(message) {
+  return message.split('\n').slice(0, 6).join('\n').slice(0, 800);
 }

@@ -208,5 +208,5 @@ describe('any edit of any setup', () => {
       if (report.causes.length > 0) named++;
     }
     expect(named).toBeGreaterThanOrEqual(38);
-  }, 60_000);
+  }, 120_000);
 });

@@ -84,10 +84,7 @@ export async function walk(page: Page, setup: string): Promise<FrameLocator> {
   return view;
 }
 
-/**
- * Chooses from a file's menu in the explorer; opens it again until the extension's entries are in it
- * and one has taken the click: a menu that is still being opened swallows it and stays.
- */
+/** Chooses from a file's menu in the explorer; opens it again until the extension's entries are in it. */
 export async function chooseInExplorer(page: Page, file: string, entry: string): Promise<void> {
   const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: file });
   const item = page.locator('.context-view .action-label', { hasText: entry });
@@ -95,14 +92,26 @@ export async function chooseInExplorer(page: Page, file: string, entry: string):
   for (;;) {
     await row.click({ button: 'right' });
     try {
-      await item.click(aTry);
-      await item.waitFor({ state: 'hidden', ...aTry });
+      await item.waitFor(aTry);
+      await clickUntilHidden(page, item);
       return;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError) || Date.now() > deadline) throw error;
       await page.keyboard.press('Escape');
     }
   }
+}
+
+/** A menu's entry listens to the mouse only some time after it is shown; until then it swallows the click and stays. */
+async function clickUntilHidden(page: Page, entry: Locator): Promise<void> {
+  for (let clicks = 0; clicks < 10 && (await entry.isVisible()); clicks += 1) {
+    await page.waitForTimeout(300);
+    await entry.click(aTry).catch(async (error: unknown) => {
+      if (await entry.isVisible()) throw error;
+    });
+    await page.waitForTimeout(300);
+  }
+  await entry.waitFor({ state: 'hidden', ...aTry });
 }
 
 /** In the list behind the bell, which closes when it is empty: under a driver VS Code shows no toasts. */
