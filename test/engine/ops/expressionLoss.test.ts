@@ -174,6 +174,7 @@ describe('as long as allowed, built and differentiated without a pause', () => {
       // The parser itself may give up on depth; that is an answer too.
       expect(error).toBeInstanceOf(ConfigError);
     }
-    expect(performance.now() - began).toBeLessThan(1000);
+    // What doubles with each operator would take years.
+    expect(performance.now() - began).toBeLessThan(60_000);
   });
 });

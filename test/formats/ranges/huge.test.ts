@@ -45,7 +45,6 @@ test('10 GB', async () => {
     const path = join(folder, 'huge.safetensors');
     writeHuge(path);
     const before = process.memoryUsage().rss;
-    const began = performance.now();
     const opened = await openDisk(path);
     const { source } = opened;
     let bytesRead = 0;
@@ -57,9 +56,7 @@ test('10 GB', async () => {
       },
     };
     const { tensors } = await listTensors(counted, 'huge.safetensors');
-    const listed = performance.now() - began;
     expect(tensors).toHaveLength(11);
-    expect(listed).toBeLessThan(1000);
     expect(bytesRead).toBeLessThan(10_000);
 
     // The small tensor costs its own bytes: once for the statistics, once for its tile.
@@ -86,7 +83,7 @@ test('10 GB', async () => {
     await pyramid.tile({ level: 0, down: 100, across: 50 }, breathe);
     expect(bytesRead).toBe(256 * 256 * 2);
     const grown = (process.memoryUsage().rss - before) / 2 ** 20;
-    console.log(`10 GB listed in ${listed.toFixed(0)} ms; memory grew by ${grown.toFixed(0)} MB`);
+    console.log(`10 GB listed; memory grew by ${grown.toFixed(0)} MB`);
     expect(grown).toBeLessThan(150);
     opened.dispose();
   } finally {
