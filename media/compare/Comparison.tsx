@@ -1,6 +1,6 @@
 // The person's tensors against the reference: what is wrong first, and why.
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import {
   type Cause,
   countOf,
@@ -9,6 +9,9 @@ import {
   type Report,
   summaryOf,
 } from '../../src/compare/report.ts';
+import { CHANGED, markDifference } from '../../src/engine/mathDifference.ts';
+import { toMath } from '../../src/engine/mathml.ts';
+import { MathML, type MarkSets } from '../formula/MathML.tsx';
 import { Name } from '../names.tsx';
 import { request } from '../requests.ts';
 import { comparison, explained } from '../state.ts';
@@ -97,6 +100,9 @@ function NotCompared({ nodes, unaligned }: Report): JSX.Element | null {
   );
 }
 
+/** Only in one of the two formulas. */
+const CHANGES: MarkSets = { marked: new Set([CHANGED]), linked: new Set() };
+
 function CauseDetails({
   cause,
   mark,
@@ -104,7 +110,11 @@ function CauseDetails({
   readonly cause: Cause;
   readonly mark: string;
 }): JSX.Element {
-  const { title, why, wrong, right, numpy, pytorch, residual, runnerUp } = cause;
+  const { title, why, wrong, right, formulas, numpy, pytorch, residual, runnerUp } = cause;
+  const written = useMemo(
+    () => formulas && markDifference(toMath(formulas.wrong), toMath(formulas.right)),
+    [formulas],
+  );
   const details = useRef<HTMLDetailsElement>(null);
   const asked = explained.value;
   useEffect(() => {
@@ -118,13 +128,11 @@ function CauseDetails({
       <p>{why}</p>
       <dl>
         <dt>yours</dt>
-        <dd>
-          <code>{wrong}</code>
+        <dd class="yours">
+          {written ? <MathML node={written[0]} marks={CHANGES} /> : <code>{wrong}</code>}
         </dd>
         <dt>right</dt>
-        <dd>
-          <code>{right}</code>
-        </dd>
+        <dd>{written ? <MathML node={written[1]} marks={CHANGES} /> : <code>{right}</code>}</dd>
         <dt>NumPy</dt>
         <dd>
           <code>{numpy}</code>

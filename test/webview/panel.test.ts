@@ -1,6 +1,7 @@
 // The panel in Chromium: walking by keyboard and pointer, and the numbers it shows against those of the run.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
+import { equals, product, symbol } from '../../src/engine/formula.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { run, type Run } from '../../src/engine/run.ts';
 import { examples } from './examples.ts';
@@ -91,6 +92,40 @@ describe('comparing', () => {
     const cause = page.locator('.cause[open]');
     await cause.waitFor();
     expect(await cause.innerText()).toMatch(/scale/);
+    await page.close();
+  });
+
+  it('writes a mistake that is a formula beside the right one, and marks where they differ', async () => {
+    const page = await openPanel(browser, bundle, { example: 'causal' });
+    await page.evaluate(() => window.fakeHost.compare(Math.sqrt(3)));
+    await page.locator('.cause').waitFor();
+    const dS = symbol('dS', [['i'], ['j']]);
+    const dZ = symbol('dZ', [['i'], ['j']]);
+    const formulas = {
+      wrong: equals(dS, dZ),
+      right: equals(dS, product(dZ, symbol('scale'))),
+    };
+    const cause = {
+      ...{ id: 'formula', title: 'dS lacks a factor', node: 'S', kind: 'gradient', why: 'why' },
+      ...{ wrong: 'dS = dZ', right: 'dS = dZ * scale', numpy: 'n', pytorch: 'p', residual: 0 },
+      ...{ fix: '', runnerUp: null, formulas },
+    };
+    await page.evaluate((shown) => {
+      const report = { verdict: 'diverges', first: null, nodes: [], causes: [shown] };
+      window.fakeHost.send({
+        type: 'comparison',
+        comparison: {
+          ...{ trace: 'own', problem: null },
+          report: { ...report, unaligned: [], precision: null, given: 1, compared: 1 } as never,
+        },
+      });
+      window.fakeHost.send({ type: 'explain', cause: '0' });
+    }, cause);
+    const shown = page.locator('.cause[open]', { hasText: 'dS lacks a factor' });
+    await shown.waitFor();
+    expect(await shown.locator('math').count()).toBe(2);
+    expect(await shown.locator('.marked').allTextContents()).toEqual(['scale']);
+    expect(await shown.locator('.yours .marked').count()).toBe(0);
     await page.close();
   });
 
