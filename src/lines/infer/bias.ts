@@ -33,8 +33,14 @@ export function outerBlocks(
 function residual(told: Told): Tensor | null {
   const { site } = told;
   if (!normalisedAxes(site.weights).includes(told.keyAxis)) return null;
+  return addedTo(told, site.weights.tensor, (weight) => (weight > 0 ? Math.log(weight) : Number.NaN));
+}
+
+/** Scores that `read` gives of a tensor of the weights' shape, less factor * Q K, less the row's first visible entry. */
+function addedTo(told: Told, tensor: Tensor, read: (value: number) => number): Tensor {
+  const { site } = told;
   const [q, k] = [outerBlocks(told.query, told), outerBlocks(told.key, told)];
-  const weights = gather(site.weights.tensor, scoreLayout(told));
+  const weights = gather(tensor, scoreLayout(told));
   const out = new Float64Array(weights.data.length);
   const count = weights.data.length / (q.tokens * k.tokens);
   for (let block = 0; block < count; block++) {
@@ -47,9 +53,8 @@ function residual(told: Told): Tensor | null {
           dot +=
             q.data[(block * q.tokens + j) * q.width + a] *
             k.data[(block * k.tokens + i) * k.width + a];
-        const weight = weights.data[at];
-        const value = weight > 0 ? Math.log(weight) - site.product.factor * dot : Number.NaN;
-        if (first === undefined && weight > 0) first = value;
+        const value = read(weights.data[at]) - site.product.factor * dot;
+        if (first === undefined && !Number.isNaN(value)) first = value;
         out[at] = value - (first ?? 0);
       }
     }
@@ -58,17 +63,41 @@ function residual(told: Told): Tensor | null {
 }
 
 const TOLERANCE = 50;
+/** Scores beyond are hidden. */
+const LARGE = 1e4;
 
 /** What is added to the scores; null where nothing is, or where nothing recorded says the same. */
 export function findBias(values: Values, told: Told, past: number): FoundBias | null {
   const { site } = told;
   if (site.cap !== undefined) return null;
-  const added = residual(told);
-  if (!added) return null;
   const allowed = TOLERANCE * Math.max(site.scores.eps, 1e-9) * 10;
+  const added = residual(told);
+  if (!added) return distancesBefore(values, told, past, allowed);
   if (added.data.every((value) => Number.isNaN(value) || Math.abs(value) <= allowed)) return null;
   const slopes = slopesOf(added, past, allowed);
   return slopes ? { added, slopes } : recordedBias(values, told, added, allowed);
+}
+
+/** ALiBi's slopes where the weights do not show them, but scores that were recorded before do. */
+function distancesBefore(
+  values: Values,
+  told: Told,
+  past: number,
+  allowed: number,
+): FoundBias | null {
+  const { site } = told;
+  const { shape } = site.weights.tensor;
+  for (const value of values.all) {
+    const { tensor, kind, isVirtual, time } = value;
+    const isBefore =
+      kind === 'float' && !isVirtual && time < site.weights.time && tensor.shape.join() === shape.join();
+    if (!isBefore || !values.descends(site.weights, value)) continue;
+    const added = addedTo(told, tensor, (score) => (Math.abs(score) < LARGE ? score : Number.NaN));
+    const isNone = added.data.every((each) => Number.isNaN(each) || Math.abs(each) <= allowed);
+    const slopes = isNone ? null : slopesOf(added, past, allowed);
+    if (slopes?.every((slope) => slope > 0)) return { added, slopes };
+  }
+  return null;
 }
 
 /**

@@ -195,8 +195,9 @@ export function findDropout(model: Model): FoundDropout | null {
   if (!(p >= 0 && p < 1)) return null;
   const extents = extentsOf(model);
   const dropped = patternOf(mixed.weights.tensor.data, layout, extents, isNonzero);
-  // What is set to 0 in a pattern, and not made larger, is masked.
-  if (Math.abs(factor - 1) < 1e-4 && (nameOf(dropped).mask !== 'given' || paddingOf(dropped)))
+  // What is set to 0 in a pattern, or by no chance, and not made larger, is masked.
+  const isPlain = Math.abs(factor - 1) < 1e-4;
+  if (isPlain && (named === undefined || nameOf(dropped).mask !== 'given' || paddingOf(dropped)))
     return null;
   const isKept = (pattern: Pattern): boolean =>
     pattern.visible.every((each, n) => whole[n] === 0 || each === dropped.visible[n]);

@@ -151,7 +151,35 @@ function usedWeights(values: Values, { weights }: Site): Value[] {
       values.descends(value, weights) &&
       isProportional(value.tensor, weights.tensor, value.eps),
   );
-  return [weights, ...later.sort((a, b) => a.time - b.time)];
+  return [weights, ...later.sort((a, b) => a.time - b.time), ...droppedWeights(values, weights)];
+}
+
+/** Weights times a recorded tensor of zeros and one number, as a statement may have multiplied them on its way. */
+function droppedWeights(values: Values, weights: Value): Value[] {
+  const { shape, data } = weights.tensor;
+  return values.all.flatMap((value) => {
+    const keep = value.tensor;
+    const isDropout =
+      value !== weights &&
+      !value.isVirtual &&
+      keep.shape.join() === shape.join() &&
+      keep.data.includes(0) &&
+      new Set(keep.data).size === 2 &&
+      keep.data.every((each) => each >= 0);
+    if (!isDropout || !areReadTogether(values, weights, value)) return [];
+    const product = { shape, data: data.map((each, n) => each * keep.data[n]) };
+    const found = values.addVirtual(product, [weights, value]);
+    return found && found.isVirtual ? [found] : [];
+  });
+}
+
+/** Whether one statement reads both. */
+function areReadTogether(values: Values, a: Value, b: Value): boolean {
+  const of = (value: Value): Set<number> => new Set(value.events.map(({ id }) => id));
+  const [left, right] = [of(a), of(b)];
+  return values.recording.events.some(
+    ({ reads }) => reads.some((id) => left.has(id)) && reads.some((id) => right.has(id)),
+  );
 }
 
 /** Whether every entry is 0 or one multiple of the weight's. */

@@ -12,7 +12,9 @@ export interface Placed {
 const isFinite = (value: number): boolean => Math.abs(value) < 1e6;
 
 /** Two entries beside each other, or one above the other, by whose ratio a piece is sought; null where it has none. */
-export function pairOf(piece: Tensor): { at: number; ratio: number; isAbove: boolean } | null {
+export function pairOf(
+  piece: Tensor,
+): { at: number; next: number; ratio: number; isAbove: boolean } | null {
   const width = piece.shape[piece.shape.length - 1];
   for (const isAbove of [false, true]) {
     const step = isAbove ? width : 1;
@@ -20,13 +22,19 @@ export function pairOf(piece: Tensor): { at: number; ratio: number; isAbove: boo
       if (!isAbove && at % width === width - 1) continue;
       const [a, b] = [piece.data[at], piece.data[at + step]];
       if (isFinite(a) && isFinite(b) && a !== 0 && b !== 0 && a !== b)
-        return { at, ratio: b / a, isAbove };
+        return { at, next: b, ratio: b / a, isAbove };
     }
   }
   return null;
 }
 
-export function place(piece: Tensor, scores: Tensor, eps: number): Placed | null {
+/** Where a piece lies in factor * scores + added, both (block, row, column). */
+export function place(
+  piece: Tensor,
+  scores: Tensor,
+  eps: number,
+  added?: Float64Array,
+): Placed | null {
   const pair = pairOf(piece);
   if (!pair) return null;
   const width = piece.shape[piece.shape.length - 1];
@@ -43,10 +51,12 @@ export function place(piece: Tensor, scores: Tensor, eps: number): Placed | null
         continue;
       const value = scores.data[at];
       const next = at + (pair.isAbove ? across : along);
-      if (Math.abs(scores.data[next] / value / pair.ratio - 1) > 20 * eps) continue;
-      const factor = piece.data[pair.at] / value;
+      const own = piece.data[pair.at] - (added?.[at] ?? 0);
+      const ratio = added ? (pair.next - added[next]) / own : pair.ratio;
+      if (!(Math.abs(scores.data[next] / value / ratio - 1) <= (added ? 2000 : 20) * eps)) continue;
+      const factor = own / value;
       const start = at - column * along - row * across;
-      if (fits(piece, scores, { start, factor, isTransposed }, eps))
+      if (fits(piece, scores, { start, factor, isTransposed }, eps, ENTRIES, added))
         return { start, factor, isTransposed };
     }
   }
@@ -61,6 +71,7 @@ export function fits(
   { start, factor, isTransposed }: Placed,
   eps: number,
   least = ENTRIES,
+  added?: Float64Array,
 ): boolean {
   const width = piece.shape[piece.shape.length - 1];
   const [, , cols] = scores.shape;
@@ -69,8 +80,8 @@ export function fits(
   let compared = 0;
   const isNear = piece.data.every((value, n) => {
     if (!isFinite(value)) return true;
-    const expected =
-      factor * scores.data[start + (n % width) * along + Math.floor(n / width) * across];
+    const at = start + (n % width) * along + Math.floor(n / width) * across;
+    const expected = factor * scores.data[at] + (added?.[at] ?? 0);
     size = Math.max(size, Math.abs(expected), Math.abs(value));
     compared++;
     return Math.abs(value - expected) <= 20 * eps * size;
@@ -78,8 +89,8 @@ export function fits(
   return isNear && compared >= least;
 }
 
-/** Decimal digits that a piece's numbers have together where chance is ruled out. */
-const DIGITS = 12;
+/** Decimal digits that a piece's numbers have together beyond those that count the places, where chance is ruled out. */
+const DIGITS = 3;
 
 /** Where a piece of a few entries lies, as the last of its row is, whose factor and direction others have shown. */
 export function placeLike(
@@ -87,9 +98,11 @@ export function placeLike(
   eps: number,
   scores: Tensor,
   { factor, isTransposed }: Placed,
+  added?: Float64Array,
 ): Placed | null {
   const count = tensor.data.reduce((n, value) => n + (isFinite(value) && value !== 0 ? 1 : 0), 0);
-  if (count === 0 || count > ENTRIES || count * -Math.log10(eps) < DIGITS) return null;
+  const digits = count * -Math.log10(20 * eps) - Math.log10(scores.data.length);
+  if (count === 0 || count > ENTRIES || digits < DIGITS) return null;
   const at = tensor.data.findIndex((value) => isFinite(value) && value !== 0);
   const width = tensor.shape[tensor.shape.length - 1];
   const height = tensor.data.length / width;
@@ -102,7 +115,7 @@ export function placeLike(
     const [u, w] = isTransposed ? [j, i] : [i, j];
     if (u < column || w < row || u - column + width > length || w - row + height > depth) continue;
     const start = to - column * along - row * across;
-    if (fits(tensor, scores, { start, factor, isTransposed }, eps, count))
+    if (fits(tensor, scores, { start, factor, isTransposed }, eps, count, added))
       return { start, factor, isTransposed };
   }
   return null;

@@ -134,7 +134,7 @@ function misplaced(values: Values, operand: Operand): Root | null {
   const { tensor, eps } = operand.value;
   const ancestors = values.ancestors(operand.value);
   const leaves = values.all.filter(({ id }) => ancestors.has(id));
-  for (const product of productsOf(values, leaves)) {
+  for (const product of productsOf(values, leaves, tensor.data.length)) {
     if (!haveSameNumbers(product.tensor, tensor, eps)) continue;
     const value = values.addVirtual(product.tensor, product.from);
     for (const each of value ? sameAxes(value, operand) : []) {

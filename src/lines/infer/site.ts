@@ -1,6 +1,8 @@
 // Where a program computes attention: its weights, and the queries and keys whose products they come from.
 import { strides, type Tensor } from '../../engine/tensor.ts';
+import { resolveName } from '../../formats/nodeNames.ts';
 import { offsets } from './layout.ts';
+import { lastName } from './names.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
 import type { Value, Values } from './values.ts';
 
@@ -53,7 +55,19 @@ function textOf(values: Values, value: Value): string {
   return values.recording.statements[value.parts[0].statement].text;
 }
 
-/** What may be the weights, the likeliest first: what sums to 1, then what an exponential or a softmax made. */
+/** Whether its own name, or that of what it is a part of, says that it is the weights. */
+export function isCalledWeights(value: Value): boolean {
+  const { events } = value.view?.of ?? value;
+  return events.some(({ name }) => {
+    const found = resolveName(lastName(name));
+    return found?.node === 'P' && found.kind === 'value';
+  });
+}
+
+/**
+ * What may be the weights, the likeliest first: what sums to 1, then what an exponential or a softmax made, then
+ * what is called so.
+ */
 function candidates(values: Values): Value[] {
   const floats = values.all.filter(
     ({ kind, tensor }) => kind === 'float' && isSquareEnough(tensor) && !isBinary(tensor),
@@ -63,8 +77,12 @@ function candidates(values: Values): Value[] {
   const exponential = positive.filter(
     (value) => !normalised.includes(value) && /exp|softmax/.test(textOf(values, value)),
   );
+  const called = positive.filter(
+    (value) =>
+      !normalised.includes(value) && !exponential.includes(value) && isCalledWeights(value),
+  );
   const byTime = (a: Value, b: Value): number => a.time - b.time;
-  return [...normalised.sort(byTime), ...exponential.sort(byTime)];
+  return [...normalised.sort(byTime), ...exponential.sort(byTime), ...called.sort(byTime)];
 }
 
 const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });

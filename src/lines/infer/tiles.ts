@@ -2,6 +2,7 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, offsets } from './layout.ts';
 import { SUMMED } from './products.ts';
+import { alibiSlopes } from '../../engine/heads/mask.ts';
 import type { Event } from '../recording.ts';
 import type { Site } from './site.ts';
 import { nameOf } from './masks.ts';
@@ -138,6 +139,7 @@ export function tiledSites(values: Values): Site[] {
   const all = wholes(values);
   const pieces = groups(values);
   const found: Site[] = [];
+  const pairs: [Whole, Whole, Tensor][] = [];
   all.forEach((left, n) => {
     for (const right of all.slice(n)) {
       if (left.value === right.value && left.token !== right.token) continue;
@@ -145,9 +147,45 @@ export function tiledSites(values: Values): Site[] {
       if (!scores) continue;
       const site = siteOf(values, pieces, left, right, scores);
       if (site) found.push(site);
+      pairs.push([left, right, scores]);
     }
   });
+  // A backward pass may forget what the forward pass adds.
+  const began = Math.min(...found.map(({ scores }) => scores.time));
+  for (const [left, right, scores] of pairs) {
+    const outer = left.outer.map((axis) => left.value.tensor.shape[axis]);
+    for (const added of addedTo(values, scores, outer)) {
+      const site = siteOf(values, pieces, left, right, scores, added);
+      if (site && site.scores.time < began) return [site, ...found];
+    }
+  }
   return found;
+}
+
+/** What may be added to scores, as (block, row, column): recorded matrices of their size, and ALiBi's distances. */
+function addedTo(
+  values: Values,
+  { shape, data }: Tensor,
+  outer: readonly number[],
+): Float64Array[] {
+  const [, rows, cols] = shape;
+  const found: Float64Array[] = [];
+  for (const value of values.all) {
+    const { tensor, kind, isVirtual, parts } = value;
+    const own = tensor.shape;
+    const fits = own.length >= 2 && own[own.length - 2] === rows && own[own.length - 1] === cols;
+    if (!fits || kind !== 'float' || isVirtual || parts.some(isGradient)) continue;
+    if (!values.isLeaf(value)) continue;
+    if (data.length % tensor.data.length !== 0 || new Set(tensor.data).size < 3) continue;
+    found.push(data.map((_, n) => tensor.data[n % tensor.data.length]));
+  }
+  const heads = outer[outer.length - 1] ?? 1;
+  const slopes = alibiSlopes(heads);
+  const distances = data.map((_, n) => {
+    const [i, j, block] = [n % cols, Math.floor(n / cols) % rows, Math.floor(n / (rows * cols))];
+    return -slopes[block % heads] * Math.abs(cols - rows + j - i);
+  });
+  return heads > 1 ? [...found, distances] : found;
 }
 
 const LOW = -1e4;
@@ -158,36 +196,63 @@ function siteOf(
   left: Whole,
   right: Whole,
   scores: Tensor,
+  added?: Float64Array,
 ): Site | null {
-  const state = new Int8Array(scores.data.length);
-  const found = placements(pieces, scores);
+  const found = placements(pieces, scores, added);
   if (found.length < 2) return null;
   const [first] = found;
   const isLeft = found.filter(({ placed }) => !placed.isTransposed).length * 2 >= found.length;
-  // The factor of each entry: a row may have one of its own, where it is scaled by its length.
-  const factors = new Float64Array(scores.data.length);
-  for (const { piece, placed } of found) mark(piece.tensor, scores, placed, state, factors);
-  // A piece in which nearly all is hidden lies where its iteration's other pieces do.
-  const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
-  for (const piece of pieces.flat()) {
-    const placed = byIteration.get(iterationOf(piece));
-    if (placed && piece.tensor.data.some((each) => each <= LOW) && agrees(piece, scores, placed))
-      mark(piece.tensor, scores, placed, state, factors);
-  }
+  const all = [...found, ...hiddenPieces(pieces, found, scores, added)];
+  const { state, factors } = marked(all, scores);
   const { factor } = found[found.length - 1].placed;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
   const isBinary = values.recording.statements.some(({ text }) =>
     /\bexp2\b|2(?:\.0)? \*\* /.test(text),
   );
   const base = isBinary ? Math.LN2 : 1;
-  const scaled = scores.data.map((value, n) => value * factors[n] * base);
-  const isShown = shownKeys(state, scores.shape, isLeft);
+  // What no piece shows, as of one entry, has the factor of the others.
+  const scaled = scores.data.map(
+    (value, n) => (value * (factors[n] === 0 ? factor : factors[n]) + (added?.[n] ?? 0)) * base,
+  );
+  const functionOf = ({ event }: Piece): number =>
+    values.recording.statements[event.statement].function;
+  // A backward pass may mask its tiles otherwise.
+  const forward = all.filter(({ piece }) => functionOf(piece) === functionOf(first.piece));
+  const isShown =
+    shownKeys(marked(forward, scores).state, scores.shape, isLeft, true) ??
+    shownKeys(state, scores.shape, isLeft);
   const weights = softmax({ shape: scores.shape, data: scaled }, isShown, isLeft ? 2 : 1);
   const outerShape = left.outer.map((axis) => left.value.tensor.shape[axis]);
   const tensor = { shape: [...outerShape, scores.shape[1], scores.shape[2]], data: weights };
   const virtual = values.addVirtual(tensor, [left.value, right.value, first.piece.value]);
   if (!virtual) return null;
   return { ...wholeSite(virtual, left, right, factor * base), scores: first.piece.value };
+}
+
+/** Pieces in which nearly all is hidden: they lie where their iteration's other pieces do. */
+function hiddenPieces(
+  pieces: readonly Piece[][],
+  found: readonly PlacedPiece[],
+  scores: Tensor,
+  added: Float64Array | undefined,
+): PlacedPiece[] {
+  const byIteration = new Map(found.map(({ piece, placed }) => [iterationOf(piece), placed]));
+  return pieces.flat().flatMap((piece) => {
+    const placed = byIteration.get(iterationOf(piece));
+    const isHidden = piece.tensor.data.some((each) => each <= LOW);
+    return placed && isHidden && agrees(piece, scores, placed, added) ? [{ piece, placed }] : [];
+  });
+}
+
+/** What pieces show or hide, and the factor of each entry: a row may have its own, where it is scaled by its length. */
+function marked(
+  all: readonly PlacedPiece[],
+  scores: Tensor,
+): { state: Int8Array; factors: Float64Array } {
+  const state = new Int8Array(scores.data.length);
+  const factors = new Float64Array(scores.data.length);
+  for (const { piece, placed } of all) mark(piece.tensor, scores, placed, state, factors);
+  return { state, factors };
 }
 
 interface PlacedPiece {
@@ -198,19 +263,35 @@ interface PlacedPiece {
 const iterationOf = ({ event: { frame, loops }, tensor, slice }: Piece): string =>
   `${frame} ${loops.join()} ${tensor.shape.join()} ${slice}`;
 
+const SAMPLE = 6;
+
+/** Some of the pieces, spread evenly. */
+const sampled = (pieces: readonly Piece[]): readonly Piece[] =>
+  pieces.filter((_, n) => n % Math.ceil(pieces.length / SAMPLE) === 0);
+
 /** The pieces of those statements most of whose pieces lie in the scores, in the order of the statements. */
-function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
+function placements(
+  pieces: readonly Piece[][],
+  scores: Tensor,
+  added?: Float64Array,
+): PlacedPiece[] {
   return pieces.flatMap((group) => {
     const shown = group.filter(({ tensor }) => pairOf(tensor) !== null);
+    const isAnyPlaced = sampled(shown).some(
+      ({ tensor, eps }) => place(tensor, scores, eps, added) !== null,
+    );
+    if (!isAnyPlaced) return [];
     const found = shown.flatMap((piece) => {
-      const placed = place(piece.tensor, scores, piece.eps);
+      const placed = place(piece.tensor, scores, piece.eps, added);
       return placed ? [{ piece, placed }] : [];
     });
     if (found.length * 2 <= shown.length) return [];
     const [{ placed: first }] = found;
     const isPlaced = new Set(found.map(({ piece }) => piece));
     const others = group.flatMap((piece) => {
-      const placed = isPlaced.has(piece) ? null : placeLike(piece.tensor, piece.eps, scores, first);
+      const placed = isPlaced.has(piece)
+        ? null
+        : placeLike(piece.tensor, piece.eps, scores, first, added);
       return placed ? [{ piece, placed }] : [];
     });
     return [...found, ...others];
@@ -219,13 +300,21 @@ function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
 
 /**
  * The keys that count: those that a piece shows; or, where that is no mask of a name, all that no piece hides,
- * for a loop may have ended early.
+ * for a loop may have ended early. With `named`, undefined where they have no name.
  */
+function shownKeys(state: Int8Array, shape: readonly number[], isLeft: boolean): Uint8Array;
+function shownKeys(
+  state: Int8Array,
+  shape: readonly number[],
+  isLeft: boolean,
+  named: true,
+): Uint8Array | undefined;
 function shownKeys(
   state: Int8Array,
   [blocks, rows, cols]: readonly number[],
   isLeft: boolean,
-): Uint8Array {
+  named = false,
+): Uint8Array | undefined {
   const [queries, keys] = isLeft ? [rows, cols] : [cols, rows];
   const isNamed = (all: Uint8Array): boolean => {
     const turned = isLeft
@@ -243,13 +332,20 @@ function shownKeys(
   };
   const shown = Uint8Array.from(state, (each) => (each === 1 ? 1 : 0));
   const notHidden = Uint8Array.from(state, (each) => (each === -1 ? 0 : 1));
-  return !isNamed(shown) && isNamed(notHidden) ? notHidden : shown;
+  if (isNamed(shown)) return shown;
+  if (isNamed(notHidden)) return notHidden;
+  return named ? undefined : shown;
 }
 
 /** Whether the entries of a piece that are not hidden are the scores at its place. */
-const agrees = (piece: Piece, scores: Tensor, placed: Placed): boolean =>
+const agrees = (
+  piece: Piece,
+  scores: Tensor,
+  placed: Placed,
+  added: Float64Array | undefined,
+): boolean =>
   piece.tensor.data.every((each) => each <= LOW) ||
-  fits(piece.tensor, scores, placed, piece.eps, 1);
+  fits(piece.tensor, scores, placed, piece.eps, 1, added);
 
 /** 1 where a piece shows an entry, -1 where it hides it. */
 function mark(

@@ -1,6 +1,6 @@
 // Other ways to read what a program keeps in one array: thirds of a fused projection, heads side by side, flat buffers.
 import { type Factor, gather, type Layout, offsets } from './layout.ts';
-import { normalisedAxes } from './site.ts';
+import { isCalledWeights, normalisedAxes } from './site.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 /** Most views of one tensor, and numbers that may be lengths of flat buffers. */
@@ -73,7 +73,7 @@ function headCounts(values: Values): number[] {
       value.kind === 'float' &&
       value.tensor.shape.length >= 3 &&
       new Set(value.tensor.data).size > 2 &&
-      normalisedAxes(value).length > 0,
+      (normalisedAxes(value).length > 0 || isCalledWeights(value)),
   );
   const counts = weights.flatMap(({ tensor: { shape } }) => shape.slice(0, -2));
   return [...new Set(counts)].filter((count) => count > 1);

@@ -10,8 +10,12 @@ interface Made {
   readonly from: readonly Value[];
 }
 
-/** x W, and x W + b, for all leaves x, W and b among `values` that fit. */
-export function* productsOf(values: Values, among: readonly Value[]): Generator<Made> {
+/** x W, and x W + b, for all leaves x, W and b among `values` that fit; those of so many entries, if asked for. */
+export function* productsOf(
+  values: Values,
+  among: readonly Value[],
+  entries?: number,
+): Generator<Made> {
   const leaves = among.filter(
     (value) =>
       value.kind === 'float' &&
@@ -29,6 +33,8 @@ export function* productsOf(values: Values, among: readonly Value[]): Generator<
       for (const [n, length] of x.tensor.shape.entries()) {
         for (const [m, other] of weight.tensor.shape.entries()) {
           if (length !== other || length < 2) continue;
+          const size = (x.tensor.data.length / length) * (weight.tensor.data.length / length);
+          if (entries !== undefined && size !== entries) continue;
           const product = multiply(x, n, weight, m);
           if (!product) continue;
           yield { tensor: product, from: [x, weight] };
