@@ -5,9 +5,8 @@ import type { Event, Recording } from '../recording.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import type { Model } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
-import { type Rope, ropeOf } from './rope.ts';
 import type { Root } from './roots.ts';
-import { multipleOf } from './scores.ts';
+import { type Steps, stepsBetween } from './steps.ts';
 import type { Operand } from './trace.ts';
 import type { Binding, EventKey, From, Inferred, Question } from './types.ts';
 import type { Value, Values } from './values.ts';
@@ -117,17 +116,24 @@ export function tokens(
 export const fromOf = ({ projection, start, operand }: Root): Operand =>
   projection?.of ?? start ?? operand;
 
-/** What an operand is of what its root begins with: a multiple, turned, or neither. */
-export function stepsOf(root: Root): { factor: number; rope: Rope | null; isKnown: boolean } {
+/** What is done to what a root begins with: a multiple of it, a norm, turned by position; not known where all fail. */
+export function stepsOf(
+  { values, heads }: Pick<Model, 'values' | 'heads'>,
+  root: Root,
+): Steps & { readonly isKnown: boolean } {
+  const cached = known.get(root);
+  if (cached) return cached;
   const from = root.projection?.of ?? root.start;
   const own = root.projection?.factor ?? 1;
-  if (!from) return { factor: own, rope: null, isKnown: false };
-  if (from === root.operand) return { factor: own, rope: null, isKnown: true };
-  const multiple = multipleOf(root.operand, from);
-  if (multiple !== null) return { factor: own * multiple, rope: null, isKnown: true };
-  const rope = ropeOf(root.operand, from);
-  return { factor: own, rope, isKnown: rope !== null };
+  const steps = from ? stepsBetween(values, root.operand, from, heads) : null;
+  const found = steps
+    ? { ...steps, factor: own * steps.factor, isKnown: true }
+    : { factor: own, rope: null, norm: null, isKnown: false };
+  known.set(root, found);
+  return found;
 }
+
+const known = new WeakMap<Root, Steps & { readonly isKnown: boolean }>();
 
 /** What a person would call it: the name that says what it is, else the first. */
 export function nameOf({ events, parts }: Value): string {

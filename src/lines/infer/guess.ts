@@ -160,6 +160,12 @@ export function meantProjection(
   const own = all[letter];
   const called = own && calledFor(own.weight);
   if (!own || called === undefined || called === letter || called === 'O') return null;
+  // Parts of one weight are called by none of them.
+  const isFused = Object.values(all).some(
+    ({ weight, weightLayout }) =>
+      weight === own.weight && weightLayout.offset !== own.weightLayout.offset,
+  );
+  if (isFused) return null;
   const guess = `the program projects ${letter} by ${lastName(own.weight.events[0]?.name ?? '')}`;
   const other = Object.values(all).find(({ weight }) => calledFor(weight) === letter);
   if (other && other.heads.join() === own.heads.join()) return { ...own, ...pick(other), guess };

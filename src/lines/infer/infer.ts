@@ -4,9 +4,10 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { forward } from '../../engine/run.ts';
 import type { Recording } from '../recording.ts';
 import { Builder, type Context, stepsOf } from './builder.ts';
-import { addHeads, addInputs, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
+import { addHeads, addInputs, addNulls, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
 import { addLoss } from './inferLoss.ts';
-import { addMask, addRope, addScale } from './inferScores.ts';
+import { addMask, addScale } from './inferScores.ts';
+import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { findModels, type Model } from './model.ts';
 import { normalisedAxes } from './site.ts';
@@ -54,7 +55,8 @@ function inferenceOf(values: Values, model: Model): Inference {
   addHeads(context);
   addInputs(context);
   addPast(context);
-  addRope(context);
+  addNulls(context);
+  addSteps(context);
   addScale(context);
   addMask(context);
   addOutput(context);
@@ -69,10 +71,11 @@ function askWhereWeightsDiffer({ model, config, build }: Context): void {
   const { told, query, key } = model;
   const { weights } = told.site;
   const isMasked = weights.tensor.data.includes(0);
+  const isBeside = config.softmax !== undefined || config.weights.sinks !== undefined;
   const isTold =
-    normalisedAxes(weights).includes(told.keyAxis) &&
-    stepsOf(query).isKnown &&
-    stepsOf(key).isKnown &&
+    (normalisedAxes(weights).includes(told.keyAxis) || isBeside) &&
+    stepsOf(model, query).isKnown &&
+    stepsOf(model, key).isKnown &&
     // A mask that does not show in the weights is one that the program forgets.
     (isMasked || (config.mask === 'none' && config.window === undefined));
   if (!isTold || !isComputable(config)) return;
@@ -81,12 +84,17 @@ function askWhereWeightsDiffer({ model, config, build }: Context): void {
   build.ask('scores', 'as inferred', [], 'the weights have something else in their scores');
 }
 
-function headOf({ query, key, value, heads, output, past }: Model): HeadConfig['head'] {
+function headOf(model: Model): HeadConfig['head'] {
+  const { query, key, value, heads, output, past } = model;
   const x = key.projection?.x;
   // The values are the inputs themselves: the exercise's head.
   if (heads.length === 0 && x !== undefined && value?.start?.value === x) return 'kq';
-  const isTurned = (stepsOf(query).rope ?? stepsOf(key).rope) !== null;
-  return heads.length > 0 || output !== null || past !== null || isTurned ? 'multihead' : 'qkv';
+  const isPlain = [query, key].every((root) => {
+    const { rope, norm } = stepsOf(model, root);
+    return rope === null && norm === null;
+  });
+  const hasMore = heads.length > 0 || output !== null || past !== null;
+  return hasMore || !isPlain ? 'multihead' : 'qkv';
 }
 
 /** The function in which most of the stages are bound: of the module's own and a function's, the function. */

@@ -17,6 +17,7 @@ export function addHeads(context: Context): void {
   const count = sizeOf(heads.map((axis) => shape[axis]));
   context.config.heads = count;
   context.config.kvHeads = count === 1 ? 1 : headsOf(context, key);
+  addGrouping(context);
   if (context.config.head !== 'multihead') return;
   context.build.note('heads', told.query.value, `${count} heads of ${told.query.feature.size}`);
   if (context.config.kvHeads !== count)
@@ -25,6 +26,24 @@ export function addHeads(context: Context): void {
       told.key.value,
       `${context.config.kvHeads} heads of keys and values`,
     );
+}
+
+/** Query heads that share keys and values in turns: as written, for both are shared so. */
+function addGrouping(context: Context): void {
+  const { key, value } = context.model;
+  const { heads, kvHeads } = context.config;
+  if (kvHeads === 1 || kvHeads === heads || !value) return;
+  if (![key, value].every(isSharedInTurns)) return;
+  context.config.grouping = 'interleaved';
+  const note = `query head h meets head h mod ${kvHeads} of keys and values`;
+  context.build.note('grouping', key.operand.value, note, false);
+  context.build.ask('grouping', 'interleaved', ['blocks'], `${note}; usual is floor(h / ${heads / kvHeads})`);
+}
+
+function isSharedInTurns({ projection, inTurns }: Root): boolean {
+  const axes = projection?.weightLayout.axes[1].slice(0, -1).filter(({ size }) => size > 1);
+  const at = axes?.findIndex(({ stride }) => stride === 0) ?? -1;
+  return inTurns === true || (axes !== undefined && at === 0 && axes.length > 1);
 }
 
 /** Heads of a root that are stored each for itself. */
@@ -44,6 +63,10 @@ export function addInputs(context: Context): void {
   const first = key.projection ?? value?.projection ?? query.projection;
   if (first) addInput(context, 'x', first);
   else if (context.config.head === 'kq' && value?.start) addStart(context, 'V', value);
+  const ofValues = value?.projection;
+  // Values of the queries' tokens are a mistake where keys are of others.
+  if (x && ofValues && key.projection && ofValues.x !== x && ofValues.x !== xPrime)
+    addInput(context, 'xValue', ofValues);
   if (!context.isOrdered) {
     const why = 'queries, keys and values are not taken in this order';
     context.build.ask('weights', 'as written', ['in the order Q, K, V'], why);
@@ -53,11 +76,12 @@ export function addInputs(context: Context): void {
   if (value && context.config.head !== 'kq') addProjection(context, 'V', value);
 }
 
-function addInput(context: Context, entry: 'x' | 'xPrime', { x, xLayout }: Projection): void {
+function addInput(context: Context, entry: 'x' | 'xPrime' | 'xValue', { x, xLayout }: Projection): void {
   const factors = xLayout.axes.flat();
   const [token, feature] = factors.slice(-2);
   const layout = tokens(merged(factors.slice(0, -2)), token, [feature]);
-  const why = entry === 'x' ? 'keys are projected from it' : 'queries are projected from it';
+  const of = { x: 'keys', xPrime: 'queries', xValue: 'values' }[entry];
+  const why = `${of} are projected from it`;
   context.config[entry] = context.build.tensor(entry, x, layout, `${nameOf(x)}: ${why}`);
 }
 
@@ -160,6 +184,26 @@ export function addPast(context: Context): void {
     );
   };
   context.config.past = { K: bound('K'), V: bound('V') };
+}
+
+/** Keys and values behind those of the tokens: learned, of zeros. */
+export function addNulls(context: Context): void {
+  const { build, config } = context;
+  const { nulls } = context.model;
+  if (!nulls) return;
+  config.head = 'multihead';
+  const weights: Mutable<HeadConfig['weights']> = { ...config.weights };
+  for (const letter of ['K', 'V'] as const) {
+    const { learned } = nulls[letter];
+    if (!learned) continue;
+    const layout = { offset: 0, axes: [[{ size: learned.tensor.data.length, stride: 1 }]] };
+    const note = `${nameOf(learned)}: behind those of the tokens`;
+    weights[`null_${letter}`] = build.tensor(`weights.null_${letter}`, learned, layout, note);
+  }
+  config.weights = weights;
+  if (!nulls.K.zero) return;
+  config.zeroKey = true;
+  build.note('zeroKey', nulls.K.rest.value, 'a key and a value of zeros behind the others');
 }
 
 export function addOutput(context: Context): void {

@@ -3,74 +3,23 @@ import type { Mask } from '../../engine/config.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { byHead, findBias, hasUnknownBias } from './bias.ts';
-import { type Context, fromOf, nameOf, stepsOf } from './builder.ts';
+import { findBeside } from './beside.ts';
+import { type Context, nameOf, stepsOf } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
-import { haveSameNumbers } from './lookup.ts';
 import { findLostDropout } from './lostDropout.ts';
 import { findDropout, findMask, type FoundDropout, type FoundMask } from './maskFound.ts';
-import type { Root } from './roots.ts';
 import { scaleOf } from './scale.ts';
 import { scoreLayout } from './scores.ts';
-
-const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
 
 /** How many keys stand before those of x. */
 function earlier(context: Context): number {
   return context.model.past?.K.token.size ?? 0;
 }
 
-export function addRope(context: Context): void {
-  const { query, key } = context.model;
-  const [q, k] = [stepsOf(query), stepsOf(key)];
-  const found = q.rope ?? k.rope;
-  const value = q.rope ? query.operand.value : key.operand.value;
-  if (found) {
-    const { base, pairing } = found;
-    context.config.rope = { base, pairing };
-    const isUsual = Number(base.toPrecision(4)) === base;
-    const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
-    context.build.note('rope', value, note, isUsual);
-    if (!isUsual) context.build.ask('rope.base', base, [10000], 'it is no round number');
-    const isSame = q.rope && k.rope && Math.abs(wrap(q.rope.start - k.rope.start)) < 0.01;
-    if (q.rope && k.rope && !isSame)
-      context.build.ask(
-        'rope',
-        'the same positions',
-        [],
-        'queries and keys begin at other positions',
-      );
-    return;
-  }
-  const isOther = (steps: typeof q, root: Root): boolean =>
-    !steps.isKnown && root.projection !== undefined && root.projection.guess === undefined;
-  if (isOther(q, query) || isOther(k, key)) addUnknownTurn(context);
-}
-
-/** Something is done to projections before they meet: turned, by the names, and not as it should be. */
-function addUnknownTurn(context: Context): void {
-  const { recording, numbers } = context.values;
-  const texts = recording.statements.map(({ text }) => text).join('\n');
-  const { query } = context.model;
-  if (haveSameNumbers(query.operand.value.tensor, fromOf(query).value.tensor, 1e-6)) return;
-  if (!/\b(?:cos|sin|polar|rotate\w*|rope\w*|rotary\w*)\b/i.test(texts)) {
-    const why = 'queries and keys are no projections and not turned';
-    return context.build.ask('start', 'as projected', [], why);
-  }
-  const named = numbers.find(({ name }) => /base|theta/i.test(name))?.value;
-  const literal = /(?:base|theta)\w*\s*[=:][^=\n]*?(\d+(?:\.\d*)?)/i.exec(texts)?.[1];
-  const base = named ?? Number(literal ?? 10000);
-  const isPaired = /::\s*2|, 2\)|complex/.test(texts);
-  const pairing = isPaired ? 'interleaved' : 'half';
-  context.config.rope = { base, pairing };
-  const note = `assumed, base ${base}, pairs ${pairing}: queries are turned in another way`;
-  context.build.note('rope', query.operand.value, note, false);
-  context.build.ask('rope', { base, pairing }, ['none'], note);
-}
-
 export function addScale(context: Context): void {
   const { told, query, key } = context.model;
   const { site } = told;
-  const before = stepsOf(query).factor * stepsOf(key).factor;
+  const before = stepsOf(context.model, query).factor * stepsOf(context.model, key).factor;
   const { cap } = site;
   if (cap !== undefined) {
     context.config.softcap = cap;
@@ -91,7 +40,31 @@ export function addScale(context: Context): void {
   }
 }
 
+/** A one or a learned logit in the softmax's denominator. */
+function addBeside(context: Context): void {
+  const { model, build, config } = context;
+  const found = findBeside(model);
+  if (!found) return;
+  const { logits, value } = found;
+  const { weights } = model.told.site;
+  if (!value && logits.every((logit) => logit === 0)) {
+    config.softmax = 'plus-one';
+    return build.note('softmax', weights, 'a one in the denominator');
+  }
+  config.head = 'multihead';
+  const layout = { offset: 0, axes: [[{ size: logits.length, stride: 1 }]] };
+  const sinks = value
+    ? build.tensor('weights.sinks', value, layout, `${nameOf(value)}: in the denominator`)
+    : { shape: [logits.length], data: logits };
+  config.weights = { ...config.weights, sinks };
+  if (!value) {
+    const why = 'something is in the denominator of the softmax that was not recorded';
+    build.ask('weights.sinks', 'as the weights show', ['none'], why);
+  }
+}
+
 export function addMask(context: Context): void {
+  addBeside(context);
   const lost = findLostDropout(context.model);
   if (lost) {
     context.config.mask = lost.mask;

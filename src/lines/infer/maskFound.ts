@@ -22,11 +22,18 @@ const isHigh: Test = (value) => value > LOW;
 const isNonzero: Test = (value) => value !== 0 && !Number.isNaN(value);
 const isZero: Test = (value) => value === 0;
 
-/** Numbers of blocks, queries and keys. */
-function extentsOf({ told: { site, queryAxis, keyAxis } }: Model): [number, number, number] {
+/** Numbers of blocks, queries and keys, those that no mask hides left out. */
+function extentsOf({ told: { site, queryAxis, keyAxis }, nulls }: Model): [number, number, number] {
   const { shape } = site.weights.tensor;
-  return [sizeOf(site.outer.map((axis) => shape[axis])), shape[queryAxis], shape[keyAxis]];
+  const keys = shape[keyAxis] - (nulls?.K.count ?? 0);
+  return [sizeOf(site.outer.map((axis) => shape[axis])), shape[queryAxis], keys];
 }
+
+/** A layout of the scores without keys that no mask hides. */
+const withoutNulls = ({ offset, axes: [outer, query, [key]] }: Layout, { nulls }: Model): Layout => ({
+  offset,
+  axes: [outer, query, [{ ...key, size: key.size - (nulls?.K.count ?? 0) }]],
+});
 
 /** Tensors of the weights' shape around the softmax in which a mask shows. */
 function masked(model: Model): { value: Value; isVisible: Test }[] {
@@ -63,7 +70,8 @@ function maskTensors(model: Model): { value: Value; layout: Layout; isVisible: T
     const isAdditive = !isBinary && data.every((each) => each === 0 || each <= LOW);
     if (!isBinary && !isAdditive) return [];
     if (data.every((each) => each === data[0])) return [];
-    return [...maskLayouts(value.tensor, told), ...corner(value.tensor, model)].map((layout) => ({
+    const own = maskLayouts(value.tensor, told).map((each) => withoutNulls(each, model));
+    return [...own, ...corner(value.tensor, model)].map((layout) => ({
       ...{ value, layout },
       isVisible: isAdditive ? [isHigh] : [isNonzero, isZero],
     }));
@@ -90,7 +98,7 @@ const same = (a: Pattern, b: Pattern): boolean =>
 /** The mask: applied to the scores, applied anywhere else, or only made. */
 export function findMask(model: Model, past: number): FoundMask {
   const extents = extentsOf(model);
-  const shown = scoreLayout(model.told);
+  const shown = withoutNulls(scoreLayout(model.told), model);
   const tensors = maskTensors(model);
   let other: FoundMask | undefined;
   for (const { value, isVisible } of masked(model)) {

@@ -4,6 +4,7 @@ import { guessMixed, guessOutput } from './guess.ts';
 import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
 import { isGradientName, roleOf } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
+import { type Nulls, nullsOf } from './nulls.ts';
 import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
@@ -29,6 +30,8 @@ export interface Model {
   readonly output: Output | null;
   /** Keys and values of earlier tokens. */
   readonly past: { readonly K: Operand; readonly V: Operand } | null;
+  /** Keys and values that are no tokens. */
+  readonly nulls: { readonly K: Nulls; readonly V: Nulls } | null;
   /** How sure it is which operand holds the queries. */
   readonly margin: number;
 }
@@ -58,9 +61,23 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   if (pastKeys) key = rootOf(values, lookup, pastKeys.rest);
   if (pastValues) value = rootOf(values, lookup, pastValues.rest);
   const past = pastKeys && pastValues && { K: pastKeys.earlier, V: pastValues.earlier };
+  const nulls = nullsBehind(values, key, value);
+  if (nulls) {
+    key = rootOf(values, lookup, nulls.K.rest);
+    value = rootOf(values, lookup, nulls.V.rest);
+  }
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
-  const found = { values, lookup, told, mixed, query, key, value, batch, heads, past, margin };
+  const found = {
+    ...{ values, lookup, told, mixed, query, key, value, batch, heads, past, nulls, margin },
+  };
   return { ...found, output: outputOf(found) };
+}
+
+/** Keys and values that are no tokens, where neither are projections as they stand. */
+function nullsBehind(values: Values, key: Root, value: Root | null): Model['nulls'] {
+  if (!value || key.projection || key.start || value.projection || value.start) return null;
+  const [K, V] = [nullsOf(values, key.operand), nullsOf(values, value.operand)];
+  return K && V && K.count === V.count ? { K, V } : null;
 }
 
 /** How many tensors are tried as values that only the output tells. */

@@ -13,7 +13,7 @@ export interface Past {
 
 const layoutOf = ({ outer, token, feature }: Operand): Layout => ({
   offset: 0,
-  axes: [...[...outer.values()].map((axis) => [axis]), [token], [feature]],
+  axes: [...Array.from(outer.values(), (axis) => [axis]), [token], [feature]],
 });
 
 /** The tokens from `from` to `to` of a tensor whose last axes are tokens and features. */
@@ -55,6 +55,10 @@ export function pastOf(values: Values, operand: Operand): Past | null {
   }
   return null;
 }
+
+/** The tokens of an operand from `from` to `to`, as a value of its own. */
+export const rest = (values: Values, operand: Operand, from: number, to: number): Operand | null =>
+  restOf(values, operand, slice(gather(operand.value.tensor, layoutOf(operand)), from, to));
 
 function restOf(values: Values, operand: Operand, tensor: Tensor): Operand | null {
   const value: Value | null = values.addVirtual(tensor, [operand.value]);

@@ -32,6 +32,7 @@ function isComplete({ config, bindings }: Known): boolean {
 function tensorEntries({
   x,
   xPrime,
+  xValue,
   weights,
   start,
   past,
@@ -45,7 +46,7 @@ function tensorEntries({
       value === undefined ? [] : [`${at}${key}`],
     );
   return [
-    ...given('', { x, xPrime }),
+    ...given('', { x, xPrime, xValue }),
     ...given('weights.', weights),
     ...given('start.', start),
     ...given('past.', past),
@@ -105,6 +106,7 @@ function withTensors(config: HeadConfig, tensors: ReadonlyMap<string, Tensor>): 
     ...all('', {
       ...(config.x && { x: config.x }),
       ...(config.xPrime && { xPrime: config.xPrime }),
+      ...(config.xValue && { xValue: config.xValue }),
     }),
     weights: all<WeightId>('weights.', config.weights),
     loss: lossWith(config.loss, tensors),

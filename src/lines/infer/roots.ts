@@ -2,8 +2,7 @@
 import type { Value, Values } from './values.ts';
 import { type Factor, gather } from './layout.ts';
 import { haveSameNumbers, type Lookup } from './lookup.ts';
-import { ropeOf } from './rope.ts';
-import { multipleOf } from './scores.ts';
+import { stepsBetween } from './steps.ts';
 import { type Operand, type Projection, projectionsOf, sameAxes } from './trace.ts';
 import { productsOf } from './virtual.ts';
 
@@ -13,6 +12,8 @@ export interface Root {
   readonly projection?: Projection;
   /** The tensor that was given, where there is no projection. */
   readonly start?: Operand;
+  /** Heads are shared by query heads in turns, h mod kv, and not by one group after the other. */
+  readonly inTurns?: boolean;
 }
 
 const TRIES = 12;
@@ -43,28 +44,35 @@ const isStackOf = (values: Values, value: Value, ancestors: ReadonlySet<number>)
 const GOOD = 4;
 
 /** Whether the operand is known to be made of this: the same, a multiple, or turned. */
-const isMadeOf = (operand: Operand, from: Operand): boolean =>
-  from === operand || multipleOf(operand, from) !== null || ropeOf(operand, from) !== null;
+const isMadeOf = (values: Values, operand: Operand, from: Operand): boolean =>
+  stepsBetween(values, operand, from, []) !== null;
 
 export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
   const all = origins(values, lookup, operand);
   let best: Projection | undefined;
   for (const each of all) {
     const [found] = projectionsOf(values, each, Math.max(0, each.value.time));
-    if (found && (!best || found.score > best.score)) best = found;
-    if (best && best.score >= GOOD) return { operand, projection: best };
+    if (!found) continue;
+    // What a statement reads may be of its other results.
+    const isSource = stepsBetween(values, operand, each, found.heads) !== null;
+    if (isSource && found.score >= GOOD) return { operand, projection: found };
+    if (!best || (found.score > best.score && best.score < GOOD)) best = found;
   }
-  const start = all.findLast((each) => values.isLeaf(each.value) && isMadeOf(operand, each));
+  const shared = sharedBy(values, operand);
+  const ofShared = shared && { ...rootOf(values, lookup, shared.from), inTurns: shared.inTurns };
+  if (ofShared?.projection && isKnown(values, ofShared)) return ofShared;
+  if (best && best.score >= GOOD) return { operand, projection: best };
+  const start = all.findLast((each) => values.isLeaf(each.value) && isMadeOf(values, operand, each));
   if (start) return { operand, start };
   const part = partOf(values, operand);
   if (part) return { operand, start: part };
-  const shared = sharedBy(values, operand);
-  if (shared) {
-    const root = rootOf(values, lookup, shared);
-    if (root.projection ?? root.start) return root;
-  }
+  if (ofShared?.projection ?? ofShared?.start) return ofShared;
   return misplaced(values, operand) ?? { operand, ...(best && { projection: best }) };
 }
+
+const isKnown = (values: Values, { operand, projection }: Root): boolean =>
+  projection !== undefined &&
+  stepsBetween(values, operand, projection.of, projection.heads) !== null;
 
 /** The part of a given tensor that the operand is, read piece by piece. */
 function partOf(values: Values, operand: Operand): Operand | undefined {
@@ -72,14 +80,17 @@ function partOf(values: Values, operand: Operand): Operand | undefined {
   for (const value of values.all) {
     if (!value.view || !values.isLeaf(value) || value.time >= operand.value.time) continue;
     if (!haveSameNumbers(value.tensor, tensor, eps)) continue;
-    const found = sameAxes(value, operand).find((each) => isMadeOf(operand, each));
+    const found = sameAxes(value, operand).find((each) => isMadeOf(values, operand, each));
     if (found) return found;
   }
   return undefined;
 }
 
 /** The tensor whose heads the operand repeats, each for a group of query heads. */
-function sharedBy(values: Values, operand: Operand): Operand | undefined {
+function sharedBy(
+  values: Values,
+  operand: Operand,
+): { readonly from: Operand; readonly inTurns: boolean } | undefined {
   const read = (each: Operand): Float64Array =>
     gather(each.value.tensor, {
       offset: 0,
@@ -98,7 +109,8 @@ function sharedBy(values: Values, operand: Operand): Operand | undefined {
         };
         for (const from of sameAxes(value, fewer)) {
           const repeated = repeat(from, axis, size / kv);
-          if (repeated.some((each) => isSame(own, read(each), value.eps))) return from;
+          const n = repeated.findIndex((each) => isSame(own, read(each), value.eps));
+          if (n >= 0) return { from, inTurns: n === 1 };
         }
       }
     }

@@ -1,91 +1,226 @@
-// Whether queries or keys are another recorded tensor turned by their position, and by what angles.
-import { gather } from './layout.ts';
-import type { Operand } from './trace.ts';
+// Whether queries or keys are another tensor turned by their position, by what frequencies, and of how many features.
+import type { RopeScaling } from '../../engine/config.ts';
+import { largest, type Rows } from './rows.ts';
+import { type Frequencies, frequenciesOf, geometric, yarn } from './frequencies.ts';
+import type { Value, Values } from './values.ts';
 
 export interface Rope {
   readonly base: number;
   readonly pairing: 'half' | 'interleaved';
-  /** Angle of the first token's first pair: where positions begin. */
+  /** Position of the first token. */
   readonly start: number;
+  /** How many features turn, where not all do. */
+  readonly features?: number;
+  /** The recorded frequencies, where base and scaling do not tell them. */
+  readonly invFreq?: Value;
+  readonly scaling?: RopeScaling;
+  /** Recorded positions, (tokens) or (batch, tokens), where they do not go up by one. */
+  readonly positions?: Value;
 }
 
-const read = (operand: Operand): { data: Float64Array; tokens: number; width: number } => ({
-  data: gather(operand.value.tensor, {
-    offset: 0,
-    axes: [[...operand.outer.values()], [operand.token], [operand.feature]],
-  }).data,
-  tokens: operand.token.size,
-  width: operand.feature.size,
-});
+type Pairing = Rope['pairing'];
 
-/** The angle by which pair (u, w) of one row is turned; null where its length changes. */
-function turnOf(
-  turned: Float64Array,
-  plain: Float64Array,
-  u: number,
-  w: number,
-  eps: number,
-): number | null {
-  const [a, b, c, d] = [plain[u], plain[w], turned[u], turned[w]];
-  const [before, after] = [Math.hypot(a, b), Math.hypot(c, d)];
-  if (Math.abs(before - after) > 50 * eps * before + 1e-12) return null;
-  return Math.atan2(a * d - b * c, a * c + b * d);
+/** Which features turn together, in which way. */
+interface Pairs {
+  readonly pairing: Pairing;
+  readonly features: number;
+}
+
+const pairOf = ({ pairing, features }: Pairs, t: number): [number, number] =>
+  pairing === 'half' ? [t, t + features / 2] : [2 * t, 2 * t + 1];
+
+const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
+
+/** What is turned: by which angle each pair of each token, where all blocks turn alike; NaN where that is not to be seen. */
+interface Turn {
+  readonly pairs: Pairs;
+  /** [token][pair] */
+  readonly angles: readonly Float64Array[];
+  /** What lengths are multiplied by. */
+  readonly magnitude: number;
 }
 
 /** `turned` as the rotary embedding of `plain`; null where it is none. */
-export function ropeOf(turned: Operand, plain: Operand): Rope | null {
-  const [a, b] = [read(turned), read(plain)];
-  if (a.data.length !== b.data.length || a.width % 2 !== 0 || a.tokens < 2) return null;
-  const eps = Math.max(turned.value.eps, plain.value.eps);
-  const half = a.width / 2;
-  for (const pairing of ['half', 'interleaved'] as const) {
-    const pair = (t: number): [number, number] =>
-      pairing === 'half' ? [t, t + half] : [2 * t, 2 * t + 1];
-    const angles = Array.from({ length: a.tokens }, (_, j) =>
-      Array.from({ length: half }, (__, t) => {
-        const at = j * a.width;
-        const [u, w] = pair(t);
-        return turnOf(a.data, b.data, at + u, at + w, eps);
-      }),
-    );
-    if (angles.some((row) => row.includes(null))) continue;
-    const found = fitted(angles as number[][], a.width, eps);
-    if (found) return { ...found, pairing };
+export function ropeOf(values: Values, turned: Rows, plain: Rows): Rope | null {
+  if (turned.data.length !== plain.data.length || plain.tokens < 2) return null;
+  const changed = changedFeatures(turned, plain);
+  if (changed === 0) return null;
+  const counts = [...new Set([plain.width, changed + (changed % 2)])].filter(
+    (count) => count % 2 === 0 && count <= plain.width,
+  );
+  for (const features of counts) {
+    for (const pairing of ['half', 'interleaved'] as const) {
+      const turn = turnOf(turned, plain, { pairing, features });
+      const found = turn && (fitted(values, turned, plain, turn) ?? placed(values, turned, plain, turn));
+      if (found) return { ...found, pairing, ...(features < plain.width && { features }) };
+    }
   }
   return null;
 }
 
-/** Angles (start + position) * base^(-2 t / width), modulo a turn. */
-function fitted(
-  angles: readonly (readonly number[])[],
-  width: number,
-  eps: number,
-): { base: number; start: number } | null {
-  const [first, second] = angles;
-  const steps = first.map((angle, t) => wrap(second[t] - angle));
-  // The first pair turns by one radian per position.
-  if (Math.abs(steps[0] - 1) > 0.01) return null;
-  const start = first[0];
-  if (width === 2) return { base: 10000, start };
-  if (!(steps[1] > 0)) return null;
-  const base = rounded(steps[1] ** (-width / 2));
-  const tolerance = 200 * Math.max(eps, 1e-7);
-  for (const [j, row] of angles.entries()) {
-    for (const [t, value] of row.entries()) {
-      const expected = j * base ** ((-2 * t) / width);
-      if (Math.abs(wrap(value - first[t] - expected)) > tolerance * (1 + j)) return null;
-    }
-  }
-  return { base, start };
+/** How many features, from the first to the last that changes. */
+function changedFeatures(turned: Rows, plain: Rows): number {
+  const { width } = plain;
+  const allowed = 50 * Math.max(turned.eps, plain.eps) * largest(plain.data);
+  let last = 0;
+  plain.data.forEach((value, n) => {
+    if (Math.abs(turned.data[n] - value) > allowed) last = Math.max(last, (n % width) + 1);
+  });
+  return last;
 }
 
-const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
-
-/** The round number that is meant. */
-function rounded(base: number): number {
-  for (const digits of [1, 2, 3, 4]) {
-    const near = Number(base.toPrecision(digits));
-    if (Math.abs(near / base - 1) < 2e-3) return near;
+/** The angles of all tokens, each read where its pair is longest; null where pairs change their lengths otherwise. */
+function turnOf(turned: Rows, plain: Rows, pairs: Pairs): Turn | null {
+  const { data, tokens, width } = plain;
+  const eps = Math.max(turned.eps, plain.eps);
+  const half = pairs.features / 2;
+  const size = largest(data);
+  const angles = Array.from({ length: tokens }, () => new Float64Array(half).fill(Number.NaN));
+  const lengths = Array.from({ length: tokens }, () => new Float64Array(half));
+  let magnitude: number | undefined;
+  for (let at = 0; at < data.length; at += width) {
+    const j = (at / width) % tokens;
+    for (let t = 0; t < half; t++) {
+      const [u, w] = pairOf(pairs, t);
+      const [a, b, c, d] = [data[at + u], data[at + w], turned.data[at + u], turned.data[at + w]];
+      const [before, after] = [Math.hypot(a, b), Math.hypot(c, d)];
+      if (before < 0.05 * size) continue;
+      magnitude ??= Math.abs(after / before - 1) < 50 * eps ? 1 : after / before;
+      if (Math.abs(after - magnitude * before) > 50 * eps * after) return null;
+      if (before <= lengths[j][t]) continue;
+      lengths[j][t] = before;
+      angles[j][t] = Math.atan2(a * d - b * c, a * c + b * d);
+    }
   }
-  return base;
+  return magnitude === undefined ? null : { pairs, angles, magnitude };
+}
+
+type Fit = Omit<Rope, 'pairing' | 'features'>;
+
+const toleranceOf = (turned: Rows, plain: Rows): number =>
+  200 * Math.max(turned.eps, plain.eps, 1e-7);
+
+/** Positions that go up by one. */
+function fitted(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | null {
+  const { angles, magnitude } = turn;
+  const tolerance = toleranceOf(turned, plain);
+  const step = stepsOf(angles);
+  if (!step) return null;
+  const isEven = angles.every((row, j) =>
+    row.every(
+      (angle, t) =>
+        Number.isNaN(angle) ||
+        Number.isNaN(angles[0][t]) ||
+        Math.abs(wrap(angle - angles[0][t] - j * step[t])) <= tolerance * (1 + j),
+    ),
+  );
+  if (!isEven) return null;
+  const found = frequenciesOf(values, step, tolerance, magnitude);
+  if (!found) return null;
+  const start = startOf(angles[0], found.each, tolerance);
+  const positions = Float64Array.from(angles, (_, j) => start + j);
+  if (!isTurned(turned, plain, turn, found.each, () => positions)) return null;
+  const { each: _, ...rest } = found;
+  return { ...rest, start };
+}
+
+/** The angle of each pair from one token to the next. */
+function stepsOf(angles: readonly Float64Array[]): Float64Array | null {
+  const step = angles[0].map((_, t) => {
+    const j = angles.findIndex(
+      (row, n) => n + 1 < angles.length && !Number.isNaN(row[t]) && !Number.isNaN(angles[n + 1][t]),
+    );
+    return j < 0 ? Number.NaN : wrap(angles[j + 1][t] - angles[j][t]);
+  });
+  return step.some(Number.isNaN) || !(step[0] > 0) ? null : step;
+}
+
+const FURTHEST = 4096;
+
+/** The whole number of steps that the first token is turned by; its fraction of a turn where there is none. */
+function startOf(first: Float64Array, each: Float64Array, tolerance: number): number {
+  for (let start = 0; start < FURTHEST; start++) {
+    const fits = first.every(
+      (angle, t) =>
+        Number.isNaN(angle) || Math.abs(wrap(angle - start * each[t])) <= tolerance * (1 + start),
+    );
+    if (fits) return start;
+  }
+  return first[0] / each[0];
+}
+
+/** Recorded positions: one for each token, or for each token of each sequence. */
+function placed(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | null {
+  const { pairs, magnitude } = turn;
+  const { tokens, outer } = plain;
+  const half = pairs.features / 2;
+  const candidates = values.all.filter(
+    ({ tensor, isVirtual }) =>
+      !isVirtual &&
+      tensor.shape[tensor.shape.length - 1] === tokens &&
+      (tensor.data.length === tokens || tensor.data.length === tokens * outer[0]) &&
+      tensor.data.every((value) => Number.isInteger(value) && value >= 0) &&
+      new Set(tensor.data).size > 1,
+  );
+  for (const value of candidates) {
+    const { data } = value.tensor;
+    const blocks = plain.data.length / (tokens * plain.width);
+    const each = data.length / tokens;
+    const at = (block: number): Float64Array => {
+      const n = Math.floor((block * each) / blocks);
+      return data.subarray(n * tokens, (n + 1) * tokens);
+    };
+    for (const found of knownFrequencies(values, half, magnitude)) {
+      if (!isTurned(turned, plain, turn, found.each, at)) continue;
+      const { each: _, ...rest } = found;
+      return { ...rest, start: 0, positions: value };
+    }
+  }
+  return null;
+}
+
+function* knownFrequencies(
+  values: Values,
+  half: number,
+  magnitude: number,
+): Generator<Frequencies> {
+  if (magnitude === 1) {
+    for (const base of geometric(values)) {
+      const each = Float64Array.from({ length: half }, (_, t) => base ** (-t / half));
+      yield { base, each };
+    }
+    for (const value of values.all)
+      if (!value.isVirtual && value.kind === 'float' && value.tensor.data.length === half)
+        yield { base: 10000, each: value.tensor.data, invFreq: value };
+  }
+  yield* yarn(values, half, magnitude);
+}
+
+/** Whether `turned` is `plain`, turned by positions times frequencies. */
+function isTurned(
+  turned: Rows,
+  plain: Rows,
+  { pairs, magnitude }: Turn,
+  frequencies: Float64Array,
+  positions: (block: number) => Float64Array,
+): boolean {
+  const { data, tokens, width } = plain;
+  const eps = Math.max(turned.eps, plain.eps);
+  // Angles themselves are computed in the program's own type.
+  const allowed = 100 * eps * largest(data) * magnitude;
+  for (let at = 0; at < data.length; at += width) {
+    const row = at / width;
+    const position = positions(Math.floor(row / tokens))[row % tokens];
+    for (let t = 0; t < pairs.features / 2; t++) {
+      const [u, w] = pairOf(pairs, t);
+      const angle = position * frequencies[t];
+      const [c, s] = [magnitude * Math.cos(angle), magnitude * Math.sin(angle)];
+      const more = allowed * (1 + position / 100);
+      if (Math.abs(turned.data[at + u] - (c * data[at + u] - s * data[at + w])) > more) return false;
+      if (Math.abs(turned.data[at + w] - (s * data[at + u] + c * data[at + w])) > more) return false;
+    }
+    for (let a = pairs.features; a < width; a++)
+      if (Math.abs(turned.data[at + a] - data[at + a]) > allowed) return false;
+  }
+  return true;
 }

@@ -1,6 +1,6 @@
 // What stands between Q K and the weights: a scale, a softcap, a mask, by the numbers of the person's own tensors.
 import { strides, type Tensor } from '../../engine/tensor.ts';
-import { type Factor, gather, type Layout } from './layout.ts';
+import type { Factor, Layout } from './layout.ts';
 import { SUMMED } from './products.ts';
 import { normalisedAxes, type Site } from './site.ts';
 import type { Operand } from './trace.ts';
@@ -82,6 +82,16 @@ export function maskLayouts(tensor: Tensor, { site, queryAxis, keyAxis }: Told):
       found.push(asScores(factors, site.outer.length));
     }
   }
+  // (batch, query, key), all heads alike.
+  const [batch] = site.outer;
+  const whole = [weights[batch], weights[queryAxis], keys];
+  if (shape.length === 3 && site.outer.length >= 2 && shape.join() === whole.join()) {
+    const factors = wanted.map((axis) => {
+      const n = [batch, queryAxis, keyAxis].indexOf(axis);
+      return { size: weights[axis], stride: n < 0 ? 0 : own[n] };
+    });
+    found.push(asScores(factors, site.outer.length));
+  }
   return found;
 }
 
@@ -109,26 +119,4 @@ export function queryIsLeft(
     (names.includes('Q') ? 1 : 0) - (names.includes('K') ? 1 : 0);
   votes += 0.75 * (isQuery(left) - isQuery(right));
   return { left: votes >= 0, margin: Math.abs(votes) };
-}
-
-/** Whether `a` is a multiple of `b`, both read as operands of the same axes; the multiple. */
-export function multipleOf(a: Operand, b: Operand): number | null {
-  const read = (operand: Operand): Tensor =>
-    gather(operand.value.tensor, {
-      offset: 0,
-      axes: [[...operand.outer.values()], [operand.token], [operand.feature]],
-    });
-  const [left, right] = [read(a).data, read(b).data];
-  if (left.length !== right.length) return null;
-  let [dot, squares, size] = [0, 0, 0];
-  for (let n = 0; n < left.length; n++) {
-    dot += left[n] * right[n];
-    squares += right[n] * right[n];
-    size = Math.max(size, Math.abs(left[n]));
-  }
-  const factor = dot / squares;
-  const eps = Math.max(a.value.eps, b.value.eps);
-  return left.every((value, n) => Math.abs(value - factor * right[n]) <= 8 * eps * size)
-    ? factor
-    : null;
 }

@@ -64,6 +64,27 @@ export function isCalledWeights(value: Value): boolean {
   });
 }
 
+/** The weights of keys out of those that have one more along the axis that sums to 1: a sink, last or first. */
+function besideKeys(values: Values, value: Value): Value[] {
+  const { shape, data } = value.tensor;
+  return normalisedAxes(value).flatMap((axis) => {
+    const fewer = shape.map((length, n) => (n === axis ? length - 1 : length));
+    const isWider = values.all.some(
+      (each) =>
+        each.time < value.time &&
+        each.tensor.shape.join() === fewer.join() &&
+        values.descends(value, each),
+    );
+    if (!isWider) return [];
+    const own = strides(shape);
+    const all = offsets(fewer.map((size, n) => ({ size, stride: own[n] })));
+    return [0, own[axis]].flatMap((start) => {
+      const part = Float64Array.from(all, (at) => data[start + at]);
+      return values.addVirtual({ shape: fewer, data: part }, [value]) ?? [];
+    });
+  });
+}
+
 /**
  * What may be the weights, the likeliest first: what sums to 1, then what an exponential or a softmax made, then
  * what is called so.
@@ -82,7 +103,8 @@ function candidates(values: Values): Value[] {
       !normalised.includes(value) && !exponential.includes(value) && isCalledWeights(value),
   );
   const byTime = (a: Value, b: Value): number => a.time - b.time;
-  return [...normalised.sort(byTime), ...exponential.sort(byTime), ...called.sort(byTime)];
+  const parts = normalised.flatMap((value) => besideKeys(values, value));
+  return [...normalised.sort(byTime), ...parts, ...exponential.sort(byTime), ...called.sort(byTime)];
 }
 
 const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
