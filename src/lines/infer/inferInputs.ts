@@ -206,7 +206,25 @@ export function addNulls(context: Context): void {
   build.note('zeroKey', nulls.K.rest.value, 'a key and a value of zeros behind the others');
 }
 
+/** The gate on what the heads give. */
+function addGate({ build, config, model: { gate } }: Context): void {
+  if (!gate) return;
+  config.head = 'multihead';
+  const { weight, weightLayout, bias, of } = gate.projection;
+  const [summed, out] = weightLayout.axes;
+  const note = `${nameOf(weight)}, as in ${nameOf(gate.gated.output)}`;
+  const layout = { offset: weightLayout.offset, axes: [summed, out] };
+  const weights: Mutable<HeadConfig['weights']> = { ...config.weights };
+  weights.W_gate = build.tensor('weights.W_gate', weight, layout, note);
+  if (bias) {
+    const about = `${nameOf(bias.value)}, as in ${nameOf(of.value)}`;
+    weights.b_gate = build.tensor('weights.b_gate', bias.value, bias.layout, about);
+  }
+  config.weights = weights;
+}
+
 export function addOutput(context: Context): void {
+  addGate(context);
   const { output } = context.model;
   if (!output) return;
   const { weight, weightLayout, bias } = output;

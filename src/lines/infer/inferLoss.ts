@@ -3,6 +3,7 @@ import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { forward } from '../../engine/run.ts';
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { addAround } from './around.ts';
 import { type Context, merged, nameOf, tokens } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
@@ -14,7 +15,8 @@ import { isGradient } from './values.ts';
 
 /** y as (batch, query, feature), and how to read other tensors so. */
 function lossOutput(context: Context): LossOutput | null {
-  const { output, mixed, batch, heads, told, lookup } = context.model;
+  const { output, gate, batch, heads, told, lookup } = context.model;
+  const mixed = gate?.gated ?? context.model.mixed;
   if (output) {
     const { operand, y } = output;
     const sizes = batch.map((axis) => ({ axis, size: operand.outer.get(axis)?.size ?? 1 }));
@@ -68,7 +70,8 @@ function givesOutput(config: HeadConfig, { y, eps }: LossOutput): boolean {
 }
 
 export function addLoss(context: Context): void {
-  const output = lossOutput(context);
+  const own = lossOutput(context);
+  const output = own && addAround(context, own);
   const found = output && findLoss(context.values, output);
   if (!found) {
     context.build.note('loss', null, 'half the squared norm of y assumed', false);

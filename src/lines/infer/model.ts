@@ -1,6 +1,7 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
+import { type Gate, gateOf } from './gates.ts';
 import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
 import { isGradientName, roleOf } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
@@ -28,6 +29,8 @@ export interface Model {
   readonly batch: readonly number[];
   readonly heads: readonly number[];
   readonly output: Output | null;
+  /** Between the weighted sums and the output. */
+  readonly gate: Gate | null;
   /** Keys and values of earlier tokens. */
   readonly past: { readonly K: Operand; readonly V: Operand } | null;
   /** Keys and values that are no tokens. */
@@ -70,7 +73,7 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const found = {
     ...{ values, lookup, told, mixed, query, key, value, batch, heads, past, nulls, margin },
   };
-  return { ...found, output: outputOf(found) };
+  return { ...found, ...outputOf(found) };
 }
 
 /** Keys and values that are no tokens, where neither are projections as they stand. */
@@ -143,23 +146,30 @@ export const takenBy = (roots: readonly (Root | null)[]): Value[] =>
     return [...all, operand?.value].filter((each) => each !== undefined);
   });
 
-/** y and its weight: by its numbers, else, where a weight is left over, by names and shapes. */
-function outputOf(model: Omit<Model, 'output'>): Output | null {
+/** y and its weight: by its numbers, through a gate, or, where a weight is left over, by names and shapes. */
+function outputOf(model: Omit<Model, 'output' | 'gate'>): Pick<Model, 'output' | 'gate'> {
   const { values, lookup, told, mixed, heads, batch } = model;
-  if (!mixed) return null;
+  if (!mixed) return { output: null, gate: null };
   const { outer } = told.site;
   const taken = takenBy([model.query, model.key, model.value]);
-  const own = outputsOf(values, lookup, mixed, outer, heads).find(
-    ({ weight, y }) => !taken.includes(weight) && !y.parts.some(({ name }) => isGradientName(name)),
-  );
-  if (own) return own;
+  const of = (from: Mixed): Output | undefined =>
+    outputsOf(values, lookup, from, outer, heads).find(
+      ({ weight, y }) =>
+        !taken.includes(weight) && !y.parts.some(({ name }) => isGradientName(name)),
+    );
+  const own = of(mixed);
+  if (own) return { output: own, gate: null };
+  const gate = mixed.isGuess ? null : gateOf(values, lookup, mixed, outer, heads);
+  const gated = gate && of(gate.gated);
+  if (gated) return { output: gated, gate };
   const { shape } = mixed.tensor;
   const sizes = outer.map((axis, n) => ({ axis, size: shape[n] }));
   const merged = sizes
     .filter(({ axis }) => heads.includes(axis))
     .reduce((product, { size }) => product * size, shape[shape.length - 1]);
   const batches = sizes.filter(({ axis }) => batch.includes(axis));
-  return guessOutput(values, mixed, merged, batches, taken);
+  const output = guessOutput(values, mixed, merged, batches, taken);
+  return { output, gate: output ? null : gate };
 }
 
 /** Outer axes that x has are batches, the others heads; of given projections by names and their number. */
