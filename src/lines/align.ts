@@ -367,16 +367,20 @@ function alignmentOf(
  * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
  * on the way.
  */
-export const isReordered = ({ entry, ranges, axes }: Alignment): boolean =>
-  [...ranges.values()].some(({ step }) => step < 0) ||
-  axes.some((letters) => {
+export const isReordered = ({ entry, ranges, axes }: Alignment): boolean => {
+  const { letters: own } = entry;
+  // Query heads may share keys and values in turns.
+  const stored = own.indexOf('g') < own.indexOf('r') && own.includes('g') ? 'hgrav' : 'hrgav';
+  if ([...ranges.values()].some(({ step }) => step < 0)) return true;
+  return axes.some((letters) => {
     // Pairs of a rotation are laid out in one way alone.
     const pairs = letters.filter((letter) => letter === 'u' || letter === 'w');
     if (pairs.length === 2 && entry.letters.indexOf(pairs[0]) > entry.letters.indexOf(pairs[1]))
       return true;
-    const order = letters.map((letter) => 'hrgav'.indexOf(letter)).filter((at) => at >= 0);
+    const order = letters.map((letter) => stored.indexOf(letter)).filter((at) => at >= 0);
     return order.some((at, n) => n > 0 && at < order[n - 1]);
   });
+};
 
 /** Whether the whole entry is there. */
 export const isWhole = ({ entry, ranges }: Alignment): boolean =>

@@ -20,8 +20,7 @@ export function oddLayout(field: Field, { event }: Suspect): Blame | null {
             : 'f',
       )
       .join('');
-    const isRegrouped =
-      letters.includes('r') && letters.includes('g') && letters.indexOf('g') < letters.indexOf('r');
+    const isRegrouped = isInOtherOrder(field, letters);
     return [{ source, pattern, isRegrouped, shape: recording.events[source].shape.join() }];
   });
   const regrouped = patterns.find(({ isRegrouped }) => isRegrouped);
@@ -43,17 +42,21 @@ export function oddLayout(field: Field, { event }: Suspect): Blame | null {
     : null;
 }
 
-const isRegrouped = ({ found: [best] }: Field['observed'][number]): boolean => {
-  const letters = best?.axes.flat() ?? [];
-  const [outer, inner] = [letters.indexOf('r'), letters.indexOf('g')];
-  return outer >= 0 && inner >= 0 && inner < outer;
-};
+/** Whether the letters of KV heads and of their query heads stand in another order than in the scores. */
+function isInOtherOrder({ catalogue }: Field, letters: readonly string[]): boolean {
+  const sign = (all: readonly string[]): number =>
+    all.includes('r') && all.includes('g') ? Math.sign(all.indexOf('g') - all.indexOf('r')) : 0;
+  return sign(letters) * sign(catalogue.parts.scores) < 0;
+}
 
 /** Where query heads were first grouped in another order. */
-function firstRegrouped({ observed, flow }: Field, id: number): number {
+function firstRegrouped(field: Field, id: number): number {
+  const { observed, flow } = field;
+  const isRegrouped = (source: number): boolean =>
+    isInOtherOrder(field, observed[source].found[0]?.axes.flat() ?? []);
   let at = id;
   for (;;) {
-    const before = flow.sources[at].find((source) => isRegrouped(observed[source]));
+    const before = flow.sources[at].find(isRegrouped);
     if (before === undefined) return at;
     at = before;
   }

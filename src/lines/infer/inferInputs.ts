@@ -1,9 +1,10 @@
 // Entries of a setup that are tensors: x, weights, biases, given projections, earlier tokens.
 import type { HeadConfig } from '../../engine/config.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { type Context, merged, nameOf, stored, tokens, withFeature } from './builder.ts';
+import { type Context, merged, nameOf, stepsOf, stored, tokens, withFeature } from './builder.ts';
 import { biasBeside, guessProjection, meantProjection, unusedBias } from './guess.ts';
 import { type Factor, lengthOf } from './layout.ts';
+import type { Latent } from './latent.ts';
 import { takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import type { Root } from './roots.ts';
@@ -56,7 +57,8 @@ function headsOf(context: Context, root: Root): number {
 }
 
 export function addInputs(context: Context): void {
-  const { query, key, value } = context.model;
+  const { query, key, value, latent } = context.model;
+  if (latent) return addLatent(context, latent);
   const x = (key.projection ?? value?.projection)?.x;
   const xPrime = query.projection?.x;
   if (xPrime && x && xPrime !== x) addInput(context, 'xPrime', query.projection);
@@ -74,6 +76,43 @@ export function addInputs(context: Context): void {
   addProjection(context, 'Q', query);
   addProjection(context, 'K', key);
   if (value && context.config.head !== 'kq') addProjection(context, 'V', value);
+}
+
+/** The latents of keys and values, and of queries, and the parts that turn. */
+function addLatent(context: Context, { from, turned }: Latent): void {
+  const { build, config, model } = context;
+  const { query, key, value } = model;
+  const ofTokens = from.KV.projection as Projection;
+  addInput(context, 'x', ofTokens);
+  const ofQueries = (from.Q ?? query).projection as Projection;
+  if (ofQueries.x !== ofTokens.x) addInput(context, 'xPrime', ofQueries);
+  addProjection(context, 'Q', query);
+  addProjection(context, 'K', key);
+  if (value) addProjection(context, 'V', value);
+  const weights: Mutable<HeadConfig['weights']> = { ...config.weights };
+  const bind = (id: 'DKV' | 'DQ' | 'KR' | 'QR', root: Root | null): void => {
+    if (!root?.projection) return;
+    const { weight, weightLayout, of } = root.projection;
+    const [summed, out] = weightLayout.axes;
+    const layout = { offset: weightLayout.offset, axes: [summed, withFeature(out)] };
+    const note = `${nameOf(weight)}, as in ${nameOf(of.value)}`;
+    weights[`W_${id}`] = build.tensor(`weights.W_${id}`, weight, layout, note);
+    if (id !== 'DKV' && id !== 'DQ') return;
+    const { norm } = stepsOf(model, root);
+    if (!norm) return;
+    const { kind, eps, gain } = norm;
+    config.latentNorm = { kind, eps };
+    if (!gain) return;
+    const axes = [[{ size: gain.tensor.data.length, stride: 1 }]];
+    const about = `${nameOf(gain)}: of the norm`;
+    const entry = `weights.gamma_${id}`;
+    weights[`gamma_${id}`] = build.tensor(entry, gain, { offset: 0, axes }, about);
+  };
+  bind('DKV', from.KV);
+  bind('DQ', from.Q);
+  bind('KR', turned.K);
+  bind('QR', turned.Q);
+  config.weights = weights;
 }
 
 function addInput(context: Context, entry: 'x' | 'xPrime' | 'xValue', { x, xLayout }: Projection): void {

@@ -12,7 +12,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export function addSteps(context: Context): void {
   const { model } = context;
-  const { query, key } = model;
+  const query = model.latent?.turned.Q ?? model.query;
+  const key = model.latent?.turned.K ?? model.key;
   const [q, k] = [stepsOf(model, query), stepsOf(model, key)];
   addNorm(context, q, k);
   const found = q.rope ?? k.rope;

@@ -1,4 +1,5 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
+import { type Latent, latentOf } from './latent.ts';
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
 import { type Gate, gateOf } from './gates.ts';
@@ -33,6 +34,8 @@ export interface Model {
   readonly gate: Gate | null;
   /** Keys and values of earlier tokens. */
   readonly past: { readonly K: Operand; readonly V: Operand } | null;
+  /** Where keys and values are made from latents. */
+  readonly latent: Latent | null;
   /** Keys and values that are no tokens. */
   readonly nulls: { readonly K: Nulls; readonly V: Nulls } | null;
   /** How sure it is which operand holds the queries. */
@@ -48,7 +51,7 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   };
   const { left, margin } = queryIsLeft(site, rank, mixes[0]?.key);
   const told = tell(site, left);
-  const query = rootOf(values, lookup, told.query);
+  let query = rootOf(values, lookup, told.query);
   let key = rootOf(values, lookup, told.key);
   const operands = [query, key].flatMap((root) => [root.operand.value, root.start?.value]);
   const taken = operands.filter((each) => each !== undefined);
@@ -69,9 +72,14 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
     key = rootOf(values, lookup, nulls.K.rest);
     value = rootOf(values, lookup, nulls.V.rest);
   }
+  const latent =
+    value && !key.projection && !key.start
+      ? latentOf(values, lookup, told.query, told.key)
+      : null;
+  if (latent) ({ query, key } = latent);
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
   const found = {
-    ...{ values, lookup, told, mixed, query, key, value, batch, heads, past, nulls, margin },
+    ...{ values, lookup, told, mixed, query, key, value, batch, heads, past, latent, nulls, margin },
   };
   return { ...found, ...outputOf(found) };
 }
