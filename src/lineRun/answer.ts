@@ -4,7 +4,7 @@ import { ConfigError, type HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
-import { infer } from '../lines/infer/infer.ts';
+import { infer, UNKNOWN } from '../lines/infer/infer.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { judge, type Judged } from '../lines/judge.ts';
@@ -67,6 +67,9 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   if (!reference) return null;
   const judged = judge(recording, reference.config, reference.graph);
   const { catalogue, localised } = judged;
+  const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
+  if (other && localised.verdict === 'diverges')
+    return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
   const result = {
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
@@ -78,6 +81,19 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     notShown: localised.verdict === 'match' ? notShown(reference.config, reference.graph) : [],
   };
   return { ...reference, judged, result };
+}
+
+/** Of a program that computes another attention than the setup: what differs is no mistake of it. */
+function unalignedResult(
+  recording: Recording,
+  localised: Judged['localised'],
+  why: string,
+): Answer['result'] {
+  const lines = linesOf(recording, localised).map((line) =>
+    line.status === 'match' ? line : { ...line, status: 'unaligned' as const },
+  );
+  const notes = [why, ...notesOf(recording)];
+  return { verdict: 'unaligned', lines, first: null, causes: [], fixes: [], notes, notShown: [] };
 }
 
 const BROKEN = /^(SyntaxError|IndentationError|TabError)$/;

@@ -29,6 +29,8 @@ export class Builder {
   readonly bindings: Binding[] = [];
   readonly inferred: Inferred[] = [];
   readonly questions: Question[] = [];
+  /** What entries were read from. */
+  readonly used = new Set<Value>();
   readonly #values: Values;
   readonly #occurrences: ReadonlyMap<Event, EventKey>;
 
@@ -40,6 +42,7 @@ export class Builder {
   /** The tensor of an entry, bound to what it was recorded in. */
   tensor(entry: string, value: Value, layout: Layout, note: string, sure = true): Tensor {
     const place = recordedPlace(value, layout);
+    this.use(place?.value ?? value);
     if (place) {
       const { parts, grid, tensor } = place.value;
       const keys = parts.map((event) => this.#occurrences.get(event) as EventKey);
@@ -47,6 +50,15 @@ export class Builder {
     }
     this.note(entry, value, note, sure);
     return gather(value.tensor, layout);
+  }
+
+  /** Notes that a value, and all pieces of it, are known. */
+  use(value: Value): void {
+    this.used.add(value);
+    for (const { id } of value.parts) {
+      const own = this.#values.ofEvent(id);
+      if (own) this.used.add(own);
+    }
   }
 
   note(entry: string, value: Value | null, note: string, sure = true): void {

@@ -85,7 +85,8 @@ function throughSigmoid(
       value !== output &&
       !value.parts.some(isGradient) &&
       !values.descends(value, mixed.weights) &&
-      values.isReadBy(value, /sigmoid|expit|exp\(-/);
+      (values.isReadBy(value, /sigmoid|expit|exp\(-/) ||
+        value.events.some(({ name }) => /gate|gating/i.test(name)));
     if (!isLogits) continue;
     for (const operand of sameAxes(value, wanted)) {
       const logits = gather(value.tensor, layoutOf(operand));

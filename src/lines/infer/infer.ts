@@ -3,7 +3,7 @@ import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { forward } from '../../engine/run.ts';
 import type { Recording } from '../recording.ts';
-import { Builder, type Context, stepsOf } from './builder.ts';
+import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
 import { addHeads, addInputs, addNulls, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
 import { addLoss } from './inferLoss.ts';
 import { addMask, addScale } from './inferScores.ts';
@@ -11,6 +11,7 @@ import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { findModels, type Model } from './model.ts';
 import { normalisedAxes } from './site.ts';
+import { unexplained } from './unexplained.ts';
 import type { InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
 
@@ -62,6 +63,7 @@ function inferenceOf(values: Values, model: Model): Inference {
   addOutput(context);
   addLoss(context);
   if (context.build.questions.length === 0) askWhereWeightsDiffer(context);
+  if (isComputable(context.config)) askWhatIsUnexplained(context);
   const { bindings, inferred, questions } = context.build;
   return { config: context.config, bindings, inferred, questions, function: functionOf(model) };
 }
@@ -82,6 +84,22 @@ function askWhereWeightsDiffer({ model, config, build }: Context): void {
   const own = forward(buildGraph(config)).get('P');
   if (own && haveSameNumbers(own, weights.tensor, 10 * Math.max(weights.eps, 1e-6))) return;
   build.ask('scores', 'as inferred', [], 'the weights have something else in their scores');
+}
+
+/** Entry of the question about what no entry of a setup holds. */
+export const UNKNOWN = 'unknown';
+
+/** A setup that does not give the program's y, and lacks something of which it was computed, is that of another. */
+function askWhatIsUnexplained(context: Context): void {
+  const { build, config, model } = context;
+  const y = model.output?.y ?? model.mixed?.output;
+  const all = unexplained(context);
+  if (!y || all.length === 0) return;
+  const own = forward(buildGraph(config)).get('y');
+  if (own && haveSameNumbers(own, y.tensor, 10 * Math.max(y.eps, 1e-6))) return;
+  const names = [...new Set(all.map(nameOf))].slice(0, 3).join(', ');
+  const why = `${names}: y is computed from it, and no part of an attention that is known here`;
+  build.ask(UNKNOWN, 'another attention', [], why);
 }
 
 function headOf(model: Model): HeadConfig['head'] {

@@ -177,7 +177,7 @@ function outputOf(model: Omit<Model, 'output' | 'gate'>): Pick<Model, 'output' |
     .reduce((product, { size }) => product * size, shape[shape.length - 1]);
   const batches = sizes.filter(({ axis }) => batch.includes(axis));
   const output = guessOutput(values, mixed, merged, batches, taken);
-  return { output, gate: output ? null : gate };
+  return { output, gate };
 }
 
 /** Outer axes that x has are batches, the others heads; of given projections by names and their number. */

@@ -203,6 +203,11 @@ export class Values {
     return ids.filter((id) => id !== event.id).map((id) => events[id]);
   }
 
+  /** Whether its own statement draws random numbers. */
+  isRandom(value: Value): boolean {
+    return value.parts.some(({ statement }) => isDrawn(this.recording.statements[statement].text));
+  }
+
   /** Whether no other tensor was read to make it: drawn, written down or a parameter. */
   isLeaf(value: Value): boolean {
     return value.parts.every(

@@ -34,7 +34,7 @@ const isUsable = ({ kind, tensor, parts, isVirtual, view }: Value): boolean =>
 /** Whole numbers that the program has bound, the earliest first. */
 function lengthsOf({ numbers }: Values): number[] {
   const all = numbers.flatMap(({ value }) =>
-    value !== undefined && Number.isInteger(value) && value > 1 ? [value] : [],
+    value !== undefined && Number.isInteger(value) && value > 0 ? [value] : [],
   );
   return [...new Set(all)].slice(0, LENGTHS);
 }

@@ -4,3 +4,4 @@ export { run } from '../../../src/engine/run.ts';
 export { openSetup } from '../../../src/formats/openSetup.ts';
 export { infer } from '../../../src/lines/infer/infer.ts';
 export { parseRecording } from '../../../src/lines/recording.ts';
+export { judge } from '../../../src/lines/judge.ts';
