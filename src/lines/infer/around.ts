@@ -40,7 +40,10 @@ export function addAround(context: Context, output: Output): Output {
     if (!found) continue;
     const { value, block, last } = found;
     const weights: Mutable<HeadConfig['weights']> = { ...config.weights };
-    const add = (place: 'preNorm' | 'outputNorm' | 'postNorm', norm: FoundNorm | null): Norm | null => {
+    const add = (
+      place: 'preNorm' | 'outputNorm' | 'postNorm',
+      norm: FoundNorm | null,
+    ): Norm | null => {
       if (!norm) return null;
       const id = { preNorm: 'pre', outputNorm: 'out', postNorm: 'post' }[place] as 'pre';
       const bind = (entry: `gamma_${typeof id}` | `beta_${typeof id}`, of: Value | null): void => {

@@ -33,7 +33,9 @@ export function outerBlocks(
 function residual(told: Told): Tensor | null {
   const { site } = told;
   if (!normalisedAxes(site.weights).includes(told.keyAxis)) return null;
-  return addedTo(told, site.weights.tensor, (weight) => (weight > 0 ? Math.log(weight) : Number.NaN));
+  return addedTo(told, site.weights.tensor, (weight) =>
+    weight > 0 ? Math.log(weight) : Number.NaN,
+  );
 }
 
 /** Scores that `read` gives of a tensor of the weights' shape, less factor * Q K, less the row's first visible entry. */
@@ -90,7 +92,10 @@ function distancesBefore(
   for (const value of values.all) {
     const { tensor, kind, isVirtual, time } = value;
     const isBefore =
-      kind === 'float' && !isVirtual && time < site.weights.time && tensor.shape.join() === shape.join();
+      kind === 'float' &&
+      !isVirtual &&
+      time < site.weights.time &&
+      tensor.shape.join() === shape.join();
     if (!isBefore || !values.descends(site.weights, value)) continue;
     const added = addedTo(told, tensor, (score) => (Math.abs(score) < LARGE ? score : Number.NaN));
     const isNone = added.data.every((each) => Number.isNaN(each) || Math.abs(each) <= allowed);

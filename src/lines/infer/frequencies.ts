@@ -34,7 +34,9 @@ export function frequenciesOf(
     return { ...ntk(values, base, half), each: powers(base) };
   const factor = 1 / step[0];
   const linear = powers(base).map((each) => each / rounded(factor));
-  const isScaled = factor > 1.01 && values.numbers.some(({ value }) => value !== undefined && near(value, factor, 0.01));
+  const isScaled =
+    factor > 1.01 &&
+    values.numbers.some(({ value }) => value !== undefined && near(value, factor, 0.01));
   if (base > 1 && isScaled && isSame(linear))
     return { base, each: linear, scaling: { kind: 'linear', factor: rounded(factor) } };
   for (const value of values.all) {
@@ -77,8 +79,8 @@ export function geometric({ numbers, recording }: Values): number[] {
     value !== undefined && value > 1 && /base|theta/i.test(name) ? [value] : [],
   );
   const written = recording.statements.flatMap(({ text }) =>
-    [...text.matchAll(/(?:base|theta)\w*\s*[=:][^=\n,)]*?(\d+(?:\.\d*)?(?:e\d+)?)/gi)].map(([, each]) =>
-      Number(each),
+    [...text.matchAll(/(?:base|theta)\w*\s*[=:][^=\n,)]*?(\d+(?:\.\d*)?(?:e\d+)?)/gi)].map(
+      ([, each]) => Number(each),
     ),
   );
   const powers = recording.statements.flatMap(({ text }) =>
@@ -88,11 +90,7 @@ export function geometric({ numbers, recording }: Values): number[] {
 }
 
 /** YaRN's frequencies by the numbers that the program names; only where lengths grow as it says or a name says so. */
-export function* yarn(
-  values: Values,
-  half: number,
-  magnitude: number,
-): Generator<Frequencies> {
+export function* yarn(values: Values, half: number, magnitude: number): Generator<Frequencies> {
   if (magnitude === 1) return;
   const called = (pattern: RegExp, usual: readonly number[]): number[] => [
     ...new Set([

@@ -38,7 +38,12 @@ function addGrouping(context: Context): void {
   context.config.grouping = 'interleaved';
   const note = `query head h meets head h mod ${kvHeads} of keys and values`;
   context.build.note('grouping', key.operand.value, note, false);
-  context.build.ask('grouping', 'interleaved', ['blocks'], `${note}; usual is floor(h / ${heads / kvHeads})`);
+  context.build.ask(
+    'grouping',
+    'interleaved',
+    ['blocks'],
+    `${note}; usual is floor(h / ${heads / kvHeads})`,
+  );
 }
 
 function isSharedInTurns({ projection, inTurns }: Root): boolean {
@@ -115,7 +120,11 @@ function addLatent(context: Context, { from, turned }: Latent): void {
   config.weights = weights;
 }
 
-function addInput(context: Context, entry: 'x' | 'xPrime' | 'xValue', { x, xLayout }: Projection): void {
+function addInput(
+  context: Context,
+  entry: 'x' | 'xPrime' | 'xValue',
+  { x, xLayout }: Projection,
+): void {
   const factors = xLayout.axes.flat();
   const [token, feature] = factors.slice(-2);
   const layout = tokens(merged(factors.slice(0, -2)), token, [feature]);

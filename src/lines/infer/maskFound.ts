@@ -30,7 +30,10 @@ function extentsOf({ told: { site, queryAxis, keyAxis }, nulls }: Model): [numbe
 }
 
 /** A layout of the scores without keys that no mask hides. */
-const withoutNulls = ({ offset, axes: [outer, query, [key]] }: Layout, { nulls }: Model): Layout => ({
+const withoutNulls = (
+  { offset, axes: [outer, query, [key]] }: Layout,
+  { nulls }: Model,
+): Layout => ({
   offset,
   axes: [outer, query, [{ ...key, size: key.size - (nulls?.K.count ?? 0) }]],
 });

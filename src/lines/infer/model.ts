@@ -73,13 +73,25 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
     value = rootOf(values, lookup, nulls.V.rest);
   }
   const latent =
-    value && !key.projection && !key.start
-      ? latentOf(values, lookup, told.query, told.key)
-      : null;
+    value && !key.projection && !key.start ? latentOf(values, lookup, told.query, told.key) : null;
   if (latent) ({ query, key } = latent);
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
   const found = {
-    ...{ values, lookup, told, mixed, query, key, value, batch, heads, past, latent, nulls, margin },
+    ...{
+      values,
+      lookup,
+      told,
+      mixed,
+      query,
+      key,
+      value,
+      batch,
+      heads,
+      past,
+      latent,
+      nulls,
+      margin,
+    },
   };
   return { ...found, ...outputOf(found) };
 }

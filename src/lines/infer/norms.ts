@@ -46,8 +46,7 @@ function normalised(
       const count = starts.length * width;
       let [mean, square] = [0, 0];
       if (kind === 'layer')
-        for (const start of starts)
-          for (let a = 0; a < width; a++) mean += data[start + a] / count;
+        for (const start of starts) for (let a = 0; a < width; a++) mean += data[start + a] / count;
       for (const start of starts)
         for (let a = 0; a < width; a++) square += (data[start + a] - mean) ** 2 / count;
       const by = 1 / Math.sqrt(square + eps);
@@ -145,7 +144,11 @@ function* parametersOf(vectorsOf: readonly Value[], kind: QkNorm['kind']): Gener
 }
 
 /** The place of each entry's gain in a vector. */
-function placesOf({ outer, tokens, width }: Rows, own: readonly boolean[], length: number): Int32Array {
+function placesOf(
+  { outer, tokens, width }: Rows,
+  own: readonly boolean[],
+  length: number,
+): Int32Array {
   let starts = [0];
   let step = length;
   outer.forEach((size, n) => {

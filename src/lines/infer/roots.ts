@@ -62,7 +62,9 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
   const ofShared = shared && { ...rootOf(values, lookup, shared.from), inTurns: shared.inTurns };
   if (ofShared?.projection && isKnown(values, ofShared)) return ofShared;
   if (best && best.score >= GOOD) return { operand, projection: best };
-  const start = all.findLast((each) => values.isLeaf(each.value) && isMadeOf(values, operand, each));
+  const start = all.findLast(
+    (each) => values.isLeaf(each.value) && isMadeOf(values, operand, each),
+  );
   if (start) return { operand, start };
   const part = partOf(values, operand);
   if (part) return { operand, start: part };

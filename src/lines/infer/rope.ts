@@ -51,7 +51,8 @@ export function ropeOf(values: Values, turned: Rows, plain: Rows): Rope | null {
   for (const features of counts) {
     for (const pairing of ['half', 'interleaved'] as const) {
       const turn = turnOf(turned, plain, { pairing, features });
-      const found = turn && (fitted(values, turned, plain, turn) ?? placed(values, turned, plain, turn));
+      const found =
+        turn && (fitted(values, turned, plain, turn) ?? placed(values, turned, plain, turn));
       if (found) return { ...found, pairing, ...(features < plain.width && { features }) };
     }
   }
@@ -216,8 +217,10 @@ function isTurned(
       const angle = position * frequencies[t];
       const [c, s] = [magnitude * Math.cos(angle), magnitude * Math.sin(angle)];
       const more = allowed * (1 + position / 100);
-      if (Math.abs(turned.data[at + u] - (c * data[at + u] - s * data[at + w])) > more) return false;
-      if (Math.abs(turned.data[at + w] - (s * data[at + u] + c * data[at + w])) > more) return false;
+      if (Math.abs(turned.data[at + u] - (c * data[at + u] - s * data[at + w])) > more)
+        return false;
+      if (Math.abs(turned.data[at + w] - (s * data[at + u] + c * data[at + w])) > more)
+        return false;
     }
     for (let a = pairs.features; a < width; a++)
       if (Math.abs(turned.data[at + a] - data[at + a]) > allowed) return false;

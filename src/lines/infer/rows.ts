@@ -38,5 +38,4 @@ export function multiple(a: Rows, b: Rows): number | null {
     : null;
 }
 
-export const multipleOf = (a: Operand, b: Operand): number | null =>
-  multiple(rowsOf(a), rowsOf(b));
+export const multipleOf = (a: Operand, b: Operand): number | null => multiple(rowsOf(a), rowsOf(b));

@@ -104,7 +104,12 @@ function candidates(values: Values): Value[] {
   );
   const byTime = (a: Value, b: Value): number => a.time - b.time;
   const parts = normalised.flatMap((value) => besideKeys(values, value));
-  return [...normalised.sort(byTime), ...parts, ...exponential.sort(byTime), ...called.sort(byTime)];
+  return [
+    ...normalised.sort(byTime),
+    ...parts,
+    ...exponential.sort(byTime),
+    ...called.sort(byTime),
+  ];
 }
 
 const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });

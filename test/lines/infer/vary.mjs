@@ -168,7 +168,9 @@ async function judge(engine, folder, each, [variation, vary]) {
     counts.wrong++;
     const isAsked = asked.some((other) => other.split('.')[0] === entry || other === 'scores');
     if (!isAsked) counts.sure++;
-    console.log(`${isAsked ? 'asked   ' : 'OTHER   '} ${label} ${entry}: given ${a}, inferred ${b}`);
+    console.log(
+      `${isAsked ? 'asked   ' : 'OTHER   '} ${label} ${entry}: given ${a}, inferred ${b}`,
+    );
   }
 }
 

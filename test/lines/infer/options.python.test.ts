@@ -1,0 +1,191 @@
+// Attention as published models write it, an option each: right programs are called right, with the option inferred,
+// and one mistake in each is found on its line.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { HeadConfig, WeightId } from '../../../src/engine/config.ts';
+import { buildGraph } from '../../../src/engine/heads/build.ts';
+import { run } from '../../../src/engine/run.ts';
+import { infer } from '../../../src/lines/infer/infer.ts';
+import { judge } from '../../../src/lines/judge.ts';
+import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
+import { firstOf } from '../../../src/lines/result.ts';
+
+const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
+const has = (modules: string): boolean =>
+  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
+const hasNumpy = has('numpy');
+const hasTorch = hasNumpy && has('torch');
+if (!hasTorch)
+  console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
+
+const folder = mkdtempSync(join(tmpdir(), 'options-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const recorder = fileURLToPath(new URL('../../../python/attention_lines', import.meta.url));
+
+function record(source: string): { recording: Recording; stdout: string } {
+  const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
+  writeFileSync(file, source);
+  const { stdout, stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return { recording: parseRecording(readFileSync(out)), stdout };
+}
+
+interface Option {
+  readonly name: string;
+  readonly expected: Partial<Record<keyof HeadConfig, unknown>>;
+  /** Weights that belong to the option. */
+  readonly weights?: readonly WeightId[];
+  /** Entries that only the person can tell. */
+  readonly asked?: readonly string[];
+  readonly digits?: number;
+  /** The wrong program: what stands there, what then stands there. */
+  readonly mistake: readonly [before: string, after: string];
+}
+
+const numpy: readonly Option[] = [
+  {
+    name: 'olmo2',
+    expected: { qkNorm: { kind: 'rms', over: 'all' }, rope: { base: 500000, pairing: 'half' } },
+    weights: ['gamma_K', 'gamma_Q'],
+    mistake: [' + dv0 @ wv.T', ' + dk0 @ wv.T'],
+  },
+  {
+    name: 'plus_one',
+    expected: { softmax: 'plus-one', mask: 'none' },
+    mistake: ['(P * dP).sum(axis=-1, keepdims=True)', '(P * dP).sum(axis=-2, keepdims=True)'],
+  },
+  {
+    name: 'packed',
+    expected: { rope: { base: 10000, pairing: 'interleaved' }, mask: { meaning: 'attend' } },
+    mistake: ['dlogits.swapaxes(-1, -2) @ qr', 'dlogits @ qr'],
+  },
+  {
+    name: 'tiled_groups',
+    expected: { grouping: 'interleaved', heads: 4, kvHeads: 2 },
+    asked: ['grouping'],
+    mistake: ['d_keys.reshape(H // KV, KV, T, D).sum', 'd_keys.reshape(H // KV, KV, T, D).mean'],
+  },
+  {
+    name: 'post_norm',
+    expected: { block: { residual: true, postNorm: { kind: 'layer', eps: 1e-5 } } },
+    weights: ['gamma_post', 'beta_post'],
+    mistake: ['dx = dsummed + dq', 'dx = dq'],
+  },
+];
+
+const torch: readonly Option[] = [
+  {
+    name: 'qwen3',
+    expected: {
+      qkNorm: { kind: 'rms', eps: 1e-6, over: 'head', place: 'before-rope' },
+      rope: { base: 1e6, pairing: 'half' },
+      ...{ heads: 4, kvHeads: 2, mask: 'causal' },
+    },
+    weights: ['gamma_K', 'gamma_Q'],
+    mistake: ['x.pow(2).mean(-1, keepdim=True)', 'x.pow(2).sum(-1, keepdim=True)'],
+  },
+  {
+    name: 'layernorm_qk',
+    expected: { qkNorm: { kind: 'layer', over: 'head' }, mask: 'none' },
+    weights: ['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'b_Q', 'b_K', 'b_V'],
+    digits: 3,
+    mistake: ['attn.softmax(dim=-1)', 'attn.softmax(dim=-2)'],
+  },
+  {
+    name: 'gpt_oss',
+    expected: { mask: 'causal', window: 3, kvHeads: 2 },
+    weights: ['sinks'],
+    mistake: ['QK = QK * sm_scale', 'QK = QK * sm_scale * sm_scale'],
+  },
+  {
+    name: 'null_keys',
+    expected: { zeroKey: true, xPrime: { shape: [2, 3, 6] }, xValue: { shape: [2, 4, 3] } },
+    weights: ['null_K', 'null_V'],
+    mistake: [
+      'attn_weights = torch.softmax(attn_weights, dim=-1)',
+      'attn_weights = torch.softmax(attn_weights, dim=-2)',
+    ],
+  },
+  {
+    name: 'gate',
+    expected: { mask: 'causal' },
+    weights: ['W_gate'],
+    mistake: ['torch.sigmoid(gate)', 'torch.tanh(gate)'],
+  },
+  {
+    name: 'partial_rope',
+    expected: { rope: { base: 10000, pairing: 'half', features: 4 } },
+    weights: ['b_Q', 'b_K', 'b_V'],
+    mistake: ['torch.cat((-x[..., half:], x', 'torch.cat((x[..., half:], x'],
+  },
+  {
+    name: 'llama31',
+    expected: { rope: { pairing: 'interleaved', invFreq: { shape: [4] } }, kvHeads: 2 },
+    mistake: ['math.sqrt(head_dim)', 'math.sqrt(dim)'],
+  },
+  {
+    name: 't5',
+    expected: { scale: 1, mask: { meaning: 'add' } },
+    asked: ['scale'],
+    mistake: ['torch.matmul(attn_weights, value_states)', 'torch.matmul(attn_weights, key_states)'],
+  },
+  {
+    name: 'mla',
+    expected: { latentNorm: { kind: 'rms' }, rope: { base: 10000, pairing: 'interleaved' } },
+    weights: ['W_DKV', 'W_DQ', 'W_KR', 'W_QR', 'gamma_DKV', 'gamma_DQ'],
+    mistake: ['scores.softmax(dim=-1)', 'scores.softmax(dim=1)'],
+  },
+  {
+    name: 'pre_norm',
+    expected: {
+      block: { residual: true, preNorm: { unitOffset: true }, outputNorm: { unitOffset: true } },
+      qkNorm: { kind: 'rms', unitOffset: true },
+      ...{ mask: 'causal', window: 3, kvHeads: 1 },
+    },
+    weights: ['gamma_pre', 'gamma_out', 'gamma_K', 'gamma_Q'],
+    mistake: ['(probs @ v).transpose(1, 2).reshape', '(probs @ v).reshape'],
+  },
+];
+
+const sourceOf = (name: string): string =>
+  readFileSync(fileURLToPath(new URL(`options/${name}.py`, import.meta.url)), 'utf8');
+
+function check({ name, expected, weights = [], asked = [], digits = 6, mistake }: Option): void {
+  const source = sourceOf(name);
+  const { recording, stdout } = record(source);
+  const found = infer(recording);
+  if (!found) throw new Error(`${name}: found no attention`);
+  const { config, questions } = found;
+  expect(questions.map(({ entry }) => entry)).toEqual(asked);
+  expect(config).toMatchObject(expected);
+  expect(Object.keys(config.weights)).toEqual(expect.arrayContaining([...weights]));
+  const graph = buildGraph(config);
+  const sum = run(graph)
+    .values.get('y')
+    ?.data.reduce((a, b) => a + b, 0);
+  expect(sum).toBeCloseTo(Number(stdout), digits);
+  expect(judge(recording, config, graph).localised.verdict).toBe('match');
+
+  const [before, after] = mistake;
+  expect(source.split(before)).toHaveLength(2);
+  const wrong = record(source.replace(before, after)).recording;
+  const other = infer(wrong);
+  if (!other) throw new Error(`${name}: found no attention in the wrong program`);
+  const { localised } = judge(wrong, other.config, buildGraph(other.config));
+  const line = source.slice(0, source.indexOf(before)).split('\n').length;
+  expect([localised.verdict, firstOf(wrong, localised)?.line]).toEqual(['diverges', line]);
+}
+
+describe.skipIf(!hasNumpy)('in NumPy', () => {
+  test.each(numpy)('$name', check);
+});
+
+describe.skipIf(!hasTorch)('in PyTorch', () => {
+  test.each(torch)('$name', check);
+});
