@@ -14,6 +14,7 @@ import {
 } from '../compare/program.ts';
 import { strides } from '../engine/tensor.ts';
 import { addAlibi } from './forms/alibi.ts';
+import { addSinks } from './forms/sinks.ts';
 import { addContributions, addPerHead, addSoftmaxBackward, addUnscaled } from './forms/backward.ts';
 import { type Form, Forms, gradientOf, type Parts, partsOf, valueOf } from './forms/form.ts';
 import {
@@ -87,6 +88,7 @@ function formsOf(parts: Parts): Form[] {
   addBiasParts(forms, parts);
   addRope(forms, parts);
   addAlibi(forms, parts);
+  addSinks(forms, parts);
   if (entriesOf(graph) > SMALL) return forms.list;
   addJacobian(forms, parts);
   addTerms(forms, parts);

@@ -1,7 +1,7 @@
 // What a program means where its own numbers do not tell, for it goes wrong there: by names, shapes and what is left.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
-import { type Mixed, readings } from './mixed.ts';
+import { type Mixed, readings, weightedSum } from './mixed.ts';
 import { isGradientName, lastName, roleOf, weightRole } from './names.ts';
 import { type Output, tokenReadings } from './output.ts';
 import type { Told } from './scores.ts';
@@ -49,7 +49,8 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
     .sort(
       (a, b) => Number(b.called) - Number(a.called) || a.operand.value.time - b.operand.value.time,
     );
-  for (const { operand } of ranked) {
+  const called = ranked.filter((each) => each.called);
+  for (const { operand } of called.length > 0 ? called : ranked) {
     const wanted: Operand = {
       value: operand.value,
       outer: new Map(site.outer.map((axis) => [axis, { size: shape[axis], stride: 0 }])),
@@ -75,7 +76,20 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
       };
     }
   }
-  return null;
+  // What came of both is nowhere by itself, as where one statement mixes and merges the heads.
+  const [first] = called;
+  if (!first) return null;
+  const reading = { operand: first.operand, key: keyAxis, query: queryAxis };
+  const tensor = weightedSum(site.weights.tensor, site.outer, reading);
+  const { weights } = site;
+  return {
+    weights,
+    ...{ key: keyAxis, query: queryAxis },
+    values: first.operand,
+    tensor,
+    output: weights,
+    isGuess: true,
+  };
 }
 
 /** Leaves that nothing else was taken for. */
