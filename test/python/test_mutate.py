@@ -103,6 +103,17 @@ def at_last_line(text):
 
 
 class Generated(unittest.TestCase):
+    def test_no_edit_of_a_call_writes_files(self):
+        before, here = os.getcwd(), tempfile.mkdtemp()
+        os.chdir(here)
+        try:
+            source, statement, names = at_last_line(BEFORE + 'r = np.einsum("td,sd->ts", K, Q)\n')
+            for each in candidates(source, Scope(source, statement, names, names), statement, pairs=False):
+                frame.run(frame.stretch(source, statement), each.edits, names)
+            self.assertEqual(os.listdir(here), [])
+        finally:
+            os.chdir(before)
+
     def test_what_was_meant_is_among_the_candidates(self):
         for wrong, right in MISTAKES:
             with self.subTest(wrong=wrong):

@@ -229,7 +229,12 @@ def factor(site: Site) -> Iterator[Mutation]:
         if float(value).is_integer() and value > 1 and root:
             texts.append(('%s(%s)' % (root, each.text), ATOM, each.distance + 0.3))
     if site.known.sort == 'tensor':
-        for each in site.scope.tensors() + site.scope.tensors('flag'):
+        for each in site.scope.tensors('flag'):
+            for text in fitting(each, site.known.shape):
+                for own in (text, '~%s' % text):
+                    base = site.source.grouped(site.node, PRODUCT)
+                    yield site.put('%s * %s' % (base, own), 1.5 + each.distance, 'factor')
+        for each in site.scope.tensors():
             for text in fitting(each, site.known.shape):
                 texts.append((text, ATOM, each.distance + 0.2))
             if len(each.known.shape) == len(site.known.shape) and broadcasts(site.known.shape, each.known.shape):

@@ -251,10 +251,15 @@ def _alike(own: Any, other: Any) -> bool:
         if not isinstance(other, types.FunctionType) or other is own:
             return False
         a, b = own.__code__, other.__code__
-        return a.co_filename == b.co_filename and a.co_argcount == b.co_argcount
+        return a.co_filename == b.co_filename and a.co_argcount == b.co_argcount and not _is_installed(a.co_filename)
     if isinstance(own, (type, types.BuiltinFunctionType, types.ModuleType)) or not callable(own):
         return False
     return type(own) is type(other) and other is not own
+
+
+def _is_installed(file: str) -> bool:
+    """Whether code is a package's or made by one: its functions are no alternatives to one another, and some write files."""
+    return file.startswith('<') or 'site-packages' in file or 'dist-packages' in file
 
 
 def _real(value: Any) -> float:

@@ -11,7 +11,7 @@ import type { Bench, Sources, Variation, Variations } from './bench.ts';
 import type { Verified } from './fix.ts';
 import { rightTensors, type Standing, standingOf } from './progress.ts';
 import type { Repaired } from './repair.ts';
-import { applyEdits } from './text.ts';
+import { applyEdits, hunksOf } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
 const MOST_SIZES = 5;
@@ -27,9 +27,13 @@ export async function prove(
   before: Recording,
   bench: Bench,
   now: () => number,
+  ran: Ran = new Map(),
 ): Promise<Verified | null> {
-  return new Proof(repaired, before, bench, now).result();
+  return new Proof(repaired, before, bench, now, ran).result();
 }
+
+/** Exit codes of the program as it was, by what varied: for the next proof. Null where it did not end. */
+export type Ran = Map<string, number | null>;
 
 class Proof {
   readonly #repaired: Repaired;
@@ -37,9 +41,11 @@ class Proof {
   readonly #now: () => number;
   readonly #began: number;
   readonly #before: Recording;
+  readonly #ran: Ran;
   #variedBefore: Variations | null = null;
 
-  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number) {
+  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number, ran: Ran) {
+    this.#ran = ran;
     this.#repaired = repaired;
     this.#before = before;
     this.#bench = bench;
@@ -82,6 +88,7 @@ class Proof {
     const { sources } = this.#repaired;
     const some = all.map(({ variation }) => variation);
     const recording = await this.#run(sources, some);
+    if (recording && this.#isBrokenBefore(recording, own)) return 'useless';
     if (!recording || recording.exit.code !== own.recording.exit.code)
       return (await this.#ranBefore(all, own)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
@@ -104,8 +111,42 @@ class Proof {
       return known[of].find((each) => placeOf(each, (file) => texts.get(file)) === key);
     });
     if (same.includes(undefined)) return false;
-    const recording = await this.#run({}, same as Variation[]);
-    return recording?.exit.code === own.recording.exit.code;
+    const key = JSON.stringify(same);
+    if (!this.#ran.has(key))
+      this.#ran.set(key, (await this.#run({}, same as Variation[]))?.exit.code ?? null);
+    return this.#ran.get(key) === own.recording.exit.code;
+  }
+
+  /** Whether it breaks off before what was edited is reached: so it did before. */
+  #isBrokenBefore(recording: Recording, own: Standing): boolean {
+    const { exception } = recording.exit;
+    if (!exception || recording.exit.code === own.recording.exit.code) return false;
+    const edited = this.#edited();
+    const isEdited = (file: string | undefined, line: number): boolean =>
+      edited.some((each) => each.file === file && each.from <= line && line <= each.to);
+    const reaches = ({ events, statements, files }: Recording): boolean =>
+      events.some(({ statement }) => {
+        const { file, line } = statements[statement];
+        return isEdited(files[file].path, line);
+      });
+    if (!reaches(own.recording) || reaches(recording)) return false;
+    return !edited.some(
+      ({ file }) => exception.traceback.includes(file) && isEdited(file, exception.line),
+    );
+  }
+
+  /** The lines of the fixed program that an edit changed, with those around them. */
+  #edited(): { readonly file: string; readonly from: number; readonly to: number }[] {
+    return this.#before.files.flatMap(({ path: file, source }) => {
+      const after = this.#repaired.sources[file];
+      if (after === undefined) return [];
+      const hunks = hunksOf(source.split('\n'), after.split('\n'));
+      return hunks.map(({ new: [from, to] }) => ({
+        file,
+        from: from === to ? from : from + 1,
+        to: from === to ? to + 1 : to,
+      }));
+    });
   }
 
   #run(sources: Sources, variations: readonly Variation[]): Promise<Recording | null> {
