@@ -69,7 +69,12 @@ function lines(folder, { file, setup, args = [] }, fix) {
 }
 
 /** The folder of the right program that a wrong one was made of. @param {any} program */
-const rightOf = (program) => join(root, program.program ?? program.file.replace(/\.\w+$/, ''));
+function rightOf({ program, file }) {
+  const right = cases.find(
+    (/** @type {any} */ each) => each.file === file && !each.mistakes?.length,
+  );
+  return join(root, program ?? right?.name ?? file.replace(/\.\w+$/, ''));
+}
 
 /** @param {any} program @param {any} answer @param {string} scratch */
 function judged(program, answer, scratch) {

@@ -64,7 +64,8 @@ async function others({ mistakes = [], ...program }) {
   /** @param {{ node: string | null, kind: string } | null | undefined} at */
   const isMeant = (at) =>
     Boolean(at?.node && meant.has((at.kind === 'gradient' ? 'd' : '') + at.node));
-  const home = join(root, program.program ?? file.replace(/\.\w+$/, ''));
+  const same = cases.find((each) => each.file === file && !each.mistakes?.length);
+  const home = join(root, program.program ?? same?.name ?? file.replace(/\.\w+$/, ''));
   const right = await recorded(home, program);
   const options = { python, recorder, file: join(folder, file), args, cwd: folder, timeout: 60 };
   const bench = await openBench(options);

@@ -197,6 +197,8 @@ def missing(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutat
     for name, shape in _assigned(source, scope, statement):
         yield from (after('%s %s %s' % (name, op, text), cost, 'missing') for op, text, cost in _changes(source, scope, name, shape))
     for name, shape in _assigned(source, scope, statement):
+        for early, text in _row_terms(source, scope, name, shape):
+            yield (before if early else after)('%s -= %s' % (name, text), 2.4, 'row term')
         for text, cost in _products(scope, shape):
             yield after('%s += %s' % (name, text), cost, 'path')
     written = _written(source, statement)
@@ -236,6 +238,17 @@ def _changes(source: Source, scope: Scope, name: str, shape: Tuple[int, ...]) ->
         for text in fitting(each, shape):
             for op in ('+=', '-=', '*='):
                 yield op, text, 2.0 + each.distance
+
+
+def _row_terms(source: Source, scope: Scope, name: str, shape: Tuple[int, ...]) -> Iterator[Tuple[bool, str]]:
+    """What the softmax's gradient takes off, before it is multiplied by the weights (the first) or after."""
+    if len(shape) < 2:
+        return
+    torch = scope.torch is not None and (scope.numpy is None or 'keepdim=' in source.text)
+    end = '.sum(dim=-1, keepdim=True)' if torch else '.sum(axis=-1, keepdims=True)'
+    for each in [e for e in scope.tensors() if e.known.shape == shape and e.text != name][:10]:
+        yield True, '(%s * %s)%s' % (name, each.text, end)
+        yield False, '%s * %s%s' % (each.text, name, end)
 
 
 MOST_FACTORS = 26

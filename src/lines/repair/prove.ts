@@ -15,8 +15,10 @@ import { applyEdits, hunksOf } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
 const MOST_SIZES = 5;
-/** Beyond it no further variation is begun, in seconds. */
+/** Beyond it no further variation is begun, in seconds; fewer sizes than these are not enough. */
 const SECONDS = 10;
+const ENOUGH_SIZES = 2;
+const MOST_SECONDS = 40;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
@@ -69,7 +71,8 @@ class Proof {
     }
     const kept: Varied[] = [];
     for (const variation of sizes) {
-      if (kept.length >= MOST_SIZES || this.#now() - this.#began > SECONDS) break;
+      const limit = kept.length < ENOUGH_SIZES ? MOST_SECONDS : SECONDS;
+      if (kept.length >= MOST_SIZES || this.#now() - this.#began > limit) break;
       if (kept.some(({ variation: { at } }) => at === variation.at)) continue;
       const next: Varied = { variation, of: 'sizes' };
       const found = await this.#try([next], own);
