@@ -537,7 +537,8 @@ def rescaled(site: Site) -> Iterator[Mutation]:
     if site.known.sort != 'tensor' or 'exp(' not in site.source.text or isinstance(site.node, ast.Constant):
         return
     module = site.scope.torch if _torch(site) else site.scope.numpy
-    rows = [each for each in site.scope.tensors() if each.known.shape != site.known.shape or len(each.known.shape) < 2][:10]
+    shape = site.known.shape
+    rows = [each for each in site.scope.tensors() if (each.known.shape != shape or len(shape) < 2) and any(fitting(each, shape))][:10]
     for one, other in itertools.permutations(rows, 2):
         if one.known.shape == other.known.shape and module:
             difference = '%s.exp(%s - %s)' % (module, one.text, other.text)

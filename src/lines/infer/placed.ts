@@ -36,14 +36,17 @@ export function place(piece: Tensor, scores: Tensor, eps: number): Placed | null
   for (const isTransposed of [false, true]) {
     const [along, across] = isTransposed ? [cols, 1] : [1, cols];
     const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
-    for (let at = 0; at < scores.data.length; at++) {
+    const { data } = scores;
+    const step = pair.isAbove ? across : along;
+    const [least, most] = [1 - 20 * eps, 1 + 20 * eps];
+    for (let at = 0; at < data.length; at++) {
+      const value = data[at];
+      const ratio = data[at + step] / (value * pair.ratio);
+      if (ratio < least || ratio > most) continue;
       const [i, j] = [at % cols, Math.floor(at / cols) % rows];
       const [u, w] = isTransposed ? [j, i] : [i, j];
       if (u - column < 0 || w - row < 0 || u - column + width > length || w - row + height > depth)
         continue;
-      const value = scores.data[at];
-      const next = at + (pair.isAbove ? across : along);
-      if (Math.abs(scores.data[next] / value / pair.ratio - 1) > 20 * eps) continue;
       const factor = piece.data[pair.at] / value;
       const start = at - column * along - row * across;
       if (fits(piece, scores, { start, factor, isTransposed }, eps))

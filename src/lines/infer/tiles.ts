@@ -202,11 +202,14 @@ const iterationOf = ({ event: { frame, loops }, tensor, slice }: Piece): string 
 function placements(pieces: readonly Piece[][], scores: Tensor): PlacedPiece[] {
   return pieces.flatMap((group) => {
     const shown = group.filter(({ tensor }) => pairOf(tensor) !== null);
-    const found = shown.flatMap((piece) => {
+    const found: PlacedPiece[] = [];
+    let missed = 0;
+    for (const piece of shown) {
       const placed = place(piece.tensor, scores, piece.eps);
-      return placed ? [{ piece, placed }] : [];
-    });
-    if (found.length * 2 <= shown.length) return [];
+      if (placed) found.push({ piece, placed });
+      else if (++missed * 2 >= shown.length) return [];
+    }
+    if (found.length === 0) return [];
     const [{ placed: first }] = found;
     const isPlaced = new Set(found.map(({ piece }) => piece));
     const others = group.flatMap((piece) => {

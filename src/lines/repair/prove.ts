@@ -2,6 +2,7 @@
 import type { HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { infer } from '../infer/infer.ts';
+import { type Known, rebound } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Catalogue } from '../catalogue.ts';
@@ -87,7 +88,7 @@ class Proof {
   }
 
   /** useless: it does not run so, and did not before; nothing changes; or what it computes then cannot be told. */
-  async #try(all: readonly Varied[], own: Standing): Promise<'right' | 'wrong' | 'useless'> {
+  async #try(all: readonly Varied[], own: Alone): Promise<'right' | 'wrong' | 'useless'> {
     const { sources } = this.#repaired;
     const some = all.map(({ variation }) => variation);
     const recording = await this.#run(sources, some);
@@ -96,6 +97,9 @@ class Proof {
       return (await this.#ranBefore(all, own)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
     if (isResized && !hasOtherShapes(recording, own.recording)) return 'useless';
+    const like = isResized ? null : judgedLike(own, recording);
+    if (like?.judged.localised.verdict === 'match' && like.covered.size >= own.covered.size)
+      return 'right';
     const found = judgedAlone(recording);
     if (!found) return 'useless';
     const isWrong =
@@ -228,15 +232,33 @@ function placeOf({ edits, args }: Variation, textOf: (file: string) => string | 
 
 const isNear = (one: number, other: number): boolean => Math.abs(one / other - 1) < 1e-4;
 
+/** A run, and the setup by which it is judged. */
+interface Alone extends Standing {
+  readonly known: Known;
+}
+
 /** Judged by what it is seen to compute, without the person's setup: that is of other numbers. */
-function judgedAlone(recording: Recording): Standing | null {
+function judgedAlone(recording: Recording): Alone | null {
   try {
-    const config: HeadConfig | undefined = infer(recording)?.config;
-    return config ? standingOf(recording, judge(recording, config, buildGraph(config))) : null;
+    const known = infer(recording);
+    return known && { known, ...judgedBy(known.config, recording) };
   } catch {
     return null;
   }
 }
+
+/** With the setup of another run of the same sizes: what was inferred is sought where it was found then. */
+function judgedLike({ known }: Alone, recording: Recording): Alone | null {
+  try {
+    const config = rebound(known, recording);
+    return config && { known, ...judgedBy(config, recording) };
+  } catch {
+    return null;
+  }
+}
+
+const judgedBy = (config: HeadConfig, recording: Recording): Standing =>
+  standingOf(recording, judge(recording, config, buildGraph(config)));
 
 /** Whether a tensor that was recorded has another shape. */
 function hasOtherShapes(one: Recording, other: Recording): boolean {
