@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Answer, answer, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes } from '../lineRun/fixes.ts';
+import { causesOf } from '../lines/name.ts';
 import type { Fix } from '../lines/repair/fix.ts';
 import type { Recording } from '../lines/recording.ts';
 import { type LinesResult, notesOf } from '../lines/result.ts';
@@ -43,7 +44,7 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
   }
   const { setup: setupFile, fix: isAsked, ...asked } = options;
   const setup = setupFile === undefined ? undefined : await openSetupFile(setupFile);
-  const answered = answer(recording, { ...asked, ...(setup && { setup }) });
+  const answered = answer(recording, { ...asked, withoutCauses: isAsked, ...(setup && { setup }) });
   const why = nothingFound(recording, options.file);
   if (!answered) {
     const empty: LinesResult = {
@@ -60,13 +61,18 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
       : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
   const { verdict, ...found } = answered.result;
   const fixes = isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered) : [];
-  const proven = fixes.length > 0 ? causeOf(fixes[0], answered.judged) : null;
+  const { judged } = answered;
+  const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
+  const causes =
+    isAsked && fixes.length === 0
+      ? causesOf(recording, judged.catalogue, judged.localised)
+      : found.causes;
   const result: LinesResult = {
     ...{ verdict, setup: document },
     inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
     ...found,
-    // What was found in words before may be another thing.
-    ...(fixes.length > 0 && { causes: proven ? [proven] : [] }),
+    // What would be found in words may be another thing.
+    causes: proven ? [proven] : fixes.length > 0 ? [] : causes,
     fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };
   return { ...ran, result, answered, fixes, why: verdict === 'unaligned' ? why : null };

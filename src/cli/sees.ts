@@ -27,9 +27,23 @@ export interface TestWritten {
 const TIES: readonly (readonly Tie[])[] = [
   [],
   [['v', 'a']],
+  [['o', 'c']],
   [['j', 'i']],
   [
     ['v', 'a'],
+    ['j', 'i'],
+  ],
+  // One width for all, which is cut into heads.
+  [
+    ['v', 'a'],
+    ['c', 'hrga'],
+    ['o', 'c'],
+  ],
+  [
+    ['v', 'a'],
+    ['c', 'hrga'],
+    ['e', 'c'],
+    ['o', 'c'],
     ['j', 'i'],
   ],
 ];

@@ -21,6 +21,8 @@ export interface AnswerOptions {
   readonly function?: string;
   /** Without one it is inferred. */
   readonly setup?: ComputableSetup;
+  /** Leaves the causes out: a proven fix says more. */
+  readonly withoutCauses?: boolean;
   /** Puts in what the person has answered. */
   readonly answered?: (config: HeadConfig) => HeadConfig;
 }
@@ -74,7 +76,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
     first: firstOf(recording, localised),
-    causes: causesOf(recording, catalogue, localised),
+    causes: options.withoutCauses ? [] : causesOf(recording, catalogue, localised),
     fixes: [],
     notes: notesOf(recording),
     // After a mistake that was found there are others to look for.

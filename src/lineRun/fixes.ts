@@ -7,7 +7,7 @@ import { judge, type Judged } from '../lines/judge.ts';
 import type { Recording } from '../lines/recording.ts';
 import { type Fix, fixOf } from '../lines/repair/fix.ts';
 import { notebookFix } from '../lines/repair/notebook.ts';
-import { prove } from '../lines/repair/prove.ts';
+import { prove, type Ran } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair } from '../lines/repair/repair.ts';
 import type { Bench } from '../lines/repair/bench.ts';
 import { type BenchOptions, openBench } from '../recorder/repairBench.ts';
@@ -39,13 +39,14 @@ const seconds = (): number => performance.now() / 1000;
 export async function findFixes(options: FixOptions): Promise<Fixes> {
   const { config, graph, bench: benchOptions, limits, onFix } = options;
   const fixes: { readonly fix: Fix; readonly cost: number; readonly left: string }[] = [];
+  const ran: Ran = new Map();
   const bench = await openBench(benchOptions);
   try {
     const begun = await beginning(options, bench);
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0 } };
     const { recording, judged, notebook } = begun;
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
-      const verified = await prove(repaired, recording, bench, seconds);
+      const verified = await prove(repaired, recording, bench, seconds, ran);
       if (!verified) return 'disproved';
       // Another edit is offered beside the first where all that it leaves is the same.
       const left = leftBy(repaired);

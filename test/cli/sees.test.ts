@@ -210,6 +210,172 @@ const TILED_MISTAKES: readonly Planted[] = [
   },
 ];
 
+/** Weights that objects hold; heads are tokens, and features of a head; inputs that are written in the calls. */
+const LAYER = `import numpy as np
+
+
+class Linear:
+    def __init__(self, n_in, n_out, rng):
+        self.W = rng.normal(size=(n_in, n_out)) * 0.3
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dy):
+        self.dW = np.einsum("bnf,bng->fg", self.x, dy)
+        return dy @ self.W.T
+
+
+class Attention:
+    def __init__(self, width, heads, rng):
+        self.heads = heads
+        self.q, self.k, self.v, self.o = (Linear(width, width, rng) for _ in range(4))
+        self.b = np.zeros(width)
+        self.grads = {}
+
+    def split(self, t):
+        b, n, w = t.shape
+        return t.reshape(b, n, self.heads, w // self.heads).transpose(0, 2, 1, 3)
+
+    def merge(self, t):
+        b, h, n, w = t.shape
+        return t.transpose(0, 2, 1, 3).reshape(b, n, h * w)
+
+    def forward(self, x):
+        q, k, v = self.split(self.q.forward(x)), self.split(self.k.forward(x)), self.split(self.v.forward(x))
+        s = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])
+        p = np.exp(s - s.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        self.saved = q, k, v, p
+        return self.o.forward(self.merge(p @ v)) + self.b
+
+    def backward(self, dy):
+        q, k, v, p = self.saved
+        self.grads["b"] = dy.sum((0, 1))
+        do = self.split(self.o.backward(dy))
+        dv = p.swapaxes(-1, -2) @ do
+        dp = do @ v.swapaxes(-1, -2)
+        ds = p * (dp - (p * dp).sum(-1, keepdims=True)) / np.sqrt(q.shape[-1])
+        dx = self.q.backward(self.merge(ds @ k))
+        dx += self.k.backward(self.merge(ds.swapaxes(-1, -2) @ q))
+        return dx + self.v.backward(self.merge(dv))
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(3)
+    layer = Attention(16, 4, rng)
+    x = rng.normal(size=(4, 4, 16))
+    y = layer.forward(x)
+    dx = layer.backward(np.ones((4, 4, 16)))
+`;
+const LAYER_MISTAKES: readonly Planted[] = [
+  {
+    rule: 'heads-are-tokens',
+    from: 't.reshape(b, n, self.heads, w // self.heads).transpose(0, 2, 1, 3)',
+    to: 't.reshape(b, self.heads, n, w // self.heads)',
+  },
+  { rule: 'square', from: 'ds.swapaxes(-1, -2) @ q', to: 'ds @ q' },
+  { rule: 'square-weights', from: 'dy @ self.W.T', to: 'dy @ self.W' },
+  {
+    rule: 'equal-upstream',
+    from: '"bnf,bng->fg", self.x, dy',
+    to: '"bnf,bmg->fg", self.x, dy / dy.shape[1]',
+  },
+  {
+    rule: 'width-is-length',
+    from: '/ np.sqrt(q.shape[-1])\n        dx',
+    to: '/ np.sqrt(q.shape[-2])\n        dx',
+  },
+];
+
+const MODULE = `import math
+import torch
+from torch import nn
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x):
+        B, T, C = x.shape
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = (t.view(B, T, self.heads, C // self.heads).transpose(1, 2) for t in (q, k, v))
+        s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        p = torch.softmax(s, dim=-1)
+        return self.proj((p @ v).transpose(1, 2).reshape(B, T, C))
+
+
+torch.manual_seed(0)
+torch.set_default_dtype(torch.float64)
+attn = SelfAttention(width=16, heads=4)
+y = attn(torch.randn(2, 4, 16))
+loss = (y * torch.randn(2, 4, 16)).sum()
+loss.backward()
+`;
+const MODULE_MISTAKES: readonly Planted[] = [
+  {
+    rule: 'heads-are-tokens',
+    from: 't.view(B, T, self.heads, C // self.heads).transpose(1, 2)',
+    to: 't.view(B, self.heads, T, C // self.heads)',
+  },
+  { rule: 'width-is-length', from: 'math.sqrt(q.shape[-1])', to: 'math.sqrt(q.shape[-2])' },
+];
+
+const TARGET = `import numpy as np
+
+
+def loss_and_grads(x, wq, wk, wv, target):
+    q, k, v = x @ wq, x @ wk, x @ wv
+    s = q @ k.T / np.sqrt(q.shape[1])
+    p = np.exp(s - s.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    out = p @ v
+    loss = 0.5 * ((out - target) ** 2).sum()
+    dout = out - target
+    dv = p.T @ dout
+    dp = dout @ v.T
+    ds = p * (dp - (p * dp).sum(1, keepdims=True)) / np.sqrt(q.shape[1])
+    dq, dk = ds @ k, ds.T @ q
+    dx = dq @ wq.T + dk @ wk.T + dv @ wv.T
+    return out, dx, x.T @ dq, x.T @ dk, x.T @ dv
+
+
+np.random.seed(0)
+out, dx, dwq, dwk, dwv = loss_and_grads(np.random.randn(4, 4), np.random.randn(4, 4), np.random.randn(4, 4), np.random.randn(4, 4), np.random.randn(4, 4))
+`;
+const TARGET_MISTAKES: readonly Planted[] = [
+  { rule: 'square', from: 'dv = p.T @ dout', to: 'dv = p @ dout' },
+  { rule: 'widths', from: 'np.sqrt(q.shape[1])\n    p', to: 'np.sqrt(v.shape[1])\n    p' },
+  { rule: 'target', from: 'dout = out - target', to: 'dout = out' },
+];
+
+/** A call whose output only the loss sees. */
+const LOSS = `import math
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(0)
+torch.set_default_dtype(torch.float64)
+
+
+def attend(q, k, v):
+    s = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1])
+    return torch.softmax(s, dim=-1) @ v
+
+
+q, k, v = (torch.randn(2, 4, 4, requires_grad=True) for _ in range(3))
+loss = F.mse_loss(attend(q, k, v), torch.randn(2, 4, 4))
+loss.backward()
+`;
+const LOSS_MISTAKES: readonly Planted[] = [
+  { rule: 'widths', from: 'k.shape[-1]', to: 'v.shape[-1]' },
+];
+
 const run = (file: string): number | null =>
   spawnSync(python, [cli.path(file)], { encoding: 'utf8' }).status;
 
@@ -217,6 +383,10 @@ describe.each([
   ['mha', MHA, MHA_MISTAKES],
   ['masked', MASKED, MASK_MISTAKES],
   ['tiled', TILED, TILED_MISTAKES],
+  ['layer', LAYER, LAYER_MISTAKES],
+  ['module', MODULE, MODULE_MISTAKES],
+  ['target', TARGET, TARGET_MISTAKES],
+  ['loss', LOSS, LOSS_MISTAKES],
 ] as const)('%s', (name, program, mistakes) => {
   test('the right program passes, and every planted mistake fails', async () => {
     cli.write(`${name}.py`, program);

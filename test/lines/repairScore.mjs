@@ -40,9 +40,27 @@ function printed(folder, { file, args = [] }) {
   return stdout ?? '';
 }
 
-/** Numbers to seven digits: another order of sums prints other last digits. @param {string} text */
-const rounded = (text) =>
-  text.replaceAll(/-?\d+\.\d+(?:e[-+]?\d+)?/g, (number) => Number(number).toPrecision(4));
+const NUMBER = /-?(?:\d+\.\d*(?:e[-+]?\d+)?|\d+e[-+]?\d+)/g;
+/** @param {string} line */
+const numbersIn = (line) => (line.match(NUMBER) ?? []).map(Number);
+
+/** Whether the same is printed but for the last digits, which another order of sums changes. @param {string} one @param {string} other */
+function isSame(one, other) {
+  const [a, b] = [one, other].map((text) => text.split('\n'));
+  if (
+    a.length !== b.length ||
+    one.replaceAll(NUMBER, '#').replaceAll(/\s/g, '') !==
+      other.replaceAll(NUMBER, '#').replaceAll(/\s/g, '')
+  )
+    return false;
+  return a.every((line, n) => {
+    const [found, meant] = [numbersIn(line), numbersIn(b[n])];
+    const size = Math.max(0, ...meant.map(Math.abs));
+    return found.every(
+      (value, k) => Math.abs(value - meant[k]) <= 1e-3 * Math.abs(meant[k]) + 1e-5 * size,
+    );
+  });
+}
 
 /** @param {string} folder @param {any} program @param {boolean} fix */
 function lines(folder, { file, setup, args = [] }, fix) {
@@ -69,7 +87,12 @@ function lines(folder, { file, setup, args = [] }, fix) {
 }
 
 /** The folder of the right program that a wrong one was made of. @param {any} program */
-const rightOf = (program) => join(root, program.program ?? program.file.replace(/\.\w+$/, ''));
+function rightOf({ program, file }) {
+  const right = cases.find(
+    (/** @type {any} */ each) => each.file === file && !each.mistakes?.length,
+  );
+  return join(root, program ?? right?.name ?? file.replace(/\.\w+$/, ''));
+}
 
 /** @param {any} program @param {any} answer @param {string} scratch */
 function judged(program, answer, scratch) {
@@ -80,7 +103,7 @@ function judged(program, answer, scratch) {
     cpSync(join(root, program.name), folder, { recursive: true });
     writeFileSync(join(folder, 'fix.patch'), fix.diff);
     execFileSync('git', ['apply', 'fix.patch'], { cwd: folder });
-    const same = rounded(printed(folder, program)) === rounded(printed(rightOf(program), program));
+    const same = isSame(printed(folder, program), printed(rightOf(program), program));
     if (!same || lines(folder, program, false)?.verdict !== 'match')
       return `wrong patch: ${fix.after}`;
   }

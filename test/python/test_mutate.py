@@ -45,6 +45,12 @@ def thrice(a):
     return 3 * a
 half = dS @ K * size ** -0.5
 tq, tk = torch.from_numpy(Q), torch.from_numpy(K)
+def grow(a):
+    return a + 1
+step, wide = 1, rng.normal(size=(T, 3 * D))
+turn = np.exp(1j * P)
+m_old, m_new = S.max(axis=1), S.max(axis=1) + P[:, 0]
+pad = (np.arange(T * T).reshape(T, T) % 3 > 0) * 1.0
 """
 
 # What the person wrote, and what was meant.
@@ -85,6 +91,14 @@ MISTAKES = [
     ('r = layers.one(tq)', 'r = layers.other(tq)'),
     ('r = twice(Q)', 'r = thrice(Q)'),
     ('r = 2 * dO / len(dO)', 'r = 2 * dO / dO.size'),
+    ('r = grow(Q * step)', 'r = grow(Q) * step'),
+    ('r = grow(Q) * size', 'r = grow(Q * size)'),
+    ('r = Q @ K.T', 'r = grow(Q) @ K.T'),
+    ('r = wide[:, step:step + D]', 'r = wide[:, step * D:(step + 1) * D]'),
+    ('r = (turn * (P + 1j)).real', 'r = (turn.conj() * (P + 1j)).real'),
+    ('r = P + S', 'r = np.exp(m_old - m_new)[:, None] * P + S'),
+    ('r = S', 'r = np.where(pad == 0, -np.inf, S)'),
+    ('dP *= P', 'dP = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
 ]
 
 
@@ -103,6 +117,17 @@ def at_last_line(text):
 
 
 class Generated(unittest.TestCase):
+    def test_no_edit_of_a_call_writes_files(self):
+        before, here = os.getcwd(), tempfile.mkdtemp()
+        os.chdir(here)
+        try:
+            source, statement, names = at_last_line(BEFORE + 'r = np.einsum("td,sd->ts", K, Q)\n')
+            for each in candidates(source, Scope(source, statement, names, names), statement, pairs=False):
+                frame.run(frame.stretch(source, statement), each.edits, names)
+            self.assertEqual(os.listdir(here), [])
+        finally:
+            os.chdir(before)
+
     def test_what_was_meant_is_among_the_candidates(self):
         for wrong, right in MISTAKES:
             with self.subTest(wrong=wrong):

@@ -5,7 +5,7 @@ from typing import Iterator, List, Optional, Tuple
 
 from .expressions import transposed
 from .mutation import Mutation, Site
-from .source import ATOM, Edit
+from .source import ATOM, PRODUCT, Edit
 
 _EXCHANGED = [
     ('sum', 'mean', 'max'), ('triu', 'tril'), ('max', 'min', 'sum'), ('exp', 'exp2', 'log', 'log2'), ('sin', 'cos'),
@@ -409,4 +409,34 @@ def matrix(site: Site) -> Iterator[Mutation]:
             yield Mutation((Edit(*site.source.span(arg), text),), 1.0, 'transpose')
 
 
-OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, repeated, length, wherever, matrix)
+def through(site: Site) -> Iterator[Mutation]:
+    """f(a * s) for f(a) * s, and the other way about."""
+    node, source = site.node, site.source
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.BinOp) and isinstance(node.args[0].op, (ast.Mult, ast.Div)):
+        product, sign = node.args[0], '*' if isinstance(node.args[0].op, ast.Mult) else '/'
+        start, end = source.span(node)
+        for inner, outer in ((product.left, product.right), (product.right, product.left)):
+            if sign == '*' or inner is product.left:
+                call = source.text[start : source.span(product)[0]] + source.of(inner) + source.text[source.span(product)[1] : end]
+                yield site.put('%s %s %s' % (call, sign, source.grouped(outer, PRODUCT + 1)), 1.3, 'parentheses')
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)) and isinstance(node.left, ast.Call) and node.left.args:
+        call, sign = node.left, '*' if isinstance(node.op, ast.Mult) else '/'
+        start, end = source.span(call)
+        first = call.args[0]
+        inner = '%s %s %s' % (source.grouped(first, PRODUCT), sign, source.grouped(node.right, PRODUCT + 1))
+        yield site.put(source.text[start : source.span(first)[0]] + inner + source.text[source.span(first)[1] : end], 1.4, 'parentheses')
+
+
+def wrapped(site: Site) -> Iterator[Mutation]:
+    """Through a function of the person's own that takes one tensor and only computes: heads split, a rotation, a merge."""
+    if site.known.sort == 'tensor' and len(site.known.shape) > 1 and not isinstance(site.node, ast.Constant):
+        parent = site.source.parents.get(site.node)
+        for text in site.scope.unary():
+            is_there = isinstance(parent, ast.Call) and site.source.of(parent.func) == text
+            if not is_there:
+                yield site.put('%s(%s)' % (text, site.text), 1.4, 'function')
+                if isinstance(site.node, ast.Call) and len(site.node.args) == 1:
+                    yield site.put('%s(%s)' % (text, site.source.of(site.node.args[0])), 1.3, 'function')
+
+
+OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, repeated, length, wherever, matrix, through, wrapped)

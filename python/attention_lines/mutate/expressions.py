@@ -229,7 +229,12 @@ def factor(site: Site) -> Iterator[Mutation]:
         if float(value).is_integer() and value > 1 and root:
             texts.append(('%s(%s)' % (root, each.text), ATOM, each.distance + 0.3))
     if site.known.sort == 'tensor':
-        for each in site.scope.tensors() + site.scope.tensors('flag'):
+        for each in site.scope.tensors('flag'):
+            for text in fitting(each, site.known.shape):
+                for own in (text, '~%s' % text):
+                    base = site.source.grouped(site.node, PRODUCT)
+                    yield site.put('%s * %s' % (base, own), 1.5 + each.distance, 'factor')
+        for each in site.scope.tensors():
             for text in fitting(each, site.known.shape):
                 texts.append((text, ATOM, each.distance + 0.2))
             if len(each.known.shape) == len(site.known.shape) and broadcasts(site.known.shape, each.known.shape):
@@ -426,6 +431,12 @@ def _other_index(site: Site, part: ast.expr) -> Iterator[Tuple[str, float]]:
                 yield '%s %s:%s' % (low, shift, high), 1.2
             if high:
                 yield '%s:%s %s' % (low, high, shift), 1.2
+        if part.lower is not None and isinstance(part.upper, ast.BinOp) and isinstance(part.upper.op, ast.Add):
+            # h:h + n where block number h of n entries was meant.
+            parts = [source.grouped(each, SUM) for each in (part.upper.left, part.upper.right)]
+            for width in [each for each in parts if each != low]:
+                start = source.grouped(part.lower, PRODUCT)
+                yield '%s * %s:(%s + 1) * %s' % (start, width, low, width), 1.5
         if not low:
             yield '1:%s' % high, 1.3
         if not high:
@@ -487,17 +498,63 @@ def hidden(site: Site) -> Iterator[Mutation]:
     """Masked by a mask that is in scope."""
     if site.known.sort != 'tensor' or len(site.known.shape) < 2:
         return
+    torch, module = _torch(site), site.scope.torch if _torch(site) else site.scope.numpy
+    if not module:
+        return
+    atom = site.source.grouped(site.node, ATOM)
+    for condition in _conditions(site):
+        for cost, value in _filled(site, torch, module):
+            if torch:
+                yield site.put('%s.masked_fill(%s, %s)' % (atom, condition, value), cost, 'mask')
+            else:
+                yield site.put('%s.where(%s, %s, %s)' % (module, condition, value, site.text), cost, 'mask')
+
+
+def _conditions(site: Site) -> Iterator[str]:
+    """Where to mask: masks that are in scope and their complements, as the program would write them."""
     for mask in site.scope.tensors('flag'):
         for text in fitting(mask, site.known.shape):
-            for own in (text, '~%s' % text):
-                if _torch(site):
-                    atom = site.source.grouped(site.node, ATOM)
-                    yield site.put("%s.masked_fill(%s, float('-inf'))" % (atom, own), 1.9, 'mask')
-                    yield site.put('%s.masked_fill(%s, 0.0)' % (atom, own), 2.0, 'mask')
-                elif site.scope.numpy:
-                    where = '%s.where(%s, %s, ' % (site.scope.numpy, own, site.text)
-                    yield site.put('%s-%s.inf)' % (where, site.scope.numpy), 1.9, 'mask')
-                    yield site.put('%s0.0)' % where, 2.0, 'mask')
+            atom = text if _atomic(text) else '(%s)' % text
+            yield text
+            yield '~%s' % atom
+    for mask in site.scope.tensors():
+        if 'mask' in mask.text or 'pad' in mask.text:
+            for text in fitting(mask, site.known.shape):
+                yield '%s == 0' % text
+                yield '%s != 0' % text
 
 
-OPERATORS = (operand, callee, number, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden, triangle)
+def _filled(site: Site, torch: bool, module: str) -> Iterator[Tuple[float, str]]:
+    yield 1.9, "float('-inf')" if torch else '-%s.inf' % module
+    for value in ('-1e9', '-1e10', '-1e4'):
+        if value in site.source.text:
+            yield 1.8, value
+    yield 2.0, '0.0'
+
+
+def rescaled(site: Site) -> Iterator[Mutation]:
+    """Times the exponential of a difference of two of the running numbers of a softmax in tiles."""
+    if site.known.sort != 'tensor' or 'exp(' not in site.source.text or isinstance(site.node, ast.Constant):
+        return
+    module = site.scope.torch if _torch(site) else site.scope.numpy
+    shape = site.known.shape
+    rows = [each for each in site.scope.tensors() if (each.known.shape != shape or len(shape) < 2) and any(fitting(each, shape))][:10]
+    for one, other in itertools.permutations(rows, 2):
+        if one.known.shape == other.known.shape and module:
+            difference = '%s.exp(%s - %s)' % (module, one.text, other.text)
+            each = Ingredient(difference, ATOM, one.known, one.distance + other.distance)
+            for text in fitting(each, site.known.shape):
+                yield site.put('%s * %s' % (text, site.source.grouped(site.node, PRODUCT + 1)), 2.3 + each.distance, 'factor')
+
+
+def conjugate(site: Site) -> Iterator[Mutation]:
+    """A rotation the other way about."""
+    if site.known.sort == 'tensor' and 'complex' in site.source.text and isinstance(site.node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+        text = site.text
+        yield site.put(text[: -len('.conj()')] if text.endswith('.conj()') else '%s.conj()' % site.source.grouped(site.node, ATOM), 1.4, 'complement')
+
+
+OPERATORS = (
+    operand, callee, number, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden,
+    triangle, rescaled, conjugate,
+)

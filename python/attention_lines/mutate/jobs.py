@@ -23,6 +23,8 @@ UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires
 """What may leave the same numbers here and yet tell: what a graph of gradients goes through, what shares memory."""
 LONGEST = 0.5
 """Of one candidate, in seconds."""
+SLOWEST = 2.5
+"""Of a machine that has other things to do as well: so much longer than its own time is waited."""
 MOST_ALTERNATIVES = 12
 """Of other edits that give the same numbers: on other numbers and sizes they may not."""
 
@@ -80,7 +82,8 @@ class Look:
             self._begin(names, outer)
         if self.kept is not None:
             names = self.kept
-        until = time.monotonic() + float(self.request.get("seconds", 4)) / self.left
+        seconds = float(self.request.get("seconds", 4)) / self.left
+        until, at_last = time.process_time() + seconds, time.monotonic() + SLOWEST * seconds
         self.executions += 1
         now = frame.run(self.part, (), names)
         if not now and not self.part.is_single and not self.given:
@@ -89,7 +92,7 @@ class Look:
             now = frame.run(self.part, (), names)
         self.now += now or []
         for at, mutation in enumerate(self.found):
-            if time.monotonic() > until:
+            if time.process_time() > until or time.monotonic() > at_last:
                 break
             values = self._tried(mutation, names)
             if values:

@@ -89,20 +89,32 @@ class Stop:
 
     def __init__(self, occurrences: Sequence[int], reached: Callable[..., None], begun: Optional[Callable[..., None]]):
         self.wanted, self.reached, self.begun = set(occurrences), reached, begun
-        self.count, self.is_begun = 0, False
+        self.count, self.is_begun, self.is_looking = 0, False, False
 
     def stop(self) -> None:
+        # What is tried in the frame may call the function that this stands in.
+        if self.is_looking:
+            return
         frame = sys._getframe(1)
         if self.begun is not None:
             if self.is_begun:
                 self.is_begun = False
-                self.reached(frame.f_locals, frame.f_globals)
+                self._look(frame)
             return
         if self.count in self.wanted:
-            self.reached(frame.f_locals, frame.f_globals)
+            self._look(frame)
         self.count += 1
 
+    def _look(self, frame: Any) -> None:
+        self.is_looking = True
+        try:
+            self.reached(frame.f_locals, frame.f_globals)
+        finally:
+            self.is_looking = False
+
     def begin(self) -> None:
+        if self.is_looking:
+            return
         if self.count in self.wanted and self.begun is not None:
             frame = sys._getframe(1)
             self.begun(frame.f_locals, frame.f_globals)

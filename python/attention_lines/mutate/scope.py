@@ -31,6 +31,8 @@ _ACTS = frozenset(
 """Calls that do something, or draw random numbers: never evaluated again for the sake of looking."""
 
 
+LONGEST_TENSOR = 30
+"""Characters of an expression whose tensor may be meant elsewhere."""
 LONGEST_NUMBER = 60
 """Characters of an expression that is taken for a number that is used."""
 
@@ -114,6 +116,8 @@ class Scope:
         self.torch = self._alias('torch')
         self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
         self.bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self._unary: Optional[List[str]] = None
+        self._numbers: Optional[List[Ingredient]] = None
         self.ingredients = self._collect()
 
     def _alias(self, module: str) -> Optional[str]:
@@ -173,6 +177,8 @@ class Scope:
                 add(self.source.of(node), binding(node), self.known(node), min(near, 40) / 100)
         for text, binds, known, distance in self._computed(function):
             add(text, binds, known, distance)
+        for text, binds, known in self._elsewhere(function):
+            add(text, binds, known, 0.6)
         for name, value in list(self.names.items()):
             if not name.startswith('__'):
                 self._add_named(add, name, value, 0.4)
@@ -192,9 +198,19 @@ class Scope:
             if len(text) > LONGEST_NUMBER or not pure(node):
                 continue
             known = self.known(node)
+            near = min(abs(node.lineno - self.statement.lineno), 40) / 100 if node in own else 0.5
             if known.sort == 'number':
-                near = min(abs(node.lineno - self.statement.lineno), 40) / 100 if node in own else 0.5
                 yield text, binding(node), known, near + 0.1
+            elif known.sort in ('tensor', 'flag') and known.shape and len(text) <= LONGEST_TENSOR and not self._is_own(node):
+                yield text, binding(node), known, near + 0.5
+
+    def _elsewhere(self, function: ast.AST) -> Iterator[Tuple[str, int, Value]]:
+        """Elements that other functions of the file take by names that this frame has as well."""
+        own = set(ast.walk(function))
+        for node in ast.walk(self.source.tree):
+            if isinstance(node, ast.Subscript) and node not in own and _is_reference(node) and _loads(node):
+                if all(n.id in self.merged for n in ast.walk(node) if isinstance(n, ast.Name)):
+                    yield self.source.of(node), binding(node), self.known(node)
 
     def _add_named(self, add: Any, name: str, value: Any, distance: float) -> None:
         known = describe(value)
@@ -224,13 +240,56 @@ class Scope:
             return [name for name, other in self.merged.items() if name != node.id and _alike(own, other)]
         return []
 
+    def unary(self) -> List[str]:
+        """Functions and methods of the file that take one argument and only compute, as they are called here."""
+        if self._unary is None:
+            found = []
+            owner = self.names.get('self')
+            for node in ast.walk(self.source.tree):
+                if not isinstance(node, ast.FunctionDef) or not _only_computes(node):
+                    continue
+                names = [each.arg for each in node.args.args]
+                is_method = names[:1] == ['self'] and callable(getattr(type(owner), node.name, None))
+                if is_method and len(names) == 2:
+                    found.append('self.' + node.name)
+                elif len(names) - len(node.args.defaults) == 1 and isinstance(self.merged.get(node.name), types.FunctionType):
+                    found.append(node.name)
+            self._unary = found[:MOST_UNARY]
+        return self._unary
+
     def tensors(self, sort: str = 'tensor') -> List[Ingredient]:
         return [each for each in self.ingredients if each.known.sort == sort and each.known.shape]
 
     def numbers(self) -> List[Ingredient]:
         """The numbers, each value by its nearest names."""
-        numbers = [e for e in self.ingredients if e.known.sort == 'number' and math.isfinite(_real(e.known.value))]
-        return numbers[:60]
+        if self._numbers is None:
+            names: Dict[float, int] = {}
+            self._numbers = []
+            for each in self.ingredients:
+                value = _real(each.known.value) if each.known.sort == 'number' else math.nan
+                if math.isfinite(value) and names.get(value, 0) < MOST_NAMES:
+                    names[value] = names.get(value, 0) + 1
+                    self._numbers.append(each)
+        return self._numbers[:60]
+
+
+MOST_UNARY = 6
+MOST_NAMES = 4
+"""Of one number: which of them was meant shows in other sizes."""
+
+
+def _only_computes(function: ast.FunctionDef) -> bool:
+    """Whether a call of it changes nothing but its own names."""
+    for node in ast.walk(function):
+        if isinstance(node, (ast.Global, ast.Nonlocal, ast.Delete)) or isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            return False
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, (ast.AugAssign, ast.AnnAssign)) else []
+        for each in targets:
+            if isinstance(node, ast.AugAssign) or not isinstance(each, (ast.Name, ast.Tuple)):
+                return False
+        if isinstance(node, ast.FunctionDef) and node is not function:
+            return False
+    return any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function)) and quiet(function)
 
 
 def _layers(value: Any) -> Dict[str, Any]:
@@ -251,10 +310,15 @@ def _alike(own: Any, other: Any) -> bool:
         if not isinstance(other, types.FunctionType) or other is own:
             return False
         a, b = own.__code__, other.__code__
-        return a.co_filename == b.co_filename and a.co_argcount == b.co_argcount
+        return a.co_filename == b.co_filename and a.co_argcount == b.co_argcount and not _is_installed(a.co_filename)
     if isinstance(own, (type, types.BuiltinFunctionType, types.ModuleType)) or not callable(own):
         return False
     return type(own) is type(other) and other is not own
+
+
+def _is_installed(file: str) -> bool:
+    """Whether code is a package's or made by one: its functions are no alternatives to one another, and some write files."""
+    return file.startswith('<') or 'site-packages' in file or 'dist-packages' in file
 
 
 def _real(value: Any) -> float:

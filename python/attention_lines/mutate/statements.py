@@ -1,7 +1,7 @@
 """Mutations of a whole statement: = and +=, what is returned or unpacked, its place, and a statement that is missing."""
 import ast
 import itertools
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from .expressions import fitting
 from .mutation import Mutation
@@ -121,6 +121,9 @@ def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
         other = block[to]
         where = _lines(source, other)[0 if to < at else 1]
         yield Mutation((Edit(start, end, ''), Edit(where, where, whole)), 1.2 + 0.1 * abs(to - at), 'moved', False)
+        for text in _renamed(source, scope, statement, other, to < at):
+            moved = source.text[start : source.span(statement)[0]] + text + source.text[source.span(statement)[1] : end]
+            yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), 1.4 + 0.1 * abs(to - at), 'moved', False)
     parent = source.parents.get(statement)
     if isinstance(parent, (ast.For, ast.While, ast.If, ast.With)):
         outer = source.indent(parent.lineno)
@@ -138,6 +141,28 @@ def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
             moved = '\n'.join(inner + line[len(outer):] if line.strip() else line for line in whole.split('\n'))
             where = _lines(source, inside)[1 if into else 0]
             yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), 1.4, 'moved', False)
+
+
+def _renamed(source: Source, scope: Scope, statement: ast.stmt, other: ast.stmt, is_before: bool) -> Iterator[str]:
+    """`a = f(a)` behind `b = g(a)` as `b = f(b)`; and `b = f(b)` before it as `a = f(a)`."""
+    own, its = _bound(statement), _bound(other)
+    if own is None or its is None or own not in _reads(statement):
+        return
+    for name in sorted(_reads(other)) if is_before else [its]:
+        if name == own or is_before and scope.known_text(name).sort != 'tensor':
+            continue
+        edits = [Edit(*source.span(n), name) for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == own]
+        yield source.apply(tuple(edits), *source.span(statement))
+
+
+def _reads(statement: ast.stmt) -> Set[str]:
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _bound(statement: ast.stmt) -> Optional[str]:
+    """The one name that a statement binds."""
+    target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    return target.id if isinstance(target, ast.Name) else None
 
 
 def _lines(source: Source, statement: ast.stmt) -> Tuple[int, int]:
@@ -172,6 +197,8 @@ def missing(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutat
     for name, shape in _assigned(source, scope, statement):
         yield from (after('%s %s %s' % (name, op, text), cost, 'missing') for op, text, cost in _changes(source, scope, name, shape))
     for name, shape in _assigned(source, scope, statement):
+        for early, text in _row_terms(source, scope, name, shape):
+            yield (before if early else after)('%s -= %s' % (name, text), 2.4, 'row term')
         for text, cost in _products(scope, shape):
             yield after('%s += %s' % (name, text), cost, 'path')
     written = _written(source, statement)
@@ -211,6 +238,17 @@ def _changes(source: Source, scope: Scope, name: str, shape: Tuple[int, ...]) ->
         for text in fitting(each, shape):
             for op in ('+=', '-=', '*='):
                 yield op, text, 2.0 + each.distance
+
+
+def _row_terms(source: Source, scope: Scope, name: str, shape: Tuple[int, ...]) -> Iterator[Tuple[bool, str]]:
+    """What the softmax's gradient takes off, before it is multiplied by the weights (the first) or after."""
+    if len(shape) < 2:
+        return
+    torch = scope.torch is not None and (scope.numpy is None or 'keepdim=' in source.text)
+    end = '.sum(dim=-1, keepdim=True)' if torch else '.sum(axis=-1, keepdims=True)'
+    for each in [e for e in scope.tensors() if e.known.shape == shape and e.text != name][:10]:
+        yield True, '(%s * %s)%s' % (name, each.text, end)
+        yield False, '%s * %s%s' % (each.text, name, end)
 
 
 MOST_FACTORS = 26

@@ -44,16 +44,18 @@ export function place(
   for (const isTransposed of [false, true]) {
     const [along, across] = isTransposed ? [cols, 1] : [1, cols];
     const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
-    for (let at = 0; at < scores.data.length; at++) {
+    const { data } = scores;
+    const step = pair.isAbove ? across : along;
+    const room = (added ? 2000 : 20) * eps;
+    for (let at = 0; at < data.length; at++) {
+      const value = data[at];
+      const own = piece.data[pair.at] - (added ? added[at] : 0);
+      const ratio = added ? (pair.next - added[at + step]) / own : pair.ratio;
+      if (!(Math.abs(data[at + step] / (value * ratio) - 1) <= room)) continue;
       const [i, j] = [at % cols, Math.floor(at / cols) % rows];
       const [u, w] = isTransposed ? [j, i] : [i, j];
       if (u - column < 0 || w - row < 0 || u - column + width > length || w - row + height > depth)
         continue;
-      const value = scores.data[at];
-      const next = at + (pair.isAbove ? across : along);
-      const own = piece.data[pair.at] - (added?.[at] ?? 0);
-      const ratio = added ? (pair.next - added[next]) / own : pair.ratio;
-      if (!(Math.abs(scores.data[next] / value / ratio - 1) <= (added ? 2000 : 20) * eps)) continue;
       const factor = own / value;
       const start = at - column * along - row * across;
       if (fits(piece, scores, { start, factor, isTransposed }, eps, ENTRIES, added))

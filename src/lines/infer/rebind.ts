@@ -17,10 +17,16 @@ export type Known = Pick<Inference, 'config' | 'bindings'>;
  * else the setup is inferred anew, and what no size decides is taken from the known one. Null where neither can be.
  */
 export function rebind(known: Known, recording: Recording): HeadConfig | null {
-  const tensors = boundTensors(known.bindings, recording);
-  if (tensors && isComplete(known)) return withTensors(known.config, tensors);
+  const bound = rebound(known, recording);
+  if (bound) return bound;
   const found = infer(recording)?.config;
   return found ? withChoices(found, known.config) : null;
+}
+
+/** The setup with the tensors of another run; null where it is not there in the same shapes. */
+export function rebound(known: Known, recording: Recording): HeadConfig | null {
+  const tensors = isComplete(known) ? boundTensors(known.bindings, recording) : null;
+  return tensors && withTensors(known.config, tensors);
 }
 
 /** The tensors of a setup: each must be bound for another run to be read by bindings alone. */

@@ -281,11 +281,14 @@ function placements(
       ({ tensor, eps }) => place(tensor, scores, eps, added) !== null,
     );
     if (!isAnyPlaced) return [];
-    const found = shown.flatMap((piece) => {
+    const found: PlacedPiece[] = [];
+    let missed = 0;
+    for (const piece of shown) {
       const placed = place(piece.tensor, scores, piece.eps, added);
-      return placed ? [{ piece, placed }] : [];
-    });
-    if (found.length * 2 <= shown.length) return [];
+      if (placed) found.push({ piece, placed });
+      else if (++missed * 2 >= shown.length) return [];
+    }
+    if (found.length === 0) return [];
     const [{ placed: first }] = found;
     const isPlaced = new Set(found.map(({ piece }) => piece));
     const others = group.flatMap((piece) => {

@@ -2,6 +2,7 @@
 import type { HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { infer } from '../infer/infer.ts';
+import { type Known, rebound } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Catalogue } from '../catalogue.ts';
@@ -11,12 +12,14 @@ import type { Bench, Sources, Variation, Variations } from './bench.ts';
 import type { Verified } from './fix.ts';
 import { rightTensors, type Standing, standingOf } from './progress.ts';
 import type { Repaired } from './repair.ts';
-import { applyEdits } from './text.ts';
+import { applyEdits, hunksOf } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
 const MOST_SIZES = 5;
-/** Beyond it no further variation is begun, in seconds. */
+/** Beyond it no further variation is begun, in seconds; fewer sizes than these are not enough. */
 const SECONDS = 10;
+const ENOUGH_SIZES = 2;
+const MOST_SECONDS = 40;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
@@ -27,9 +30,13 @@ export async function prove(
   before: Recording,
   bench: Bench,
   now: () => number,
+  ran: Ran = new Map(),
 ): Promise<Verified | null> {
-  return new Proof(repaired, before, bench, now).result();
+  return new Proof(repaired, before, bench, now, ran).result();
 }
+
+/** Exit codes of the program as it was, by what varied: for the next proof. Null where it did not end. */
+export type Ran = Map<string, number | null>;
 
 class Proof {
   readonly #repaired: Repaired;
@@ -37,9 +44,11 @@ class Proof {
   readonly #now: () => number;
   readonly #began: number;
   readonly #before: Recording;
+  readonly #ran: Ran;
   #variedBefore: Variations | null = null;
 
-  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number) {
+  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number, ran: Ran) {
+    this.#ran = ran;
     this.#repaired = repaired;
     this.#before = before;
     this.#bench = bench;
@@ -63,7 +72,8 @@ class Proof {
     }
     const kept: Varied[] = [];
     for (const variation of sizes) {
-      if (kept.length >= MOST_SIZES || this.#now() - this.#began > SECONDS) break;
+      const limit = kept.length < ENOUGH_SIZES ? MOST_SECONDS : SECONDS;
+      if (kept.length >= MOST_SIZES || this.#now() - this.#began > limit) break;
       if (kept.some(({ variation: { at } }) => at === variation.at)) continue;
       const next: Varied = { variation, of: 'sizes' };
       const found = await this.#try([next], own);
@@ -78,14 +88,18 @@ class Proof {
   }
 
   /** useless: it does not run so, and did not before; nothing changes; or what it computes then cannot be told. */
-  async #try(all: readonly Varied[], own: Standing): Promise<'right' | 'wrong' | 'useless'> {
+  async #try(all: readonly Varied[], own: Alone): Promise<'right' | 'wrong' | 'useless'> {
     const { sources } = this.#repaired;
     const some = all.map(({ variation }) => variation);
     const recording = await this.#run(sources, some);
+    if (recording && this.#isBrokenBefore(recording, own)) return 'useless';
     if (!recording || recording.exit.code !== own.recording.exit.code)
       return (await this.#ranBefore(all, own)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
     if (isResized && !hasOtherShapes(recording, own.recording)) return 'useless';
+    const like = isResized ? null : judgedLike(own, recording);
+    if (like?.judged.localised.verdict === 'match' && like.covered.size >= own.covered.size)
+      return 'right';
     const found = judgedAlone(recording);
     if (!found) return 'useless';
     const isWrong =
@@ -104,8 +118,42 @@ class Proof {
       return known[of].find((each) => placeOf(each, (file) => texts.get(file)) === key);
     });
     if (same.includes(undefined)) return false;
-    const recording = await this.#run({}, same as Variation[]);
-    return recording?.exit.code === own.recording.exit.code;
+    const key = JSON.stringify(same);
+    if (!this.#ran.has(key))
+      this.#ran.set(key, (await this.#run({}, same as Variation[]))?.exit.code ?? null);
+    return this.#ran.get(key) === own.recording.exit.code;
+  }
+
+  /** Whether it breaks off before what was edited is reached: so it did before. */
+  #isBrokenBefore(recording: Recording, own: Standing): boolean {
+    const { exception } = recording.exit;
+    if (!exception || recording.exit.code === own.recording.exit.code) return false;
+    const edited = this.#edited();
+    const isEdited = (file: string | undefined, line: number): boolean =>
+      edited.some((each) => each.file === file && each.from <= line && line <= each.to);
+    const reaches = ({ events, statements, files }: Recording): boolean =>
+      events.some(({ statement }) => {
+        const { file, line } = statements[statement];
+        return isEdited(files[file].path, line);
+      });
+    if (!reaches(own.recording) || reaches(recording)) return false;
+    return !edited.some(
+      ({ file }) => exception.traceback.includes(file) && isEdited(file, exception.line),
+    );
+  }
+
+  /** The lines of the fixed program that an edit changed, with those around them. */
+  #edited(): { readonly file: string; readonly from: number; readonly to: number }[] {
+    return this.#before.files.flatMap(({ path: file, source }) => {
+      const after = this.#repaired.sources[file];
+      if (after === undefined) return [];
+      const hunks = hunksOf(source.split('\n'), after.split('\n'));
+      return hunks.map(({ new: [from, to] }) => ({
+        file,
+        from: from === to ? from : from + 1,
+        to: from === to ? to + 1 : to,
+      }));
+    });
   }
 
   #run(sources: Sources, variations: readonly Variation[]): Promise<Recording | null> {
@@ -184,15 +232,33 @@ function placeOf({ edits, args }: Variation, textOf: (file: string) => string | 
 
 const isNear = (one: number, other: number): boolean => Math.abs(one / other - 1) < 1e-4;
 
+/** A run, and the setup by which it is judged. */
+interface Alone extends Standing {
+  readonly known: Known;
+}
+
 /** Judged by what it is seen to compute, without the person's setup: that is of other numbers. */
-function judgedAlone(recording: Recording): Standing | null {
+function judgedAlone(recording: Recording): Alone | null {
   try {
-    const config: HeadConfig | undefined = infer(recording)?.config;
-    return config ? standingOf(recording, judge(recording, config, buildGraph(config))) : null;
+    const known = infer(recording);
+    return known && { known, ...judgedBy(known.config, recording) };
   } catch {
     return null;
   }
 }
+
+/** With the setup of another run of the same sizes: what was inferred is sought where it was found then. */
+function judgedLike({ known }: Alone, recording: Recording): Alone | null {
+  try {
+    const config = rebound(known, recording);
+    return config && { known, ...judgedBy(config, recording) };
+  } catch {
+    return null;
+  }
+}
+
+const judgedBy = (config: HeadConfig, recording: Recording): Standing =>
+  standingOf(recording, judge(recording, config, buildGraph(config)));
 
 /** Whether a tensor that was recorded has another shape. */
 function hasOtherShapes(one: Recording, other: Recording): boolean {

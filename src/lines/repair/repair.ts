@@ -16,7 +16,7 @@ export interface Limits {
   readonly mistakes: number;
 }
 
-export const LIMITS: Limits = { seconds: 90, runs: 400, mistakes: 3 };
+export const LIMITS: Limits = { seconds: 120, runs: 400, mistakes: 3 };
 
 /** A program that is right on the person's own numbers. */
 export interface Repaired {
@@ -69,8 +69,16 @@ const SECONDS_IN_FRAME = 4;
 /** Runs of the program at a time. */
 const AT_ONCE = 2;
 /** After a fix, so many more candidates are run, and offered if they cost hardly more. */
-const AFTER_FOUND = 8;
+const AFTER_FOUND = 4;
 const NEARLY = 0.6;
+
+/**
+ * What comes when, in statements: each next one is a step later. What is likely comes first: edits whose result is what
+ * should come out, then those whose result is right at all, and at last two at once, and all others.
+ */
+const LATER = { statement: 1, promising: 8, pairs: 18, others: 24 };
+/** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner. */
+const FOLLOWED = { least: 0.5, most: 4 };
 
 /**
  * Repaired programs, the cheapest edit first, handed to `search.found`. `recording` is the person's run as it is,
@@ -78,20 +86,23 @@ const NEARLY = 0.6;
  */
 export async function repair(recording: Recording, judged: Judged, search: Search): Promise<Tried> {
   const hunt = new Hunt(search);
-  await hunt.from(
-    { sources: {}, standing: standingOf(recording, judged), slips: [], cost: 0 },
-    search.limits.mistakes,
-  );
+  await hunt.from({ sources: {}, standing: standingOf(recording, judged), slips: [], cost: 0 });
   return { candidates: hunt.candidates, runs: hunt.runs };
+}
+
+interface Task {
+  readonly when: number;
+  readonly run: () => Promise<void>;
 }
 
 class Hunt {
   readonly #search: Search;
   readonly #began: number;
   readonly #seen = new Set<string>();
+  readonly #agenda: Task[] = [];
+  readonly #doubted = new Set<State>();
   #isOver = false;
   #isFound = false;
-  #disproved = 0;
   candidates = 0;
   runs = 0;
 
@@ -105,57 +116,76 @@ class Hunt {
     return this.#isOver || this.runs >= limits.runs || now() - this.#began > limits.seconds;
   }
 
-  /**
-   * Looks for one more edit of the program; where it makes it better but not right, for another one after it. What is
-   * likely comes first: one edit whose result is what should come out, then one whose result is right at all, and at
-   * last two at once, and all others.
-   */
-  async from(state: State, mistakes: number): Promise<void> {
+  /** Looks for one more edit of the program; where it makes it better but not right, for another one after it. */
+  async from(state: State): Promise<void> {
+    this.#open(state, 0);
+    while (this.#agenda.length > 0 && !this.#isSpent) {
+      const next = this.#agenda.reduce((a, b) => (b.when < a.when ? b : a));
+      this.#agenda.splice(this.#agenda.indexOf(next), 1);
+      await next.run();
+    }
+  }
+
+  #open(state: State, begin: number): void {
     const places = placesOf(state.standing);
-    const looked: { readonly place: Place; readonly found: Sorted }[] = [];
-    for (const place of places) {
-      const found = await this.#look(state, place, false);
-      if (!found) continue;
-      const likely = looked.length === 0 ? likelyOf(found) : [];
-      looked.push({ place, found });
-      await this.#tryAndGoOn(state, place, [...found.exact, ...likely], mistakes);
-      if (this.#isSpent) return;
+    for (const [n, place] of places.entries()) {
+      const when = begin + n * LATER.statement;
+      this.#agenda.push({ when, run: () => this.#first(state, place, when, n === 0) });
+      if (n < MOST_PAIRED && state.slips.length === 0)
+        this.#agenda.push({
+          when: when + LATER.pairs,
+          run: async () => {
+            const found = await this.#look(state, place, true);
+            const likely = found ? [...found.exact, ...found.promising] : [];
+            await this.#tryAndGoOn(state, place, likely, when + LATER.pairs);
+          },
+        });
     }
-    for (const [n, { place, found }] of looked.entries()) {
-      const cheap = n === 0 ? found.others.slice(0, FIRST_OTHERS) : [];
-      await this.#tryAndGoOn(state, place, [...found.promising, ...cheap], mistakes);
-      if (this.#isSpent) return;
-    }
+  }
+
+  /** The likely edits of a statement; the others are put off. */
+  async #first(state: State, place: Place, when: number, isFirst: boolean): Promise<void> {
+    const found = await this.#look(state, place, false);
+    if (!found) return;
+    const { exact, promising, others } = found;
+    const later = (by: number, some: readonly (Candidate | Evaluated)[]): void => {
+      this.#agenda.push({
+        when: when + by,
+        run: () => this.#tryAndGoOn(state, place, some, when + by),
+      });
+    };
+    const cheap = isFirst ? others.slice(0, FIRST_OTHERS) : [];
+    later(LATER.promising, [...promising, ...cheap]);
     // What comes after the first edit is looked for among the likely ones alone.
-    if (state.slips.length > 0) return;
-    for (const place of places.slice(0, MOST_PAIRED)) {
-      const found = await this.#look(state, place, true);
-      const likely = found ? [...found.exact, ...found.promising] : [];
-      await this.#tryAndGoOn(state, place, likely, mistakes);
-    }
-    for (const { place, found } of looked)
-      await this.#tryAndGoOn(state, place, found.others.slice(0, MOST_OTHERS), mistakes);
+    if (state.slips.length === 0) later(LATER.others, others.slice(0, MOST_OTHERS));
+    await this.#tryAndGoOn(state, place, [...exact, ...(isFirst ? likelyOf(found) : [])], when);
   }
 
   async #tryAndGoOn(
     state: State,
     place: Place,
     candidates: readonly (Candidate | Evaluated)[],
-    mistakes: number,
+    when: number,
   ): Promise<void> {
-    const better = await this.#tryAll(state, place, candidates);
-    if (mistakes <= 1) return;
+    const better = await this.#tryAll(state, place, candidates, when);
+    if (state.slips.length + 1 >= this.#search.limits.mistakes) return;
     better.sort((a, b) => b.standing.covered.size - a.standing.covered.size || a.cost - b.cost);
-    for (const next of better.slice(0, MOST_FOLLOWED)) {
-      if (this.#isSpent) return;
-      const disproved = this.#disproved;
-      await this.from(next, mistakes - 1);
-      if (this.#disproved === disproved || !next.instead) continue;
-      // Both edits were right on the person's own numbers alone: the first may have been by chance.
-      const { of, place: there, edits } = next.instead;
-      for (const other of await this.#tryAll(of, there, edits.slice(0, MOST_INSTEAD)))
-        if (!this.#isSpent) await this.from(other, mistakes - 1);
-    }
+    for (const next of better.slice(0, MOST_FOLLOWED))
+      this.#open(
+        next,
+        when + FOLLOWED.most - (FOLLOWED.most - FOLLOWED.least) * gained(state, next),
+      );
+  }
+
+  /** Both edits were right on the person's own numbers alone: the first may have been by chance. */
+  #doubt(state: State, when: number): void {
+    if (!state.instead || this.#doubted.has(state)) return;
+    this.#doubted.add(state);
+    const { of, place, edits } = state.instead;
+    this.#agenda.push({
+      when,
+      run: () => this.#tryAndGoOn(of, place, edits.slice(0, MOST_INSTEAD), when),
+    });
   }
 
   async #look(state: State, place: Place, pairs: boolean): Promise<Sorted | null> {
@@ -184,6 +214,7 @@ class Hunt {
     state: State,
     place: Place,
     candidates: readonly (Candidate | Evaluated)[],
+    when: number,
   ): Promise<State[]> {
     const queue: (Candidate | Evaluated)[] = [...candidates];
     const better: State[] = [];
@@ -205,7 +236,7 @@ class Hunt {
       if (how !== 'right') continue;
       const verdict = await this.#search.found(next);
       if (verdict === 'disproved') {
-        this.#disproved++;
+        this.#doubt(state, when);
         queue.splice(n, 0, ...alternativesOf(first.candidate));
         continue;
       }
@@ -246,6 +277,13 @@ const likelyOf = ({ promising, others }: Sorted): readonly (Candidate | Evaluate
   ...promising.slice(0, FIRST_PROMISING),
   ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
 ];
+
+/** Of what was missing before an edit, the share that is there after it. */
+function gained({ standing }: State, next: State): number {
+  const all = 2 * standing.judged.catalogue.graph.nodes.length;
+  const [before, after] = [standing, next.standing].map(({ covered }) => all - covered.size);
+  return before > 0 ? Math.min(1, Math.max(0, 1 - after / before)) : 1;
+}
 
 const alternativesOf = (candidate: Candidate | Evaluated): readonly Candidate[] =>
   'alternatives' in candidate ? candidate.alternatives : [];

@@ -34,7 +34,9 @@ const normal = (shape: readonly number[], seed: number, std = 1): Tensor =>
 
 /** Throws NoTest where a part of the setup or a given tensor cannot be made in other sizes. */
 export function inputsFor(plan: Plan, old: Catalogue, { extents, numbers }: Sizes): Inputs {
-  const isGradientGiven = plan.given.some(({ is }) => is?.entry.key === 'g:y');
+  const isGradientGiven = plan.given.some(
+    ({ is }) => is?.entry.key === 'g:y' && is.entry.role === 'node',
+  );
   const differentiates =
     plan.isTorch && !plan.outcomes.some(({ is }) => is.entry.kind === 'gradient');
   const open = openMask(plan.given, old);
@@ -49,8 +51,12 @@ export function inputsFor(plan: Plan, old: Catalogue, { extents, numbers }: Size
       ? laidOut(given.is, now)
       : given === open?.given
         ? open.written(now)
-        : maskLike(given, old, now);
-    if (!tensor && !given.isGlobal)
+        : given.parts.length > 0
+          ? joinedOf(given, old, now)
+          : maskLike(given, old, now);
+    // What an object has beside its weights, such as tables, it makes by itself.
+    const isLeft = given.isGlobal || (given.isAttribute && given.parts.length === 0);
+    if (!tensor && !isLeft)
       throw new NoTest(`${given.name} is no tensor of the attention, and cannot be made anew`);
     if (tensor) tensors.set(given.name, tensor);
   }
@@ -63,13 +69,20 @@ export function inputsFor(plan: Plan, old: Catalogue, { extents, numbers }: Size
     outcomes: plan.outcomes.map(expected),
     upstream:
       differentiates && y ? { name: y.name, tensor: laidOut(y.is, now, 'g:y')!, of: 'dy' } : null,
-    gradients: differentiates ? gradientsOf(plan, graph, now) : [],
+    gradients: differentiates ? gradientsOf(plan, graph, old, now) : [],
     sizes: described(config, extents),
   };
 }
 
-function gradientsOf(plan: Plan, { nodes }: Graph, now: Catalogue): Expected[] {
-  return plan.given.flatMap(({ name, is, isGlobal }) => {
+function gradientsOf(plan: Plan, { nodes }: Graph, old: Catalogue, now: Catalogue): Expected[] {
+  return plan.given.flatMap((given) => {
+    const { name, is, isGlobal, parts } = given;
+    if (parts.length > 0) {
+      const tensor = joinedOf(given, old, now, (node) => `g:${node}`);
+      return tensor
+        ? [{ name, tensor, of: parts.map(({ entry }) => `d${entry.node}`).join(', ') }]
+        : [];
+    }
     const isInput = nodes.some(({ id, kind }) => id === is?.entry.node && kind === 'input');
     if (!is || isGlobal || is.entry.role !== 'node' || !isInput) return [];
     const tensor = laidOut(is, now, `g:${is.entry.node}`);
@@ -88,6 +101,46 @@ function laidOut(is: Alignment, now: Catalogue, key: string = is.entry.key): Ten
   const single = lengthOne(is);
   const axes = is.axes.map((axis) => (axis.length > 0 ? axis : single.splice(0, 1)));
   return arranged(entry, axes);
+}
+
+/** Several forms joined along one axis, as they were; null where they were joined otherwise. */
+function joinedOf(
+  { parts, event }: Given,
+  old: Catalogue,
+  now: Catalogue,
+  keyOf = (node: string): string => `v:${node}`,
+): Tensor | null {
+  const before = parts.map((part) => laidOut(part, old));
+  const after = parts.map((part) => laidOut(part, now, keyOf(part.entry.node)));
+  const rank = event.shape.length;
+  const axis = event.shape.findIndex((length, n) =>
+    before.some((each) => each?.shape[n] !== length),
+  );
+  const isJoined = before.every(
+    (each) =>
+      each?.shape.length === rank &&
+      each.shape.every((length, n) => n === axis || length === event.shape[n]),
+  );
+  const length = before.reduce((sum, each) => sum + (each?.shape[axis] ?? NaN), 0);
+  if (axis < 0 || !isJoined || length !== event.shape[axis] || after.includes(null)) return null;
+  return joined(after as Tensor[], axis);
+}
+
+function joined(some: readonly Tensor[], axis: number): Tensor {
+  const [first] = some;
+  const outer = sizeOf(first.shape.slice(0, axis));
+  const shape = first.shape.map((length, n) =>
+    n === axis ? some.reduce((sum, each) => sum + each.shape[n], 0) : length,
+  );
+  const data = new Float64Array(sizeOf(shape));
+  let at = 0;
+  for (let o = 0; o < outer; o++)
+    for (const { shape: own, data: from } of some) {
+      const run = sizeOf(own.slice(axis));
+      data.set(from.subarray(o * run, (o + 1) * run), at);
+      at += run;
+    }
+  return { shape, data };
 }
 
 function arranged(

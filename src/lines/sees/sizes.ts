@@ -10,8 +10,8 @@ export interface Sizes {
   readonly numbers: ReadonlyMap<string, number>;
 }
 
-/** Axes that are to keep the same length as another one. */
-export type Tie = readonly [Letter, Letter];
+/** Axes that are to keep the length of another one, or of several together: ["c", "hrga"] is a width that is cut into heads. */
+export type Tie = readonly [Letter, string];
 
 /** Lengths that are tried for each axis, the likeliest to tell first. Widths that rotate are even. */
 const WANTED: Readonly<Record<Letter, readonly number[]>> = {
@@ -100,7 +100,11 @@ export function sizesFor(
   for (const { name, event } of ints) if (meant.get(name) === 'unclear') keepAll(event.value!);
   const known = knownLetters(given, [...meant.values()]);
   // A number of heads that is written in the call, or in a default.
-  for (const letter of Object.keys(extents)) if (!known.has(letter)) kept.add(letter);
+  const isTold = (letters: string): boolean =>
+    letters.split('').every((letter) => !(letter in extents) || known.has(letter));
+  for (const letter of Object.keys(extents))
+    if (!known.has(letter) && !ties.some(([one, others]) => one === letter && isTold(others)))
+      kept.add(letter);
   const chosen = choose(config, extents, kept, ties, untold(ints, meant));
   const numbers = new Map<string, number>();
   for (const [name, letters] of meant)
@@ -160,11 +164,7 @@ function choose(
   for (const [letter, size] of Object.entries(extents)) if (kept.has(letter)) take(letter, size);
   for (const letter of Object.keys(WANTED)) {
     if (!(letter in extents) || letter in chosen) continue;
-    const tied = ties.find(([one]) => one === letter)?.[1];
-    if (tied !== undefined && tied in chosen) {
-      chosen[letter] = chosen[tied];
-      continue;
-    }
+    if (ties.some(([one]) => one === letter)) continue;
     const isLong = 'ijt'.includes(letter);
     const fits = (size: number): boolean =>
       !used.has(size) &&
@@ -172,5 +172,8 @@ function choose(
       !(isLong && tiles.some((tile) => tile > 1 && tile !== size && size % tile === 0));
     take(letter, WANTED[letter].find(fits) ?? Math.max(...used) + 1);
   }
+  for (const [letter, others] of ties)
+    if (letter in extents && !kept.has(letter))
+      chosen[letter] = others.split('').reduce((size, other) => size * (chosen[other] ?? 1), 1);
   return { ...extents, ...chosen };
 }

@@ -42,6 +42,8 @@ export function writtenTest(plan: Plan, inputs: Inputs, module: Module): Written
   const lines = [
     ...plan.imports.map((name) => `${name} = module.${name}`),
     ...givenLines(plan, inputs, needsGrad, stored),
+    ...plan.making.flatMap((text) => text.split('\n')),
+    ...attributeLines(plan, inputs, stored),
     ...plan.calls.flatMap((call) => call.split('\n')),
     ...inputs.outcomes.map(({ name, tensor, of }) => {
       const types = plan.given.map(({ event }) => event.dtype);
@@ -74,7 +76,7 @@ const toleranceOf = (types: readonly string[]): string =>
   Math.max(...types.map((type) => TOLERANCE[type] ?? 0), 1e-9).toExponential();
 
 function head({ isTorch, given }: Plan, { sizes }: Inputs, { folder, args, npz }: Module): string {
-  const hasSpace = given.some(({ name }) => /^\w+\./.test(name));
+  const hasSpace = given.some(({ name, isAttribute }) => !isAttribute && /^\w+\./.test(name));
   return `"""Inputs of which all sizes differ, and what a right attention makes of them: ${sizes}.
 
 Written by the Attention Gradient Debugger; python3 runs it, and pytest.
@@ -120,7 +122,8 @@ function givenLines(
 ): string[] {
   const containers = new Set<string>();
   return given.flatMap((each) => {
-    const { name, isGlobal } = each;
+    const { name, isGlobal, isAttribute } = each;
+    if (isAttribute) return [];
     const tensor = tensors.get(name);
     const isList = /\[\d+\]$/.test(name);
     // What the module has already is left to it.
@@ -133,6 +136,21 @@ function givenLines(
     const before = root === name || containers.has(root) ? [] : [`${root} = ${emptyOf(name)}`];
     containers.add(root);
     return [...before, isList ? `${root}.append(${value})` : `${name} = ${value}`];
+  });
+}
+
+/** Weights of the objects that were made. */
+function attributeLines(
+  { given, isTorch }: Plan,
+  { tensors }: Inputs,
+  stored: (key: string, tensor: Tensor) => string,
+): string[] {
+  return given.flatMap((each) => {
+    const { name, event, isAttribute } = each;
+    const tensor = isAttribute ? tensors.get(name) : undefined;
+    if (!tensor) return [];
+    const value = asPython(each, stored(name, tensor), isTorch, false);
+    return [event.how === 'leaf' ? `${name}.data = ${value}` : `${name} = ${value}`];
   });
 }
 

@@ -161,3 +161,36 @@ test.skipIf(!hasNumpy)('what was not recorded proves nothing', async () => {
   const { how } = await attempt(right, unscaled(right), right, 1500);
   expect(how).not.toBe('right');
 });
+
+test.runIf(hasNumpy)(
+  'an edit that calls the function that it stands in is evaluated where it stands',
+  async () => {
+    const file = join(folder, 'calls.py');
+    const text = `import numpy as np
+def half(a):
+    return a / 2
+x = np.arange(12.0).reshape(3, 4)
+y = half(x)
+z = half(y)
+`;
+    writeFileSync(file, text);
+    const bench = await openBench({ python, recorder, file, args: [], cwd: folder, timeout: 30 });
+    try {
+      const reply = await bench.frame({
+        ...{
+          sources: {},
+          file: 'calls.py',
+          line: 3,
+          occurrences: [0, 1],
+          pairs: false,
+          seconds: 2,
+        },
+      });
+      expect(reply?.executions).toBe(2);
+      expect(reply?.now.map(({ data }) => data[11])).toEqual([11 / 2, 11 / 4]);
+    } finally {
+      await bench.close();
+    }
+  },
+  60_000,
+);
