@@ -11,16 +11,16 @@ import { seen } from './view.ts';
 const LARGE = 1_000_000;
 
 /** Parts of the usual work: for what the slices could not explain, and where there are none. */
-const REST = 0.15;
-const WHOLE = 0.5;
+const REST = 0.1;
+const WHOLE = 0.35;
 /**
  * Slices in their order, with parts of the usual work: the first queries of one head show nearly all mistakes; those
  * that mix queries show in one head, those that mix heads or batch entries in the first queries of all.
  */
 const SLICES: readonly (Omit<Cut, 'queries'> & { readonly isShort: boolean; share: number })[] = [
-  { isOneHead: true, isShort: true, share: 0.4 },
-  { isOneHead: true, isShort: false, share: 0.25 },
-  { isOneHead: false, isShort: true, share: 0.15 },
+  { isOneHead: true, isShort: true, share: 0.3 },
+  { isOneHead: true, isShort: false, share: 0.15 },
+  { isOneHead: false, isShort: true, share: 0.1 },
 ];
 /** Weights of one head in a slice of the first queries, and queries at least. */
 const FEW_WEIGHTS = 2 ** 15;

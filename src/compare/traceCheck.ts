@@ -138,6 +138,11 @@ export class Check {
     return new Set(keys.map(([key]) => key));
   }
 
+  /** The same for all of them, told sooner where one is not. */
+  areAllRight(): boolean {
+    return [...this.#tensors].every(([key, tensor]) => this.#reference.isRight(key, tensor));
+  }
+
   blindConventions(): BlindConvention[] {
     const { graph } = this.#input;
     return blindConventions(graph, this.#reference.state.value(roles(graph).logits));
