@@ -4,8 +4,8 @@ import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from './program.ts';
 import { type Found, type Judge, onWhole, search, SINGLES_WORK, type Target } from './search.ts';
-import { type Cut, type Slice, sliceOf } from './slice.ts';
-import { seen } from './view.ts';
+import { type Cut, CUT, factorOf, HEADS, type Slice, sliceOf } from './slice.ts';
+import { PLAIN_VIEW, seen } from './view.ts';
 
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
@@ -17,11 +17,14 @@ const WHOLE = 0.35;
  * Slices in their order, with parts of the usual work: the first queries of one head show nearly all mistakes; those
  * that mix queries show in one head, those that mix heads or batch entries in the first queries of all.
  */
-const SLICES: readonly (Omit<Cut, 'queries'> & { readonly isShort: boolean; share: number })[] = [
-  { isOneHead: true, isShort: true, share: 0.3 },
-  { isOneHead: true, isShort: false, share: 0.15 },
-  { isOneHead: false, isShort: true, share: 0.1 },
+const SLICES: readonly (Pick<Cut, 'one'> & { readonly isShort: boolean; share: number })[] = [
+  { one: CUT, isShort: true, share: 0.1 },
+  { one: CUT, isShort: false, share: 0.15 },
+  { one: HEADS, isShort: false, share: 0.15 },
+  { one: new Set(), isShort: true, share: 0.1 },
 ];
+/** All queries of one head are needed for what is summed over them: so much more for that. */
+const ALONE = 3;
 /** Weights of one head in a slice of the first queries, and queries at least. */
 const FEW_WEIGHTS = 2 ** 15;
 const FEWEST_QUERIES = 8;
@@ -54,8 +57,9 @@ export function explain(
   if (size > LARGE) {
     const inSlice = explainedInSlice(context, target, given, { isFirst, share });
     if (inSlice.found) return inSlice.found;
-    const budget = share * (inSlice.isSearched ? REST : WHOLE);
-    return search(context, target, judge, { isFirst, budget });
+    const { isSearched: isMixing } = inSlice;
+    const budget = share * (isMixing ? REST : WHOLE);
+    return search(context, target, judge, { isFirst, budget, isMixing });
   }
   if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
   const began = meter.work;
@@ -76,28 +80,49 @@ function explainedInSlice(
   given: ReadonlyMap<Key, Tensor>,
   { isFirst, share }: { readonly isFirst: boolean; readonly share: number },
 ): InSlice {
-  const { key } = target;
   let isSearched = false;
   const { i: keys } = context.graph.extents;
-  const few = Math.max(FEWEST_QUERIES, Math.floor(FEW_WEIGHTS / keys));
-  for (const { isOneHead, isShort, share: own } of SLICES) {
-    const slice = sliceOf(context, key, { isOneHead, queries: isShort ? few : Infinity });
-    const part = slice && targetIn(slice, context, target);
+  const inHeads = standIn(context, target, given);
+  for (const { one, isShort, share: own } of SLICES) {
+    // All batch entries are only needed for what is summed over them.
+    if (one === HEADS && isSearched) continue;
+    const goal = isShort ? target : inHeads;
+    const parts = one.size > 0 ? 1 : factorOf(context.graph, CUT);
+    const few = Math.max(FEWEST_QUERIES, Math.floor(FEW_WEIGHTS / keys / parts));
+    const slice = sliceOf(context, goal.key, { one, queries: isShort ? few : Infinity });
+    const part = slice && targetIn(slice, context, goal);
     if (!part) continue;
-    isSearched = true;
     const cut = [...given].flatMap(([each, tensor]): [Key, Tensor][] => {
       const small = slice.cut(each, tensor);
       return small ? [[each, small]] : [];
     });
     const judge = sliceJudge(slice.context.state, cut, part.precision);
     const found = search(slice.context, part, judge, {
-      ...{ isFirst, budget: share * own },
-      inPairs: false,
+      ...{ isFirst, budget: share * (isSearched ? own : ALONE * own) },
+      ...{ inPairs: false, isMixing: one.size === 0 },
     });
+    isSearched = true;
     const whole = found && onWhole(context, target, found);
     if (whole) return { found: whole, isSearched };
   }
   return { found: null, isSearched };
+}
+
+/** Gradients of one head that a mistake behind it changes as it does those of the tokens, which mix all heads. */
+const STAND_IN: readonly Key[] = ['g:W_Q', 'g:W_K', 'g:W_V'];
+
+/** The target, or where it mixes all heads another wrong gradient that does not. */
+function standIn(context: Context, target: Target, given: ReadonlyMap<Key, Tensor>): Target {
+  const { key, precision } = target;
+  if (!/^g:x(Prime|Value)?$/.test(key)) return target;
+  for (const other of STAND_IN) {
+    const user = given.get(other);
+    if (!user) continue;
+    const predicted = context.state.predict(other);
+    const isWrong = difference(predicted, user).maxAbs > 8 * precision * largestMagnitude(user);
+    if (isWrong) return { ...target, key: other, user, predicted, view: PLAIN_VIEW };
+  }
+  return target;
 }
 
 /** The target in a slice; null where it does not show there, or the slice is not computed as the whole is. */

@@ -6,6 +6,9 @@ import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
+import { heads } from './edits/heads.ts';
+import { permute } from './edits/permute.ts';
+import { softmaxBackward } from './edits/softmaxBackward.ts';
 import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
@@ -84,6 +87,9 @@ const PLAIN_COST = 1.25;
 const FEW_SITES = 6;
 /** Families that are tried there first all the same. */
 const USUAL_FAMILIES = 12;
+const MIXING: readonly Family[] = [permute, heads];
+/** Most mistakes of gradients written by hand are made where they pass through the softmax. */
+const LIKELIEST: readonly Family[] = [scaleFamily, softmaxBackward];
 /** Entries that thousands of pairs of edits may reproduce by chance, where the precision is no better. */
 const FEW = 2;
 const EXACT = 1e-10;
@@ -113,20 +119,22 @@ const madeBy = new WeakMap<Edit, Family>();
 
 /**
  * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
- * where it `isFirst`: nothing has been found wrong before.
+ * where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or tokens before all
+ * others where it `isMixing`: slices have shown that it is hardly another.
  */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
   readonly isFirst?: boolean;
+  readonly isMixing?: boolean;
 }
 
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false, inPairs = true, isFirst = true }: Effort = {},
+  { budget = 1, isBrief = false, inPairs = true, isFirst = true, isMixing = false }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -206,7 +214,7 @@ export function search(
     const most = budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
     const where = stages === STAGES ? sites : sites.slice(0, 1);
     let before: Family | null = null;
-    for (const [family, site] of placesOf(families, where, isLarge)) {
+    for (const [family, site] of placesOf(families, where, { isLarge, isMixing })) {
       if (isLate(most) || isSettled()) break;
       // The same mistake at another place may be the plainer one.
       if (family !== before && accepted.length > 0 && isLate(ENOUGH_WORK)) break;
@@ -305,13 +313,21 @@ function isRightWhereNumber({ user, predicted, precision }: Target): boolean {
 function placesOf(
   families: readonly Family[],
   sites: readonly Site[],
-  isLarge: boolean,
+  { isLarge, isMixing }: { readonly isLarge: boolean; readonly isMixing: boolean },
 ): (readonly [Family, Site])[] {
-  const anywhere = (some: readonly Site[]): (readonly [Family, Site])[] =>
-    families.flatMap((family) => some.map((site) => [family, site] as const));
-  if (!isLarge) return anywhere(sites);
-  const here = anywhere(sites.slice(0, 1));
-  const elsewhere = anywhere(sites.slice(1));
+  const anywhere = (own: readonly Family[], some: readonly Site[]): (readonly [Family, Site])[] =>
+    own.flatMap((family) => some.map((site) => [family, site] as const));
+  if (isMixing) {
+    const mixing = MIXING.filter((family) => families.includes(family));
+    const rest = families.filter((family) => !mixing.includes(family));
+    return [...anywhere(mixing, sites), ...placesOf(rest, sites, { isLarge, isMixing: false })];
+  }
+  if (!isLarge) return anywhere(families, sites);
+  const here = anywhere(families, sites.slice(0, 1));
+  // Few are got through.
+  const likely = LIKELIEST.filter((family) => families.includes(family));
+  const others = families.filter((family) => !likely.includes(family));
+  const elsewhere = anywhere([...likely, ...others], sites.slice(1));
   if (sites.length <= FEW_SITES) return [...here, ...elsewhere];
   return [...here.slice(0, USUAL_FAMILIES), ...elsewhere, ...here.slice(USUAL_FAMILIES)];
 }

@@ -19,15 +19,16 @@ import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 
 /** Letters of which only the first index is kept. */
-export const CUT = new Set(['b', 'h', 'r']);
+export const HEADS: ReadonlySet<string> = new Set(['h', 'r']);
+export const CUT: ReadonlySet<string> = new Set(['b', ...HEADS]);
 const INPUTS = /^(x|xPrime|xValue|[Wb]_.)$/;
 /** Values of one head alone; y, f and the gradients of x and x' mix all heads. */
 const OF_ONE_HEAD = /^(K|Q|V|Kh|Qh|Vh|S|Z|M|P|Pd|O|C)$/;
 
 /** What a slice is cut to. */
 export interface Cut {
-  /** The first batch entry and key/value head, or all of them. */
-  readonly isOneHead: boolean;
+  /** Letters of which only the first index is kept: those of the heads, or of heads and batch entries, or none. */
+  readonly one: ReadonlySet<string>;
   /** How many queries; Infinity for all. */
   readonly queries: number;
 }
@@ -39,8 +40,8 @@ export interface Slice {
 }
 
 /** By how much a slice is smaller. */
-function factorOf({ extents }: Graph): number {
-  return ['b', 'h', 'r'].reduce((product, letter) => product * (extents[letter] ?? 1), 1);
+export function factorOf({ extents }: Graph, letters: ReadonlySet<string>): number {
+  return [...letters].reduce((product, letter) => product * (extents[letter] ?? 1), 1);
 }
 
 /**
@@ -52,21 +53,21 @@ export function sliceOf(context: Context, key: Key, cut: Cut): Slice | null {
 }
 
 /** Whether a key is found in what is left alone. */
-function isOwn(graph: Graph, key: Key, { isOneHead, queries }: Cut): boolean {
+function isOwn(graph: Graph, key: Key, { one, queries }: Cut): boolean {
   const id = key.slice(2);
-  const isHeads = OF_ONE_HEAD.test(id) || (!isOneHead && id === 'y');
+  const isHeads = OF_ONE_HEAD.test(id) || (one.size === 0 && id === 'y');
   if (key.startsWith('v:')) return isHeads;
   // All others are sums over the queries.
   if (queries < Infinity)
     return isHeads && hasNode(graph, id) && nodeOf(graph, id).axes.flat().includes('j');
   // A parameter's gradient is a sum over the batch.
-  const isOneEntry = (graph.extents['b'] ?? 1) === 1;
+  const isOneEntry = (graph.extents['b'] ?? 1) === 1 || !one.has('b');
   return isHeads || (/^[Wb]_[KQVO]$/.test(id) && isOneEntry && id !== 'b_O');
 }
 
 /** The first head of the first batch entry; null where there are no more, or the program is edited. */
 export const headSlice = (context: Context): Slice | null =>
-  slicedBy(context, { isOneHead: true, queries: Infinity });
+  slicedBy(context, { one: CUT, queries: Infinity });
 
 /** Whether the first queries are computed as in the whole: not where the setup tells of each one by itself. */
 const isOfFirstQueries = ({ config }: Context): boolean =>
@@ -80,20 +81,21 @@ const isOfFirstQueries = ({ config }: Context): boolean =>
 
 function slicedBy(context: Context, cut: Cut): Slice | null {
   const { graph, state } = context;
-  const { isOneHead } = cut;
+  const { one } = cut;
+  const isOneHead = one.size > 0;
   const queries = Math.min(cut.queries, graph.extents['j']);
   const isShort = queries < graph.extents['j'];
   const isCuttable = graph.nodes.every(
     ({ id }) => INPUTS.test(id) || OF_ONE_HEAD.test(id) || /^[yf]$/.test(id),
   );
   if (!isCuttable) return null;
-  const isLess = isShort || (isOneHead && factorOf(graph) > 1);
+  const isLess = isShort || factorOf(graph, one) > 1;
   if (!isLess || !isReference(state.program)) return null;
   if (isOneHead ? graph.head !== 'multihead' : !isShort) return null;
   if (isShort && !isOfFirstQueries(context)) return null;
   const extents: Extents = { ...graph.extents, j: queries };
   const first = (axes: readonly AxisLetters[], tensor: Tensor): Tensor => {
-    const kept = isOneHead ? axes.map((axis) => axis.filter((letter) => !CUT.has(letter))) : axes;
+    const kept = isOneHead ? axes.map((axis) => axis.filter((letter) => !one.has(letter))) : axes;
     const table = offsetTable(kept.flat(), letterStrides(axes, graph.extents), extents);
     return { shape: shapeOf(kept, extents), data: pick(tensor.data, table) };
   };
@@ -104,7 +106,7 @@ function slicedBy(context: Context, cut: Cut): Slice | null {
     const { axes } = nodeOf(graph, 'x');
     return first([...axes.slice(0, -2), ['j'], ...axes.slice(-1)], x);
   };
-  const small = cutConfig(context, isOneHead, cutNode, first, isApart ? cutQueries : null);
+  const small = cutConfig(context, one, cutNode, first, isApart ? cutQueries : null);
   const smallGraph = buildGraph(small);
   const values = new Map<NodeId, Tensor>();
   for (const [id, tensor] of state.given.values) {
@@ -129,21 +131,23 @@ function slicedBy(context: Context, cut: Cut): Slice | null {
 
 function cutConfig(
   context: Context,
-  isOneHead: boolean,
+  one: ReadonlySet<string>,
   cutNode: (id: NodeId, tensor: Tensor) => Tensor,
   first: (axes: readonly AxisLetters[], tensor: Tensor) => Tensor,
   cutQueries: ((x: Tensor) => Tensor) | null,
 ): HeadConfig {
   const { config, graph } = context;
   const { extents } = graph;
+  const isOneHead = one.size > 0;
+  const batch = one.has('b') ? extents['b'] : undefined;
   const heads = isOneHead ? (extents['g'] ?? 1) : config.heads;
   const P = nodeOf(graph, 'P');
   const layout = layoutOf(context, P);
   /** Scores' axes as masks have them: (batch, heads, ., .). */
   const asMask = (tensor: Tensor): Tensor => {
     const part = cutNode('P', broadcast('mask', tensor, layout));
-    const own = isOneHead ? [1, heads] : [extents['b'] ?? 1, heads];
-    return { shape: [...own, ...part.shape.slice(-2)], data: part.data };
+    const entries = one.has('b') ? 1 : (extents['b'] ?? 1);
+    return { shape: [entries, heads, ...part.shape.slice(-2)], data: part.data };
   };
   const node = (id: NodeId, tensor: Tensor | undefined): Tensor | undefined =>
     tensor && hasNode(graph, id) ? cutNode(id, tensor) : tensor;
@@ -170,8 +174,8 @@ function cutConfig(
       kvHeads: isOneHead ? 1 : config.kvHeads,
     },
     ...(typeof mask === 'object' && { mask: { ...mask, tensor: asMask(mask.tensor) } }),
-    ...(config.rope && { rope: cutPositions(config.rope, isOneHead ? extents['b'] : undefined) }),
-    ...(config.masks && { masks: cutParts(config.masks, isOneHead ? extents['b'] : undefined, asMask) }),
+    ...(config.rope && { rope: cutPositions(config.rope, batch) }),
+    ...(config.masks && { masks: cutParts(config.masks, batch, asMask) }),
     ...(dropout && { dropout: { ...dropout, keep: asMask(dropout.keep) } }),
     ...(config.alibi && { alibi: slopes() }),
     ...(past && { past: { K: cutPast(past.K, 'a'), V: cutPast(past.V, 'v') } }),
