@@ -34,7 +34,7 @@ function inHalf(input: CheckInput, own: Check): Check | null {
   const count = own.aligned.length;
   const type = own.right().size === count ? null : possibleHalf(own.named);
   const check = type && new Check(input, null, type);
-  return check?.right().size === count ? check : null;
+  return check?.areAllRight() ? check : null;
 }
 
 /** Made by a product of matrices in every head that has them. */
@@ -53,7 +53,7 @@ function inTf32(input: CheckInput, own: Check, report: Report): Report | null {
   // A product that is right to float32 was made by a program that does not round the operands of products.
   if ([...own.right()].some((key) => PRODUCTS.has(key))) return null;
   const check = new Check(input, null, TF32);
-  if (check.right().size !== own.aligned.length) return null;
+  if (!check.areAllRight()) return null;
   const cause = check.tf32Cause(first);
   return cause && { ...report, causes: [cause] };
 }

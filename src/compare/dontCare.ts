@@ -11,6 +11,9 @@ export type Ignored = Tensor | null;
 const isUnwritten = (value: number): boolean =>
   value === 0 || !Number.isFinite(value) || value <= FILL;
 
+/** Where a reference's mask leaves no weight: every tensor's reading asks for it. */
+const maskedOf = new WeakMap<State, Uint8Array>();
+
 /**
  * Told by the person's own weights where they are given: what they hide cannot matter in their program, and what
  * they show does. Else by the reference's mask.
@@ -19,7 +22,6 @@ export class DontCare {
   readonly #graph: Graph;
   readonly #reference: State;
   readonly #weights: Tensor | undefined;
-  #masked: Uint8Array | undefined;
 
   /** `weights`: the person's P. */
   constructor(graph: Graph, reference: State, weights?: Tensor) {
@@ -68,10 +70,14 @@ export class DontCare {
   /** Where the reference's mask leaves no weight. */
   #isMasked(): Uint8Array | null {
     if (!hasNode(this.#graph, 'M')) return null;
-    this.#masked ??= Uint8Array.from(this.#reference.value('P').data, (weight, at) =>
-      Number(weight === 0 && this.#reference.value('M').data[at] <= FILL),
-    );
-    return this.#masked;
+    const known = maskedOf.get(this.#reference);
+    if (known) return known;
+    const [weights, scores] = [this.#reference.value('P').data, this.#reference.value('M').data];
+    const masked = new Uint8Array(weights.length);
+    for (let at = 0; at < masked.length; at++)
+      masked[at] = Number(weights[at] === 0 && scores[at] <= FILL);
+    maskedOf.set(this.#reference, masked);
+    return masked;
   }
 
   /** Where the reference's dropout leaves nothing of a weight. */

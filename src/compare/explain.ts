@@ -4,15 +4,30 @@ import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from './program.ts';
 import { type Found, type Judge, onWhole, search, SINGLES_WORK, type Target } from './search.ts';
-import { sliceOf } from './slice.ts';
-import { seen } from './view.ts';
+import { type Cut, CUT, factorOf, HEADS, type Slice, sliceOf } from './slice.ts';
+import { PLAIN_VIEW, seen } from './view.ts';
 
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
 
-/** Parts of the usual work: in a slice, and for what the slice could not explain. */
-const SLICE = 2;
-const WHOLE = 0.8;
+/** Parts of the usual work: for what the slices could not explain, and where there are none. */
+const REST = 0.1;
+const WHOLE = 0.35;
+/**
+ * Slices in their order, with parts of the usual work: the first queries of one head show nearly all mistakes; those
+ * that mix queries show in one head, those that mix heads or batch entries in the first queries of all.
+ */
+const SLICES: readonly (Pick<Cut, 'one'> & { readonly isShort: boolean; share: number })[] = [
+  { one: CUT, isShort: true, share: 0.1 },
+  { one: CUT, isShort: false, share: 0.15 },
+  { one: HEADS, isShort: false, share: 0.15 },
+  { one: new Set(), isShort: true, share: 0.1 },
+];
+/** All queries of one head are needed for what is summed over them: so much more for that. */
+const ALONE = 3;
+/** Weights of one head in a slice of the first queries, and queries at least. */
+const FEW_WEIGHTS = 2 ** 15;
+const FEWEST_QUERIES = 8;
 /** For all that comes after an unknown step together: what is found there is no cause, but may explain what follows. */
 const BRIEF_WORK = 1.2e8;
 /** After a mistake that is known, for another that may be there. */
@@ -39,37 +54,95 @@ export function explain(
   const share = before === 'known' ? LATER : 1;
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;
-  const slice = size > LARGE ? sliceOf(context, target.key) : null;
-  const user = slice?.cut(target.key, target.user);
-  if (!slice || !user) {
-    if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
-    const began = meter.work;
-    const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
-    meter.brief = left - (meter.work - began);
-    return found;
+  if (size > LARGE) {
+    const inSlice = explainedInSlice(context, target, given, { isFirst, share });
+    if (inSlice.found) return inSlice.found;
+    const { isSearched: isMixing } = inSlice;
+    const budget = share * (isMixing ? REST : WHOLE);
+    return search(context, target, judge, { isFirst, budget, isMixing });
   }
-  const { ignored } = target.view;
-  const view = { ...target.view, ignored: ignored && slice.cut(target.key, ignored) };
-  const { graph } = slice.context;
-  const predicted = seen(graph, target.key, view, slice.context.state.predict(target.key));
-  // Rounding is told by the largest entry of the whole.
-  const precision =
-    target.precision * (largestMagnitude(target.user) / (largestMagnitude(user) || 1));
-  const part = { ...target, user, predicted, precision, view };
-  if (difference(predicted, user).maxAbs > 4 * precision * largestMagnitude(user)) {
-    const cut = [...given].flatMap(([key, tensor]): [Key, Tensor][] => {
-      const own = slice.cut(key, tensor);
-      return own ? [[key, own]] : [];
+  if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
+  const began = meter.work;
+  const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
+  meter.brief = left - (meter.work - began);
+  return found;
+}
+
+interface InSlice {
+  readonly found: Found | null;
+  /** Whether the mistake shows in a slice, in which most of its causes were tried. */
+  readonly isSearched: boolean;
+}
+
+function explainedInSlice(
+  context: Context,
+  target: Target,
+  given: ReadonlyMap<Key, Tensor>,
+  { isFirst, share }: { readonly isFirst: boolean; readonly share: number },
+): InSlice {
+  let isSearched = false;
+  const { i: keys } = context.graph.extents;
+  const inHeads = standIn(context, target, given);
+  for (const { one, isShort, share: own } of SLICES) {
+    // All batch entries are only needed for what is summed over them.
+    if (one === HEADS && isSearched) continue;
+    const goal = isShort ? target : inHeads;
+    const parts = one.size > 0 ? 1 : factorOf(context.graph, CUT);
+    const few = Math.max(FEWEST_QUERIES, Math.floor(FEW_WEIGHTS / keys / parts));
+    const slice = sliceOf(context, goal.key, { one, queries: isShort ? few : Infinity });
+    const part = slice && targetIn(slice, context, goal);
+    if (!part) continue;
+    const cut = [...given].flatMap(([each, tensor]): [Key, Tensor][] => {
+      const small = slice.cut(each, tensor);
+      return small ? [[each, small]] : [];
     });
-    const found = search(slice.context, part, sliceJudge(slice.context.state, cut, precision), {
-      isFirst,
-      budget: share * SLICE,
+    const judge = sliceJudge(slice.context.state, cut, part.precision);
+    const found = search(slice.context, part, judge, {
+      ...{ isFirst, budget: share * (isSearched ? own : ALONE * own) },
+      ...{ inPairs: false, isMixing: one.size === 0 },
     });
+    isSearched = true;
     const whole = found && onWhole(context, target, found);
-    if (whole) return whole;
+    if (whole) return { found: whole, isSearched };
   }
-  // What mixes heads or batch entries does not show in the slice.
-  return search(context, target, judge, { isFirst, budget: share * WHOLE });
+  return { found: null, isSearched };
+}
+
+/** Gradients of one head that a mistake behind it changes as it does those of the tokens, which mix all heads. */
+const STAND_IN: readonly Key[] = ['g:W_Q', 'g:W_K', 'g:W_V'];
+
+/** The target, or where it mixes all heads another wrong gradient that does not. */
+function standIn(context: Context, target: Target, given: ReadonlyMap<Key, Tensor>): Target {
+  const { key, precision } = target;
+  if (!/^g:x(Prime|Value)?$/.test(key)) return target;
+  for (const other of STAND_IN) {
+    const user = given.get(other);
+    if (!user) continue;
+    const predicted = context.state.predict(other);
+    const isWrong = difference(predicted, user).maxAbs > 8 * precision * largestMagnitude(user);
+    if (isWrong) return { ...target, key: other, user, predicted, view: PLAIN_VIEW };
+  }
+  return target;
+}
+
+/** The target in a slice; null where it does not show there, or the slice is not computed as the whole is. */
+function targetIn(slice: Slice, { graph: whole }: Context, target: Target): Target | null {
+  const { key, view: given } = target;
+  const user = slice.cut(key, target.user);
+  const expected = slice.cut(key, target.predicted);
+  if (!user || !expected) return null;
+  const { ignored } = given;
+  const view = { ...given, ignored: ignored && slice.cut(key, ignored) };
+  const { graph, state } = slice.context;
+  const predicted = seen(graph, key, view, state.predict(key));
+  // Rounding is told by the largest entry of the whole.
+  const size = largestMagnitude(user) || 1;
+  const precision = target.precision * (largestMagnitude(target.user) / size);
+  const most = 4 * precision * size;
+  const isFaithful = difference(predicted, seen(graph, key, view, expected)).maxAbs <= most;
+  if (whole.extents['j'] !== graph.extents['j'] && !isFaithful) return null;
+  if (difference(predicted, user).maxAbs <= most) return null;
+  return { ...target, user, predicted, precision, view };
 }
 
 /** By the tensors of the slice. */
@@ -97,6 +170,7 @@ function sliceJudge(
           : sum,
       0,
     );
-    return { gain, spoilt: 0 };
+    const left = given.filter(([key, user]) => !explains(edited, key, user)).length;
+    return { gain, spoilt: 0, left };
   };
 }

@@ -31,11 +31,29 @@ export function difference(user: Tensor, reference: Tensor): Difference {
   return { maxAbs, maxRel, worst, worstIndex: indexOf(reference.shape, worst) };
 }
 
+/** The `maxAbs` of that, where `ignored` is not 1. */
+export function farthest(user: Tensor, reference: Tensor, ignored: Tensor | null): number {
+  if (!ignored) return difference(user, reference).maxAbs;
+  let most = 0;
+  const [own, { data }, without] = [user.data, reference, ignored.data];
+  for (let at = 0; at < data.length; at++) {
+    const [a, b] = [own[at], data[at]];
+    if (a === b || without[at] === 1) continue;
+    let error = Math.abs(a - b);
+    if (Number.isNaN(error)) error = Number.isNaN(a) && Number.isNaN(b) ? 0 : Infinity;
+    if (error > most) most = error;
+  }
+  return most;
+}
+
 /** The factor by which `user` is `predicted` throughout, or null. */
 export function constantRatio(user: Tensor, predicted: Tensor, precision: number): number | null {
+  const most = precision * largestMagnitude(user);
+  if (user.data.length > MANY && !mayBeRatio(user, predicted, most)) return null;
   let [dot, square] = [0, 0];
   for (let at = 0; at < user.data.length; at++) {
-    const [a, b] = [user.data[at], predicted.data[at]];
+    const a = user.data[at];
+    const b = predicted.data[at];
     if (!Number.isFinite(a) || !Number.isFinite(b)) {
       if (Object.is(a, b)) continue;
       return null;
@@ -45,12 +63,32 @@ export function constantRatio(user: Tensor, predicted: Tensor, precision: number
   }
   if (square === 0 || dot === 0) return null;
   const ratio = dot / square;
-  const most = precision * largestMagnitude(user);
   for (let at = 0; at < user.data.length; at++) {
     const error = user.data[at] - ratio * predicted.data[at];
     if (Math.abs(error) > most) return null;
   }
   return ratio;
+}
+
+/** Entries beyond which a few are looked at first. */
+const MANY = 4096;
+const SAMPLES = 32;
+/** For the rounding of the products. */
+const SLACK = 1.01;
+
+/** Whether some entries leave it possible: with one factor r for both, |u p' − u' p| is at most `most` (|p| + |p'|). */
+function mayBeRatio(user: Tensor, predicted: Tensor, most: number): boolean {
+  const { length } = user.data;
+  let [u, p] = [0, 0];
+  for (let n = 0; n < SAMPLES; n++) {
+    // The golden ratio spreads them over every axis.
+    const at = Math.floor(((n * 0.618034) % 1) * length);
+    const [a, b] = [user.data[at], predicted.data[at]];
+    if (!Number.isFinite(a) || !Number.isFinite(b)) continue;
+    if (Math.abs(a * p - u * b) > SLACK * most * (Math.abs(p) + Math.abs(b))) return false;
+    if (Math.abs(a) > Math.abs(u)) [u, p] = [a, b];
+  }
+  return true;
 }
 
 /** The distance to the next number of `type` at the size of `value`. */

@@ -67,10 +67,9 @@ export class Readings {
 
   of(node: NodeId, kind: Kind, user: Tensor): Reading {
     const key = keyOf(node, kind);
+    if (this.#reference.isRight(key, user)) return this.#right(key, user);
     const ignored = this.#dontCare.of(key, user);
     const view: View = { ...PLAIN_VIEW, ignored };
-    if (this.#reference.isRight(key, user))
-      return { tensor: user, source: clean(user, ignored), view, note: '', fit: FITS.asItIs };
     if (key === 'v:M') return this.#logits(user);
     const right = (tensor: Tensor): boolean => this.#reference.isRight(key, tensor);
     const tensor = filled(user, this.#reference.state.predict(key), ignored);
@@ -87,6 +86,19 @@ export class Readings {
       this.#gradientBeforeCap(key, user) ??
       this.#forgiven(node, kind, plain)
     );
+  }
+
+  /** Of what is right the view is seldom asked for, and takes long to make. */
+  #right(key: Key, user: Tensor): Reading {
+    const dontCare = this.#dontCare;
+    let view: View | undefined;
+    const own = {
+      get view(): View {
+        return (view ??= { ...PLAIN_VIEW, ignored: dontCare.of(key, user) });
+      },
+    };
+    const source = isAllFinite(user) ? user : clean(user, own.view.ignored);
+    return Object.assign(own, { tensor: user, source, note: '', fit: FITS.asItIs });
   }
 
   /** A gradient is forgiven as a whole or not at all: a mistake is looked for in what the person has. */
@@ -239,10 +251,14 @@ export class Readings {
 /** A gradient without what cannot be told of it: where the slope is next to nothing. */
 const LEAST_SLOPE = 1e-3;
 
+function isAllFinite({ data }: Tensor): boolean {
+  for (let at = 0; at < data.length; at++) if (!Number.isFinite(data[at])) return false;
+  return true;
+}
+
 /** What later steps read where it cannot matter: a number. */
 function clean(user: Tensor, ignored: Tensor | null): Tensor {
-  if (!ignored || user.data.every((value, at) => ignored.data[at] !== 1 || Number.isFinite(value)))
-    return user;
+  if (!ignored || isAllFinite(user)) return user;
   return map(user, (value, at) => (ignored.data[at] === 1 && !Number.isFinite(value) ? 0 : value));
 }
 

@@ -6,7 +6,7 @@ import type { NumberType } from './dtypes.ts';
 import { type Difference, difference, unitInLastPlace } from './judge.ts';
 import { isMisfit, type Key, referenceProgram, State } from './program.ts';
 import { Tolerances } from './tolerances.ts';
-import { PLAIN_VIEW, seen, type View } from './view.ts';
+import { apart, PLAIN_VIEW, type View } from './view.ts';
 
 /** A tensor must be so much larger than its tolerance to be more than rounding. */
 const NOISE = 100;
@@ -79,17 +79,16 @@ export class Reference {
 
   /** Whether a program makes the person's tensor out of what it was computed from. */
   explains(state: State, key: Key, user: Tensor, view: View = PLAIN_VIEW): boolean {
-    const look = (tensor: Tensor): Tensor => seen(state.program.graph, key, view, tensor);
     let predicted: Tensor;
     try {
-      predicted = look(state.predict(key));
+      predicted = state.predict(key);
     } catch (error) {
       if (isMisfit(error)) return false;
       throw error;
     }
     const size = largestMagnitude(user);
     const scale = Math.max(1, size / this.#sizeOf(key, size));
-    const off = difference(predicted, look(user)).maxAbs / scale;
+    const off = apart(state.program.graph, key, view, predicted, user) / scale;
     return off <= 2 * this.allowed(key, off);
   }
 }

@@ -6,6 +6,9 @@ import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
+import { heads } from './edits/heads.ts';
+import { permute } from './edits/permute.ts';
+import { softmaxBackward } from './edits/softmaxBackward.ts';
 import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
@@ -20,7 +23,7 @@ import {
 } from './program.ts';
 import { dependentsOf } from './reach.ts';
 import { Tolerances } from './tolerances.ts';
-import { seen, type View } from './view.ts';
+import { apart, seen, type View } from './view.ts';
 
 export interface Hypothesis {
   readonly edits: readonly Edit[];
@@ -53,6 +56,8 @@ export interface Score {
   readonly gain: number;
   /** How many that are right would be wrong: no edit that spoils any is the cause. */
   readonly spoilt: number;
+  /** How many of the given tensors it leaves unexplained. */
+  readonly left: number;
 }
 
 /** Of the program of a hypothesis. */
@@ -82,6 +87,9 @@ const PLAIN_COST = 1.25;
 const FEW_SITES = 6;
 /** Families that are tried there first all the same. */
 const USUAL_FAMILIES = 12;
+const MIXING: readonly Family[] = [permute, heads];
+/** Most mistakes of gradients written by hand are made where they pass through the softmax. */
+const LIKELIEST: readonly Family[] = [scaleFamily, softmaxBackward];
 /** Entries that thousands of pairs of edits may reproduce by chance, where the precision is no better. */
 const FEW = 2;
 const EXACT = 1e-10;
@@ -91,6 +99,8 @@ const MOST_IN_PAIRS = 300;
 /** Others that give the same numbers are told if they are hardly stranger. */
 const MOST_STRANGER = 0.35;
 const MOST_OTHERS = 2;
+
+const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left === 0;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 
@@ -109,20 +119,22 @@ const madeBy = new WeakMap<Edit, Family>();
 
 /**
  * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
- * where it `isFirst`: nothing has been found wrong before.
+ * where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or tokens before all
+ * others where it `isMixing`: slices have shown that it is hardly another.
  */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
   readonly isFirst?: boolean;
+  readonly isMixing?: boolean;
 }
 
 export function search(
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false, inPairs = true, isFirst = true }: Effort = {},
+  { budget = 1, isBrief = false, inPairs = true, isFirst = true, isMixing = false }: Effort = {},
 ): Found | null {
   const { state } = context;
   const { meter } = state;
@@ -153,8 +165,7 @@ export function search(
       throw error;
     }
     if (!sameShape(prediction.shape, user.shape)) return;
-    prediction = seen(context.graph, key, target.view, prediction);
-    const residual = difference(prediction, user).maxAbs / scale;
+    const residual = apart(context.graph, key, target.view, prediction, user) / scale;
     const hypothesis = { edits, state: edited, residual };
     // An edit that changes nothing explains nothing.
     if (
@@ -166,7 +177,9 @@ export function search(
     else if (edits.length === 1) {
       if (!nearest || residual < nearest.residual) nearest = hypothesis;
       // Those of large tensors fill the memory, and are too many to be tried in pairs.
-      if (!isKnown || (isLarge && constantRatio(user, prediction, precision) === null)) return;
+      if (!isKnown) return;
+      prediction = seen(context.graph, key, target.view, prediction);
+      if (isLarge && constantRatio(user, prediction, precision) === null) return;
       const mark = fingerprint(prediction);
       if (marks.has(mark)) return;
       marks.add(mark);
@@ -186,15 +199,26 @@ export function search(
   const sites = sitesOf(context, target);
   const isLate = (most: number): boolean =>
     meter.work - beganWork > most || Date.now() - began > LONGEST_MS;
-  // Where each test takes long, the first plain explanation is taken.
+  // Where each test takes long, the first plain explanation of all that is wrong is taken.
   const isSettled = (): boolean =>
-    isLarge && accepted.some(({ edits }) => costOf(edits) <= PLAIN_COST);
+    isLarge &&
+    accepted.some((each) => costOf(each.edits) <= PLAIN_COST && isComplete(scored(each)));
+  const scores = new Map<Hypothesis, Score>();
+  const scored = (each: Hypothesis): Score => {
+    const known = scores.get(each) ?? judge(each.state.program);
+    scores.set(each, known);
+    return known;
+  };
   const stages = stagesFor(target);
   for (const [stage, families] of stages.entries()) {
     const most = budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
     const where = stages === STAGES ? sites : sites.slice(0, 1);
-    for (const [family, site] of placesOf(families, where, isLarge)) {
-      if (isLate(most) || isSettled() || (accepted.length > 0 && isLate(ENOUGH_WORK))) break;
+    let before: Family | null = null;
+    for (const [family, site] of placesOf(families, where, { isLarge, isMixing })) {
+      if (isLate(most) || isSettled()) break;
+      // The same mistake at another place may be the plainer one.
+      if (family !== before && accepted.length > 0 && isLate(ENOUGH_WORK)) break;
+      before = family;
       for (const edit of editsOf(family, site)) {
         madeBy.set(edit, family);
         test(state, [edit], edit);
@@ -214,7 +238,7 @@ export function search(
     if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
   }
   const most = isLarge ? 4 : 40;
-  const known = best(accepted, nearest, judge, most);
+  const known = best(accepted, nearest, scored, most);
   // What comes after a first mistake may follow from it: any formula that fits would be another.
   const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
   if ((known && !isReadOff) || isBrief || !isFirst || stages !== STAGES) return known;
@@ -224,7 +248,7 @@ export function search(
     madeBy.set(edit, sameMistake(edit));
     test(state, [edit], edit);
   }
-  return best(accepted, nearest, judge, most) ?? known;
+  return best(accepted, nearest, scored, most) ?? known;
 
   /** One edit and one factor. */
   function withFactors(): void {
@@ -289,13 +313,21 @@ function isRightWhereNumber({ user, predicted, precision }: Target): boolean {
 function placesOf(
   families: readonly Family[],
   sites: readonly Site[],
-  isLarge: boolean,
+  { isLarge, isMixing }: { readonly isLarge: boolean; readonly isMixing: boolean },
 ): (readonly [Family, Site])[] {
-  const anywhere = (some: readonly Site[]): (readonly [Family, Site])[] =>
-    families.flatMap((family) => some.map((site) => [family, site] as const));
-  if (!isLarge) return anywhere(sites);
-  const here = anywhere(sites.slice(0, 1));
-  const elsewhere = anywhere(sites.slice(1));
+  const anywhere = (own: readonly Family[], some: readonly Site[]): (readonly [Family, Site])[] =>
+    own.flatMap((family) => some.map((site) => [family, site] as const));
+  if (isMixing) {
+    const mixing = MIXING.filter((family) => families.includes(family));
+    const rest = families.filter((family) => !mixing.includes(family));
+    return [...anywhere(mixing, sites), ...placesOf(rest, sites, { isLarge, isMixing: false })];
+  }
+  if (!isLarge) return anywhere(families, sites);
+  const here = anywhere(families, sites.slice(0, 1));
+  // Few are got through.
+  const likely = LIKELIEST.filter((family) => families.includes(family));
+  const others = families.filter((family) => !likely.includes(family));
+  const elsewhere = anywhere([...likely, ...others], sites.slice(1));
   if (sites.length <= FEW_SITES) return [...here, ...elsewhere];
   return [...here.slice(0, USUAL_FAMILIES), ...elsewhere, ...here.slice(USUAL_FAMILIES)];
 }
@@ -303,12 +335,12 @@ function placesOf(
 function best(
   accepted: readonly Hypothesis[],
   runnerUp: Hypothesis | null,
-  judge: Judge,
+  scoreOf: (hypothesis: Hypothesis) => Score,
   most: number,
 ): Found | null {
   const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
   const [winner, ...rest] = candidates
-    .map((each) => ({ ...each, ...judge(each.state.program) }))
+    .map((each) => ({ ...each, ...scoreOf(each) }))
     .filter(({ spoilt }) => spoilt === 0)
     .sort(
       (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,

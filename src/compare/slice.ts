@@ -1,5 +1,11 @@
-// A large problem cut down to its first batch entry and its first key/value head, where hypotheses cost less.
-import { type AxisLetters, letterStrides, offsetTable, shapeOf } from '../engine/axes.ts';
+// A large problem cut down to its first batch entry and key/value head, to its first queries, or both: hypotheses cost less there.
+import {
+  type AxisLetters,
+  type Extents,
+  letterStrides,
+  offsetTable,
+  shapeOf,
+} from '../engine/axes.ts';
 import type { HeadConfig, WeightId } from '../engine/config.ts';
 import { type Graph, hasNode, nodeOf, type NodeId } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
@@ -13,10 +19,19 @@ import { pick } from './layouts.ts';
 import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
 
 /** Letters of which only the first index is kept. */
-export const CUT = new Set(['b', 'h', 'r']);
+export const HEADS: ReadonlySet<string> = new Set(['h', 'r']);
+export const CUT: ReadonlySet<string> = new Set(['b', ...HEADS]);
 const INPUTS = /^(x|xPrime|xValue|[Wb]_.)$/;
 /** Values of one head alone; y, f and the gradients of x and x' mix all heads. */
 const OF_ONE_HEAD = /^(K|Q|V|Kh|Qh|Vh|S|Z|M|P|Pd|O|C)$/;
+
+/** What a slice is cut to. */
+export interface Cut {
+  /** Letters of which only the first index is kept: those of the heads, or of heads and batch entries, or none. */
+  readonly one: ReadonlySet<string>;
+  /** How many queries; Infinity for all. */
+  readonly queries: number;
+}
 
 export interface Slice {
   readonly context: Context;
@@ -25,51 +40,83 @@ export interface Slice {
 }
 
 /** By how much a slice is smaller. */
-function factorOf({ extents }: Graph): number {
-  return ['b', 'h', 'r'].reduce((product, letter) => product * (extents[letter] ?? 1), 1);
+export function factorOf({ extents }: Graph, letters: ReadonlySet<string>): number {
+  return [...letters].reduce((product, letter) => product * (extents[letter] ?? 1), 1);
 }
 
 /**
  * The slice in which `key` can be explained, or null where that is impossible or no gain. A mistake that mixes
- * heads or batch entries is not in it: what is found here has to be tried on the whole.
+ * heads, batch entries or queries is not in it: what is found here has to be tried on the whole.
  */
-export function sliceOf(context: Context, key: Key): Slice | null {
-  return isOwn(context.graph, key) ? headSlice(context) : null;
+export function sliceOf(context: Context, key: Key, cut: Cut): Slice | null {
+  return isOwn(context.graph, key, cut) ? slicedBy(context, cut) : null;
 }
 
-/** Whether a key is found in one head and one batch entry alone. */
-function isOwn({ extents }: Graph, key: Key): boolean {
+/** Whether a key is found in what is left alone. */
+function isOwn(graph: Graph, key: Key, { one, queries }: Cut): boolean {
   const id = key.slice(2);
-  if (OF_ONE_HEAD.test(id)) return true;
+  const isHeads = OF_ONE_HEAD.test(id) || (one.size === 0 && id === 'y');
+  if (key.startsWith('v:')) return isHeads;
+  // All others are sums over the queries.
+  if (queries < Infinity)
+    return isHeads && hasNode(graph, id) && nodeOf(graph, id).axes.flat().includes('j');
   // A parameter's gradient is a sum over the batch.
-  return (
-    key.startsWith('g:') && /^[Wb]_[KQVO]$/.test(id) && (extents['b'] ?? 1) === 1 && id !== 'b_O'
-  );
+  const isOneEntry = (graph.extents['b'] ?? 1) === 1 || !one.has('b');
+  return isHeads || (/^[Wb]_[KQVO]$/.test(id) && isOneEntry && id !== 'b_O');
 }
 
 /** The first head of the first batch entry; null where there are no more, or the program is edited. */
-export function headSlice(context: Context): Slice | null {
+export const headSlice = (context: Context): Slice | null =>
+  slicedBy(context, { one: CUT, queries: Infinity });
+
+/** Whether the first queries are computed as in the whole: not where the setup tells of each one by itself. */
+const isOfFirstQueries = ({ config }: Context): boolean =>
+  config.mask !== 'causal-bottom-right' &&
+  !config.masks?.length &&
+  !config.rope?.positions &&
+  !config.rope?.queryPositions &&
+  !config.start &&
+  !config.positionBias &&
+  config.temperature === undefined;
+
+function slicedBy(context: Context, cut: Cut): Slice | null {
   const { graph, state } = context;
+  const { one } = cut;
+  const isOneHead = one.size > 0;
+  const queries = Math.min(cut.queries, graph.extents['j']);
+  const isShort = queries < graph.extents['j'];
   const isCuttable = graph.nodes.every(
     ({ id }) => INPUTS.test(id) || OF_ONE_HEAD.test(id) || /^[yf]$/.test(id),
   );
   if (!isCuttable) return null;
-  if (graph.head !== 'multihead' || factorOf(graph) < 2 || !isReference(state.program)) return null;
+  const isLess = isShort || factorOf(graph, one) > 1;
+  if (!isLess || !isReference(state.program)) return null;
+  if (isOneHead ? graph.head !== 'multihead' : !isShort) return null;
+  if (isShort && !isOfFirstQueries(context)) return null;
+  const extents: Extents = { ...graph.extents, j: queries };
   const first = (axes: readonly AxisLetters[], tensor: Tensor): Tensor => {
-    const kept = axes.map((axis) => axis.filter((letter) => !CUT.has(letter)));
-    const table = offsetTable(kept.flat(), letterStrides(axes, graph.extents), graph.extents);
-    return { shape: shapeOf(kept, graph.extents), data: pick(tensor.data, table) };
+    const kept = isOneHead ? axes.map((axis) => axis.filter((letter) => !one.has(letter))) : axes;
+    const table = offsetTable(kept.flat(), letterStrides(axes, graph.extents), extents);
+    return { shape: shapeOf(kept, extents), data: pick(tensor.data, table) };
   };
   const cutNode = (id: NodeId, tensor: Tensor): Tensor => first(nodeOf(graph, id).axes, tensor);
-  const small = cutConfig(context, cutNode, first);
+  /** Queries of the same tokens as the keys are fewer now. */
+  const isApart = isShort && !hasNode(graph, 'xPrime');
+  const cutQueries = (x: Tensor): Tensor => {
+    const { axes } = nodeOf(graph, 'x');
+    return first([...axes.slice(0, -2), ['j'], ...axes.slice(-1)], x);
+  };
+  const small = cutConfig(context, one, cutNode, first, isApart ? cutQueries : null);
   const smallGraph = buildGraph(small);
   const values = new Map<NodeId, Tensor>();
   for (const [id, tensor] of state.given.values) {
-    if (isOwn(graph, keyOf(id, 'value')) || INPUTS.test(id)) values.set(id, cutNode(id, tensor));
+    if (isOwn(graph, keyOf(id, 'value'), cut) || INPUTS.test(id))
+      values.set(id, cutNode(id, tensor));
+    if (isApart && id === 'x') values.set('xPrime', cutQueries(tensor));
   }
   const gradients = new Map([['y', cutNode('y', state.gradient('y'))]]);
   for (const [id, tensor] of state.given.gradients) {
-    if (isOwn(graph, keyOf(id, 'gradient'))) gradients.set(id, cutNode(id, tensor));
+    if (isOwn(graph, keyOf(id, 'gradient'), cut)) gradients.set(id, cutNode(id, tensor));
   }
   const part: Context = {
     ...{ config: small, graph: smallGraph, type: context.type },
@@ -78,27 +125,32 @@ export function headSlice(context: Context): Slice | null {
   };
   return {
     context: part,
-    cut: (each, tensor) => (isOwn(graph, each) ? cutNode(each.slice(2), tensor) : null),
+    cut: (each, tensor) => (isOwn(graph, each, cut) ? cutNode(each.slice(2), tensor) : null),
   };
 }
 
 function cutConfig(
   context: Context,
+  one: ReadonlySet<string>,
   cutNode: (id: NodeId, tensor: Tensor) => Tensor,
   first: (axes: readonly AxisLetters[], tensor: Tensor) => Tensor,
+  cutQueries: ((x: Tensor) => Tensor) | null,
 ): HeadConfig {
   const { config, graph } = context;
   const { extents } = graph;
+  const isOneHead = one.size > 0;
+  const batch = one.has('b') ? extents['b'] : undefined;
+  const heads = isOneHead ? (extents['g'] ?? 1) : config.heads;
   const P = nodeOf(graph, 'P');
   const layout = layoutOf(context, P);
   /** Scores' axes as masks have them: (batch, heads, ., .). */
   const asMask = (tensor: Tensor): Tensor => {
     const part = cutNode('P', broadcast('mask', tensor, layout));
-    return { shape: [1, extents['g'] ?? 1, ...part.shape.slice(-2)], data: part.data };
+    const entries = one.has('b') ? 1 : (extents['b'] ?? 1);
+    return { shape: [entries, heads, ...part.shape.slice(-2)], data: part.data };
   };
   const node = (id: NodeId, tensor: Tensor | undefined): Tensor | undefined =>
     tensor && hasNode(graph, id) ? cutNode(id, tensor) : tensor;
-  const heads = extents['g'] ?? 1;
   const slopes = (): Tensor => {
     const { alibi } = config;
     const all = typeof alibi === 'object' ? alibi.data : alibiSlopes(config.heads);
@@ -109,20 +161,21 @@ function cutConfig(
   ) as Partial<Record<WeightId, Tensor>>;
   const { mask, dropout, past, start } = config;
   const pastAxes = [...(extents['b'] ? [['b']] : []), [extents['g'] ? 'r' : 'h'], ['p']];
+  const xPrime = config.xPrime ?? config.x;
   const cutPast = (tensor: Tensor, width: string): Tensor => first([...pastAxes, [width]], tensor);
   return {
     ...config,
     ...{
       x: node('x', config.x),
-      xPrime: node('xPrime', config.xPrime),
+      xPrime: cutQueries && xPrime ? cutQueries(xPrime) : node('xPrime', config.xPrime),
       xValue: node('xValue', config.xValue),
       weights,
       heads,
-      kvHeads: 1,
+      kvHeads: isOneHead ? 1 : config.kvHeads,
     },
     ...(typeof mask === 'object' && { mask: { ...mask, tensor: asMask(mask.tensor) } }),
-    ...(config.rope && { rope: cutPositions(config.rope, extents['b']) }),
-    ...(config.masks && { masks: cutParts(config.masks, extents['b'], asMask) }),
+    ...(config.rope && { rope: cutPositions(config.rope, batch) }),
+    ...(config.masks && { masks: cutParts(config.masks, batch, asMask) }),
     ...(dropout && { dropout: { ...dropout, keep: asMask(dropout.keep) } }),
     ...(config.alibi && { alibi: slopes() }),
     ...(past && { past: { K: cutPast(past.K, 'a'), V: cutPast(past.V, 'v') } }),

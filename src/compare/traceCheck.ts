@@ -28,13 +28,13 @@ import { type Key, keyOf, type Program, referenceProgram, State } from './progra
 import { reachedBy, settledBy } from './reach.ts';
 import { OUT_IN } from './orientation.ts';
 import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
-import { Readings } from './readings.ts';
+import { type Reading, Readings } from './readings.ts';
 import { Reference } from './reference.ts';
 import { resembles } from './resembles.ts';
 import type { Cause, Report, Status } from './report.ts';
 import type { Found, Score } from './search.ts';
 import { precisionOf, tf32Cause } from './typeAlone.ts';
-import { seen, type View } from './view.ts';
+import { seen } from './view.ts';
 import { whereabouts } from './whereabouts.ts';
 
 export interface CheckInput {
@@ -77,8 +77,10 @@ export class Check {
   /** The tensors, what is forgiven in them put right. */
   readonly #tensors = new Map<Key, Tensor>();
   readonly #notes = new Map<Key, string>();
-  readonly #views = new Map<Key, View>();
+  /** How each is looked at: told when it is asked for. */
+  readonly #views = new Map<Key, Pick<Reading, 'view'>>();
   readonly #sources: Sources;
+  readonly #explained = new WeakMap<State, Map<Key, boolean>>();
 
   constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
     this.#input = input;
@@ -115,10 +117,11 @@ export class Check {
     for (const aligned of sorted) {
       const key = keyOf(aligned.node, aligned.kind);
       const { node, kind } = aligned;
-      const { tensor, source, view, note } = readings.of(node, kind, aligned.tensor);
+      const reading = readings.of(node, kind, aligned.tensor);
+      const { tensor, source, note } = reading;
       this.#given.set(key, aligned);
       this.#tensors.set(key, tensor);
-      this.#views.set(key, view);
+      this.#views.set(key, reading);
       if (note) this.#notes.set(key, note);
       if (source) (kind === 'value' ? values : gradients).set(node, source);
     }
@@ -133,6 +136,11 @@ export class Check {
   right(): Set<Key> {
     const keys = [...this.#tensors].filter(([key, tensor]) => this.#reference.isRight(key, tensor));
     return new Set(keys.map(([key]) => key));
+  }
+
+  /** The same for all of them, told sooner where one is not. */
+  areAllRight(): boolean {
+    return [...this.#tensors].every(([key, tensor]) => this.#reference.isRight(key, tensor));
   }
 
   blindConventions(): BlindConvention[] {
@@ -238,7 +246,7 @@ export class Check {
         );
         continue;
       }
-      const view = this.#views.get(key)!;
+      const { view } = this.#views.get(key)!;
       const look = (each: Tensor): Tensor => seen(graph, key, view, each);
       const [user, predicted] = [look(tensor), look(state.predict(key))];
       const precision = this.#reference.precision(state, key, user, predicted);
@@ -336,29 +344,46 @@ export class Check {
     const { backward } = before.program;
     if (program.backward === backward) return own;
     const other = this.#gain(before, { ...program, backward }, right);
-    return { gain: Math.max(own.gain, other.gain), spoilt: Math.min(own.spoilt, other.spoilt) };
+    return {
+      gain: Math.max(own.gain, other.gain),
+      spoilt: Math.min(own.spoilt, other.spoilt),
+      left: Math.min(own.left, other.left),
+    };
   }
 
   #explains(state: State, key: Key, user: Tensor): boolean {
-    return this.#reference.explains(state, key, user, this.#views.get(key));
+    return this.#reference.explains(state, key, user, this.#views.get(key)?.view);
+  }
+
+  /** The same of the person's program so far, which is asked for by every hypothesis. */
+  #isExplained(before: State, key: Key, user: Tensor): boolean {
+    const explained = this.#explained.get(before) ?? new Map<Key, boolean>();
+    this.#explained.set(before, explained);
+    const is = explained.get(key) ?? this.#explains(before, key, user);
+    explained.set(key, is);
+    return is;
   }
 
   #gain(before: State, program: Program, right: ReadonlySet<Key>): Score {
     let [gain, spoilt] = [0, 0];
     const reached = reachedBy(before.program, program, this.#sources);
     const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
+    // A program's own loss is its own affair.
+    const others = [...this.#tensors].filter(([key]) => !reached.has(key) && key !== 'v:f');
+    let left = others.filter(([key, user]) => !this.#isExplained(before, key, user)).length;
     // What depends on what is known only of what has been computed.
     for (const [key] of tensors) before.predict(key);
     // A kernel computes its values anew for the backward pass, and rightly it may be.
     const isForward = program.forward !== before.program.forward;
     const edited = before.under(program);
     for (const [key, user] of tensors) {
-      const was = this.#explains(before, key, user);
+      const was = this.#isExplained(before, key, user);
       const is = this.#explains(edited, key, user);
       gain += Number(is) - Number(was);
+      left += Number(!is && key !== 'v:f');
       if (was && !is && right.has(key) && !(isForward && key.startsWith('g:'))) spoilt++;
     }
-    return { gain, spoilt };
+    return { gain, spoilt, left };
   }
 
   /** A mistaken forward step goes with its own derivative (autograd) or with the reference's (written by hand). */

@@ -2,6 +2,7 @@
 import type { Graph } from '../engine/graph.ts';
 import { nodeOf } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { farthest } from './judge.ts';
 import { fibres } from './operations.ts';
 import type { Key } from './program.ts';
 
@@ -28,6 +29,13 @@ export function seen(graph: Graph, key: Key, { ignored, isShifted }: View, tenso
   }
   if (ignored) for (let at = 0; at < data.length; at++) if (ignored.data[at] === 1) data[at] = 0;
   return { shape: tensor.shape, data };
+}
+
+/** How far two tensors of `key` are apart, as they are looked at. */
+export function apart(graph: Graph, key: Key, view: View, user: Tensor, reference: Tensor): number {
+  if (!view.isShifted) return farthest(user, reference, view.ignored);
+  const look = (tensor: Tensor): Tensor => seen(graph, key, view, tensor);
+  return farthest(look(user), look(reference), null);
 }
 
 /** A query's scores: along the keys. */

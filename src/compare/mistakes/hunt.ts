@@ -111,6 +111,7 @@ class Hunt {
     if (this.#user.data.length > MOST_ENTRIES) return [];
     const singles: Mutant[] = [];
     for (const [n, form] of this.#forms.entries()) {
+      if (this.#isLate(MOST_WORK / 2)) break;
       if (!this.#vary(form)) continue;
       for (const mutant of mutants(form, this.#scope)) {
         if (this.#isLate(MOST_WORK / 2)) break;
@@ -192,12 +193,15 @@ class Hunt {
   }
 
   #vary(formula: Formula): boolean {
+    const { work } = this.#evaluator;
     try {
       this.#evaluator.vary(formula);
       return true;
     } catch (error) {
       if (isMisfit(error)) return false;
       throw error;
+    } finally {
+      this.#work += WORK_OF_ENTRY * (this.#evaluator.work - work);
     }
   }
 
@@ -265,6 +269,7 @@ class Hunt {
   /** One number of a formula, or the share of one of its terms, as the tensor tells it. */
   #solve(form: Formula, n: number): void {
     for (const { open, say, was } of withHoles(form)) {
+      if (this.#isLate(MOST_WORK / 2)) return;
       const [zero, one] = [0, 1].map((value) => this.#value(filled(open, value)));
       if (!zero || !one) continue;
       const c = leastSquares(this.#user, zero, one);
