@@ -13,16 +13,17 @@ const written = (text: string): string => text.replace(/xPrime/g, 'x′').replac
 const SHORT: Readonly<Record<string, NameParts>> = {
   headScale: { base: 'α', subscript: 'h' },
   temperature: { base: 'τ', subscript: '' },
+  lambda_full: { base: 'λ', subscript: '' },
 };
 
-const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β' };
+const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β', lambda: 'λ' };
 
 /** "dW_K" -> { base: "dW", subscript: "K" }. */
 export function nameParts(id: string): NameParts {
   const plain = written(id);
   const short = SHORT[plain.replace(/^d/, '')];
   if (short) return plain.startsWith('d') ? { ...short, base: `d${short.base}` } : short;
-  const greek = /^(d?)(gamma|beta)_(\w+)$/.exec(plain);
+  const greek = /^(d?)(gamma|beta|lambda)_(\w+)$/.exec(plain);
   if (greek) return { base: greek[1] + GREEK[greek[2]], subscript: greek[3] };
   const weight = /^(d?[Wb])_(\w+)$/.exec(plain);
   if (weight) return { base: weight[1], subscript: weight[2] };

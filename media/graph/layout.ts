@@ -1,8 +1,9 @@
 // Places the nodes of a head as a person draws them: columns by depth, lanes for value, key and query.
 import type { CardSize, CardStyle, Sizes } from './sizes.ts';
 import { sizesOf } from './sizes.ts';
-import { isParameter } from '../../src/engine/nodes.ts';
-import { parameterX, type Route, routeEdges } from './routes.ts';
+import { nameParts } from '../names.tsx';
+import { isParameter, SCALARS } from '../../src/engine/nodes.ts';
+import { FAN_STEP, isBelow, parameterX, type Route, routeEdges, TURN_STEP } from './routes.ts';
 
 export interface LayoutNode {
   readonly id: string;
@@ -42,9 +43,12 @@ const columns: readonly (readonly string[])[] = [
   ['Z'],
   ['Zb'],
   ['M'],
-  ['P'],
+  ['P', 'lambda_full'],
   ['Pd'],
+  ['Pdiff'],
   ['O'],
+  ['On'],
+  ['Os'],
   ['Og'],
   ['C'],
   ['ya'],
@@ -79,6 +83,8 @@ interface Lanes {
   readonly queryTurn: number;
   readonly gate: number;
   readonly middle: number;
+  /** Of λ, below the weights. */
+  readonly share: number;
   /** Of the input that goes past the attention. */
   readonly under: number;
   readonly bottom: number;
@@ -98,8 +104,13 @@ function parametersIn(nodes: readonly LayoutNode[]): Parameters {
   return new Map(own.filter(([, parameters]) => parameters.length > 0));
 }
 
+/** Between λ and its vectors, whose edges turn one above the other. */
+const fanGap = ({ parameterGap }: Sizes): number => parameterGap + 2 * FAN_STEP;
+
 function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes): Lanes {
-  const { tensor, weight, laneGap, parameterGap, margin, above } = sizes;
+  const { tensor, weight, bias, scalar, parameterGap, margin, above } = sizes;
+  // Where edges come down past cards, their names stand between the lanes.
+  const laneGap = ids.has('KR') || ids.has('xn') ? Math.max(20, sizes.laneGap) : sizes.laneGap;
   const parametersOf = (projection: string): number =>
     [projection, `${projection}n`, `c${projection}`, `c${projection}V`].some((id) =>
       parameters.has(id),
@@ -127,12 +138,16 @@ function lanesOf(ids: ReadonlySet<string>, parameters: Parameters, sizes: Sizes)
   });
   const query = top + tensor.height / 2;
   top = query + tensor.height / 2 + parametersOf('Q');
+  const middle = (key + query) / 2;
+  const share = middle + tensor.height / 2 + laneGap + scalar.height / 2;
+  if (ids.has('lambda_full'))
+    top = Math.max(top, share + scalar.height / 2 + fanGap(sizes) + bias.height);
   const gate = top + laneGap + tensor.height / 2;
   if (ids.has('gate')) top = gate + tensor.height / 2 + parametersOf('gate');
   const under = ids.has('ya') ? top + 16 : top;
   return {
     ...{ value, key, query, gate, under, keyTurn: turning[0], queryTurn: turning[1] },
-    ...{ middle: (key + query) / 2, bottom: under + margin },
+    ...{ middle, share, bottom: under + margin },
   };
 }
 
@@ -144,25 +159,54 @@ function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
   if (id === 'xn') return ids.has('xPrime') ? lanes.query : lanes.key;
   if (/^V[sh]?$/.test(id) || id === 'xValue') return lanes.value;
   if (id === 'gate') return lanes.gate;
+  if (id === 'lambda_full') return lanes.share;
   // x alone feeds keys and queries alike; with values below the top lane it stands level with the keys.
   if (id === 'x') return ids.has('xPrime') || ids.has('V') ? lanes.key : lanes.middle;
   return lanes.middle;
 }
 
-const sizeFor = (id: string, sizes: Sizes): CardSize => {
+/** For names of many letters. */
+function sizeFor(id: string, sizes: Sizes): CardSize {
+  const size = usualSize(id, sizes);
+  const { length } = nameParts(id).subscript;
+  const isTight = size.shape === 'nowhere' || (id.startsWith('c') && size.width < 80);
+  return isTight && length > 1 ? { ...size, width: size.width + 7 * (length - 1) } : size;
+}
+
+const usualSize = (id: string, sizes: Sizes): CardSize => {
   if (id.startsWith('W_')) return sizes.weight;
   if (isParameter(id)) return sizes.bias;
-  return id === 'f' ? sizes.scalar : sizes.tensor;
+  return SCALARS.includes(id) ? sizes.scalar : sizes.tensor;
 };
 
 const widthOf = (ids: readonly string[], sizes: Sizes): number =>
   ids.reduce((sum, id) => sum + sizeFor(id, sizes).width, PARAMETER_STEP * (ids.length - 1));
+
+/** In a row under λ, as far to its left as to its right. */
+function placeFan(
+  own: readonly string[],
+  target: Box,
+  placed: Map<string, Box>,
+  sizes: Sizes,
+): void {
+  let x = target.x + (target.size.width - widthOf(own, sizes)) / 2;
+  const y = target.y + target.size.height + fanGap(sizes);
+  for (const id of own) {
+    const size = sizeFor(id, sizes);
+    placed.set(id, { id, x, y, size });
+    x += size.width + PARAMETER_STEP;
+  }
+}
 
 /** Parameters, small, next to the node that they are for. */
 function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes: Sizes): void {
   const rightmost = Math.max(...[...placed.values()].map(({ x, size }) => x + size.width));
   for (const [user, own] of parameters) {
     const target = placed.get(user)!;
+    if (user === 'lambda_full') {
+      placeFan(own, target, placed, sizes);
+      continue;
+    }
     // Those of the output end where the drawing ends, but the weight stands over its edge.
     const farthest = parameterX(target) + 6 - sizeFor(own[0], sizes).width;
     const most = isMiddle(user) ? target.x + target.size.width : rightmost;
@@ -181,13 +225,28 @@ function placeParameters(parameters: Parameters, placed: Map<string, Box>, sizes
 /** Beside it the values come down into the next column. */
 const isMiddle = (user: string): boolean => user === 'P';
 
+/** As far as names of weights reach beyond narrow cards. */
+const BEYOND = 12;
+
+/** Room behind an input for all edges that turn down there to go side by side. */
+function roomToTurn(
+  id: string,
+  nodes: readonly LayoutNode[],
+  lane: (id: string) => number,
+  { columnGap, tensor }: Sizes,
+): number {
+  if (!id.startsWith('x')) return 0;
+  const users = nodes.filter(({ inputs }) => inputs.includes(id));
+  const down = users.filter((user) => lane(user.id) > lane(id) + 1).length;
+  const beyond = down > 1 && tensor.width < 50 ? BEYOND : 0;
+  return Math.max(0, (down + 1) * TURN_STEP - columnGap) + beyond;
+}
+
 /** Behind these edges turn up and down: nothing of theirs stands in the way. */
 const spreadOf = (id: string, parameters: Parameters, sizes: Sizes): number =>
-  /^(xn|c)/.test(id) && parameters.has(id) ? widthOf(parameters.get(id)!, sizes) : 0;
-
-/** The parameters of queries stand below them. */
-const isBelow = (user: string, isCross: boolean): boolean =>
-  /^(Q|KR|cQ|gate)/.test(user) || (isCross && user === 'xn');
+  /^(xn|c)/.test(id) && parameters.has(id)
+    ? widthOf(parameters.get(id)!, sizes) + (sizes.tensor.width < 50 ? BEYOND : 0)
+    : 0;
 
 /** Where the parameters placed so far end, by lane and side: those of a later column stand beside them. */
 class Ends {
@@ -246,7 +305,8 @@ export function layoutGraph(nodes: readonly LayoutNode[], style: CardStyle): Gra
       placed.set(id, { id, x, y: lane(id) - size.height / 2, size });
       ends.add(id, lane(id), x);
     }
-    left = x + width + sizes.columnGap;
+    const room = Math.max(...column.map((id) => roomToTurn(id, nodes, lane, sizes)));
+    left = x + width + sizes.columnGap + room;
   }
   placeParameters(parameters, placed, sizes);
   const boxes = all.flatMap((id) => placed.get(id) ?? []);

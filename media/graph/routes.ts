@@ -33,6 +33,13 @@ const bottom = ({ y, size }: Box): number => y + size.height;
 const middleX = ({ x, size }: Box): number => x + size.width / 2;
 const middleY = ({ y, size }: Box): number => y + size.height / 2;
 
+/** The parameters of queries stand below them. */
+export const isBelow = (user: string, isCross: boolean): boolean =>
+  /^(Q|KR|cQ|gate)/.test(user) || (isCross && user === 'xn');
+
+/** Distance of edges that turn side by side. */
+export const TURN_STEP = 5;
+
 /** Distance of the ports of two edges on one side of a node. */
 const PORT = 22;
 
@@ -47,7 +54,7 @@ export const parameterX = ({ x, size: { width } }: Box): number =>
   x + (width < 50 ? width - 10 : 0.7 * Math.min(width, 76));
 
 /** From a parameter down (or up) to its projection; a bias beside its weight turns once on the way. */
-function parameterRoute({ operand, user }: Edge, isFirst: boolean): Drawn {
+function parameterRoute({ operand, user }: Edge, isFirst: boolean, isOnly: boolean): Drawn {
   const above = bottom(operand) <= user.y;
   const start = above ? bottom(operand) : operand.y;
   const end = above ? user.y : bottom(user);
@@ -68,10 +75,33 @@ function parameterRoute({ operand, user }: Edge, isFirst: boolean): Drawn {
           { x: inside, y: half },
           { x: inside, y: end },
         ];
-  const label: EdgeLabel = side
+  // A long name would reach into the gap before a narrow card, where others come up to the turned queries.
+  const isLong = user.size.width < 60 && operand.id.length > 3;
+  const isRight = side || (isOnly && (isLong || operand.id === 'W_QR'));
+  const label: EdgeLabel = isRight
     ? { x: x + 7, y: half, anchor: 'start' }
     : { x: x - 7, y: half, anchor: 'end' };
   return { points, label };
+}
+
+/** Between the heights at which edges of a fan turn. */
+export const FAN_STEP = 6;
+
+/** From one of a row of parameters up to its place along the border of λ; the outer ones turn nearer to it. */
+function fanRoute({ operand, user }: Edge, rank: number, count: number): Drawn {
+  const start = middleX(operand);
+  const end = user.x + (user.size.width * (rank + 1)) / (count + 1);
+  const fromEdge = Math.min(rank, count - 1 - rank);
+  const turn = bottom(user) + FAN_STEP * (fromEdge + 1);
+  return {
+    points: [
+      { x: start, y: operand.y },
+      { x: start, y: turn },
+      { x: end, y: turn },
+      { x: end, y: bottom(user) },
+    ],
+    label: { x: start - 7, y: operand.y - 10, anchor: 'end' },
+  };
 }
 
 /** Over the top: up from the operand (or straight out of it), along the value lane, and down into the user. */
@@ -139,20 +169,28 @@ function port(box: Box, edges: readonly Edge[], edge: Edge, other: (edge: Edge) 
   const ordered = [...edges].sort((a, b) => middleY(other(a)) - middleY(other(b)));
   const level = ordered.findIndex((each) => Math.abs(middleY(other(each)) - middleY(box)) < 1);
   const centre = level >= 0 ? level : (ordered.length - 1) / 2;
-  return middleY(box) + (ordered.indexOf(edge) - centre) * PORT;
+  const most = Math.max(centre, ordered.length - 1 - centre);
+  const step = Math.min(PORT, (box.size.height / 2 - 6) / Math.max(1, most));
+  return middleY(box) + (ordered.indexOf(edge) - centre) * step;
 }
 
 /** The label of an edge that changes lanes stands beside it, on the side where no card is. */
-function besideTurn(route: Drawn, edge: Edge, spacing: Spacing, hasOuter: boolean): EdgeLabel {
+function besideTurn(
+  route: Drawn,
+  edge: Edge,
+  spacing: Spacing,
+  { hasOuter, isTaken }: { hasOuter: boolean; isTaken: boolean },
+): EdgeLabel {
   const { points, label } = route;
   if (points.length < 4) return label;
   const { operand, user } = edge;
   const turn = points[1].x;
   const towardsUser = middleY(operand) < middleY(user);
   // The card that lies lower (or higher) leaves its column free above (or below) it.
-  const free = operand.id.startsWith('x') && !hasOuter ? 'before' : 'after';
+  const free = operand.id.startsWith('x') && !hasOuter && !isTaken ? 'before' : 'after';
   const box = free === 'after' ? user : operand;
-  const edgeOfBox = (free === 'after') === towardsUser ? box.y - 10 : bottom(box) + 10;
+  const off = box.id === 'QR' ? Math.min(10, spacing.parameterGap / 2) : 10;
+  const edgeOfBox = (free === 'after') === towardsUser ? box.y - off : bottom(box) + off;
   return free === 'after'
     ? { x: turn + 6, y: edgeOfBox, anchor: 'start' }
     : { x: turn - 6, y: Math.max(edgeOfBox, spacing.margin + 8), anchor: 'end' };
@@ -177,9 +215,17 @@ const isInner = (edge: Edge, leaving: readonly Edge[]): boolean => {
 function turnOf(edge: Edge, leaving: readonly Edge[], { columnGap }: Spacing): number {
   const down = isInput(edge) ? downwards(edge, leaving) : [];
   if (!down.includes(edge)) return edge.user.x - columnGap / 2;
+  const { operand } = edge;
   const first = Math.min(...down.map(({ user }) => user.x));
-  return first - columnGap / 2 - down.indexOf(edge) * Math.min(6, columnGap / 4);
+  const needed = Math.max(columnGap, (down.length + 1) * TURN_STEP);
+  const gap = Math.min(first - right(operand), needed);
+  const step = Math.min(6, gap / (down.length + 1));
+  const middle = operand.id === 'xn' ? first - gap / 2 : right(operand) + gap / 2;
+  return middle + ((down.length - 1) / 2 - down.indexOf(edge)) * step;
 }
+
+/** Wider with its d than the gap between two columns. */
+const hasLongName = ({ id }: Box): boolean => id.startsWith('c') || id.length > 3;
 
 export function routeEdges(
   nodes: readonly LayoutNode[],
@@ -201,14 +247,21 @@ export function routeEdges(
   const isValue = ({ operand, user }: Edge): boolean =>
     /^(x|V|Vh)$/.test(operand.id) && /^(O|y)$/.test(user.id) && !isPast({ operand, user, slot: 0 });
   const isUnder = ({ user }: Edge): boolean => user.id === 'gate';
-  const isRising = ({ operand }: Edge): boolean => operand.id === 'gate';
+  const isRising = ({ operand }: Edge): boolean => /^(gate|lambda_full)$/.test(operand.id);
   const plain = edges.filter(
     (edge) => ![isParameter, isValue, isUnder, isRising, isPast].some((isOther) => isOther(edge)),
   );
   return edges.map((edge): Route => {
     const { operand, user, slot } = edge;
     const ends = { operand: operand.id, user: user.id, slot, note: null };
-    if (isParameter(edge)) return { ...ends, ...parameterRoute(edge, isFirst(edge)) };
+    if (user.id === 'lambda_full') {
+      const fan = edges.filter((each) => each.user === user);
+      return { ...ends, ...fanRoute(edge, fan.indexOf(edge), fan.length) };
+    }
+    if (isParameter(edge)) {
+      const isOnly = edges.filter((each) => each.user === user && isParameter(each)).length === 1;
+      return { ...ends, ...parameterRoute(edge, isFirst(edge), isOnly) };
+    }
     if (isValue(edge)) {
       const route = valueLaneRoute(edge, spacing.valueLane);
       const { x, y } = route.points[1];
@@ -224,18 +277,26 @@ export function routeEdges(
     const to = { x: user.x, y: port(user, arriving, edge, (each) => each.operand) };
     const turn = turnOf(edge, leaving, spacing);
     const route = gapRoute(from, to, turn);
-    const label = besideTurn(route, edge, spacing, isInner(edge, leaving));
-    if (route.points.length > 2 || (spacing.columnGap >= 20 && !operand.id.startsWith('c'))) {
+    // Parameters above the operand leave no room there.
+    const isTaken =
+      !isBelow(operand.id, placed.has('xPrime')) &&
+      edges.some((each) => each.user === operand && isParameter(each));
+    const hasOuter = isInner(edge, leaving);
+    const label = besideTurn(route, edge, spacing, { hasOuter, isTaken });
+    if (route.points.length > 2 || (spacing.columnGap >= 20 && !hasLongName(operand))) {
       return { ...ends, points: route.points, label };
     }
     // A narrow gap holds no text: it stands below the cards, where no bias comes in (above, in the lane of
     // queries), and above x where other edges leave it too.
+    const isFree = isBelow(operand.id, placed.has('xPrime')) || /^x(Prime)?$/.test(operand.id);
     if (leaving.length > 1) {
-      return { ...ends, ...route, label: { x: turn - 6, y: operand.y - 10, anchor: 'end' } };
+      const x = Math.min(...leaving.map((each) => turnOf(each, leaving, spacing))) - 6;
+      const y = isFree ? operand.y - 10 : bottom(operand) + 9;
+      return { ...ends, ...route, label: { x, y, anchor: 'end' } };
     }
     const outside =
       Math.max(operand.size.height, user.size.height) / 2 + Math.min(9, spacing.laneGap / 2);
-    const y = from.y + (/^(xPrime|Q[ns]?|cQn?)$/.test(operand.id) ? -outside : outside);
+    const y = from.y + (isFree && operand.id !== 'x' ? -outside : outside);
     return { ...ends, points: route.points, label: { ...label, y } };
   });
 }

@@ -1,6 +1,7 @@
 // What a node is: in words, its formula, and what its operands receive of its gradient.
 import type { HeadConfig } from '../engine/config.ts';
 import { toText } from '../engine/formula.ts';
+import { LAMBDA_WEIGHTS } from '../engine/ops/difference.ts';
 import { printedIfShort } from '../engine/printers/print.ts';
 import { type Graph, hasNode, nodeOf, operationNodes } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
@@ -27,6 +28,17 @@ function latents(
   };
 }
 
+/** Two heads of two softmaxes each. */
+const PAIRS = /^(lambda_|Pdiff$|O[ns]$|gamma_O$)/;
+const pairs = (id: string, features: number, all: number): HeadConfig['weights'] =>
+  PAIRS.test(id)
+    ? {
+        ...{ W_K: zeros(features, 2 * all), W_Q: zeros(features, 2 * all) },
+        ...Object.fromEntries(LAMBDA_WEIGHTS.map((each) => [each, zeros(3)])),
+        gamma_O: zeros(3),
+      }
+    : {};
+
 /** What a node needs that is not in the usual module. */
 function optionsWith(id: string): Partial<HeadConfig> {
   if (id === 'B' || id === 'Zb') return { positionBias: { kind: 'learned' } };
@@ -36,6 +48,8 @@ function optionsWith(id: string): Partial<HeadConfig> {
     const norm = { kind: 'layer', eps: 1e-5 } as const;
     return { block: { residual: true, preNorm: norm, outputNorm: norm, postNorm: norm } };
   }
+  if (PAIRS.test(id))
+    return { differential: { lambdaInit: 0.8, norm: { kind: 'rms', eps: 1e-5 } } };
   if (id === 'Vs') return { zeroKey: true };
   const place = /^[KQ]s$/.test(id) ? 'after-rope' : 'before-rope';
   return /^((gamma|beta)_[KQ]|[KQ][ns])$/.test(id)
@@ -62,6 +76,7 @@ function usualGraph(id: string): Graph {
       },
       ...(id.startsWith('b_') && biases),
       ...latents(id, { features, all, width }),
+      ...pairs(id, features, all),
       ...(/gate|Og/.test(id) && { W_gate: zeros(features, heads), b_gate: zeros(heads) }),
       ...(id === 'headScale' && { headScale: zeros(heads) }),
       ...(/^(sinks|null)/.test(id) && {

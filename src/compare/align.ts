@@ -65,7 +65,8 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
     Pd: ['P'],
     O: ['y'],
     C: ['y'],
-    Og: ['O'],
+    Og: ['Os', 'On', 'O'],
+    ...{ Os: ['On', 'O'], On: ['O'], Pdiff: ['Pd', 'P'] },
     ...{ xn: ['xPrime', 'x'], cKVn: ['cKV'], cQn: ['cQ'], ya: ['y'], yn: ['ya', 'y'], yr: ['y'] },
     ...{ KRs: ['KR'], QRs: ['QR'] },
     ...{ Kn: ['Kh', 'K'], Qn: ['Qh', 'Q'], Ks: ['Kh', 'K'], Qs: ['Qh', 'Q'], Vs: ['Vh', 'V'] },
@@ -74,14 +75,9 @@ const STANDS_FOR: Readonly<Record<NodeId, readonly NodeId[]>> = {
 /** Nodes tried where the shape does not fit the one that the name says. */
 const IF_SHAPE: Readonly<Record<NodeId, readonly NodeId[]>> = {
   ...{
-    y: ['C', 'Og', 'O'],
-    C: ['Og', 'O'],
-    Qh: ['Q'],
-    Kh: ['K'],
-    Vh: ['V'],
-    Q: ['Qh'],
-    K: ['Kh'],
-    V: ['Vh'],
+    y: ['C', 'Og', 'Os', 'On', 'O'],
+    C: ['Og', 'Os', 'On', 'O'],
+    ...{ Qh: ['Q'], Kh: ['K'], Vh: ['V'], Q: ['Qh'], K: ['Kh'], V: ['Vh'] },
   },
 };
 /**
@@ -92,10 +88,10 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
   ...{
     S: ['Z', 'M'],
     Z: ['M'],
-    P: ['Pd'],
-    O: ['Og', 'C', 'ya', 'y'],
-    Og: ['C', 'ya', 'y'],
-    C: ['ya', 'y'],
+    ...{ P: ['Pd', 'Pdiff'], Pd: ['Pdiff'] },
+    O: ['On', 'Os', 'Og', 'C', 'ya', 'y'],
+    ...{ On: ['Os', 'Og', 'C', 'ya', 'y'], Os: ['Og', 'C', 'ya', 'y'] },
+    ...{ Og: ['C', 'ya', 'y'], C: ['ya', 'y'] },
     y: ['ya', 'yn', 'yr'],
     ...{ ya: ['yn'], yn: ['yr'], x: ['xn'], cKV: ['cKVn'], cQ: ['cQn'] },
     Q: ['Qn', 'Qs', 'Qh'],

@@ -5,6 +5,7 @@ import { sizeOf } from './tensor.ts';
  * The letters, everywhere the same:
  * b batch · h query head, or r key/value head and g member of its group · i, l key · j query · t new key ·
  * c feature of x · e feature of x' · u feature of xValue · a feature of keys and queries · v feature of values · o output feature · w bucket of a table ·
+ * s softmax of a pair ·
  * m, n feature of the latents of keys and queries · d, z feature of keys and queries without and with rotation
  */
 export type Letter = string;
@@ -34,11 +35,15 @@ const letterNames: Readonly<Record<Letter, string>> = {
   v: 'value feature',
   o: 'output feature',
   w: 'bucket',
+  s: 'softmax',
   m: 'latent feature',
   n: 'latent feature',
   d: 'unrotated feature',
   z: 'rotated feature',
 };
+
+/** Whether a letter tells heads: also the two softmaxes of a pair. */
+export const isOfHeads = (letter: Letter): boolean => /^[hrgs]$/.test(letter);
 
 /** "query", "head × feature"; (r, g) and (g, r) together are the query heads. */
 export function axisName(axis: AxisLetters): string {

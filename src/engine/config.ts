@@ -8,6 +8,7 @@ export const WEIGHT_IDS = [
   ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V', 'B'] as const),
   ...(['headScale', 'W_gate', 'b_gate'] as const),
   ...(['W_DKV', 'gamma_DKV', 'W_DQ', 'gamma_DQ', 'W_KR', 'W_QR'] as const),
+  ...(['lambda_q1', 'lambda_k1', 'lambda_q2', 'lambda_k2', 'gamma_O'] as const),
   ...(['gamma_pre', 'beta_pre', 'gamma_out', 'beta_out', 'gamma_post', 'beta_post'] as const),
 ] as const;
 export type WeightId = (typeof WEIGHT_IDS)[number];
@@ -158,6 +159,16 @@ export interface QkNorm extends Norm {
   readonly place: 'before-rope' | 'after-rope';
 }
 
+/** Two softmaxes for each head (Ye et al. 2024); W_K and W_Q make twice the heads, whose shares are the weights lambda_q1, ... */
+export interface Differential {
+  /** λ_init: 0.8 − 0.6 exp(−0.3 l) in layer l = 0, 1, ... of the paper. */
+  readonly lambdaInit: number;
+  /** Of what each head gives, with the gain gamma_O; then 1 − λ_init multiplies it. */
+  readonly norm?: Norm;
+  /** `adjacent`: the two of a head side by side, the default · `halves`: first those of all heads, then the others. */
+  readonly pairs?: 'adjacent' | 'halves';
+}
+
 /** Shapes as in the node table: x (n, d), xPrime (m, d'), a leading batch axis on both or on neither. */
 export interface HeadConfig {
   readonly head: Head;
@@ -206,6 +217,7 @@ export interface HeadConfig {
   /** The norm of the latents of multi-head latent attention, whose weights are W_DKV and W_DQ. */
   readonly latentNorm?: Norm;
   readonly block?: Block;
+  readonly differential?: Differential;
   readonly loss: Loss;
   readonly axes: AxisOrder;
 }

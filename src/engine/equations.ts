@@ -16,35 +16,19 @@ import {
 } from './formula.ts';
 import type { Letter } from './axes.ts';
 import type { Graph, NodeId } from './graph.ts';
-import { hasNode, nodeOf, operationNodes } from './graph.ts';
+import { hasNode, operationNodes } from './graph.ts';
 import { isPlain, jacobian, value } from './equationMarks.ts';
+import { chainRule } from './chainRule.ts';
+import { equation, type Equation, QUERY, v } from './equationParts.ts';
 
-export interface Equation {
-  /** As on the exercise's sheet; '' for what is ours. */
-  readonly number: string;
-  /** What it says, in a few words. */
-  readonly title: string;
-  /** What its symbols are called in the graph, where that is something else. */
-  readonly note: string;
-  readonly formula: Formula;
-}
-
-const v = (name: string, ...letters: Letter[]): Formula =>
-  symbol(
-    name,
-    letters.map((letter) => [letter]),
-  );
-const transposed = (inner: Formula): Formula => power(inner, words('T'));
 const f = v('f');
-const equation = (number: string, title: string, formula: Formula, note = ''): Equation => ({
-  ...{ number, title, note, formula },
-});
+const transposed = (inner: Formula): Formula => power(inner, words('T'));
 
 /** Vectors are columns here, as in the exercise: x_i is token i. */
 export function equations(graph: Graph): Equation[] {
   const all = [
     ...(isPlain(graph) ? plainForward(graph) : ownForward(graph)),
-    ...backward(graph),
+    ...chainRule(graph),
     ...(isPlain(graph) ? spelledOut(graph) : []),
   ];
   // Those of the exercise first, as on its sheet.
@@ -52,8 +36,6 @@ export function equations(graph: Graph): Equation[] {
   return all.sort((a, b) => place(a).localeCompare(place(b)));
 }
 
-/** In self-attention, too: there x is a token as key and value, x′ the same token as query. */
-const QUERY = 'x′';
 const queryNode = ({ selfAttention }: Graph): NodeId => (selfAttention ? 'x' : 'xPrime');
 
 /** W_Q^T x'_j, which q_ij is linear in x_i by, and W_K^T x_i. */
@@ -100,99 +82,6 @@ function ownForward(graph: Graph): Equation[] {
     const own = { ...forward, right: part(value(id), forward.right) };
     return [equation(numbers[id] ?? '', operation.name, own)];
   });
-}
-
-/** The letters of a head: none where there is one only; keys and values may be shared by a group. */
-function headLetters({ nodes }: Graph): { query: Letter[]; key: Letter[] } {
-  const lettersOf = (id: NodeId): Letter[] =>
-    nodes
-      .find((node) => node.id === id)
-      ?.axes.flat()
-      .filter((letter) => /^[hrg]$/.test(letter)) ?? [];
-  return { query: lettersOf('Qh'), key: lettersOf('Kh') };
-}
-
-/** (3), (4) and (6): the chain rule, each factor a step or a chain of steps. */
-function backward(graph: Graph): Equation[] {
-  const { query: h, key: r } = headLetters(graph);
-  const plain = isPlain(graph);
-  const [y, p] = [hasNode(graph, 'O') ? 'O' : 'y', plain ? 'p' : 'P'];
-  const content = ['Vh', 'V'].find((id) => hasNode(graph, id));
-  // With a past, the new tokens are only some of the keys.
-  const token = graph.extents['t'] === undefined ? 'i' : 't';
-  const queryId = queryNode(graph);
-  const chain = (...ids: NodeId[]): string => jacobian(graph, ids);
-  /** A norm stands before or after the rotation. */
-  const between = (id: string): NodeId[] =>
-    graph.nodes
-      .map((node) => node.id)
-      .filter((own) => own === `${id}n` || own === `${id}s`)
-      .reverse();
-  /** From what a projection is made to the input itself. */
-  const before = (id: string, input: NodeId): NodeId[] => {
-    const isNormed = input === (graph.selfAttention ? 'x' : 'xPrime');
-    return [`c${id}n`, `c${id}`, ...(isNormed ? ['xn'] : []), input];
-  };
-  const out = (letter: Letter): Formula => v(y, ...h, letter);
-  // In the order in which the graph has them.
-  const keyFirst = nodeOf(graph, 'P').axes.at(-2)?.includes('i');
-  const weight = (key: Letter, letter: Letter): Formula =>
-    v(p, ...h, ...(keyFirst ? [key, letter] : [letter, key]));
-  const dfdy = (letter: Letter): Formula =>
-    part(chain('f', 'y', 'yr', 'yn', 'ya', 'C', 'Og', 'O'), partial(f, out(letter)));
-  const dydp = (key: Letter, letter: Letter): Formula =>
-    part(chain(y, 'Pd', 'P'), partial(out(letter), weight(key, letter)));
-  const dydx = content
-    ? product(
-        part(chain(y, content), partial(out('j'), v(content, ...r, 'i'))),
-        part(
-          chain(content, 'Vs', 'V', ...before('KV', 'x')),
-          partial(v(content, ...r, 'i'), v('x', token)),
-        ),
-      )
-    : part(chain(y, 'x'), partial(out('j'), v('x', 'i')));
-  const dpdx = part(
-    chain('P', 'M', 'Zb', 'Z', 'S', 'Kh', ...between('K'), 'K', ...before('KV', 'x')),
-    partial(weight('l', 'j'), v('x', token)),
-  );
-  const dpdq = part(
-    chain('P', 'M', 'Zb', 'Z', 'S', 'Qh', ...between('Q'), 'Q', ...before('Q', queryId)),
-    partial(weight('i', 'k'), v(QUERY, 'j')),
-  );
-  const past = token === 't' ? ['i'] : [];
-  // Values that are made from something else bring x nothing.
-  const isValue = !hasNode(graph, 'xValue');
-  const byWeights = sum([...h, 'l', 'j'], product(dfdy('j'), dydp('l', 'j'), dpdx));
-  const [left, right] = leftSides(graph, token);
-  return [
-    equation(
-      '3',
-      graph.selfAttention ? 'to a token, as query' : 'to x′, by the weights',
-      equals(right, sum([...h, 'k', 'i'], product(dfdy('k'), dydp('i', 'k'), dpdq))),
-    ),
-    equation(
-      '4',
-      graph.selfAttention ? 'to a token, as value and as key' : 'to x, as value and by the weights',
-      equals(
-        left,
-        isValue ? plus(sum([...h, 'j', ...past], product(dfdy('j'), dydx)), byWeights) : byWeights,
-      ),
-    ),
-    equation(
-      '6',
-      'the same, by output',
-      equals(
-        left,
-        sum(
-          [...h, 'j'],
-          product(
-            dfdy('j'),
-            plus(...(isValue ? [sum(past, dydx)] : []), sum(['l'], product(dydp('l', 'j'), dpdx))),
-          ),
-        ),
-      ),
-    ),
-  ];
 }
 
 /** In self-attention both are parts of one gradient. */

@@ -3,7 +3,7 @@ import { WEIGHT_IDS, type WeightId } from './config.ts';
 import type { NodeId } from './graph.ts';
 
 const OPERATIONS =
-  'xn cKV cQ cKVn cQn K Q V KR QR KRs QRs Kn Qn Ks Qs Vs Kh Qh Vh S Z Zb M P Pd O gate Og C ya yn yr y f';
+  'xn cKV cQ cKVn cQn K Q V KR QR KRs QRs Kn Qn Ks Qs Vs Kh Qh Vh S Z Zb M P Pd lambda_full Pdiff O On Os gate Og C ya yn yr y f';
 
 export const NODE_IDS: readonly NodeId[] = [
   'x',
@@ -13,6 +13,9 @@ export const NODE_IDS: readonly NodeId[] = [
   'temperature',
   ...OPERATIONS.split(' '),
 ];
+
+/** Nodes that are one number. */
+export const SCALARS: readonly NodeId[] = ['lambda_full', 'f'];
 
 const PARAMETERS: ReadonlySet<NodeId> = new Set<NodeId>(WEIGHT_IDS);
 

@@ -5,7 +5,7 @@ import type { Contribution, Run } from './run.ts';
 import { norm } from './tensor.ts';
 
 export type Path =
-  'value' | 'key' | 'query' | 'gate' | 'residual' | 'weights' | 'parameter' | 'output';
+  'value' | 'key' | 'query' | 'gate' | 'residual' | 'norm' | 'weights' | 'parameter' | 'output';
 
 /** A path as it is told: "y passes its gradient on to x (as value)". */
 export const pathWords: Readonly<Record<Path, string>> = {
@@ -14,22 +14,26 @@ export const pathWords: Readonly<Record<Path, string>> = {
   query: 'as query',
   gate: 'as gate',
   residual: 'past the attention',
+  norm: 'through the norm',
   weights: 'through the weights',
   parameter: 'to a parameter',
   output: 'to the output',
 };
 
+/** The first that fits: xn is where what comes as value, key and query meets. */
 const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to?: RegExp }[] = [
   { path: 'key', nodes: /^(K[nsh]?|KRs?|cKVn?)$/ },
   { path: 'query', nodes: /^(Q[nsh]?|QRs?|cQn?)$/ },
   { path: 'gate', nodes: /^gate$/ },
-  { path: 'value', nodes: /^V[sh]?$/, to: /^(x|xValue)$/ },
+  { path: 'value', nodes: /^V[sh]?$/ },
+  { path: 'norm', nodes: /^xn$/ },
+  { path: 'value', nodes: /^$/, to: /^(x|xValue)$/ },
 ];
 
 /** The path that the edge from -> to belongs to. */
 export function pathOf(from: NodeId, to: NodeId): Path {
   if (isParameter(to)) return 'parameter';
-  if (/^(P|Pd|M|Z|Zb|S)$/.test(to)) return 'weights';
+  if (/^(P|Pd|Pdiff|M|Z|Zb|S|lambda_full)$/.test(to)) return 'weights';
   const own = PATHS.find(
     ({ nodes, to: only }) => nodes.test(from) || nodes.test(to) || only?.test(to),
   );

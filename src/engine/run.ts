@@ -94,6 +94,10 @@ export function applicationOf(
   return { inputs: operands(node, values), output };
 }
 
+/** The input that a residual connection adds. */
+const isPast = ({ operation }: OperationNode, to: NodeId): boolean =>
+  operation.name === 'residual' && /^x(Prime)?$/.test(to);
+
 /**
  * Reverse mode: from df/df = 1, each node in reverse order passes its gradient to its operands, and a node is
  * visited only after all nodes that use it, so that its accumulator is complete.
@@ -122,7 +126,7 @@ function* backwardInParts(
         from: node.id,
         to,
         slot,
-        path: pathOf(node.id, to),
+        path: isPast(node, to) ? 'residual' : pathOf(node.id, to),
         value,
       });
       const before = gradients.get(to);

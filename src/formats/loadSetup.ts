@@ -91,7 +91,7 @@ export async function loadSetup(
 /** Weights as they are given, made (in, out). */
 function settled(
   loader: Loader,
-  { heads, kvHeads, weightLayout, fused }: Setup,
+  { heads, kvHeads, weightLayout, fused, differential }: Setup,
   { x, xPrime, xValue }: Pick<HeadConfig, 'x' | 'xPrime' | 'xValue'>,
   weights: GivenWeights,
 ): HeadConfig['weights'] {
@@ -102,7 +102,8 @@ function settled(
     Q: weights.W_DQ ? undefined : width(xPrime ?? x),
     V: weights.W_DKV ? undefined : width(xValue ?? x),
   };
-  const context = { heads, kvHeads, features, layout: weightLayout, fused };
+  const own = { heads, kvHeads, isPaired: differential !== undefined };
+  const context = { ...own, features, layout: weightLayout, fused };
   return settleWeights(weights, context, (severity, key, message) =>
     loader.report(severity, ['weights', key], message),
   );

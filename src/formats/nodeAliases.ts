@@ -38,6 +38,7 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
   b_gate: `gatebias gateprojbias outputgatebias`,
   gate: `gates gatelogit gatelogits gatescore gatescores outputgate`,
   Og: `ogated gatedo gatedoutput gatedheads gatedheadoutput`,
+  gamma_O: `subln sublnweight headnormweight groupnormweight`,
   W_DKV: `kvaprojweight kvdownprojweight wkvdown wdownkv`,
   W_DQ: `qaprojweight qdownprojweight wqdown wdownq`,
   gamma_DKV: `kvalayernormweight kvnormweight`,
@@ -85,6 +86,10 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
     droppedprobs attnprobsdropped droppedattnprobs attnweightsdropout attnprobsdropout`,
   O: `oh ohead oheads headout headouts headoutput headoutputs headsout perheadoutput perheadoutputs outheads
     outputheads attnoutheads`,
+  lambda_full: `lambda lambdafull lam lmbda lambd lambdaval lambdavalue`,
+  Pdiff: `diffattn diffattnweights diffweights differentialweights attndiff diffprobs`,
+  On: `sublnout sublnoutput normedheads headsnormed onormed`,
+  Os: `oscaled headsscaled scaledheads`,
   C: `context contexts ctx contextlayer contextvector contextvectors contextvec concat concatheads concatenated
     merged mergedheads headsmerged mergeheads`,
   y: `out output outputs result results attnout attnoutput attentionout attentionoutput yhat outputstates`,

@@ -1,7 +1,7 @@
 // Which node, value or gradient, a person's own tensor is: by its name in a trace.
 import type { NodeId } from '../engine/graph.ts';
 import { ALIASES } from './nodeAliases.ts';
-import { NODE_IDS } from '../engine/nodes.ts';
+import { NODE_IDS, SCALARS } from '../engine/nodes.ts';
 
 export interface ResolvedName {
   readonly node: NodeId;
@@ -40,7 +40,7 @@ const SUFFIX = /[._\-/:\s]?(?:grads?|gradients?)$/i;
 /**
  * The node that `name` stands for, or null if it is none or could be two. First come the setup's `names`, then
  * the ids and their gradients as they are (`P`, `dP`), then usual names (`attn_weights`, `grad_q`). Pass the
- * tensor's number of axes as `rank` where it is known: a plain number can only be f, so that a dimension `d_k`
+ * tensor's number of axes as `rank` where it is known: a plain number can only be f or λ, so that a dimension `d_k`
  * is not taken for the gradient of K.
  *
  * A weight of a framework is often the transpose of ours (`q_proj.weight` is (out, in)), and S may be scaled
@@ -54,7 +54,7 @@ export function resolveName(
   const found = Object.hasOwn(names, name)
     ? resolveId(names[name])
     : (resolveId(name) ?? resolveUsual(name.trim()));
-  return rank === 0 && found?.node !== 'f' ? null : found;
+  return rank === 0 && found && !SCALARS.includes(found.node) ? null : found;
 }
 
 function resolveId(name: string): ResolvedName | null {

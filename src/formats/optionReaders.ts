@@ -1,6 +1,13 @@
 // Readers of the options that hold no tensors of their own and go to the engine as they are.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import type { Block, Norm, PositionBias, QkNorm, Temperature } from '../engine/config.ts';
+import type {
+  Block,
+  Differential,
+  Norm,
+  PositionBias,
+  QkNorm,
+  Temperature,
+} from '../engine/config.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
 import type { Path } from './setupTypes.ts';
@@ -93,6 +100,42 @@ export const block = (list: ProblemList): read.Read<Block> =>
     outputNorm: norm(list),
     postNorm: norm(list),
   });
+
+/** As in the authors' code, where layers count from 0. */
+const lambdaInit = (layer: number): number => 0.8 - 0.6 * Math.exp(-0.3 * layer);
+/** Of the authors' norm of each head. */
+const PAIR_NORM = { kind: 'rms', eps: 1e-5 } as const;
+
+/** {"layer": 3} or {"lambdaInit": 0.8}; the norm as anywhere, or "none". */
+export function differential(list: ProblemList): read.Read<Differential> {
+  const usual = norm(list);
+  const own = read.object<Differential & { layer: number }>(list, {
+    lambdaInit: read.number(list, 'a number below 1', (value) => value < 1),
+    layer: read.number(
+      list,
+      'a layer: 0, 1, ...',
+      (value) => value >= 0 && Number.isInteger(value),
+    ),
+    norm: (node, path) => (node.value === 'none' ? undefined : usual(node, path)),
+    pairs: read.oneOf(list, ['adjacent', 'halves'] as const),
+  });
+  return (node, path) => {
+    const found = own(node, path);
+    if (!found) return undefined;
+    const { layer, lambdaInit: given, pairs } = found;
+    if ((layer === undefined) === (given === undefined)) {
+      const both = layer === undefined ? 'neither' : 'both';
+      list.error(path, `found ${both}, expected "lambdaInit" or the "layer" that tells it`);
+      return undefined;
+    }
+    const isNormed = findNodeAtLocation(node, ['norm'])?.value !== 'none';
+    return {
+      lambdaInit: given ?? lambdaInit(layer ?? 0),
+      ...(isNormed && { norm: found.norm ?? PAIR_NORM }),
+      ...(pairs && { pairs }),
+    };
+  };
+}
 
 /** {"logN": 512}, {"floor": 8192, "scale": 0.1}, or null: it is a tensor. */
 export function temperature(

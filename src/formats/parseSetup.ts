@@ -111,6 +111,7 @@ function readFields(list: ProblemList, root: Node): SetupFields | undefined {
     zeroKey: read.boolean(list),
     latentNorm: options.norm(list),
     block: options.block(list),
+    differential: options.differential(list),
     temperature: (node, path) => {
       const byPosition = options.temperature(list)(node, path);
       return byPosition === null ? tensor(node, path, '{"logN": 512}') : byPosition;

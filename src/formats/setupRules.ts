@@ -1,6 +1,7 @@
 // Rules between the entries of a setup: what a head needs, what it has no use for, what excludes what.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
 import type { WeightId } from '../engine/config.ts';
+import { LAMBDA_WEIGHTS } from '../engine/ops/difference.ts';
 import type { ProblemList } from './setupProblems.ts';
 import type { LossFields, SetupFields } from './setupTypes.ts';
 
@@ -42,6 +43,10 @@ function checkHead(
 }
 
 const LATENT = ['W_DKV', 'gamma_DKV', 'W_DQ', 'gamma_DQ', 'W_KR', 'W_QR'] as const;
+const MODULE_WEIGHTS = [
+  ...(['sinks', 'null_K', 'null_V', 'B', 'headScale', 'W_gate', 'b_gate'] as const),
+  ...LATENT,
+];
 const NO_VALUES = { heads: ['kq'], why: 'has no value projection: V is x' };
 const ONE_HEAD = { heads: ['kq', 'qkv'], why: 'has no such step; "multihead" has' };
 
@@ -54,12 +59,15 @@ const UNUSED: readonly { heads: readonly string[]; path: readonly string[]; why:
   { ...NO_VALUES, path: ['xValue'] },
   { ...NO_VALUES, path: ['start', 'V'] },
   { ...ONE_HEAD, path: ['weights', 'W_O'] },
-  ...['sinks', 'null_K', 'null_V', 'B', 'headScale', 'W_gate', 'b_gate', ...LATENT].map((id) => ({
+  ...MODULE_WEIGHTS.map((id) => ({
     ...ONE_HEAD,
     path: ['weights', id],
   })),
   { ...ONE_HEAD, path: ['rope'] },
-  ...['zeroKey', 'latentNorm', 'block'].map((entry) => ({ ...ONE_HEAD, path: [entry] })),
+  ...['zeroKey', 'latentNorm', 'block', 'differential'].map((entry) => ({
+    ...ONE_HEAD,
+    path: [entry],
+  })),
   { ...ONE_HEAD, path: ['grouping'] },
   { ...ONE_HEAD, path: ['past'] },
 ];
@@ -82,6 +90,11 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
   { ids: ['gamma_DQ'], without: ['weights', 'W_DQ'], why: 'W_DQ, whose latents it is of' },
   { ids: ['W_KR'], without: ['weights', 'W_QR'], why: 'W_QR, which it meets' },
   { ids: ['W_QR'], without: ['weights', 'W_KR'], why: 'W_KR, which it meets' },
+  {
+    ids: [...LAMBDA_WEIGHTS, 'gamma_O'],
+    without: ['differential'],
+    why: '"differential", to whose two softmaxes it belongs',
+  },
   ...(['pre', 'out', 'post'] as const).map((place) => ({
     ids: [`gamma_${place}`, `beta_${place}`] as const,
     without: ['block', BLOCK_NORMS[place]],
@@ -154,7 +167,7 @@ function checkLoss(problems: ProblemList, given: Given, { expression }: LossFiel
 function checkPairs(
   problems: ProblemList,
   given: Given,
-  { mask, qkNorm, softmax, block }: SetupFields,
+  { mask, qkNorm, softmax, block, differential }: SetupFields,
 ): void {
   const pairs: [string, string[]][] = [
     ['dropout', ['p', 'keep']],
@@ -180,6 +193,11 @@ function checkPairs(
   for (const [id, norm] of Object.entries(biased))
     if (norm?.kind === 'rms' && given('weights', id))
       problems.error(['weights', id], 'found with an RMS norm, which has no bias; "layer" has');
+  for (const id of differential ? LAMBDA_WEIGHTS : [])
+    if (!given('weights', id))
+      problems.error(['weights'], `found no ${id}, expected it with "differential"`);
+  if (differential && !differential.norm && given('weights', 'gamma_O'))
+    problems.error(['weights', 'gamma_O'], 'found without a norm, whose gain it is');
   if (block?.residual && !given('weights', 'W_O'))
     problems.error(['block', 'residual'], 'found without W_O, to whose output the input is added');
   if (given('latentNorm') && !given('weights', 'W_DKV') && !given('weights', 'W_DQ'))

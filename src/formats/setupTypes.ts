@@ -74,6 +74,7 @@ export const PLAIN_OPTIONS = [
   'numberType',
   'latentNorm',
   'block',
+  'differential',
 ] as const;
 type PlainOptions = Pick<HeadConfig, (typeof PLAIN_OPTIONS)[number]>;
 

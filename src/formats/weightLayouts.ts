@@ -10,6 +10,8 @@ export type GivenWeights = Readonly<Partial<Record<WeightKey, Tensor>>>;
 export interface WeightContext {
   readonly heads: number;
   readonly kvHeads: number;
+  /** Whether keys and queries have two parts for each head. */
+  readonly isPaired?: boolean;
   /** Features of what each is made from, where they are known. */
   readonly features: Readonly<Record<'K' | 'Q' | 'V', number | undefined>>;
   /** What the setup says of all matrices; left out, the shape tells where only one way fits. */
@@ -66,7 +68,8 @@ class Settler {
   }
 
   #headsOf(key: WeightKey): number {
-    return QUERY_HEADS.has(key) ? this.#own.heads : this.#own.kvHeads;
+    const { heads, kvHeads, isPaired } = this.#own;
+    return (QUERY_HEADS.has(key) ? heads : kvHeads) * (isPaired && /^W_[KQ]$/.test(key) ? 2 : 1);
   }
 
   /** (in, out) of a tensor of two or three axes; `inputs` is the length of `in` where it is known. */

@@ -1,6 +1,7 @@
 // Random setups from a seed: every option of every head, drawn independently so that all pairs come up.
 import { drawMaskOptions, drawMaskParts } from './drawMasks.mjs';
 import { drawBias } from './drawBias.mjs';
+import { drawDifferential } from './drawDifferential.mjs';
 import { drawRope, drawRopeOptions } from './drawRope.mjs';
 
 /** mulberry32: uniform in [0, 1). */
@@ -178,6 +179,7 @@ export function drawSetup(random) {
   const isFree = !setup.zeroKey && !setup.weights.null_K;
   const biasSizes = { multi, heads, queries, keys, order: scores, isFree };
   Object.assign(options, drawBias(setup, { ...draw, ...biasSizes }));
+  Object.assign(options, drawDifferential(setup, { ...draw, ...sizes }));
   return { setup, options };
 }
 

@@ -203,10 +203,30 @@ def swin(t, heads=2, window=(2, 3)):
     return y @ t["W_O"] + t["b_O"]
 
 
+def differential(t, heads=2, depth=3):
+    """Differential Transformer (arXiv 2410.05258, its multihead_diffattn.py): view(.., num_heads, 2, ..), subln."""
+    lambda_init = 0.8 - 0.6 * math.exp(-0.3 * depth)
+    tokens = t["x"].shape[0]
+    q, k, v = (t["x"] @ t[f"W_{n}"] for n in "QKV")
+    head_dim = q.shape[1] // heads // 2
+    q = pair_rope(q.view(tokens, 2 * heads, head_dim).transpose(0, 1), 10000.0) * head_dim**-0.5
+    k = pair_rope(k.view(tokens, 2 * heads, head_dim).transpose(0, 1), 10000.0)
+    v = v.view(tokens, heads, 2 * head_dim).transpose(0, 1)
+    attn_mask = torch.triu(torch.full((tokens, tokens), -math.inf), 1)
+    attn_weights = torch.softmax(q @ k.transpose(-1, -2) + attn_mask, -1)
+    lambda_1 = torch.exp(torch.sum(t["lambda_q1"] * t["lambda_k1"], -1))
+    lambda_2 = torch.exp(torch.sum(t["lambda_q2"] * t["lambda_k2"], -1))
+    attn_weights = attn_weights.view(heads, 2, tokens, tokens)
+    attn = (attn_weights[:, 0] - (lambda_1 - lambda_2 + lambda_init) * attn_weights[:, 1]) @ v
+    attn = rms(attn, t["gamma_O"], 1e-5) * (1 - lambda_init)
+    return attn.transpose(0, 1).reshape(tokens, heads * 2 * head_dim) @ t["W_O"]
+
+
 MODELS = {
     "qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead,
     "llama3": llama3, "gemma3-local": gemma3_local, "t5": t5, "swin": swin, "qwen3-next": qwen3_next,
     "deepseek-mla": deepseek_mla, "gemma3-layer": gemma3_layer,
+    "differential": differential,
 }
 
 

@@ -49,9 +49,15 @@ class Graph:
         return value
 
 
+def score_heads(setup):
+    """Softmaxes: two for each head of differential attention."""
+    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
+    return 2 * heads if "differential" in setup else heads
+
+
 def fill_shape(setup, scores):
     """(batch, heads, m, n), each at least 1."""
-    heads = setup.get("heads", 1) if setup["head"] == "multihead" else 1
+    heads = score_heads(setup)
     m, n = scores.shape[-2:]
     return (scores.numel() // (heads * m * n), heads, m, n)
 
@@ -124,7 +130,7 @@ def hidden_and_bias(setup, scores, past):
     if "window" in setup:
         hidden = hidden | (distance.abs() >= setup["window"])
     if setup.get("alibi"):
-        heads = setup.get("heads", 1)
+        heads = score_heads(setup)
         if setup["alibi"] is True:
             slopes = torch.tensor(alibi_slopes(heads))
         else:
@@ -205,6 +211,39 @@ def weights(setup, g, S, width, past, sinks=None, nulls=0, table=None):
     return flip(step)
 
 
+def lambda_init(own):
+    return own["lambdaInit"] if "lambdaInit" in own else 0.8 - 0.6 * math.exp(-0.3 * own["layer"])
+
+
+def difference(setup, g, w, P):
+    """The authors' two maps, one less lambda times the other; P with the queries in the rows, (..., 2 heads, m, n)."""
+    own = setup["differential"]
+    lambda_1 = torch.exp(torch.sum(w["lambda_q1"] * w["lambda_k1"]))
+    lambda_2 = torch.exp(torch.sum(w["lambda_q2"] * w["lambda_k2"]))
+    lambda_full = g.keep("lambda_full", lambda_1 - lambda_2 + lambda_init(own))
+    heads, axis = setup["heads"], P.dim() - 3
+    if own.get("pairs") == "halves":
+        first, second = P.chunk(2, axis)
+    else:
+        first, second = P.unflatten(axis, (heads, 2)).unbind(axis + 1)
+    left = first - lambda_full * second
+    if setup["axes"] == "key-first":
+        return g.keep("Pdiff", left.transpose(-1, -2)).transpose(-1, -2)
+    return g.keep("Pdiff", left)
+
+
+def normed_heads(setup, g, w, O):
+    """The authors' subln of each head and its factor."""
+    own = setup["differential"]
+    norm = own.get("norm", {"kind": "rms", "eps": 1e-5})
+    if norm != "none":
+        gain = w.get("gamma_O")
+        if gain is not None and gain.numel() > O.shape[-1]:
+            gain = gain.reshape(-1, 1, O.shape[-1])
+        O = g.keep("On", normed(norm, O, gain, None))
+    return g.keep("Os", O * (1 - lambda_init(own)))
+
+
 def expression(text, y):
     python = text.replace(".^", "**").replace(".*", "*").replace("./", "/").replace("^", "**")
     scope = {name: getattr(torch, name) for name in ("sum", "mean", "norm", "exp", "log", "sqrt", "tanh", "sin", "cos")}
@@ -272,7 +311,8 @@ def attend(setup):
         g.leaf("temperature", temperatures(setup["temperature"], Q.shape[-2], earlier))
     if norm_first:
         many = setup["head"] == "multihead"
-        heads, kv_heads = (setup["heads"], setup["kvHeads"]) if many else (1, 1)
+        pair = 2 if "differential" in setup else 1
+        heads, kv_heads = (pair * setup["heads"], pair * setup["kvHeads"]) if many else (1, 1)
         K = g.keep("Kn", norm_of("K", K, kv_heads))
         Q = g.keep("Qn", norm_of("Q", Q, heads))
     if setup["head"] != "multihead":
@@ -313,14 +353,25 @@ def attend(setup):
                 own = torch.cat([own, *(each.expand(*own.shape[:-2], 1, -1) for each in nulls)], -2)
             return g.keep(f"{name}h", own)
 
-        Kh, Qh, Vh = split("K", K, kv_heads, True), split("Q", Q, heads, True), split("V", V, kv_heads, False)
+        pair = 2 if "differential" in setup else 1
+        Kh, Qh = split("K", K, pair * kv_heads, True), split("Q", Q, pair * heads, True)
+        Vh = split("V", V, kv_heads, False)
         group = torch.arange(heads) // (heads // kv_heads)
         if setup.get("grouping") == "interleaved":
             group = torch.arange(heads) % kv_heads
-        K_all, V_all = Kh.index_select(-3, group), Vh.index_select(-3, group)
+        of_keys = group
+        if pair == 2:
+            halves = setup["differential"].get("pairs") == "halves"
+            both = [group, group + kv_heads] if halves else [2 * group, 2 * group + 1]
+            of_keys = torch.cat(both) if halves else torch.stack(both, -1).flatten()
+        K_all, V_all = Kh.index_select(-3, of_keys), Vh.index_select(-3, group)
         nulls = ("null_K" in w) + bool(setup.get("zeroKey"))
         P = weights(setup, g, Qh @ K_all.transpose(-1, -2), Kh.shape[-1], past, w.get("sinks"), nulls, w.get("B"))
+        if pair == 2:
+            P = difference(setup, g, w, P)
         O = g.keep("O", P @ V_all)
+        if pair == 2:
+            O = normed_heads(setup, g, w, O)
         if "W_gate" in w:
             gate = g.keep("gate", other @ w["W_gate"] + w.get("b_gate", 0))
             opened = gate.sigmoid().reshape(*gate.shape[:-1], heads, -1).transpose(-3, -2)

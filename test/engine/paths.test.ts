@@ -39,6 +39,13 @@ test('multihead, edge by edge', async () => {
   ]);
 });
 
+test('a layer: past the attention and through its norm; there as value, key, query', async () => {
+  const all = await paths('gemma3-layer');
+  expect(all.filter((each) => /> (x|xn):/.test(each)).sort()).toEqual([
+    ...['K > xn: key', 'Q > xn: query', 'V > xn: value', 'xn > x: norm', 'y > x: residual'],
+  ]);
+});
+
 describe('shares', () => {
   test.each(smallExampleNames)('of %s are the parts’ norms, and sum to 1', async (name) => {
     const own = await exampleRun(name);

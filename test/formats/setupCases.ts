@@ -51,6 +51,7 @@ export const GOOD: readonly string[] = [
   `{${KQ}, "softmax": "plus-one"}`,
   `{"head": "multihead", ${x}, "weights": {"W_DKV": [[1], [2]], "W_K": [[1]], "W_V": [[1]], "W_Q": [[1], [2]], "W_KR": [[1, 2], [3, 4]], "W_QR": [[1, 2], [3, 4]]}, "latentNorm": "rms", "rope": {"pairing": "half"}}`,
   `{${MULTI.replace('[6]]', '[6]], "W_O": [[1, 2]], "gamma_pre": [1, 2]')}, "block": {"residual": true, "preNorm": "rms", "postNorm": {"kind": "layer", "eps": 0}}}`,
+  `{${MULTI.replace('[6]]', '[6]], "lambda_q1": [1], "lambda_k1": [1], "lambda_q2": [1], "lambda_k2": [1], "gamma_O": [1]')}, "differential": {"layer": 0}}`,
   `{${MULTI.replace('[6]]', '[6]], "W_gate": [[1], [2]], "b_gate": [1], "headScale": [1]')}, "temperature": [1, 2]}`,
   `{${QKV}, "temperature": {"logN": 512}}`,
   `{${QKV}, "temperature": {"floor": 8192, "scale": 0.1}}`,
@@ -695,6 +696,25 @@ export const BAD: readonly BadCase[] = [
     ],
     at: '"gamma_pre"',
     schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "lambda_q1": [1], "lambda_k1": [1], "lambda_q2": [1]')}, "differential": {"layer": 0}}`,
+    messages: ['weights: found no lambda_k2, expected it with "differential"'],
+    at: '"weights"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI.replace('[6]]', '[6]], "lambda_q1": [1]')}}`,
+    messages: [
+      'weights.lambda_q1: found without "differential", to whose two softmaxes it belongs',
+    ],
+    at: '"lambda_q1"',
+    schemaAccepts: true,
+  },
+  {
+    text: `{${MULTI}, "differential": {}}`,
+    messages: ['differential: found neither, expected "lambdaInit" or the "layer" that tells it'],
+    at: '"differential"',
   },
   {
     text: `{${MULTI}, "block": {"residual": true}}`,

@@ -30,6 +30,13 @@ const changed = (weights: object, own: object, from: object = base): object => (
   weights: { ...(from as typeof base).weights, ...weights },
 });
 
+const lambdas = ['lambda_q1', 'lambda_k1', 'lambda_q2', 'lambda_k2'] as const;
+/** Two softmaxes for each head: twice the keys and queries. */
+const differential = {
+  ...{ W_K: random(12, 6, 16), W_Q: random(13, 6, 32), gamma_O: random(14, 3) },
+  ...Object.fromEntries(lambdas.map((id, n) => [id, random(15 + n, 4)])),
+};
+
 export const OPTIONS: readonly OptionCase[] = [
   {
     name: 'RMS norm of each head before RoPE',
@@ -131,5 +138,24 @@ export const OPTIONS: readonly OptionCase[] = [
       { xPrime: random(14, 4, 6), loss: undefined, block: { residual: true, preNorm: 'layer' } },
     ),
     nodes: ['xn', 'ya', 'y', 'gamma_pre', 'beta_pre'],
+  },
+  {
+    name: 'differential attention',
+    setup: changed(differential, { rope, differential: { layer: 0 } }),
+    nodes: ['Pdiff', 'lambda_full', 'On', 'Os', ...lambdas, 'gamma_O'],
+  },
+  {
+    name: 'differential attention in halves, without a norm, with gates, sinks and norms of queries and keys',
+    setup: changed(
+      {
+        ...{ ...differential, gamma_O: undefined, sinks: random(18, 8), W_gate: random(19, 6, 4) },
+        ...{ gamma_K: random(20, 4), gamma_Q: random(21, 4) },
+      },
+      {
+        ...{ differential: { lambdaInit: 0.3, norm: 'none', pairs: 'halves' } },
+        ...{ qkNorm: { kind: 'rms' }, alibi: true },
+      },
+    ),
+    nodes: ['Pdiff', 'Os', 'Og', 'lambda_full', ...lambdas],
   },
 ];

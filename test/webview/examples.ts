@@ -173,6 +173,46 @@ export const examples: Readonly<Record<string, () => Example>> = {
       loss: { kind: 'half-squared-norm' },
     },
   }),
+  differential: () => ({
+    title: 'Differential attention',
+    description:
+      'Two softmaxes for each of two heads, λ by four learned vectors, a norm of each head.',
+    energy: false,
+    config: {
+      ...multihead(5, 8, 2, 2),
+      weights: {
+        ...{ W_K: spread(2, 0.5, 8, 8), W_Q: spread(3, 0.5, 8, 8), W_V: spread(4, 0.5, 8, 8) },
+        ...{ W_O: spread(5, 0.5, 8, 8), gamma_O: spread(6, 1, 4) },
+        ...{ lambda_q1: spread(7, 0.5, 2), lambda_k1: spread(8, 0.5, 2) },
+        ...{ lambda_q2: spread(9, 0.5, 2), lambda_k2: spread(11, 0.5, 2) },
+      },
+      differential: { lambdaInit: 0.8, norm: { kind: 'rms', eps: 1e-5 } },
+    },
+  }),
+  latent: () => ({
+    title: 'Latent attention',
+    description: 'Keys, values and queries of two heads from latents, a part of each that turns.',
+    energy: false,
+    config: {
+      ...multihead(5, 8, 2, 2),
+      weights: {
+        ...{ W_DKV: spread(2, 0.5, 8, 3), gamma_DKV: spread(3, 1, 3), W_DQ: spread(4, 0.5, 8, 4) },
+        ...{ gamma_DQ: spread(5, 1, 4), W_K: spread(6, 0.5, 3, 8), W_V: spread(7, 0.5, 3, 6) },
+        ...{ W_Q: spread(8, 0.5, 4, 8), W_KR: spread(9, 0.5, 8, 2), W_QR: spread(11, 0.5, 4, 4) },
+        W_O: spread(12, 0.5, 6, 8),
+      },
+    },
+  }),
+  around: () => ({
+    title: 'A pre-norm layer',
+    description: 'The input goes past the attention, which sees it normed.',
+    energy: false,
+    config: {
+      ...multihead(5, 8, 2, 2),
+      weights: { ...multihead(5, 8, 2, 2).weights, gamma_pre: spread(11, 1, 8) },
+      block: { residual: true, preNorm: { kind: 'rms', eps: 1e-6 } },
+    },
+  }),
   broken: () => ({
     title: 'A fully masked row and NaN',
     description: 'What is noticed is told.',

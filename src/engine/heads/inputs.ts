@@ -56,11 +56,19 @@ function hasBatch(config: HeadConfig): boolean {
   return axes === 3;
 }
 
+/** Letters of the heads of queries, keys, values and of what the heads give. */
+export interface HeadLetters {
+  readonly query: string;
+  readonly kv: string;
+  readonly value: string;
+  readonly output: string;
+}
+
 /** Fits all given inputs to letters and collects them in the order x, xPrime, weights, start. */
 export function inputNodes(
   config: HeadConfig,
   letters: Letters,
-  heads: { query: string; kv: string },
+  heads: HeadLetters,
   token: string,
 ): Inputs {
   const b = hasBatch(config) ? 'b ' : '';
@@ -83,7 +91,7 @@ export function inputNodes(
   const places: [Projection, string, string][] = [
     ['K', token, wide(width, heads.kv)],
     ['Q', 'j', wide(width, heads.query)],
-    ['V', token, wide('v', heads.kv)],
+    ['V', token, wide('v', heads.value)],
   ];
   for (const [id, at, axis] of places) add(id, `start.${id}`, start?.[id], `${b}${at} ${axis}`);
   const parameterLetters: ParameterLetters = {
@@ -91,6 +99,7 @@ export function inputNodes(
     ...{ value: weights.W_DKV ? 'm' : features.xValue, width, wide },
     token: { key: features.x, query: features.xPrime },
     ...{ kvHeads: heads.kv, queryHeads: heads.query, weighted: config.head === 'kq' ? 'c' : 'v' },
+    ...{ valueHeads: heads.value, outputHeads: heads.output },
   };
   for (const id of WEIGHT_IDS) {
     const { spec, replacedBy } = PARAMETERS[id];

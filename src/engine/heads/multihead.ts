@@ -5,6 +5,7 @@ import { GraphBuilder, type Graph, type NodeId } from '../graph.ts';
 import type { Operation } from '../operation.ts';
 import { compose } from '../ops/compose.ts';
 import { contraction } from '../ops/contraction.ts';
+import { PAIR } from '../ops/difference.ts';
 import { extend } from '../ops/extend.ts';
 import { gated } from '../ops/gate.ts';
 import { prepend, rearrange } from '../ops/layout.ts';
@@ -12,7 +13,8 @@ import type { Rotation } from '../ops/ropeAngles.ts';
 import { rotary } from '../ops/rotary.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { addAround, addPreNorm, isBare } from './block.ts';
-import { inputNodes, projector } from './inputs.ts';
+import { addDifference, addHeadNorm, paired } from './differential.ts';
+import { type HeadLetters, inputNodes, projector } from './inputs.ts';
 import { addLatents, addRotatedPart, fitRotatedPart } from './latent.ts';
 import { Letters } from './letters.ts';
 import { addQkNorm } from './norms.ts';
@@ -26,20 +28,28 @@ const axesOf = (spec: string): AxisLetters[] => parseSpec(spec)[0];
  * Query head h uses KV head floor(h * kvHeads / H): the heads are (kv head r, member g of its group); or h mod kvHeads:
  * they are (g, r).
  */
-function headLetters(
+function headLetters(config: HeadConfig, letters: Letters): HeadLetters {
+  const { output, value } = plainHeads(config, letters);
+  const { differential } = config;
+  if (!differential) return { query: output, kv: value, output, value };
+  letters.set(PAIR, 2, 'differential: two softmaxes for each head');
+  return { query: paired(output, differential), kv: paired(value, differential), output, value };
+}
+
+function plainHeads(
   { heads, kvHeads, grouping }: HeadConfig,
   letters: Letters,
-): { query: string; kv: string } {
+): Pick<HeadLetters, 'output' | 'value'> {
   if (heads % kvHeads !== 0) {
     throw new ConfigError('kvHeads', `found ${kvHeads}, expected a divisor of heads = ${heads}`);
   }
   if (heads === kvHeads) {
     letters.set('h', heads, `heads = ${heads}`);
-    return { query: 'h', kv: 'h' };
+    return { output: 'h', value: 'h' };
   }
   letters.set('r', kvHeads, `kvHeads = ${kvHeads}`);
   letters.set('g', heads / kvHeads, `heads / kvHeads = ${heads / kvHeads}`);
-  return { query: grouping === 'interleaved' ? 'g r' : 'r g', kv: 'r' };
+  return { output: grouping === 'interleaved' ? 'g r' : 'r g', value: 'r' };
 }
 
 function pastLength(past: HeadConfig['past']): number {
@@ -76,25 +86,26 @@ function addGate(
   graph: GraphBuilder,
   project: ReturnType<typeof projector>,
   at: string,
-  { perHead, extents }: { perHead: string; extents: Extents },
+  { of, perHead, extents }: { of: NodeId; perHead: string; extents: Extents },
 ): NodeId {
-  if (!graph.has('W_gate')) return 'O';
+  if (!graph.has('W_gate')) return of;
   const width = axisLabel(graph.axesOf('W_gate')[1]);
   project('gate', `${at} ${width}`, 'The logits of the gates, which its sigmoid opens or shuts.');
   const axes = axesOf(perHead);
-  graph.node('Og', axes, gated(axes, graph.axesOf('gate'), extents), ['O', 'gate']);
+  graph.node('Og', axes, gated(axes, graph.axesOf('gate'), extents), [of, 'gate']);
   return 'Og';
 }
 
 export function buildMultihead(config: HeadConfig): Graph {
   const letters = new Letters();
-  const { query, kv } = headLetters(config, letters);
+  const heads = headLetters(config, letters);
+  const { query, kv } = heads;
   const { past, rope, qkNorm } = config;
   const earlier = pastLength(past);
   // With past keys, the new tokens are only some of the keys and have a letter of their own.
   const nulls = nullKeys(config);
   const token = past || nulls > 0 ? 't' : 'i';
-  const inputs = inputNodes(config, letters, { query, kv }, token);
+  const inputs = inputNodes(config, letters, heads, token);
   const { b } = inputs;
   if (token === 't') {
     const origin = past ? `past.K ${formatShape(past.K.shape)} and the new tokens` : 'the tokens';
@@ -102,8 +113,8 @@ export function buildMultihead(config: HeadConfig): Graph {
   }
   if (past) {
     letters.set('p', earlier, `past.K shape ${formatShape(past.K.shape)}`);
-    letters.fit('past.K', past.K, `${b}${kv} p a`);
-    letters.fit('past.V', past.V, `${b}${kv} p v`);
+    letters.fit('past.K', past.K, `${b}(${kv}) p a`);
+    letters.fit('past.V', past.V, `${b}(${heads.value}) p v`);
   }
   fitRotatedPart(config, letters);
   const extents = letters.extents;
@@ -128,7 +139,7 @@ export function buildMultihead(config: HeadConfig): Graph {
   );
   project(
     'V',
-    `${b}${token} (${kv} v)`,
+    `${b}${token} (${heads.value} v)`,
     'The values of all heads: what a token gives when it is attended to.',
   );
 
@@ -136,14 +147,14 @@ export function buildMultihead(config: HeadConfig): Graph {
   const split = (
     id: 'K' | 'Q' | 'V',
     at: string,
-    heads: string,
+    of: string,
     width: string,
     before?: Tensor,
   ): void => {
-    const merged = `${b}${at} (${heads} ${width})`;
-    const apart = `${b}(${heads}) ${at} ${width}`;
+    const merged = `${b}${at} (${of} ${width})`;
+    const apart = `${b}(${of}) ${at} ${width}`;
     const isExtended = before !== undefined || nulls > 0;
-    const all = isExtended ? `${b}(${heads}) i ${width}` : apart;
+    const all = isExtended ? `${b}(${of}) i ${width}` : apart;
     const place = id === 'V' ? undefined : qkNorm?.place;
     const norm = (from: NodeId, axes: string, as?: NodeId): NodeId =>
       id === 'V' ? from : addQkNorm(graph, config, { id, from, axes: axesOf(axes), as }, extents);
@@ -172,9 +183,9 @@ export function buildMultihead(config: HeadConfig): Graph {
     graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
   };
   if (config.weights.W_KR) {
-    const turn = (id: 'K' | 'Q', at: string, heads: string): void => {
+    const turn = (id: 'K' | 'Q', at: string, of: string): void => {
       const rotation = rope && rotationOf(rope, id, isSame, earlier);
-      addRotatedPart(graph, rotation, project, id, { b, at, heads, letters });
+      addRotatedPart(graph, rotation, project, id, { b, at, heads: of, letters });
     };
     turn('K', token, kv);
     turn('Q', 'j', query);
@@ -182,24 +193,27 @@ export function buildMultihead(config: HeadConfig): Graph {
     split('K', token, kv, 'a', past?.K);
     split('Q', 'j', query, 'a');
   }
-  split('V', token, kv, 'v', past?.V);
+  split('V', token, heads.value, 'v', past?.V);
 
   const scores = `${b}(${query}) ${order}`;
   const similarity = 'How well each key fits each query, head by head: their dot product.';
   const fit = `${b}(${kv}) i a, ${b}(${query}) j a -> ${scores}`;
   graph.node('S', axesOf(scores), contraction(fit, extents, similarity), ['Kh', 'Qh']);
   const layout = { axes: axesOf(scores), extents, heads: query.split(' '), past: earlier, nulls };
-  const weights = addWeights(graph, config, layout);
-  const perHead = `${b}(${query}) j v`;
-  const mix = `${b}(${kv}) i v, ${scores} -> ${perHead}`;
+  const all = addWeights(graph, config, layout);
+  const mixed = `${b}(${heads.output}) ${order}`;
+  const weights = addDifference(graph, config, all, { scores: mixed, extents });
+  const perHead = `${b}(${heads.output}) j v`;
+  const mix = `${b}(${heads.value}) i v, ${mixed} -> ${perHead}`;
   const summary = 'For each head and query, the mean of the values under its weights.';
   graph.node('O', axesOf(perHead), contraction(mix, extents, summary), ['Vh', weights]);
 
-  const output = addGate(graph, project, `${b}j`, { perHead, extents });
+  const of = addHeadNorm(graph, config, axesOf(perHead), extents);
+  const output = addGate(graph, project, `${b}j`, { of, perHead, extents });
 
-  const merge = `${perHead} -> ${b}j (${query} v)`;
-  const merging = rearrange(merge, extents, 'Puts the heads side by side.');
-  const merged = axesOf(`${b}j (${query} v)`);
+  const merge = `${perHead} -> ${b}j (${heads.output} v)`;
+  const merger = rearrange(merge, extents, 'Puts the heads side by side.');
+  const merged = axesOf(`${b}j (${heads.output} v)`);
   const own = isBare(config) ? 'y' : 'ya';
   const finish = (axes: readonly AxisLetters[]): Graph => {
     if (own === 'ya') addAround(graph, config, axes, extents);
@@ -207,13 +221,13 @@ export function buildMultihead(config: HeadConfig): Graph {
     return graph.build('multihead', inputs.selfAttention);
   };
   if (!config.weights.W_O) {
-    graph.node(own, merged, merging, [output]);
+    graph.node(own, merged, merger, [output]);
     return finish(merged);
   }
-  graph.node('C', merged, merging, [output]);
+  graph.node('C', merged, merger, [output]);
   const out = axesOf(`${b}j o`);
   const bias = config.weights.b_O ? ['b_O'] : [];
-  const spec = `${b}j (${query} v), (${query} v) o${bias.length ? ', o' : ''} -> ${b}j o`;
+  const spec = `${b}j (${heads.output} v), (${heads.output} v) o${bias.length ? ', o' : ''} -> ${b}j o`;
   const mixing = contraction(spec, extents, 'The output: the heads mixed by W_O.');
   graph.node(own, out, mixing, ['C', 'W_O', ...bias]);
   return finish(out);

@@ -1,5 +1,5 @@
 // Norms as nodes, with the gains and biases that are given.
-import type { AxisLetters, Extents, Letter } from '../axes.ts';
+import { type AxisLetters, type Extents, isOfHeads, type Letter } from '../axes.ts';
 import type { HeadConfig, Norm } from '../config.ts';
 import type { GraphBuilder, NodeId } from '../graph.ts';
 import { normalise } from '../ops/normalise.ts';
@@ -44,7 +44,7 @@ export function addQkNorm(
   extents: Extents,
 ): NodeId {
   if (!qkNorm) return from;
-  const heads = axes.flat().filter((letter) => letter === 'h' || letter === 'r' || letter === 'g');
+  const heads = axes.flat().filter(isOfHeads);
   const over = qkNorm.over === 'all' ? [...heads, 'a'] : ['a'];
   addNorm(graph, qkNorm, { id: as, of: from, axes, over, parameters: id }, extents);
   return as;

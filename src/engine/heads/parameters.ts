@@ -15,6 +15,9 @@ export interface ParameterLetters {
   readonly weighted: string;
   readonly kvHeads: string;
   readonly queryHeads: string;
+  /** Of the values and of what the heads give: without the pairs of differential attention. */
+  readonly valueHeads: string;
+  readonly outputHeads: string;
   /** A feature axis of all heads side by side: "(h a)". */
   readonly wide: (letter: string, heads: string) => string;
 }
@@ -46,6 +49,17 @@ const ofBlock = (
   spec: (letters) => [letter(letters)],
 });
 
+const ofPair = (of: string, which: string): Parameter => ({
+  what: `Learned vector beside the ${of} of the ${which} softmax: what λ is made of.`,
+  spec: () => ['a'],
+});
+const ofPairs = {
+  lambda_q1: ofPair('queries', 'first'),
+  lambda_k1: ofPair('keys', 'first'),
+  lambda_q2: ofPair('queries', 'second'),
+  lambda_k2: ofPair('keys', 'second'),
+};
+
 export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   W_K: {
     what: 'Projects tokens to keys.',
@@ -59,12 +73,12 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   W_V: {
     what: 'Projects tokens to values.',
-    spec: ({ value, wide, kvHeads }) => [`${value} ${wide('v', kvHeads)}`],
+    spec: ({ value, wide, valueHeads }) => [`${value} ${wide('v', valueHeads)}`],
     replacedBy: 'V',
   },
   W_O: {
     what: 'Mixes the heads into the output.',
-    spec: ({ weighted, wide, queryHeads }) => [`${wide(weighted, queryHeads)} o`],
+    spec: ({ weighted, wide, outputHeads }) => [`${wide(weighted, outputHeads)} o`],
   },
   b_K: {
     what: 'Bias of the keys.',
@@ -78,7 +92,7 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   b_V: {
     what: 'Bias of the values.',
-    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+    spec: ({ wide, valueHeads }) => [wide('v', valueHeads)],
     replacedBy: 'V',
   },
   b_O: { what: 'Bias of the output.', spec: () => ['o'] },
@@ -101,7 +115,7 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   null_V: {
     what: 'The value of the learned key.',
-    spec: ({ wide, kvHeads }) => [wide('v', kvHeads)],
+    spec: ({ wide, valueHeads }) => [wide('v', valueHeads)],
   },
   headScale: {
     what: 'A learned factor on the scores of each head.',
@@ -109,14 +123,14 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   },
   W_gate: {
     what: "Projects tokens to the gates of the heads' outputs.",
-    spec: ({ token, wide, queryHeads }) => [
-      `${token.query} ${wide('v', queryHeads)}`,
-      `${token.query} ${merged(queryHeads)}`,
+    spec: ({ token, wide, outputHeads }) => [
+      `${token.query} ${wide('v', outputHeads)}`,
+      `${token.query} ${merged(outputHeads)}`,
     ],
   },
   b_gate: {
     what: 'Bias of the gates.',
-    spec: ({ wide, queryHeads }) => [wide('v', queryHeads), merged(queryHeads)],
+    spec: ({ wide, outputHeads }) => [wide('v', outputHeads), merged(outputHeads)],
   },
   W_DKV: {
     what: 'Projects tokens to the latents that keys and values are made from.',
@@ -138,6 +152,11 @@ export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {
   W_QR: {
     what: 'Projects to the part of the queries that turns.',
     spec: ({ query, wide, queryHeads }) => [`${query} ${wide('z', queryHeads)}`],
+  },
+  ...ofPairs,
+  gamma_O: {
+    what: 'Learned gain of the norm of what each head gives.',
+    spec: ({ wide, outputHeads }) => ['v', wide('v', outputHeads)],
   },
   gamma_pre: ofBlock('gain', 'input', ({ token }) => token.query),
   beta_pre: ofBlock('bias', 'input', ({ token }) => token.query),

@@ -11,7 +11,7 @@ import { addWeights } from './weights.ts';
 
 export function buildSingle(config: HeadConfig): Graph {
   const letters = new Letters();
-  const inputs = inputNodes(config, letters, { query: '', kv: '' }, 'i');
+  const inputs = inputNodes(config, letters, { query: '', kv: '', value: '', output: '' }, 'i');
   const { b, features } = inputs;
   const extents = letters.extents;
   const graph = new GraphBuilder(extents);

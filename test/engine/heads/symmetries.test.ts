@@ -102,7 +102,7 @@ describe('order of axes', () => {
         const byKey = run(await graphOf({ ...setup, axes: 'key-first' }));
         const byQuery = run(await graphOf({ ...setup, axes: 'query-first' }));
         for (const { id, axes } of byKey.graph.nodes) {
-          const isScore = /^(S|Z|Zb|M|P)$/.test(id);
+          const isScore = /^(S|Z|Zb|M|P|Pd|Pdiff)$/.test(id);
           for (const which of ['values', 'gradients'] as const) {
             const own = byKey[which].get(id)!;
             const expected = isScore ? transposed(byKey.graph, own, axes) : own;

@@ -8,6 +8,7 @@ import { addMask, dropout, scale, scaleAndSoftcap } from '../../../src/engine/op
 import { extend } from '../../../src/engine/ops/extend.ts';
 import { addition } from '../../../src/engine/ops/addition.ts';
 import { beside } from '../../../src/engine/ops/beside.ts';
+import { difference, reparametrised } from '../../../src/engine/ops/difference.ts';
 import { gated } from '../../../src/engine/ops/gate.ts';
 import { scaledScores } from '../../../src/engine/ops/scaledScores.ts';
 import { expressionLoss } from '../../../src/engine/ops/expressionLoss.ts';
@@ -150,6 +151,19 @@ export const operationCases: Readonly<Record<string, Make>> = {
       return beside(to, parts, extents);
     })(extents, seed);
   },
+  'difference of two softmaxes': (own, seed) => {
+    const extents = { ...own, s: 2 };
+    return unary('b (r g s) j i, -> b (r g) j i', (_extents, _seed, [from, , to]) =>
+      difference(to, from, extents),
+    )(extents, seed);
+  },
+  'difference of two softmaxes, halves': (own, seed) => {
+    const extents = { ...own, s: 2 };
+    return unary('(s h) i j, -> h i j', (_extents, _seed, [from, , to]) =>
+      difference(to, from, extents),
+    )(extents, seed);
+  },
+  'reparametrised λ': unary('a, a, a, a ->', (_extents, _seed, [a]) => reparametrised(a, 0.3)),
   'residual connection': unary('b j o, b j o -> b j o', (_extents, _seed, [own]) =>
     addition(own, ''),
   ),
