@@ -112,7 +112,7 @@ export class Evaluator {
       const own = lengthOf(each, letter);
       if (own !== undefined) return own;
     }
-    const length = this.#extents[letter];
+    const length = this.#extents[letter] ?? this.#extents[letter.replaceAll(/[′″‴]/g, '')];
     if (length === undefined) throw new RangeError(`how long is ${letter}?`);
     return length;
   }

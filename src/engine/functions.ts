@@ -18,7 +18,11 @@ export const FUNCTIONS: ReadonlyMap<string, Unary> = new Map<string, Unary>([
   ['cos', Math.cos],
   ['cosh', Math.cosh],
   ['exp', Math.exp],
+  /** What is infinite, or no number, counts for nothing. */
+  ['finite', (x) => (Number.isFinite(x) ? x : 0)],
   ['floor', Math.floor],
+  /** As it is, and no gradient passes. */
+  ['held', (x) => x],
   /** What is added to a score to hide it where the condition holds. */
   ['hide', (x) => (x === 0 ? 0 : -Infinity)],
   ['log', Math.log],

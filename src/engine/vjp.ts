@@ -15,6 +15,7 @@ import {
   times,
   zipped,
 } from './lettered.ts';
+import { identityOf } from './identity.ts';
 import { expanded, innerOf } from './where.ts';
 
 /** Gradients by the tensors' names, in the letters of their uses flattened: row-major as the tensors are. */
@@ -38,6 +39,7 @@ class Backward {
 
   /** `upstream` may lack letters of the formula (it is the same along them) or have more (they are summed). */
   pass(formula: Formula, upstream: Lettered): void {
+    if (!passesBack(formula)) return;
     switch (formula.kind) {
       case 'symbol':
         this.#store(formula, upstream);
@@ -71,7 +73,8 @@ class Backward {
         this.#product(formula.factors, upstream);
         return;
       case 'fraction':
-        this.#fraction(formula.top, formula.bottom, upstream);
+        if (isSoftmax(formula)) this.#softmax(formula, upstream);
+        else this.#fraction(formula.top, formula.bottom, upstream);
         return;
       case 'power':
         this.#power(formula.base, formula.exponent, upstream);
@@ -116,6 +119,7 @@ class Backward {
   #product(factors: readonly Formula[], upstream: Lettered): void {
     const values = factors.map((each) => this.#evaluator.evaluate(each));
     factors.forEach((each, n) => {
+      if (!passesBack(each)) return;
       const others = [upstream, ...values.filter((_, m) => m !== n)];
       const own = values[n].letters;
       const over = [...new Set(others.flatMap(({ letters }) => letters))].filter(
@@ -123,6 +127,15 @@ class Backward {
       );
       this.pass(each, summedProduct(others, over));
     });
+  }
+
+  /** exp(a) / Σ exp(a): as the engine's softmax, with numbers that stay finite. */
+  #softmax(formula: Softmax, upstream: Lettered): void {
+    const shares = this.#evaluator.evaluate(formula);
+    const own = zipped(upstream, shares, times);
+    const total = summedOver(own, formula.bottom.over);
+    const share = zipped(own, zipped(shares, total, times), (x, y) => x - y);
+    this.pass(formula.top.argument, share);
   }
 
   #fraction(top: Formula, bottom: Formula, upstream: Lettered): void {
@@ -145,15 +158,14 @@ class Backward {
 
   #call(name: string, argument: Formula, upstream: Lettered): void {
     const value = this.#evaluator.evaluate(argument);
-    if (name === 'relu') {
+    const passes = PASSES[name];
+    if (passes) {
       this.pass(
         argument,
-        zipped(upstream, value, (up, x) => (x > 0 ? up : 0)),
+        zipped(upstream, value, (up, x) => (passes(x) ? up : 0)),
       );
       return;
     }
-    // Indices do not vary.
-    if (/^(hide|not|floor|sign)$/.test(name) || !speaksOfTensors(argument)) return;
     const slope = SLOPES[name];
     if (!slope) throw new RangeError(`${name} has no derivative`);
     this.pass(argument, zipped(upstream, this.#evaluator.evaluate(slope(argument)), times));
@@ -201,8 +213,35 @@ class Backward {
   }
 }
 
-const speaksOfTensors = (formula: Formula): boolean =>
-  formula.kind === 'symbol' || innerOf(formula).some(speaksOfTensors);
+/** Where the functions whose slope is 1 or 0 pass a gradient on. */
+const PASSES: Readonly<Record<string, (x: number) => boolean>> = {
+  clip: (x) => x > 0 && x < 1,
+  finite: Number.isFinite,
+  relu: (x) => x > 0,
+};
+
+type Kind<Name> = Formula & { readonly kind: Name };
+type Softmax = Kind<'fraction'> & { readonly top: Kind<'call'>; readonly bottom: Kind<'sum'> };
+
+const isSoftmax = (formula: Kind<'fraction'>): formula is Softmax =>
+  formula.top.kind === 'call' &&
+  formula.top.name === 'exp' &&
+  formula.bottom.kind === 'sum' &&
+  identityOf(formula.bottom.body) === identityOf(formula.top);
+
+const known = new WeakMap<Formula, boolean>();
+
+/** Whether a gradient reaches a tensor in it: indices and conditions do not vary. */
+function passesBack(formula: Formula): boolean {
+  if (formula.kind === 'symbol') return true;
+  if (formula.kind === 'relation' && formula.sign !== '=' && formula.sign !== '+=') return false;
+  if (formula.kind === 'call' && /^(held|hide|not|floor|sign)$/.test(formula.name)) return false;
+  const found = known.get(formula);
+  if (found !== undefined) return found;
+  const passes = innerOf(formula).some(passesBack);
+  known.set(formula, passes);
+  return passes;
+}
 
 /** Of the first or last entry, or of a running sum. */
 function alongLetter(own: Lettered, letter: Letter, how: string, upstream: Lettered): Lettered {

@@ -136,6 +136,18 @@ export function dependsOn(formula: Formula, name: string): boolean {
   return innerOf(formula).some((each) => dependsOn(each, name));
 }
 
+const knownSymbols = new WeakMap<Formula, readonly string[]>();
+
+/** The names of the tensors in a formula, each once. */
+export function symbolsIn(formula: Formula): readonly string[] {
+  if (formula.kind === 'symbol') return [formula.name];
+  const known = knownSymbols.get(formula);
+  if (known) return known;
+  const found = [...new Set(innerOf(formula).flatMap(symbolsIn))];
+  knownSymbols.set(formula, found);
+  return found;
+}
+
 /** Without any definitions beside it, at any depth. */
 export const expandedWhole = (formula: Formula): Formula =>
   formula.kind === 'where' ? expandedWhole(expanded(formula)) : mapInner(formula, expandedWhole);

@@ -9,9 +9,8 @@ import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
 import { heads } from './heads.ts';
-import { kernelBackward } from './kernelBackward.ts';
-import { kernelForward } from './kernelForward.ts';
-import { kernelLogged } from './kernelLogged.ts';
+import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
+import { partsOfSums } from './partsOfSums.ts';
 import { letters } from './letters.ts';
 import { limits } from './limits.ts';
 import { loss } from './loss.ts';
@@ -30,10 +29,9 @@ import { scale } from './scale.ts';
 import { similarity } from './similarity.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
-import { softmaxBackward } from './softmaxBackward.ts';
-import { softmaxDetached } from './softmaxDetached.ts';
-import { softmaxForward } from './softmaxForward.ts';
-import { softmaxLoops } from './softmaxLoops.ts';
+import { scores } from '../mistakes/names/scores.ts';
+import { softmaxBackward } from '../mistakes/names/softmaxBackward.ts';
+import { softmaxForward } from '../mistakes/names/softmaxForward.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
 import { staleOperands } from './staleOperands.ts';
@@ -41,17 +39,25 @@ import { seenSums } from './seenSums.ts';
 import { unreset } from './unreset.ts';
 import { upstreamIgnored } from './upstreamIgnored.ts';
 import { rowTerm } from './rowTerm.ts';
-import { softmaxOperands } from './softmaxOperands.ts';
 import { transformed } from './transformed.ts';
 import { unwritten } from './unwritten.ts';
 
 /** The mistakes that people are known for, the commonest first. */
 const KNOWN: readonly Family[] = [
-  ...[scale, accumulate, precision, skip, mask, dropout, softcap, softmaxForward, overflow],
+  ...[scale, accumulate, precision, skip, mask, dropout, softcap, scores, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[positionBias, maskSolved, softmaxSolved, similarity, fused, kernelBackward, kernelLogged],
-  ...[softmaxLoops, softmaxDetached, letters, extraTerm, emptySlots],
-  ...[upstreamIgnored, staleOperands, seenSums, unreset, softmaxOperands],
+  ...[
+    positionBias,
+    maskSolved,
+    softmaxSolved,
+    similarity,
+    fused,
+    kernelBackward,
+    partsOfSums,
+    kernelLogged,
+  ],
+  ...[letters, extraTerm, emptySlots],
+  ...[upstreamIgnored, staleOperands, seenSums, unreset],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

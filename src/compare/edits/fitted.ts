@@ -10,7 +10,7 @@ import { difference } from '../judge.ts';
 import { normalised, onOperand, times } from '../operations.ts';
 import { isMisfit, type Program, type StepOperation, withStep } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
-import { SMALL } from './kernelForward.ts';
+import { SMALL } from '../mistakes/names/kernels.ts';
 import { makeEdit } from './make.ts';
 
 interface Parameter {

@@ -5,7 +5,7 @@ import { sizeOf } from '../../engine/tensor.ts';
 import { einsum, type Indexed, reread } from '../einsum.ts';
 import { DoesNotFit, type State } from '../program.ts';
 import type { Edit, Family, Site } from './edit.ts';
-import { SMALL } from './kernelForward.ts';
+import { SMALL } from '../mistakes/names/kernels.ts';
 import { contributionEdit, contributionsTo, type Say, stepEdit } from './make.ts';
 
 const PAIRS = [

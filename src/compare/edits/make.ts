@@ -38,19 +38,19 @@ export function makeEdit(
   say: Say,
   apply: (program: Program) => Program,
 ): Edit {
-  // Texts are looked up only where the edit turns out to be the cause.
+  // Texts are made only where the edit turns out to be the cause.
   return {
-    ...{
-      id: say.id,
-      title: say.title,
-      node,
-      kind,
-      why: say.why,
-      wrong: say.wrong,
-      cost: say.cost ?? 1,
-      ...(say.isReadOff && { isReadOff: true }),
-      ...(say.formulas && { formulas: say.formulas }),
-      apply,
+    ...{ id: say.id, title: say.title, node, kind, cost: say.cost ?? 1 },
+    ...(say.isReadOff && { isReadOff: true }),
+    apply,
+    get why() {
+      return say.why;
+    },
+    get wrong() {
+      return say.wrong;
+    },
+    get formulas() {
+      return say.formulas;
     },
     get right() {
       return say.right ?? rightFormula(context, node, kind);

@@ -8,7 +8,7 @@ import { entrywise, fibres, onOperand } from '../operations.ts';
 import { type Edit, longLetters, type Site } from './edit.ts';
 import { stepEdit } from './make.ts';
 import { layoutOf, rightMask } from './maskLayout.ts';
-import { letterNames, subsets } from './softmaxForward.ts';
+import { letterNames, subsets } from '../mistakes/names/softmaxBackward.ts';
 
 /** Z = scale · (S + bias). */
 export function beforeScale(site: Site): Edit[] {

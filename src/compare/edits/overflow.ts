@@ -3,7 +3,7 @@ import { blindStarts, fibres } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
 import { type Family, longLetters, roles } from './edit.ts';
 import { stepEdit } from './make.ts';
-import { letterNames, subsets } from './softmaxForward.ts';
+import { letterNames, subsets } from '../mistakes/names/softmaxBackward.ts';
 
 export const overflow: Family = (site) => {
   const { node, kind, graph, type, state } = site;

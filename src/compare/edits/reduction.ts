@@ -4,7 +4,7 @@ import { nodeOf } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { type Edit, type Family, longLetters } from './edit.ts';
 import { contributionEdit, contributionsTo, passedBack } from './make.ts';
-import { subsets } from './softmaxForward.ts';
+import { subsets } from '../mistakes/names/softmaxBackward.ts';
 
 export const reduction: Family = (site) => {
   const { node, kind, graph } = site;

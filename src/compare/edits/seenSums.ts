@@ -4,7 +4,7 @@ import { map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
 import { fibres, weigh } from '../operations.ts';
 import type { State } from '../program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
-import { SMALL } from './kernelForward.ts';
+import { SMALL } from '../mistakes/names/kernels.ts';
 import { contributionEdit, contributionsTo, type Say, passedBack } from './make.ts';
 
 export const seenSums: Family = (site) => {

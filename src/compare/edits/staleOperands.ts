@@ -3,7 +3,7 @@ import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { groupsOf, indexName, plural, reindexed } from '../transforms/indices.ts';
 import type { Edit, Family, Site } from './edit.ts';
-import { SMALL } from './kernelForward.ts';
+import { SMALL } from '../mistakes/names/kernels.ts';
 import { contributionEdit, contributionsTo, passedBack } from './make.ts';
 
 export const staleOperands: Family = (site) => {

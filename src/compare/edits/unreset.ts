@@ -5,7 +5,7 @@ import { fibres } from '../operations.ts';
 import { withAccumulator } from '../program.ts';
 import { indexName, plural } from '../transforms/indices.ts';
 import { type Edit, type Family, longLetters, roles, type Site } from './edit.ts';
-import { SMALL } from './kernelForward.ts';
+import { SMALL } from '../mistakes/names/kernels.ts';
 import { makeEdit } from './make.ts';
 
 /** Tiles of more tokens are tried in powers of two. */

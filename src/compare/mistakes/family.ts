@@ -1,19 +1,15 @@
 // The family `formulas`: what no known mistake explains, as the exact formula that makes the person's tensor.
-import { Evaluator, type Read } from '../../engine/evaluate.ts';
-import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
 import { printedIfShort } from '../../engine/printers/print.ts';
-import { nodeOf, tensorName } from '../../engine/graph.ts';
-import { type Tensor, zeros } from '../../engine/tensor.ts';
-import { vjpOf } from '../../engine/vjp.ts';
+import { tensorName } from '../../engine/graph.ts';
 import { dependsOn } from '../../engine/where.ts';
 import type { Edit, Family, Site } from '../edits/edit.ts';
-import { gradientEdit, type Say, stepEdit } from '../edits/make.ts';
-import type { Step } from '../program.ts';
-import { rightFormula } from './forms.ts';
+import { makeEdit, type Say } from '../edits/make.ts';
+import { rightOf } from './forms.ts';
 import { nameOf } from './names/names.ts';
-import { extentsOf, hunt, readOf } from './hunt.ts';
+import { hunt } from './hunt.ts';
 import type { Mistake } from './mistake.ts';
+import { withParts } from './place.ts';
 
 /** So many of the formulas that reproduce a tensor are tried in the rest of the program. */
 const MOST = 3;
@@ -26,9 +22,6 @@ export const formulas: Family = (site) => {
 };
 
 const keyOfSite = ({ node, kind }: Site): string => `${kind === 'value' ? 'v' : 'g'}:${node.id}`;
-
-const rightOf = ({ graph, node, kind }: Site): Formula =>
-  collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
 const rivalOf = ({ other }: Mistake): string =>
   other
@@ -49,7 +42,16 @@ function linesOf(right: Formula, { graph }: Site): Partial<Pick<Say, 'numpy' | '
 export const sameMistake =
   (edit: Edit): Family =>
   (site) =>
-    edit.formulas ? [placed(site, edit, edit.formulas.wrong)] : [];
+    edit.formulas ? [withFormula(site, edit, sideOf(edit.formulas.wrong))] : [];
+
+/** What stands right of an equation. */
+const sideOf = (formula: Formula): Formula =>
+  formula.kind === 'relation' ? formula.right : formula;
+
+const withFormula = (site: Site, say: Say, formula: Formula): Edit => {
+  const part = { node: site.node.id, kind: site.kind, formula };
+  return makeEdit(site, part.node, part.kind, say, (program) => withParts(site, program, [part]));
+};
 
 /** A mistake as an edit of the program. */
 function editOf(site: Site, mistake: Mistake): Edit {
@@ -69,45 +71,5 @@ function editOf(site: Site, mistake: Mistake): Edit {
     right: toText(right),
     ...linesOf(right, site),
   };
-  return placed(site, say, equals(left, mistake.formula));
-}
-
-function placed(site: Site, say: Say, wrong: Formula): Edit {
-  const { node, kind } = site;
-  if (kind === 'value') return stepEdit(site, node.id, say, () => stepOf(site, wrong));
-  return gradientEdit(site, node.id, say, (_, state) =>
-    new Evaluator(readOf({ ...site, state }), extentsOf(site)).tensor(wrong, node.axes),
-  );
-}
-
-/** The step of a value that is made by the mistaken formula, and differentiated as such. */
-function stepOf(site: Site, formula: Formula): Step {
-  const { graph, node } = site;
-  const used = graph.nodes
-    .map(({ id }) => id)
-    .filter((id) => id !== node.id && dependsOn(formula, id));
-  const given = readOf(site);
-  const evaluator = (inputs: readonly Tensor[]): Evaluator => {
-    const read: Read = (name) => {
-      const n = used.indexOf(name);
-      return n < 0 ? given(name) : { axes: nodeOf(graph, name).axes, tensor: inputs[n] };
-    };
-    return new Evaluator(read, extentsOf(site));
-  };
-  return {
-    inputs: used,
-    operation: {
-      name: 'formula',
-      forward: (inputs) => evaluator(inputs).tensor(formula, node.axes),
-      vjp: ({ inputs }, upstream) => {
-        const letters = node.axes.flat();
-        const lengths = letters.map((letter) => graph.extents[letter]);
-        const own = vjpOf(formula, { letters, lengths, data: upstream.data }, evaluator(inputs));
-        return inputs.map(({ shape }, n) => {
-          const data = own.get(used[n]);
-          return data ? { shape, data } : zeros(shape);
-        });
-      },
-    },
-  };
+  return withFormula(site, say, mistake.formula);
 }

@@ -10,10 +10,17 @@ import {
   sum,
   symbol,
 } from '../../engine/formula.ts';
-import { type Graph, hasNode, nodeOf, type NodeId, operationNodes } from '../../engine/graph.ts';
+import {
+  type Graph,
+  hasNode,
+  nodeOf,
+  type NodeId,
+  type OperationNode,
+  operationNodes,
+} from '../../engine/graph.ts';
 import { identityOf } from '../../engine/identity.ts';
 import { expanded, mapInner, renamed } from '../../engine/where.ts';
-import { roles } from '../edits/edit.ts';
+import { roles, type Site } from '../edits/edit.ts';
 import type { Kind } from '../program.ts';
 
 const formulaOf = ({ id, operation, inputs }: ReturnType<typeof operationNodes>[number]) =>
@@ -27,16 +34,25 @@ function valueFormula(graph: Graph, id: NodeId): Formula | null {
   return forward.kind === 'relation' ? forward.right : null;
 }
 
+/** What a node passes to one of its operands. */
+export interface Contribution {
+  readonly from: OperationNode;
+  readonly slot: number;
+  readonly formula: Formula;
+}
+
 /** The contributions to a node's gradient, in its own letters, in the order of reverse mode. */
-function contributionFormulas(graph: Graph, id: NodeId): Formula[] {
+export function contributionFormulas(graph: Graph, id: NodeId): Contribution[] {
   const letters = nodeOf(graph, id).axes.flat();
   return operationNodes(graph)
     .reverse()
-    .flatMap((node) =>
-      formulaOf(node).backward.flatMap((each, slot) => {
-        if (node.inputs[slot] !== id || each.kind !== 'relation') return [];
+    .filter(({ inputs }) => inputs.includes(id))
+    .flatMap((from) =>
+      formulaOf(from).backward.flatMap((each, slot) => {
+        if (from.inputs[slot] !== id || each.kind !== 'relation') return [];
         if (each.left.kind !== 'symbol') return [];
-        return [inLetters(each.right, each.left.indices.flat(), letters)];
+        const formula = inLetters(each.right, each.left.indices.flat(), letters);
+        return [{ from, slot, formula }];
       }),
     );
 }
@@ -53,12 +69,16 @@ function inLetters(formula: Formula, from: readonly Letter[], to: readonly Lette
 }
 
 function gradientFormula(graph: Graph, id: NodeId): Formula | null {
-  const parts = contributionFormulas(graph, id);
+  const parts = contributionFormulas(graph, id).map(({ formula }) => formula);
   return parts.length === 0 ? null : plus(...parts);
 }
 
 export const rightFormula = (graph: Graph, id: NodeId, kind: Kind): Formula | null =>
   kind === 'value' ? valueFormula(graph, id) : gradientFormula(graph, id);
+
+/** The same of a place, as programs compute it. */
+export const rightOf = ({ graph, node, kind }: Site): Formula =>
+  collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
 /** `change` of each symbol of a formula. */
 export function eachSymbol(
@@ -78,6 +98,13 @@ function unfolded(graph: Graph, own: Formula & { kind: 'symbol' }): Formula | nu
   const right = rightFormula(graph, id, kind);
   return right && inUse(right, nodeOf(graph, id).axes.flat(), own.indices.flat());
 }
+
+/** A tensor's formula in the place of the tensor, everywhere in another. */
+export const substituted = (
+  formula: Formula,
+  { name, letters, by }: { name: string; letters: readonly Letter[]; by: Formula },
+): Formula =>
+  eachSymbol(formula, (own) => (own.name === name ? inUse(by, letters, own.indices.flat()) : own));
 
 /** The left letters renamed to those of a use; sums get letters that are not in the way. */
 function inUse(formula: Formula, own: readonly Letter[], use: readonly Letter[]): Formula {

@@ -1,7 +1,7 @@
 // Looks for the formula by which a tensor was made: the right one with one slip, with a factor, with two.
 import { Evaluator, type Operand, type Read } from '../../engine/evaluate.ts';
 import { type Formula, hole, number, product } from '../../engine/formula.ts';
-import { hasNode, nodeOf, operationNodes } from '../../engine/graph.ts';
+import { type Graph, hasNode, nodeOf, operationNodes } from '../../engine/graph.ts';
 import { identityOf } from '../../engine/identity.ts';
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import { mapInner } from '../../engine/where.ts';
@@ -34,13 +34,24 @@ const FACTOR = 1.2;
 /** Beyond this many entries each candidate takes long, and one is hardly ever needed. */
 const MOST_ENTRIES = 20_000;
 
-/** The tensors that formulas of a place may speak of. */
-export function readOf({ state, graph }: Site): Read {
+const givenOf = new WeakMap<Graph, ReadonlyMap<string, Operand>>();
+
+/** What the operations of a graph are given beside its nodes. */
+function givenIn(graph: Graph): ReadonlyMap<string, Operand> {
+  const known = givenOf.get(graph);
+  if (known) return known;
   const given = new Map<string, Operand>();
   for (const { id, operation, inputs } of operationNodes(graph)) {
     const own = operation.formula({ output: id, inputs }).given ?? {};
     for (const [name, operand] of Object.entries(own)) given.set(name, operand);
   }
+  givenOf.set(graph, given);
+  return given;
+}
+
+/** The tensors that formulas of a place may speak of. */
+export function readOf({ state, graph }: Pick<Site, 'state' | 'graph'>): Read {
+  const given = givenIn(graph);
   return (name) => {
     if (hasNode(graph, name)) return { axes: nodeOf(graph, name).axes, tensor: state.value(name) };
     const id = name.slice(1);
@@ -51,7 +62,7 @@ export function readOf({ state, graph }: Site): Read {
 }
 
 /** l stands for a key in the sums of the softmax. */
-export const extentsOf = ({ graph: { extents } }: Site): Record<string, number> => ({
+export const extentsOf = ({ graph: { extents } }: Pick<Site, 'graph'>): Record<string, number> => ({
   ...extents,
   l: extents['i'],
 });

@@ -1,0 +1,180 @@
+// Mistakes as a table of text: where, under which name, and the formula that is computed.
+import { collapsed } from '../../engine/collapse.ts';
+import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
+import { type Graph, nodeOf, tensorName } from '../../engine/graph.ts';
+import { dependsOn } from '../../engine/where.ts';
+import { type Edit, type Family, roles, type Site } from '../edits/edit.ts';
+import { makeEdit } from '../edits/make.ts';
+import { keyOf } from '../program.ts';
+import { contributionFormulas, rightFormula, rightOf, substituted } from './forms.ts';
+import { type Part, withParts } from './place.ts';
+import { parsed, type Vocabulary } from './text.ts';
+import { tensorNamed, vocabularyOf } from './vocabulary.ts';
+
+/** What a table says of all its rows. */
+export interface Shared {
+  readonly cost?: number;
+  readonly why?: string;
+  readonly numpy?: string;
+  readonly pytorch?: string;
+  /** Only the forward pass is mistaken. */
+  readonly isForwardOnly?: boolean;
+}
+
+export interface Row extends Shared {
+  /** Nodes or their roles, with a d in front for gradients, where it may be found: "Z", "dvalues,dlogits". */
+  readonly on: string;
+  readonly id: string;
+  readonly title: string;
+  /** Of that place; of several, a line each: "dlogits: P * dP". "P := P^2" is the right formula with P² for P. */
+  readonly formula: string;
+  /** Names that the setup must have; with a ! in front, that it must not have. */
+  readonly needs?: readonly string[];
+  /** Tensors that stand in the formula and are none of the program. */
+  readonly given?: Part['given'];
+  /** Numbers that stand in the formula, and in braces in the title. */
+  readonly numbers?: Readonly<Record<string, number>>;
+}
+
+const HEAD = /^(\S+) (\S+)(?: \[([^\]]+)\])?(?: (\d[\d.]*))?: (.*)$/;
+
+/**
+ * Rows of a text: a line "where id [needs] cost: title" (needs may lack, and the cost, which is that of the table then),
+ * and below it, indented, the formula (a line for each place) and, with a bar in front, why people make it.
+ */
+export function rowsOf(text: string, shared: Shared = {}): Row[] {
+  const rows: Row[] = [];
+  for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
+    const [, on, id, needs, cost, title] = (line.startsWith(' ') ? null : HEAD.exec(line)) ?? [];
+    if (title !== undefined) {
+      const own = {
+        ...(cost && { cost: Number(cost) }),
+        ...(needs && { needs: needs.split(' ') }),
+      };
+      rows.push({ ...shared, on, id, title, formula: '', ...own });
+      continue;
+    }
+    const last = rows.pop()!;
+    const [, why] = /^ +\| (.*)/.exec(line) ?? [];
+    rows.push(
+      why ? { ...last, why } : { ...last, formula: `${last.formula} ${line.trim()}`.trim() },
+    );
+  }
+  return rows;
+}
+
+/** The tensors of a place under which rows find it. */
+function namesAt({ graph, node, kind }: Site): Set<string> {
+  const own = Object.entries(roles(graph)).flatMap(([role, id]) => (id === node.id ? [role] : []));
+  return new Set([node.id, ...own].map((name) => tensorName(name, kind)));
+}
+
+/** A row in a setup. */
+interface Read {
+  readonly row: Row;
+  readonly title: string;
+  readonly parts: readonly Part[];
+}
+
+/**
+ * The mistakes of a table, each where it can be made; of a table that depends on the setup, `rows` makes it. What was read
+ * for a setup is kept as long as that is.
+ */
+export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])): Family {
+  const known = new WeakMap<Graph, Map<string, readonly Read[]>>();
+  return (site) => {
+    const { graph, node, kind } = site;
+    const ofGraph = known.get(graph) ?? new Map<string, readonly Read[]>();
+    known.set(graph, ofGraph);
+    const key = keyOf(node.id, kind);
+    let own = ofGraph.get(key);
+    if (!own) {
+      const names = namesAt(site);
+      const all = typeof rows === 'function' ? rows(site) : rows;
+      const here = all.filter(({ on }) => on.split(',').some((name) => names.has(name)));
+      own = here.flatMap((row) => read(site, row) ?? []);
+      ofGraph.set(key, own);
+    }
+    return own.map((each) => editOf(site, each));
+  };
+}
+
+/** Null where the setup does not have what the row speaks of. */
+function read(site: Site, row: Row): Read | null {
+  const vocabulary = vocabularyOf(site, row.numbers);
+  const has = (each: string): boolean => vocabulary.term(each) !== null;
+  if (row.needs?.some((each) => (each.startsWith('!') ? has(each.slice(1)) : !has(each))))
+    return null;
+  const words: Readonly<Record<string, string | number>> = { ...roles(site.graph), ...row.numbers };
+  const title = row.title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
+  const parts: Part[] = [];
+  for (const line of row.formula.split('\n')) {
+    const [, where, text] = /^(\w+): (.*)$/.exec(line) ?? [null, null, line];
+    const place = where === null ? site : placeNamed(site, where!);
+    const own = place && partsOf(place, row, text!, vocabulary);
+    if (!own || own.length === 0) return null;
+    parts.push(...own);
+  }
+  return { row, title, parts };
+}
+
+type Spot = Pick<Site, 'graph' | 'node' | 'kind'>;
+
+function placeNamed(site: Site, name: string): Spot | null {
+  const [id, kind] = tensorNamed(site, name) ?? [];
+  return id === undefined ? null : { graph: site.graph, node: nodeOf(site.graph, id), kind: kind! };
+}
+
+const SUBSTITUTION = /^(.*?;)? *([\w@]+) := (.*)$/;
+
+/** The formula there, or, where it is "name := formula", the right ones with that in the place of the name. */
+function partsOf({ graph, node, kind }: Spot, row: Row, text: string, words: Vocabulary): Part[] {
+  const [, before = '', name, right] = SUBSTITUTION.exec(text) ?? [];
+  const place = { node: node.id, kind, ...(row.given && { given: row.given }) };
+  const formula = parsed(right === undefined ? text : before + right, words);
+  if (!formula) return [];
+  if (name === undefined) return [{ ...place, formula }];
+  const symbol = words.term(name);
+  if (symbol?.kind !== 'symbol') return [];
+  const by = { name: symbol.name, letters: symbol.indices.flat(), by: formula };
+  if (kind === 'value') {
+    const own = rightFormula(graph, node.id, kind);
+    return own && dependsOn(own, by.name) ? [{ ...place, formula: substituted(own, by) }] : [];
+  }
+  return contributionFormulas(graph, node.id)
+    .filter((each) => dependsOn(each.formula, by.name))
+    .map(({ from, slot, formula: own }) => ({
+      ...place,
+      from: { id: from.id, slot },
+      formula: substituted(collapsed(own), by),
+    }));
+}
+
+function editOf(site: Site, { row, title, parts }: Read): Edit {
+  const { node, kind } = site;
+  const left = ({ node: id, kind: of }: Part): Formula =>
+    symbol(tensorName(id, of), nodeOf(site.graph, id).axes);
+  const wrong = (): string =>
+    parts.map((part) => toText(equals(left(part), part.formula))).join('; ');
+  const [first] = parts;
+  const isAlone = parts.length === 1 && first.node === node.id && first.kind === kind;
+  const say = {
+    ...{ id: row.id, title, cost: row.cost ?? 1, numpy: row.numpy, pytorch: row.pytorch },
+    get why() {
+      return row.why ?? `${tensorName(node.id, kind)} is exactly ${toText(first.formula)}.`;
+    },
+    get wrong() {
+      return wrong();
+    },
+    get formulas() {
+      if (!isAlone || first.from || first.given) return undefined;
+      return {
+        wrong: equals(left(first), first.formula),
+        right: equals(left(first), rightOf(site)),
+      };
+    },
+  };
+  return makeEdit(site, node.id, kind, say, (program) =>
+    withParts(site, program, parts, row.isForwardOnly),
+  );
+}

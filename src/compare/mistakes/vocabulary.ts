@@ -1,0 +1,89 @@
+// What the names in the tables of mistakes stand for in a setup: nodes, their roles, numbers of the setup, letters.
+import { axisLength } from '../../engine/axes.ts';
+import { type Formula, number, symbol } from '../../engine/formula.ts';
+import {
+  hasNode,
+  nodeOf,
+  type NodeId,
+  type OperationNode,
+  tensorName,
+} from '../../engine/graph.ts';
+import { scaleFactor } from '../../engine/heads/weights.ts';
+import { sameShape } from '../../engine/tensor.ts';
+import { type Context, roles } from '../edits/edit.ts';
+import type { Kind } from '../program.ts';
+import type { Vocabulary } from './text.ts';
+
+/** Beside those of the axes: what stands for a key in sums. */
+const KEYS = ['l', 'l′'];
+
+/** A node by its role. */
+function nameOf({ graph }: Pick<Context, 'graph'>, name: string): NodeId {
+  const own: Readonly<Record<string, NodeId>> = roles(graph);
+  if (name !== 'unmasked') return own[name] ?? name;
+  return hasNode(graph, 'M') ? (nodeOf(graph, 'M') as OperationNode).inputs[0] : own.logits;
+}
+
+/** The node that a name speaks of, and whether of its gradient. */
+export function tensorNamed(context: Pick<Context, 'graph'>, name: string): [NodeId, Kind] | null {
+  const { graph } = context;
+  const id = nameOf(context, name);
+  if (hasNode(graph, id)) return [id, 'value'];
+  const inner = nameOf(context, name.slice(1));
+  return name.startsWith('d') && hasNode(graph, inner) ? [inner, 'gradient'] : null;
+}
+
+/**
+ * Nodes ("P"), gradients ("dP"), the same by their role ("doutput"), read as if they were another ("values@output");
+ * scale, softcap, p; keep, mask, target. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
+ */
+export function vocabularyOf(
+  context: Context,
+  more: Readonly<Record<string, number>> = {},
+): Vocabulary {
+  const { config, graph } = context;
+  const { extents } = graph;
+  const { softcap, dropout, loss } = config;
+  const flag = (is: boolean): number | undefined => (is ? 1 : undefined);
+  const numbers: Readonly<Record<string, number | undefined>> = {
+    ...{ scale: scaleFactor(config, extents['a']) ?? 1, softcap, p: dropout?.p },
+    ...{ n: extents['i'], m: extents['j'], width: axisLength(featureOf(context), extents) },
+    square: flag(extents['i'] === extents['j']),
+    multihead: flag(graph.head === 'multihead'),
+    scaled: flag((scaleFactor(config, extents['a']) ?? 1) !== 1),
+    grouped: flag((extents['g'] ?? 1) > 1),
+    ...more,
+  };
+  const given = (name: string, as: NodeId): Formula | null => {
+    const has =
+      (name === 'keep' && dropout) ||
+      (name === 'mask' && hasNode(graph, 'M')) ||
+      (name === 'target' && loss.kind === 'target');
+    return has ? symbol(name, nodeOf(graph, as).axes) : null;
+  };
+  return {
+    term(name) {
+      const value = numbers[name];
+      if (value !== undefined) return number(value);
+      const [plain, as] = name.split('@');
+      const other = as === undefined ? null : nodeOf(graph, nameOf(context, as));
+      const found = tensorNamed(context, plain);
+      if (name === 'mask′') return symbol(name, nodeOf(graph, 'P').axes);
+      if (!found) return given(plain, other?.id ?? (plain === 'target' ? 'y' : 'P'));
+      const { axes, shape } = nodeOf(graph, found[0]);
+      if (other && !sameShape(shape, other.shape)) return null;
+      return symbol(tensorName(...found), other?.axes ?? axes);
+    },
+    letters(name) {
+      if (name === 'feature') return featureOf(context);
+      const all = name in extents || KEYS.includes(name) ? [name] : [...name];
+      return all.filter((letter) => letter in extents || KEYS.includes(letter));
+    },
+  };
+}
+
+/** The feature of the weighted values. */
+const featureOf = ({ graph }: Context): readonly string[] => {
+  const { axes } = nodeOf(graph, roles(graph).output);
+  return axes[axes.length - 1];
+};
