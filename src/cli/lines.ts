@@ -1,4 +1,4 @@
-// lines FILE [--setup SETUP] [--function NAME] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
+// lines FILE [--setup SETUP] [--function NAME] [--layer N] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { parseArgs } from 'node:util';
 import { tensorName } from '../engine/graph.ts';
 import type { Recording } from '../lines/recording.ts';
@@ -11,6 +11,7 @@ interface LinesOptions {
   readonly file: string;
   readonly setup?: string;
   readonly function?: string;
+  readonly layer?: number;
   /** Whether proven fixes are looked for, and the shortest is written to the file or shown as it would be. */
   readonly fix: boolean;
   readonly write: boolean;
@@ -19,6 +20,12 @@ interface LinesOptions {
   /** Where a test is written. */
   readonly test?: string;
   readonly args: readonly string[];
+}
+
+function layerOf(text: string): number {
+  if (!/^[1-9]\d*$/.test(text))
+    throw new InputError(`--layer: found ${text}, expected a number from 1`);
+  return Number(text);
 }
 
 /** What `lines` is asked for; all after `--` is the program's. Throws InputError. */
@@ -31,6 +38,7 @@ function optionsOf(words: readonly string[]): LinesOptions {
     options: {
       setup: { type: 'string' },
       function: { type: 'string' },
+      layer: { type: 'string' },
       fix: { type: 'boolean' },
       write: { type: 'boolean' },
       'dry-run': { type: 'boolean' },
@@ -47,6 +55,7 @@ function optionsOf(words: readonly string[]): LinesOptions {
     file,
     ...(values.setup !== undefined && { setup: values.setup }),
     ...(values.function !== undefined && { function: values.function }),
+    ...(values.layer !== undefined && { layer: layerOf(values.layer) }),
     fix: values.fix ?? false,
     write: values.write ?? false,
     dryRun: values['dry-run'] ?? false,

@@ -19,6 +19,8 @@ export interface AnswerOptions {
   readonly args: readonly string[];
   /** Only what this function records counts: "MHA.forward". */
   readonly function?: string;
+  /** Which of several attentions is asked, from 1; the first if left out. */
+  readonly layer?: number;
   /** Without one it is inferred. */
   readonly setup?: ComputableSetup;
   /** Leaves the causes out: a proven fix says more. */
@@ -42,14 +44,17 @@ type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'ques
 
 /** Null where no attention is found. */
 function referenceOf(recording: Recording, options: AnswerOptions): Reference | null {
-  const { setup, function: name, args, answered } = options;
+  const { setup, function: name, layer, args, answered } = options;
   const file = basename(options.file);
   if (setup) {
     const { config, graph } = setup;
     const source = { file, function: setup.setup.source?.function ?? name ?? '', args };
     return { config, graph, source, inferred: [], questions: [] };
   }
-  const found = infer(recording, name === undefined ? {} : { function: name });
+  const found = infer(recording, {
+    ...(name !== undefined && { function: name }),
+    ...(layer !== undefined && { layer }),
+  });
   if (!found) return null;
   const { inferred, questions } = found;
   const config = answered?.(found.config) ?? found.config;

@@ -17,6 +17,24 @@ function rootOf({ recording: { events } }: Field, id: number): number {
   }
 }
 
+/**
+ * Whether a tensor goes into something beside the attention, as where the input is added to the output: its gradient then
+ * is the sum of more than the attention passes on.
+ */
+export function isUsedBeside(field: Field, id: number): boolean {
+  const { recording, observed, flow, leads } = field;
+  const root = rootOf(field, id);
+  const isBeside = (user: number): boolean => {
+    const { how, requiresGrad, shape } = recording.events[user];
+    const { standing } = observed[user];
+    if (how === 'gradient' || how === 'leaf' || requiresGrad !== true || leads[user]) return false;
+    return shape.length > 0 && (standing === 'off' || standing === 'free');
+  };
+  return recording.events.some(
+    (event) => rootOf(field, event.id) === root && flow.users[event.id].some(isBeside),
+  );
+}
+
 /** The gradients that were recorded, by the first events of their tensors. */
 function gradientsOf(field: Field): Map<number, Observed> {
   const found = new Map<number, Observed>();
@@ -66,6 +84,7 @@ function lost(field: Field, sought: Passing): Wrong | null {
     if (event.requiresGrad !== true || event.how === 'gradient' || own.standing !== 'right')
       continue;
     if (passing(event) !== sought) continue;
+    if (sought === 'wrong' && isUsedBeside(field, id)) continue;
     const loser = flow.users[id].find((user) => {
       const other = events[user];
       if (other.how === 'gradient' || other.how === 'leaf') return false;
@@ -91,11 +110,13 @@ function isUsed(field: Field, id: number, gradients: ReadonlyMap<number, Observe
 }
 
 /** Gradients that are right as autograd passes them and not as they stand in .grad: added up over several passes. */
-export function accumulated({ recording, observed, covered }: Field): Wrong | null {
+export function accumulated(field: Field): Wrong | null {
+  const { recording, observed, covered } = field;
   const { events, statements } = recording;
   if (!covered.has('v:y')) return null;
   const sums = observed.filter(
-    ({ event, standing }) => event.how === 'leaf' && event.of !== undefined && standing === 'off',
+    ({ event: { how, of }, standing }) =>
+      how === 'leaf' && of !== undefined && standing === 'off' && !isUsedBeside(field, of),
   );
   const passed = (of: number): boolean =>
     observed.some(

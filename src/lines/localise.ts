@@ -166,6 +166,9 @@ function named(
   return isNode ? found : { node: null, kind: 'other' };
 }
 
+/** Beside the product, something divides or multiplies. */
+const SCALED = /\/|[^*]\*[^*]|\bsqrt\b|\b(div|mul)_?\(/;
+
 /** Which node the wrong result was to be: by its name if that fits, else the next that its operands make. */
 function expected(
   field: Field,
@@ -212,5 +215,9 @@ function expected(
   const open = order.filter((key) => !covered.has(key) && makers.has(key));
   const [best] = open.map((key) => ({ key, value: score(key) })).sort((a, b) => b.value - a.value);
   if (!best || best.value === 0) return { node: null, kind: 'other' };
+  // Scores are called s, scaled or not.
+  const { text } = recording.statements[recording.events[event].statement];
+  if (best.key === 'v:S' && open.includes('v:Z') && SCALED.test(text))
+    return { node: 'Z', kind: 'value' };
   return { node: best.key.slice(2), kind: best.key.startsWith('v:') ? 'value' : 'gradient' };
 }

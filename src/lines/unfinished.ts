@@ -1,4 +1,5 @@
 // Outputs and gradients that a program names and never has whole: a path that was overwritten, tokens that were left out.
+import { isUsedBeside } from './autograd.ts';
 import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
@@ -15,7 +16,7 @@ export function unfinished(field: Field): Wrong | null {
   const last = new Map<string, Observed>();
   for (const each of observed) {
     const found = each.event.how === 'argument' ? null : nodeNamed(each.event);
-    if (found) last.set(keyOf(found.node, found.kind), each);
+    if (found && isOfNode(field, each, found.node)) last.set(keyOf(found.node, found.kind), each);
   }
   for (const goal of goals) {
     const found = last.get(goal);
@@ -30,6 +31,17 @@ export function unfinished(field: Field): Wrong | null {
     return { event: id, seen: id, node, kind, note: noteOf(name, found) };
   }
   return null;
+}
+
+/**
+ * Autograd's gradient is that of a node only where the tensor is that node, and goes into nothing else: a name may stand
+ * for other layers' tokens.
+ */
+function isOfNode(field: Field, { event: { of } }: Observed, node: string): boolean {
+  if (of === undefined) return true;
+  const { found, pieces } = field.observed[of];
+  const key = keyOf(node, 'value');
+  return [...found, ...pieces].some(({ entry }) => entry.key === key) && !isUsedBeside(field, of);
 }
 
 /**

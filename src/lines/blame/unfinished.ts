@@ -52,6 +52,8 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
       (user) =>
         observed[user].standing === 'right' &&
         observed[user].pieces.length === 0 &&
+        // Which of several results was computed from it is not known.
+        flow.siblings[user].every((each) => observed[each].standing === 'right') &&
         !isSame(field, user, source),
     );
     if (isUsedRightly) continue;

@@ -9,7 +9,7 @@ import { addLoss } from './inferLoss.ts';
 import { addMask, addScale } from './inferScores.ts';
 import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
-import { findModels, type Model } from './model.ts';
+import { findModels, inOrder, type Model } from './model.ts';
 import { normalisedAxes } from './site.ts';
 import { unexplained } from './unexplained.ts';
 import type { InferOptions, Inference } from './types.ts';
@@ -17,14 +17,22 @@ import { isGradient, Values } from './values.ts';
 
 export type { Inference, InferOptions } from './types.ts';
 
-/** The attention that a recorded program means to compute, in a function if one is asked for; null where there is none. */
+/**
+ * The attention that a recorded program means to compute, in a function if one is asked for, the first one or the one that
+ * is chosen; null where there is none.
+ */
 export function infer(
   recording: Recording,
-  { function: wanted }: InferOptions = {},
+  { function: wanted, layer }: InferOptions = {},
 ): Inference | null {
   const values = new Values(recording);
   const isWanted = (model: Model): boolean => wanted === undefined || functionOf(model) === wanted;
-  const models = findModels(values, isWanted);
+  const models = findModels(values, isWanted, layer);
+  if (layer !== undefined) {
+    const chosen = inOrder(models.filter(isWanted))[layer - 1];
+    const found = chosen && inferenceOf(values, chosen);
+    return found && isComputable(found.config) ? found : null;
+  }
   for (const model of [...models.filter(isWanted), ...models.filter((each) => !isWanted(each))]) {
     const found = inferenceOf(values, model);
     if (isComputable(found.config)) return found;

@@ -232,27 +232,55 @@ const ENOUGH = 6;
 /** Completeness of a model all of whose parts are known by their numbers. */
 const WHOLE = 6.5;
 
-/** What the recording may show: the most complete first, the earliest of several. */
+interface Found {
+  readonly model: Model;
+  readonly worth: number;
+}
+
+/** The most complete first, the earliest of several. */
+const byWorth = (found: readonly Found[]): Model[] =>
+  [...found].sort((a, b) => b.worth - a.worth).map(({ model }) => model);
+
+/** Whether two are the same attention: the weights as they are and on their way, with and without dropout. */
+function isSame({ told: one }: Model, { told: other }: Model): boolean {
+  const operands = ({ query, key }: Told): number[] => [query.value.id, key.value.id].sort();
+  const [a, b] = [operands(one), operands(other)];
+  return a[0] === b[0] && a[1] === b[1];
+}
+
+/** Those of which enough is known, each once, in the order of time: layers of a model, calls of a function. */
+export function inOrder(models: readonly Model[]): Model[] {
+  const whole = models.filter((each) => completeness(each) >= ENOUGH);
+  return whole
+    .filter((each, n) => !whole.slice(0, n).some((other) => isSame(each, other)))
+    .sort((a, b) => a.told.site.weights.time - b.told.site.weights.time);
+}
+
+/** What the recording may show: the most complete first, the earliest of several; until `most` wanted ones are whole. */
 export function findModels(
   values: Values,
   isWanted: (model: Model) => boolean = () => true,
+  most = 1,
 ): Model[] {
-  const found: { readonly model: Model; readonly worth: number }[] = [];
+  const found: Found[] = [];
+  const whole: Model[] = [];
   for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views'] as const) {
     if (way === 'softmaxes') addSoftmaxes(values);
     if (way === 'products') addProducts(values);
     if (way === 'views') addViews(values);
     const lookup = new Lookup(values.all);
-    let left = SITES;
+    let left = SITES * most;
     for (const site of way === 'tiled' ? tiledSites(values) : findSites(values)) {
       const model = withBatches(modelOf(values, lookup, site));
       const worth = completeness(model);
       found.push({ model, worth });
-      if ((worth >= WHOLE && isWanted(model)) || --left === 0) break;
+      const isNew = !whole.some((each) => isSame(each, model));
+      if (worth >= WHOLE && isNew && isWanted(model)) whole.push(model);
+      if (whole.length === most || --left === 0) break;
     }
     if (found.some(({ worth }) => worth >= ENOUGH)) break;
   }
-  return found.sort((a, b) => b.worth - a.worth).map(({ model }) => model);
+  return byWorth(found);
 }
 
 /** A projection that is not found may have batches and heads in one axis. */

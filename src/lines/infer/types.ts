@@ -6,6 +6,8 @@ import type { Layout } from './layout.ts';
 export interface InferOptions {
   /** Only what this function records, with what it was given: "MHA.forward". */
   readonly function?: string;
+  /** Which of several attentions, from 1 in the order of time: layers of a model, calls of a function. */
+  readonly layer?: number;
 }
 
 export interface From {

@@ -1,0 +1,96 @@
+// Programs with several attentions, and with something around one: which is asked, and no right program accused.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { answer, type Answer } from '../../src/lineRun/answer.ts';
+import { parseRecording, type Recording } from '../../src/lines/recording.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const python = process.env['ATTENTION_PYTHON'] ?? '/usr/bin/python3';
+const has = (modules: string): boolean =>
+  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
+const hasNumpy = has('numpy');
+const hasTorch = hasNumpy && has('torch');
+if (!hasTorch)
+  console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
+
+const folder = mkdtempSync(join(tmpdir(), 'layers-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const recorder = join(import.meta.dirname, '..', '..', 'python', 'attention_lines');
+const sourceOf = (name: string): string =>
+  readFileSync(join(import.meta.dirname, 'kinds', `${name}.py`), 'utf8');
+
+function record(source: string): Recording {
+  const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
+  writeFileSync(file, source);
+  const { stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return parseRecording(readFileSync(out));
+}
+
+const asked = (source: string, layer?: number): Answer | null =>
+  answer(record(source), {
+    ...{ file: 'program.py', args: [] },
+    ...(layer !== undefined && { layer }),
+  });
+
+const lineOf = (source: string, text: string): number =>
+  source.slice(0, source.indexOf(text)).split('\n').length;
+
+const edited = (source: string, from: string, to: string): string => {
+  expect(source.split(from), from).toHaveLength(2);
+  return source.replace(from, to);
+};
+
+describe.skipIf(!hasTorch)('two layers around a residual stream', () => {
+  const right = sourceOf('layers');
+  const oneWrong = edited(
+    right,
+    'self.second = SelfAttention(12, 3)',
+    'self.second = SelfAttention(12, 3)\n        self.second.scale = math.sqrt(12)',
+  );
+
+  test('are right, each asked by its number', () => {
+    expect(asked(right)?.result.verdict).toBe('match');
+    expect(asked(right)?.config.heads).toBe(2);
+    const second = asked(right, 2);
+    expect(second?.result.verdict).toBe('match');
+    expect(second?.config.heads).toBe(3);
+    expect(asked(right, 3)).toBeNull();
+  });
+
+  test('of which the second is wrong: the first is right', () => {
+    expect(asked(oneWrong)?.result.verdict).toBe('match');
+    expect(asked(oneWrong, 2)?.result).toMatchObject({
+      verdict: 'diverges',
+      first: { line: lineOf(oneWrong, 'self.second.scale'), node: 'Z' },
+    });
+  });
+});
+
+describe.skipIf(!hasNumpy)('several results in one statement', () => {
+  const right = sourceOf('together');
+
+  test.each(['q', 'k'])(
+    'the scale of d%s is missing where it is computed, not where it is used',
+    (of) => {
+      const [from, to] =
+        of === 'q'
+          ? ['dq = ds @ k / np.sqrt(D)', 'dq = ds @ k']
+          : ['dk = ds.T @ q / np.sqrt(D)', 'dk = ds.T @ q'];
+      const wrong = edited(right, from, to);
+      const found = asked(wrong);
+      expect(found?.result.first?.line).toBe(lineOf(wrong, to));
+      expect(found?.result.causes[0]?.id).toBe('backward-scale-missing');
+    },
+  );
+
+  test('right', () => {
+    expect(asked(right)?.result.verdict).toBe('match');
+  });
+});
