@@ -8,7 +8,7 @@ import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
 import { heads } from './edits/heads.ts';
 import { permute } from './edits/permute.ts';
-import { softmaxBackward } from './edits/softmaxBackward.ts';
+import { softmaxBackward } from './mistakes/names/softmaxBackward.ts';
 import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
