@@ -35,7 +35,7 @@ const letterNames: Readonly<Record<Letter, string>> = {
   v: 'value feature',
   o: 'output feature',
   w: 'bucket',
-  s: 'softmax',
+  s: 'attention map',
   m: 'latent feature',
   n: 'latent feature',
   d: 'unrotated feature',

@@ -22,6 +22,7 @@ export const SLOPES: Readonly<Record<string, (x: Formula) => Formula>> = {
   exp: (x) => call('exp', x),
   log: (x) => fraction(ONE, x),
   sech: (x) => product(number(-1), call('sech', x), call('tanh', x)),
+  sigmoid: (x) => product(call('sigmoid', x), minus(ONE, call('sigmoid', x))),
   sin: (x) => call('cos', x),
   sinh: (x) => call('cosh', x),
   sqrt: (x) => fraction(ONE, product(TWO, call('sqrt', x))),

@@ -30,6 +30,7 @@ export const FUNCTIONS: ReadonlyMap<string, Unary> = new Map<string, Unary>([
   ['not', (x) => Number(x === 0)],
   ['relu', (x) => Math.max(0, x)],
   ['sech', sech],
+  ['sigmoid', (x) => 1 / (1 + Math.exp(-x))],
   ['sign', Math.sign],
   ['sin', Math.sin],
   ['sinh', Math.sinh],

@@ -1,6 +1,6 @@
 // Accumulators gone wrong: a path dropped, counted twice, overwriting the others; not zeroed; cut off.
 import type { NodeId } from '../../engine/graph.ts';
-import { pathOf } from '../../engine/paths.ts';
+import { pathOf, pathWords } from '../../engine/paths.ts';
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../constants.ts';
 import { type Program, withAccumulator, withContribution } from '../program.ts';
@@ -35,7 +35,8 @@ export const accumulate: Family = (site) => {
 
 type Parts = ReturnType<typeof contributionsTo>;
 
-const nameOf = (from: NodeId, to: NodeId): string => `${from} → ${to} (as ${pathOf(from, to)})`;
+const nameOf = (from: NodeId, to: NodeId): string =>
+  `${from} → ${to} (${pathWords[pathOf(from, to)]})`;
 
 /** Each path 0, 1 or 2 times; then any factors. */
 function paths(site: Site, parts: Parts): Edit[] {

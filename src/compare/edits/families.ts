@@ -12,6 +12,8 @@ import { heads } from './heads.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
 import { partsOfSums } from './partsOfSums.ts';
 import { letters } from './letters.ts';
+import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
+import { norms } from '../mistakes/names/norms.ts';
 import { limits } from './limits.ts';
 import { loss } from './loss.ts';
 import { mask } from './mask.ts';
@@ -56,7 +58,7 @@ const KNOWN: readonly Family[] = [
     partsOfSums,
     kernelLogged,
   ],
-  ...[letters, extraTerm, emptySlots],
+  ...[norms, moduleOptions, letters, extraTerm, emptySlots],
   ...[upstreamIgnored, staleOperands, seenSums, unreset],
 ];
 

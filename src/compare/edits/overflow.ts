@@ -6,8 +6,11 @@ import { stepEdit } from './make.ts';
 import { letterNames, subsets } from '../mistakes/names/softmaxBackward.ts';
 
 export const overflow: Family = (site) => {
-  const { node, kind, graph, type, state } = site;
+  const { node, kind, graph, type, state, goal } = site;
   if (kind !== 'value' || node.id !== 'P') return [];
+  // With a sink, the plain softmax of finite numbers is one that lacks it.
+  const isPlain = node.kind === 'operation' && node.operation.name === 'softmax';
+  if (!isPlain && goal.user.data.every(Number.isFinite)) return [];
   const { logits } = roles(graph);
   const { axes } = node;
   const rows = fibres(axes, ['i'], graph.extents);

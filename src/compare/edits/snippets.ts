@@ -1,7 +1,10 @@
 // How each step is written rightly in NumPy and in PyTorch: what a fix looks like unless an edit knows better.
 import type { NodeId } from '../../engine/graph.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
-import { toText } from '../../engine/formula.ts';
+import { equals, symbol, toText } from '../../engine/formula.ts';
+import { printedIfShort } from '../../engine/printers/print.ts';
+import { dependsOn } from '../../engine/where.ts';
+import { rightOf } from '../mistakes/forms.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { shortNumber } from '../constants.ts';
 import type { Kind } from '../program.ts';
@@ -34,7 +37,29 @@ export function rightFormula({ graph }: Context, id: NodeId, kind: Kind): string
 
 /** One line in each library that computes a node's value, or its gradient, as it should be. */
 export function snippet(context: Context, id: NodeId, kind: Kind): Snippet {
-  return (kind === 'value' ? valueSnippets : gradientSnippets)(context)[id] ?? FALLBACK(id, kind);
+  const known = (kind === 'value' ? valueSnippets : gradientSnippets)(context)[id];
+  const { graph } = context;
+  const weights = graph.nodes.find((node) => node.id === 'P');
+  const isPlain = weights?.kind !== 'operation' || weights.operation.name === 'softmax';
+  const hasOptions = !isPlain || BEYOND.some((each) => hasNode(graph, each));
+  if (known && !hasOptions) return known;
+  return printed(context, id, kind) ?? FALLBACK(id, kind);
+}
+
+/** Nodes that the lines below know nothing of: there the formulas themselves are written. */
+const BEYOND: readonly NodeId[] = [
+  ...['xn', 'cKV', 'cQ', 'KR', 'Kn', 'Qn', 'Ks', 'Qs', 'Vs', 'xValue', 'sinks'],
+  ...['headScale', 'temperature', 'gate', 'lambda_full', 'ya', 'Zb'],
+];
+/** Masks and rotations are written in other ways in programs. */
+const NOT_PRINTED = ['mask', 'seen', 'θ', 'past_K', 'past_V'];
+
+function printed({ graph }: Context, id: NodeId, kind: Kind): Snippet | null {
+  const node = nodeOf(graph, id);
+  const right = kind === 'value' && node.kind === 'input' ? null : rightOf({ graph, node, kind });
+  if (!right || NOT_PRINTED.some((name) => dependsOn(right, name))) return null;
+  const name = kind === 'value' ? id : `d${id}`;
+  return printedIfShort(equals(symbol(name, node.axes), right), graph.extents);
 }
 
 const FALLBACK = (id: NodeId, kind: Kind): Snippet => {

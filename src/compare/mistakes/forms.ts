@@ -77,7 +77,7 @@ export const rightFormula = (graph: Graph, id: NodeId, kind: Kind): Formula | nu
   kind === 'value' ? valueFormula(graph, id) : gradientFormula(graph, id);
 
 /** The same of a place, as programs compute it. */
-export const rightOf = ({ graph, node, kind }: Site): Formula =>
+export const rightOf = ({ graph, node, kind }: Pick<Site, 'graph' | 'node' | 'kind'>): Formula =>
   collapsed(rightFormula(graph, node.id, kind) ?? symbol(node.id, node.axes));
 
 /** `change` of each symbol of a formula. */

@@ -1,17 +1,6 @@
 // Output gate: what a head gives, times the sigmoid of a logit of its own.
 import { letterStrides, offsetTable, type AxisLetters, type Extents } from '../axes.ts';
-import {
-  accumulates,
-  call,
-  equals,
-  fraction,
-  number,
-  plus,
-  power,
-  product,
-  sum,
-  symbol,
-} from '../formula.ts';
+import { accumulates, call, equals, minus, number, product, sum, symbol } from '../formula.ts';
 import type { Operation } from '../operation.ts';
 import { map, zeros } from '../tensor.ts';
 
@@ -51,16 +40,15 @@ export function gated(
     formula({ output, inputs: [input, gate] }) {
       const [own, logit] = [symbol(input, axes), symbol(gate, gateAxes)];
       const upstream = symbol(`d${output}`, axes);
-      const shut = call('exp', product(number(-1), logit));
-      const whole = plus(number(1), shut);
+      const open = call('sigmoid', logit);
       const free = axes.flat().filter((letter) => !gateAxes.flat().includes(letter));
       return {
-        forward: equals(symbol(output, axes), fraction(own, whole)),
+        forward: equals(symbol(output, axes), product(own, open)),
         backward: [
-          accumulates(symbol(`d${input}`, axes), fraction(upstream, whole)),
+          accumulates(symbol(`d${input}`, axes), product(upstream, open)),
           accumulates(
             symbol(`d${gate}`, gateAxes),
-            sum(free, fraction(product(upstream, own, shut), power(whole, number(2)))),
+            sum(free, product(upstream, own, open, minus(number(1), open))),
           ),
         ],
       };

@@ -200,6 +200,8 @@ class Writer {
     }
     if (name === 'sech')
       return { text: `1 / ${module}.cosh(${argument.text})`, letters, level: PRODUCT };
+    if (name === 'sigmoid' && module === 'np')
+      return { text: `1 / (1 + np.exp(-${bracketed(argument, ATOM)}))`, letters, level: PRODUCT };
     if (name === 'cbrt' && module === 'torch') {
       const inner = argument.text;
       return {
