@@ -784,13 +784,26 @@ def _join(name: str, pieces: list, axes: list[tuple[str, int]], reduce: Any) -> 
 # ---- The reference of a setup ------------------------------------------------------------------
 
 WIDE = "gamma_K gamma_Q beta_K beta_Q".split()  # of the norm of queries and keys
+BESIDE = "sinks headScale W_gate b_gate B".split()
 SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
     "": "head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm "
     "window alibi past start loss axes $schema title description energy names source "
-    "implementation".split(),
-    **{"weights": WEIGHTS + WIDE, "dropout": ["p", "keep"], "rope": ["base", "pairing"]},
+    "implementation xValue grouping softmax temperature positionBias".split(),
+    **{"positionBias": "kind bidirectional maxDistance window".split()},
+    **{"weights": WEIGHTS + WIDE + BESIDE, "dropout": ["p", "keep"], "rope": ["base", "pairing"]},
     **{"qkNorm": "kind eps unitOffset over place".split(), "past": ["K", "V"]},
     **{"start": ["K", "Q", "V"], "loss": "upstream target expression constants".split()},
+}
+# What the extension computes and this reference does not.
+NOT_HERE = {
+    "": "weightLayout fused numberType zeroKey latentNorm block differential".split(),
+    "weights": "W_QKV b_QKV null_K null_V W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR gamma_pre beta_pre "
+    "gamma_out beta_out gamma_post beta_post lambda_q1 lambda_k1 lambda_q2 lambda_k2 gamma_O".split(),
+    "rope": "features scaling invFreq positions queryPositions sections sectionFrequencies".split(),
+}
+MASK_PARTS = {
+    "given": ["tensor", "meaning"], "padding": ["lengths", "keep"], "window": ["left", "right"],
+    "prefix": ["length"], "chunked": ["size"], "documents": ["ids", "queryIds"],
 }
 RANDOM = {"normal": {"mean": 0, "std": 1}, "uniform": {"low": 0, "high": 1}}
 
@@ -814,6 +827,9 @@ class _Setup:
             if type(value) is not dict:
                 self.fail(entry, value, "an object")
             for key in value:
+                if key in NOT_HERE.get(entry, []):
+                    found = "an option that this reference does not compute"
+                    self.fail(f"{entry}.{key}".strip("."), found, "the extension or its `run`")
                 if key not in known:
                     self.fail(f"{entry}.{key}".strip("."), "an unknown entry", " ".join(known))
 
@@ -827,13 +843,17 @@ class _Setup:
         """What stands there; None if nothing does."""
         value = self.all
         for key in entry.split("."):
-            value = value.get(key) if type(value) is dict else None
+            if type(value) is list and key.isdigit():
+                value = value[int(key)]
+            else:
+                value = value.get(key) if type(value) is dict else None
         return value
 
     def has(self, entry: str) -> bool:
         parent, _, key = entry.rpartition(".")
         owner = self.raw(parent) if parent else self.all
-        return type(owner) is dict and key in owner
+        is_item = type(owner) is list and key.isdigit() and int(key) < len(owner)
+        return is_item or (type(owner) is dict and key in owner)
 
     def one_of(self, entry: str, *choices: str) -> str:
         """The first is the default."""
@@ -1246,7 +1266,9 @@ class _Reference:
             setup.fail("kvHeads", f"{kv_heads} of {heads} heads", "a divisor, 1 of 1 in one head")
         usual = ("key-first", "query-first") if self.head == "kq" else ("query-first", "key-first")
         self.key_first = setup.one_of("axes", *usual) == "key-first"
-        self.mesh = _Mesh(torch, kv_heads)
+        # Query heads that share a KV head by h mod kvHeads are no range of heads.
+        self.is_interleaved = setup.one_of("grouping", "blocks", "interleaved") == "interleaved"
+        self.mesh = _Mesh(torch, 1 if self.is_interleaved else kv_heads)
         self.extents = _Extents(setup, self.mesh)
         self.extents.lengths.update(h=heads, r=kv_heads)
         self.summed, self.gathered = _collectives(torch, self.mesh)
@@ -1286,10 +1308,12 @@ class _Reference:
                 break
         self.leaf("x", "x", f"{self.b}t c")
         self.leaf("xPrime", "xPrime", f"{self.b}j e")
+        self.leaf("xValue", "xValue", f"{self.b}t u")
         self.is_self = not setup.has("xPrime") and not setup.has("start.Q")
         if self.is_self:
             lengths["j"] = lengths["t"]
         features = {"K": "c", "Q": "e" if setup.has("xPrime") else "c", "V": "c"}
+        features["V"] = "u" if setup.has("xValue") else "c"
         for name, (token, letter, head) in SIDES.items():
             self.leaf(name, f"start.{name}", f"{self.b}{token} {self.wide(letter, head)}")
         for kind in "Wb":
@@ -1306,12 +1330,49 @@ class _Reference:
                 head = "r" if name[-1] == "K" else "h"
                 is_own = shape == (lengths["a"],) or not self.multi
                 self.leaf(name, f"weights.{name}", "a" if is_own else f"({head} a)")
+        for name in ("sinks", "headScale"):
+            self.leaf(name, f"weights.{name}", "h")
+        if setup.has("weights.W_gate"):
+            width = setup.tensor("weights.W_gate").shape[-1]
+            own = "h" if width == lengths["h"] and lengths["v"] != 1 else "(h v)"
+            self.leaf("W_gate", "weights.W_gate", f"{features['Q']} {own}")
+            self.leaf("b_gate", "weights.b_gate", own)
+
+    def _late_inputs(self) -> None:
+        """Those that are fitted when the number of keys is known."""
+        setup, lengths, torch = self.setup, self.extents.lengths, self.torch
+        if setup.has("positionBias"):
+            is_learned = setup.one_of("positionBias.kind", "learned", "t5", "swin") == "learned"
+            order = "h i j" if self.key_first else "h j i"
+            if not setup.has("positionBias.kind") or not setup.has("weights.B"):
+                setup.fail("positionBias", setup.raw("positionBias"), "its kind, and weights.B")
+            self.leaf("B", "weights.B", order if is_learned else "w h")
+        if not setup.has("temperature"):
+            return
+        own = setup.raw("temperature")
+        if type(own) is dict and not {"file", "random"} & set(own):
+            place = torch.arange(lengths["p"], lengths["p"] + lengths["j"]).double() + 1
+            if set(own) == {"logN"}:
+                log_n = setup.number("temperature.logN", 2, "a number above 1", above=1)
+                own = (place.log() / math.log(log_n)).clamp(min=1)
+            elif set(own) == {"floor", "scale"}:
+                scale = setup.number("temperature.scale", 0)
+                own = 1 + scale * torch.log1p(torch.floor(place / setup.count("temperature.floor", 1)))
+            else:
+                setup.fail("temperature", own, "logN, or floor and scale")
+        else:
+            own = setup.tensor("temperature")
+        spec = f"{self.b if own.dim() == 2 else ''}j"
+        self.extents.fit("temperature", own.shape, spec)
+        self.keep("temperature", self.local(own, spec).requires_grad_(), spec)
 
     def _check_entries(self) -> None:
         """What the head needs, and what it has no use for."""
         setup, has = self.setup, self.setup.has
         unused = {"kq": ["weights.W_V", "weights.b_V", "start.V"], "qkv": []}.get(self.head, [])
-        single = [] if self.multi else ["weights.W_O", "weights.b_O", "rope", "past"]
+        single = [] if self.multi else ["weights.W_O", "weights.b_O", "rope", "past", "grouping"]
+        single += [] if self.multi else [f"weights.{name}" for name in BESIDE]
+        unused = [*unused, "xValue"] if self.head == "kq" else unused
         for entry in [*unused, *single]:
             if has(entry):
                 setup.fail(entry, f"it with head {self.head}", "none: there is no such step")
@@ -1326,6 +1387,7 @@ class _Reference:
             setup.fail("x", "nothing", "the inputs")
         needs = [("weights.b_O", "weights.W_O"), *((f"weights.{name}", "qkNorm") for name in WIDE)]
         pairs = [("past.K", "past.V"), ("past.V", "past.K"), ("dropout.p", "dropout.keep")]
+        pairs += [("weights.b_gate", "weights.W_gate"), ("weights.B", "positionBias")]
         pairs += [("dropout", "dropout.p"), ("past", "past.K"), ("qkNorm", "qkNorm.kind")]
         for entry, other in [*needs, *pairs]:
             if has(entry) and not has(other):
@@ -1338,6 +1400,7 @@ class _Reference:
         self.inputs()
         setup, lengths, b = self.setup, self.extents.lengths, self.b
         self._past()
+        self._late_inputs()
         self._check_memory()
         for name, (token, letter, head) in SIDES.items():
             if name not in self.nodes and (name != "V" or self.head != "kq"):
@@ -1369,7 +1432,8 @@ class _Reference:
         lengths["i"] = lengths["p"] + lengths["t"]
 
     def _project(self, name: str, spec: str) -> Any:
-        source = "xPrime" if name == "Q" and "xPrime" in self.nodes else "x"
+        source = "xPrime" if name in ("Q", "gate") and "xPrime" in self.nodes else "x"
+        source = "xValue" if name == "V" and "xValue" in self.nodes else source
         value = self.nodes[source][0] @ self.nodes[f"W_{name}"][0]
         if f"b_{name}" in self.nodes:
             value = value + self.nodes[f"b_{name}"][0]
@@ -1452,10 +1516,14 @@ class _Reference:
         b, lengths = self.b, self.extents.lengths
         Kh, Qh, Vh = (self._split(name, *side) for name, side in SIDES.items())
         group = lengths["h"] // lengths["r"]
-        if group > 1:
+        if self.is_interleaved:
+            of = self.torch.arange(lengths["h"], device=self.device) % lengths["r"]
+            Kh, Vh = Kh.index_select(-3, of), Vh.index_select(-3, of)
+        elif group > 1:
             Kh, Vh = Kh.repeat_interleave(group, -3), Vh.repeat_interleave(group, -3)
         P = self._weights(Qh @ Kh.transpose(-1, -2), f"{b}h ")
-        merged = self.keep("O", P @ Vh, f"{b}h j v").transpose(-3, -2).flatten(-2)
+        O = self._gated(self.keep("O", P @ Vh, f"{b}h j v"))
+        merged = O.transpose(-3, -2).flatten(-2)
         spec = f"{b}j (h v)"
         if "W_O" not in self.nodes:
             return self.keep("y", merged, spec, []), spec
@@ -1463,6 +1531,43 @@ class _Reference:
         y = self.summed(y, "heads", False)
         y = y + self.nodes["b_O"][0] if "b_O" in self.nodes else y
         return self.keep("y", y, f"{b}j o", []), f"{b}j o"
+
+    def _gated(self, O: Any) -> Any:
+        """Times the sigmoid of a logit of each entry, or of each head."""
+        if "W_gate" not in self.nodes:
+            return O
+        is_each = "v" in self.nodes["W_gate"][2]
+        gate = self._project("gate", f"{self.b}j {'(h v)' if is_each else 'h'}").sigmoid()
+        width = self.extents.lengths["v"] if is_each else 1
+        return self.keep("Og", O * _heads_apart(gate, width), f"{self.b}h j v")
+
+    def _position_bias(self) -> Any:
+        """(own heads, own queries, keys), of a table that is learned."""
+        setup, torch, lengths = self.setup, self.torch, self.extents.lengths
+        table = self.nodes["B"][0]
+        kind = setup.raw("positionBias.kind")
+        if kind == "learned":
+            return table.transpose(-1, -2) if self.key_first else table
+        query = torch.arange(*self.mesh.span("tokens", lengths["j"]), device=self.device)[:, None]
+        key = torch.arange(lengths["i"], device=self.device)
+        if kind == "swin":
+            sides = setup.raw("positionBias.window")
+            if type(sides) is not list or len(sides) != 2 or math.prod(sides) != len(key):
+                setup.fail("positionBias.window", sides, f"two sides of {len(key)} places")
+            width = sides[1]
+            down = query // width - key // width + sides[0] - 1
+            return table[down * (2 * width - 1) + query % width - key % width + width - 1].permute(2, 0, 1)
+        both = setup.flag("positionBias.bidirectional") or not setup.has("positionBias.bidirectional")
+        most, buckets = setup.count("positionBias.maxDistance", 128), len(table)
+        after = key - query - lengths["p"]
+        base = (after > 0) * (buckets // 2) if both else torch.zeros_like(after)
+        buckets = buckets // 2 if both else buckets
+        distance = after.abs() if both else -after.clamp(max=0)
+        exact = buckets // 2
+        # In float32 as in the model: at the borders of the buckets it tells.
+        far = torch.log(distance.float() / exact) / math.log(most / exact) * (buckets - exact)
+        far = (exact + far.nan_to_num(0, 0, 0).long()).clamp(max=buckets - 1)
+        return table[base + torch.where(distance < exact, distance, far)].permute(2, 0, 1)
 
     def _weights(self, scores: Any, front: str) -> Any:
         """From raw scores, queries first, to what values are weighted by."""
@@ -1476,16 +1581,32 @@ class _Reference:
         else:
             scale = setup.number("scale", None, 'a number or "1/sqrt(d)"')
         cap = setup.number("softcap", None, "a number above 0", above=0)
-        if scale is not None or cap is not None:
+        by = [name for name in ("headScale", "temperature") if name in self.nodes]
+        if scale is not None or cap is not None or by:
             Z = step * (1 if scale is None else scale)
+            if "headScale" in by:
+                Z = Z * self.nodes["headScale"][0].reshape(-1, 1, 1)
+            if "temperature" in by:
+                each = self.nodes["temperature"][0].unsqueeze(-1)
+                Z = Z * (each.unsqueeze(-3) if self.multi else each)
             step = keep("Z", Z if cap is None else cap * torch.tanh(Z / cap))
+        if "B" in self.nodes:
+            step = keep("Zb", step + self._position_bias())
         mask = self._mask()
         if mask:
             hidden, bias = mask
             step = keep("M", torch.where(hidden, step.new_tensor(-math.inf), step + bias))
         # A query that sees nothing has weights of 0.
         dead, zero = (step == -math.inf).all(-1, keepdim=True), step.new_zeros(())
-        P = torch.where(dead, zero, torch.softmax(torch.where(dead, zero, step), -1))
+        beside = setup.one_of("softmax", "usual", "plus-one") == "plus-one"
+        if "sinks" in self.nodes or beside:
+            if "sinks" in self.nodes and beside:
+                setup.fail("softmax", "it beside weights.sinks", "one of the two")
+            sink = zero if beside else self.nodes["sinks"][0].reshape(-1, 1, 1)
+            column = sink.expand(*step.shape[:-1], 1)
+            P = torch.softmax(torch.cat([step, column], -1), -1)[..., :-1]
+        else:
+            P = torch.where(dead, zero, torch.softmax(torch.where(dead, zero, step), -1))
         step = keep("P", P)
         if not setup.has("dropout"):
             return step
@@ -1516,11 +1637,19 @@ class _Reference:
     def _mask(self) -> Any:
         """What is hidden and what is added, for the own queries; None where nothing masks."""
         setup, torch, lengths = self.setup, self.torch, self.extents.lengths
-        is_given = setup.has("mask") and type(setup.raw("mask")) is not str
+        raw = setup.raw("mask")
+        parts = raw if type(raw) is list and any(type(part) in (dict, str) for part in raw) else []
+        is_given = setup.has("mask") and type(raw) is not str and not parts
         names = ("none", "causal", "causal-bottom-right")
-        name = "none" if is_given else setup.one_of("mask", *names)
+        words = [n for n, part in enumerate(parts) if type(part) is str]
+        if len(words) > 1:
+            setup.fail(f"mask.{words[1]}", parts[words[1]], "one causal mask in a list")
+        named = f"mask.{words[0]}" if words else "none" if is_given or parts else "mask"
+        name = setup.one_of(named, *names) if named != "none" else "none"
         window = setup.count("window", None)
-        if not is_given and name == "none" and window is None and not setup.has("alibi"):
+        listed = [n for n, part in enumerate(parts) if type(part) is not str]
+        hides = any(parts[n].get("kind") != "prefix" for n in listed if type(parts[n]) is dict)
+        if not is_given and name == "none" and window is None and not setup.has("alibi") and not hides:
             return None
         first = lengths["i"] - lengths["j"] if name == "causal-bottom-right" else lengths["p"]
         low, high = self.mesh.span("tokens", lengths["j"])
@@ -1529,21 +1658,84 @@ class _Reference:
         hidden = distance < 0 if name != "none" else torch.zeros_like(distance, dtype=torch.bool)
         bias = torch.zeros((), dtype=torch.float64, device=self.device)
         if is_given:
-            parts = setup.raw("mask") if type(setup.raw("mask")) is list else []
-            if any(type(part) in (dict, str) for part in parts):
-                setup.fail("mask", f"{len(parts)} masks in a list", "one: a name or a tensor")
-            given = setup.tensor("mask")
-            usual = "attend" if given.dtype == torch.bool else "add"
-            meaning = setup.one_of("maskMeaning", usual, "attend", "ignore", "add")
-            given = self._broadcast("mask", given).double()
-            if meaning == "add":
-                hidden, bias = hidden | (given == -math.inf), given
-            else:
-                hidden = hidden | ((given == 0) if meaning == "attend" else (given != 0))
+            given_hides, bias = self._given_mask("mask", "maskMeaning")
+            hidden = hidden | given_hides
+        if listed:
+            hidden, bias = self._listed(listed, hidden, bias, query)
         if window is not None:
             hidden = hidden | (distance.abs() >= window)
         if setup.has("alibi"):
             bias = bias - self._slopes() * distance.abs()
+        return hidden, bias
+
+    def _given_mask(self, entry: str, meaning: str) -> Any:
+        """What a tensor hides, and what it adds."""
+        given = self.setup.tensor(entry)
+        usual = "attend" if given.dtype == self.torch.bool else "add"
+        meaning = self.setup.one_of(meaning, usual, "attend", "ignore", "add")
+        given = self._broadcast(entry, given).double()
+        if meaning == "add":
+            return given == -math.inf, given
+        return (given == 0) if meaning == "attend" else (given != 0), given.new_zeros(())
+
+    def _of_tokens(self, entry: str, token: str) -> Any:
+        """A number of each token or sequence: (b, 1 head, queries, keys), a 1 where there is none."""
+        own = self.setup.tensor(entry)
+        lengths = self.extents.lengths
+        inner = [lengths[token]] if token else []
+        shapes = [[lengths.get("b", 1), *inner], *([inner] if inner else [])]
+        if list(own.shape) not in shapes:
+            self.setup.fail(entry, f"shape {list(own.shape)}", " or ".join(map(str, shapes)))
+        own = own.to(self.device).reshape(own.shape[0] if own.dim() > len(inner) else 1, 1, *(inner or [1]))
+        if token == "j":
+            return own[..., slice(*self.mesh.span("tokens", lengths["j"]))].unsqueeze(-1)
+        return own.unsqueeze(-2)
+
+    def _listed(self, listed: list, hidden: Any, bias: Any, query: Any) -> tuple:
+        """A list of masks: what any of its parts hides, keys of a prefix aside from the causal one."""
+        setup, torch, lengths = self.setup, self.torch, self.extents.lengths
+        key = torch.arange(lengths["i"], device=self.device)
+        front = lambda own: (own if self.multi else own[:, 0]) if self.b else own[0] if self.multi else own[0, 0]
+        for n in listed:
+            if not setup.has(f"mask.{n}.kind"):
+                setup.fail(f"mask.{n}", setup.raw(f"mask.{n}"), f"a kind: {' '.join(MASK_PARTS)}")
+        kinds = {n: setup.one_of(f"mask.{n}.kind", *MASK_PARTS) for n in listed}
+        for n, kind in kinds.items():
+            for name in setup.raw(f"mask.{n}"):
+                if name not in ("kind", *MASK_PARTS[kind]):
+                    setup.fail(f"mask.{n}.{name}", "an unknown entry", " ".join(MASK_PARTS[kind]))
+        for n in (n for n in listed if kinds[n] == "prefix"):
+            entry = f"mask.{n}.length"
+            is_one = type(setup.raw(entry)) is int
+            length = setup.raw(entry) if is_one else front(self._of_tokens(entry, ""))
+            hidden = hidden & (key >= length)
+        for n in listed:
+            kind, part = kinds[n], f"mask.{n}"
+            if kind == "given":
+                hides, more = self._given_mask(f"{part}.tensor", f"{part}.meaning")
+                hidden, bias = hidden | hides, bias + more
+            elif kind == "padding" and setup.has(f"{part}.lengths"):
+                hidden = hidden | (key >= front(self._of_tokens(f"{part}.lengths", "")))
+            elif kind == "padding":
+                hidden = hidden | (front(self._of_tokens(f"{part}.keep", "i")) == 0)
+            elif kind == "window":
+                left, right = (setup.number(f"{part}.{side}", None, "an integer from 0", True, least=0) for side in ("left", "right"))
+                hidden = hidden if left is None else hidden | (query - key > left)
+                hidden = hidden if right is None else hidden | (key - query > right)
+            elif kind == "chunked":
+                size = setup.count(f"{part}.size", None)
+                chunk = lambda place: torch.div(place, size, rounding_mode="floor")
+                hidden = hidden | (chunk(query) != chunk(key))
+            elif kind == "documents":
+                keys = self._of_tokens(f"{part}.ids", "i")
+                if setup.has(f"{part}.queryIds"):
+                    own = self._of_tokens(f"{part}.queryIds", "j")
+                else:
+                    if lengths["i"] - lengths["p"] != lengths["j"]:
+                        setup.fail(part, "no queryIds", "them: the queries are not the last keys")
+                    low, high = self.mesh.span("tokens", lengths["j"])
+                    own = keys[..., lengths["p"] + low : lengths["p"] + high].transpose(-1, -2)
+                hidden = hidden | (front(own) != front(keys))
         return hidden, bias
 
     def _slopes(self) -> Any:

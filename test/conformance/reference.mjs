@@ -52,24 +52,21 @@ const EXPRESSIONS = [
 
 const KNOWN = {
   setup:
-    'head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm window alibi past start loss axes',
-  weights: 'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q',
+    'head x xPrime xValue weights heads kvHeads grouping scale softcap temperature mask maskMeaning dropout rope qkNorm softmax positionBias window alibi past start loss axes',
+  weights:
+    'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q sinks headScale W_gate b_gate B',
   rope: 'base pairing',
 };
 
-/** A drawn setup that attention_trace.py computes: options that came later are left out, or drawn again. */
+/** A drawn setup that attention_trace.py computes: with others it is drawn again. */
 function drawKnown() {
   for (;;) {
     const drawn = drawSetup(random);
     const { setup } = drawn;
-    for (const key of ['temperature', 'softmax', 'grouping']) delete setup[key];
-    for (const key of ['headScale', 'sinks']) delete setup.weights[key];
     const knows = (entries, known) =>
       Object.keys(entries ?? {}).every((key) => known.split(' ').includes(key));
-    const isOneMask = !Array.isArray(setup.mask) || Array.isArray(setup.mask[0]);
     const places = [setup, setup.weights, setup.rope];
-    if (isOneMask && Object.values(KNOWN).every((known, n) => knows(places[n], known)))
-      return drawn;
+    if (Object.values(KNOWN).every((known, n) => knows(places[n], known))) return drawn;
   }
 }
 

@@ -99,6 +99,33 @@ class Numbers(InFolder):
         self.assertTrue(np.isfinite(found["dx"]).all())
 
 
+class Options(InFolder):
+    """Options of today's models: test/conformance/reference.mjs holds their numbers."""
+
+    def test_what_is_not_computed_is_refused_by_its_name(self):
+        whole = "found an option that this reference does not compute, expected the extension"
+        for entry in ("zeroKey", "block", "differential", "latentNorm", "weightLayout"):
+            self.refused(f"{entry}: {whole}", **{entry: True})
+        for name in ("null_K", "W_DKV", "lambda_q1", "gamma_pre", "W_QKV"):
+            self.refused(f"weights.{name}: {whole}", weights={**EXERCISE["weights"], name: [1]})
+        self.refused(f"rope.scaling: {whole}", rope={"pairing": "half", "scaling": {"kind": "ntk"}})
+
+    def test_masks_of_a_list(self):
+        padding = {"kind": "padding", "lengths": [1]}
+        found = self.compute(mask=["causal", padding])
+        np.testing.assert_array_equal(np.isinf(found["M"]), [[False, False], [True, True]])
+        kept = self.compute(mask=["causal", {"kind": "prefix", "length": 2}])
+        self.assertFalse(np.isinf(kept["S"]).any())
+        self.refused("mask.1.kind: found triangle", mask=["causal", {"kind": "triangle"}])
+        self.refused("mask.0.size: found an unknown entry", mask=[{"kind": "padding", "size": 1}])
+        self.refused(r"mask.0.lengths: found shape \[2\]", mask=[{**padding, "lengths": [1, 2]}])
+
+    def test_softmax_plus_one(self):
+        found = self.compute(softmax="plus-one")
+        E = np.exp(found["S"])
+        np.testing.assert_allclose(found["P"], E / (1 + E.sum(0)), rtol=1e-14)
+
+
 class Files(InFolder):
     """Tensors of a setup that stand in files."""
 
@@ -167,10 +194,10 @@ class Refused(InFolder):
         file = r"^s\.attention\.json: "
         for message, entries in {
             "sinks: found an unknown entry": {"sinks": [0]},
-            "rope.scaling: found an unknown entry": {"rope": {"scaling": "yarn"}},
+            "rope.scale: found an unknown entry": {"rope": {"scale": 2}},
             "mask: found sliding, expected": {"mask": "sliding"},
-            "mask: found 2 masks in a list": {"mask": ["causal", {"kind": "chunked", "size": 2}]},
-            "temperature: found an unknown entry": {"temperature": [1, 2]},
+            "mask.1: found .*, expected a kind": {"mask": ["causal", {"size": 2}]},
+            r"temperature: found shape \(3\)": {"temperature": [1, 2, 3]},
             "head: found mla, expected": {"head": "mla"},
             "scale: found null, expected": {"scale": None},
             "window: found 0.5, expected an integer from 1": {"window": 0.5},

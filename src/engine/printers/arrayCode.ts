@@ -204,11 +204,8 @@ class Writer {
       return { text: `1 / (1 + np.exp(-${bracketed(argument, ATOM)}))`, letters, level: PRODUCT };
     if (name === 'cbrt' && module === 'torch') {
       const inner = argument.text;
-      return {
-        text: `torch.sign(${inner}) * torch.abs(${inner}) ** (1 / 3)`,
-        letters,
-        level: PRODUCT,
-      };
+      const text = `torch.sign(${inner}) * torch.abs(${inner}) ** (1 / 3)`;
+      return { text, letters, level: PRODUCT };
     }
     const isNumber = letters.length === 0 && module === 'torch';
     const text = isNumber ? `torch.as_tensor(${argument.text})` : argument.text;
