@@ -2,6 +2,7 @@
 import { drawMaskOptions, drawMaskParts } from './drawMasks.mjs';
 import { drawBias } from './drawBias.mjs';
 import { drawDifferential } from './drawDifferential.mjs';
+import { drawLatent } from './drawLatent.mjs';
 import { drawRope, drawRopeOptions } from './drawRope.mjs';
 
 /** mulberry32: uniform in [0, 1). */
@@ -179,6 +180,7 @@ export function drawSetup(random) {
   const isFree = !setup.zeroKey && !setup.weights.null_K;
   const biasSizes = { multi, heads, queries, keys, order: scores, isFree };
   Object.assign(options, drawBias(setup, { ...draw, ...biasSizes }));
+  Object.assign(options, drawLatent(setup, { ...draw, ...sizes }));
   Object.assign(options, drawDifferential(setup, { ...draw, ...sizes }));
   return { setup, options };
 }

@@ -297,9 +297,28 @@ def attend(setup):
         value = source @ w[f"W_{name}"]
         return g.keep(name, value + w[f"b_{name}"] if f"b_{name}" in w else value)
 
-    K, Q = project("K", x), project("Q", other)
+    def latent(name, source):
+        """Of DeepSeek-V2, with the norm of its code where there is a gain or the setup asks for one."""
+        if f"W_{name}" not in w:
+            return source
+        own, kept = source @ w[f"W_{name}"], name[1:] if name == "DKV" else "Q"
+        own = g.keep(f"c{kept}", own)
+        asked, gain = setup.get("latentNorm"), w.get(f"gamma_{name}")
+        if asked is None and gain is None:
+            return own
+        asked = {"kind": asked} if isinstance(asked, str) else asked or {"kind": "rms"}
+        eps = asked.get("eps", 1e-6 if asked["kind"] == "rms" else 1e-5)
+        return g.keep(f"c{kept}n", normed({**asked, "eps": eps}, own, gain, None))
+
+    of_keys, of_queries = latent("DKV", x), latent("DQ", other)
+    if "W_DKV" in w:
+        content = of_keys
+    if "W_KR" in w:
+        g.keep("KR", x @ w["W_KR"])
+        g.keep("QR", of_queries @ w["W_QR"])
+    K, Q = project("K", of_keys), project("Q", of_queries)
     norm = setup.get("qkNorm")
-    norm_first = norm and (norm["place"] == "before-rope" or setup["head"] != "multihead")
+    norm_first = norm and "W_KR" not in w and (norm["place"] == "before-rope" or setup["head"] != "multihead")
 
     def norm_of(name, value, count):
         return qk_norm(norm, value, count, w.get(f"gamma_{name}"), w.get(f"beta_{name}"))
@@ -327,13 +346,24 @@ def attend(setup):
             past = len(setup["past"]["K"][0])
 
         def split(name, value, count, rope):
-            own = value.reshape(*value.shape[:-1], count, -1).transpose(-3, -2)
+            own = heads_apart(value, count)
+            still = None
+            if rope and "W_KR" in w:
+                # One turned part for the keys of all heads.
+                still, own = own, heads_apart(g.nodes[f"{name}R"], 1 if name == "K" else count)
             if rope and "rope" in setup:
                 options = setup["rope"]
                 places = options.get("positions")
                 if name == "Q":
                     places = options.get("queryPositions", places)
                 own = rotate(own, options, None if places is None else tensor(places).double(), past)
+                if still is not None:
+                    own = g.keep(f"{name}Rs", own if name == "Q" else own.squeeze(-3))
+                    own = own if name == "Q" else own.unsqueeze(-3)
+            if still is not None:
+                own = torch.cat([still, own.expand(*still.shape[:-1], -1)], -1)
+                if name == "K" and "past" in setup and not norm:
+                    own = g.keep("Ks", own)
             if norm and not norm_first and name != "V":
                 own = g.keep(f"{name}s", own)
                 own = heads_apart(norm_of(name, heads_beside(own), count), count)

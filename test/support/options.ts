@@ -140,6 +140,22 @@ export const OPTIONS: readonly OptionCase[] = [
     nodes: ['xn', 'ya', 'y', 'gamma_pre', 'beta_pre'],
   },
   {
+    name: 'latent attention with earlier tokens, null keys and a norm after the rotation',
+    setup: changed(
+      {
+        ...{ W_DKV: random(12, 6, 3), gamma_DKV: random(13, 3), W_K: random(15, 3, 4) },
+        ...{ W_V: random(16, 3, 6), W_Q: random(17, 6, 8), W_KR: random(18, 6, 2) },
+        ...{ W_QR: random(19, 6, 8), gamma_K: random(20, 4), gamma_Q: random(21, 16) },
+        ...{ null_K: random(22, 8), null_V: random(23, 6) },
+      },
+      {
+        ...{ rope, qkNorm: { kind: 'rms', place: 'after-rope' } },
+        past: { K: random(24, 2, 2, 4), V: random(25, 2, 2, 3) },
+      },
+    ),
+    nodes: ['Ks', 'Kn', 'Qs', 'Kh', 'Qh', 'Vh', 'KRs', 'gamma_K', 'gamma_Q', 'null_K'],
+  },
+  {
     name: 'differential attention',
     setup: changed(differential, { rope, differential: { layer: 0 } }),
     nodes: ['Pdiff', 'lambda_full', 'On', 'Os', ...lambdas, 'gamma_O'],

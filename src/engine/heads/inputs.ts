@@ -101,6 +101,7 @@ export function inputNodes(
     ...{ kvHeads: heads.kv, queryHeads: heads.query, weighted: config.head === 'kq' ? 'c' : 'v' },
     ...{ valueHeads: heads.value, outputHeads: heads.output },
   };
+  learnWholeWidth(config, letters, heads.kv);
   for (const id of WEIGHT_IDS) {
     const { spec, replacedBy } = PARAMETERS[id];
     const value = weights[id];
@@ -120,6 +121,17 @@ export function inputNodes(
       for (const { id, spec, value } of inputs) graph.input(id, parseSpec(spec)[0], value);
     },
   };
+}
+
+/** Whole keys of latent attention are as wide as their two parts together. */
+function learnWholeWidth({ weights, start }: HeadConfig, letters: Letters, heads: string): void {
+  const still = (start?.K ?? weights.W_K)?.shape.at(-1);
+  const turned = weights.W_KR?.shape.at(-1);
+  if (still === undefined || turned === undefined) return;
+  const count = heads.split(' ').reduce((n, letter) => n * letters.extents[letter], 1);
+  const width = still / count + turned;
+  if (Number.isInteger(width))
+    letters.set('a', width, `W_K and W_KR: ${still / count} + ${turned}`);
 }
 
 type Projected = Projection | 'gate' | 'cKV' | 'cQ' | 'KR' | 'QR';

@@ -21,13 +21,17 @@ export function fitRotatedPart(config: HeadConfig, letters: Letters): void {
   if (!W_KR && !W_QR) return;
   if (!W_KR || !W_QR)
     throw new ConfigError(`weights.${W_KR ? 'W_QR' : 'W_KR'}`, 'not given, and the other part is');
-  const other = (['past', 'zeroKey', 'qkNorm'] as const).find((entry) => config[entry]);
-  if (other || config.weights.null_K)
+  if (config.rope && config.qkNorm?.place === 'before-rope')
     throw new ConfigError(
-      other ?? 'weights.null_K',
-      'found beside weights.W_KR, expected one of the two',
+      'qkNorm.place',
+      'found before-rope beside weights.W_KR, whose part turns alone, expected after-rope',
     );
-  const { d, z } = letters.extents;
+  const { a, d, z } = letters.extents;
+  if (a !== undefined && a !== d + z)
+    throw new ConfigError(
+      'weights.W_KR',
+      `found ${z} features beside ${d} of W_K, expected ${a} together, the width of a key elsewhere`,
+    );
   letters.set('a', d + z, `W_K and W_KR: ${d} + ${z}`);
 }
 
@@ -51,13 +55,22 @@ export function addLatents(
   }
 }
 
-/** Adds `${id}h`: the projection of each head, and beside it the part that turns. */
+interface RotatedPlace {
+  /** The id of the node that is added. */
+  readonly as: NodeId;
+  readonly b: string;
+  readonly at: string;
+  readonly heads: string;
+  readonly letters: Letters;
+}
+
+/** Adds the projection of each head, and beside it the part that turns. */
 export function addRotatedPart(
   graph: GraphBuilder,
   rotation: Rotation | undefined,
   project: Project,
   id: 'K' | 'Q',
-  { b, at, heads, letters }: { b: string; at: string; heads: string; letters: Letters },
+  { as, b, at, heads, letters }: RotatedPlace,
 ): void {
   const { extents } = letters;
   const isShared = id === 'K';
@@ -83,5 +96,5 @@ export function addRotatedPart(
     { axes: graph.axesOf(id), letter: 'd' },
     { axes: graph.axesOf(turned), letter: 'z' },
   ] as const;
-  graph.node(`${id}h`, axes, beside(axes, parts, extents), [id, turned]);
+  graph.node(as, axes, beside(axes, parts, extents), [id, turned]);
 }

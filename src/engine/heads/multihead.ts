@@ -111,12 +111,12 @@ export function buildMultihead(config: HeadConfig): Graph {
     const origin = past ? `past.K ${formatShape(past.K.shape)} and the new tokens` : 'the tokens';
     letters.set('i', earlier + letters.extents[token] + nulls, origin);
   }
+  fitRotatedPart(config, letters);
   if (past) {
     letters.set('p', earlier, `past.K shape ${formatShape(past.K.shape)}`);
     letters.fit('past.K', past.K, `${b}(${kv}) p a`);
     letters.fit('past.V', past.V, `${b}(${heads.value}) p v`);
   }
-  fitRotatedPart(config, letters);
   const extents = letters.extents;
   const graph = new GraphBuilder(extents);
   inputs.addTo(graph);
@@ -143,6 +143,31 @@ export function buildMultihead(config: HeadConfig): Graph {
     'The values of all heads: what a token gives when it is attended to.',
   );
 
+  /** From the split `${id}s` on: a norm after the rotation, then earlier tokens and null keys around it. */
+  const finishSplit = (
+    id: 'K' | 'Q' | 'V',
+    { apart, all }: { apart: string; all: string },
+    before?: Tensor,
+  ): void => {
+    const isLast = id === 'Q' || (!before && nulls === 0);
+    const isNormed = id !== 'V' && qkNorm !== undefined && !graph.has(`${id}n`);
+    const from = `${id}s`;
+    const last = isNormed
+      ? addQkNorm(
+          graph,
+          config,
+          { id, from, axes: axesOf(apart), ...(isLast && { as: `${id}h` }) },
+          extents,
+        )
+      : from;
+    if (isLast) return;
+    const learned = `null_${id}`;
+    const own = graph.has(learned) ? { learned: graph.axesOf(learned) } : {};
+    const around = { ...own, before, name: `past_${id}`, zero: config.zeroKey === true };
+    const operation = extend(axesOf(all), axesOf(apart), extents, around);
+    graph.node(`${id}h`, axesOf(all), operation, [last, ...('learned' in own ? [learned] : [])]);
+  };
+
   /** Splits a projection into heads; keys and queries then turn with their position. */
   const split = (
     id: 'K' | 'Q' | 'V',
@@ -156,9 +181,10 @@ export function buildMultihead(config: HeadConfig): Graph {
     const isExtended = before !== undefined || nulls > 0;
     const all = isExtended ? `${b}(${of}) i ${width}` : apart;
     const place = id === 'V' ? undefined : qkNorm?.place;
-    const norm = (from: NodeId, axes: string, as?: NodeId): NodeId =>
-      id === 'V' ? from : addQkNorm(graph, config, { id, from, axes: axesOf(axes), as }, extents);
-    const source = place === 'before-rope' ? norm(id, merged) : id;
+    const source =
+      id !== 'V' && place === 'before-rope'
+        ? addQkNorm(graph, config, { id, from: id, axes: axesOf(merged) }, extents)
+        : id;
     const steps: Operation[] = [
       rearrange(`${merged} -> ${apart}`, extents, 'Splits the features into heads.'),
     ];
@@ -172,20 +198,17 @@ export function buildMultihead(config: HeadConfig): Graph {
       return;
     }
     graph.node(`${id}s`, axesOf(apart), compose(steps), [source]);
-    const isLast = !before && !isNull;
-    const normed =
-      place === 'after-rope' ? norm(`${id}s`, apart, isLast ? `${id}h` : undefined) : `${id}s`;
-    if (isLast) return;
-    const learned = `null_${id}`;
-    const own = graph.has(learned) ? { learned: graph.axesOf(learned) } : {};
-    const around = { ...own, before, name: `past_${id}`, zero: config.zeroKey === true };
-    const operation = extend(axesOf(all), axesOf(apart), extents, around);
-    graph.node(`${id}h`, axesOf(all), operation, [normed, ...('learned' in own ? [learned] : [])]);
+    finishSplit(id, { apart, all }, before);
   };
   if (config.weights.W_KR) {
     const turn = (id: 'K' | 'Q', at: string, of: string): void => {
       const rotation = rope && rotationOf(rope, id, isSame, earlier);
-      addRotatedPart(graph, rotation, project, id, { b, at, heads: of, letters });
+      const isExtended = id === 'K' && (past !== undefined || nulls > 0);
+      const as = qkNorm || isExtended ? `${id}s` : `${id}h`;
+      addRotatedPart(graph, rotation, project, id, { as, b, at, heads: of, letters });
+      const apart = `${b}(${of}) ${at} a`;
+      const all = isExtended ? `${b}(${of}) i a` : apart;
+      if (as === `${id}s`) finishSplit(id, { apart, all }, id === 'K' ? past?.K : undefined);
     };
     turn('K', token, kv);
     turn('Q', 'j', query);
