@@ -33,7 +33,7 @@ const PATHS: readonly { readonly path: Path; readonly nodes: RegExp; readonly to
 /** The path that the edge from -> to belongs to. */
 export function pathOf(from: NodeId, to: NodeId): Path {
   if (isParameter(to)) return 'parameter';
-  if (from === 'yr') return /^x/.test(to) ? 'residual' : 'output';
+  if (from === 'yr') return to.startsWith('x') ? 'residual' : 'output';
   if (/^(P|Pd|Pdiff|M|Z|Zb|S|lambda_full)$/.test(to)) return 'weights';
   const own = PATHS.find(
     ({ nodes, to: only }) => nodes.test(from) || nodes.test(to) || only?.test(to),

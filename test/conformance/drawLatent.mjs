@@ -12,6 +12,7 @@ export function drawLatent(setup, { pick, numbers, heads, kvHeads, width, valueW
     ['W_K', 'W_Q', 'W_V'].every((id) => id in weights) &&
     !setup.xValue &&
     width > TURNED &&
+    rope.scaling?.kind !== 'ntk' &&
     Object.keys(rope).every((key) => TURNS_ALL.includes(key));
   const latent = isPossible && pick(false, 'keys', 'both');
   if (!latent) return { latent: false };

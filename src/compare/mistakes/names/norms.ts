@@ -21,7 +21,7 @@ interface Named {
 
 function normOf(config: HeadConfig, id: string): Norm | undefined {
   if (/^[KQ]/.test(id)) return config.qkNorm;
-  if (/^c/.test(id)) return config.latentNorm ?? { kind: 'rms', eps: 1e-6 };
+  if (id.startsWith('c')) return config.latentNorm ?? { kind: 'rms', eps: 1e-6 };
   if (id === 'On') return config.differential?.norm;
   const { preNorm, outputNorm, postNorm } = config.block ?? {};
   return { xn: preNorm, yn: outputNorm }[id] ?? postNorm ?? outputNorm;
@@ -217,7 +217,7 @@ function gainRows({ node, y, gamma, over, rest }: Named, gammaLetters: readonly 
 function rowsFor(site: Site): Row[] {
   const { graph } = site;
   return graph.nodes.flatMap((node) => {
-    if (node.kind !== 'operation' || !/ norm$/.test(node.operation.name)) return [];
+    if (node.kind !== 'operation' || !node.operation.name.endsWith(' norm')) return [];
     const own = named(site, node);
     if (!own) return [];
     const users = graph.nodes.filter(
