@@ -11,7 +11,7 @@ export function sharedNodes(context: Context): string[] {
   const { model, values } = context;
   const { query, key, value, output } = model;
   const found = new Set<string>();
-  const y = output?.y ?? model.mixed?.output;
+  const y = context.build.last ?? output?.y ?? model.mixed?.output;
   if (!y) return [];
   const entries = new Map<string, Value>();
   for (const [letter, root] of [
