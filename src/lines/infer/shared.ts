@@ -32,9 +32,11 @@ export function sharedNodes(context: Context): string[] {
   if (output) entries.set('W_O', output.weight);
   if (output?.bias) entries.set('b_O', output.bias.value);
   for (const [node, own] of entries) {
-    const isBehindOther = Object.values(inputs).some(
-      (other) => other && other !== own && values.ancestors(other).has(own.id),
-    );
+    const isBehindOther =
+      Object.hasOwn(inputs, node) &&
+      Object.values(inputs).some(
+        (other) => other && other !== own && values.ancestors(other).has(own.id),
+      );
     if (isBehindOther || isReadElsewhere(context, own, y)) found.add(node);
   }
   const roots = { Q: query, K: key, V: value };
@@ -62,9 +64,13 @@ function isReadElsewhere({ values, model }: Context, own: Value, y: Value): bool
   const ids = new Set(own.events.map(({ id }) => id));
   const ancestors = values.ancestors(y);
   const family = new Set(model.lookup.find(y.tensor, y.eps).map(({ id }) => id));
-  return values.recording.events.some((event) => {
+  const names = new Set(own.events.map(({ name }) => name));
+  const { events, statements } = values.recording;
+  return events.some((event) => {
     if (event.requiresGrad !== true || event.how === 'gradient') return false;
-    if (!event.reads.some((id) => ids.has(id))) return false;
+    // A call of a module reads all that it has, and the statement does not name it.
+    const isNamed = statements[event.statement].loads.some((text) => names.has(text));
+    if (!isNamed || !event.reads.some((id) => ids.has(id))) return false;
     const made = values.ofEvent(event.id);
     if (!made) return true;
     return made !== own && !ancestors.has(made.id) && !family.has(made.id) && made !== y;
