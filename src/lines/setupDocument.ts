@@ -77,7 +77,8 @@ export function setupDocument(
   source: Source,
   write: WriteTensor = inline,
 ): object {
-  const { head, heads, kvHeads, mask, dropout, rope, alibi, past, start, axes } = config;
+  const { head, heads, kvHeads, mask, dropout, rope, alibi, temperature, past, start, axes } =
+    config;
   const plain = PLAIN_OPTIONS.filter((option) => config[option] !== undefined);
   const loss = lossOf(config.loss, write);
   return {
@@ -90,6 +91,9 @@ export function setupDocument(
     ...(dropout && { dropout: { p: dropout.p, keep: write('dropout.keep', dropout.keep) } }),
     ...(rope && { rope: ropeOf(rope, write) }),
     ...(alibi !== undefined && { alibi: alibi === true ? true : write('alibi', alibi) }),
+    ...(temperature && {
+      temperature: 'data' in temperature ? write('temperature', temperature) : temperature,
+    }),
     ...(past && { past: each({ ...past }, 'past.', write) }),
     ...(start && { start: each({ ...start }, 'start.', write) }),
     ...(loss !== null && { loss }),
