@@ -132,8 +132,9 @@ interface Around {
 
 function withResidual(context: Context, output: Output, stream: Stream): Around | null {
   const { values } = context;
-  const { output: own, mixed } = context.model;
-  const from = [...output.family, own?.y ?? mixed?.output].filter((y) => y !== undefined);
+  const { model } = context;
+  const bare = model.output?.y ?? model.mixed?.output;
+  const from = [...output.family, bare].filter((y) => y !== undefined);
   const later = values.all.filter(
     (value) =>
       value.kind === 'float' &&

@@ -12,6 +12,7 @@ import { run } from '../../../src/engine/run.ts';
 import { openSetup } from '../../../src/formats/openSetup.ts';
 import { infer } from '../../../src/lines/infer/infer.ts';
 import { savedSetup } from '../../../src/lines/infer/save.ts';
+import { answer } from '../../../src/lineRun/answer.ts';
 import { judge } from '../../../src/lines/judge.ts';
 import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
 import { firstOf } from '../../../src/lines/result.ts';
@@ -195,8 +196,28 @@ async function check(option: Option): Promise<void> {
 
 describe.skipIf(!hasNumpy)('in NumPy', () => {
   test.each(numpy)('$name', check);
+  test('a temperature by position', () => {
+    expect(told('logn')).toEqual(['match', []]);
+  });
 });
+
+/** What is said of a right program: the verdict, and what is asked. */
+function told(name: string): [verdict: string | undefined, asked: string[]] {
+  const found = answer(record(sourceOf(name)).recording, { file: `${name}.py`, args: [] });
+  return [found?.result.verdict, (found?.questions ?? []).map(({ entry }) => entry)];
+}
 
 describe.skipIf(!hasTorch)('in PyTorch', () => {
   test.each(torch)('$name', check);
+  test.each<[string, string, string[]]>([
+    ['decay', 'match', []],
+    ['detr', 'match', []],
+    ['tied', 'match', []],
+    ['residual', 'match', []],
+    ['head_gate', 'match', []],
+    ['rope2d', 'match', ['rope']],
+    ['differential', 'unaligned', ['unknown']],
+  ])('%s is not accused', (name, verdict, asked) => {
+    expect(told(name)).toEqual([verdict, asked]);
+  });
 });
