@@ -36,11 +36,13 @@ export interface Answer {
   /** Empty where the setup was given. */
   readonly inferred: readonly Inferred[];
   readonly questions: readonly Question[];
+  /** Nodes whose gradient in the program is not that of the attention alone. */
+  readonly shared: readonly string[];
   readonly judged: Judged;
   readonly result: Omit<LinesResult, 'setup' | 'inferred'>;
 }
 
-type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'questions'>;
+type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'questions' | 'shared'>;
 
 /** Null where no attention is found. */
 function referenceOf(recording: Recording, options: AnswerOptions): Reference | null {
@@ -49,18 +51,18 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
   if (setup) {
     const { config, graph } = setup;
     const source = { file, function: setup.setup.source?.function ?? name ?? '', args };
-    return { config, graph, source, inferred: [], questions: [] };
+    return { config, graph, source, inferred: [], questions: [], shared: [] };
   }
   const found = infer(recording, {
     ...(name !== undefined && { function: name }),
     ...(layer !== undefined && { layer }),
   });
   if (!found) return null;
-  const { inferred, questions } = found;
+  const { inferred, questions, shared } = found;
   const config = answered?.(found.config) ?? found.config;
   const source = { file, function: found.function, args };
   try {
-    return { config, graph: buildGraph(config), source, inferred, questions };
+    return { config, graph: buildGraph(config), source, inferred, questions, shared };
   } catch (error) {
     // A part of an attention, such as of a program that broke off.
     if (error instanceof ConfigError) return null;
@@ -74,6 +76,15 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   if (!reference) return null;
   const judged = judge(recording, reference.config, reference.graph);
   const { catalogue, localised } = judged;
+  const { wrong } = localised;
+  const isElsewhere =
+    wrong.length > 0 && wrong.every((each) => isShared(recording, each, reference));
+  if (isElsewhere) {
+    const names = [...new Set(wrong.map(({ node }) => `d${node}`))].join(', ');
+    const why = `${names}: not compared, the loss depends on it in another way too`;
+    const result = unalignedResult(recording, localised, why);
+    return { ...reference, judged, result: { ...result, verdict: 'match' } };
+  }
   const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
   if (other && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
@@ -89,6 +100,17 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   };
   return { ...reference, judged, result };
 }
+
+/** Whether PyTorch added up a gradient from more than this attention. */
+const isShared = (
+  { events }: Recording,
+  { node, kind }: Judged['localised']['wrong'][number],
+  { shared }: Reference,
+): boolean =>
+  kind === 'gradient' &&
+  node !== null &&
+  shared.includes(node) &&
+  events.some(({ how }) => how === 'gradient');
 
 /** Of a program that computes another attention than the setup: what differs is no mistake of it. */
 function unalignedResult(

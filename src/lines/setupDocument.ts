@@ -1,5 +1,5 @@
 // A setup as the document that is saved: what a *.attention.json says.
-import type { HeadConfig, Loss, Mask } from '../engine/config.ts';
+import type { HeadConfig, Loss, Mask, Rope } from '../engine/config.ts';
 import { PLAIN_OPTIONS } from '../formats/setupTypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
@@ -61,12 +61,24 @@ const maskOf = (mask: Mask, write: WriteTensor): Record<string, Json> =>
     ? { mask }
     : { mask: write('mask', mask.tensor), maskMeaning: mask.meaning };
 
+function ropeOf(rope: Rope, write: WriteTensor): Record<string, Json> {
+  const { base, invFreq, positions, queryPositions, ...others } = rope;
+  const plain = Object.entries(others).filter(([, value]) => value !== undefined);
+  return {
+    // Own frequencies stand in place of a base.
+    ...(!invFreq && { base }),
+    ...(Object.fromEntries(plain) as Record<string, Json>),
+    ...each({ invFreq, positions, queryPositions }, 'rope.', write),
+  };
+}
+
 export function setupDocument(
   config: HeadConfig,
   source: Source,
   write: WriteTensor = inline,
 ): object {
-  const { head, heads, kvHeads, mask, dropout, alibi, past, start, axes } = config;
+  const { head, heads, kvHeads, mask, dropout, rope, alibi, temperature, past, start, axes } =
+    config;
   const plain = PLAIN_OPTIONS.filter((option) => config[option] !== undefined);
   const loss = lossOf(config.loss, write);
   return {
@@ -77,7 +89,11 @@ export function setupDocument(
     ...Object.fromEntries(plain.map((option) => [option, config[option]])),
     ...maskOf(mask, write),
     ...(dropout && { dropout: { p: dropout.p, keep: write('dropout.keep', dropout.keep) } }),
+    ...(rope && { rope: ropeOf(rope, write) }),
     ...(alibi !== undefined && { alibi: alibi === true ? true : write('alibi', alibi) }),
+    ...(temperature && {
+      temperature: 'data' in temperature ? write('temperature', temperature) : temperature,
+    }),
     ...(past && { past: each({ ...past }, 'past.', write) }),
     ...(start && { start: each({ ...start }, 'start.', write) }),
     ...(loss !== null && { loss }),

@@ -69,6 +69,7 @@ export function addAround(context: Context, output: Output): Output {
       ...(post && { postNorm: post }),
     } satisfies Block;
     build.note('block', value, `${nameOf(stream.value)} is added to the attention's output`);
+    build.last = value;
     if (pre) rebindInput(context, own, stream.value);
     const family = model.lookup.find(last, output.eps);
     return { ...output, y: last, time: value.time, family };
@@ -131,6 +132,9 @@ interface Around {
 
 function withResidual(context: Context, output: Output, stream: Stream): Around | null {
   const { values } = context;
+  const { model } = context;
+  const bare = model.output?.y ?? model.mixed?.output;
+  const from = [...output.family, bare].filter((y) => y !== undefined);
   const later = values.all.filter(
     (value) =>
       value.kind === 'float' &&
@@ -138,7 +142,7 @@ function withResidual(context: Context, output: Output, stream: Stream): Around 
       value.time > output.time &&
       value.tensor.data.length === output.y.data.length &&
       !value.parts.some(isGradient) &&
-      output.family.some((y) => values.descends(value, y)),
+      from.some((y) => values.descends(value, y)),
   );
   const read = later
     .sort((a, b) => a.time - b.time)

@@ -31,6 +31,8 @@ export class Builder {
   readonly questions: Question[] = [];
   /** What entries were read from. */
   readonly used = new Set<Value>();
+  /** The output of the attention with all around it. */
+  last?: Value;
   readonly #values: Values;
   readonly #occurrences: ReadonlyMap<Event, EventKey>;
 

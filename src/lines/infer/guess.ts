@@ -93,7 +93,7 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
 }
 
 /** Leaves that nothing else was taken for. */
-const unused = (values: Values, taken: readonly Value[]): Value[] =>
+export const unused = (values: Values, taken: readonly Value[]): Value[] =>
   values.all.filter(
     (value) =>
       value.kind === 'float' &&
@@ -104,7 +104,7 @@ const unused = (values: Values, taken: readonly Value[]): Value[] =>
   );
 
 /** A weight's axes as (in, out): PyTorch's linear layers are (out, in). */
-function matrixLayout(value: Value, rows: number, cols: number): Layout | null {
+export function matrixLayout(value: Value, rows: number, cols: number): Layout | null {
   const { shape } = value.tensor;
   const own = strides(shape);
   if (shape.length !== 2) return null;

@@ -11,6 +11,7 @@ import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { findModels, inOrder, type Model } from './model.ts';
 import { normalisedAxes } from './site.ts';
+import { sharedNodes } from './shared.ts';
 import { unexplained } from './unexplained.ts';
 import type { InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
@@ -73,7 +74,11 @@ function inferenceOf(values: Values, model: Model): Inference {
   if (context.build.questions.length === 0) askWhereWeightsDiffer(context);
   if (isComputable(context.config)) askWhatIsUnexplained(context);
   const { bindings, inferred, questions } = context.build;
-  return { config: context.config, bindings, inferred, questions, function: functionOf(model) };
+  const shared = sharedNodes(context);
+  return {
+    ...{ config: context.config, bindings, inferred, questions, shared },
+    function: functionOf(model),
+  };
 }
 
 /** Weights that are a softmax over the keys, and not that of this setup, have something else in their scores. */

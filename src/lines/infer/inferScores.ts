@@ -8,8 +8,10 @@ import { type Context, nameOf, stepsOf } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { findLostDropout } from './lostDropout.ts';
 import { findDropout, findMask, type FoundDropout, type FoundMask } from './maskFound.ts';
+import type { Pattern } from './masks.ts';
 import { scaleOf } from './scale.ts';
 import { scoreLayout } from './scores.ts';
+import type { Value } from './values.ts';
 
 /** How many keys stand before those of x. */
 function earlier(context: Context): number {
@@ -158,8 +160,55 @@ function scoreAxes(context: Context, { offset, axes: [outer, query, key] }: Layo
   return { offset, axes: batches.length > 0 ? [batches, ...last] : last };
 }
 
+/**
+ * A mask that hides with a number where a query sees nothing: all its weights are the same then. False where no query
+ * is so.
+ */
+function addFiniteMask(
+  context: Context,
+  { blocks, queries, keys, visible }: Pattern,
+  from: Value | null,
+): boolean {
+  const { told } = context.model;
+  const weights = gather(told.site.weights.tensor, scoreLayout(told)).data;
+  if (weights.length !== visible.length) return false;
+  const isUniform = Array.from({ length: blocks * queries }, (_, n) => n * keys).some((start) => {
+    const row = weights.subarray(start, start + keys);
+    const isHidden = visible.subarray(start, start + keys).every((each) => each === 0);
+    return isHidden && row.every((each) => Math.abs(each * keys - 1) < 1e-3);
+  });
+  const lowest = from?.tensor.data.reduce((a, b) => Math.min(a, b), 0) ?? 0;
+  if (!isUniform || !(lowest <= -1e4) || lowest === -Infinity) return false;
+  const whole = {
+    shape: [],
+    data: Float64Array.from(visible, (each) => (each === 1 ? 0 : lowest)),
+  };
+  const layout = patternLayout(context, { blocks, queries, keys });
+  context.config.mask = { tensor: gather(whole, layout), meaning: 'add' };
+  context.build.note('mask', from, `keys are hidden by ${lowest.toPrecision(3)}`);
+  return true;
+}
+
+/** The layout of a pattern as the setup's mask. */
+function patternLayout(
+  context: Context,
+  { blocks, queries, keys }: Pick<Pattern, 'blocks' | 'queries' | 'keys'>,
+): Layout {
+  const { told } = context.model;
+  const { shape } = told.site.weights.tensor;
+  const outer: Factor[] = [];
+  let stride = blocks * queries * keys;
+  for (const axis of told.site.outer) {
+    stride /= shape[axis];
+    outer.push({ size: shape[axis], stride });
+  }
+  const axes = [outer, [{ size: queries, stride: keys }], [{ size: keys, stride: 1 }]];
+  return scoreAxes(context, { offset: 0, axes });
+}
+
 function addGivenMask(context: Context, { pattern, recorded, from, off }: FoundMask): void {
   if (!pattern) return;
+  if (off === undefined && addFiniteMask(context, pattern, from)) return;
   const sure = off === undefined;
   if (off !== undefined) {
     const guess = recorded ? nameOf(recorded.value) : 'the keys whose weights are not 0';
@@ -175,19 +224,8 @@ function addGivenMask(context: Context, { pattern, recorded, from, off }: FoundM
     context.config.mask = { tensor, meaning: isAdditive ? 'add' : meaning } as Mask;
     return;
   }
-  const { blocks, queries, keys, visible } = pattern;
-  const { told } = context.model;
-  const { shape } = told.site.weights.tensor;
-  const outer: Factor[] = [];
-  let stride = blocks * queries * keys;
-  for (const axis of told.site.outer) {
-    stride /= shape[axis];
-    outer.push({ size: shape[axis], stride });
-  }
-  const layout = scoreAxes(context, {
-    offset: 0,
-    axes: [outer, [{ size: queries, stride: keys }], [{ size: keys, stride: 1 }]],
-  });
+  const { visible } = pattern;
+  const layout = patternLayout(context, pattern);
   const whole = { shape: [visible.length], data: Float64Array.from(visible) };
   context.config.mask = { tensor: gather(whole, layout), meaning: 'attend' };
   context.build.note('mask', from, 'the keys whose weights are 0 are hidden', sure);

@@ -11,12 +11,15 @@ import type { Value } from './values.ts';
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export function addSteps(context: Context): void {
-  const { model } = context;
+  const { model, build } = context;
   const query = model.latent?.turned.Q ?? model.query;
   const key = model.latent?.turned.K ?? model.key;
   const [q, k] = [stepsOf(model, query), stepsOf(model, key)];
   addNorm(context, q, k);
   const found = q.rope ?? k.rope;
+  addTemperature(context, q);
+  if (k.factors) build.ask('temperature', 'none', [], 'keys have a factor each');
+  if (found?.angles) return addAngles(context, found, q, k);
   if (found) return addRope(context, found, q, k);
   const isOther = (steps: typeof q, root: Root): boolean =>
     !steps.isKnown && root.projection !== undefined && root.projection.guess === undefined;
@@ -51,6 +54,34 @@ function addNorm(context: Context, q: Steps, k: Steps): void {
   bound('beta_K', k.norm?.bias ?? null);
   config.weights = weights;
 }
+
+/** A factor of each query's scores. */
+function addTemperature({ config, build, model }: Context, { factors }: Steps): void {
+  if (!factors) return;
+  config.temperature = { shape: [factors.length], data: factors };
+  build.note('temperature', model.query.operand.value, 'queries have a factor each');
+}
+
+/** Turned by angles that are no multiples of positions: each pair has positions of its own. */
+function addAngles(context: Context, found: Rope, q: Steps, k: Steps): void {
+  const { config, build, model } = context;
+  const [a, b] = [q.rope?.angles?.data, k.rope?.angles?.data];
+  const isSame =
+    a?.length === b?.length && a?.every((angle, n) => Math.abs(wrap(angle - (b?.[n] ?? 0))) < 1e-3);
+  if (!isSame || !found.angles || config.xPrime) return addUnknownTurn(context);
+  const half = found.angles.shape[0];
+  const { base, pairing, features, angles } = found;
+  config.rope = {
+    ...{ base, pairing, positions: angles, sections: Array.from({ length: half }, () => 1) },
+    invFreq: { shape: [half], data: new Float64Array(half).fill(1) },
+    ...(features !== undefined && { features }),
+  };
+  const why = 'queries and keys turn by angles that do not go up evenly, as of rows and columns';
+  build.note('rope', model.query.operand.value, why, false);
+  build.ask('rope', 'as written', ['none'], why);
+}
+
+const wrap = (value: number): number => Math.atan2(Math.sin(value), Math.cos(value));
 
 function addRope(context: Context, found: Rope, q: Steps, k: Steps): void {
   const { config, build, model } = context;

@@ -1,4 +1,5 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
+import { hiddenOutput } from './hidden.ts';
 import { type Latent, latentOf } from './latent.ts';
 import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
@@ -143,6 +144,10 @@ function throughOutput(
       };
       const [found] = outputsOf(values, lookup, mixed, site.outer, heads);
       if (found && found.score >= 4) return mixed;
+      const past = isCalled(value) ? roots[0].projection : undefined;
+      const others = takenBy(roots);
+      if (past && hiddenOutput(values, lookup, mixed, site.outer, heads, past, others))
+        return mixed;
     }
   }
   return null;
@@ -182,6 +187,9 @@ function outputOf(model: Omit<Model, 'output' | 'gate'>): Pick<Model, 'output' |
   const gate = mixed.isGuess ? null : gateOf(values, lookup, mixed, outer, heads);
   const gated = gate && of(gate.gated);
   if (gated) return { output: gated, gate };
+  const past = model.query.projection;
+  const hidden = past && hiddenOutput(values, lookup, mixed, outer, heads, past, taken);
+  if (hidden) return { output: hidden, gate: null };
   const { shape } = mixed.tensor;
   const sizes = outer.map((axis, n) => ({ axis, size: shape[n] }));
   const merged = sizes

@@ -66,7 +66,7 @@ const USUAL_EPS = [1e-6, 1e-5, 1e-8, 1e-12, 0, 1e-7, 1.1920929e-7, 2.22044604925
 const LAYER_EPS = 1e-5;
 
 /** What may be added to a mean square: what the program calls so, small numbers in it, the usual ones. */
-export function smallNumbers({ numbers, recording }: Values): number[] {
+function smallNumbers({ numbers, recording }: Values): number[] {
   const isSmall = (value: number | undefined): value is number =>
     value !== undefined && value > 0 && value <= 0.01;
   const recorded = numbers.filter(({ value }) => isSmall(value));

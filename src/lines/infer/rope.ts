@@ -1,5 +1,6 @@
 // Whether queries or keys are another tensor turned by their position, by what frequencies, and of how many features.
 import type { RopeScaling } from '../../engine/config.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { largest, type Rows } from './rows.ts';
 import { type Frequencies, frequenciesOf, geometric, yarn } from './frequencies.ts';
 import type { Value, Values } from './values.ts';
@@ -16,6 +17,8 @@ export interface Rope {
   readonly scaling?: RopeScaling;
   /** Recorded positions, (tokens) or (batch, tokens), where they do not go up by one. */
   readonly positions?: Value;
+  /** (pair, token): the angles themselves, where they are no multiples of positions, as in an image. */
+  readonly angles?: Tensor;
 }
 
 type Pairing = Rope['pairing'];
@@ -52,7 +55,10 @@ export function ropeOf(values: Values, turned: Rows, plain: Rows): Rope | null {
     for (const pairing of ['half', 'interleaved'] as const) {
       const turn = turnOf(turned, plain, { pairing, features });
       const found =
-        turn && (fitted(values, turned, plain, turn) ?? placed(values, turned, plain, turn));
+        turn &&
+        (fitted(values, turned, plain, turn) ??
+          placed(values, turned, plain, turn) ??
+          uneven(turned, plain, turn));
       if (found) return { ...found, pairing, ...(features < plain.width && { features }) };
     }
   }
@@ -107,15 +113,7 @@ function fitted(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | nu
   const tolerance = toleranceOf(turned, plain);
   const step = stepsOf(angles);
   if (!step) return null;
-  const isEven = angles.every((row, j) =>
-    row.every(
-      (angle, t) =>
-        Number.isNaN(angle) ||
-        Number.isNaN(angles[0][t]) ||
-        Math.abs(wrap(angle - angles[0][t] - j * step[t])) <= tolerance * (1 + j),
-    ),
-  );
-  if (!isEven) return null;
+  if (!isEven(angles, step, tolerance)) return null;
   const found = frequenciesOf(values, step, tolerance, magnitude);
   if (!found) return null;
   const start = startOf(angles[0], found.each, tolerance);
@@ -123,6 +121,46 @@ function fitted(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | nu
   if (!isTurned(turned, plain, turn, found.each, () => positions)) return null;
   const { each: _, ...rest } = found;
   return { ...rest, start };
+}
+
+/** Whether all pairs turn by as much from each token to the next. */
+const isEven = (angles: Turn['angles'], step: Float64Array, tolerance: number): boolean =>
+  angles.every((row, j) =>
+    row.every(
+      (angle, t) =>
+        Number.isNaN(angle) ||
+        Number.isNaN(angles[0][t]) ||
+        Math.abs(wrap(angle - angles[0][t] - j * step[t])) <= tolerance * (1 + j),
+    ),
+  );
+
+/** Angles that do not go up evenly, as of rows and columns: themselves. */
+function uneven(turned: Rows, plain: Rows, turn: Turn): Fit | null {
+  const { angles, magnitude, pairs } = turn;
+  const tolerance = toleranceOf(turned, plain);
+  if (magnitude !== 1 || angles.some((row) => row.some(Number.isNaN))) return null;
+  const step = angles[0].map((first, t) => wrap(angles[1][t] - first));
+  // Where the first token is turned the numbers are something else than positions.
+  if (isEven(angles, step, tolerance) || angles[0].some((angle) => Math.abs(angle) > tolerance))
+    return null;
+  const half = pairs.features / 2;
+  const data = Float64Array.from(
+    { length: half * plain.tokens },
+    (_, n) => angles[n % plain.tokens][Math.floor(n / plain.tokens)],
+  );
+  const { data: rows, width, tokens } = plain;
+  const allowed = 100 * Math.max(turned.eps, plain.eps) * largest(rows);
+  for (let at = 0; at < rows.length; at += width) {
+    for (let t = 0; t < half; t++) {
+      const [u, w] = pairOf(pairs, t);
+      const angle = angles[(at / width) % tokens][t];
+      const [c, s] = [Math.cos(angle), Math.sin(angle)];
+      const [a, b] = [rows[at + u], rows[at + w]];
+      if (Math.abs(turned.data[at + u] - (c * a - s * b)) > allowed) return null;
+      if (Math.abs(turned.data[at + w] - (s * a + c * b)) > allowed) return null;
+    }
+  }
+  return { base: 10000, start: 0, angles: { shape: [half, tokens], data } };
 }
 
 /** The angle of each pair from one token to the next. */

@@ -37,5 +37,3 @@ export function multiple(a: Rows, b: Rows): number | null {
     ? factor
     : null;
 }
-
-export const multipleOf = (a: Operand, b: Operand): number | null => multiple(rowsOf(a), rowsOf(b));

@@ -9,6 +9,8 @@ import type { Values } from './values.ts';
 export interface Steps {
   readonly factor: number;
   readonly rope: Rope | null;
+  /** Of queries: a factor of each token. */
+  readonly factors?: Float64Array;
   readonly norm: (FoundNorm & { readonly place: QkNorm['place'] }) | null;
 }
 
@@ -31,7 +33,34 @@ export function stepsBetween(
     const steps = turnedOrScaled(values, result, rows);
     if (steps) return { ...steps, norm: { ...norm, place: 'before-rope' } };
   }
+  const factors = tokenFactors(result, plain);
+  if (factors) return { ...plainSteps, factors };
   return normedAfter(values, result, plain, isHead);
+}
+
+/** The factor of each token, the same in all blocks and features, where they differ; null where there is none. */
+function tokenFactors(result: Rows, plain: Rows): Float64Array | null {
+  const { data, tokens, width } = plain;
+  const factors = new Float64Array(tokens).fill(Number.NaN);
+  const size = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const eps = Math.max(result.eps, plain.eps);
+  const most = new Float64Array(tokens);
+  data.forEach((value, n) => {
+    const j = Math.floor(n / width) % tokens;
+    if (Math.abs(value) <= most[j]) return;
+    most[j] = Math.abs(value);
+    factors[j] = result.data[n] / value;
+  });
+  for (let n = 0; n < data.length; n++) {
+    const factor = factors[Math.floor(n / width) % tokens];
+    if (!(Math.abs(result.data[n] - factor * data[n]) <= 20 * eps * size * Math.abs(factor)))
+      return null;
+  }
+  // What grows with the context, not the lengths of rows.
+  const isGrowing = factors.every(
+    (factor, j) => factor > 0 && (j === 0 || factor >= factors[j - 1] * (1 - eps)),
+  );
+  return isGrowing ? factors : null;
 }
 
 function turnedOrScaled(

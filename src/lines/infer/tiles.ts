@@ -1,8 +1,8 @@
 // Attention that is computed piece by piece: rows or tiles of scores found inside of the product of two whole tensors.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, offsets } from './layout.ts';
+import { addedTo } from './tilesAdded.ts';
 import { SUMMED } from './products.ts';
-import { alibiSlopes } from '../../engine/heads/mask.ts';
 import type { Event } from '../recording.ts';
 import type { Site } from './site.ts';
 import { nameOf } from './masks.ts';
@@ -160,32 +160,6 @@ export function tiledSites(values: Values): Site[] {
     }
   }
   return found;
-}
-
-/** What may be added to scores, as (block, row, column): recorded matrices of their size, and ALiBi's distances. */
-function addedTo(
-  values: Values,
-  { shape, data }: Tensor,
-  outer: readonly number[],
-): Float64Array[] {
-  const [, rows, cols] = shape;
-  const found: Float64Array[] = [];
-  for (const value of values.all) {
-    const { tensor, kind, isVirtual, parts } = value;
-    const own = tensor.shape;
-    const fits = own.length >= 2 && own[own.length - 2] === rows && own[own.length - 1] === cols;
-    if (!fits || kind !== 'float' || isVirtual || parts.some(isGradient)) continue;
-    if (!values.isLeaf(value)) continue;
-    if (data.length % tensor.data.length !== 0 || new Set(tensor.data).size < 3) continue;
-    found.push(data.map((_, n) => tensor.data[n % tensor.data.length]));
-  }
-  const heads = outer[outer.length - 1] ?? 1;
-  const slopes = alibiSlopes(heads);
-  const distances = data.map((_, n) => {
-    const [i, j, block] = [n % cols, Math.floor(n / cols) % rows, Math.floor(n / (rows * cols))];
-    return -slopes[block % heads] * Math.abs(cols - rows + j - i);
-  });
-  return heads > 1 ? [...found, distances] : found;
 }
 
 const LOW = -1e4;

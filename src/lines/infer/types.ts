@@ -56,6 +56,8 @@ export interface Inference {
   readonly bindings: readonly Binding[];
   readonly inferred: readonly Inferred[];
   readonly questions: readonly Question[];
+  /** Nodes whose gradient in the program is not that of this attention alone. */
+  readonly shared: readonly string[];
   /** The function that computes it: "MHA.forward"; "" is the module. */
   readonly function: string;
 }

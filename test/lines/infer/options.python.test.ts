@@ -9,7 +9,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { HeadConfig, WeightId } from '../../../src/engine/config.ts';
 import { buildGraph } from '../../../src/engine/heads/build.ts';
 import { run } from '../../../src/engine/run.ts';
+import { openSetup } from '../../../src/formats/openSetup.ts';
 import { infer } from '../../../src/lines/infer/infer.ts';
+import { savedSetup } from '../../../src/lines/infer/save.ts';
+import { answer } from '../../../src/lineRun/answer.ts';
 import { judge } from '../../../src/lines/judge.ts';
 import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
 import { firstOf } from '../../../src/lines/result.ts';
@@ -156,7 +159,8 @@ const torch: readonly Option[] = [
 const sourceOf = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`options/${name}.py`, import.meta.url)), 'utf8');
 
-function check({ name, expected, weights = [], asked = [], digits = 6, mistake }: Option): void {
+async function check(option: Option): Promise<void> {
+  const { name, expected, weights = [], asked = [], digits = 6, mistake } = option;
   const source = sourceOf(name);
   const { recording, stdout } = record(source);
   const found = infer(recording);
@@ -171,6 +175,14 @@ function check({ name, expected, weights = [], asked = [], digits = 6, mistake }
     ?.data.reduce((a, b) => a + b, 0);
   expect(sum).toBeCloseTo(Number(stdout), digits);
   expect(judge(recording, config, graph).localised.verdict).toBe('match');
+  const { json, npz } = savedSetup(config, { file: 'own.py', function: '', args: [] }, 'own.npz');
+  const saved = await openSetup(json, () => Promise.resolve(npz));
+  expect(saved.problems).toEqual([]);
+  if (!saved.graph) throw new Error(`${name}: what was saved is no setup`);
+  const again = run(saved.graph)
+    .values.get('y')
+    ?.data.reduce((a, b) => a + b, 0);
+  expect(again).toBeCloseTo(Number(stdout), digits);
 
   const [before, after] = mistake;
   expect(source.split(before)).toHaveLength(2);
@@ -184,8 +196,28 @@ function check({ name, expected, weights = [], asked = [], digits = 6, mistake }
 
 describe.skipIf(!hasNumpy)('in NumPy', () => {
   test.each(numpy)('$name', check);
+  test('a temperature by position', () => {
+    expect(told('logn')).toEqual(['match', []]);
+  });
 });
+
+/** What is said of a right program: the verdict, and what is asked. */
+function told(name: string): [verdict: string | undefined, asked: string[]] {
+  const found = answer(record(sourceOf(name)).recording, { file: `${name}.py`, args: [] });
+  return [found?.result.verdict, (found?.questions ?? []).map(({ entry }) => entry)];
+}
 
 describe.skipIf(!hasTorch)('in PyTorch', () => {
   test.each(torch)('$name', check);
+  test.each<[string, string, string[]]>([
+    ['decay', 'match', []],
+    ['detr', 'match', []],
+    ['tied', 'match', []],
+    ['residual', 'match', []],
+    ['head_gate', 'match', []],
+    ['rope2d', 'match', ['rope']],
+    ['differential', 'unaligned', ['unknown']],
+  ])('%s is not accused', (name, verdict, asked) => {
+    expect(told(name)).toEqual([verdict, asked]);
+  });
 });

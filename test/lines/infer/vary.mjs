@@ -106,7 +106,8 @@ function choicesOf({ config }) {
   return {
     ...{ heads, kvHeads, grouping: grouping ?? 'blocks', softmax: softmax ?? 'usual' },
     // Several masks of one meaning are one tensor in another setup.
-    mask: typeof mask === 'string' && !config.masks ? mask : 'given',
+    // With earlier tokens the two causal masks are one.
+    mask: typeof mask !== 'string' || config.masks ? 'given' : past ? mask.slice(0, 6) : mask,
     window: window ?? 'none',
     scale: head === 'kq' || scale !== undefined ? round(scale ?? 1) : '1/sqrt(d)',
     softcap: round(softcap ?? 'none'),
