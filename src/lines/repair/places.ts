@@ -116,7 +116,8 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     file: recording.files[file].path,
     line,
     ...(isBefore && { until: there.line }),
-    occurrences: [...new Set([at, Math.min(at + 1, last), last])],
+    // What was right before it first went wrong has to stay so.
+    occurrences: [...new Set(at > 0 ? [0, at, last] : [at, Math.min(at + 1, last), last])],
     meant: isBefore || isThere ? seenIn : null,
   };
 }

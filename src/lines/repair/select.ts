@@ -1,6 +1,6 @@
 // Which of the candidates for a statement are run: those first whose own result is what should come out.
 import { sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { Aligner } from '../align.ts';
+import { Aligner, isWhole } from '../align.ts';
 import { piecesOf } from '../pieces.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Role } from '../forms/form.ts';
@@ -64,8 +64,11 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
     const found = aligner.align(value);
     // Several in one: the gradient of a fused projection.
     const parts = found.length > 0 ? found : piecesOf(value, aligner, judged.catalogue);
-    for (const { entry } of parts) {
-      const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
+    for (const alignment of parts) {
+      const { entry } = alignment;
+      // A part of what is there as a whole, such as one head's, is what many statements are to give.
+      const isThere = covered.has(entry.key) && entry.key !== key && isWhole(alignment);
+      const known = isThere ? 1 : 0;
       best = Math.min(best, roleOf(entry.role, entry.key === key) + known);
     }
     return best;
