@@ -127,8 +127,8 @@ export class Bound {
     return {
       ...config,
       ...all({ ...(config.x && { x: 1 }), ...(config.xPrime && { xPrime: 1 }) }),
-      weights: all<WeightId>(config.weights, 'weights.') as HeadConfig['weights'],
-      ...(start && { start: all(start, 'start.') as typeof start }),
+      weights: all<WeightId>(config.weights, 'weights.'),
+      ...(start && { start: all(start, 'start.') }),
       ...(config.head === 'multihead' && { heads, kvHeads: extents['r'] ?? heads }),
       loss: lossWith(config.loss, tensors),
       ...(dropout &&
