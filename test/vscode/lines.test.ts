@@ -190,21 +190,6 @@ describe('your own lines', () => {
     expect(await problems()).toMatch(/dQ/);
   });
 
-  test('a proven fix goes into its cell of a notebook', async () => {
-    await start();
-    const { page } = workbench;
-    await openNotebook(page, join(workbench.folder, 'cells.ipynb'));
-    await workbench.runCommand(command);
-    await expect.poll(marks, { timeout: 60_000 }).toContain('dQ ✗');
-    await workbench.runCommand('Find a Proven Fix');
-    const notice = await notification(page, 'verified', 120_000);
-    await notice.getByRole('button', { name: 'Apply' }).click();
-    const line = page.locator('.view-line', { hasText: 'dq = ds @ k' });
-    await expect.poll(() => line.innerText()).toMatch(/ds.@.k.*\S/);
-    await workbench.runCommand(command);
-    await expect.poll(marks, { timeout: 60_000 }).toContain('dQ ✓');
-  });
-
   test('programs that crash, are no Python, print a lot', async () => {
     await start();
     await check('crash.py');
