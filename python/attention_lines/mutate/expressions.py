@@ -436,7 +436,7 @@ def _other_index(site: Site, part: ast.expr) -> Iterator[Tuple[str, float]]:
             parts = [source.grouped(each, SUM) for each in (part.upper.left, part.upper.right)]
             for width in [each for each in parts if each != low]:
                 start = source.grouped(part.lower, PRODUCT)
-                yield '%s * %s:(%s + 1) * %s' % (start, width, low, width), 1.5
+                yield '%s * %s:(%s + 1) * %s' % (start, width, low, width), 1.05
         if not low:
             yield '1:%s' % high, 1.3
         if not high:

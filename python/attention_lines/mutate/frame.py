@@ -1,6 +1,7 @@
 """Evaluates candidates where the statement runs, in a copy of its frame."""
 import ast
 import copy
+import re
 import sys
 import textwrap
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
@@ -11,6 +12,13 @@ from .source import Source
 from .values import produced
 
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.Try)
+
+
+_PLAIN = (ast.Assign, ast.AugAssign, ast.Return, ast.Expr)
+_WORDS = re.compile(r'[^\W\d]\w*')
+_KEYWORDS = re.compile(r'\b(dim|axis|keepdims?|k|diagonal|dtype) *=|[<>=!]=')
+_ACTS = re.compile(r'=|\n|_\(|\b(append|extend|insert|pop|update|clear|fill|sort|setdefault|put)\(')
+"""In the text of an edit: what may change something in place."""
 
 
 class Code(NamedTuple):
@@ -38,6 +46,9 @@ class Stretch:
         )
         self.names = set(targets)
         self.targets = [compile(text, '<edit>', 'eval') for text in targets]
+        self._first: Optional[Code] = None
+        self._words: Set[str] = set()
+        self._bound: Set[str] = set()
         self._rest: Optional[Code] = None
         self._codes: Dict[Tuple, Optional[List[Code]]] = {}
 
@@ -57,11 +68,33 @@ class Stretch:
         return self._codes[edits]
 
     def _compiled(self, edits: Tuple) -> List[Code]:
-        if self.is_single or any(edit.end > self.behind for edit in edits):
-            return [_code(self.source.apply(edits, self.start, self.end))]
+        is_whole = self.is_single or any(edit.end > self.behind for edit in edits)
+        text = self.source.apply(edits, self.start, self.end if is_whole else self.behind)
+        first = self._like_first(edits, text) or _code(text)
+        if is_whole:
+            return [first]
         if self._rest is None:
             self._rest = _code(self.source.apply((), self.behind, self.end))
-        return [_code(self.source.apply(edits, self.start, self.behind)), self._rest]
+        return [first, self._rest]
+
+    def _like_first(self, edits: Tuple, text: str) -> Optional[Code]:
+        """Of edits that change only what the first statement computes: what it changes in place stays as it is."""
+        value = getattr(self.first, 'value', None)
+        if not isinstance(self.first, _PLAIN) or value is None:
+            return None
+        start, end = self.source.span(value)
+        if any(edit.start < start or edit.end > end or _ACTS.search(_KEYWORDS.sub('', edit.text)) for edit in edits):
+            return None
+        if self._first is None:
+            self._first = _code(self.source.apply((), self.start, self.behind))
+            self._words = set(_WORDS.findall(self.source.of(value)))
+            self._bound = {n.id for n in ast.walk(self.first) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        text = textwrap.dedent(text)
+        if isinstance(self.first, ast.Return):
+            text = '__returned__ =' + text[len('return') :]
+        names = self._words.union(*(_WORDS.findall(edit.text) for edit in edits))
+        sources = {name: names - {name} for name in self._bound}
+        return self._first._replace(code=compile(text, '<edit>', 'exec'), sources=sources)
 
 
 def stretch(source: Source, first: ast.stmt, until: Optional[ast.stmt] = None) -> Stretch:

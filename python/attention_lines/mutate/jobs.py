@@ -125,6 +125,10 @@ class Look:
         self.out = os.open(self.request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         outside.close()
         outside.limit_memory()
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            # Of tensors of this size threads only wait for one another.
+            torch.set_num_threads(1)
         if hasattr(signal, "SIGALRM"):
             signal.signal(signal.SIGALRM, _end)
         scope = Scope(self.source, statement, names, outer)

@@ -251,12 +251,16 @@ def _row_terms(source: Source, scope: Scope, name: str, shape: Tuple[int, ...]) 
         yield False, '%s * %s%s' % (each.text, name, end)
 
 
-MOST_FACTORS = 26
+MOST_FACTORS, MOST_PRODUCTS = 60, 250
 
 
-def _products(scope: Scope, shape: Tuple[int, ...]) -> Iterator[Tuple[str, float]]:
-    """Products of two tensors in scope that have this shape: a path into an accumulator that is missing."""
-    near = scope.tensors()[:MOST_FACTORS]
+def _products(scope: Scope, shape: Tuple[int, ...]) -> List[Tuple[str, float]]:
+    """Products of two tensors in scope that have this shape, the nearest first: a path into an accumulator that is missing."""
+    return sorted(_all_products(scope, shape), key=lambda each: each[1])[:MOST_PRODUCTS]
+
+
+def _all_products(scope: Scope, shape: Tuple[int, ...]) -> Iterator[Tuple[str, float]]:
+    near = [each for each in scope.tensors() if ' ' not in each.text and '(' not in each.text][:MOST_FACTORS]
     numbers = [e for e in scope.numbers()[:12] if not isinstance(e.known.value, int)]
     for one, other in itertools.product(near, near):
         cost = 2.6 + one.distance + other.distance

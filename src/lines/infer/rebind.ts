@@ -142,7 +142,7 @@ function lossWith(loss: Loss, tensors: ReadonlyMap<string, Tensor>): Loss {
 }
 
 /** What was inferred, with what no size decides as it was chosen. */
-function withChoices(found: HeadConfig, chosen: HeadConfig): HeadConfig {
+export function withChoices(found: HeadConfig, chosen: HeadConfig): HeadConfig {
   const result: Mutable<HeadConfig> = { ...found };
   if (typeof chosen.mask === 'string') result.mask = chosen.mask;
   if (chosen.scale === undefined) delete result.scale;

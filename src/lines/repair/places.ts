@@ -31,6 +31,7 @@ const FAR = {
   operand: 1,
   rightOperand: 1.6,
   user: 2,
+  handed: 0.45,
   neighbour: 2.2,
   line: 0.1,
 };
@@ -64,9 +65,16 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         add(source, next, each);
       }
     }
-    // What follows may be where a right operand was to be put to use.
-    for (const user of flow.users[seen])
-      if (consequences.has(user)) add(user, near + FAR.user, each);
+    // What follows may be where a right operand was to be put to use, by whatever name it is handed on there.
+    const followed = new Map<number, number>([[seen, near]]);
+    for (const [id, far] of followed)
+      for (const user of flow.users[id]) {
+        if (followed.has(user) || !consequences.has(user)) continue;
+        const isSame = handedOn(recording, recording.events[user]) === id;
+        const next = far + (isSame ? FAR.handed : FAR.user);
+        if (isSame) followed.set(user, next);
+        add(user, next, each);
+      }
     // A loop that begins late, or ends early.
     for (const loop of loopsAround(recording, recording.events[event])) {
       const far = near + FAR.loop;
@@ -108,7 +116,8 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     file: recording.files[file].path,
     line,
     ...(isBefore && { until: there.line }),
-    occurrences: [...new Set([at, Math.min(at + 1, last), last])],
+    // What was right before it first went wrong has to stay so.
+    occurrences: [...new Set(at > 0 ? [0, at, last] : [at, Math.min(at + 1, last), last])],
     meant: isBefore || isThere ? seenIn : null,
   };
 }

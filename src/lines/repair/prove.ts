@@ -2,12 +2,13 @@
 import type { HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { infer } from '../infer/infer.ts';
-import { type Known, rebound } from '../infer/rebind.ts';
+import { type Known, rebound, withChoices } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Catalogue } from '../catalogue.ts';
 import { offsetsIn } from '../lettered.ts';
 import { hasBlindQuery } from '../sees/masks.ts';
+import { Bound } from './bound.ts';
 import type { Bench, Sources, Variation, Variations } from './bench.ts';
 import type { Verified } from './fix.ts';
 import { rightTensors, type Standing, standingOf } from './progress.ts';
@@ -45,10 +46,12 @@ class Proof {
   readonly #began: number;
   readonly #before: Recording;
   readonly #ran: Ran;
+  readonly #bound: Bound | null;
   #variedBefore: Variations | null = null;
 
   constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number, ran: Ran) {
     this.#ran = ran;
+    this.#bound = Bound.of(repaired.standing);
     this.#repaired = repaired;
     this.#before = before;
     this.#bench = bench;
@@ -60,10 +63,11 @@ class Proof {
     const { standing, sources } = this.#repaired;
     const verified = { tensors: rightTensors(standing), seeds: 1, sizes: 1 };
     // Where the fixed program's own numbers tell nothing of what it computes, others do not either; where they tell
-    // something else, the fix holds by chance.
-    const own = judgedAlone(standing.recording);
-    if (!own) return verified;
-    if (own.judged.localised.verdict !== 'match') return null;
+    // something else, the fix holds by chance, unless its setup is there in other runs as well.
+    const alone = judgedAlone(standing.recording);
+    if (!alone && !this.#bound) return verified;
+    const own = alone?.judged.localised.verdict === 'match' ? alone : null;
+    if (!own && !this.#bound) return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
     for (const variation of seeds) {
       const found = await this.#try([{ variation, of: 'seeds' }], own);
@@ -84,32 +88,30 @@ class Proof {
       const found = await this.#try(kept, own);
       if (found === 'wrong') return null;
     }
-    return { ...verified, sizes: verified.sizes + kept.length };
+    const isVaried = verified.seeds > 1 || kept.length > 0;
+    return own || isVaried ? { ...verified, sizes: verified.sizes + kept.length } : null;
   }
 
   /** useless: it does not run so, and did not before; nothing changes; or what it computes then cannot be told. */
-  async #try(all: readonly Varied[], own: Alone): Promise<'right' | 'wrong' | 'useless'> {
-    const { sources } = this.#repaired;
+  async #try(all: readonly Varied[], own: Alone | null): Promise<'right' | 'wrong' | 'useless'> {
+    const { sources, standing } = this.#repaired;
     const some = all.map(({ variation }) => variation);
     const recording = await this.#run(sources, some);
-    if (recording && this.#isBrokenBefore(recording, own)) return 'useless';
-    if (!recording || recording.exit.code !== own.recording.exit.code)
-      return (await this.#ranBefore(all, own)) ? 'wrong' : 'useless';
+    if (recording && this.#isBrokenBefore(recording)) return 'useless';
+    if (!recording || recording.exit.code !== standing.recording.exit.code)
+      return (await this.#ranBefore(all)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
-    if (isResized && !hasOtherShapes(recording, own.recording)) return 'useless';
-    const like = isResized ? null : judgedLike(own, recording);
-    if (like?.judged.localised.verdict === 'match' && like.covered.size >= own.covered.size)
-      return 'right';
-    const found = judgedAlone(recording);
-    if (!found) return 'useless';
-    const isWrong =
-      found.judged.localised.verdict === 'diverges' || !isSameAttention(own, found, isResized);
-    if (isWrong) return isResized && tellsLess(own, found) ? 'useless' : 'wrong';
-    return found.covered.size >= own.covered.size ? 'right' : 'useless';
+    if (isResized && !hasOtherShapes(recording, standing.recording)) return 'useless';
+    const config = this.#bound?.configIn(recording);
+    const bound = config ? judgedWith(config, recording) : null;
+    if (bound && isRightAs(standing, bound)) return 'right';
+    if (own) return judgedAgainst(own, recording, isResized);
+    if (!bound) return 'useless';
+    return isResized && tellsLess(standing, bound) ? 'useless' : 'wrong';
   }
 
   /** Whether the program as it was takes these numbers: then the fix is for its own alone. */
-  async #ranBefore(all: readonly Varied[], own: Standing): Promise<boolean> {
+  async #ranBefore(all: readonly Varied[]): Promise<boolean> {
     this.#variedBefore ??= await this.#bench.vary({});
     const known = this.#variedBefore;
     const texts = new Map(this.#before.files.map(({ path, source }) => [path, source]));
@@ -121,13 +123,14 @@ class Proof {
     const key = JSON.stringify(same);
     if (!this.#ran.has(key))
       this.#ran.set(key, (await this.#run({}, same as Variation[]))?.exit.code ?? null);
-    return this.#ran.get(key) === own.recording.exit.code;
+    return this.#ran.get(key) === this.#repaired.standing.recording.exit.code;
   }
 
   /** Whether it breaks off before what was edited is reached: so it did before. */
-  #isBrokenBefore(recording: Recording, own: Standing): boolean {
+  #isBrokenBefore(recording: Recording): boolean {
+    const own = this.#repaired.standing.recording;
     const { exception } = recording.exit;
-    if (!exception || recording.exit.code === own.recording.exit.code) return false;
+    if (!exception || recording.exit.code === own.exit.code) return false;
     const edited = this.#edited();
     const isEdited = (file: string | undefined, line: number): boolean =>
       edited.some((each) => each.file === file && each.from <= line && line <= each.to);
@@ -136,7 +139,7 @@ class Proof {
         const { file, line } = statements[statement];
         return isEdited(files[file].path, line);
       });
-    if (!reaches(own.recording) || reaches(recording)) return false;
+    if (!reaches(own) || reaches(recording)) return false;
     return !edited.some(
       ({ file }) => exception.traceback.includes(file) && isEdited(file, exception.line),
     );
@@ -247,11 +250,35 @@ function judgedAlone(recording: Recording): Alone | null {
   }
 }
 
-/** With the setup of another run of the same sizes: what was inferred is sought where it was found then. */
-function judgedLike({ known }: Alone, recording: Recording): Alone | null {
+/** Whether another run is all right by its setup, and shows as much. */
+const isRightAs = (own: Standing, other: Standing): boolean =>
+  other.judged.localised.verdict === 'match' && other.covered.size >= own.covered.size;
+
+/** By what it is seen to compute, beside what the first run was seen to compute. */
+function judgedAgainst(
+  own: Alone,
+  recording: Recording,
+  isResized: boolean,
+): 'right' | 'wrong' | 'useless' {
+  const config = isResized ? null : rebound(own.known, recording);
+  const like = config && judgedWith(config, recording);
+  if (like && isRightAs(own, like)) return 'right';
+  const found = judgedAlone(recording);
+  if (!found) return 'useless';
+  const isOff = found.judged.localised.verdict === 'diverges';
+  // At other sizes less may be told of the scale and the like, which no size decides.
+  if (isOff && isResized) {
+    const choices = judgedWith(withChoices(found.known.config, own.known.config), recording);
+    if (choices && isRightAs(own, choices)) return 'right';
+  }
+  const isWrong = isOff || !isSameAttention(own, found, isResized);
+  if (isWrong) return isResized && tellsLess(own, found) ? 'useless' : 'wrong';
+  return found.covered.size >= own.covered.size ? 'right' : 'useless';
+}
+
+function judgedWith(config: HeadConfig, recording: Recording): Standing | null {
   try {
-    const config = rebound(known, recording);
-    return config && { known, ...judgedBy(config, recording) };
+    return judgedBy(config, recording);
   } catch {
     return null;
   }

@@ -56,6 +56,7 @@ const FIRST_PROMISING = 6;
 /** Less than any token that is exchanged. */
 const CHEAP = 0.95;
 const FIRST_OTHERS = 16;
+const FIRST_UNSEEN = 3;
 const MOST_OTHERS = 60;
 /** Statements of which two edits at once are tried. */
 const MOST_PAIRED = 2;
@@ -65,7 +66,7 @@ const MOST_BESIDE = 2;
 const MOST_INSTEAD = 3;
 /** Better programs from which the search goes on. */
 const MOST_FOLLOWED = 2;
-const SECONDS_IN_FRAME = 4;
+const SECONDS_IN_FRAME = 3;
 /** Runs of the program at a time. */
 const AT_ONCE = 2;
 /** After a fix, so many more candidates are run, and offered if they cost hardly more. */
@@ -158,7 +159,8 @@ class Hunt {
     later(LATER.promising, [...promising, ...cheap]);
     // What comes after the first edit is looked for among the likely ones alone.
     if (state.slips.length === 0) later(LATER.others, others.slice(0, MOST_OTHERS));
-    await this.#tryAndGoOn(state, place, [...exact, ...(isFirst ? likelyOf(found) : [])], when);
+    const likely = isFirst ? likelyOf(found) : others.filter(isUnseen).slice(0, FIRST_UNSEEN);
+    await this.#tryAndGoOn(state, place, [...exact, ...likely], when);
   }
 
   async #tryAndGoOn(
@@ -277,6 +279,10 @@ const likelyOf = ({ promising, others }: Sorted): readonly (Candidate | Evaluate
   ...promising.slice(0, FIRST_PROMISING),
   ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
 ];
+
+/** It leaves something away that no number shows where it stands, such as what cuts a graph of gradients. */
+const isUnseen = (candidate: Candidate | Evaluated): boolean =>
+  candidate.cost < CHEAP && !('values' in candidate);
 
 /** Of what was missing before an edit, the share that is there after it. */
 function gained({ standing }: State, next: State): number {

@@ -1,7 +1,8 @@
 // Which of the candidates for a statement are run: those first whose own result is what should come out.
-import { sameShape, type Tensor } from '../../engine/tensor.ts';
-import { Aligner } from '../align.ts';
+import { sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { Aligner, isWhole } from '../align.ts';
 import { piecesOf } from '../pieces.ts';
+import type { Catalogue } from '../catalogue.ts';
 import type { Role } from '../forms/form.ts';
 import { isMaskOf } from '../sees/masks.ts';
 import type { Candidate, Evaluated, FrameReply } from './bench.ts';
@@ -28,6 +29,13 @@ const isScale = (value: number, scale: number): boolean =>
   scale !== 1 &&
   [scale, 1 / scale, scale * Math.LOG2E].some((each) => Math.abs(value / each - 1) < 1e-6);
 
+/** What dropout keeps, scaled so that the mean stays. */
+function isDropout({ shape, data }: Tensor, { config: { dropout } }: Catalogue): boolean {
+  if (!dropout || sizeOf(shape) !== dropout.keep.data.length) return false;
+  const kept = 1 / (1 - dropout.p);
+  return dropout.keep.data.every((keep, n) => Math.abs(data[n] - (keep === 0 ? 0 : kept)) < 1e-5);
+}
+
 export interface Sorted {
   /** The result is what should come out. */
   readonly exact: readonly Evaluated[];
@@ -51,12 +59,16 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
   const { scale } = judged.catalogue.parts;
   const rankOf = (value: Tensor): number => {
     if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
-    let best = isMaskOf(value, judged.catalogue) ? EXACT : NOTHING_RIGHT;
+    const isMask = isMaskOf(value, judged.catalogue) || isDropout(value, judged.catalogue);
+    let best = isMask ? EXACT : NOTHING_RIGHT;
     const found = aligner.align(value);
     // Several in one: the gradient of a fused projection.
     const parts = found.length > 0 ? found : piecesOf(value, aligner, judged.catalogue);
-    for (const { entry } of parts) {
-      const known = covered.has(entry.key) && entry.key !== key ? 1 : 0;
+    for (const alignment of parts) {
+      const { entry } = alignment;
+      // A part of what is there as a whole, such as one head's, is what many statements are to give.
+      const isThere = covered.has(entry.key) && entry.key !== key && isWhole(alignment);
+      const known = isThere ? 1 : 0;
       best = Math.min(best, roleOf(entry.role, entry.key === key) + known);
     }
     return best;

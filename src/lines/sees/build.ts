@@ -8,7 +8,7 @@ import { randomTensor } from '../../formats/random.ts';
 import type { Alignment } from '../align.ts';
 import { buildCatalogue, type Catalogue, type Entry } from '../catalogue.ts';
 import { along, arrangements, writingOf } from './masks.ts';
-import { type Given, NoTest, type Outcome, type Plan } from './plan.ts';
+import { type Given, NoTest, type Outcome, type Plan } from './types.ts';
 import { lengthOne, type Sizes } from './sizes.ts';
 
 export interface Expected {

@@ -5,7 +5,7 @@ import type { Observed } from '../observe.ts';
 import type { Event, Recording, Statement } from '../recording.ts';
 import { isComputed, meaning } from './meaning.ts';
 import { calledFunction, callText, type Made, objectsOf } from './objects.ts';
-import { NoTest } from './plan.ts';
+import { NoTest } from './types.ts';
 
 /** A call of the person's: a statement, or what of it only calls and returns the output. */
 export interface Call {

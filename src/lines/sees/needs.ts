@@ -10,7 +10,7 @@ import {
   type Made,
   makesGenerator,
 } from './objects.ts';
-import { type Given, NoTest } from './plan.ts';
+import { type Given, NoTest } from './types.ts';
 
 /** What the calls need: collected as they are gone through. */
 export class Needs {

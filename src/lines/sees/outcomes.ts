@@ -2,7 +2,7 @@
 import type { Recording } from '../recording.ts';
 import type { Calls } from './calls.ts';
 import { meaning, namedAs } from './meaning.ts';
-import type { Given, Outcome } from './plan.ts';
+import type { Given, Outcome } from './types.ts';
 
 /** Outputs and gradients that the calls give. */
 export function returned({ recording, observed, catalogue, calls }: Calls): Outcome[] {

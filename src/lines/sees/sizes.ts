@@ -2,7 +2,7 @@
 import type { Extents, Letter } from '../../engine/axes.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import type { Given } from './plan.ts';
+import type { Given } from './types.ts';
 
 export interface Sizes {
   readonly extents: Extents;

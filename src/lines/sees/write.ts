@@ -2,7 +2,7 @@
 import type { Tensor } from '../../engine/tensor.ts';
 import { writeNpz } from '../../formats/npz.ts';
 import type { Inputs } from './build.ts';
-import type { Given, Plan } from './plan.ts';
+import type { Given, Plan } from './types.ts';
 
 export interface WrittenTest {
   /** The text of the .py file. */

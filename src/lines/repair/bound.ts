@@ -1,0 +1,330 @@
+// The setup of a right program in another run of it, with other numbers and sizes: each tensor of the setup is read from
+// where the first run had it. Nothing is inferred, so that what is proven is the attention that was asked for.
+import { type AxisLetters, type Letter, shapeOf } from '../../engine/axes.ts';
+import type { HeadConfig, Loss, WeightId } from '../../engine/config.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import { sameShape, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { type Alignment, isReordered, isWhole } from '../align.ts';
+import type { Catalogue, Entry } from '../catalogue.ts';
+import { eventKeys } from '../infer/builder.ts';
+import type { Event, Recording } from '../recording.ts';
+import type { Standing } from './progress.ts';
+
+/** Which event of any run: statement, name and kind, and how many of them were before. */
+type Place = string;
+
+/** A tensor of the setup: the event that it was, and the letters of that event's axes and of its own. */
+interface Read {
+  readonly place: Place;
+  readonly axes: readonly AxisLetters[];
+  readonly own: readonly AxisLetters[];
+  /** Of several that are joined along one axis: that axis of those before it. */
+  readonly cut?: { readonly axis: number; readonly before: readonly AxisLetters[] };
+}
+
+type Extents = Record<Letter, number>;
+
+/** What of a setup is read anew; a setup with other tensors cannot be. */
+const READ: ReadonlySet<string> = new Set([
+  'x',
+  'xPrime',
+  'weights',
+  'start',
+  'loss',
+  'dropout',
+  'mask',
+]);
+
+export class Bound {
+  readonly #config: HeadConfig;
+  readonly #extents: Readonly<Extents>;
+  readonly #reads: ReadonlyMap<string, Read>;
+  /** Events of which each axis is one or more whole letters: they tell the sizes. */
+  readonly #sized: ReadonlyMap<Place, readonly AxisLetters[]>;
+  readonly #keep: Place | null;
+
+  private constructor(
+    { config, graph }: Catalogue,
+    reads: ReadonlyMap<string, Read>,
+    sized: ReadonlyMap<Place, readonly AxisLetters[]>,
+    keep: Place | null,
+  ) {
+    this.#config = config;
+    this.#extents = graph.extents;
+    this.#reads = reads;
+    this.#sized = sized;
+    this.#keep = keep;
+  }
+
+  /** Of a program that is right by its setup; null where not all of that setup is there in its run. */
+  static of({ recording, judged }: Standing): Bound | null {
+    const { catalogue, localised } = judged;
+    const { config } = catalogue;
+    if (Object.entries(config).some(([key, value]) => !READ.has(key) && holdsTensor(value)))
+      return null;
+    const places = placesIn(recording);
+    const sized = new Map<Place, readonly AxisLetters[]>();
+    const reads = new Map<string, Read>();
+    const wanted = tensorsOf(config);
+    const take = (alignment: Alignment, read: Omit<Read, 'own'>): void => {
+      for (const [entry, { key, tensor }] of wanted) {
+        if (reads.has(entry) || alignment.entry.key !== key) continue;
+        const own = ownAxes(catalogue, alignment.entry);
+        if (isSame(laidOut(alignment.entry, own), tensor)) reads.set(entry, { ...read, own });
+      }
+    };
+    for (const { event, found, pieces } of localised.observed) {
+      const place = places.get(event)!;
+      for (const [n, alignment] of found.entries()) {
+        if (!isAll(alignment)) continue;
+        const { axes } = alignment;
+        if (n === 0) sized.set(place, axes);
+        take(alignment, { place, axes });
+      }
+      const axis = joinedAxis(event, pieces);
+      if (axis !== null)
+        for (const [n, alignment] of pieces.entries()) {
+          const before = pieces.slice(0, n).map(({ axes }) => axes[axis]);
+          take(alignment, { place, axes: alignment.axes, cut: { axis, before } });
+        }
+    }
+    const keep = config.dropout ? keepIn(recording, config.dropout.keep, places) : null;
+    const isAllThere = reads.size === wanted.size && (!config.dropout || keep !== null);
+    return isAllThere ? new Bound(catalogue, reads, sized, keep) : null;
+  }
+
+  /** The setup of another run; null where a tensor or a size cannot be told. */
+  configIn(recording: Recording): HeadConfig | null {
+    const events = new Map([...placesIn(recording)].map(([event, place]) => [place, event]));
+    const extents = this.#extentsIn(events);
+    if (!extents) return null;
+    const tensors = new Map<string, Tensor>();
+    for (const [entry, { place, axes, own, cut }] of this.#reads) {
+      const event = events.get(place);
+      const whole = event && recording.tensor(event.id);
+      const part = whole && cut ? sliced(whole, cut, axes[cut.axis], extents) : whole;
+      const tensor = part && readAs(part.data, axes, own, extents);
+      if (!tensor) return null;
+      tensors.set(entry, tensor);
+    }
+    const isResized = Object.keys(extents).some(
+      (letter) => extents[letter] !== this.#extents[letter],
+    );
+    const { mask } = this.#config;
+    if (typeof mask === 'object' && isResized) return null;
+    const kept = this.#keep === null ? undefined : events.get(this.#keep);
+    const keep = kept && recording.tensor(kept.id);
+    if (this.#keep !== null && !keep) return null;
+    return this.#with(tensors, extents, keep ?? null);
+  }
+
+  #with(tensors: ReadonlyMap<string, Tensor>, extents: Extents, keep: Tensor | null): HeadConfig {
+    const config = this.#config;
+    const all = <Key extends string>(given: Readonly<Partial<Record<Key, unknown>>>, at = '') =>
+      Object.fromEntries(Object.keys(given).map((key) => [key, tensors.get(at + key)!]));
+    const heads = extents['h'] ?? (extents['r'] ?? 1) * (extents['g'] ?? 1);
+    const { dropout, start } = config;
+    return {
+      ...config,
+      ...all({ ...(config.x && { x: 1 }), ...(config.xPrime && { xPrime: 1 }) }),
+      weights: all<WeightId>(config.weights, 'weights.'),
+      ...(start && { start: all(start, 'start.') }),
+      ...(config.head === 'multihead' && { heads, kvHeads: extents['r'] ?? heads }),
+      loss: lossWith(config.loss, tensors),
+      ...(dropout &&
+        keep && {
+          dropout: {
+            ...dropout,
+            keep: { shape: keep.shape, data: keep.data.map((each) => (each === 0 ? 0 : 1)) },
+          },
+        }),
+    };
+  }
+
+  /** Null where two events contradict each other, or not every letter is told. */
+  #extentsIn(events: ReadonlyMap<Place, Event>): Extents | null {
+    const extents: Extents = {};
+    const products: [AxisLetters, number][] = [];
+    for (const [place, axes] of this.#sized) {
+      const shape = events.get(place)?.shape;
+      if (!shape || shape.length !== axes.length) continue;
+      axes.forEach((axis, n) => products.push([axis, shape[n]]));
+    }
+    for (let before = -1; before < Object.keys(extents).length;) {
+      before = Object.keys(extents).length;
+      for (const [letters, length] of products) {
+        const open = letters.filter((letter) => extents[letter] === undefined);
+        const known = letters.reduce((size, letter) => size * (extents[letter] ?? 1), 1);
+        if (open.length === 1) extents[open[0]] = length / known;
+        else if (open.length === 0 && known !== length) return null;
+      }
+    }
+    for (const [letter, size] of Object.entries(this.#extents))
+      if (size === 1) extents[letter] ??= 1;
+    const isTold = Object.keys(this.#extents).every((letter) => Number.isInteger(extents[letter]));
+    return isTold ? extents : null;
+  }
+}
+
+function placesIn(recording: Recording): Map<Event, Place> {
+  return new Map(
+    [...eventKeys(recording)].map(([event, { statement, name, how, occurrence }]) => [
+      event,
+      `${statement} ${how} ${name} ${occurrence}`,
+    ]),
+  );
+}
+
+const isAll = (alignment: Alignment): boolean =>
+  alignment.entry.role !== 'partial' && isWhole(alignment) && !isReordered(alignment);
+
+function holdsTensor(value: unknown, depth = 2): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if ('shape' in value && 'data' in value) return true;
+  return depth > 0 && Object.values(value).some((each) => holdsTensor(each, depth - 1));
+}
+
+/** The tensors of a setup, with the node that each is; a target belongs to y's gradient. */
+function tensorsOf({
+  x,
+  xPrime,
+  weights,
+  start,
+  loss,
+}: HeadConfig): Map<string, { key: string; tensor: Tensor }> {
+  const found = new Map<string, { key: string; tensor: Tensor }>();
+  const add = (at: string, all: object): void => {
+    for (const [id, tensor] of Object.entries(all) as [string, Tensor | undefined][])
+      if (tensor) found.set(at + id, { key: `v:${id}`, tensor });
+  };
+  add('', { x, xPrime });
+  add('weights.', weights);
+  add('start.', start ?? {});
+  if (loss.kind === 'upstream') found.set('loss.G', { key: 'g:y', tensor: loss.G });
+  if (loss.kind === 'target') found.set('loss.T', { key: 'g:y', tensor: loss.T });
+  if (loss.kind === 'expression')
+    for (const [id, tensor] of Object.entries(loss.constants))
+      found.set(`loss.${id}`, { key: 'g:y', tensor });
+  return found;
+}
+
+function lossWith(loss: Loss, tensors: ReadonlyMap<string, Tensor>): Loss {
+  switch (loss.kind) {
+    case 'upstream':
+      return { ...loss, G: tensors.get('loss.G')! };
+    case 'target':
+      return { ...loss, T: tensors.get('loss.T')! };
+    case 'expression':
+      return {
+        ...loss,
+        constants: Object.fromEntries(
+          Object.keys(loss.constants).map((id) => [id, tensors.get(`loss.${id}`)!]),
+        ),
+      };
+    case 'half-squared-norm':
+      return loss;
+  }
+}
+
+/** The axes of a node, those that an entry has. */
+function ownAxes({ graph }: Catalogue, { node, letters }: Entry): AxisLetters[] {
+  return nodeOf(graph, node).axes.map((axis) => axis.filter((letter) => letters.includes(letter)));
+}
+
+function laidOut(
+  { letters, lengths, strides: steps, data }: Entry,
+  axes: readonly AxisLetters[],
+): Tensor {
+  const extents = Object.fromEntries(letters.map((letter, n) => [letter, lengths[n]]));
+  const order = axes.flat();
+  const inner = order.map((letter) => extents[letter]);
+  const own = strides(inner);
+  const result = new Float64Array(sizeOf(inner));
+  for (let n = 0; n < result.length; n++) {
+    let from = 0;
+    for (let k = 0; k < order.length; k++)
+      from += (Math.floor(n / own[k]) % inner[k]) * steps[letters.indexOf(order[k])];
+    result[n] = data[from];
+  }
+  return { shape: shapeOf(axes, extents), data: result };
+}
+
+/** The axis along which the pieces of an event are joined, one after the other; null where they are joined otherwise. */
+function joinedAxis({ shape }: Event, pieces: readonly Alignment[]): number | null {
+  const shapes = pieces.map(({ entry, axes }) => laidOut(entry, axes).shape);
+  if (pieces.length < 2 || shapes.some((each) => each.length !== shape.length)) return null;
+  const axis = shape.findIndex((length, n) => shapes.some((each) => each[n] !== length));
+  const others = shapes.every((each) =>
+    each.every((length, n) => n === axis || length === shape[n]),
+  );
+  const sum = shapes.reduce((total, each) => total + each[axis], 0);
+  return axis >= 0 && others && sum === shape[axis] ? axis : null;
+}
+
+function sliced(
+  { shape, data }: Tensor,
+  { axis, before }: NonNullable<Read['cut']>,
+  letters: AxisLetters,
+  extents: Extents,
+): Tensor {
+  const lengthOf = (some: AxisLetters): number => sizeOf(some.map((letter) => extents[letter]));
+  const start = before.reduce((sum, each) => sum + lengthOf(each), 0);
+  const length = lengthOf(letters);
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const result = new Float64Array(outer * length * inner);
+  for (let n = 0; n < outer; n++) {
+    const from = (n * shape[axis] + start) * inner;
+    result.set(data.subarray(from, from + length * inner), n * length * inner);
+  }
+  return { shape: shape.map((each, n) => (n === axis ? length : each)), data: result };
+}
+
+/** The numbers of an event whose axes have these letters, in the order of others; null where they do not fit. */
+function readAs(
+  data: Float64Array,
+  axes: readonly AxisLetters[],
+  own: readonly AxisLetters[],
+  extents: Extents,
+): Tensor | null {
+  const from = axes.flat();
+  const to = own.flat();
+  const lengths = from.map((letter) => extents[letter]);
+  if (
+    sizeOf(lengths) !== data.length ||
+    sizeOf(to.map((letter) => extents[letter])) !== data.length
+  )
+    return null;
+  const steps = strides(to.map((letter) => extents[letter]));
+  const inner = strides(lengths);
+  const result = new Float64Array(data.length);
+  for (let n = 0; n < data.length; n++) {
+    let at = 0;
+    for (let k = 0; k < from.length; k++)
+      at += (Math.floor(n / inner[k]) % lengths[k]) * (steps[to.indexOf(from[k])] ?? 0);
+    result[at] = data[n];
+  }
+  return { shape: shapeOf(own, extents), data: result };
+}
+
+const CLOSE = 1e-6;
+
+function isSame(one: Tensor, other: Tensor): boolean {
+  if (!sameShape(one.shape, other.shape)) return false;
+  const size = other.data.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+  return one.data.every((each, n) => Math.abs(each - other.data[n]) <= CLOSE * size);
+}
+
+/** Where what dropout keeps is recorded, as it is or scaled, in the setup's own layout. */
+function keepIn(
+  recording: Recording,
+  keep: Tensor,
+  places: ReadonlyMap<Event, Place>,
+): Place | null {
+  const event = recording.events.find(({ id, shape }) => {
+    if (!sameShape(shape, keep.shape)) return false;
+    const tensor = recording.tensor(id);
+    return tensor?.data.every((each, n) => (each === 0) === (keep.data[n] === 0));
+  });
+  return event ? places.get(event)! : null;
+}
