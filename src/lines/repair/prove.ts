@@ -1,7 +1,7 @@
 // A fix has to hold on other numbers and other sizes as well: the fixed program is run with them and judged anew.
 import type { HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
-import { infer } from '../infer/infer.ts';
+import { infer, type InferOptions } from '../infer/infer.ts';
 import { type Known, rebound } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
@@ -30,9 +30,15 @@ export async function prove(
   before: Recording,
   bench: Bench,
   now: () => number,
-  ran: Ran = new Map(),
+  { ran = new Map(), asked = {} }: ProofOptions = {},
 ): Promise<Verified | null> {
-  return new Proof(repaired, before, bench, now, ran).result();
+  return new Proof(repaired, before, bench, now, { ran, asked }).result();
+}
+
+export interface ProofOptions {
+  readonly ran?: Ran;
+  /** Which of several attentions of the program it is. */
+  readonly asked?: InferOptions | undefined;
 }
 
 /** Exit codes of the program as it was, by what varied: for the next proof. Null where it did not end. */
@@ -45,10 +51,18 @@ class Proof {
   readonly #began: number;
   readonly #before: Recording;
   readonly #ran: Ran;
+  readonly #asked: InferOptions;
   #variedBefore: Variations | null = null;
 
-  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number, ran: Ran) {
+  constructor(
+    repaired: Repaired,
+    before: Recording,
+    bench: Bench,
+    now: () => number,
+    { ran, asked }: { readonly ran: Ran; readonly asked: InferOptions },
+  ) {
     this.#ran = ran;
+    this.#asked = asked;
     this.#repaired = repaired;
     this.#before = before;
     this.#bench = bench;
@@ -61,7 +75,7 @@ class Proof {
     const verified = { tensors: rightTensors(standing), seeds: 1, sizes: 1 };
     // Where the fixed program's own numbers tell nothing of what it computes, others do not either; where they tell
     // something else, the fix holds by chance.
-    const own = judgedAlone(standing.recording);
+    const own = judgedAlone(standing.recording, this.#asked);
     if (!own) return verified;
     if (own.judged.localised.verdict !== 'match') return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
@@ -100,7 +114,7 @@ class Proof {
     const like = isResized ? null : judgedLike(own, recording);
     if (like?.judged.localised.verdict === 'match' && like.covered.size >= own.covered.size)
       return 'right';
-    const found = judgedAlone(recording);
+    const found = judgedAlone(recording, this.#asked);
     if (!found) return 'useless';
     const isWrong =
       found.judged.localised.verdict === 'diverges' || !isSameAttention(own, found, isResized);
@@ -238,9 +252,9 @@ interface Alone extends Standing {
 }
 
 /** Judged by what it is seen to compute, without the person's setup: that is of other numbers. */
-function judgedAlone(recording: Recording): Alone | null {
+function judgedAlone(recording: Recording, asked: InferOptions): Alone | null {
   try {
-    const known = infer(recording);
+    const known = infer(recording, asked);
     return known && { known, ...judgedBy(known.config, recording) };
   } catch {
     return null;
