@@ -9,7 +9,11 @@ import { Scroller } from '../page/Scroller.tsx';
 export function Worked({ worked }: { readonly worked: WorkedView }): JSX.Element {
   const { columns, rows, omitted, summary } = worked;
   const area = useRef<HTMLDivElement>(null);
+  const shown = useRef(worked);
+  // On arrival the step begins at its top; then the row follows the selected entry.
   useLayoutEffect(() => {
+    if (shown.current === worked) return;
+    shown.current = worked;
     area.current?.querySelector('tr.current')?.scrollIntoView({ block: 'nearest' });
   }, [worked]);
   return (

@@ -14,7 +14,7 @@ import { sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
 import { isDType } from '../formats/dtype.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import { type Alignment, isReordered, isWhole } from '../lines/align.ts';
-import { handedOn } from '../lines/flow.ts';
+import { cone, handedOn } from '../lines/flow.ts';
 import type { Event, Recording } from '../lines/recording.ts';
 import { nodeNamed } from '../lines/observe.ts';
 import { type Line, linesWithEvents } from '../lines/result.ts';
@@ -98,10 +98,35 @@ function gridsAt(
   return placed ? gridsOf(placed, reference) : gridsOf(own, null);
 }
 
-function placeOf(graph: Graph, { node, kind, status }: Line, event: Event): Place | null {
-  if (node !== null && kind !== 'other') return { node, kind };
-  const named = status === 'consequence' ? nodeNamed(event) : null;
-  return named && hasNode(graph, named.node) ? named : null;
+/** Of a line its node; of a consequence the one that its name says. */
+type Places = (line: Line, event: number) => Place | null;
+
+/**
+ * A name says what a consequence is only where it is the last of that name: the y that is still to be projected is no
+ * output, the sum that is still to be added to no gradient.
+ */
+function placesOf(recording: Recording, { graph, judged }: Answer): Places {
+  const { flow, consequences } = judged.localised;
+  const named = (event: number): Place | null => {
+    const found = consequences.has(event) ? nodeNamed(recording.events[event]) : null;
+    return found && hasNode(graph, found.node) ? found : null;
+  };
+  /** The event of which it is another name. */
+  const madeAt = (event: number): number => {
+    const from = handedOn(recording, recording.events[event]);
+    return from === null ? event : madeAt(from);
+  };
+  const isMadeInto = (event: number, other: number, { node, kind }: Place): boolean => {
+    const later = named(other);
+    return later?.node === node && later.kind === kind && madeAt(other) !== madeAt(event);
+  };
+  return ({ node, kind, status }, event) => {
+    if (node !== null && kind !== 'other') return { node, kind };
+    const own = status === 'consequence' ? named(event) : null;
+    if (!own) return null;
+    const after = [...cone(flow, [event])].filter((other) => other !== event);
+    return after.some((other) => isMadeInto(event, other, own)) ? null : own;
+  };
 }
 
 /** What a function gave back is made by its call, too. */
@@ -116,9 +141,10 @@ function computes(recording: Recording, event: Event): boolean {
 /** In the order of the answer's lines. */
 export function detailsOf(recording: Recording, answer: Answer): Detail[] {
   const { localised } = answer.judged;
+  const places = placesOf(recording, answer);
   return linesWithEvents(recording, localised).map(({ line, event }) => {
     const own = recording.events[event];
-    const place = placeOf(answer.graph, line, own);
+    const place = places(line, event);
     return {
       ...{ line, place, computes: computes(recording, own) },
       formulas: place ? formulasOf(answer.graph, place.node, place.kind) : [],
@@ -162,6 +188,7 @@ export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
   const { observed, wrong } = judged.localised;
   const found = new Map<string, NamedTensor>();
   const later: [Place, Event, Tensor][] = [];
+  const places = placesOf(recording, answer);
   let entries = 0;
   const add = (name: string, { dtype }: Event, own: Tensor): void => {
     entries += own.data.length;
@@ -175,7 +202,7 @@ export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
     if (placed) add(tensorName(node, kind), recording.events[event], placed);
   }
   for (const { line, event } of linesWithEvents(recording, judged.localised)) {
-    const place = placeOf(graph, line, recording.events[event]);
+    const place = places(line, event);
     const own = line.status === 'consequence' && place ? recording.tensor(event) : null;
     const placed = own && place && asNode(answer, place, own);
     if (placed) later.push([place, recording.events[event], placed]);
