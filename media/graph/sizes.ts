@@ -69,7 +69,10 @@ const [CHIP_NAME, LETTER, CAPITAL, SUBSCRIPT] = [27, 9, 12, 7];
 /** A chip is as wide as its name takes. */
 export function sizeWith(size: CardSize, { base, subscript }: NameParts): CardSize {
   if (size.shape !== 'nowhere') return size;
-  const letters = [...base].reduce((sum, each) => sum + (/[A-Z]/.test(each) ? CAPITAL : LETTER), 0);
+  const letters = Array.from(base).reduce(
+    (sum, each) => sum + (/[A-Z]/.test(each) ? CAPITAL : LETTER),
+    0,
+  );
   const more = Math.ceil(letters + SUBSCRIPT * subscript.length - CHIP_NAME);
   return more > 0 ? { ...size, width: size.width + more } : size;
 }

@@ -20,6 +20,9 @@ import { Terms } from './Terms.tsx';
 import { Worked } from './Worked.tsx';
 import { Value } from './Value.tsx';
 
+/** As in step.css. */
+const NARROW = 600 - 32;
+
 /** What a large matrix takes in width, with its heading. */
 const ROOM = 164;
 
@@ -67,7 +70,9 @@ export function StepPanel(props: Shown): JSX.Element {
   const isWorkedOut = step.worked !== null && (step.terms?.terms.length ?? 0) < 2;
   // One matrix leaves room for its terms beside it.
   const alone = value?.picture ?? (accumulation?.before === null ? accumulation.after : null);
-  const termsWidth = Math.max(TERMS_WIDTH, step.terms ? widthOfTerms(step.terms) : 0);
+  // Where there is very little room, names of terms are broken instead.
+  const named = step.terms && stepWidth.value > NARROW ? widthOfTerms(step.terms) : 0;
+  const termsWidth = Math.max(TERMS_WIDTH, named);
   const beside = !isShown && alone !== null && widthOf(alone, ROOM) + termsWidth <= stepWidth.value;
   return (
     <section class="step" aria-label="This step" ref={pane}>

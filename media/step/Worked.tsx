@@ -9,12 +9,11 @@ import { Scroller } from '../page/Scroller.tsx';
 export function Worked({ worked }: { readonly worked: WorkedView }): JSX.Element {
   const { columns, rows, omitted, summary } = worked;
   const area = useRef<HTMLDivElement>(null);
-  const shown = useRef(worked);
-  // On arrival the step begins at its top; then the row follows the selected entry.
+  // The row follows the selected entry in the table's own box: what is above it stays where it is.
   useLayoutEffect(() => {
-    if (shown.current === worked) return;
-    shown.current = worked;
-    area.current?.querySelector('tr.current')?.scrollIntoView({ block: 'nearest' });
+    const box = area.current;
+    const row = box?.querySelector<HTMLElement>('tr.current');
+    if (box && row) box.scrollTop = row.offsetTop - box.clientHeight / 2;
   }, [worked]);
   return (
     <div class="block terms-block">

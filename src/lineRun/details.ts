@@ -1,6 +1,6 @@
 // What there is to see of each line beside its verdict: the formula, and of a wrong one the numbers; and what the panel is given.
 import { layoutsOf } from '../compare/layouts.ts';
-import { type Kind, keyOf } from '../compare/program.ts';
+import { type Kind, keyOf, referenceProgram, State } from '../compare/program.ts';
 import { toText } from '../engine/formula.ts';
 import {
   type Graph,
@@ -10,11 +10,11 @@ import {
   operationNodes,
   tensorName,
 } from '../engine/graph.ts';
-import { sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
+import { largestMagnitude, sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
 import { isDType } from '../formats/dtype.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import { type Alignment, isReordered, isWhole } from '../lines/align.ts';
-import { cone, handedOn } from '../lines/flow.ts';
+import { handedOn } from '../lines/flow.ts';
 import type { Event, Recording } from '../lines/recording.ts';
 import { nodeNamed } from '../lines/observe.ts';
 import { type Line, linesWithEvents } from '../lines/result.ts';
@@ -98,34 +98,51 @@ function gridsAt(
   return placed ? gridsOf(placed, reference) : gridsOf(own, null);
 }
 
-/** Of a line its node; of a consequence the one that its name says. */
+/** Of a line its node; of a consequence the one that it is. */
 type Places = (line: Line, event: number) => Place | null;
 
+/** Nodes as the wrong tensors make them; null where none of these is a whole node. */
+function followed(recording: Recording, answer: Answer): State | null {
+  const { graph, judged } = answer;
+  const [values, gradients] = [new Map<NodeId, Tensor>(), new Map<NodeId, Tensor>()];
+  for (const { event, node, kind } of judged.localised.wrong) {
+    const own = node !== null && kind !== 'other' ? recording.tensor(event) : null;
+    const placed = own && asNode(answer, { node: node!, kind: kind as Kind }, own);
+    if (placed) (kind === 'value' ? values : gradients).set(node!, placed);
+  }
+  return values.size + gradients.size > 0
+    ? new State(referenceProgram(graph), { values, gradients })
+    : null;
+}
+
+/** A few units in the last place of the program's numbers, after several steps. */
+const UNITS = 500;
+const [LEAST, MOST] = [1e-7, 0.05];
+
 /**
- * A name says what a consequence is only where it is the last of that name: the y that is still to be projected is no
- * output, the sum that is still to be added to no gradient.
+ * What a consequence is, its name says alone at first: a y may be still to be projected, a gradient still to be added to.
+ * It is that node where it is what the wrong tensors make of it.
  */
-function placesOf(recording: Recording, { graph, judged }: Answer): Places {
-  const { flow, consequences } = judged.localised;
-  const named = (event: number): Place | null => {
-    const found = consequences.has(event) ? nodeNamed(recording.events[event]) : null;
-    return found && hasNode(graph, found.node) ? found : null;
-  };
-  /** The event of which it is another name. */
-  const madeAt = (event: number): number => {
-    const from = handedOn(recording, recording.events[event]);
-    return from === null ? event : madeAt(from);
-  };
-  const isMadeInto = (event: number, other: number, { node, kind }: Place): boolean => {
-    const later = named(other);
-    return later?.node === node && later.kind === kind && madeAt(other) !== madeAt(event);
+function placesOf(recording: Recording, answer: Answer): Places {
+  const { graph, judged } = answer;
+  const { epsilon } = judged.catalogue.type;
+  const share = Math.min(MOST, Math.max(LEAST, UNITS * epsilon));
+  const state = followed(recording, answer);
+  const isMade = (place: Place, own: Tensor): boolean => {
+    const placed = asNode(answer, place, own);
+    if (!state || !placed) return false;
+    const made = state.predict(keyOf(place.node, place.kind));
+    const most = largestMagnitude(made);
+    return made.data.every((value, at) => {
+      const off = Math.abs(value - placed.data[at]);
+      return off <= share * most || Object.is(value, placed.data[at]);
+    });
   };
   return ({ node, kind, status }, event) => {
     if (node !== null && kind !== 'other') return { node, kind };
-    const own = status === 'consequence' ? named(event) : null;
-    if (!own) return null;
-    const after = [...cone(flow, [event])].filter((other) => other !== event);
-    return after.some((other) => isMadeInto(event, other, own)) ? null : own;
+    const named = status === 'consequence' ? nodeNamed(recording.events[event]) : null;
+    const own = named && hasNode(graph, named.node) ? recording.tensor(event) : null;
+    return named && own && isMade(named, own) ? named : null;
   };
 }
 

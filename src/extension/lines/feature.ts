@@ -200,7 +200,7 @@ export class LinesFeature implements vscode.Disposable {
     else
       void panel.compareWith(new LinesSource(check.program, outcome.verdict.tensors)).then(() => {
         const first = outcome.verdict?.first;
-        if (first?.node && first.kind !== 'other') panel.goToWorst(first.node, first.kind);
+        if (first?.node && first.kind !== 'other') panel.goTo(first.node, first.kind, true);
       });
   }
 

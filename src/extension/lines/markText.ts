@@ -29,7 +29,7 @@ const JOINED = /^d?[A-Z][\w]*(, d?[A-Z][\w]*)+$/;
 
 /** "dS"; of what is not the node itself, what it is: "row maxima of Z"; of a result without a name, nothing. */
 function nameOf({ place, line: { name, note, status } }: Detail): string {
-  if (!place) return /^return\b/.test(name) ? '' : name;
+  if (!place) return status === 'consequence' ? '' : name;
   const { node, kind } = place;
   const isForm = status === 'match' && note !== '' && note.length <= LONGEST;
   return isForm && (!note.includes(',') || JOINED.test(note)) ? note : tensorName(node, kind);

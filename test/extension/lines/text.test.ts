@@ -163,7 +163,7 @@ describe('marks', () => {
 
   test('have what is wrong first, as hovers do', () => {
     const all = [detail({ node: 'Q' }), detail({ node: 'K', status: 'diverges' })];
-    expect(wrongFirst(all).map(({ line }) => line.node)).toEqual(['K', 'Q']);
+    expect(wrongFirst(all).map((each) => each.line.node)).toEqual(['K', 'Q']);
   });
 
   test('are few in one line', () => {
