@@ -156,28 +156,6 @@ export const examples: Readonly<Record<string, () => Example>> = {
     energy: false,
     config: multihead(512, 768, 12, 12),
   }),
-  latent: () => ({
-    title: 'Multi-head latent attention',
-    description: 'Keys, values and queries from latents: weights with long names.',
-    energy: false,
-    config: {
-      ...multihead(6, 6, 2, 2),
-      weights: {
-        W_DKV: spread(2, 0.6, 6, 3),
-        gamma_DKV: spread(3, 1, 3),
-        W_K: spread(4, 0.6, 3, 8),
-        W_V: spread(5, 0.6, 3, 6),
-        W_KR: spread(6, 0.6, 6, 2),
-        W_DQ: spread(7, 0.6, 6, 4),
-        gamma_DQ: spread(8, 1, 4),
-        W_Q: spread(9, 0.6, 4, 8),
-        W_QR: spread(10, 0.6, 4, 4),
-        W_O: spread(11, 0.6, 6, 6),
-      },
-      latentNorm: { kind: 'rms', eps: 1e-6 },
-      rope: { base: 10000, pairing: 'interleaved' },
-    },
-  }),
   crossHeads: () => ({
     title: 'Cross-attention with two heads',
     description: 'Queries of another width than the keys.',
