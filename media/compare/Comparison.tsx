@@ -5,6 +5,7 @@ import {
   type Cause,
   countOf,
   isMisfit,
+  precisionBrief,
   precisionText,
   type Report,
   summaryOf,
@@ -27,10 +28,16 @@ export function Comparison(): JSX.Element | null {
       <div class="comparison-head">
         <h2>{trace}</h2>
         {report && <Verdict {...report} />}
-        <button type="button" class="link" onClick={() => post({ type: 'closeComparison' })}>
-          Close
-        </button>
       </div>
+      <button
+        type="button"
+        class="comparison-close"
+        aria-label="Close"
+        title="Close the comparison"
+        onClick={() => post({ type: 'closeComparison' })}
+      >
+        <span aria-hidden="true">✕</span>
+      </button>
       {problem && <p class="comparison-problem">{problem}</p>}
       {report?.causes.map((cause, n) => (
         <CauseDetails
@@ -47,8 +54,9 @@ export function Comparison(): JSX.Element | null {
 
 function Verdict(report: Report): JSX.Element {
   const { first, causes, precision } = report;
-  const summary = [summaryOf(report), ...(precision ? [precisionText(precision)] : [])].join('. ');
-  if (!first) return <p>{summary}.</p>;
+  const summary = [summaryOf(report), ...(precision ? [precisionBrief(precision)] : [])].join('. ');
+  const exact = precision ? precisionText(precision) : undefined;
+  if (!first) return <p title={exact}>{summary}.</p>;
   const cause = causes.at(0);
   const isElsewhere = cause && (cause.node !== first.node || cause.kind !== first.kind);
   return (
@@ -72,7 +80,9 @@ function Verdict(report: Report): JSX.Element {
       >
         go there
       </button>{' '}
-      <span class="quiet">{summary}</span>
+      <span class="quiet" title={exact}>
+        {summary}.
+      </span>
     </p>
   );
 }

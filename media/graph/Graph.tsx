@@ -60,6 +60,7 @@ export function Graph({ run, step, ranges }: Shown): JSX.Element {
     const place = layout.boxes.find(({ id }) => id === target);
     if (!area || !place) return;
     reveal(area, 'Left', 'Width', place.x * scale, (place.x + place.size.width) * scale);
+    reveal(area, 'Top', 'Height', place.y * scale, (place.y + place.size.height) * scale);
     const pane = area.parentElement;
     if (!pane || getComputedStyle(pane).overflowY !== 'auto') return;
     const top = area.offsetTop - pane.offsetTop + place.y * scale;

@@ -27,7 +27,7 @@ function OwnEnds({ run, step }: { readonly run: RunView; readonly step: StepView
   const shown = node && node.shape.length > 0;
   return (
     <>
-      <span>each picture to its own end{shown ? ':' : ''}</span>
+      <span>each picture has its own scale{shown ? ':' : ''}</span>
       {shown && <End id={node.id} gradient={false} range={node.value.range} />}
       {shown && gradient && <End id={node.id} gradient range={gradient.range} />}
     </>

@@ -1,7 +1,7 @@
 // Places the nodes of a head as a person draws them: columns by depth, lanes for value, key and query.
-import type { CardSize, CardStyle, Sizes } from './sizes.ts';
-import { sizesOf } from './sizes.ts';
 import { nameParts } from '../names.tsx';
+import type { CardSize, CardStyle, Sizes } from './sizes.ts';
+import { sizesOf, sizeWith } from './sizes.ts';
 import { isParameter, SCALARS } from '../../src/engine/nodes.ts';
 import { FAN_STEP, isBelow, parameterX, type Route, routeEdges, TURN_STEP } from './routes.ts';
 
@@ -168,8 +168,10 @@ function laneOf(id: string, ids: ReadonlySet<string>, lanes: Lanes): number {
 /** For names of many letters. */
 function sizeFor(id: string, sizes: Sizes): CardSize {
   const size = usualSize(id, sizes);
-  const { length } = nameParts(id).subscript;
-  const isTight = size.shape === 'nowhere' || (id.startsWith('c') && size.width < 80);
+  const name = nameParts(id);
+  if (size.shape === 'nowhere') return sizeWith(size, name);
+  const { length } = name.subscript;
+  const isTight = id.startsWith('c') && size.width < 80;
   return isTight && length > 1 ? { ...size, width: size.width + 7 * (length - 1) } : size;
 }
 

@@ -1,5 +1,7 @@
 // Measures of the graph's drawing, in its own units; the whole is scaled to the width there is.
 
+import type { NameParts } from '../names.tsx';
+
 /** From roomy to cramped: value beside or above gradient, parameters as cards or as chips of one line. */
 export type CardStyle = 'wide' | 'tall' | 'low' | 'small';
 
@@ -60,6 +62,20 @@ const chip: CardSize = {
   width: 78,
   height: 22,
 };
+
+/** Of a chip's name beside its heatmaps, and about how wide letters are there, below the line narrower ones. */
+const [CHIP_NAME, LETTER, CAPITAL, SUBSCRIPT] = [27, 9, 12, 7];
+
+/** A chip is as wide as its name takes. */
+export function sizeWith(size: CardSize, { base, subscript }: NameParts): CardSize {
+  if (size.shape !== 'nowhere') return size;
+  const letters = Array.from(base).reduce(
+    (sum, each) => sum + (/[A-Z]/.test(each) ? CAPITAL : LETTER),
+    0,
+  );
+  const more = Math.ceil(letters + SUBSCRIPT * subscript.length - CHIP_NAME);
+  return more > 0 ? { ...size, width: size.width + more } : size;
+}
 
 /** Smaller than tensors: their shape stands beside their name. */
 const parameters = {

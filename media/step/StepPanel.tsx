@@ -1,5 +1,6 @@
 // The right column: what this step does, with its formula, its numbers, the terms behind one entry and the paths.
 import type { JSX } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { NodeView } from '../../src/stepper/runView.ts';
 import type { StepView } from '../../src/stepper/stepView.ts';
 import { SideBySide } from '../compare/SideBySide.tsx';
@@ -14,9 +15,13 @@ import { Forces } from './Forces.tsx';
 import { Paths } from './Paths.tsx';
 import { Result } from './Result.tsx';
 import { Start } from './Start.tsx';
+import { widthOfTerms } from './termRows.ts';
 import { Terms } from './Terms.tsx';
 import { Worked } from './Worked.tsx';
 import { Value } from './Value.tsx';
+
+/** As in step.css. */
+const NARROW = 600 - 32;
 
 /** What a large matrix takes in width, with its heading. */
 const ROOM = 164;
@@ -47,6 +52,12 @@ function FormulaBlock({
 
 export function StepPanel(props: Shown): JSX.Element {
   const { run, step, ranges } = props;
+  const pane = useRef<HTMLElement>(null);
+  const isAtTerm = step.terms !== null && step.terms.current !== null;
+  // Each step is read from its top; among its terms the current one leads.
+  useLayoutEffect(() => {
+    if (pane.current && !isAtTerm) pane.current.scrollTop = 0;
+  }, [step.phase, step.focus?.node, step.focus?.kind, isAtTerm]);
   if (step.result) return <Result result={step.result} />;
   const current = currentNode.value;
   const node = current === null ? undefined : nodeOf(props, current);
@@ -59,10 +70,12 @@ export function StepPanel(props: Shown): JSX.Element {
   const isWorkedOut = step.worked !== null && (step.terms?.terms.length ?? 0) < 2;
   // One matrix leaves room for its terms beside it.
   const alone = value?.picture ?? (accumulation?.before === null ? accumulation.after : null);
-  const beside =
-    !isShown && alone !== null && widthOf(alone, ROOM) + TERMS_WIDTH <= stepWidth.value;
+  // Where there is very little room, names of terms are broken instead.
+  const named = step.terms && stepWidth.value > NARROW ? widthOfTerms(step.terms) : 0;
+  const termsWidth = Math.max(TERMS_WIDTH, named);
+  const beside = !isShown && alone !== null && widthOf(alone, ROOM) + termsWidth <= stepWidth.value;
   return (
-    <section class="step" aria-label="This step">
+    <section class="step" aria-label="This step" ref={pane}>
       {step.phase === 'backward' && <ContributionTabs node={node} step={step} />}
       {step.formula && <FormulaBlock formula={step.formula} />}
       {mine && step.focus && (
@@ -87,7 +100,7 @@ export function StepPanel(props: Shown): JSX.Element {
             extents={run.extents}
           />
         )}
-        {step.worked && <Worked worked={step.worked} />}
+        {step.worked && <Worked key={`${step.phase} ${focus.id}`} worked={step.worked} />}
         {step.terms && !isWorkedOut && (
           <Terms key={`${step.phase} ${focus.id}`} terms={step.terms} step={step} />
         )}

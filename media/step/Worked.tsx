@@ -9,8 +9,11 @@ import { Scroller } from '../page/Scroller.tsx';
 export function Worked({ worked }: { readonly worked: WorkedView }): JSX.Element {
   const { columns, rows, omitted, summary } = worked;
   const area = useRef<HTMLDivElement>(null);
+  // The row follows the selected entry in the table's own box: what is above it stays where it is.
   useLayoutEffect(() => {
-    area.current?.querySelector('tr.current')?.scrollIntoView({ block: 'nearest' });
+    const box = area.current;
+    const row = box?.querySelector<HTMLElement>('tr.current');
+    if (box && row) box.scrollTop = row.offsetTop - box.clientHeight / 2;
   }, [worked]);
   return (
     <div class="block terms-block">

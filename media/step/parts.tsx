@@ -48,7 +48,8 @@ export function MatrixHeading({
           ? 'a scalar'
           : axes.length === 1
             ? axes[0]
-            : `${axes[0]} ↓ × ${axes[1]} →`}
+            : // An arrow stays beside its axis.
+              `${axes[0]}\u00a0↓ × ${axes[1]}\u00a0→`}
       </span>
     </h2>
   );

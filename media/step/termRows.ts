@@ -57,3 +57,20 @@ export function columnsOf(labels: readonly string[]): Columns {
   const names = labels[0]?.split(' · ').map((factor) => factor.replace(/\[.*/, '')) ?? [];
   return { rowHead: 'term', row: (label) => label, factors: names };
 }
+
+/** About how wide a character is there, what a number takes with its space, and the last two columns. */
+const [CHARACTER, NUMBER, SUMS] = [5.8, 46, 110];
+/** Heads of columns may take two lines. */
+const BROKEN = 0.7;
+
+/** About what the table takes in width, with none of its rows' names broken. */
+export function widthOfTerms({ terms }: TermsView): number {
+  const { row, factors } = columnsOf(terms.map(({ label }) => label));
+  const wide = (text: string, share = 1): number =>
+    share * CHARACTER * text.replaceAll(',', ', ').length + 12;
+  const names = Math.max(...terms.map(({ label }) => wide(row(label))), 0);
+  const all = factors.map((factor, n) =>
+    Math.max(NUMBER, wide(n > 0 ? `× ${factor}` : factor, BROKEN)),
+  );
+  return names + all.reduce((sum, each) => sum + each, SUMS);
+}

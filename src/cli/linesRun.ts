@@ -79,15 +79,20 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
 }
 
 async function fixesOf(
-  { file, args }: LinesRunOptions,
-  { python, recording }: Ran,
+  { file, args, function: name, layer }: LinesRunOptions,
+  { python, recording, pytest }: Ran,
   { judged, config, graph }: Answer,
 ): Promise<readonly Fix[]> {
   const bench = {
     ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
     timeout: RUN_SECONDS,
+    ...(pytest && { pytest }),
   };
-  return (await findFixes({ recording, judged, config, graph, bench })).fixes;
+  const asked = {
+    ...(name !== undefined && { function: name }),
+    ...(layer !== undefined && { layer }),
+  };
+  return (await findFixes({ recording, judged, config, graph, bench, asked })).fixes;
 }
 
 /** The shortest fix, in the person's file. */

@@ -1,9 +1,10 @@
 // Runs a person's Python program under the recorder, with the interpreter that has what it imports.
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lacksModule } from '../lineRun/answer.ts';
+import { isPytestFile } from '../lineRun/pytestFile.ts';
 import { parseRecording, type Recording } from '../lines/recording.ts';
 import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
 import { InputError } from './support.ts';
@@ -29,12 +30,16 @@ export interface ProgramOptions {
   readonly file: string;
   readonly args: readonly string[];
   readonly function?: string;
+  /** Which of several attentions, from 1. */
+  readonly layer?: number;
 }
 
 export interface Ran {
   readonly recording: Recording;
   readonly recorded: Recorded;
   readonly python: string;
+  /** It was run by pytest. */
+  readonly pytest: boolean;
 }
 
 /** Throws InputError. */
@@ -43,6 +48,7 @@ export async function runProgram({ file, args, function: name }: ProgramOptions)
   const found = await stat(path).catch(() => null);
   if (!found)
     throw new InputError(`${file}: no such file, expected a Python program or a notebook`);
+  const pytest = isPytestFile(path, await readFile(path, 'utf8').catch(() => ''));
   let best: Ran | null = null;
   let failure: RecordError | null = null;
   for (const python of interpreters()) {
@@ -50,11 +56,12 @@ export async function runProgram({ file, args, function: name }: ProgramOptions)
       const recorded = await record({
         ...{ recorder: recorder(), python, file: path, args, cwd: process.cwd() },
         ...(name !== undefined && { function: name }),
+        ...(pytest && { pytest }),
       });
       const recording = parseRecording(recorded.bytes, file);
-      best ??= { recording, recorded, python };
+      best ??= { recording, recorded, python, pytest };
       if (!lacksModule(recording)) {
-        best = { recording, recorded, python };
+        best = { recording, recorded, python, pytest };
         break;
       }
     } catch (error) {

@@ -44,6 +44,21 @@ export function precisionText({ dtype, node, kind, yours, alone, verdict }: Prec
   return `${off}, ${usual}: ${verdict === 'bug' ? 'a bug' : 'rounding'} (${times})`;
 }
 
+/** The same for whoever has little room: "y is off by 3.1e-3, rounding in bfloat16 explains 2.8e-3: rounding". */
+export function precisionBrief(precision: Precision): string {
+  const { dtype, node, kind, yours, alone, verdict } = precision;
+  if (verdict === 'exact') return precisionText(precision);
+  const what = verdict === 'bug' ? 'a bug' : 'rounding';
+  const off = `${tensorName(node, kind)} is off by ${short(yours)}`;
+  return `${off}, rounding in ${dtype} explains ${short(alone)}: ${what}`;
+}
+
+/** Two digits. */
+const short = (size: number): string =>
+  size === 0 || (size >= 1e-3 && size < 1e4)
+    ? String(Number(size.toPrecision(2)))
+    : size.toExponential(1);
+
 export interface Cause {
   /** Stable, kebab-case. */
   readonly id: string;

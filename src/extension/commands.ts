@@ -25,6 +25,7 @@ export const Command = {
   ProgramArguments: 'attention.programArguments',
   SaveInferred: 'attention.saveInferredSetup',
   AnswerQuestions: 'attention.answerQuestions',
+  OtherAttention: 'attention.checkOther',
   FindFix: 'attention.findFix',
   PreviewFix: 'attention.previewFix',
   GoToLineNode: 'attention.goToLineNode',

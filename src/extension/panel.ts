@@ -171,13 +171,12 @@ export class Panel implements vscode.Disposable {
   /** To the first node of the person's that is wrong. */
   goToFirstDivergence(): void {
     const first = this.#compared?.report?.first;
-    if (first) this.goTo(first.node, first.kind);
+    if (first) this.goTo(first.node, first.kind, true);
   }
 
-  /** To where this node's value is computed, or its gradient complete. */
-  goTo(node: NodeId, kind: 'value' | 'gradient'): void {
-    if (!this.#session) return;
-    this.#session.goToNode(node, kind);
+  /** To where this node's value is computed or its gradient complete; with `worst` to the entry that is farthest off. */
+  goTo(node: NodeId, kind: 'value' | 'gradient', worst = false): void {
+    this.#session?.[worst ? 'goToWorst' : 'goToNode'](node, kind);
     this.#stepped();
   }
 

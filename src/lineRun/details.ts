@@ -1,6 +1,6 @@
 // What there is to see of each line beside its verdict: the formula, and of a wrong one the numbers; and what the panel is given.
 import { layoutsOf } from '../compare/layouts.ts';
-import { type Kind, keyOf } from '../compare/program.ts';
+import { type Kind, keyOf, referenceProgram, State } from '../compare/program.ts';
 import { toText } from '../engine/formula.ts';
 import {
   type Graph,
@@ -10,7 +10,7 @@ import {
   operationNodes,
   tensorName,
 } from '../engine/graph.ts';
-import { sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
+import { largestMagnitude, sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
 import { isDType } from '../formats/dtype.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import { type Alignment, isReordered, isWhole } from '../lines/align.ts';
@@ -98,10 +98,52 @@ function gridsAt(
   return placed ? gridsOf(placed, reference) : gridsOf(own, null);
 }
 
-function placeOf(graph: Graph, { node, kind, status }: Line, event: Event): Place | null {
-  if (node !== null && kind !== 'other') return { node, kind };
-  const named = status === 'consequence' ? nodeNamed(event) : null;
-  return named && hasNode(graph, named.node) ? named : null;
+/** Of a line its node; of a consequence the one that it is. */
+type Places = (line: Line, event: number) => Place | null;
+
+/** Nodes as the wrong tensors make them; null where none of these is a whole node. */
+function followed(recording: Recording, answer: Answer): State | null {
+  const { graph, judged } = answer;
+  const [values, gradients] = [new Map<NodeId, Tensor>(), new Map<NodeId, Tensor>()];
+  for (const { event, node, kind } of judged.localised.wrong) {
+    const own = node !== null && kind !== 'other' ? recording.tensor(event) : null;
+    const placed = own && asNode(answer, { node: node!, kind: kind as Kind }, own);
+    if (placed) (kind === 'value' ? values : gradients).set(node!, placed);
+  }
+  return values.size + gradients.size > 0
+    ? new State(referenceProgram(graph), { values, gradients })
+    : null;
+}
+
+/** A few units in the last place of the program's numbers, after several steps. */
+const UNITS = 500;
+const [LEAST, MOST] = [1e-7, 0.05];
+
+/**
+ * What a consequence is, its name says alone at first: a y may be still to be projected, a gradient still to be added to.
+ * It is that node where it is what the wrong tensors make of it.
+ */
+function placesOf(recording: Recording, answer: Answer): Places {
+  const { graph, judged } = answer;
+  const { epsilon } = judged.catalogue.type;
+  const share = Math.min(MOST, Math.max(LEAST, UNITS * epsilon));
+  const state = followed(recording, answer);
+  const isMade = (place: Place, own: Tensor): boolean => {
+    const placed = asNode(answer, place, own);
+    if (!state || !placed) return false;
+    const made = state.predict(keyOf(place.node, place.kind));
+    const most = largestMagnitude(made);
+    return made.data.every((value, at) => {
+      const off = Math.abs(value - placed.data[at]);
+      return off <= share * most || Object.is(value, placed.data[at]);
+    });
+  };
+  return ({ node, kind, status }, event) => {
+    if (node !== null && kind !== 'other') return { node, kind };
+    const named = status === 'consequence' ? nodeNamed(recording.events[event]) : null;
+    const own = named && hasNode(graph, named.node) ? recording.tensor(event) : null;
+    return named && own && isMade(named, own) ? named : null;
+  };
 }
 
 /** What a function gave back is made by its call, too. */
@@ -116,9 +158,10 @@ function computes(recording: Recording, event: Event): boolean {
 /** In the order of the answer's lines. */
 export function detailsOf(recording: Recording, answer: Answer): Detail[] {
   const { localised } = answer.judged;
+  const places = placesOf(recording, answer);
   return linesWithEvents(recording, localised).map(({ line, event }) => {
     const own = recording.events[event];
-    const place = placeOf(answer.graph, line, own);
+    const place = places(line, event);
     return {
       ...{ line, place, computes: computes(recording, own) },
       formulas: place ? formulasOf(answer.graph, place.node, place.kind) : [],
@@ -162,6 +205,7 @@ export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
   const { observed, wrong } = judged.localised;
   const found = new Map<string, NamedTensor>();
   const later: [Place, Event, Tensor][] = [];
+  const places = placesOf(recording, answer);
   let entries = 0;
   const add = (name: string, { dtype }: Event, own: Tensor): void => {
     entries += own.data.length;
@@ -175,7 +219,7 @@ export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
     if (placed) add(tensorName(node, kind), recording.events[event], placed);
   }
   for (const { line, event } of linesWithEvents(recording, judged.localised)) {
-    const place = placeOf(graph, line, recording.events[event]);
+    const place = places(line, event);
     const own = line.status === 'consequence' && place ? recording.tensor(event) : null;
     const placed = own && place && asNode(answer, place, own);
     if (placed) later.push([place, recording.events[event], placed]);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Cause } from '../compare/report.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
+import type { InferOptions } from '../lines/infer/types.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import type { Recording } from '../lines/recording.ts';
 import { type Fix, fixOf } from '../lines/repair/fix.ts';
@@ -18,6 +19,8 @@ export interface FixOptions {
   readonly config: HeadConfig;
   readonly graph: Graph;
   readonly bench: BenchOptions;
+  /** Which of several attentions it is. */
+  readonly asked?: InferOptions;
   readonly limits?: Partial<Limits>;
   /** As soon as each is proven. */
   readonly onFix?: (fix: Fix) => void;
@@ -46,7 +49,10 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0 } };
     const { recording, judged, notebook } = begun;
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
-      const verified = await prove(repaired, recording, bench, seconds, ran);
+      const verified = await prove(repaired, recording, bench, seconds, {
+        ran,
+        asked: options.asked,
+      });
       if (!verified) return 'disproved';
       // Another edit is offered beside the first where all that it leaves is the same.
       const left = leftBy(repaired);

@@ -74,7 +74,7 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   };
   const suspects = suspectsOf(field);
   const wrong = wrongOf(field, suspects);
-  const seen = wrong.map((each) => each.seen);
+  const seen = wrong.flatMap((each) => [each.seen, each.event]);
   const consequences = cone(flow, seen);
   const isAligned = observed.some(({ found, pieces }) =>
     [...found, ...pieces].some(

@@ -2,6 +2,7 @@
 import type { Binding } from '../engine/axes.ts';
 import { type NodeId, nodeOf } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';
+import { worstEntry } from './sideBySide.ts';
 import {
   atStart,
   carryOver,
@@ -96,6 +97,14 @@ export class Session {
   goToNode(node: NodeId, kind?: 'value' | 'gradient'): void {
     nodeOf(this.#run.graph, node);
     this.#cursor = moveToNode(this.#walk(), this.#cursor, node, kind);
+  }
+
+  /** The same, and there the entry of the person's tensor that is farthest off. */
+  goToWorst(node: NodeId, kind: 'value' | 'gradient'): void {
+    this.goToNode(node, kind);
+    const mine = this.#own.find((each) => each.node === node && each.kind === kind);
+    const worst = mine && worstEntry(this.#run, mine);
+    if (worst) this.select(worst);
   }
 
   /** Enters a contribution of the current backward step. */

@@ -1,6 +1,6 @@
 // A person's own tensor of the node looked at, beside the reference and the difference.
 import { indexOf, offsetOf, sameShape, type Tensor, tensor } from '../engine/tensor.ts';
-import { bindingAt } from '../engine/axes.ts';
+import { type Binding, bindingAt } from '../engine/axes.ts';
 import { nodeOf } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';
 import { detail, gradientRange } from './nodePicture.ts';
@@ -22,6 +22,20 @@ function worstOffset({ data }: Tensor): number {
     if (Math.abs(data[at]) > size) [worst, size] = [at, Math.abs(data[at])];
   }
   return worst;
+}
+
+const differenceOf = (run: Run, mine: OwnTensor): Tensor | null => {
+  const reference = (mine.kind === 'value' ? run.values : run.gradients).get(mine.node);
+  if (!reference || !sameShape(mine.tensor.shape, reference.shape)) return null;
+  return subtract(mine.judged, reference);
+};
+
+/** The entry of a person's tensor that is farthest from the reference; null where none is. */
+export function worstEntry(run: Run, mine: OwnTensor): Binding | null {
+  const difference = differenceOf(run, mine);
+  const worst = difference ? worstOffset(difference) : -1;
+  if (worst < 0) return null;
+  return bindingAt(nodeOf(run.graph, mine.node).axes, run.graph.extents, worst);
 }
 
 /** Null where the person gave nothing for what `focus` shows, or gave it for another setup. */

@@ -4,6 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { compare } from '../../src/compare/check.ts';
+import { resolveName } from '../../src/formats/nodeNames.ts';
+import { detailsOf, tensorsOf } from '../../src/lineRun/details.ts';
 import { answer, type Answer } from '../../src/lineRun/answer.ts';
 import { parseRecording, type Recording } from '../../src/lines/recording.ts';
 
@@ -70,6 +73,30 @@ describe.skipIf(!hasTorch)('two layers around a residual stream', () => {
       verdict: 'diverges',
       first: { line: lineOf(oneWrong, 'self.second.scale'), node: 'Z' },
     });
+  });
+});
+
+describe.skipIf(!hasTorch)('what follows from a mistake', () => {
+  const wrong = edited(
+    edited(sourceOf('layers'), 'torch.softmax(s, dim=-1)', 'torch.softmax(s, dim=-2)'),
+    'loss = model(x)',
+    'y = model.first(x)\nloss = y',
+  );
+
+  test('is y where it is the output, not where another step of that name comes first', () => {
+    const recording = record(wrong);
+    const found = answer(recording, { file: 'program.py', args: [] })!;
+    const named = detailsOf(recording, found)
+      .filter(({ line, place }) => line.status === 'consequence' && place?.node === 'y')
+      .map(({ line }) => line.line);
+    expect(named).toContain(lineOf(wrong, 'y = model.first(x)'));
+    expect(named).not.toContain(lineOf(wrong, 'y = (p @ v)'));
+    // So nothing else is told of it than that it follows.
+    const { config, graph } = found;
+    const trace = tensorsOf(recording, found);
+    expect(trace.map(({ name }) => name)).toContain('y');
+    const { causes } = compare({ config, graph, trace, names: {}, resolve: resolveName }).report;
+    expect(causes.map(({ id }) => id)).toEqual(['softmax-wrong-axis']);
   });
 });
 

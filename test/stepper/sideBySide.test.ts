@@ -37,6 +37,17 @@ describe('beside each other', () => {
     expect(session.stepView().mine).toBeNull();
   });
 
+  test('going to the worst selects the entry that is farthest off; where none is, nothing', () => {
+    const mine = map(run.values.get('P')!, (value, at) => value + (at === 5 ? 0.25 : 0));
+    session.holdAgainst([own('P', 'value', mine), own('V', 'value', run.values.get('V')!)]);
+    session.goToWorst('P', 'value');
+    const [, cols] = mine.shape;
+    expect(session.stepView().focus!.index).toEqual([Math.floor(5 / cols), 5 % cols]);
+    const { selection } = session;
+    session.goToWorst('V', 'value');
+    expect(session.selection).toEqual(selection);
+  });
+
   test('yours, the reference and yours minus the reference, with the selected entry', () => {
     const mine = map(run.values.get('P')!, (value, at) => value + (at === 5 ? 0.25 : 0));
     session.holdAgainst([own('P', 'value', mine)]);

@@ -231,6 +231,57 @@ describe('room', () => {
     }
   });
 
+  it('no name of a card runs into its pictures, none of a term is broken', async () => {
+    const page = await openPanel(browser, bundle, { example: 'latent', width: 670, height: 800 });
+    await step(page, 'End');
+    const covered = await page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('.card.chip')]
+        .filter((card) => {
+          const name = card.querySelector('.name')!.getBoundingClientRect();
+          return name.right > card.querySelector('.heats')!.getBoundingClientRect().left;
+        })
+        .map(({ dataset }) => dataset['node']),
+    );
+    expect(covered).toEqual([]);
+    await step(page, 'Home');
+    const steps = Number((await page.locator('.count').innerText()).split('/')[1]);
+    expect(steps).toBeGreaterThan(20);
+    for (let n = 0; n < steps; n++) {
+      await step(page, 'ArrowRight');
+      const broken = await page.evaluate(() =>
+        [...document.querySelectorAll<HTMLElement>('.terms tbody th')]
+          .filter((each) => each.getBoundingClientRect().height > 30)
+          .map(({ textContent }) => textContent),
+      );
+      expect(broken).toEqual([]);
+      // An arrow stays on the line of its axis.
+      for (const hint of await page.locator('.hint').allTextContents())
+        expect(hint).not.toMatch(/ [↓→]/);
+    }
+    await page.close();
+  });
+
+  it('where there is little room, the current card is in sight and a step begins at its top', async () => {
+    const page = await openPanel(browser, bundle, { example: 'gpt2', width: 460, height: 780 });
+    await page.evaluate(() => window.fakeHost.compare(2));
+    await answered(page, () => page.getByRole('button', { name: 'go there' }).click());
+    await page.locator('.side-by-side').waitFor();
+    const inSight = await page.evaluate(() => {
+      const area = document.querySelector('.graph-scroll')!.getBoundingClientRect();
+      const card = document.querySelector('.card.current')!.getBoundingClientRect();
+      return card.top < area.bottom && card.bottom > area.top;
+    });
+    expect(inSight).toBe(true);
+    const top = (): Promise<number> =>
+      page.evaluate(() => document.querySelector('.step')!.scrollTop);
+    for (const key of ['Home', ...Array.from({ length: 11 }, () => 'ArrowRight')]) {
+      await step(page, key);
+      expect(await top()).toBe(0);
+      await page.evaluate(() => document.querySelector('.step')!.scrollBy(0, 60));
+    }
+    await page.close();
+  });
+
   it('nothing in the graph moves on a step', async () => {
     const page = await openPanel(browser, bundle, { example: 'self' });
     const positions = (): Promise<string[]> =>

@@ -5,6 +5,7 @@ import type { Panels } from '../panels.ts';
 import { runsOnSave } from '../settings.ts';
 import { fileName } from '../uris.ts';
 import { type Check, Checks } from './checks.ts';
+import { attentionLabels } from './attentionLabels.ts';
 import { Fixes } from './fixes.ts';
 import { Hovers } from './hovers.ts';
 import { LineValues } from './inlineValues.ts';
@@ -102,6 +103,9 @@ export class LinesFeature implements vscode.Disposable {
       registerCommand(Command.AnswerQuestions, (given?: unknown) =>
         this.#withCheck(given, (check) => this.#questions.ask(check)),
       ),
+      registerCommand(Command.OtherAttention, (given?: unknown) =>
+        this.#withCheck(given, (check) => this.#askOther(check)),
+      ),
       registerCommand(Command.FindFix, (given?: unknown) =>
         this.#withCheck(given, (check) => this.#fixes.find(check)),
       ),
@@ -118,10 +122,32 @@ export class LinesFeature implements vscode.Disposable {
     );
   }
 
+  /** Which of several layers or calls is checked. */
+  async #askOther({ program }: Check): Promise<void> {
+    const listed = await this.#runs.run(program, { isAsked: true, list: true });
+    const all = listed?.outcome.attentions;
+    if (!all) return;
+    const name = fileName(program);
+    if (all.length < 2) {
+      void vscode.window.showInformationMessage(
+        `${name} computes ${all.length === 0 ? 'no attention that is known' : 'one attention'}.`,
+      );
+      return;
+    }
+    const items = attentionLabels(all).map((each, n) => ({ ...each, layer: n + 1 }));
+    const title = `${name}: which attention?`;
+    const placeHolder = `${all.length} attentions, in the order in which they are computed`;
+    const choice = await vscode.window.showQuickPick(items, { title, placeHolder });
+    const check = choice && (await this.#runs.run(program, { isAsked: true, layer: choice.layer }));
+    if (check) this.#say(check);
+  }
+
   /** By what it seems to be, the editor's title has a button. */
   #setContext(): void {
     const document = vscode.window.activeTextEditor?.document;
-    const seems = document?.languageId === 'python' && offersOf(document.getText()).length > 0;
+    const seems =
+      document?.languageId === 'python' &&
+      offersOf(document.getText(), document.uri.path).length > 0;
     void vscode.commands.executeCommand('setContext', 'attention.seemsAttention', seems);
   }
 
@@ -174,7 +200,7 @@ export class LinesFeature implements vscode.Disposable {
     else
       void panel.compareWith(new LinesSource(check.program, outcome.verdict.tensors)).then(() => {
         const first = outcome.verdict?.first;
-        if (first?.node && first.kind !== 'other') panel.goTo(first.node, first.kind);
+        if (first?.node && first.kind !== 'other') panel.goTo(first.node, first.kind, true);
       });
   }
 

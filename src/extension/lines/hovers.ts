@@ -4,7 +4,7 @@ import { Command } from '../commands.ts';
 import type { Checks } from './checks.ts';
 import type { Ground } from './heatmap.ts';
 import { hoverText } from './hoverText.ts';
-import { isMarked } from './markText.ts';
+import { isMarked, wrongFirst } from './markText.ts';
 import { commandUri, isFirst, isOfLines } from './told.ts';
 
 const { ColorThemeKind } = vscode;
@@ -45,7 +45,7 @@ export class Hovers implements vscode.HoverProvider {
     );
     if (details.length === 0) return undefined;
     return new vscode.Hover(
-      details.map((detail) => {
+      wrongFirst(details).map((detail) => {
         const { place } = detail;
         const text = hoverText(detail, {
           ground: ground(),

@@ -44,7 +44,7 @@ export class Lenses implements vscode.CodeLensProvider {
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
     const program = notebookOf(document)?.uri ?? document.uri;
     if (program.scheme !== 'file') return [];
-    return offersOf(document.getText()).flatMap((offer) =>
+    return offersOf(document.getText(), program.path).flatMap((offer) =>
       this.#lensesOf(document, program, offer),
     );
   }

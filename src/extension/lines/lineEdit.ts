@@ -20,6 +20,8 @@ export function lineEdit(before: string, after: string): LineEdit {
 
 const LONGEST = 60;
 
+const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
+
 /** "Fix: dq = ds @ k * scale (verified: 31 tensors, 3 seeds, 2 sizes)" */
 export function fixTitle({
   after,
@@ -28,9 +30,10 @@ export function fixTitle({
   readonly after: string;
   readonly verified: { readonly tensors: number; readonly seeds: number; readonly sizes: number };
 }): string {
-  const text = after.trim().replaceAll(/\s+/g, ' ');
+  const [first, ...others] = after.split('\n').filter((line) => line.trim() !== '');
+  const text = (first ?? '').trim().replaceAll(/\s+/g, ' ');
   const what = text === '' ? 'take the line away' : text;
+  const more = others.length > 0 ? ` and ${count(others.length, 'more line')}` : '';
   const short = what.length > LONGEST ? `${what.slice(0, LONGEST - 1)}…` : what;
-  const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
-  return `Fix: ${short} (verified: ${count(tensors, 'tensor')}, ${count(seeds, 'seed')}, ${count(sizes, 'size')})`;
+  return `Fix: ${short}${more} (verified: ${count(tensors, 'tensor')}, ${count(seeds, 'seed')}, ${count(sizes, 'size')})`;
 }

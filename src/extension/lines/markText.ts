@@ -24,12 +24,15 @@ export const SIGNS: Readonly<Record<Line['status'], string>> = {
   unaligned: '',
 };
 
-/** "dS"; of what is not the node itself, what it is: "row maxima of Z". */
+/** Several nodes in one tensor: "W_Q, W_K, W_V". */
+const JOINED = /^d?[A-Z][\w]*(, d?[A-Z][\w]*)+$/;
+
+/** "dS"; of what is not the node itself, what it is: "row maxima of Z"; of a result without a name, nothing. */
 function nameOf({ place, line: { name, note, status } }: Detail): string {
-  if (!place) return name;
+  if (!place) return status === 'consequence' ? '' : name;
   const { node, kind } = place;
   const isForm = status === 'match' && note !== '' && note.length <= LONGEST;
-  return isForm && !note.includes(',') ? note : tensorName(node, kind);
+  return isForm && (!note.includes(',') || JOINED.test(note)) ? note : tensorName(node, kind);
 }
 
 /** Whether it is worth a mark: what is nothing known, or only handed on, has none. */
@@ -46,14 +49,20 @@ const kindOf = (details: readonly Detail[]): MarkKind =>
 
 const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
 
+/** What is wrong before what is right: only the first is in sight without scrolling. */
+export const wrongFirst = (details: readonly Detail[]): Detail[] =>
+  [...details].sort((a, b) => RANK[a.line.status] - RANK[b.line.status]);
+
 /** One for each line of the text; `details` are those of one document. */
 export function marksOf(details: readonly Detail[]): Mark[] {
   const byLine = new Map<number, Detail[]>();
   for (const each of details.filter(isMarked))
     byLine.set(each.line.line, [...(byLine.get(each.line.line) ?? []), each]);
   return [...byLine].map(([line, all]) => {
-    const sorted = [...all].sort((a, b) => RANK[a.line.status] - RANK[b.line.status]);
-    const texts = new Set(sorted.map((each) => `${nameOf(each)} ${SIGNS[each.line.status]}`));
+    const sorted = wrongFirst(all);
+    const texts = new Set(
+      sorted.map((each) => `${nameOf(each)} ${SIGNS[each.line.status]}`.trimStart()),
+    );
     const shown = [...texts].slice(0, MOST);
     const more = texts.size > MOST ? ' …' : '';
     return { line: line - 1, text: shown.join(' · ') + more, kind: kindOf(all) };

@@ -1,7 +1,7 @@
 // What the thread that runs and judges programs is asked, and what it answers. Types only.
 import type { Detail } from '../../lineRun/details.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
-import type { Inferred, Question } from '../../lines/infer/types.ts';
+import type { Attention, Inferred, Question } from '../../lines/infer/types.ts';
 import type { SavedSetup } from '../../lines/infer/save.ts';
 import type { Cell, Exit, SourceFile } from '../../lines/recording.ts';
 import type { Fix } from '../../lines/repair/fix.ts';
@@ -18,6 +18,12 @@ export interface RunRequest {
   readonly file: string;
   readonly args: readonly string[];
   readonly function?: string;
+  /** Which of several attentions, from 1; the first if left out. */
+  readonly layer?: number;
+  /** All attentions of the program are told. */
+  readonly list?: boolean;
+  /** It is run by pytest. */
+  readonly pytest?: boolean;
   readonly root?: string;
   /** In milliseconds. */
   readonly timeout: number;
@@ -55,6 +61,8 @@ export interface Outcome {
   readonly lacksModule: boolean;
   readonly timedOut: boolean;
   readonly outputCut: boolean;
+  /** Where it was asked for: all attentions of the program, in the order of time. */
+  readonly attentions?: readonly Attention[];
   /** What was looked at for a fix. */
   readonly tried?: { readonly candidates: number; readonly runs: number };
   /** In milliseconds. */

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { untilDone } from '../progress.ts';
 import { type Interpreter, linesTimeout, pythonInterpreter } from '../settings.ts';
 import { isTrusted } from '../trust.ts';
+import { isPytestFile } from '../../lineRun/pytestFile.ts';
 import { fileName } from '../uris.ts';
 import { joinArguments, splitArguments, takesArguments } from './arguments.ts';
 import { cellTexts, type Check, type Checks, fileTexts } from './checks.ts';
@@ -31,6 +32,10 @@ export interface RunServices {
 export interface RunOptions {
   /** Only this function counts. */
   readonly function?: string;
+  /** Only this one of several attentions, from 1. */
+  readonly layer?: number;
+  /** All attentions of the program are told. */
+  readonly list?: boolean;
   /** The person asks for it now: what is missing is asked for, and why nothing is found is told. */
   readonly isAsked: boolean;
   /** Proven fixes are looked for, too: that takes seconds. */
@@ -44,6 +49,8 @@ export class Runs implements vscode.Disposable {
   readonly #saving = new Set<string>();
   /** The function that was chosen of a program. */
   readonly #functions = new Map<string, string>();
+  /** The attention that was chosen of a program with several. */
+  readonly #layers = new Map<string, number>();
 
   constructor(services: RunServices) {
     this.#services = services;
@@ -140,14 +147,24 @@ export class Runs implements vscode.Disposable {
   ): Promise<RunRequest> {
     const { interpreter, args, setup, options } = given;
     const key = program.toString();
+    const isNew = options.isAsked && !options.fix && !options.list;
+    if (isNew) {
+      this.#functions.delete(key);
+      this.#layers.delete(key);
+    }
     if (options.function !== undefined) this.#functions.set(key, options.function);
-    else if (options.isAsked && !options.fix) this.#functions.delete(key);
+    if (options.layer !== undefined) this.#layers.set(key, options.layer);
     const chosen = this.#functions.get(key) ?? setup?.function;
+    const layer = this.#layers.get(key);
+    const isTest = !isNotebookFile(program) && isPytestFile(program.path, await textOf(program));
     const root = vscode.workspace.getWorkspaceFolder(program)?.uri.fsPath;
     return {
       ...{ recorder: this.#services.recorder, python: interpreter.path, file: program.fsPath },
       ...{ args, timeout: linesTimeout() * 1000, answers: this.answers(program) },
       ...(chosen !== undefined && { function: chosen }),
+      ...(layer !== undefined && { layer }),
+      ...(options.list && { list: true }),
+      ...(isTest && { pytest: true }),
       ...(root !== undefined && { root }),
       ...(setup && { setup: setup.uri.fsPath }),
     };

@@ -1,4 +1,5 @@
-// Which functions, classes and scripts seem to compute attention, by their text alone. Pure, and cheap: it runs while typing.
+// Which functions, classes, tests and scripts seem to compute attention, by their text alone. Pure, and cheap: it runs while typing.
+import { isPytestFile } from '../../lineRun/pytestFile.ts';
 
 /** A place above which the check is offered. */
 export interface Offer {
@@ -40,11 +41,21 @@ function endOf(lines: readonly string[], start: number, depth: number): number {
   return end;
 }
 
-/** The outermost functions and classes that do, and what stands outside of them. */
-export function offersOf(text: string): Offer[] {
-  if (text.length > MOST || !WEIGHTS.test(text)) return [];
+/** A backward pass by hand, which has no softmax of its own. */
+const BACKWARD = /backward|bwd|vjp|grad/i;
+const TEST = /^test_?/i;
+const ATTENTION = /attention|attn|mha/i;
+
+/**
+ * The outermost functions and classes that do, their backward passes, and what stands outside of them; of a file of tests
+ * that are about attention, the tests.
+ */
+export function offersOf(text: string, file = ''): Offer[] {
+  const isTested = isPytestFile(file, text) && ATTENTION.test(text);
+  if (text.length > MOST || !(isTested || WEIGHTS.test(text))) return [];
   const lines = text.split(/\r?\n/).map(withoutComment);
   const offers: Offer[] = [];
+  const backward: Offer[] = [];
   const outside: string[] = [];
   let first = -1;
   for (let at = 0; at < lines.length;) {
@@ -55,10 +66,15 @@ export function offersOf(text: string): Offer[] {
       continue;
     }
     const end = endOf(lines, at, head[1].length);
-    if (seemsAttention(lines.slice(at, end).join('\n')))
-      offers.push({ line: at, endLine: end - 1, name: head[3] });
+    const [, , , name] = head;
+    const place = { line: at, endLine: end - 1, name };
+    const body = lines.slice(at, end).join('\n');
+    if (isTested && TEST.test(name)) offers.push({ ...place, name: '' });
+    else if (seemsAttention(body)) offers.push(place);
+    else if (BACKWARD.test(name) && PRODUCTS.test(body)) backward.push(place);
     at = end;
   }
+  if (offers.length > 0) offers.push(...backward);
   // A script: what its functions do is offered above them.
   if (first >= 0 && seemsAttention(outside.join('\n')))
     offers.unshift({ line: first, endLine: lines.length - 1, name: '' });

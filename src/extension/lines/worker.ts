@@ -14,6 +14,7 @@ import {
 import { choicesOf, withAnswers } from '../../lineRun/answers.ts';
 import { causeOf, findFixes } from '../../lineRun/fixes.ts';
 import { detailsOf, tensorsOf } from '../../lineRun/details.ts';
+import { attentionsOf } from '../../lines/infer/infer.ts';
 import { savedSetup } from '../../lines/infer/save.ts';
 import { parseRecording, type Recording } from '../../lines/recording.ts';
 import { WarmRecorder } from '../../recorder/warm.ts';
@@ -29,12 +30,13 @@ const running = new Map<number, AbortController>();
 
 const tell = (message: FromThread): void => port.postMessage(message);
 
-function recordOptions({ function: name, root, ...request }: RunRequest): RecordOptions {
+function recordOptions({ function: name, root, pytest, ...request }: RunRequest): RecordOptions {
   const { recorder, python, file, args, timeout } = request;
   return {
     ...{ recorder, python, file, args, timeout, cwd: dirname(file), mostOutput: MOST_OUTPUT },
     ...(name !== undefined && { function: name }),
     ...(root !== undefined && { root }),
+    ...(pytest && { pytest }),
     onStdout: (text) => tell({ type: 'output', stream: 'stdout', text }),
     onStderr: (text) => tell({ type: 'output', stream: 'stderr', text }),
   };
@@ -79,14 +81,19 @@ const RUN_SECONDS = 30;
 async function fixesOf(
   recording: Recording,
   { config, graph, judged }: Answer,
-  { python, recorder, file, args, root }: RunRequest,
+  { python, recorder, file, args, root, pytest, function: name, layer }: RunRequest,
   signal: AbortSignal,
 ): Promise<Pick<Verdict, 'fixes'> & Partial<Verdict> & Pick<Outcome, 'tried'>> {
   const bench = {
     ...{ python, recorder, file, args, signal, cwd: dirname(file), timeout: RUN_SECONDS },
     ...(root !== undefined && { root }),
+    ...(pytest && { pytest }),
   };
-  const { fixes, tried } = await findFixes({ recording, judged, config, graph, bench });
+  const asked = {
+    ...(name !== undefined && { function: name }),
+    ...(layer !== undefined && { layer }),
+  };
+  const { fixes, tried } = await findFixes({ recording, judged, config, graph, bench, asked });
   if (fixes.length === 0) return { fixes, tried };
   const cause = causeOf(fixes[0], judged);
   return { fixes, tried, causes: cause ? [cause] : [] };
@@ -111,11 +118,12 @@ async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Prom
   const { timedOut, outputCut } = recorded.exit;
   const name = basename(request.file);
   const recording = parseRecording(recorded.bytes, name);
-  const { file, args, function: chosen, answers } = request;
+  const { file, args, function: chosen, layer, answers } = request;
   const judging = performance.now();
   const answered = answer(recording, {
     ...{ file, args },
     ...(chosen !== undefined && { function: chosen }),
+    ...(layer !== undefined && { layer }),
     ...(setup && { setup }),
     answered: (config) => withAnswers(config, answers),
   });
@@ -131,6 +139,7 @@ async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Prom
   return {
     verdict,
     ...(tried && { tried }),
+    ...(request.list && { attentions: attentionsOf(recording) }),
     problem: verdict ? '' : timedOut ? ended(name, request) : nothingFound(recording, name),
     files: recording.files,
     cells: recording.cells ?? [],

@@ -13,7 +13,7 @@ import { findModels, inOrder, type Model } from './model.ts';
 import { normalisedAxes } from './site.ts';
 import { sharedNodes } from './shared.ts';
 import { unexplained } from './unexplained.ts';
-import type { InferOptions, Inference } from './types.ts';
+import type { Attention, InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
 
 export type { Inference, InferOptions } from './types.ts';
@@ -39,6 +39,24 @@ export function infer(
     if (isComputable(found.config)) return found;
   }
   return null;
+}
+
+/** Of so many attentions each is told. */
+const MOST = 24;
+
+/** All attentions of a program, in the order of time. */
+export function attentionsOf(recording: Recording): Attention[] {
+  const values = new Values(recording);
+  const found = inOrder(findModels(values, () => true, MOST));
+  return found.map((model) => {
+    const { weights, outer } = model.told.site;
+    const heads = outer.filter((axis) => model.heads.includes(axis));
+    return {
+      ...new Builder(values).placeOf(weights),
+      function: functionOf(model),
+      heads: heads.reduce((all, axis) => all * weights.tensor.shape[axis], 1),
+    };
+  });
 }
 
 function isComputable(config: HeadConfig): boolean {

@@ -251,9 +251,9 @@ const byWorth = (found: readonly Found[]): Model[] =>
 
 /** Whether two are the same attention: the weights as they are and on their way, with and without dropout. */
 function isSame({ told: one }: Model, { told: other }: Model): boolean {
-  const operands = ({ query, key }: Told): number[] => [query.value.id, key.value.id].sort();
-  const [a, b] = [operands(one), operands(other)];
-  return a[0] === b[0] && a[1] === b[1];
+  const [q, k] = [one.query.value.id, one.key.value.id];
+  const [otherQ, otherK] = [other.query.value.id, other.key.value.id];
+  return (q === otherQ && k === otherK) || (q === otherK && k === otherQ);
 }
 
 /** Those of which enough is known, each once, in the order of time: layers of a model, calls of a function. */

@@ -32,6 +32,13 @@ export interface Question {
   readonly why: string;
 }
 
+/** One of the attentions of a program. */
+export interface Attention extends From {
+  /** The function that computes it: "MHA.forward"; "" is the module. */
+  readonly function: string;
+  readonly heads: number;
+}
+
 /** Which event holds a tensor of the setup, wherever the same program makes it again. */
 export interface EventKey {
   readonly file: number;

@@ -1,7 +1,7 @@
 // A fix has to hold on other numbers and other sizes as well: the fixed program is run with them and judged anew.
 import type { HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
-import { infer } from '../infer/infer.ts';
+import { infer, type InferOptions } from '../infer/infer.ts';
 import { type Known, rebound, withChoices } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
@@ -31,9 +31,15 @@ export async function prove(
   before: Recording,
   bench: Bench,
   now: () => number,
-  ran: Ran = new Map(),
+  { ran = new Map(), asked = {} }: ProofOptions = {},
 ): Promise<Verified | null> {
-  return new Proof(repaired, before, bench, now, ran).result();
+  return new Proof(repaired, before, bench, now, { ran, asked }).result();
+}
+
+export interface ProofOptions {
+  readonly ran?: Ran;
+  /** Which of several attentions of the program it is. */
+  readonly asked?: InferOptions | undefined;
 }
 
 /** Exit codes of the program as it was, by what varied: for the next proof. Null where it did not end. */
@@ -47,11 +53,19 @@ class Proof {
   readonly #before: Recording;
   readonly #ran: Ran;
   readonly #bound: Bound | null;
+  readonly #asked: InferOptions;
   #variedBefore: Variations | null = null;
 
-  constructor(repaired: Repaired, before: Recording, bench: Bench, now: () => number, ran: Ran) {
+  constructor(
+    repaired: Repaired,
+    before: Recording,
+    bench: Bench,
+    now: () => number,
+    { ran, asked }: { readonly ran: Ran; readonly asked: InferOptions },
+  ) {
     this.#ran = ran;
     this.#bound = Bound.of(repaired.standing);
+    this.#asked = asked;
     this.#repaired = repaired;
     this.#before = before;
     this.#bench = bench;
@@ -64,7 +78,7 @@ class Proof {
     const verified = { tensors: rightTensors(standing), seeds: 1, sizes: 1 };
     // Where the fixed program's own numbers tell nothing of what it computes, others do not either; where they tell
     // something else, the fix holds by chance, unless its setup is there in other runs as well.
-    const alone = judgedAlone(standing.recording);
+    const alone = judgedAlone(standing.recording, this.#asked);
     if (!alone && !this.#bound) return verified;
     const own = alone?.judged.localised.verdict === 'match' ? alone : null;
     if (!own && !this.#bound) return null;
@@ -105,7 +119,7 @@ class Proof {
     const config = this.#bound?.configIn(recording);
     const bound = config ? judgedWith(config, recording) : null;
     if (bound && isRightAs(standing, bound)) return 'right';
-    if (own) return judgedAgainst(own, recording, isResized);
+    if (own) return judgedAgainst(own, recording, isResized, this.#asked);
     if (!bound) return 'useless';
     return isResized && tellsLess(standing, bound) ? 'useless' : 'wrong';
   }
@@ -241,9 +255,9 @@ interface Alone extends Standing {
 }
 
 /** Judged by what it is seen to compute, without the person's setup: that is of other numbers. */
-function judgedAlone(recording: Recording): Alone | null {
+function judgedAlone(recording: Recording, asked: InferOptions): Alone | null {
   try {
-    const known = infer(recording);
+    const known = infer(recording, asked);
     return known && { known, ...judgedBy(known.config, recording) };
   } catch {
     return null;
@@ -259,11 +273,12 @@ function judgedAgainst(
   own: Alone,
   recording: Recording,
   isResized: boolean,
+  asked: InferOptions,
 ): 'right' | 'wrong' | 'useless' {
   const config = isResized ? null : rebound(own.known, recording);
   const like = config && judgedWith(config, recording);
   if (like && isRightAs(own, like)) return 'right';
-  const found = judgedAlone(recording);
+  const found = judgedAlone(recording, asked);
   if (!found) return 'useless';
   const isOff = found.judged.localised.verdict === 'diverges';
   // At other sizes less may be told of the scale and the like, which no size decides.

@@ -8,7 +8,8 @@ import {
 import { heatmap, shortNumber } from '../../../src/extension/lines/heatmap.ts';
 import { hoverText } from '../../../src/extension/lines/hoverText.ts';
 import { fixTitle, lineEdit } from '../../../src/extension/lines/lineEdit.ts';
-import { marksOf } from '../../../src/extension/lines/markText.ts';
+import { attentionLabels } from '../../../src/extension/lines/attentionLabels.ts';
+import { marksOf, wrongFirst } from '../../../src/extension/lines/markText.ts';
 import { type Edit, lineAfter } from '../../../src/extension/lines/movedLines.ts';
 import { offersOf } from '../../../src/extension/lines/seems.ts';
 import { gridsOf, partOf } from '../../../src/lineRun/grid.ts';
@@ -38,6 +39,24 @@ describe('where a check is offered', () => {
       { line: 3, endLine: 7, name: 'Attention' },
       { line: 9, endLine: 11, name: 'later' },
     ]);
+  });
+
+  test('above a backward pass by hand, and above tests of what is imported', () => {
+    const text = [
+      'def forward(q, k, v):',
+      '    return np.exp(q @ k.T) @ v',
+      'def backward(do, q, k, v, p):',
+      '    return p.T @ do',
+      'def other(a):',
+      '    return a @ a',
+    ].join('\n');
+    expect(names(text).toSorted()).toEqual(['backward', 'forward']);
+    const tested = 'from mha import attention\n\ndef test_it():\n    attention(1)\n';
+    expect(offersOf(tested, '/a/test_mha.py')).toEqual([{ line: 2, endLine: 3, name: '' }]);
+    expect(offersOf(tested, '/a/mha.py')).toEqual([]);
+    expect(
+      offersOf(`${tested}if __name__ == "__main__":\n    test_it()\n`, '/test_mha.py'),
+    ).toEqual([]);
   });
 
   test('above a script, once', () => {
@@ -71,6 +90,15 @@ describe('where a check is offered', () => {
     // Reading the rest of the file anew for every function takes minutes.
     expect(performance.now() - began).toBeLessThan(30_000);
   });
+});
+
+test('attentions of a program are told apart by number, function and call', () => {
+  const at = { file: 'm.py', line: 9, function: 'MHA.forward', heads: 2 };
+  expect(attentionLabels([at, { ...at, heads: 1 }, { ...at, line: 3, function: '' }])).toEqual([
+    { label: '1: MHA.forward, call 1 of 2', description: '2 heads, m.py, line 9' },
+    { label: '2: MHA.forward, call 2 of 2', description: '1 head, m.py, line 9' },
+    { label: '3: outside of functions', description: '2 heads, m.py, line 3' },
+  ]);
 });
 
 describe('arguments', () => {
@@ -125,6 +153,19 @@ describe('marks', () => {
     ]);
   });
 
+  test('name all that a fused tensor is, and no result that has no name', () => {
+    const marks = marksOf([
+      detail({ line: 1, node: 'W_Q', kind: 'value', note: 'W_Q, W_K, W_V' }),
+      detail({ line: 2, node: null, name: 'return', status: 'consequence' }),
+    ]);
+    expect(marks.map(({ text }) => text)).toEqual(['W_Q, W_K, W_V ✓', '↳']);
+  });
+
+  test('have what is wrong first, as hovers do', () => {
+    const all = [detail({ node: 'Q' }), detail({ node: 'K', status: 'diverges' })];
+    expect(wrongFirst(all).map((each) => each.line.node)).toEqual(['K', 'Q']);
+  });
+
   test('are few in one line', () => {
     const nodes = ['Q', 'K', 'V', 'P', 'y', 'x'];
     const [mark] = marksOf(nodes.map((node) => detail({ node, kind: 'value' })));
@@ -173,6 +214,9 @@ describe('fixes', () => {
       'Fix: dq = ds @ k (verified: 31 tensors, 3 seeds, 1 size)',
     );
     expect(fixTitle({ after: 'x'.repeat(200), verified })).toHaveLength(105);
+    expect(fixTitle({ after: '  dW = x.T @ dk / d\n  dx = dk @ W.T / d\n', verified })).toMatch(
+      /^Fix: dW = x\.T @ dk \/ d and 1 more line \(/,
+    );
   });
 });
 
