@@ -85,9 +85,12 @@ function lost(field: Field, sought: Passing): Wrong | null {
       continue;
     if (passing(event) !== sought) continue;
     if (sought === 'wrong' && isUsedBeside(field, id)) continue;
+    const present = pathsOf(gradients.get(rootOf(field, id)));
     const loser = flow.users[id].find((user) => {
       const other = events[user];
-      if (other.how === 'gradient' || other.how === 'leaf') return false;
+      // A size is computed from no number of it.
+      if (other.how === 'gradient' || other.how === 'leaf' || isNumber(other)) return false;
+      if (observed[user].found.some(({ entry }) => present.has(entry.node))) return false;
       const isLoss = other.shape.length === 0;
       if (observed[user].standing !== 'right' && !isLoss) return false;
       if (other.requiresGrad !== true) return !isOwn && isUsed(field, user, gradients);
@@ -102,6 +105,14 @@ function lost(field: Field, sought: Passing): Wrong | null {
     return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }
   return null;
+}
+
+const isNumber = ({ dtype }: Event): boolean => /^(int|bool|float)$/.test(dtype);
+
+/** By which of the paths something comes that lacks others. */
+function pathsOf(gradient: Observed | undefined): Set<string> {
+  const [, names = ''] = / through ([\w ]+)$/.exec(gradient?.found[0]?.entry.title ?? '') ?? [];
+  return new Set(names.split(' and ').flatMap((name) => [name, `${name}h`]));
 }
 
 /** Whether something that has a gradient was computed from it. */

@@ -10,15 +10,17 @@ import {
   wrongCall,
   wrongNumber,
   wrongTable,
+  wrongTokens,
 } from './blame/operand.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
-import { sharedArray, wrongPart, wrongStart } from './blame/array.ts';
+import { otherwiseJoined, sharedArray, wrongPart, wrongStart } from './blame/array.ts';
 import { missingTiles, shortTiles } from './blame/tiles.ts';
 import { misnamedOperand } from './mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
 
 export function blameOf(field: Field, suspect: Suspect): Blame {
   return (
+    otherwiseJoined(field, suspect) ??
     wrongMask(field, suspect) ??
     sharedArray(field, suspect) ??
     shortTiles(field, suspect) ??
@@ -28,6 +30,7 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     thrownAway(field, suspect) ??
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
+    wrongTokens(field, suspect) ??
     wrongNumber(field, suspect) ??
     ofCaller(field, suspect, unfinishedOperand(field, suspect)) ??
     wrongTable(field, suspect) ??

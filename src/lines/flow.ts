@@ -136,8 +136,10 @@ export function leadsToRight(
   const leads = events.map(() => false);
   // What tells nothing, or is given, may have been made of the shape alone.
   const isGood = (id: number): boolean => {
-    const { standing } = observed[id];
-    if (standing === 'right') return isTelling(observed[id], given);
+    const { standing, found } = observed[id];
+    // Made of sizes too, whatever was read beside them.
+    const isTable = found.length > 0 && found.every(({ entry }) => TABLE.test(entry.title));
+    if (standing === 'right' && !isTable) return isTelling(observed[id], given);
     return leads[id] && (standing !== 'neutral' || IN_PLACE.has(events[id].how));
   };
   for (let id = events.length - 1; id >= 0; id--) {
@@ -162,6 +164,9 @@ const IN_PLACE = new Set(['write', 'update', 'loop-end']);
 
 /** Forms that come out right of much that is wrong, or that are given and were made of a shape alone. */
 const LOSSY = /^((log2\(e\) )?row maxima|the target$)/;
+
+/** Tables of positions. */
+const TABLE = /^(−?RoPE’s|ALiBi’s) /;
 
 /**
  * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients
@@ -206,9 +211,23 @@ export function tellingEvent({ events }: Recording, id: number): number {
     (other) =>
       other.id > id &&
       other.frame !== event.frame &&
-      other.reads.some(
+      (other.reads.some(
         (read) => events[read].frame === event.frame && events[read].how === 'return',
-      ),
+      ) ||
+        isMadeIn(events, other, event.frame)),
   );
   return caller ? tellingEvent({ events } as Recording, caller.id) : id;
 }
+
+/** Whether an object that a call made is named by its caller: a constructor returns nothing. */
+const isMadeIn = (
+  events: Recording['events'],
+  { how, alias, name }: Event,
+  frame: number,
+): boolean =>
+  how === 'bind' &&
+  alias !== undefined &&
+  events[alias].frame === frame &&
+  events[alias].how === 'bind' &&
+  events[alias].name.startsWith('self.') &&
+  name.includes('.');

@@ -62,6 +62,19 @@ function recomputed({ entries, parts, graph }: Catalogue, state: State): Entry |
   return { ...weights, data, size, tolerance: weights.tolerance * Math.max(1, size), hidden: null };
 }
 
+/** Other weights beside the D = Σ dO O of the right outputs, as a forward pass kept them. */
+function besideRowTerm({ entries, parts, graph, state }: Catalogue, tensor: Tensor): State | null {
+  const rows = entries.find(({ title }) => title === 'D = Σ P dP');
+  const { axes } = nodeOf(graph, 'P');
+  if (!rows) return null;
+  const gradient = lettered(axes, state.gradient('P'));
+  const left = zip(gradient, rows, parts.extents, (a, b) => a - b);
+  const own = zip(left, lettered(axes, tensor), parts.extents, (a, b) => (b === 0 ? 0 : a * b));
+  const { shape } = nodeOf(graph, parts.logits);
+  const gradients = new Map([[parts.logits, { shape, data: own.data }]]);
+  return new State(referenceProgram(graph), { values: new Map(), gradients });
+}
+
 /** Forms of a run in which a node has another value; aligns with those that differ from the right run's. */
 export class Supposed {
   readonly #aligner: Aligner;
@@ -79,6 +92,9 @@ export class Supposed {
     const other = entriesFor(config, state, entries);
     const again = recomputed(catalogue, state);
     if (again) other.push({ ...again, id: other.length });
+    const beside = key === 'v:P' ? besideRowTerm(catalogue, tensor) : null;
+    for (const entry of beside ? entriesFor(config, beside, entries) : [])
+      other.push({ ...entry, id: other.length });
     this.#aligner = new Aligner({ ...catalogue, entries: other });
   }
 

@@ -4,6 +4,7 @@ import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
+import { originOf } from './blame/common.ts';
 import {
   exchangedReturns,
   type Mistaken,
@@ -13,6 +14,7 @@ import {
 } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
+import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from './gathered.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
 import { lostParts } from './lost.ts';
@@ -55,7 +57,7 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   }
   const { aligner } = observer;
   const gathered = gatherNumbers(recording, aligner, observed);
-  observed = gathered.observed;
+  observed = withoutOtherLayouts(gathered.observed);
   const { sweeps } = gathered;
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
@@ -88,6 +90,9 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
 const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
   graph.nodes.some((node) => node.id === id && node.kind === 'input');
 
+/** Of a statement in loops more runs that go wrong tell no more. */
+const MOST_RUNS = 8;
+
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const mistaken = [
@@ -116,8 +121,13 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     if (some.length === 0) continue;
     const reached = new Set<number>();
     const found: Wrong[] = [];
+    const runs = new Map<number, number>();
     for (const suspect of some) {
       if (reached.has(suspect.event)) continue;
+      const statement = statementOf(field, suspect.event);
+      const run = (runs.get(statement) ?? 0) + 1;
+      runs.set(statement, run);
+      if (run > MOST_RUNS) continue;
       for (const id of cone(field.flow, [suspect.event])) reached.add(id);
       const own = blameOf(field, suspect);
       const blamed = { ...own, event: tellingEvent(field.recording, own.event) };
@@ -134,12 +144,20 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   return last ? [last] : [];
 }
 
-/** An array that came out wrong after a loop tells less than a mistake in that loop of which is known what it is. */
-function explainedFirst({ recording }: Field, found: readonly Wrong[]): Wrong[] {
+/**
+ * What came out wrong of an operand tells less than the mistake in that operand; an array after a loop less than a mistake
+ * in that loop of which is known what it is.
+ */
+function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
+  const { recording, flow } = field;
   const [first] = found;
-  if (!first || first.note !== '' || recording.events[first.seen].how !== 'loop-end')
-    return [...found];
-  const better = found.find(({ note, event }) => note !== '' && event < first.seen);
+  if (!first || first.note !== '') return [...found];
+  const isLoop = recording.events[first.seen].how === 'loop-end';
+  const operands = new Set(flow.sources[first.seen].map((source) => originOf(field, source)));
+  const better = found.find(
+    ({ note, event }) =>
+      note !== '' && event < first.seen && (isLoop || (event < first.event && operands.has(event))),
+  );
   return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
 
@@ -153,6 +171,9 @@ function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] 
   }
   return [...found.values()];
 }
+
+/** The target of a loss goes by the key of the outputs' gradient. */
+const isPassedBack = (key: Key): boolean => key.startsWith('g:') && key !== 'g:y';
 
 const statementOf = ({ recording }: Field, event: number): number =>
   recording.events[event].statement;
@@ -173,10 +194,12 @@ const SCALED = /\/|[^*]\*[^*]|\bsqrt\b|\b(div|mul)_?\(/;
 function expected(
   field: Field,
   event: number,
-  { operands }: Suspect,
+  { operands, event: seen }: Suspect,
 ): { node: NodeId | null; kind: Kind | 'other' } {
   const { catalogue, covered, recording, observed } = field;
   const { graph } = catalogue;
+  const [joined] = observed[seen].otherwise ?? [];
+  if (joined) return { node: joined.entry.node, kind: joined.entry.kind };
   const own = observed[event].found[0];
   if (own && observed[event].standing === 'partial')
     return { node: own.entry.node, kind: own.entry.kind };
@@ -212,7 +235,11 @@ function expected(
     ...nodes.map(({ id }) => keyOf(id, 'value')),
     ...[...graph.nodes].reverse().map(({ id }) => keyOf(id, 'gradient')),
   ];
-  const open = order.filter((key) => !covered.has(key) && makers.has(key));
+  // Of a gradient no value is made.
+  const isBackward = operands.some((keys) => keys.length > 0 && keys.every(isPassedBack));
+  const open = order.filter(
+    (key) => !covered.has(key) && makers.has(key) && !(isBackward && key.startsWith('v:')),
+  );
   const [best] = open.map((key) => ({ key, value: score(key) })).sort((a, b) => b.value - a.value);
   if (!best || best.value === 0) return { node: null, kind: 'other' };
   // Scores are called s, scaled or not.

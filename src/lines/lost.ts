@@ -1,15 +1,15 @@
 // Parts of a gradient that are thrown away, or computed over and over in place of the others.
 import type { Key } from '../compare/program.ts';
 import type { Alignment } from './align.ts';
-import { originOf } from './blame/common.ts';
+import { boundAt, originOf } from './blame/common.ts';
 import { handedOn } from './flow.ts';
 import type { Mistaken } from './mistaken.ts';
 import type { Observed } from './observe.ts';
 import type { Field } from './suspects.ts';
 
-/** Both, in the order of time. */
+/** All of them, in the order of time. */
 export const lostParts = (field: Field): Mistaken[] =>
-  [...overwritten(field), ...repeated(field)].sort((a, b) => a.event - b.event);
+  [...overwritten(field), ...repeated(field), ...unused(field)].sort((a, b) => a.event - b.event);
 
 const PART = / through |^one head’s part of /;
 
@@ -27,7 +27,7 @@ function overwritten(field: Field): Mistaken[] {
   const found: Mistaken[] = [];
   for (const each of observed) {
     const { id, name, frame, how } = each.event;
-    if (!COMPUTED.has(how) || isRead(field, id)) continue;
+    if (!COMPUTED.has(how) || isRead(field, id) || isHeldElsewhere(field, id)) continue;
     const lost = contribution(field, each);
     if (!lost) continue;
     const { key, title, node, kind } = lost.entry;
@@ -39,13 +39,41 @@ function overwritten(field: Field): Mistaken[] {
         event: again,
         node,
         kind,
-        note: `each of d${node}’s paths replaces the one before`,
+        note: `each part of d${node} replaces the one before`,
       });
     if (next?.how !== 'bind' || originOf(field, next.id) <= id) continue;
     if (!observed[next.id].found.some(({ entry }) => entry.key === key)) continue;
-    found.push({ event: next.id, node, kind, note: `it replaces ${title}, which is lost` });
+    const event = boundAt(field, next.id);
+    found.push({ event, node, kind, note: `it replaces ${title}, which is lost` });
   }
   return found;
+}
+
+/** Contributions that nothing takes, where a statement of the same call takes the others: it should have added them. */
+function unused(field: Field): Mistaken[] {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  return observed.flatMap((each): Mistaken[] => {
+    const { id, how, frame } = each.event;
+    if (!COMPUTED.has(how) || flow.users[id].length > 0) return [];
+    const lost = contribution(field, each);
+    if (!lost) return [];
+    const { key, node, kind, title } = lost.entry;
+    const isOther = (source: number): boolean =>
+      source !== id &&
+      events[source].frame === frame &&
+      COMPUTED.has(events[source].how) &&
+      titlesOf(observed[source], key).length > 0 &&
+      !titlesOf(observed[source], key).some((own) => titlesOf(each, key).includes(own));
+    const taker = events.find(
+      (other) =>
+        other.id > id &&
+        other.frame === frame &&
+        flow.sources[other.id].some((own) => isOther(own)),
+    );
+    if (!taker) return [];
+    return [{ event: taker.id, node, kind, note: `${title} is computed and never added` }];
+  });
 }
 
 /** Whether anything was computed from an event, under whatever name it was handed on. */
@@ -54,6 +82,15 @@ function isRead(field: Field, id: number): boolean {
   return flow.users[id].some(
     (user) => handedOn(recording, recording.events[user]) === null || isRead(field, user),
   );
+}
+
+/** Whether another name of the same call has it too. */
+function isHeldElsewhere({ recording: { events }, flow }: Field, id: number): boolean {
+  const { frame, name } = events[id];
+  return flow.users[id].some((user) => {
+    const other = events[user];
+    return other.how === 'bind' && other.frame === frame && other.name !== name;
+  });
 }
 
 /** Another run of an event's statement that assigns what reaches a node by another path, which nothing has read either. */
@@ -76,8 +113,12 @@ function sameStatement(field: Field, id: number, key: Key): number | null {
   return other?.id ?? null;
 }
 
+/** What an event is of a node, and which part of it. */
 const titlesOf = ({ found }: Observed, key: Key): string[] =>
-  found.flatMap(({ entry }) => (entry.key === key && PART.test(entry.title) ? [entry.title] : []));
+  found.flatMap((each) => {
+    const { title, key: own } = each.entry;
+    return own === key && PART.test(title) ? [`${title} ${partOf(each)}`] : [];
+  });
 
 const LOOPED = /^[bhrgij]$/;
 
@@ -103,7 +144,11 @@ function repeated(field: Field): Mistaken[] {
   const groups = new Map<string, Map<number, string>>();
   const partsOf = ({ event, found, standing }: Observed, key?: Key): Map<Key, string> => {
     const parts = new Map<Key, string>();
+    const from = handedOn(recording, event);
+    // Of a list that grows, what was in it before.
+    const isShown = from !== null && events[from].name === event.name;
     if (
+      isShown ||
       standing !== 'right' ||
       found.length === 0 ||
       event.loops.length === 0 ||

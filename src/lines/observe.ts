@@ -5,7 +5,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { Nudges } from './nudges.ts';
-import { piecesOf } from './pieces.ts';
+import { type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
 import { Arrays } from './versions.ts';
 
@@ -22,7 +22,9 @@ export interface Observed {
   /** What it is, the likeliest first. */
   readonly found: readonly Alignment[];
   /** Several that are joined in one tensor: a fused projection. */
-  readonly pieces: readonly Alignment[];
+  readonly pieces: readonly Piece[];
+  /** Joined of the right parts, in another layout than what it is the gradient of. */
+  readonly otherwise?: readonly Piece[];
   /** What an addition added is a part of a form, whatever the sum is by now. */
   readonly added: boolean;
   /** A bool, or numbers of which masks are made. */
@@ -32,7 +34,7 @@ export interface Observed {
 interface Content {
   readonly standing: 'right' | 'partial' | 'neutral' | 'off';
   readonly found: readonly Alignment[];
-  readonly pieces: readonly Alignment[];
+  readonly pieces: readonly Piece[];
   readonly isMask: boolean;
 }
 
@@ -98,7 +100,8 @@ export class Observer {
       const standing = read < event.id ? before[read].standing : 'unknown';
       return standing === 'neutral' || standing === 'free';
     });
-    if (isFree && event.of === undefined && !isKnownWrite(event))
+    const isDrawn = isRandom(this.#recording.statements[event.statement]);
+    if ((isFree || isDrawn) && event.of === undefined && !isKnownWrite(event))
       return { ...all, standing: 'free' };
     if (change && tellingOf(change).probes.length > 0) {
       const of = this.aligner.align(change);
@@ -162,6 +165,26 @@ export class Observer {
 
 const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 
+const DRAWN =
+  /\b(randn?|random|random_sample|standard_normal|normal|uniform|randn_like|rand_like)\(/;
+/** What is asked of a tensor without its numbers, and the names that a comprehension runs through. */
+const SIZES =
+  /\*?[\w.]+(\[[^\]]*\])?\.(shape|size|ndim|dtype|device)\b|\blen\([^()]*\)|_like\([\w.]+|\bfor\b.*$/gs;
+
+/** Random numbers of the size of something, which is all that was read of it. */
+function isRandom({ text, loads }: Recording['statements'][number]): boolean {
+  // What is compared is a mask of dropout.
+  if (!DRAWN.test(text) || /[<>]/.test(text)) return false;
+  const [, value = text] = /^[^=]*=(?!=)(.*)$/s.exec(text) ?? [];
+  const rest = value.replaceAll(SIZES, '');
+  const sizes = new Set(loads.filter((load) => /\.(shape|size|ndim|dtype|device)$/.test(load)));
+  const bases = [...sizes].map((load) => load.slice(0, load.lastIndexOf('.')));
+  if (sizes.size === 0 && !/_like\(/.test(text)) return false;
+  return bases.every((base) => !new RegExp(`(?<![\\w.])${escaped(base)}(?![\\w.])`).test(rest));
+}
+
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
 const isKnownWrite = ({ how }: Event): boolean =>
   how === 'write' || how === 'update' || how === 'loop-end';
 
@@ -198,6 +221,10 @@ function ranked(found: readonly Alignment[], event: Event): readonly Alignment[]
   };
   return [...found].sort((a, b) => cost(a) - cost(b) || a.entry.id - b.entry.id);
 }
+
+/** Whether a name says that it is a gradient, of whatever: `self.grad`, `dy`. */
+export const isNamedGradient = (event: Event): boolean =>
+  /(^|[._[])(d_?)?grads?\b/i.test(event.name) || nodeNamed(event)?.kind === 'gradient';
 
 /** Which node a person's name stands for: "grads['wq']" as grads.wq, "self.q" as q. */
 export function nodeNamed(event: Event): ReturnType<typeof resolveName> {

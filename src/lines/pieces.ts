@@ -38,21 +38,23 @@ const LEAST = 16;
 /** Largest number of joined tensors. */
 const MOST = 3;
 
+/** One of several parts that are joined. */
+export interface Piece extends Alignment {
+  /** How many entries of all parts together belong to one token, or to one row of the weights. */
+  readonly width: number;
+  /** Letters of heads that lie outside of the parts: "" where each has all heads, "h" where each head has all of them. */
+  readonly outside: string;
+}
+
 /** The parts of a tensor that is joined of several forms along one axis, or []. */
-export function piecesOf(
-  tensor: Tensor,
-  aligner: Aligner,
-  { graph, parts, floor }: Catalogue,
-): Alignment[] {
+export function piecesOf(tensor: Tensor, aligner: Aligner, { parts, floor }: Catalogue): Piece[] {
   const { shape } = tensor;
   if (shape.length === 0 || tensor.data.length < LEAST) return [];
   const { extents } = parts;
-  const heads = [
-    ...new Set([1, graph.head === 'multihead' ? headsOf(extents) : 1, extents['r'] ?? 1]),
-  ];
+  const counts = blockCounts(extents);
   for (let axis = shape.length - 1; axis >= 0; axis--) {
-    for (const blocks of heads) {
-      if (shape[axis] % blocks !== 0) continue;
+    for (const blocks of counts) {
+      if (shape[axis] % blocks !== 0 || shape[axis] === blocks) continue;
       for (const widths of splits(shape[axis] / blocks, extents)) {
         let start = 0;
         const found: Alignment[] = [];
@@ -74,15 +76,41 @@ export function piecesOf(
         }
         const nodes = new Set(found.map(({ entry }) => entry.node));
         const isAll = found.length + zeros === widths.length && nodes.size === found.length;
-        if (isAll && found.length > 0) return found;
+        if (isAll && found.length > 0)
+          return found.map((each) => ({
+            ...each,
+            ...laidOut(each, axis, blocks, shape[axis] / blocks, extents),
+          }));
       }
     }
   }
   return [];
 }
 
-const headsOf = (extents: Readonly<Record<string, number>>): number =>
-  (extents['h'] ?? 1) * (extents['r'] ?? 1) * (extents['g'] ?? 1);
+const HEADS = /[hrg]/;
+
+function laidOut(
+  { axes }: Alignment,
+  axis: number,
+  blocks: number,
+  length: number,
+  extents: Readonly<Record<string, number>>,
+): Pick<Piece, 'width' | 'outside'> {
+  const letters = blocks > 1 ? axes[axis].filter((letter) => HEADS.test(letter)) : [];
+  const width = letters.reduce((size, letter) => size * extents[letter], length);
+  return { width, outside: letters.join('') };
+}
+
+/** Letters that may lie outside of what is joined, in one axis with it: a flat buffer of (B, T, 3C). */
+const OUTER = ['b', 'j', 'i', 'h', 'r', 'g'];
+
+/** How many times what is joined may lie one after another within an axis, the fewest first. */
+function blockCounts(extents: Readonly<Record<string, number>>): number[] {
+  const lengths = OUTER.flatMap((letter) => (extents[letter] > 1 ? [extents[letter]] : []));
+  let counts = [1];
+  for (const length of lengths) counts = [...counts, ...counts.map((count) => count * length)];
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
 
 /** Ways to cut a length in two or three: equal parts, and widths of keys, values and queries. */
 function splits(length: number, extents: Readonly<Record<string, number>>): number[][] {

@@ -5,9 +5,10 @@ import { type Key, keyOf, sourcesOf } from '../compare/program.ts';
 import { type Aligner, isReordered } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, handedOn } from './flow.ts';
+import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from './gathered.ts';
 import { ancestorsOf } from './goals.ts';
-import { nodeNamed, type Observed } from './observe.ts';
+import { isNamedGradient, nodeNamed, type Observed } from './observe.ts';
 import type { Recording } from './recording.ts';
 
 export interface Suspect {
@@ -189,13 +190,18 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     const of = missing.filter((goal) =>
       areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
+    if (isLeftOtherwise(field, event)) return true;
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
     if (why === 'incomplete' && !isMissingPath(field, event)) return false;
     // Something that is named as a gradient is to be that, whether it is computed elsewhere too or not.
     const name = nodeNamed(recording.events[event]);
     const named = name?.kind === 'gradient' ? keyOf(name.node, 'gradient') : null;
     const above = named === null ? undefined : ancestors.get(named);
-    if (above && areOf(operands, (keys) => keys.some((key) => key !== named && above.has(key))))
+    const isOfIt = (keys: Key[]): boolean =>
+      keys.some((key) => key !== named && (above?.has(key) ?? false));
+    if (above && areOf(operands, isOfIt)) return true;
+    // Of what has nothing to do with it one operand may be taken in place of another.
+    if (named !== null && missing.includes(named) && isOfOther(field, event, operands, isOfIt))
       return true;
     if (own.length > 0 && own.every((key) => covered.has(key))) return false;
     if (of.length === 0) return false;
@@ -204,7 +210,7 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     if (meetsUpstream(field, event)) return true;
     // With the outputs right, a mistake is one of the backward pass: it meets a gradient on its way.
     return after.some((id) => {
-      if (nodeNamed(recording.events[id])?.kind === 'gradient') return true;
+      if (isNamedGradient(recording.events[id])) return true;
       return flow.sources[id].some((source) =>
         [...observed[source].found, ...observed[source].pieces].some(
           ({ entry }) => entry.kind === 'gradient' && entry.role !== 'form',
@@ -212,6 +218,21 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
       );
     });
   });
+}
+
+/** Whether something of a missing gradient's name and size was computed from gradients on the way to it, one aside. */
+function isOfOther(
+  { recording, catalogue }: Field,
+  event: number,
+  operands: readonly Key[][],
+  isOfIt: (keys: Key[]) => boolean,
+): boolean {
+  const own = recording.events[event];
+  const name = nodeNamed(own)!;
+  if (sizeOf(own.shape) !== sizeOf(nodeOf(catalogue.graph, name.node).shape)) return false;
+  const others = operands.filter((keys) => !isOfIt(keys));
+  const isGradient = (keys: Key[]): boolean => keys.some((key) => key.startsWith('g:'));
+  return others.length === 1 && operands.some((keys) => isOfIt(keys) && isGradient(keys));
 }
 
 /** The weights beside something unknown of the outputs' size: a backward pass whose upstream gradient is another one. */
@@ -234,7 +255,9 @@ function isMissingPath({ observed, catalogue }: Field, event: number): boolean {
   const [own] = paths(event);
   if (!own) return true;
   const [key, names] = own;
-  if (names.length > 1) return true;
+  // What all heads add up to is looked at where they do.
+  const isOfHead = observed[event].found.some(({ entry }) => entry.title.startsWith('one head'));
+  if (names.length > 1 && !isOfHead) return true;
   const computed = new Set(
     observed.flatMap(({ event: { id } }) =>
       paths(id).flatMap(([of, some]) => (of === key ? some : [])),

@@ -1,30 +1,17 @@
 // Sums that loops add up term by term: which terms were added, and to which entry of the array each of them went.
 import type { NodeId } from '../engine/graph.ts';
-import { sizeOf, strides, type Tensor } from '../engine/tensor.ts';
+import { sizeOf, strides } from '../engine/tensor.ts';
 import type { Kind } from '../compare/program.ts';
 import { type Aligner, tellingOf } from './align.ts';
 import type { Catalogue, Entry } from './catalogue.ts';
+import { memoryOf } from './fused.ts';
 import { gathered, offsetsInForm } from './gathered.ts';
 import { loopsAround } from './loops.ts';
+import { isOfRows, sumsByName } from './namedSums.ts';
+import { isAddition, LEAST, type Run, type Sweep } from './sweep.ts';
 import type { Event, Recording } from './recording.ts';
 import type { Field } from './suspects.ts';
 import { Arrays, offsetsAt } from './versions.ts';
-
-/** What one statement added, or assigned, in all runs of its loops in one call. */
-interface Sweep {
-  readonly statement: number;
-  readonly frame: number;
-  readonly isAdding: boolean;
-  readonly runs: readonly Run[];
-}
-
-interface Run {
-  readonly event: Event;
-  readonly root: number;
-  readonly terms: Tensor;
-  /** Where in the array, entry by entry of `terms`. */
-  readonly places: Int32Array;
-}
 
 /** A sweep whose numbers are terms of a sum. */
 interface Aligned {
@@ -42,9 +29,6 @@ export interface Slip {
   readonly kind: Kind;
   readonly note: string;
 }
-
-/** Fewer runs are no sweep. */
-const LEAST = 4;
 
 /** The writes of each statement in loops, by call. */
 function sweepsOf(recording: Recording): Sweep[] {
@@ -77,9 +61,6 @@ function sweepsOf(recording: Recording): Sweep[] {
   });
 }
 
-const isAddition = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
-  kind === 'augmented' && /[^*/@%]\s*[+-]=/.test(text);
-
 /** Whether a form has letters that its node lacks, over which it is to be summed. */
 function isOfTerms({ entries }: Catalogue, { key, letters }: Entry): boolean {
   const node = entries.find((each) => each.key === key && each.role === 'node');
@@ -92,9 +73,9 @@ function alignedOf(sweep: Sweep, aligner: Aligner, catalogue: Catalogue): Aligne
   if (!found) return null;
   const { tensor, starts } = found;
   const known = aligner.align(tensor, tellingOf(tensor), { hasGaps: true });
-  const alignment = known.find(
-    ({ entry }) => entry.role === 'partial' && isOfTerms(catalogue, entry),
-  );
+  const alignment =
+    known.find(({ entry }) => entry.role === 'partial' && isOfTerms(catalogue, entry)) ??
+    known.find(({ entry }) => sweep.runs[0].root < 0 && isOfRows(catalogue, entry));
   if (!alignment || known.some(({ entry }) => entry.role === 'node')) return null;
   const offsets = offsetsInForm(alignment, tensor.shape);
   const size = sizeOf(sweep.runs[0].terms.shape);
@@ -145,18 +126,38 @@ const letterName: Readonly<Record<string, string>> = {
 };
 
 /** What goes wrong in sums that loops add up and that never come out; in the order of time. */
-export function slipsOf({ recording, catalogue, aligner, covered }: Field): Slip[] {
-  const sweeps = sweepsOf(recording);
+export function slipsOf(field: Field): Slip[] {
+  const { recording, catalogue, aligner, covered } = field;
+  const sweeps = [...sweepsOf(recording), ...sumsByName(recording)];
   if (sweeps.length === 0) return [];
   const all = sweeps.flatMap((sweep) => alignedOf(sweep, aligner, catalogue) ?? []);
-  const open = all.filter(({ entry }) => !covered.has(entry.key));
+  const spoilt = spoiltArrays(field);
+  const open = all.filter(
+    ({ entry, sweep }) => !covered.has(entry.key) || spoilt.has(arrayOf(recording, sweep.runs[0])),
+  );
   const found = open.flatMap((each): Slip[] => {
+    if (each.sweep.runs[0].root < 0) {
+      const slip = short(recording, all, each);
+      return slip ? [slip] : [];
+    }
     const sums = sumsOf(catalogue, each.entry);
     if (!sums) return [];
     const slip = misplaced(each, sums) ?? overwritten(each, sums) ?? short(recording, all, each);
     return slip ? [slip] : [];
   });
   return found.sort((a, b) => a.event - b.event);
+}
+
+/** The first event of the memory that a run writes to; −1 of a sum by name. */
+const arrayOf = ({ events }: Recording, { root }: Run): number =>
+  root < 0 ? root : memoryOf(events, root);
+
+/** Arrays that loops filled and that came out wrong, by the first events of their memory. */
+function spoiltArrays({ recording: { events }, observed, leads }: Field): Set<number> {
+  const found = observed.flatMap(({ event: { id, how }, standing }) =>
+    how === 'loop-end' && standing === 'off' && !leads[id] ? [memoryOf(events, id)] : [],
+  );
+  return new Set(found);
 }
 
 const titleOf = ({ key }: Entry): string =>
@@ -212,7 +213,7 @@ function short(recording: Recording, all: readonly Aligned[], each: Aligned): Sl
       for (const terms of other.terms) for (const term of terms) done[term] = 1;
   const missing: number[] = [];
   entry.data.forEach((_, at) => {
-    if (!done[at] && isTerm(entry, at)) missing.push(at);
+    if (!done[at] && isTerm(entry, at) && !entry.hidden?.[at]) missing.push(at);
   });
   if (missing.length === 0) return null;
   const at = shortLoop(recording, each, missing);

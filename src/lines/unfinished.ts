@@ -81,7 +81,7 @@ function partlyShown({ observed, recording, catalogue }: Field, goal: Key): numb
   const paths = new Map<string, number>();
   for (const { event, found } of parts)
     for (const { entry } of found) {
-      const [, path] = entry.key === goal ? (/ through (\w+)$/.exec(entry.title) ?? []) : [];
+      const [, path] = entry.key === goal ? (/^d\w+ through (\w+)$/.exec(entry.title) ?? []) : [];
       if (path !== undefined) paths.set(path, event.statement);
     }
   const needed = sourcesOf(catalogue.state.program, goal.slice(2));

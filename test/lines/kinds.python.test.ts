@@ -172,6 +172,10 @@ const tiles: readonly Mistake[] = [
     edit: ['dv_acc = np.zeros((end - j, v.shape[1]))', 'dv_acc = dk_acc'],
   },
   {
+    what: 'weights that are not divided in the backward pass',
+    edit: ['p = np.exp(s - lse[i:i + BQ, None])', 'p = np.exp(s - s.max(axis=1)[:, None])'],
+  },
+  {
     what: 'outputs that are not divided',
     edit: ['acc / total[:, None]', 'acc'],
     at: 'o[i:end] = acc',
@@ -183,6 +187,111 @@ const inPlace: readonly Mistake[] = [
   { what: 'a mask that is not filled in place', edit: ['masked_fill_(', 'masked_fill('] },
 ];
 
+const flat: readonly Mistake[] = [
+  {
+    what: 'a sum of exponentials that leaves out the last key',
+    edit: [
+      'for s in range(t + 1):\n                    e = math',
+      'for s in range(t):\n                    e = math',
+    ],
+  },
+  {
+    what: 'products that leave out a feature',
+    edit: [
+      'for i in range(W):\n                        dot +=',
+      'for i in range(W - 1):\n                        dot +=',
+    ],
+  },
+  {
+    what: 'queries in the keys’ place',
+    edit: ['+= x[of(b, s, h, 1) + i] * dscores', '+= x[of(b, t, h, 0) + i] * dscores'],
+  },
+  {
+    what: 'a gradient at another one’s place',
+    edit: ['dx[of(b, s, h, 1) + i] +=', 'dx[of(b, t, h, 0) + i] +='],
+    at: 'dx[of(b, t, h, 0) + i] += x[of(b, t',
+  },
+];
+
+const pullbacks: readonly Mistake[] = [
+  {
+    what: 'a gradient that skips the softmax',
+    edit: ['s_back(from_s)', 's_back(from_p)'],
+    at: 's_back(from_p)',
+  },
+  {
+    what: 'the last head alone',
+    edit: ['to_memory = to_memory + memory_part', 'to_memory = memory_part'],
+  },
+  {
+    what: 'a path that is computed and not added',
+    edit: ['memory_by_k + memory_by_v, (', 'memory_by_k, ('],
+    at: 'memory_by_k, (',
+  },
+  {
+    what: 'no scale in one of two results',
+    edit: ['scale * (g.T @ q)', 'g.T @ q'],
+    at: 'g.T @ q',
+  },
+];
+
+const tape: readonly Mistake[] = [
+  {
+    what: 'a gradient that replaces the one before',
+    edit: ['self.grad += out.grad @ other', 'self.grad = out.grad @ other'],
+  },
+  {
+    what: 'an output for its gradient',
+    edit: ['self.data.T @ out.grad', 'self.data.T @ out.data'],
+    at: 'self.data.T @ out.data',
+  },
+  {
+    what: 'an output for its gradient, before any other',
+    edit: ['out.grad @ other.data.T', 'out.data @ other.data.T'],
+    at: 'out.data @ other.data.T',
+  },
+  {
+    what: 'a loss that passes back another gradient',
+    edit: ['+= self.data * out.grad', '+= self.data**2 * out.grad'],
+    at: 'self.data**2 * out.grad',
+  },
+];
+
+const fused: readonly Mistake[] = [
+  {
+    what: 'heads outside of queries, keys and values',
+    edit: ['transpose(1, 3, 0, 2, 4)', 'transpose(1, 3, 2, 0, 4)'],
+    at: 'transpose(1, 3, 2, 0, 4)',
+  },
+];
+
+const views: readonly Mistake[] = [
+  {
+    what: 'views that lie otherwise than those of the buffer',
+    edit: [
+      'dqkv.reshape(T, 3, H, W).transpose(1, 2, 0, 3)',
+      'dqkv.reshape(T, H, 3, W).transpose(2, 1, 0, 3)',
+    ],
+    at: 'dqkv.reshape(T, H, 3, W)',
+  },
+];
+
+const cached: readonly Mistake[] = [
+  {
+    what: 'the first tokens for the new ones',
+    edit: ['new_dk, new_dv = dk[past:]', 'new_dk, new_dv = dk[:new]'],
+  },
+];
+
+const detached: readonly Mistake[] = [
+  { what: 'values without a gradient', edit: ['v = memory @', 'v = memory.detach() @'] },
+  { what: 'keys without a gradient', edit: ['k = memory @', 'k = memory.detach() @'] },
+];
+
+const complex: readonly Mistake[] = [
+  { what: 'the weights of another path', edit: ['dv @ w_v.T', 'dv @ w_k.T'], at: 'dv @ w_k.T' },
+];
+
 const programs = [
   { name: 'loops', needs: hasNumpy, mistakes: loops },
   { name: 'loops', needs: hasNumpy, mistakes: loops.slice(-5), as: float32 },
@@ -190,6 +299,15 @@ const programs = [
   { name: 'heads', needs: hasNumpy, mistakes: heads },
   { name: 'tiles', needs: hasNumpy, mistakes: tiles },
   { name: 'in_place', needs: hasTorch, mistakes: inPlace },
+  { name: 'flat', needs: hasNumpy, mistakes: flat },
+  { name: 'flat', needs: hasNumpy, mistakes: flat, as: float32 },
+  { name: 'pullbacks', needs: hasNumpy, mistakes: pullbacks },
+  { name: 'tape', needs: hasNumpy, mistakes: tape },
+  { name: 'fused', needs: hasNumpy, mistakes: fused },
+  { name: 'views', needs: hasNumpy, mistakes: views },
+  { name: 'cached', needs: hasNumpy, mistakes: cached },
+  { name: 'detached', needs: hasTorch, mistakes: detached },
+  { name: 'complex', needs: hasTorch, mistakes: complex },
 ];
 
 describe.each(programs)('$name $as.1', ({ name, needs, mistakes, as }) => {

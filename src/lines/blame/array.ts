@@ -5,6 +5,7 @@ import { handedOn } from '../flow.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { offsetsAt } from '../versions.ts';
+import { sharedWith } from '../fused.ts';
 import type { Blame } from './common.ts';
 
 /** The first event of the array that an event is a version of. */
@@ -126,4 +127,17 @@ function isApart({ recording: { statements, events } }: Field, a: Event, b: Even
     inside.some(({ kind, targets }) => kind === 'augmented' && targets.includes(name));
   if (added(a.name) && added(b.name)) return true;
   return inside.some(({ loads }) => loads.includes(a.name) && loads.includes(b.name));
+}
+
+/** Parts that are joined in another layout than what they are the gradients of: where the views were made, if any were. */
+export function otherwiseJoined(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed } = field;
+  const { events } = recording;
+  if (!observed[event].otherwise) return null;
+  const note = 'its parts are right, and laid out otherwise than what it is the gradient of';
+  if (events[event].how === 'bind') return { event, note };
+  const [array, ...views] = sharedWith(recording, event);
+  const { frame } = events[array];
+  const first = views.find((view) => events[view].frame === frame && view < event);
+  return { event: first ?? event, note };
 }

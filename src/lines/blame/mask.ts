@@ -19,10 +19,19 @@ function masksOf(field: Field, id: number): number[] {
     const { standing, isMask, event } = observed[source];
     if (standing !== 'neutral') continue;
     const isWritten = event.how === 'write' && event.dtype !== 'bool';
-    if (isMask || isWritten) found.push(source);
+    if ((isMask && !isCounting(field, source)) || isWritten) found.push(source);
     queue.push(...flow.sources[source]);
   }
   return found;
+}
+
+/** Positions of tokens, which are nought and one in the first tile alone. */
+function isCounting({ observed, recording: { events } }: Field, id: number): boolean {
+  const { dtype, statement, name } = events[id];
+  if (!/^u?int\d+$/.test(dtype)) return false;
+  return observed.some(
+    ({ event, isMask }) => event.statement === statement && event.name === name && !isMask,
+  );
 }
 
 /** The event that was computed, of one that is handed on: also where it comes out like one of what it joins. */

@@ -1,6 +1,6 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
 import type { Alignment, Range } from '../align.ts';
-import { handedOn } from '../flow.ts';
+import { handedOn, tellingEvent } from '../flow.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
@@ -83,6 +83,7 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
   const { events } = recording;
   const { parts, config } = catalogue;
   const { scale } = parts;
+  const { dropout } = config;
   const width = parts.extents['a'] ?? 1;
   const known = [
     scale,
@@ -91,6 +92,8 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
     1 / Math.sqrt(width),
     scale * Math.LOG2E,
     config.softcap ?? scale,
+    // Whether to be dropped or kept is of the statement that uses it.
+    ...(dropout ? [dropout.p, 1 - dropout.p, 1 / (1 - dropout.p)] : []),
   ];
   for (const source of flow.sources[event]) {
     const { value, dtype } = events[source];
@@ -150,6 +153,40 @@ export function wrongTable(
     event: first,
     note: `${recording.events[first].name} is not the table that it should be`,
   };
+}
+
+/** With earlier tokens in a cache: as many keys or values as there are new tokens, that are not those of the new ones. */
+export function wrongTokens(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  const { parts, config } = catalogue;
+  const fresh = parts.extents['t'];
+  if (!config.past || fresh === undefined) return null;
+  const startOf = (id: number): number | null => {
+    const starts = observed[id].found.map(({ entry, ranges }) => {
+      const range = /^[KV]h$/.test(entry.node) ? ranges.get('i') : undefined;
+      return range?.count === fresh && range.step === 1 ? range.start : null;
+    });
+    const [first = null] = starts;
+    return starts.every((start) => start === first) ? first : null;
+  };
+  const isOfNew = flow.sources[event].some((source) =>
+    observed[source].found.some(({ entry }) => /^(x|W_[KV])$/.test(entry.node)),
+  );
+  const past = parts.extents['i'] - fresh;
+  const other = flow.sources[event].find((source) => {
+    const start = startOf(source);
+    return start !== null && start !== past;
+  });
+  if (!isOfNew || other === undefined) return null;
+  let at = other;
+  for (;;) {
+    const before = flow.sources[at].find((source) => startOf(source) === startOf(other));
+    if (before === undefined) break;
+    at = before;
+  }
+  const { name } = recording.events[other];
+  const note = `${name} is of tokens ${startOf(other)} and on, the new ones begin with ${past}`;
+  return { event: tellingEvent(recording, at), note };
 }
 
 const LOOPED = /^[bhrgij]$/;
@@ -273,7 +310,7 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
 const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
 
 /** The event of the statement that called a function: it reads what the function returned. */
-function callOf({ events }: Field['recording'], frame: number): number | null {
+export function callOf({ events }: Field['recording'], frame: number): number | null {
   const caller = events.find(
     (other) =>
       other.frame !== frame &&

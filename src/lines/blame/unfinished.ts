@@ -5,10 +5,11 @@ import type { Alignment } from '../align.ts';
 import type { Entry } from '../catalogue.ts';
 import { handedOn } from '../flow.ts';
 import { replaced, Supposed } from '../hypothesis.ts';
-import { nodeNamed } from '../observe.ts';
+import { isNamedGradient, nodeNamed } from '../observe.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
-import { type Blame, MASKED, isHiding } from './common.ts';
+import { callOf } from './operand.ts';
+import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
 
 /** Nodes that a tensor may have been taken for, which is right as the node or form before them. */
 function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
@@ -29,6 +30,7 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
     'g:Qh': 'g:Q',
     'g:Kh': 'g:K',
     'v:y': 'g:y',
+    'v:f': 'g:y',
   };
   const keys = role === 'node' ? [next[key] ?? ''] : [key, next[key] ?? ''];
   return keys.filter((each) => each !== '' && has(each.slice(2)));
@@ -77,14 +79,65 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
           continue;
         const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
+        const atHand = framesAtHand(field, key, alignment, source, event);
+        if (atHand.size > 0) return { event: pickedAt(field, source, event, atHand), note };
         const stated = isRotated(alignment, key)
-          ? (passedAt(field, source, event) ?? besideOther(field, source, event))
+          ? (passedAt(field, source) ?? besideOther(field, source, event))
           : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
-        return { event: stated ?? event, note };
+        if (stated === null || stated === event) return { event, note };
+        const kind = key.startsWith('v:') ? 'value' : 'gradient';
+        return { event: stated, note, node: key.slice(2), kind };
       }
     }
   }
   return null;
+}
+
+/** The calls in which the very part of a node that an operand was taken for was known: there was no need to finish it. */
+function framesAtHand(
+  field: Field,
+  key: Key,
+  { ranges }: Alignment,
+  operand: number,
+  user: number,
+): Set<number> {
+  const { observed, recording } = field;
+  const { frame } = recording.events[user];
+  const origin = originOf(field, operand);
+  const isAll = ({ entry, ranges: own }: Alignment): boolean =>
+    entry.key === key &&
+    entry.role === 'node' &&
+    [...own].every(([letter, { start, count }]) => {
+      const other = ranges.get(letter);
+      return !other || (start <= other.start && start + count >= other.start + other.count);
+    });
+  const known = observed.filter(({ event, standing, found }) => {
+    // Values are computed anew in a backward pass, gradients are not.
+    if (event.id >= user || standing !== 'right') return false;
+    if (!key.startsWith('g:') && event.frame !== frame) return false;
+    // Outputs that are their own gradient as well.
+    const isValue = found.some(({ entry }) => entry.kind === 'value') && !isNamedGradient(event);
+    if (key.startsWith('g:') && isValue) return false;
+    return originOf(field, event.id) !== origin && found.some(isAll);
+  });
+  return new Set(known.map(({ event }) => event.frame));
+}
+
+/** The statement that took the one for the other: the user itself where it had both, or the call that handed it on. */
+function pickedAt(
+  { recording }: Field,
+  id: number,
+  user: number,
+  atHand: ReadonlySet<number>,
+): number {
+  const { events } = recording;
+  const { frame } = events[user];
+  if (atHand.has(frame)) return user;
+  for (let at: number | null = id; at !== null; at = handedOn(recording, events[at])) {
+    if (events[at].frame !== frame) break;
+    if (events[at].how === 'argument') return callOf(recording, frame) ?? user;
+  }
+  return user;
 }
 
 const isNearly = (a: Tensor, b: Tensor, tolerance: number): boolean =>
@@ -132,7 +185,7 @@ function statedAt(
     }
     const from = handedOn(recording, event);
     // A number that is only stored.
-    const { kind, text } = recording.statements[event.statement];
+    const { text } = recording.statements[event.statement];
     if (event.how === 'write' && sizeOf(event.shape) === 1 && /[^+\-*/@%=]=\s*\w+$/.test(text)) {
       const stored = flow.sources[at].find((source) => source !== event.alias);
       if (stored !== undefined) {
@@ -150,12 +203,15 @@ function statedAt(
         observed[source].standing === 'neutral' ? flow.sources[source] : [source],
       );
       const same = before.find(isAnew);
-      if (same === undefined) return at;
+      if (
+        same === undefined ||
+        (isNamedGradient(event) && !isNamedGradient(recording.events[same]))
+      )
+        return at;
       at = same;
       continue;
     }
-    if (kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim()))
-      return at;
+    if (isNaming(field, at)) return at;
     at = from;
   }
 }
@@ -179,14 +235,9 @@ function namedAt({ recording, observed, flow }: Field, argument: number, used: K
 }
 
 /** The statement that only gave another name to what a function was called with. */
-function renamedAt({ recording }: Field, argument: number): number | null {
-  const { events, statements } = recording;
-  const isNaming = (id: number): boolean =>
-    statements[events[id].statement].kind === 'assign' &&
-    events[id].how === 'bind' &&
-    /^[\w.]+\s*=\s*[\w.]+$/.test(statements[events[id].statement].text.trim());
-  const from = handedOn(recording, events[argument]);
-  return from !== null && isNaming(from) ? from : null;
+function renamedAt(field: Field, argument: number): number | null {
+  const from = handedOn(field.recording, field.recording.events[argument]);
+  return from !== null && isNaming(field, from) ? from : null;
 }
 
 /** Before and after their rotation: both are right in themselves. */
@@ -195,20 +246,17 @@ const isRotated = ({ entry }: Alignment, key: Key): boolean =>
   ROTATED.test(entry.key) && key !== entry.key;
 
 /** The return or the naming by which the one was passed for the other; null if its user took it itself. */
-function passedAt(field: Field, id: number, user: number): number | null {
+function passedAt(field: Field, id: number): number | null {
   const { recording } = field;
-  const { events, statements } = recording;
+  const { events } = recording;
   let at: number | null = id;
   let before: number | null = null;
   while (at !== null) {
     const event: Field['recording']['events'][number] = events[at];
-    const { kind, text } = statements[event.statement];
-    const isNaming =
-      kind === 'assign' && event.how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+    const isNamed = isNaming(field, at);
     // What is called from several places does not know what it is called for.
     if (event.how === 'return' && isHelper(field, event)) return before;
-    if (event.how === 'return' || isNaming)
-      return event.frame === events[user].frame || event.how === 'return' || isNaming ? at : null;
+    if (event.how === 'return' || isNamed) return at;
     before = at;
     at = handedOn(recording, event);
   }

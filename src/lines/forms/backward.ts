@@ -1,9 +1,9 @@
 // Forms of the backward pass: the row term of the softmax, gradients before the scale, one path's contribution.
+import type { Extents, Letter } from '../../engine/axes.ts';
 import { hasNode, type NodeId } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program.ts';
 import { type Lettered, mapEach, product, sumOver, times, zip } from '../lettered.ts';
 import { lettered } from '../lettered.ts';
-import { nodeOf } from '../../engine/graph.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 /** D = Σ P dP, dP − D, P dP, P D, and what stands between dM and dS where there is a softcap. */
@@ -110,23 +110,67 @@ export function addPerHead(forms: Forms, parts: Parts): void {
     const each = product3(valueOf(parts, 'O'), valueOf(parts, 'W_O'), own);
     if (each) forms.add('partial', 'value', 'y', 'one head’s part of y', each);
   }
-  const inputs: [NodeId, string][] = [
-    ['Q', 'j'],
-    ['K', 'i'],
-    ['V', 'i'],
-  ];
-  for (const [id, at] of inputs) {
-    if (!hasNode(graph, `W_${id}`)) continue;
-    const token =
-      nodeOf(graph, id)
-        .axes.flat()
-        .find((letter) => /^[ijt]$/.test(letter)) ?? at;
+  addHeadPaths(forms, parts, heads);
+}
+
+interface Path {
+  readonly id: NodeId;
+  readonly to: NodeId;
+  readonly each: Lettered;
+}
+
+/** Each head's part of dx by each path and by several of them, with the scale and before it. */
+function addHeadPaths(forms: Forms, parts: Parts, heads: readonly Letter[]): void {
+  const { graph, extents, scores, scale } = parts;
+  const batch = scores.includes('b') ? ['b'] : [];
+  const paths = ['Q', 'K', 'V'].flatMap((id): Path[] => {
+    if (!hasNode(graph, `W_${id}`)) return [];
+    const gradient = gradientOf(parts, id);
+    const token = gradient.letters.find((letter) => /^[ijt]$/.test(letter));
     const to = id === 'Q' && hasNode(graph, 'xPrime') ? 'xPrime' : 'x';
     const weight = valueOf(parts, `W_${id}`);
     const own = weight.letters.filter((letter) => heads.includes(letter));
-    const out = [...batch, ...own, token, weight.letters[0]];
-    const each = product3(gradientOf(parts, id), weight, out);
-    const title = `one head’s part of d${to} through ${id}`;
-    if (each) forms.add('partial', 'gradient', to, title, each);
+    const out = [...batch, ...own, ...(token ? [token] : []), weight.letters[0]];
+    if (!token || !forms.fits(out)) return [];
+    return [{ id, to, each: product(gradient, weight, out, extents) }];
+  });
+  for (let chosen = 1; chosen < 2 ** paths.length; chosen++) {
+    const some = paths.filter((_, n) => (chosen >> n) & 1);
+    const [{ to }] = some;
+    if (some.some((path) => path.to !== to)) continue;
+    const title = `one head’s part of d${to} through ${some.map(({ id }) => id).join(' and ')}`;
+    const add = (name: string, factor: number): void => {
+      const sum = sumOfHeads(some, factor, extents);
+      if (sum) forms.add('partial', 'gradient', to, name, sum);
+    };
+    add(title, 1);
+    if (scale !== 1 && scale !== 0 && some.some(({ id }) => id !== 'V'))
+      add(`${title}, before the scale`, 1 / scale);
   }
 }
+
+/** Of query heads that share keys and values, the sum over their group; null where tokens do not fit. */
+function sumOfHeads(paths: readonly Path[], unscaled: number, extents: Extents): Lettered | null {
+  const scaled = paths.map(({ id, each }) => (id === 'V' ? each : times(each, unscaled)));
+  const isShared = scaled.some(({ letters }) => !letters.includes('g'));
+  const [first, ...rest] = scaled.map((each) => {
+    const narrow = isShared && each.letters.includes('g') ? sumOver(each, 'g', extents) : each;
+    // Queries' tokens and keys' are the same ones.
+    const isMixed = new Set(scaled.map(({ letters }) => tokenOf(letters))).size > 1;
+    const letters = isMixed
+      ? narrow.letters.map((letter) => (/^[ijt]$/.test(letter) ? 'i' : letter))
+      : narrow.letters;
+    return { ...narrow, letters };
+  });
+  if (
+    rest.some(
+      ({ data, letters }) =>
+        data.length !== first.data.length || letters.join() !== first.letters.join(),
+    )
+  )
+    return null;
+  return rest.reduce((a, b) => zip(a, b, extents, (one, other) => one + other), first);
+}
+
+const tokenOf = (letters: readonly Letter[]): Letter | undefined =>
+  letters.find((letter) => /^[ijt]$/.test(letter));

@@ -50,7 +50,19 @@ export function addRope(forms: Forms, parts: Parts): Lettered[] {
   const both = Float64Array.from({ length: size * 2 }, (_, at) =>
     at % 2 === 0 ? Math.cos(angles.data[at >> 1]) : Math.sin(angles.data[at >> 1]),
   );
-  table('RoPE’s rotations as complex numbers', { letters: ['s', 'u', 'w'], data: both });
+  const turns = { letters: ['s', 'u', 'w'], data: both };
+  table('RoPE’s rotations as complex numbers', turns);
+  // The inverse rotation.
+  const back = both.map((value, at) => (at % 2 === 0 ? value : -value));
+  table('RoPE’s inverse rotations as complex numbers', { letters: turns.letters, data: back });
+  table(
+    '−RoPE’s sines',
+    mapEach(angles, (angle) => -Math.sin(angle)),
+  );
+  table(
+    '−RoPE’s sines of each feature',
+    mapEach(wide, (angle) => -Math.sin(angle)),
+  );
   addTurned(forms, parts);
   return tables;
 }
