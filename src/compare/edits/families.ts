@@ -32,7 +32,7 @@ import { similarity } from './similarity.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
 import { scores } from '../mistakes/names/scores.ts';
-import { softmaxBackward } from '../mistakes/names/softmaxBackward.ts';
+import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
 import { softmaxForward } from '../mistakes/names/softmaxForward.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
@@ -64,6 +64,7 @@ const KNOWN: readonly Family[] = [
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
 const ANYTHING: readonly Family[] = [
+  softmaxBackwardTwice,
   rowTerm,
   fitted,
   kernelForward,

@@ -9,7 +9,7 @@ import { keyOf } from '../program.ts';
 import { contributionFormulas, rightFormula, rightOf, substituted } from './forms.ts';
 import { type Part, withParts } from './place.ts';
 import { parsed, type Vocabulary } from './text.ts';
-import { tensorNamed, vocabularyOf } from './vocabulary.ts';
+import { tensorsOf, vocabularyOf, withNumbers } from './vocabulary.ts';
 
 /** What a table says of all its rows. */
 export interface Shared {
@@ -92,7 +92,8 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
       const names = namesAt(site);
       const all = typeof rows === 'function' ? rows(site) : rows;
       const here = all.filter(({ on }) => on.split(',').some((name) => names.has(name)));
-      own = here.flatMap((row) => read(site, row) ?? []);
+      const words = here.length > 0 ? vocabularyOf(site) : null;
+      own = here.flatMap((row) => read(site, row, withNumbers(words!, row.numbers)) ?? []);
       ofGraph.set(key, own);
     }
     return own.map((each) => editOf(site, each));
@@ -100,29 +101,33 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
 }
 
 /** Null where the setup does not have what the row speaks of. */
-function read(site: Site, row: Row): Read | null {
-  const vocabulary = vocabularyOf(site, row.numbers);
+function read(site: Site, row: Row, vocabulary: Vocabulary): Read | null {
   const has = (each: string): boolean => vocabulary.term(each) !== null;
   if (row.needs?.some((each) => (each.startsWith('!') ? has(each.slice(1)) : !has(each))))
     return null;
-  const words: Readonly<Record<string, string | number>> = { ...roles(site.graph), ...row.numbers };
-  const title = row.title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
+  const title = row.title.includes('{') ? filled(site, row) : row.title;
   const parts: Part[] = [];
   for (const line of row.formula.split('\n')) {
     const [, where, text] = /^(\w+): (.*)$/.exec(line) ?? [null, null, line];
-    const place = where === null ? site : placeNamed(site, where!);
-    const own = place && partsOf(place, row, text!, vocabulary);
+    const place = where === null ? site : placeNamed(site, where);
+    const own = place && partsOf(place, row, text, vocabulary);
     if (!own || own.length === 0) return null;
     parts.push(...own);
   }
   return { row, title, parts };
 }
 
+/** The title with the names of nodes and with numbers in the place of the braces. */
+function filled({ graph }: Site, { title, numbers }: Row): string {
+  const words: Readonly<Record<string, string | number>> = { ...roles(graph), ...numbers };
+  return title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
+}
+
 type Spot = Pick<Site, 'graph' | 'node' | 'kind'>;
 
 function placeNamed(site: Site, name: string): Spot | null {
-  const [id, kind] = tensorNamed(site, name) ?? [];
-  return id === undefined ? null : { graph: site.graph, node: nodeOf(site.graph, id), kind: kind! };
+  const found = tensorsOf(site.graph)(name);
+  return found && { graph: site.graph, node: nodeOf(site.graph, found[0]), kind: found[1] };
 }
 
 const SUBSTITUTION = /^(.*?;)? *([\w@]+) := (.*)$/;
@@ -134,9 +139,9 @@ function partsOf({ graph, node, kind }: Spot, row: Row, text: string, words: Voc
   const formula = parsed(right === undefined ? text : before + right, words);
   if (!formula) return [];
   if (name === undefined) return [{ ...place, formula }];
-  const symbol = words.term(name);
-  if (symbol?.kind !== 'symbol') return [];
-  const by = { name: symbol.name, letters: symbol.indices.flat(), by: formula };
+  const replaced = words.term(name);
+  if (replaced?.kind !== 'symbol') return [];
+  const by = { name: replaced.name, letters: replaced.indices.flat(), by: formula };
   if (kind === 'value') {
     const own = rightFormula(graph, node.id, kind);
     return own && dependsOn(own, by.name) ? [{ ...place, formula: substituted(own, by) }] : [];

@@ -26,18 +26,18 @@ const inBlocks = (rows: readonly Row[], length: number): Row[] =>
 const RECURRENCE = [
   // Its own backward pass is written by hand.
   'scores = held(logits)',
-  'block = floor(i / B)',
-  'reached = (floor(l / B) <= block)',
-  'running = finite(max_l(at(i, l, scores) + hide(not(reached))))',
+  'end = i - i % B + B - 1',
+  'ends = end - relu(end - n + 1)',
+  'running = finite(at(i, ends, peak_i(scores)))',
   'most = finite(max_i(scores))',
   'own = exp(scores - running)',
   'right = exp(scores - most)',
   'inverted = own * exp(most - running)',
   'isLast = (n - 1 - (n - 1) % B <= i)',
   'isFirst = (i < B)',
-  'sums = sum_l(reached * exp(at(i, l, scores) - running))',
-  'begins = (l % B < 1) * (block <= floor(l / B))',
-  'divided = right * exp(-sum_l(begins * log(at(i, l, sums))))',
+  'sums = at(i, ends, running_i(right)) * exp(most - running)',
+  'begun = (i % B < 1) * log(sums)',
+  'divided = right * exp(running_i(begun) - sum_i(begun) - log(sums))',
 ].join('; ');
 
 const RESCALED =
