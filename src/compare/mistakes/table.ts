@@ -15,6 +15,8 @@ import { tensorsOf, vocabularyOf, withNumbers } from './vocabulary.ts';
 export interface Shared {
   readonly cost?: number;
   readonly why?: string;
+  /** The formula as people write it, where it is too long as it is. */
+  readonly wrong?: string;
   readonly numpy?: string;
   readonly pytorch?: string;
   /** Only the forward pass is mistaken. */
@@ -40,7 +42,8 @@ const HEAD = /^(\S+) (\S+)(?: \[([^\]]+)\])?(?: (\d[\d.]*))?: (.*)$/;
 
 /**
  * Rows of a text: a line "where id [needs] cost: title" (needs may lack, and the cost, which is that of the table then),
- * and below it, indented, the formula (a line for each place) and, with a bar in front, why people make it.
+ * and below it, indented, the formula (a line for each place) and, with a bar in front, why people make it;
+ * with a colon, how the formula is shown where it is long.
  */
 export function rowsOf(text: string, shared: Shared = {}): Row[] {
   const rows: Row[] = [];
@@ -55,10 +58,10 @@ export function rowsOf(text: string, shared: Shared = {}): Row[] {
       continue;
     }
     const last = rows.pop()!;
-    const [, why] = /^ +\| (.*)/.exec(line) ?? [];
-    rows.push(
-      why ? { ...last, why } : { ...last, formula: `${last.formula} ${line.trim()}`.trim() },
-    );
+    const [, mark, words] = /^ +([|:]) (.*)/.exec(line) ?? [];
+    const formula = last.formula === '' ? line.trim() : `${last.formula}\n${line.trim()}`;
+    const change = mark === '|' ? { why: words } : { wrong: words };
+    rows.push({ ...last, ...(mark === undefined ? { formula } : change) });
   }
   return rows;
 }
@@ -96,7 +99,14 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
       own = here.flatMap((row) => read(site, row, withNumbers(words!, row.numbers)) ?? []);
       ofGraph.set(key, own);
     }
-    return own.map((each) => editOf(site, each));
+    const { program } = site.state;
+    /** In a step that is another already, the right formula is none to put a name in. */
+    const isOther = ({ node: id, kind: of, from, isSubstituted }: Part): boolean =>
+      isSubstituted === true &&
+      (of === 'value'
+        ? program.forward.get(id) !== nodeOf(graph, id)
+        : program.backward.get(from!.id) !== nodeOf(graph, from!.id));
+    return own.filter(({ parts }) => !parts.some(isOther)).map((each) => editOf(site, each));
   };
 }
 
@@ -144,13 +154,15 @@ function partsOf({ graph, node, kind }: Spot, row: Row, text: string, words: Voc
   const by = { name: replaced.name, letters: replaced.indices.flat(), by: formula };
   if (kind === 'value') {
     const own = rightFormula(graph, node.id, kind);
-    return own && dependsOn(own, by.name) ? [{ ...place, formula: substituted(own, by) }] : [];
+    return own && dependsOn(own, by.name)
+      ? [{ ...place, formula: substituted(own, by), isSubstituted: true }]
+      : [];
   }
   return contributionFormulas(graph, node.id)
     .filter((each) => dependsOn(each.formula, by.name))
     .map(({ from, slot, formula: own }) => ({
       ...place,
-      from: { id: from.id, slot },
+      ...{ from: { id: from.id, slot }, isSubstituted: true },
       formula: substituted(collapsed(own), by),
     }));
 }
@@ -169,10 +181,10 @@ function editOf(site: Site, { row, title, parts }: Read): Edit {
       return row.why ?? `${tensorName(node.id, kind)} is exactly ${toText(first.formula)}.`;
     },
     get wrong() {
-      return wrong();
+      return row.wrong ?? wrong();
     },
     get formulas() {
-      if (!isAlone || first.from || first.given) return undefined;
+      if (!isAlone || first.from || first.given || row.wrong !== undefined) return undefined;
       return {
         wrong: equals(left(first), first.formula),
         right: equals(left(first), rightOf(site)),

@@ -293,6 +293,7 @@ function seenTokens(passed: Passed): Row[] {
     ...{ on: own, cost, id: `backward-${id}-${letter === 'i' ? 'key' : 'query'}` },
     title: `${own} has ${words(what)}`,
     why: `${own} is a sum over the ${letter === 'i' ? 'keys that a query sees' : 'queries that see a key'}; here it has ${words(what)}.`,
+    wrong: `${own} over ${id.replaceAll('-', ' ')} ${letter === 'i' ? 'keys' : 'queries'}`,
     formula: `${counted(letter)}; ${name} := seen * ${formula} * ${name}`,
   }));
 }
@@ -307,12 +308,23 @@ function seenRows({ config, graph }: Site): Row[] {
     const key = isLast ? last : 'the first key that a query sees';
     const loop = isLast ? 'the loop ends one too early' : 'the loop begins one too late';
     const before = `${counted('i')}; kept = seen * ${formula}; part = sum_i(kept * P * dP)`;
-    const ways: [title: string, formula: string][] = [
-      [`${key} is left out of the row sum Σ P ∘ dP`, 'P * (dP - part)'],
-      [`${key} is left out of the sum over the keys of the Jacobian`, 'P * (kept * dP - part)'],
-      [`no gradient arrives at ${key}`, 'kept * P * (dP - sum_i(P * dP))'],
+    const ways = [
+      {
+        title: `${key} is left out of the row sum Σ P ∘ dP`,
+        ...{ text: 'P * (dP - part)', wrong: 'P ∘ (dP − Σ P ∘ dP without it)' },
+      },
+      {
+        title: `${key} is left out of the sum over the keys of the Jacobian`,
+        text: 'P * (kept * dP - part)',
+        wrong: 'Σ over l P[l] (δ[l,i] − P[i]) dP[l], without l = it',
+      },
+      {
+        title: `no gradient arrives at ${key}`,
+        ...{ text: 'kept * P * (dP - sum_i(P * dP))', wrong: 'P ∘ (dP − Σ P ∘ dP), 0 there' },
+      },
     ];
-    return ways.map(([title, text], n): Row => ({
+    return ways.map(({ title, text, wrong }, n): Row => ({
+      wrong: `d${roles(graph).logits} = ${wrong}`,
       ...{ on: `d${roles(graph).logits}`, cost: cost + n / 100 },
       id: `softmax-backward-${isLast ? 'last' : 'first'}-key-skipped`,
       title: `softmax backward: ${title}`,
