@@ -19,7 +19,7 @@ import { letters } from './letters.ts';
 import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
 import { norms } from '../mistakes/names/norms.ts';
 import { limits } from './limits.ts';
-import { loss } from './loss.ts';
+import { loss } from '../mistakes/names/loss.ts';
 import { mask } from './mask.ts';
 import { maskSolved } from './maskSolved.ts';
 import { operands } from './operands.ts';

@@ -10,7 +10,7 @@ import {
   tensorName,
 } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import { sameShape } from '../../engine/tensor.ts';
+import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { type Context, roles } from '../edits/edit.ts';
 import type { Kind } from '../program.ts';
 import type { Vocabulary } from './text.ts';
@@ -33,7 +33,7 @@ export function tensorsOf(graph: Graph): (name: string) => [NodeId, Kind] | null
 
 /**
  * Nodes ("P"), gradients ("dP"), the same by their role ("doutput"), read as if they were another ("values@output");
- * scale, softcap, p; keep, mask, target. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
+ * scale, softcap, p; keep, mask, target; sums over y's letters as sum_y, N its entries. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
  */
 export function vocabularyOf(context: Context): Vocabulary {
   const { config, graph } = context;
@@ -45,6 +45,7 @@ export function vocabularyOf(context: Context): Vocabulary {
   const numbers: Readonly<Record<string, number | undefined>> = {
     ...{ scale: scaleFactor(config, extents['a']) ?? 1, softcap, p: dropout?.p },
     ...{ n: extents['i'], m: extents['j'], width: axisLength(featureOf(context), extents) },
+    N: sizeOf(nodeOf(graph, 'y').shape),
     square: flag(extents['i'] === extents['j']),
     multihead: flag(graph.head === 'multihead'),
     scaled: flag((scaleFactor(config, extents['a']) ?? 1) !== 1),
@@ -77,6 +78,7 @@ export function vocabularyOf(context: Context): Vocabulary {
     },
     letters(name) {
       if (name === 'feature') return featureOf(context);
+      if (name === 'y') return nodeOf(graph, 'y').axes.flat();
       const all = name in extents || KEYS.includes(name) ? [name] : name.split('');
       return all.filter((letter) => letter in extents || KEYS.includes(letter));
     },
