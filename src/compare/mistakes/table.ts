@@ -1,12 +1,18 @@
 // Mistakes as a table of text: where, under which name, and the formula that is computed.
 import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
-import { type Graph, nodeOf, tensorName } from '../../engine/graph.ts';
+import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
 import { dependsOn } from '../../engine/where.ts';
 import { type Edit, type Family, roles, type Site } from '../edits/edit.ts';
 import { makeEdit } from '../edits/make.ts';
 import { keyOf } from '../program.ts';
-import { contributionFormulas, rightFormula, rightOf, substituted } from './forms.ts';
+import {
+  type Contribution,
+  contributionFormulas,
+  rightFormula,
+  rightOf,
+  substituted,
+} from './forms.ts';
 import { type Part, withParts } from './place.ts';
 import { parsed, type Vocabulary } from './text.ts';
 import { tensorsOf, vocabularyOf, withNumbers } from './vocabulary.ts';
@@ -96,7 +102,8 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
       const all = typeof rows === 'function' ? rows(site) : rows;
       const here = all.filter(({ on }) => on.split(',').some((name) => names.has(name)));
       const words = here.length > 0 ? vocabularyOf(site) : null;
-      own = here.flatMap((row) => read(site, row, withNumbers(words!, row.numbers)) ?? []);
+      const passed = passedTo(graph);
+      own = here.flatMap((row) => read(site, row, withNumbers(words!, row.numbers), passed) ?? []);
       ofGraph.set(key, own);
     }
     const { program } = site.state;
@@ -111,7 +118,7 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
 }
 
 /** Null where the setup does not have what the row speaks of. */
-function read(site: Site, row: Row, vocabulary: Vocabulary): Read | null {
+function read(site: Site, row: Row, vocabulary: Vocabulary, passed: PassedTo): Read | null {
   const has = (each: string): boolean => vocabulary.term(each) !== null;
   if (row.needs?.some((each) => (each.startsWith('!') ? has(each.slice(1)) : !has(each))))
     return null;
@@ -120,7 +127,7 @@ function read(site: Site, row: Row, vocabulary: Vocabulary): Read | null {
   for (const line of row.formula.split('\n')) {
     const [, where, text] = /^(\w+): (.*)$/.exec(line) ?? [null, null, line];
     const place = where === null ? site : placeNamed(site, where);
-    const own = place && partsOf(place, row, text, vocabulary);
+    const own = place && partsOf(place, row, text, vocabulary, passed);
     if (!own || own.length === 0) return null;
     parts.push(...own);
   }
@@ -133,6 +140,23 @@ function filled({ graph }: Site, { title, numbers }: Row): string {
   return title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
 }
 
+type PassedTo = (node: NodeId) => readonly Contribution[];
+
+/** The contributions to each node's gradient as programs compute them, each once. */
+function passedTo(graph: Graph): PassedTo {
+  const known = new Map<NodeId, readonly Contribution[]>();
+  return (node) => {
+    const own =
+      known.get(node) ??
+      contributionFormulas(graph, node).map((each) => ({
+        ...each,
+        formula: collapsed(each.formula),
+      }));
+    known.set(node, own);
+    return own;
+  };
+}
+
 type Spot = Pick<Site, 'graph' | 'node' | 'kind'>;
 
 function placeNamed(site: Site, name: string): Spot | null {
@@ -143,7 +167,13 @@ function placeNamed(site: Site, name: string): Spot | null {
 const SUBSTITUTION = /^(.*?;)? *([\w@]+) := (.*)$/;
 
 /** The formula there, or, where it is "name := formula", the right ones with that in the place of the name. */
-function partsOf({ graph, node, kind }: Spot, row: Row, text: string, words: Vocabulary): Part[] {
+function partsOf(
+  { graph, node, kind }: Spot,
+  row: Row,
+  text: string,
+  words: Vocabulary,
+  passed: PassedTo,
+): Part[] {
   const [, before = '', name, right] = SUBSTITUTION.exec(text) ?? [];
   const place = { node: node.id, kind, ...(row.given && { given: row.given }) };
   const formula = parsed(right === undefined ? text : before + right, words);
@@ -158,12 +188,12 @@ function partsOf({ graph, node, kind }: Spot, row: Row, text: string, words: Voc
       ? [{ ...place, formula: substituted(own, by), isSubstituted: true }]
       : [];
   }
-  return contributionFormulas(graph, node.id)
+  return passed(node.id)
     .filter((each) => dependsOn(each.formula, by.name))
     .map(({ from, slot, formula: own }) => ({
       ...place,
       ...{ from: { id: from.id, slot }, isSubstituted: true },
-      formula: substituted(collapsed(own), by),
+      formula: substituted(own, by),
     }));
 }
 
