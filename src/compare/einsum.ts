@@ -49,7 +49,7 @@ const within = (axes: readonly AxisLetters[], keep: (letter: Letter) => boolean)
   axes.map((axis) => axis.filter(keep)).filter(({ length }) => length > 0);
 
 /** Summed over the letters that `out` lacks, and over those of `more`; one number along those that the operand lacks. */
-export function sumTo(
+function sumTo(
   { tensor, axes }: Indexed,
   out: readonly AxisLetters[],
   extents: Extents,

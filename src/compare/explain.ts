@@ -3,7 +3,9 @@ import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { difference } from './judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from './program.ts';
-import { type Found, type Judge, onWhole, search, SINGLES_WORK, type Target } from './search.ts';
+import type { Target } from './places.ts';
+import { type Found, type Judge, search, SINGLES_WORK } from './search.ts';
+import { onWhole } from './whole.ts';
 import { type Cut, CUT, factorOf, HEADS, type Slice, sliceOf } from './slice.ts';
 import { PLAIN_VIEW, seen } from './view.ts';
 

@@ -138,47 +138,9 @@ export function notANumber(own: StepOperation, rows: ReturnType<typeof fibres>):
   };
 }
 
-/** exp(input), each row's maximum subtracted if it is to `shift`; 0 where all is hidden. */
-export function exponentials(
-  input: Tensor,
-  { starts, steps }: ReturnType<typeof fibres>,
-  shift = true,
-): Tensor {
-  const out = zeros(input.shape);
-  for (const start of starts) {
-    let max = shift ? -Infinity : 0;
-    if (shift) for (const step of steps) max = Math.max(max, input.data[start + step]);
-    for (const step of steps) {
-      const value = input.data[start + step];
-      out.data[start + step] = value === -Infinity ? 0 : Math.exp(value - max);
-    }
-  }
-  return out;
-}
-
 /** weights ∘ other; a weight of 0 hides what is infinite. */
 export const weigh = (weights: Tensor, { data }: Tensor): Tensor =>
   map(weights, (w, at) => (w === 0 ? 0 : w * data[at]));
-
-/** Of what passes nothing back, or has a backward pass that is written by hand. */
-export const NO_DERIVATIVE: StepOperation['vjp'] = ({ inputs: [input] }) => [zeros(input.shape)];
-
-/** Sum over `letters`, spread again over them (keepdims and broadcasting). */
-export function spreadSum(
-  input: Tensor,
-  axes: readonly AxisLetters[],
-  letters: readonly Letter[],
-  extents: Extents,
-): Tensor {
-  const out = zeros(input.shape);
-  const { starts, steps } = fibres(axes, letters, extents);
-  for (const start of starts) {
-    let sum = 0;
-    for (const step of steps) sum += input.data[start + step];
-    for (const step of steps) out.data[start + step] = sum;
-  }
-  return out;
-}
 
 /**
  * out = weight(input) / (extra + sum over letters of weight(input)), with the weight's slope. `shift` subtracts the

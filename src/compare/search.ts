@@ -1,14 +1,10 @@
 // Looks for the edits of the program that reproduce a person's tensor: one edit, one and a factor, two edits.
-import { nodeOf } from '../engine/graph.ts';
-import { isZero, largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
+import { largestMagnitude, sameShape, type Tensor } from '../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { formulas, sameMistake } from './mistakes/family.ts';
-import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
+import { STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
-import { heads } from './edits/heads.ts';
-import { permute } from './edits/permute.ts';
-import { softmaxBackward } from './mistakes/names/softmaxBackward.ts';
 import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
@@ -16,17 +12,19 @@ import {
   givenKey,
   isMisfit,
   type Key,
-  type Kind,
   type Program,
   referenceProgram,
   type State,
 } from './program.ts';
+import { placesOf, sitesOf, stagesFor, type Target } from './places.ts';
 import { dependentsOf } from './reach.ts';
 import { Tolerances } from './tolerances.ts';
-import { apart, seen, type View } from './view.ts';
+import { apart, seen } from './view.ts';
 
 export interface Hypothesis {
   readonly edits: readonly Edit[];
+  /** Of each edit, what made it: on the whole of a problem it is made anew. */
+  readonly families: readonly Family[];
   readonly state: State;
   /** Largest difference over the largest entry of the person's tensor. */
   readonly residual: number;
@@ -36,19 +34,6 @@ export interface Found extends Hypothesis {
   readonly runnerUp: Hypothesis | null;
   /** Other mistakes that the numbers do not tell from it, the commonest first. */
   readonly others: readonly Hypothesis[];
-}
-
-export interface Target {
-  readonly key: Key;
-  readonly user: Tensor;
-  /** What the program makes of the person's own tensors. */
-  readonly predicted: Tensor;
-  /** What given tensors that come out right were computed from: no place for a mistake. */
-  readonly settled: ReadonlySet<Key>;
-  /** Accepted relative difference of a reproduction. */
-  readonly precision: number;
-  /** How both, and each reproduction, are looked at: without what cannot matter. */
-  readonly view: View;
 }
 
 export interface Score {
@@ -83,13 +68,6 @@ const NEARLY = 1e-6;
 const LARGE = 50_000;
 const LARGE_GRAPH = 500_000;
 const PLAIN_COST = 1.25;
-/** Places of which a target's own is the likeliest: what it is computed from is given. */
-const FEW_SITES = 6;
-/** Families that are tried there first all the same. */
-const USUAL_FAMILIES = 12;
-const MIXING: readonly Family[] = [permute, heads];
-/** Most mistakes of gradients written by hand are made where they pass through the softmax. */
-const LIKELIEST: readonly Family[] = [scaleFamily, softmaxBackward];
 /** Entries that thousands of pairs of edits may reproduce by chance, where the precision is no better. */
 const FEW = 2;
 const EXACT = 1e-10;
@@ -114,9 +92,6 @@ function editsOf(family: Family, site: Site): readonly Edit[] {
   }
 }
 
-/** Which family an edit is of: on the whole of a problem it is made anew. */
-const madeBy = new WeakMap<Edit, Family>();
-
 /**
  * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
  * where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or tokens before all
@@ -130,147 +105,148 @@ export interface Effort {
   readonly isMixing?: boolean;
 }
 
-export function search(
+/** Edits, the last on top of those that `from` has. */
+interface Candidate {
+  readonly from: State;
+  readonly edits: readonly Edit[];
+  readonly families: readonly Family[];
+}
+
+/** Known mistakes that miss: for factors, and for pairs. */
+interface Near extends Hypothesis {
+  readonly prediction: Tensor;
+}
+
+export const search = (
   context: Context,
   target: Target,
   judge: Judge,
-  { budget = 1, isBrief = false, inPairs = true, isFirst = true, isMixing = false }: Effort = {},
-): Found | null {
-  const { state } = context;
-  const { meter } = state;
-  const { key, user, predicted, precision } = target;
-  const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
-  const own = difference(predicted, user).maxAbs / scale;
-  const isLarge = user.data.length > LARGE || entriesOf(context.graph) > LARGE_GRAPH;
-  const accepted: Hypothesis[] = [];
-  /** Known mistakes that miss, for pairs; whatever comes nearest, to be told. */
-  const near: (Hypothesis & { readonly prediction: Tensor })[] = [];
-  let nearest: Hypothesis | null = null;
-  let isKnown = true;
-  const marks = new Set<string>();
-  let tried = 0;
-  const test = (from: State, edits: readonly Edit[], last: Edit): void => {
-    tried++;
-    let prediction: Tensor;
-    let edited: State;
-    try {
-      edited = from.under(last.apply(from.program));
-      if (!edited.reaches(key)) return;
-      prediction = edited.predict(key);
-      // Computed out of the tensor itself, or of what was computed from it, anything comes out right.
-      for (const each of edited.region(key)) if (later.has(each)) return;
-    } catch (error) {
-      // Two edits may not fit each other, or an operand may lack.
-      if (isMisfit(error)) return;
-      throw error;
+  effort: Effort = {},
+): Found | null => new Search(context, target, judge, effort).found();
+
+class Search {
+  readonly #context: Context;
+  readonly #target: Target;
+  readonly #judge: Judge;
+  readonly #effort: Effort;
+  readonly #budget: number;
+  readonly #sites: readonly Site[];
+  readonly #stages: readonly (readonly Family[])[];
+  readonly #isLarge: boolean;
+  readonly #scale: number;
+  /** How far the right program is from the tensor. */
+  readonly #own: number;
+  /** Computed out of the tensor itself, or of what was computed from it, anything comes out right. */
+  readonly #later: ReadonlySet<Key>;
+  readonly #began = Date.now();
+  readonly #beganWork: number;
+  readonly #scores = new Map<Hypothesis, Score>();
+  readonly #near: Near[] = [];
+  readonly #marks = new Set<string>();
+  #accepted: Hypothesis[] = [];
+  /** Whatever comes nearest, to be told. */
+  #nearest: Hypothesis | null = null;
+  #isKnown = true;
+  #tried = 0;
+  #simulated = 0;
+
+  constructor(context: Context, target: Target, judge: Judge, effort: Effort) {
+    [this.#context, this.#target, this.#judge, this.#effort] = [context, target, judge, effort];
+    const { key, user, predicted } = target;
+    this.#budget = effort.budget ?? 1;
+    this.#scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
+    this.#own = difference(predicted, user).maxAbs / this.#scale;
+    this.#isLarge = user.data.length > LARGE || entriesOf(context.graph) > LARGE_GRAPH;
+    this.#later = new Set([...dependentsOf(key, referenceProgram(context.graph))].map(givenKey));
+    this.#beganWork = context.state.meter.work;
+    this.#sites = sitesOf(context, target);
+    this.#stages = stagesFor(target);
+  }
+
+  found(): Found | null {
+    const { isBrief = false, isFirst = true } = this.#effort;
+    const isUsual = this.#stages === STAGES;
+    this.#takeFrom(this.#known());
+    if (this.#accepted.length === 0) this.#acceptNearest();
+    const known = this.#best();
+    // What comes after a first mistake may follow from it: any formula that fits would be another.
+    const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
+    if ((known && !isReadOff) || isBrief || !isFirst || !isUsual) return known;
+    // What no known mistake explains, or only such as would spoil what is right.
+    this.#accepted = [];
+    this.#takeFrom(this.#formulas());
+    return this.#best() ?? known;
+  }
+
+  #takeFrom(candidates: Iterable<Candidate>): void {
+    for (const candidate of candidates) this.#test(candidate);
+  }
+
+  /** One edit by the stages, one and a factor, two. It looks at what has been accepted of those that it has given. */
+  *#known(): Generator<Candidate> {
+    const { isBrief = false } = this.#effort;
+    for (const [stage, families] of this.#stages.entries()) {
+      yield* this.#singles(stage, families);
+      if (this.#accepted.length > 0) return;
+      if (stage === 0) yield* this.#withFactors();
+      if (isBrief) return;
+      this.#isKnown = false;
     }
-    if (!sameShape(prediction.shape, user.shape)) return;
-    const residual = apart(context.graph, key, target.view, prediction, user) / scale;
-    const hypothesis = { edits, state: edited, residual };
-    // An edit that changes nothing explains nothing.
-    if (
-      own >= 4 * residual &&
-      (residual <= precision || isRounding(edited, residual)) &&
-      isTold(target, scale, Math.max(residual, precision), tried)
-    )
-      accepted.push(hypothesis);
-    else if (edits.length === 1) {
-      if (!nearest || residual < nearest.residual) nearest = hypothesis;
-      // Those of large tensors fill the memory, and are too many to be tried in pairs.
-      if (!isKnown) return;
-      prediction = seen(context.graph, key, target.view, prediction);
-      if (isLarge && constantRatio(user, prediction, precision) === null) return;
-      const mark = fingerprint(prediction);
-      if (marks.has(mark)) return;
-      marks.add(mark);
-      near.push({ ...hypothesis, prediction });
-    }
-  };
-  /** Whether that is the rounding of the mistaken program, where it is larger than the right one's. */
-  const isRounding = (edited: State, residual: number): boolean => {
-    if (residual > MOST_PRECISION * precision || simulated++ >= MOST_SIMULATED) return false;
-    const { config, type } = context;
-    return residual * scale <= new Tolerances(config, type, edited).of(key, residual * scale);
-  };
-  let simulated = 0;
-  const later = new Set([...dependentsOf(key, referenceProgram(context.graph))].map(givenKey));
-  const began = Date.now();
-  const beganWork = meter.work;
-  const sites = sitesOf(context, target);
-  const isLate = (most: number): boolean =>
-    meter.work - beganWork > most || Date.now() - began > LONGEST_MS;
-  // Where each test takes long, the first plain explanation of all that is wrong is taken.
-  const isSettled = (): boolean =>
-    isLarge &&
-    accepted.some((each) => costOf(each.edits) <= PLAIN_COST && isComplete(scored(each)));
-  const scores = new Map<Hypothesis, Score>();
-  const scored = (each: Hypothesis): Score => {
-    const known = scores.get(each) ?? judge(each.state.program);
-    scores.set(each, known);
-    return known;
-  };
-  const stages = stagesFor(target);
-  for (const [stage, families] of stages.entries()) {
-    const most = budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
-    const where = stages === STAGES ? sites : sites.slice(0, 1);
+    if (this.#accepted.length === 0 && this.#mayPair()) yield* this.#pairs();
+  }
+
+  *#singles(stage: number, families: readonly Family[]): Generator<Candidate> {
+    const { isMixing = false } = this.#effort;
+    const isLarge = this.#isLarge;
+    const most = this.#budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
+    const where = this.#stages === STAGES ? this.#sites : this.#sites.slice(0, 1);
     let before: Family | null = null;
     for (const [family, site] of placesOf(families, where, { isLarge, isMixing })) {
-      if (isLate(most) || isSettled()) break;
+      if (this.#isLate(most) || this.#isSettled()) return;
       // The same mistake at another place may be the plainer one.
-      if (family !== before && accepted.length > 0 && isLate(ENOUGH_WORK)) break;
+      if (family !== before && this.#accepted.length > 0 && this.#isLate(ENOUGH_WORK)) return;
       before = family;
       for (const edit of editsOf(family, site)) {
-        madeBy.set(edit, family);
-        test(state, [edit], edit);
-        if (isLate(most) || isSettled()) break;
+        yield this.#single(edit, family);
+        if (this.#isLate(most) || this.#isSettled()) return;
       }
     }
-    if (accepted.length > 0) break;
-    if (stage === 0) withFactors();
-    if (isBrief) break;
-    isKnown = false;
   }
-  const isTelling = user.data.length > FEW || precision < EXACT;
-  if (accepted.length === 0 && inPairs && !isLarge && !isBrief && isTelling && stages === STAGES)
-    pairs();
-  if (accepted.length === 0 && nearest) {
-    const { residual } = nearest as Hypothesis;
-    if (residual <= NEARLY && own >= residual / NEARLY) accepted.push(nearest);
+
+  #single(edit: Edit, family: Family): Candidate {
+    return { from: this.#context.state, edits: [edit], families: [family] };
   }
-  const most = isLarge ? 4 : 40;
-  const known = best(accepted, nearest, scored, most);
-  // What comes after a first mistake may follow from it: any formula that fits would be another.
-  const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
-  if ((known && !isReadOff) || isBrief || !isFirst || stages !== STAGES) return known;
-  // What no known mistake explains, or only such as would spoil what is right.
-  accepted.length = 0;
-  for (const edit of formulas(sites[0])) {
-    madeBy.set(edit, sameMistake(edit));
-    test(state, [edit], edit);
+
+  *#formulas(): Generator<Candidate> {
+    for (const edit of formulas(this.#sites[0])) yield this.#single(edit, sameMistake(edit));
   }
-  return best(accepted, nearest, scored, most) ?? known;
 
   /** One edit and one factor. */
-  function withFactors(): void {
-    if (accepted.length > 0) return;
-    const [first] = sites;
-    for (const { edits, state: edited, prediction } of near) {
+  *#withFactors(): Generator<Candidate> {
+    const { user, precision } = this.#target;
+    const [first] = this.#sites;
+    for (const { edits, families, state, prediction } of this.#near) {
       const ratio = constantRatio(user, prediction, precision);
-      const names =
-        ratio === null
-          ? []
-          : namesOf(ratio, context, first.node.id, first.kind, Math.max(precision, 1e-9));
-      if (names.length === 0) continue;
-      const factor = scaleEdit(first, names[0].value, names[0]);
-      madeBy.set(factor, scaleFamily);
-      test(edited, [...edits, factor], factor);
+      if (ratio === null) continue;
+      const most = Math.max(precision, 1e-9);
+      const [name] = namesOf(ratio, this.#context, first.node.id, first.kind, most);
+      if (!name) continue;
+      const factor = scaleEdit(first, name.value, name);
+      yield { from: state, edits: [...edits, factor], families: [...families, scaleFamily] };
     }
   }
 
-  function pairs(): void {
-    const closeness = (each: Tensor): number => meanError(each, user) / scale;
-    const list = near
-      .map((each) => ({ ...each, mean: closeness(each.prediction) }))
+  #mayPair(): boolean {
+    const { inPairs = true, isBrief = false } = this.#effort;
+    const { user, precision } = this.#target;
+    const isTelling = user.data.length > FEW || precision < EXACT;
+    return inPairs && !this.#isLarge && !isBrief && isTelling && this.#stages === STAGES;
+  }
+
+  *#pairs(): Generator<Candidate> {
+    const { meter } = this.#context.state;
+    const list = this.#near
+      .map((each) => ({ ...each, mean: meanError(each.prediction, this.#target.user) }))
       .sort((a, b) => a.mean - b.mean)
       .slice(0, MOST_IN_PAIRS);
     const start = meter.work;
@@ -279,57 +255,104 @@ export function search(
       for (let a = Math.max(0, sum - list.length + 1); a < list.length && a <= sum; a++) {
         const b = sum - a;
         if (a === b || b >= list.length) continue;
-        if (meter.work - start > budget * PAIRS_WORK || accepted.length > 8) return;
+        if (meter.work - start > this.#budget * PAIRS_WORK || this.#accepted.length > 8) return;
         const [one, two] = [list[a], list[b]];
         if (a > b && one.edits[0].node !== two.edits[0].node) continue;
-        test(one.state, [...one.edits, ...two.edits], two.edits[0]);
+        const edits = [...one.edits, ...two.edits];
+        yield { from: one.state, edits, families: [...one.families, ...two.families] };
       }
     }
   }
-}
 
-/** A tensor of which no number tells, or of zeros alone, is reproduced by far too much. */
-function stagesFor(target: Target): readonly (readonly Family[])[] {
-  const { key, user } = target;
-  if (user.shape.length > 0 && !user.data.some(Number.isFinite)) return [OF_NO_NUMBERS];
-  if (isRightWhereNumber(target)) return [OF_NO_NUMBERS];
-  return key.startsWith('v:') && isZero(user) ? [OF_ZEROS] : STAGES;
-}
-
-/** Whether there is no difference but where NaN stands. */
-function isRightWhereNumber({ user, predicted, precision }: Target): boolean {
-  if (!user.data.some(Number.isNaN)) return false;
-  const most = precision * largestMagnitude(user);
-  return user.data.every((value, at) => {
-    const right = predicted.data[at];
-    return Number.isNaN(value) || value === right || Math.abs(value - right) <= most;
-  });
-}
-
-/**
- * The commonest mistakes anywhere first; where each test takes long and the target's own step is nearly all there is,
- * all mistakes of that.
- */
-function placesOf(
-  families: readonly Family[],
-  sites: readonly Site[],
-  { isLarge, isMixing }: { readonly isLarge: boolean; readonly isMixing: boolean },
-): (readonly [Family, Site])[] {
-  const anywhere = (own: readonly Family[], some: readonly Site[]): (readonly [Family, Site])[] =>
-    own.flatMap((family) => some.map((site) => [family, site] as const));
-  if (isMixing) {
-    const mixing = MIXING.filter((family) => families.includes(family));
-    const rest = families.filter((family) => !mixing.includes(family));
-    return [...anywhere(mixing, sites), ...placesOf(rest, sites, { isLarge, isMixing: false })];
+  #isLate(most: number): boolean {
+    const { meter } = this.#context.state;
+    return meter.work - this.#beganWork > most || Date.now() - this.#began > LONGEST_MS;
   }
-  if (!isLarge) return anywhere(families, sites);
-  const here = anywhere(families, sites.slice(0, 1));
-  // Few are got through.
-  const likely = LIKELIEST.filter((family) => families.includes(family));
-  const others = families.filter((family) => !likely.includes(family));
-  const elsewhere = anywhere([...likely, ...others], sites.slice(1));
-  if (sites.length <= FEW_SITES) return [...here, ...elsewhere];
-  return [...here.slice(0, USUAL_FAMILIES), ...elsewhere, ...here.slice(USUAL_FAMILIES)];
+
+  /** Where each test takes long, the first plain explanation of all that is wrong is taken. */
+  #isSettled(): boolean {
+    return (
+      this.#isLarge &&
+      this.#accepted.some(
+        (each) => costOf(each.edits) <= PLAIN_COST && isComplete(this.#scored(each)),
+      )
+    );
+  }
+
+  #scored(each: Hypothesis): Score {
+    const known = this.#scores.get(each) ?? this.#judge(each.state.program);
+    this.#scores.set(each, known);
+    return known;
+  }
+
+  #best(): Found | null {
+    const scored = (each: Hypothesis): Score => this.#scored(each);
+    return best(this.#accepted, this.#nearest, scored, this.#isLarge ? 4 : 40);
+  }
+
+  #acceptNearest(): void {
+    const nearest = this.#nearest;
+    if (nearest && nearest.residual <= NEARLY && this.#own >= nearest.residual / NEARLY)
+      this.#accepted.push(nearest);
+  }
+
+  #test({ from, edits, families }: Candidate): void {
+    this.#tried++;
+    const { user, key, view, precision } = this.#target;
+    const made = this.#made(from, edits[edits.length - 1]);
+    if (!made || !sameShape(made.prediction.shape, user.shape)) return;
+    const { edited, prediction } = made;
+    const { graph } = this.#context;
+    const residual = apart(graph, key, view, prediction, user) / this.#scale;
+    const hypothesis = { edits, families, state: edited, residual };
+    // An edit that changes nothing explains nothing.
+    if (
+      this.#own >= 4 * residual &&
+      (residual <= precision || this.#isRounding(edited, residual)) &&
+      isTold(this.#target, this.#scale, Math.max(residual, precision), this.#tried)
+    )
+      this.#accepted.push(hypothesis);
+    else if (edits.length === 1) {
+      if (!this.#nearest || residual < this.#nearest.residual) this.#nearest = hypothesis;
+      if (this.#isKnown)
+        this.#keep({ ...hypothesis, prediction: seen(graph, key, view, prediction) });
+    }
+  }
+
+  /** What an edited program makes of the target; null where it makes nothing, or the same. */
+  #made(from: State, last: Edit): { edited: State; prediction: Tensor } | null {
+    const { key } = this.#target;
+    try {
+      const edited = from.under(last.apply(from.program));
+      if (!edited.reaches(key)) return null;
+      const prediction = edited.predict(key);
+      for (const each of edited.region(key)) if (this.#later.has(each)) return null;
+      return { edited, prediction };
+    } catch (error) {
+      // Two edits may not fit each other, or an operand may lack.
+      if (isMisfit(error)) return null;
+      throw error;
+    }
+  }
+
+  /** Those of large tensors fill the memory, and are too many to be tried in pairs. */
+  #keep(near: Near): void {
+    const { user, precision } = this.#target;
+    if (this.#isLarge && constantRatio(user, near.prediction, precision) === null) return;
+    const mark = fingerprint(near.prediction);
+    if (this.#marks.has(mark)) return;
+    this.#marks.add(mark);
+    this.#near.push(near);
+  }
+
+  /** Whether that is the rounding of the mistaken program, where it is larger than the right one's. */
+  #isRounding(edited: State, residual: number): boolean {
+    const { precision, key } = this.#target;
+    if (residual > MOST_PRECISION * precision || this.#simulated++ >= MOST_SIMULATED) return false;
+    const { config, type } = this.#context;
+    const off = residual * this.#scale;
+    return off <= new Tolerances(config, type, edited).of(key, off);
+  }
 }
 
 function best(
@@ -361,54 +384,4 @@ function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
   return all.filter(
     ({ edits: [{ id }] }, n) => all.findIndex(({ edits: [other] }) => other.id === id) === n,
   );
-}
-
-/** The edits of a slice, made anew for the whole, if they explain the whole too. */
-export function onWhole(
-  context: Context,
-  target: Target,
-  { edits, runnerUp, others }: Found,
-): Found | null {
-  const { key, user, precision, view } = target;
-  let { state } = context;
-  const made: Edit[] = [];
-  for (const edit of edits) {
-    const { id, title, wrong, node, kind } = edit;
-    const site = sitesOf({ ...context, state }, target).find(
-      (each) => each.node.id === node && each.kind === kind,
-    );
-    const same =
-      site &&
-      (madeBy.get(edit)?.(site) ?? []).find(
-        (each) => each.id === id && each.title === title && each.wrong === wrong,
-      );
-    if (!same) return null;
-    made.push(same);
-    state = context.state.under(same.apply(state.program));
-  }
-  try {
-    const prediction = seen(context.graph, key, view, state.predict(key));
-    const residual = difference(prediction, user).maxAbs / largestMagnitude(user);
-    return residual <= precision ? { edits: made, state, residual, runnerUp, others } : null;
-  } catch (error) {
-    if (isMisfit(error)) return null;
-    throw error;
-  }
-}
-
-/** Places where an edit can reach the target, the nearest first. */
-function sitesOf(context: Context, target: Target): Site[] {
-  const { key, user, predicted, precision, settled, view } = target;
-  const look = (tensor: Tensor): Tensor => seen(context.graph, key, view, tensor);
-  const ratio = constantRatio(user, predicted, precision);
-  const deviation = difference(predicted, user).maxAbs / (largestMagnitude(user) || 1);
-  return [...context.state.region(key)].flatMap((each): Site[] => {
-    if (!/^[vg]:/.test(each) || settled.has(each)) return [];
-    const kind: Kind = each.startsWith('v:') ? 'value' : 'gradient';
-    const node = nodeOf(context.graph, each.slice(2));
-    if (kind === 'value' && node.kind === 'input' && each !== key) return [];
-    const own = each === key ? { target: { user, predicted } } : {};
-    const goal = { key, user, look };
-    return [{ ...context, node, kind, ratio, precision, deviation, goal, ...own }];
-  });
 }

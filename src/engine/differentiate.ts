@@ -19,6 +19,7 @@ export const SLOPES: Readonly<Record<string, (x: Formula) => Formula>> = {
   cbrt: (x) => fraction(ONE, product(number(3), square(call('cbrt', x)))),
   cos: (x) => product(number(-1), call('sin', x)),
   cosh: (x) => call('sinh', x),
+  erf: (x) => product(number(2 / Math.sqrt(Math.PI)), call('exp', product(number(-1), square(x)))),
   exp: (x) => call('exp', x),
   log: (x) => fraction(ONE, x),
   sech: (x) => product(number(-1), call('sech', x), call('tanh', x)),

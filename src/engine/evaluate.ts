@@ -186,9 +186,12 @@ export class Evaluator {
     const found = this.#read(name);
     if (!found) throw new RangeError(`what is ${name}?`);
     const own = found.axes.flat();
-    if (own.length !== letters.length)
+    // Where the axes are split in another way, as long ones are read: y in the letters of C.
+    const lengths = (own.length === letters.length ? own : letters).map((letter) =>
+      this.#lengthOf(letter),
+    );
+    if (sizeOf(lengths) !== found.tensor.data.length)
       throw new RangeError(`${name} has the letters ${own.join(' ')}, not ${letters.join(' ')}`);
-    const lengths = own.map((letter) => this.#lengthOf(letter));
     const whole: Lettered = { letters, lengths, data: found.tensor.data };
     const once = [...new Set(letters)];
     if (once.length === letters.length) return whole;

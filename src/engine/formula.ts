@@ -44,8 +44,11 @@ export type Formula =
   /** `body`, in which the definitions' left sides (symbols, or letters by `at`) stand for their right sides. */
   | { readonly kind: 'where'; readonly body: Formula; readonly definitions: readonly Formula[] };
 
-/** `last`, `first`: the entry there · `running`: the sum up to and with the entry, which keeps its letter. */
-export type Reduce = 'mean' | 'max' | 'last' | 'first' | 'running';
+/**
+ * `last`, `first`: the entry there · `running`, `peak`: the sum and the largest up to and with the entry, which keep its
+ * letter.
+ */
+export type Reduce = 'mean' | 'max' | 'last' | 'first' | 'running' | 'peak';
 
 export const symbol = (name: string, indices: readonly AxisLetters[] = []): Formula => ({
   kind: 'symbol',
@@ -193,6 +196,7 @@ export const reduceSign: Readonly<Record<Reduce, string>> = {
   last: 'last',
   first: 'first',
   running: 'running Σ',
+  peak: 'running max',
 };
 
 export function writtenLetter(letter: Letter, { binding, sources }: Writing): string {

@@ -3,14 +3,20 @@ import type { Formula } from './formula.ts';
 
 const byObject = new WeakMap<Formula, number>();
 const byText = new Map<string, number>();
+/** Beyond so many none is looked up any more: an equal one gets another number then, and is computed once more. */
+const MOST = 200_000;
+let count = 0;
 
-/** The same number for equal formulas, for as long as the program runs. */
+/** The same number for equal formulas; never the same for others. */
 export function identityOf(formula: Formula): number {
   const known = byObject.get(formula);
   if (known !== undefined) return known;
   const text = textOf(formula);
   let id = byText.get(text);
-  if (id === undefined) byText.set(text, (id = byText.size));
+  if (id === undefined) {
+    if (byText.size >= MOST) byText.clear();
+    byText.set(text, (id = count++));
+  }
   byObject.set(formula, id);
   return id;
 }

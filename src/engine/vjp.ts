@@ -235,7 +235,8 @@ const known = new WeakMap<Formula, boolean>();
 function passesBack(formula: Formula): boolean {
   if (formula.kind === 'symbol') return true;
   if (formula.kind === 'relation' && formula.sign !== '=' && formula.sign !== '+=') return false;
-  if (formula.kind === 'call' && /^(held|hide|not|floor|sign)$/.test(formula.name)) return false;
+  if (formula.kind === 'call' && /^(held|hide|not|floor|round|sign)$/.test(formula.name))
+    return false;
   const found = known.get(formula);
   if (found !== undefined) return found;
   const passes = innerOf(formula).some(passesBack);

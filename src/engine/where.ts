@@ -68,7 +68,7 @@ function* lettersOf(formula: Formula): Generator<Letter> {
       return;
     case 'sum':
     case 'reduce': {
-      const keeps = formula.kind === 'reduce' && formula.how === 'running';
+      const keeps = formula.kind === 'reduce' && /^(running|peak)$/.test(formula.how);
       for (const letter of freeLetters(formula.body))
         if (keeps || !formula.over.includes(letter)) yield letter;
       return;

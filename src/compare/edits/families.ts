@@ -3,19 +3,23 @@ import { accumulate } from './accumulate.ts';
 import { bias } from './bias.ts';
 import { dropout } from './dropout.ts';
 import type { Family } from './edit.ts';
-import { emptySlots } from './emptySlots.ts';
 import { extra } from './extra.ts';
 import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
 import { heads } from './heads.ts';
+import {
+  partsOfSums,
+  reduction,
+  seenSums,
+  staleOperands,
+} from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
-import { partsOfSums } from './partsOfSums.ts';
 import { letters } from './letters.ts';
 import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
 import { norms } from '../mistakes/names/norms.ts';
 import { limits } from './limits.ts';
-import { loss } from './loss.ts';
+import { loss } from '../mistakes/names/loss.ts';
 import { mask } from './mask.ts';
 import { maskSolved } from './maskSolved.ts';
 import { operands } from './operands.ts';
@@ -25,21 +29,22 @@ import { permute } from './permute.ts';
 import { piecewise } from './piecewise.ts';
 import { positionBias } from './positionBias.ts';
 import { precision } from './precision.ts';
-import { reduction } from './reduction.ts';
 import { rope } from './rope.ts';
 import { scale } from './scale.ts';
-import { similarity } from './similarity.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
+import {
+  dropoutOnScores,
+  emptySlots,
+  similarity,
+  upstreamIgnored,
+} from '../mistakes/names/others.ts';
 import { scores } from '../mistakes/names/scores.ts';
-import { softmaxBackward } from '../mistakes/names/softmaxBackward.ts';
+import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
 import { softmaxForward } from '../mistakes/names/softmaxForward.ts';
 import { softmaxShapes } from './softmaxShapes.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
-import { staleOperands } from './staleOperands.ts';
-import { seenSums } from './seenSums.ts';
 import { unreset } from './unreset.ts';
-import { upstreamIgnored } from './upstreamIgnored.ts';
 import { rowTerm } from './rowTerm.ts';
 import { transformed } from './transformed.ts';
 import { unwritten } from './unwritten.ts';
@@ -48,22 +53,15 @@ import { unwritten } from './unwritten.ts';
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, scores, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[
-    positionBias,
-    maskSolved,
-    softmaxSolved,
-    similarity,
-    fused,
-    kernelBackward,
-    partsOfSums,
-    kernelLogged,
-  ],
+  ...[positionBias, maskSolved, softmaxSolved, dropoutOnScores, similarity, fused],
+  ...[kernelBackward, partsOfSums, kernelLogged],
   ...[norms, moduleOptions, letters, extraTerm, emptySlots],
   ...[upstreamIgnored, staleOperands, seenSums, unreset],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */
 const ANYTHING: readonly Family[] = [
+  softmaxBackwardTwice,
   rowTerm,
   fitted,
   kernelForward,

@@ -3,10 +3,11 @@ import { axisName } from '../../engine/axes.ts';
 import { nodeOf, type OperationNode } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { einsum, type Indexed, reread } from '../einsum.ts';
-import { DoesNotFit, type State } from '../program.ts';
+import { DoesNotFit } from '../program.ts';
 import type { Edit, Family, Site } from './edit.ts';
+import { otherIndices } from '../mistakes/names/contributions.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';
-import { contributionEdit, contributionsTo, type Say, stepEdit } from './make.ts';
+import { type Say, stepEdit } from './make.ts';
 
 const PAIRS = [
   ['j', 'i'],
@@ -15,7 +16,7 @@ const PAIRS = [
 
 export const letters: Family = (site) => {
   if (!site.target && sizeOf(site.node.shape) > SMALL) return [];
-  return site.kind === 'value' ? forward(site) : backward(site);
+  return site.kind === 'value' ? forward(site) : otherIndices(site);
 };
 
 const isBetweenTokens = ({ id, operation }: OperationNode): boolean =>
@@ -84,34 +85,4 @@ function forward(site: Site): Edit[] {
       })),
     ),
   );
-}
-
-function backward(site: Site): Edit[] {
-  const { node, graph } = site;
-  const own = `d${node.id}`;
-  return contributionsTo(site, node.id).flatMap(({ from, slot }): Edit[] => {
-    if (!isBetweenTokens(from) || from.inputs.length !== 2) return [];
-    const other = from.inputs[1 - slot];
-    const operands: readonly [string, (state: State) => Indexed][] = [
-      [`d${from.id}`, (state) => ({ tensor: state.gradient(from.id), axes: from.axes })],
-      [other, (state) => ({ tensor: state.value(other), axes: nodeOf(graph, other).axes })],
-    ];
-    return operands.flatMap(([name], n) => {
-      const axes = n === 0 ? from.axes : nodeOf(graph, other).axes;
-      return readings(site, name, axes.flat()).map((reading) =>
-        contributionEdit(
-          site,
-          from.id,
-          slot,
-          say(own, reading, 'backward-wrong-index'),
-          (_, state) => {
-            const [left, right] = operands.map(([, read], at) =>
-              at === n ? reading.read(read(state))! : read(state),
-            );
-            return einsum(left, right, node.axes, graph.extents);
-          },
-        ),
-      );
-    });
-  });
 }

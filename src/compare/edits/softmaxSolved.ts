@@ -1,19 +1,15 @@
 // What the weights themselves tell: by which temperature, by which term in the denominator, over which keys.
 import { namesOf, shortNumber } from '../constants.ts';
-import { broadcast } from '../../engine/heads/mask.ts';
-import { after, entrywise, fibres, identity, normalised, onOperand, times } from '../operations.ts';
-import { withStep } from '../program.ts';
+import { after, entrywise, fibres, normalised, onOperand, times } from '../operations.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
-import { makeEdit, stepEdit } from './make.ts';
-import { layoutOf } from './maskLayout.ts';
+import { stepEdit } from './make.ts';
 
 export const softmaxSolved: Family = (site) => {
   const { node, kind, target } = site;
   if (kind !== 'value' || node.id !== 'P') return [];
-  const solved = target
+  return target
     ? [...temperature(site), ...denominator(site), ...dropped(site), ...thresholded(site)]
     : [];
-  return [...solved, ...onScores(site)];
 };
 
 /** 1 for all weights beyond a threshold, 0 for the others. */
@@ -135,59 +131,6 @@ function denominator(site: Site): Edit[] {
     const options = { extra, late };
     const operation = normalised(node.axes, ['i'], graph.extents, Math.exp, own, options);
     return [stepEdit(site, 'P', say, () => operation)];
-  });
-}
-
-/** The keep-mask multiplied into the scores, or hiding them, and no dropout of the weights. */
-function onScores(site: Site): Edit[] {
-  const { config, graph } = site;
-  if (!config.dropout) return [];
-  const { p } = config.dropout;
-  const { logits } = roles(graph);
-  const kept = broadcast('dropout.keep', config.dropout.keep, layoutOf(site, site.node)).data;
-  const ways = [
-    [
-      'times keep',
-      (value: number, at: number) => (kept[at] === 0 ? 0 : value),
-      (at: number) => Number(kept[at] !== 0),
-    ],
-    [
-      'times keep / (1 − p)',
-      (value: number, at: number) => (kept[at] === 0 ? 0 : value / (1 - p)),
-      (at: number) => (kept[at] === 0 ? 0 : 1 / (1 - p)),
-    ],
-    [
-      'with −∞ where dropped',
-      (value: number, at: number) => (kept[at] === 0 ? -Infinity : value),
-      (at: number) => Number(kept[at] !== 0),
-    ],
-  ] as const;
-  return ways.flatMap(([words, value, slope], n) => {
-    const say = {
-      id: 'dropout-on-scores',
-      title: `the dropout mask is applied to the scores before the softmax (${logits} ${words}), not to the weights`,
-      why: 'Dropout belongs after the softmax: before it, dropped scores still count or the others grow.',
-      wrong: `P = softmax(${logits} ${words})`,
-      cost: 1.2 + n / 100,
-    };
-    const change = entrywise(value, (_, at) => slope(at));
-    return [true, false].map((without) =>
-      makeEdit(
-        site,
-        'P',
-        'value',
-        without ? say : { ...say, title: `${say.title} alone`, cost: say.cost + 0.1 },
-        (program) => {
-          const step = program.forward.get('P')!;
-          const own = withStep(program, 'P', {
-            ...step,
-            operation: onOperand(step.operation, 0, change),
-          });
-          if (!without) return own;
-          return withStep(own, 'Pd', { ...own.forward.get('Pd')!, operation: identity });
-        },
-      ),
-    );
   });
 }
 

@@ -26,6 +26,8 @@ export interface Part {
   readonly formula: Formula;
   /** The contribution to the gradient that it stands for; without it the whole. */
   readonly from?: { readonly id: NodeId; readonly slot: number };
+  /** Made of the right formula of the step. */
+  readonly isSubstituted?: boolean;
   /** Tensors that the formula speaks of beside those of the program. */
   readonly given?: Readonly<Record<string, Operand>>;
 }

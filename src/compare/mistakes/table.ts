@@ -1,20 +1,28 @@
 // Mistakes as a table of text: where, under which name, and the formula that is computed.
 import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
-import { type Graph, nodeOf, tensorName } from '../../engine/graph.ts';
+import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
 import { dependsOn } from '../../engine/where.ts';
 import { type Edit, type Family, roles, type Site } from '../edits/edit.ts';
 import { makeEdit } from '../edits/make.ts';
 import { keyOf } from '../program.ts';
-import { contributionFormulas, rightFormula, rightOf, substituted } from './forms.ts';
+import {
+  type Contribution,
+  contributionFormulas,
+  rightFormula,
+  rightOf,
+  substituted,
+} from './forms.ts';
 import { type Part, withParts } from './place.ts';
 import { parsed, type Vocabulary } from './text.ts';
-import { tensorNamed, vocabularyOf } from './vocabulary.ts';
+import { tensorsOf, vocabularyOf, withNumbers } from './vocabulary.ts';
 
 /** What a table says of all its rows. */
 export interface Shared {
   readonly cost?: number;
   readonly why?: string;
+  /** The formula as people write it, where it is too long as it is. */
+  readonly wrong?: string;
   readonly numpy?: string;
   readonly pytorch?: string;
   /** Only the forward pass is mistaken. */
@@ -40,7 +48,8 @@ const HEAD = /^(\S+) (\S+)(?: \[([^\]]+)\])?(?: (\d[\d.]*))?: (.*)$/;
 
 /**
  * Rows of a text: a line "where id [needs] cost: title" (needs may lack, and the cost, which is that of the table then),
- * and below it, indented, the formula (a line for each place) and, with a bar in front, why people make it.
+ * and below it, indented, the formula (a line for each place) and, with a bar in front, why people make it;
+ * with a colon, how the formula is shown where it is long.
  */
 export function rowsOf(text: string, shared: Shared = {}): Row[] {
   const rows: Row[] = [];
@@ -55,10 +64,10 @@ export function rowsOf(text: string, shared: Shared = {}): Row[] {
       continue;
     }
     const last = rows.pop()!;
-    const [, why] = /^ +\| (.*)/.exec(line) ?? [];
-    rows.push(
-      why ? { ...last, why } : { ...last, formula: `${last.formula} ${line.trim()}`.trim() },
-    );
+    const [, mark, words] = /^ +([|:]) (.*)/.exec(line) ?? [];
+    const formula = last.formula === '' ? line.trim() : `${last.formula}\n${line.trim()}`;
+    const change = mark === '|' ? { why: words } : { wrong: words };
+    rows.push({ ...last, ...(mark === undefined ? { formula } : change) });
   }
   return rows;
 }
@@ -92,61 +101,99 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
       const names = namesAt(site);
       const all = typeof rows === 'function' ? rows(site) : rows;
       const here = all.filter(({ on }) => on.split(',').some((name) => names.has(name)));
-      own = here.flatMap((row) => read(site, row) ?? []);
+      const words = here.length > 0 ? vocabularyOf(site) : null;
+      const passed = passedTo(graph);
+      own = here.flatMap((row) => read(site, row, withNumbers(words!, row.numbers), passed) ?? []);
       ofGraph.set(key, own);
     }
-    return own.map((each) => editOf(site, each));
+    const { program } = site.state;
+    /** In a step that is another already, the right formula is none to put a name in. */
+    const isOther = ({ node: id, kind: of, from, isSubstituted }: Part): boolean =>
+      isSubstituted === true &&
+      (of === 'value'
+        ? program.forward.get(id) !== nodeOf(graph, id)
+        : program.backward.get(from!.id) !== nodeOf(graph, from!.id));
+    return own.filter(({ parts }) => !parts.some(isOther)).map((each) => editOf(site, each));
   };
 }
 
 /** Null where the setup does not have what the row speaks of. */
-function read(site: Site, row: Row): Read | null {
-  const vocabulary = vocabularyOf(site, row.numbers);
+function read(site: Site, row: Row, vocabulary: Vocabulary, passed: PassedTo): Read | null {
   const has = (each: string): boolean => vocabulary.term(each) !== null;
   if (row.needs?.some((each) => (each.startsWith('!') ? has(each.slice(1)) : !has(each))))
     return null;
-  const words: Readonly<Record<string, string | number>> = { ...roles(site.graph), ...row.numbers };
-  const title = row.title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
+  const title = row.title.includes('{') ? filled(site, row) : row.title;
   const parts: Part[] = [];
   for (const line of row.formula.split('\n')) {
     const [, where, text] = /^(\w+): (.*)$/.exec(line) ?? [null, null, line];
-    const place = where === null ? site : placeNamed(site, where!);
-    const own = place && partsOf(place, row, text!, vocabulary);
+    const place = where === null ? site : placeNamed(site, where);
+    const own = place && partsOf(place, row, text, vocabulary, passed);
     if (!own || own.length === 0) return null;
     parts.push(...own);
   }
   return { row, title, parts };
 }
 
+/** The title with the names of nodes and with numbers in the place of the braces. */
+function filled({ graph }: Site, { title, numbers }: Row): string {
+  const words: Readonly<Record<string, string | number>> = { ...roles(graph), ...numbers };
+  return title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
+}
+
+type PassedTo = (node: NodeId) => readonly Contribution[];
+
+/** The contributions to each node's gradient as programs compute them, each once. */
+function passedTo(graph: Graph): PassedTo {
+  const known = new Map<NodeId, readonly Contribution[]>();
+  return (node) => {
+    const own =
+      known.get(node) ??
+      contributionFormulas(graph, node).map((each) => ({
+        ...each,
+        formula: collapsed(each.formula),
+      }));
+    known.set(node, own);
+    return own;
+  };
+}
+
 type Spot = Pick<Site, 'graph' | 'node' | 'kind'>;
 
 function placeNamed(site: Site, name: string): Spot | null {
-  const [id, kind] = tensorNamed(site, name) ?? [];
-  return id === undefined ? null : { graph: site.graph, node: nodeOf(site.graph, id), kind: kind! };
+  const found = tensorsOf(site.graph)(name);
+  return found && { graph: site.graph, node: nodeOf(site.graph, found[0]), kind: found[1] };
 }
 
 const SUBSTITUTION = /^(.*?;)? *([\w@]+) := (.*)$/;
 
 /** The formula there, or, where it is "name := formula", the right ones with that in the place of the name. */
-function partsOf({ graph, node, kind }: Spot, row: Row, text: string, words: Vocabulary): Part[] {
+function partsOf(
+  { graph, node, kind }: Spot,
+  row: Row,
+  text: string,
+  words: Vocabulary,
+  passed: PassedTo,
+): Part[] {
   const [, before = '', name, right] = SUBSTITUTION.exec(text) ?? [];
   const place = { node: node.id, kind, ...(row.given && { given: row.given }) };
   const formula = parsed(right === undefined ? text : before + right, words);
   if (!formula) return [];
   if (name === undefined) return [{ ...place, formula }];
-  const symbol = words.term(name);
-  if (symbol?.kind !== 'symbol') return [];
-  const by = { name: symbol.name, letters: symbol.indices.flat(), by: formula };
+  const replaced = words.term(name);
+  if (replaced?.kind !== 'symbol') return [];
+  const by = { name: replaced.name, letters: replaced.indices.flat(), by: formula };
   if (kind === 'value') {
     const own = rightFormula(graph, node.id, kind);
-    return own && dependsOn(own, by.name) ? [{ ...place, formula: substituted(own, by) }] : [];
+    return own && dependsOn(own, by.name)
+      ? [{ ...place, formula: substituted(own, by), isSubstituted: true }]
+      : [];
   }
-  return contributionFormulas(graph, node.id)
+  return passed(node.id)
     .filter((each) => dependsOn(each.formula, by.name))
     .map(({ from, slot, formula: own }) => ({
       ...place,
-      from: { id: from.id, slot },
-      formula: substituted(collapsed(own), by),
+      ...{ from: { id: from.id, slot }, isSubstituted: true },
+      formula: substituted(own, by),
     }));
 }
 
@@ -164,10 +211,10 @@ function editOf(site: Site, { row, title, parts }: Read): Edit {
       return row.why ?? `${tensorName(node.id, kind)} is exactly ${toText(first.formula)}.`;
     },
     get wrong() {
-      return wrong();
+      return row.wrong ?? wrong();
     },
     get formulas() {
-      if (!isAlone || first.from || first.given) return undefined;
+      if (!isAlone || first.from || first.given || row.wrong !== undefined) return undefined;
       return {
         wrong: equals(left(first), first.formula),
         right: equals(left(first), rightOf(site)),

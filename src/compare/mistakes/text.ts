@@ -28,13 +28,13 @@ export interface Vocabulary {
   readonly letters: (name: string) => readonly Letter[];
 }
 
-const TOKEN = /\s*([\p{L}_][\p{L}\p{N}_′@]*|\d+(?:\.\d+)?(?:e-?\d+)?|<=|[-+*/^%()<,=;])/uy;
+const TOKEN = /[\p{L}_][\p{L}\p{N}_′@]*|\d+(?:\.\d+)?(?:e-?\d+)?|<=|[^\s]/gu;
 /** Queries for keys and keys for queries. */
 const TURNED = new Map([
   ['i', 'j'],
   ['j', 'i'],
 ]);
-const REDUCTION = /^(sum|mean|max|last|first|running)_(\w+′?)$/;
+const REDUCTION = /^(sum|mean|max|last|first|running|peak)_(\w+′?)$/;
 
 /**
  * `name = formula; ... formula`: + − * / ^ %, < and <= (1 where they hold), the functions of formulas, sum_i(...) and the
@@ -64,7 +64,7 @@ class Parser {
   #at = 0;
 
   constructor(text: string, vocabulary: Vocabulary) {
-    this.#tokens = [...text.matchAll(new RegExp(TOKEN, 'gu'))].map(([, token]) => token);
+    this.#tokens = text.match(TOKEN) ?? [];
     this.#vocabulary = vocabulary;
   }
 

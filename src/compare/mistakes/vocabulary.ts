@@ -2,6 +2,7 @@
 import { axisLength } from '../../engine/axes.ts';
 import { type Formula, number, symbol } from '../../engine/formula.ts';
 import {
+  type Graph,
   hasNode,
   nodeOf,
   type NodeId,
@@ -9,7 +10,7 @@ import {
   tensorName,
 } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import { sameShape } from '../../engine/tensor.ts';
+import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { type Context, roles } from '../edits/edit.ts';
 import type { Kind } from '../program.ts';
 import type { Vocabulary } from './text.ts';
@@ -17,42 +18,38 @@ import type { Vocabulary } from './text.ts';
 /** Beside those of the axes: what stands for a key in sums. */
 const KEYS = ['l', 'l′'];
 
-/** A node by its role. */
-function nameOf({ graph }: Pick<Context, 'graph'>, name: string): NodeId {
-  const own: Readonly<Record<string, NodeId>> = roles(graph);
-  if (name !== 'unmasked') return own[name] ?? name;
-  return hasNode(graph, 'M') ? (nodeOf(graph, 'M') as OperationNode).inputs[0] : own.logits;
-}
-
-/** The node that a name speaks of, and whether of its gradient. */
-export function tensorNamed(context: Pick<Context, 'graph'>, name: string): [NodeId, Kind] | null {
-  const { graph } = context;
-  const id = nameOf(context, name);
-  if (hasNode(graph, id)) return [id, 'value'];
-  const inner = nameOf(context, name.slice(1));
-  return name.startsWith('d') && hasNode(graph, inner) ? [inner, 'gradient'] : null;
+/** The node that a name speaks of, by its id or its role, and whether of its gradient. */
+export function tensorsOf(graph: Graph): (name: string) => [NodeId, Kind] | null {
+  const own = roles(graph);
+  const before = hasNode(graph, 'M') ? (nodeOf(graph, 'M') as OperationNode).inputs[0] : own.logits;
+  const names: Readonly<Record<string, NodeId>> = { ...own, unmasked: before };
+  return (name) => {
+    const id = names[name] ?? name;
+    if (hasNode(graph, id)) return [id, 'value'];
+    const inner = names[name.slice(1)] ?? name.slice(1);
+    return name.startsWith('d') && hasNode(graph, inner) ? [inner, 'gradient'] : null;
+  };
 }
 
 /**
  * Nodes ("P"), gradients ("dP"), the same by their role ("doutput"), read as if they were another ("values@output");
- * scale, softcap, p; keep, mask, target. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
+ * scale, softcap, p; keep, mask, target; sums over y's letters as sum_y, N its entries. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
  */
-export function vocabularyOf(
-  context: Context,
-  more: Readonly<Record<string, number>> = {},
-): Vocabulary {
+export function vocabularyOf(context: Context): Vocabulary {
   const { config, graph } = context;
   const { extents } = graph;
   const { softcap, dropout, loss } = config;
+  const tensorNamed = tensorsOf(graph);
+  const known = new Map<string, Formula | null>();
   const flag = (is: boolean): number | undefined => (is ? 1 : undefined);
   const numbers: Readonly<Record<string, number | undefined>> = {
     ...{ scale: scaleFactor(config, extents['a']) ?? 1, softcap, p: dropout?.p },
     ...{ n: extents['i'], m: extents['j'], width: axisLength(featureOf(context), extents) },
+    N: sizeOf(nodeOf(graph, 'y').shape),
     square: flag(extents['i'] === extents['j']),
     multihead: flag(graph.head === 'multihead'),
     scaled: flag((scaleFactor(config, extents['a']) ?? 1) !== 1),
     grouped: flag((extents['g'] ?? 1) > 1),
-    ...more,
   };
   const given = (name: string, as: NodeId): Formula | null => {
     const has =
@@ -61,26 +58,44 @@ export function vocabularyOf(
       (name === 'target' && loss.kind === 'target');
     return has ? symbol(name, nodeOf(graph, as).axes) : null;
   };
+  const term = (name: string): Formula | null => {
+    const value = numbers[name];
+    if (value !== undefined) return number(value);
+    if (name === 'mask′') return symbol(name, nodeOf(graph, 'P').axes);
+    const [plain, as] = name.split('@');
+    const other = as === undefined ? null : nodeOf(graph, tensorNamed(as)?.[0] ?? as);
+    const found = tensorNamed(plain);
+    if (!found) return given(plain, other?.id ?? (plain === 'target' ? 'y' : 'P'));
+    const { axes, shape } = nodeOf(graph, found[0]);
+    if (other && !sameShape(shape, other.shape)) return null;
+    return symbol(tensorName(...found), other?.axes ?? axes);
+  };
   return {
     term(name) {
-      const value = numbers[name];
-      if (value !== undefined) return number(value);
-      const [plain, as] = name.split('@');
-      const other = as === undefined ? null : nodeOf(graph, nameOf(context, as));
-      const found = tensorNamed(context, plain);
-      if (name === 'mask′') return symbol(name, nodeOf(graph, 'P').axes);
-      if (!found) return given(plain, other?.id ?? (plain === 'target' ? 'y' : 'P'));
-      const { axes, shape } = nodeOf(graph, found[0]);
-      if (other && !sameShape(shape, other.shape)) return null;
-      return symbol(tensorName(...found), other?.axes ?? axes);
+      let own = known.get(name);
+      if (own === undefined) known.set(name, (own = term(name)));
+      return own;
     },
     letters(name) {
       if (name === 'feature') return featureOf(context);
-      const all = name in extents || KEYS.includes(name) ? [name] : [...name];
+      if (name === 'y') return nodeOf(graph, 'y').axes.flat();
+      const all = name in extents || KEYS.includes(name) ? [name] : name.split('');
       return all.filter((letter) => letter in extents || KEYS.includes(letter));
     },
   };
 }
+
+/** With numbers of its own. */
+export const withNumbers = (
+  vocabulary: Vocabulary,
+  numbers: Readonly<Record<string, number>> | undefined,
+): Vocabulary =>
+  numbers
+    ? {
+        ...vocabulary,
+        term: (name) => (name in numbers ? number(numbers[name]) : vocabulary.term(name)),
+      }
+    : vocabulary;
 
 /** The feature of the weighted values. */
 const featureOf = ({ graph }: Context): readonly string[] => {

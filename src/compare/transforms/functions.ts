@@ -1,199 +1,42 @@
 // Functions of each entry that stand where none belongs: an activation, an absolute value, rounding.
-import { entrywise } from '../operations.ts';
+import { formulaOperation } from './formulaOperation.ts';
 import type { Transform } from './transform.ts';
 
-/** Abramowitz and Stegun 7.1.6: a series of positive terms only. */
-function erf(x: number): number {
-  if (Math.abs(x) > 6) return Math.sign(x);
-  let term = x;
-  let sum = x;
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-    term *= (2 * x * x) / (2 * n + 1);
-    sum += term;
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-}
+/** A line each: id, cost: what is said of it; how it is written; its formula. */
+const ROWS = `
+absolute-value 1.4: has its absolute value taken: the signs are lost; abs(@); abs(X)
+relu 1.4: goes through a ReLU: negative entries are 0; relu(@); relu(X)
+leaky-relu 1.6: goes through a leaky ReLU (slope 0.01); leaky_relu(@); relu(X) - 0.01 * relu(-X)
+elu 1.6: goes through an ELU activation; elu(@); relu(X) + exp(-relu(-X)) - 1
+elu-plus-one 1.6: goes through ELU + 1 (the feature map of linear attention); elu(@) + 1; relu(X) + exp(-relu(-X))
+gelu 1.5: goes through a GELU activation; gelu(@); X * (1 + erf(X / sqrt(2))) / 2
+gelu 1.55: goes through a GELU activation (tanh form); gelu_tanh(@); X * (1 + tanh(0.7978845608028654 * (X + 0.044715 * X^3))) / 2
+silu 1.5: goes through a SiLU (swish) activation; silu(@); X / (1 + exp(-X))
+tanh 1.4: goes through a tanh activation; tanh(@); tanh(X)
+sigmoid 1.4: goes through a sigmoid; sigmoid(@); 1 / (1 + exp(-X))
+softplus 1.6: goes through a softplus; softplus(@); relu(X) + log(1 + exp(-abs(X)))
+squared 1.4: is squared entry by entry; @²; X^2
+square-root 1.5: has its square root taken; sqrt(@); sqrt(X)
+exponential 1.5: is exponentiated: exp of every entry; exp(@); exp(X)
+logarithm 1.5: has its logarithm taken; log(@); log(X)
+reciprocal 1.6: is inverted entry by entry; 1 / @; 1 / X
+one-minus 1.5: is subtracted from 1 (its complement); 1 − @; 1 - X
+truncated-to-integers 1.4: is cut to whole numbers (cast to int); trunc(@); sign(X) * floor(held(abs(X)))
+rounded-to-integers 1.5: is rounded to whole numbers; round(@); round(X)
+rounded-to-integers 1.5: is rounded down to whole numbers; floor(@); floor(X)
+clipped 1.6: is clipped to 0 … 1; clip(@, 0, 1); clip(X)
+clipped 1.5: is clipped to −1 … 1; clip(@, −1, 1); 2 * clip((X + 1) / 2) - 1
+sign-only 1.6: has only its signs left; sign(@); sign(X)
+`;
 
-const normalDensity = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-const normal = (x: number): number => (1 + erf(x / Math.SQRT2)) / 2;
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-const geluTanh = (x: number): number => Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3));
-
-type Row = readonly [
-  id: string,
-  words: string,
-  formula: (name: string) => string,
-  value: (x: number) => number,
-  slope: (x: number) => number,
-  cost: number,
-];
-
-const call =
-  (name: string) =>
-  (operand: string): string =>
-    `${name}(${operand})`;
-
-const ROWS: readonly Row[] = [
-  [
-    'absolute-value',
-    'has its absolute value taken: the signs are lost',
-    call('abs'),
-    Math.abs,
-    Math.sign,
-    1.4,
-  ],
-  [
-    'relu',
-    'goes through a ReLU: negative entries are 0',
-    call('relu'),
-    (x) => Math.max(0, x),
-    (x) => Number(x > 0),
-    1.4,
-  ],
-  [
-    'leaky-relu',
-    'goes through a leaky ReLU (slope 0.01)',
-    call('leaky_relu'),
-    (x) => (x > 0 ? x : 0.01 * x),
-    (x) => (x > 0 ? 1 : 0.01),
-    1.6,
-  ],
-  [
-    'elu',
-    'goes through an ELU activation',
-    call('elu'),
-    (x) => (x > 0 ? x : Math.expm1(x)),
-    (x) => (x > 0 ? 1 : Math.exp(x)),
-    1.6,
-  ],
-  [
-    'elu-plus-one',
-    'goes through ELU + 1 (the feature map of linear attention)',
-    (n) => `elu(${n}) + 1`,
-    (x) => (x > 0 ? x + 1 : Math.exp(x)),
-    (x) => (x > 0 ? 1 : Math.exp(x)),
-    1.6,
-  ],
-  [
-    'gelu',
-    'goes through a GELU activation',
-    call('gelu'),
-    (x) => x * normal(x),
-    (x) => normal(x) + x * normalDensity(x),
-    1.5,
-  ],
-  [
-    'gelu',
-    'goes through a GELU activation (tanh form)',
-    call('gelu_tanh'),
-    (x) => (x * (1 + geluTanh(x))) / 2,
-    (x) => {
-      const t = geluTanh(x);
-      return (
-        (1 + t) / 2 + (x * (1 - t * t) * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x)) / 2
-      );
-    },
-    1.55,
-  ],
-  [
-    'silu',
-    'goes through a SiLU (swish) activation',
-    call('silu'),
-    (x) => x * sigmoid(x),
-    (x) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
-    1.5,
-  ],
-  [
-    'tanh',
-    'goes through a tanh activation',
-    call('tanh'),
-    Math.tanh,
-    (x) => 1 - Math.tanh(x) ** 2,
-    1.4,
-  ],
-  [
-    'sigmoid',
-    'goes through a sigmoid',
-    call('sigmoid'),
-    sigmoid,
-    (x) => sigmoid(x) * (1 - sigmoid(x)),
-    1.4,
-  ],
-  ['softplus', 'goes through a softplus', call('softplus'), softplus, sigmoid, 1.6],
-  ['squared', 'is squared entry by entry', (n) => `${n}²`, (x) => x * x, (x) => 2 * x, 1.4],
-  [
-    'square-root',
-    'has its square root taken',
-    call('sqrt'),
-    Math.sqrt,
-    (x) => 0.5 / Math.sqrt(x),
-    1.5,
-  ],
-  ['exponential', 'is exponentiated: exp of every entry', call('exp'), Math.exp, Math.exp, 1.5],
-  ['logarithm', 'has its logarithm taken', call('log'), Math.log, (x) => 1 / x, 1.5],
-  [
-    'reciprocal',
-    'is inverted entry by entry',
-    (n) => `1 / ${n}`,
-    (x) => 1 / x,
-    (x) => -1 / (x * x),
-    1.6,
-  ],
-  [
-    'one-minus',
-    'is subtracted from 1 (its complement)',
-    (n) => `1 − ${n}`,
-    (x) => 1 - x,
-    () => -1,
-    1.5,
-  ],
-  [
-    'truncated-to-integers',
-    'is cut to whole numbers (cast to int)',
-    call('trunc'),
-    Math.trunc,
-    () => 0,
-    1.4,
-  ],
-  [
-    'rounded-to-integers',
-    'is rounded to whole numbers',
-    call('round'),
-    (x) => (2 * Math.round(x / 2) === x ? x : Math.round(x)),
-    () => 0,
-    1.5,
-  ],
-  [
-    'rounded-to-integers',
-    'is rounded down to whole numbers',
-    call('floor'),
-    Math.floor,
-    () => 0,
-    1.5,
-  ],
-  [
-    'clipped',
-    'is clipped to 0 … 1',
-    (n) => `clip(${n}, 0, 1)`,
-    (x) => Math.min(1, Math.max(0, x)),
-    (x) => Number(x > 0 && x < 1),
-    1.6,
-  ],
-  [
-    'clipped',
-    'is clipped to −1 … 1',
-    (n) => `clip(${n}, −1, 1)`,
-    (x) => Math.min(1, Math.max(-1, x)),
-    (x) => Number(Math.abs(x) < 1),
-    1.5,
-  ],
-  ['sign-only', 'has only its signs left', call('sign'), Math.sign, () => 0, 1.6],
-];
-
-export const FUNCTIONS: readonly Transform[] = ROWS.map(
-  ([id, words, formula, value, slope, cost]) => ({
-    ...{ id, title: (name: string) => `${name} ${words}`, formula, cost, isLinear: false },
-    operation: entrywise(value, slope),
-  }),
-);
+export const FUNCTIONS: readonly Transform[] = ROWS.trim()
+  .split('\n')
+  .map((line) => {
+    const [, id, cost, words, written, formula] = /^(\S+) ([\d.]+): (.*); (.*); (.*)$/.exec(line)!;
+    return {
+      ...{ id, cost: Number(cost), isLinear: false },
+      title: (name) => `${name} ${words}`,
+      formula: (name) => written.replaceAll('@', name),
+      operation: formulaOperation('entrywise', formula),
+    };
+  });

@@ -8,8 +8,9 @@ import {
   letterStrides,
   offsetTable,
 } from '../../engine/axes.ts';
-import { sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import { gather } from '../operations.ts';
+import { formulaOperation } from './formulaOperation.ts';
 import type { StepOperation } from '../program.ts';
 import type { Transform } from './transform.ts';
 
@@ -77,29 +78,53 @@ export function reindexed(
   return gather(table, shape);
 }
 
-/** The sum along `group` times a factor, in place of every entry of it. */
-function spread(
-  axes: readonly AxisLetters[],
-  group: readonly Letter[],
-  extents: Extents,
-  factor: (length: number) => number,
-): StepOperation {
-  const { steps, start } = positions(axes, group, extents);
-  const total = (input: Tensor): Tensor => {
-    const sums = zeros(input.shape);
-    const out = zeros(input.shape);
-    const by = factor(steps.length);
-    for (let at = 0; at < out.data.length; at++) sums.data[start[at]] += input.data[at];
-    for (let at = 0; at < out.data.length; at++) out.data[at] = by * sums.data[start[at]];
-    return out;
-  };
-  return { name: 'sum', forward: ([input]) => total(input), vjp: (_, up) => [total(up)] };
-}
-
 /** Sizes of a kernel's blocks of tokens. */
 const BLOCKS = [2, 3, 4, 5, 8, 16, 32, 64, 128];
 
-type Source = (n: number, length: number) => number;
+/**
+ * A line each: id cost [when]: what is said of it, # being one and ## all of them | where entry k comes from.
+ */
+const MOVES = `
+reversed 0: has its ## in reverse order (flipped) | n−1−k
+shifted 0 [long]: is shifted by one # (np.roll, off by one) | (k−1) mod n
+shifted 0 [long]: is shifted by one # backwards (np.roll, off by one) | (k+1) mod n
+shifted 0.05: is shifted by one #, with 0 in front (off by one) | k−1, 0 at the start
+shifted 0.05: is shifted by one # backwards, with 0 at the end (off by one) | k+1, 0 at the end
+first-for-all 0.05: has the first # in place of all ## | 0
+first-block-for-all 0.15 [token]: has its first block of {B} ## in place of all blocks (a pointer is not advanced) | k mod {B}
+last-for-all 0.1: has the last # in place of all ## | n−1
+last-skipped 0.02: lacks the last # (0 there): a loop ends one too early | k < n−1
+first-skipped 0.03: lacks the first # (0 there): a loop starts one too late | k > 0
+first-only 0.1 [long]: has only the first #, 0 in all others | k = 0
+last-only 0.1 [long]: has only the last #, 0 in all others | k = n−1
+half-only 0.15 [even]: has only the first half of its ##, 0 in the others | k < n/2
+half-only 0.15 [even]: has only the second half of its ##, 0 in the others | k >= n/2
+halves-swapped 0.15 [even]: has the two halves of its ## swapped | (k + n/2) mod n
+neighbours-swapped 0.2 [even]: has neighbouring ## swapped | k xor 1
+`
+  .trim()
+  .split('\n')
+  .map((line) => /^(\S+) ([\d.]+)(?: \[(\w+)\])?: (.*) \| (.*)$/.exec(line)!.slice(1));
+
+/** Where entry k of n comes from, by how that is written; beyond the axis stands 0. */
+const SOURCES: Readonly<Record<string, (k: number, n: number, B: number) => number>> = {
+  'n−1−k': (k, n) => n - 1 - k,
+  '(k−1) mod n': (k, n) => (k + n - 1) % n,
+  '(k+1) mod n': (k, n) => (k + 1) % n,
+  'k−1, 0 at the start': (k) => k - 1,
+  'k+1, 0 at the end': (k) => k + 1,
+  '0': () => 0,
+  'k mod {B}': (k, _, B) => k % B,
+  'n−1': (_, n) => n - 1,
+  'k < n−1': (k, n) => (k < n - 1 ? k : n),
+  'k > 0': (k, n) => (k > 0 ? k : n),
+  'k = 0': (k, n) => (k === 0 ? k : n),
+  'k = n−1': (k, n) => (k === n - 1 ? k : n),
+  'k < n/2': (k, n) => (k < n / 2 ? k : n),
+  'k >= n/2': (k, n) => (k >= n / 2 ? k : n),
+  '(k + n/2) mod n': (k, n) => (k + n / 2) % n,
+  'k xor 1': (k) => k ^ 1,
+};
 
 /** All moves along one group of letters. */
 export function indexTransforms(
@@ -113,140 +138,37 @@ export function indexTransforms(
   const shape = axes.map((axis) => axisLength(axis, extents));
   if (length < 2 || sizeOf(shape) === 0) return [];
   const slug = one.replaceAll(/[^a-z]+/g, '-');
-  const isFeature = /feature/.test(one);
-  const base = isFeature ? 1.5 : 1.3;
-  const list: Transform[] = [];
-  const add = (
-    id: string,
-    words: string,
-    formula: (name: string) => string,
-    operation: () => StepOperation,
-    cost: number,
-  ): void => {
-    list.push({
-      ...{ id: `${slug}-${id}`, title: (name) => `${name} ${words}`, formula },
-      ...{ cost: base + cost, isLinear: true },
-      get operation() {
-        return operation();
-      },
-    });
+  const base = one.includes('feature') ? 1.5 : 1.3;
+  const isToken = group.length === 1 && /^[ijt]$/.test(group[0]);
+  const sizes = isToken ? BLOCKS.filter((each) => each < length) : [];
+  const when: Readonly<Record<string, boolean>> = {
+    long: length > 2,
+    even: length >= 4 && length % 2 === 0,
   };
-  const move = (id: string, words: string, symbol: string, source: Source, cost = 0): void =>
-    add(
-      id,
-      words,
-      (name) => `${name}[${symbol}]`,
-      () => reindexed(axes, shape, group, extents, source),
-      cost,
-    );
-  move('reversed', `has its ${many} in reverse order (flipped)`, 'n−1−k', (n, l) => l - 1 - n);
-  if (length > 2) {
-    move(
-      'shifted',
-      `is shifted by one ${one} (np.roll, off by one)`,
-      '(k−1) mod n',
-      (n, l) => (n + l - 1) % l,
-    );
-    move(
-      'shifted',
-      `is shifted by one ${one} backwards (np.roll, off by one)`,
-      '(k+1) mod n',
-      (n, l) => (n + 1) % l,
-    );
-  }
-  move(
-    'shifted',
-    `is shifted by one ${one}, with 0 in front (off by one)`,
-    'k−1, 0 at the start',
-    (n) => n - 1,
-    0.05,
+  const moves = MOVES.filter(([, , need]) => when[need] ?? true).flatMap(
+    ([id, cost, need, words, written]) =>
+      (need === 'token' ? sizes : [0]).map((B): Transform => {
+        const said = words.replaceAll('##', many).replaceAll('#', one).replace('{B}', String(B));
+        return {
+          ...{ id: `${slug}-${id}`, cost: base + Number(cost), isLinear: true },
+          title: (name) => `${name} ${said}`,
+          formula: (name) => `${name}[${written.replace('{B}', String(B))}]`,
+          get operation() {
+            return reindexed(axes, shape, group, extents, (k, n) => {
+              const from = SOURCES[written](k, n, B);
+              return from < n ? from : -1;
+            });
+          },
+        };
+      }),
   );
-  move(
-    'shifted',
-    `is shifted by one ${one} backwards, with 0 at the end (off by one)`,
-    'k+1, 0 at the end',
-    (n, l) => (n + 1 < l ? n + 1 : -1),
-    0.05,
-  );
-  move('first-for-all', `has the first ${one} in place of all ${many}`, '0', () => 0, 0.05);
-  if (group.length === 1 && /^[ijt]$/.test(group[0])) {
-    for (const size of BLOCKS.filter((each) => each < length))
-      move(
-        'first-block-for-all',
-        `has its first block of ${size} ${many} in place of all blocks (a pointer is not advanced)`,
-        `k mod ${size}`,
-        (n) => n % size,
-        0.15,
-      );
-  }
-  move('last-for-all', `has the last ${one} in place of all ${many}`, 'n−1', (_, l) => l - 1, 0.1);
-  move(
-    'last-skipped',
-    `lacks the last ${one} (0 there): a loop ends one too early`,
-    'k < n−1',
-    (n, l) => (n < l - 1 ? n : -1),
-    0.02,
-  );
-  move(
-    'first-skipped',
-    `lacks the first ${one} (0 there): a loop starts one too late`,
-    'k > 0',
-    (n) => (n > 0 ? n : -1),
-    0.03,
-  );
-  if (length > 2) {
-    move(
-      'first-only',
-      `has only the first ${one}, 0 in all others`,
-      'k = 0',
-      (n) => (n === 0 ? 0 : -1),
-      0.1,
-    );
-    move(
-      'last-only',
-      `has only the last ${one}, 0 in all others`,
-      'k = n−1',
-      (n, l) => (n === l - 1 ? n : -1),
-      0.1,
-    );
-  }
-  if (length >= 4 && length % 2 === 0) {
-    move(
-      'half-only',
-      `has only the first half of its ${many}, 0 in the others`,
-      'k < n/2',
-      (n, l) => (n < l / 2 ? n : -1),
-      0.15,
-    );
-    move(
-      'half-only',
-      `has only the second half of its ${many}, 0 in the others`,
-      'k >= n/2',
-      (n, l) => (n >= l / 2 ? n : -1),
-      0.15,
-    );
-    move(
-      'halves-swapped',
-      `has the two halves of its ${many} swapped`,
-      '(k + n/2) mod n',
-      (n, l) => (n + l / 2) % l,
-      0.15,
-    );
-    move('neighbours-swapped', `has neighbouring ${many} swapped`, 'k xor 1', (n) => n ^ 1, 0.2);
-  }
-  add(
-    'mean-for-all',
-    `has the mean over the ${many} in place of each`,
-    (name) => `mean(${name}) over the ${many}`,
-    () => spread(axes, group, extents, (l) => 1 / l),
-    0.1,
-  );
-  add(
-    'sum-for-all',
-    `has the sum over the ${many} in place of each`,
-    (name) => `Σ ${name} over the ${many}`,
-    () => spread(axes, group, extents, () => 1),
-    0.1,
-  );
-  return list;
+  const sums = (['mean', 'sum'] as const).map((how): Transform => ({
+    ...{ id: `${slug}-${how}-for-all`, cost: base + 0.1, isLinear: true },
+    title: (name) => `${name} has the ${how} over the ${many} in place of each`,
+    formula: (name) => `${how === 'sum' ? `Σ ${name}` : `mean(${name})`} over the ${many}`,
+    get operation() {
+      return formulaOperation('sum', `0 * X + ${how}_k(X)`, axes, extents, group);
+    },
+  }));
+  return [...moves, ...sums];
 }

@@ -328,10 +328,10 @@ class Writer {
     const n = own.letters.indexOf(letter) - own.letters.length;
     if (n >= 0) return own;
     const { axis } = this.#dialect;
-    if (how === 'running')
+    if (how === 'running' || how === 'peak')
       return {
         ...own,
-        text: `${bracketed(own, ATOM)}.cumsum(${axis}=${n})`,
+        text: `${bracketed(own, ATOM)}.${how === 'peak' ? 'cummax' : 'cumsum'}(${axis}=${n})`,
         level: ATOM,
         kept: undefined,
       };

@@ -9,6 +9,7 @@ const REDUCE: Readonly<Record<Reduce, string>> = {
   last: '\\operatorname{last}',
   first: '\\operatorname{first}',
   running: '\\operatorname{cumsum}',
+  peak: '\\operatorname{cummax}',
 };
 
 const KNOWN = /^(exp|log|sin|cos|tan|sinh|cosh|tanh)$/;

@@ -26,18 +26,18 @@ const inBlocks = (rows: readonly Row[], length: number): Row[] =>
 const RECURRENCE = [
   // Its own backward pass is written by hand.
   'scores = held(logits)',
-  'block = floor(i / B)',
-  'reached = (floor(l / B) <= block)',
-  'running = finite(max_l(at(i, l, scores) + hide(not(reached))))',
+  'end = i - i % B + B - 1',
+  'ends = end - relu(end - n + 1)',
+  'running = finite(at(i, ends, peak_i(scores)))',
   'most = finite(max_i(scores))',
   'own = exp(scores - running)',
   'right = exp(scores - most)',
   'inverted = own * exp(most - running)',
   'isLast = (n - 1 - (n - 1) % B <= i)',
   'isFirst = (i < B)',
-  'sums = sum_l(reached * exp(at(i, l, scores) - running))',
-  'begins = (l % B < 1) * (block <= floor(l / B))',
-  'divided = right * exp(-sum_l(begins * log(at(i, l, sums))))',
+  'sums = at(i, ends, running_i(right)) * exp(most - running)',
+  'begun = (i % B < 1) * log(sums)',
+  'divided = right * exp(running_i(begun) - sum_i(begun) - log(sums))',
 ].join('; ');
 
 const RESCALED =
@@ -50,37 +50,50 @@ const LOOPS = rowsOf(
   `
 output kernel-accumulator-not-rescaled: the accumulator is not rescaled when the running maximum changes
   own / sum_i(right)
+  : acc = acc + P_block V_block, where acc · exp(m_old − m_new) + P_block V_block belongs
 output kernel-denominator-not-rescaled: the denominator is not rescaled when the running maximum changes
   right / sum_i(own)
+  : l = l + Σ P_block, where l · exp(m_old − m_new) + Σ P_block belongs
 output kernel-accumulator-and-denominator-not-rescaled: nothing is rescaled when the running maximum changes
   own / sum_i(own)
+  : acc and l without exp(m_old − m_new)
 output kernel-rescaled-with-wrong-sign: the rescaling has the wrong sign: exp(m_new − m_old)
   inverted / sum_i(inverted)
+  : acc · exp(m_new − m_old), l · exp(m_new − m_old)
 output kernel-accumulator-rescaled-with-wrong-sign: the accumulator is rescaled with the wrong sign: exp(m_new − m_old)
   inverted / sum_i(right)
+  : acc · exp(m_new − m_old)
 output kernel-denominator-of-last-block: the denominator is that of the last block alone
   right / sum_i(isLast * right)
+  : l = Σ P_block (= for +=)
   | The sum of the exponentials runs over all blocks.
 output kernel-normalised-in-each-block: the accumulator is divided by the denominator in each block, not once at the end
   divided
+  : acc = (acc · exp(m_old − m_new) + P_block V_block) / l in each block
   | What was divided in one block is divided again in the next.
 output kernel-only-last-block: only the last block of keys is left: the running maximum or the accumulator is not kept
   isLast * right / sum_i(isLast * right)
+  : acc = P_block V_block, l = Σ P_block
   | The accumulator is started anew in each block.
 output kernel-last-block-skipped: the last block of keys is left out of the loop
   not(isLast) * right / sum_i(not(isLast) * right)
+  : for block in range(n // B)
   | The number of blocks is rounded down, or the loop ends one block too early.
 output kernel-first-block-skipped: the first block of keys is left out of the loop
   not(isFirst) * right / sum_i(not(isFirst) * right)
+  : for block in range(1, ...)
   | The loop begins one block too late.
 output kernel-normalised-in-each-block-and-at-the-end: the accumulator is divided by the denominator in each block and again at the end
   divided / sum_i(right)
+  : acc = (acc · exp(m_old − m_new) + P_block V_block) / l in each block; O = acc / l
   | What was divided in one block is divided again in the next.
 output kernel-last-accumulator-not-divided: the output is not divided by the denominator
   right
+  : O = acc
   | After the last block the accumulator is divided by l, the sum of the exponentials.
 output kernel-divided-by-logarithm: the output is divided by log l instead of l
   right / log(sum_i(right))
+  : O = acc / log(l)
   | The logarithm of the denominator belongs in the log-sum-exp, not in the output.
 `,
   { why: RESCALED, cost: 1.4, numpy: LOOP_FIX, pytorch: LOOP_FIX },
@@ -112,30 +125,43 @@ const MASK_FIX = {
 const RECOMPUTED = rowsOf(`
 W lse-of-base-2: the log-sum-exp is m + log2(l) instead of m + log(l)
   exp(logits - most - log(total) / log(2))
+  : P' = exp(M − m − log2(l))
 W lse-missing: the log-sum-exp is not subtracted
   exp(logits)
+  : P' = exp(M)
 W lse-without-sum: the log-sum-exp is only the row’s maximum: log(l) is missing
   exp(logits - most)
+  : P' = exp(M − m)
 W lse-without-maximum: the log-sum-exp is only log(l): the row’s maximum is missing
   exp(logits - log(total))
+  : P' = exp(M − log(l))
 W lse-not-logarithm: m + l stands where m + log(l) belongs
   exp(logits - most - total)
+  : P' = exp(M − m − l)
 W lse-sign: m − log(l) stands where m + log(l) belongs
   exp(logits - most + log(total))
+  : P' = exp(M − m + log(l))
 W lse-is-denominator: the denominator l stands where the log-sum-exp belongs
   exp(logits - total)
+  : P' = exp(M − l)
 W lse-of-other-query: the log-sum-exp of the query before is used
   exp(logits - at(j, (j + m - 1) % m, L))
+  : P' = exp(M − L[j − 1])
 W lse-of-other-query: the log-sum-exp of the query behind is used
   exp(logits - at(j, (j + 1) % m, L))
+  : P' = exp(M − L[j + 1])
 W unmasked [M]: the weights are recomputed without the mask
   exp(unmasked - L)
+  : P' = exp(Z − L)
 W unscaled [scaled]: the weights are recomputed without the scale
   exp(logits / scale - L)
+  : P' = exp(S − L)
 W scaled-twice [scaled]: the weights are recomputed with the scale applied twice
   exp(logits * scale - L)
+  : P' = exp(scale · Z − L)
 W of-base-2: the weights are recomputed with powers of 2
   exp(log(2) * (logits - L))
+  : P' = 2^(M − L)
 `);
 
 const DENOMINATORS = rowsOf(`
@@ -149,7 +175,11 @@ W denominator-without-last-block: the denominator lacks the last block (keys in 
   right / sum_i(not(isLast) * right)
 W denominator-without-first-block: the denominator lacks the first block (keys in blocks of {B})
   right / sum_i(not(isFirst) * right)
-`).map((row) => ({ ...row, formula: `${RECURRENCE}; W = ${row.formula}` }));
+`).map((row) => ({
+  ...row,
+  wrong: "P' = exp(M − m − log(l)), l as in that loop",
+  formula: `${RECURRENCE}; W = ${row.formula}`,
+}));
 
 const SCORES_OF_ROW =
   'most = finite(max_i(logits)); total = sum_i(exp(logits - most)); L = most + log(total); some = not(not(total))';
@@ -183,8 +213,9 @@ function maskedAnew(site: Site): Row[] {
   const isLarge = sizeOf(M.shape) > LARGE;
   return maskVariants(site, M)
     .filter(({ id, cost }) => id !== 'mask-missing' && cost <= (isLarge ? 1 : STRANGEST))
-    .map(({ id, title, mask }) => ({
+    .map(({ id, title, wrong, mask }) => ({
       ...{ on: 'W', id, formula: 'exp(unmasked + mask′ - L)', ...MASK_FIX },
+      wrong: `P' = exp(Z + mask' − L), ${wrong}`,
       title: `it masks otherwise than the forward pass: ${title}`,
       given: { 'mask′': { axes: M.axes, tensor: mask } },
     }));
@@ -196,6 +227,7 @@ const recomputed = (site: Site): Row[] =>
     ...RECOMPUTED,
     ...staleRows(site).map(([words, of]) => ({
       ...{ on: 'W', id: 'lse-of-other-row', title: `the log-sum-exp of ${words}` },
+      wrong: "P' = exp(M − L), L of another row",
       formula: `exp(logits - ${of('L')})`,
     })),
     ...maskedAnew(site),
@@ -207,16 +239,22 @@ const recomputed = (site: Site): Row[] =>
 
 /** In dV and in the softmax's gradient, or in one of them. */
 const SCOPES = [
-  { words: '', where: ['dvalues', 'dlogits'], cost: 1.15 },
-  { words: ' for dV alone', where: ['dvalues'], cost: 1.25 },
-  { words: ' for the scores alone', where: ['dlogits'], cost: 1.25 },
+  { words: '', as: "dV = P'^T dO, dM = P' ∘ (dP − D)", where: ['dvalues', 'dlogits'], cost: 1.15 },
+  { words: ' for dV alone', as: "dV = P'^T dO", where: ['dvalues'], cost: 1.25 },
+  { words: ' for the scores alone', as: "dM = P' ∘ (dP − D)", where: ['dlogits'], cost: 1.25 },
 ];
 const OF_W = { dvalues: 'weights := W', dlogits: 'W * (dP - sum_i(P * dP))' } as const;
 
 function wrongWeights(site: Site): Row[] {
   return recomputed(site).flatMap((row) =>
-    SCOPES.map(({ words, where, cost }) => ({
-      ...{ ...row, on: 'dvalues,dlogits', cost, needs: [...(row.needs ?? []), '!p'] },
+    SCOPES.map(({ words, as, where, cost }) => ({
+      ...{
+        ...row,
+        wrong: `${row.wrong}; ${as}`,
+        on: 'dvalues,dlogits',
+        cost,
+        needs: [...(row.needs ?? []), '!p'],
+      },
       id: `kernel-backward-${row.id}`,
       title: `the backward pass recomputes the weights wrongly${words}: ${row.title}`,
       formula: where

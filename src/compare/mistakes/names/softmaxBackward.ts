@@ -256,19 +256,18 @@ const PART_MEAN: Slip = ['mean-over-others', 'the row sums are averaged over the
 /** Entries beyond which each takes a tenth of a second. */
 const LARGE = 200_000;
 
-/** L ∘ dP − R ∘ Σ X with one slip or two. */
-function combinations({ node, graph }: Site): Row[] {
-  const most = sizeOf(node.shape) > LARGE ? 1 : 2;
+/** L ∘ dP − R ∘ Σ X with so many slips. */
+function combinations({ node, graph }: Site, count: 1 | 2): Row[] {
   const rows: Row[] = [];
   const add = (left: string, right: string, summed: string, slips: readonly Slip[]): void => {
-    if (slips.length === 0 || slips.length > most) return;
+    if (slips.length !== count) return;
     const sign = slips.includes(SIGN) ? '+' : '-';
     rows.push({
       on: 'dlogits',
       id: `softmax-backward-${slips.map(([id]) => id).join('-')}`,
       title: `softmax backward: ${slips.map(([, title]) => title).join(', and ')}`,
       formula: `${left} * dP ${sign} ${right} * ${summed}`.replaceAll('1 * ', ''),
-      cost: slips.length === 1 ? 1 : 1.8,
+      cost: count === 1 ? 1 : 1.8,
     });
   };
   for (const set of subsets(longLetters(node, graph)).concat([[]])) {
@@ -300,6 +299,13 @@ function combinations({ node, graph }: Site): Row[] {
 export const softmaxBackward = familyOf((site) => {
   const { node, kind, graph } = site;
   if (kind !== 'gradient' || node.id !== roles(graph).logits) return [];
-  const rows = [...WHOLE, ...DROPPED, ...combinations(site), ...SUMS, ...unreset(site)];
+  const rows = [...WHOLE, ...DROPPED, ...combinations(site, 1), ...SUMS, ...unreset(site)];
   return [...rows, ...OVERWRITTEN, ...otherWeights(site)];
+});
+
+/** Two slips at once: tried where one does not tell. */
+export const softmaxBackwardTwice = familyOf((site) => {
+  const { node, kind, graph } = site;
+  if (kind !== 'gradient' || node.id !== roles(graph).logits) return [];
+  return sizeOf(node.shape) > LARGE ? [] : combinations(site, 2);
 });

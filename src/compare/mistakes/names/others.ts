@@ -1,0 +1,90 @@
+// Scores that are no products, keys of zeros, dropout before the softmax, a backward pass that ignores its upstream gradient.
+import { roles, type Site } from '../../edits/edit.ts';
+import { contributionsTo } from '../../edits/make.ts';
+import { familyOf, type Row, rowsOf } from '../table.ts';
+
+/** `d`: the squared distance of a query and a key. */
+export const similarity = familyOf(
+  rowsOf(
+    `
+S scores-are-distances: the scores are negative squared distances of queries and keys, not dot products
+  -d
+S scores-are-distances: the scores are squared distances of queries and keys, not dot products
+  d
+S scores-are-distances: the scores are half the negative squared distances of queries and keys, not dot products
+  -d / 2
+S scores-are-distances: the scores are negative distances (norms of the difference) of queries and keys, not dot products
+  -sqrt(relu(d))
+`,
+    { cost: 1.3 },
+  ).map((row) => ({
+    ...row,
+    formula: `d = sum_a(keys^2) + sum_a(queries^2) - 2 * sum_a(keys * queries); ${row.formula}`,
+  })),
+);
+
+/** The keep-mask on the scores, and none on the weights or that too. */
+export const dropoutOnScores = familyOf(
+  [
+    ['times keep', 'keep * logits'],
+    ['times keep / (1 − p)', 'keep * logits / (1 - p)'],
+    ['with −∞ where dropped', 'logits + hide(not(keep))'],
+  ].flatMap(([words, scores], n): Row[] => {
+    const row = {
+      ...{ on: 'P', id: 'dropout-on-scores', needs: ['p'] },
+      title: `the dropout mask is applied to the scores before the softmax ({logits} ${words}), not to the weights`,
+      why: 'Dropout belongs after the softmax: before it, dropped scores still count or the others grow.',
+      formula: `P: scores = ${scores}; exp(scores) / sum_i(exp(scores))`,
+      cost: 1.2 + n / 100,
+    };
+    const alone = { ...row, title: `${row.title} alone`, cost: row.cost + 0.1 };
+    return [{ ...row, formula: `${row.formula}\nPd: P` }, alone];
+  }),
+);
+
+/** As many empty slots are tried where no shape says how many there are: one more is a softmax with 1 in its denominator. */
+const MOST = 16;
+
+/** Keys of zeros that take part: the empty slots of a static cache, or padding, that no mask hides. */
+export const emptySlots = familyOf(({ graph, config, moreKeys = 0 }: Site): Row[] => {
+  if (moreKeys === 0 && !config.past) return [];
+  const keys = graph.extents['i'];
+  const counts = moreKeys > 0 ? [moreKeys] : Array.from({ length: MOST - 1 }, (_, n) => n + 2);
+  const cut = `  # hide the slots that are not filled yet, or cut them off: K[..., :${keys}, :]`;
+  return counts.map((count) => {
+    const seen = moreKeys > 0 ? ` Yours has ${keys + count} keys where the setup has ${keys}.` : '';
+    return {
+      ...{ on: 'P', id: 'zero-keys-attended', cost: moreKeys > 0 ? 0.9 : 1.25 },
+      title: `${count} keys of zeros take part in the softmax: empty slots of a cache, or padding, that are not masked`,
+      why: `A key of zeros has the score 0 with every query, so each adds exp(0) = 1 to the denominator and takes weight from the others; its value is 0 too.${seen} The same comes of ${count} added to the denominator.`,
+      formula: `exp(logits) / (${count} + sum_i(exp(logits)))`,
+      numpy: `M[..., ${keys}:] = -np.inf${cut}`,
+      pytorch: `M[..., ${keys}:] = float("-inf")${cut}`,
+    };
+  });
+});
+
+/** A backward function that does not read the gradient it is given: ones, or 1/N, stand in its place. */
+export const upstreamIgnored = familyOf((site) => {
+  const { node, kind, graph } = site;
+  if (kind !== 'gradient') return [];
+  const { output } = roles(graph);
+  const sources = contributionsTo(site, node.id).map(({ from }) => from);
+  return sources
+    .filter(({ id }) => id === output || id === 'y')
+    .flatMap(({ id, inputs, shape }) => {
+      const count = shape.reduce((size, length) => size * length, 1);
+      const use = (words: string, by: string, cost: number): Row => ({
+        ...{ on: `d${node.id}`, id: 'upstream-ignored', cost },
+        title: `the backward pass ignores its upstream gradient: it computes as if d${id} were ${words}`,
+        why: `What follows comes out exactly if d${id} is ${words}. The loss is then not the one that is differentiated: f = Σ y has such a gradient, and with another one nothing of it arrives.`,
+        formula: inputs.map((input) => `d${input}: d${id} := ${by}`).join('\n'),
+        numpy: `def backward(d${id}): ...  # use the d${id} that is passed in, not np.ones_like(${id})`,
+        pytorch: `def backward(ctx, d${id}): ...  # use d${id}, not torch.ones_like(${id})`,
+      });
+      return [
+        use('all ones', '1', 1.12),
+        use('the mean’s, 1/N in every entry', `1 / ${count}`, 1.25),
+      ];
+    });
+});
