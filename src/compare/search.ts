@@ -189,8 +189,7 @@ export function search(
   /** Whether that is the rounding of the mistaken program, where it is larger than the right one's. */
   const isRounding = (edited: State, residual: number): boolean => {
     if (residual > MOST_PRECISION * precision || simulated++ >= MOST_SIMULATED) return false;
-    const { config, type } = context;
-    return residual * scale <= new Tolerances(config, type, edited).of(key, residual * scale);
+    return isRoundingOf(context, edited, key, residual * scale);
   };
   let simulated = 0;
   const later = new Set([...dependentsOf(key, referenceProgram(context.graph))].map(givenKey));
@@ -363,6 +362,11 @@ function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
   );
 }
 
+/** Whether a program that is `off` by so much at `key` is no more than rounding off. */
+function isRoundingOf({ config, type }: Context, state: State, key: Key, off: number): boolean {
+  return off <= new Tolerances(config, type, state).of(key, off);
+}
+
 /** The edits of a slice, made anew for the whole, if they explain the whole too. */
 export function onWhole(
   context: Context,
@@ -387,9 +391,13 @@ export function onWhole(
     state = context.state.under(same.apply(state.program));
   }
   try {
-    const prediction = seen(context.graph, key, view, state.predict(key));
-    const residual = difference(prediction, user).maxAbs / largestMagnitude(user);
-    return residual <= precision ? { edits: made, state, residual, runnerUp, others } : null;
+    const off = apart(context.graph, key, view, state.predict(key), user);
+    const residual = off / largestMagnitude(user);
+    const isRounding = (): boolean =>
+      residual <= MOST_PRECISION * precision && isRoundingOf(context, state, key, off);
+    return residual <= precision || isRounding()
+      ? { edits: made, state, residual, runnerUp, others }
+      : null;
   } catch (error) {
     if (isMisfit(error)) return null;
     throw error;
