@@ -174,7 +174,7 @@ function sliceJudge(
           : sum,
       0,
     );
-    const left = given.filter(([key, user]) => !explains(edited, key, user)).length;
+    const left = (): number => given.filter(([key, user]) => !explains(edited, key, user)).length;
     return { gain, spoilt: 0, left };
   };
 }

@@ -56,8 +56,8 @@ export interface Score {
   readonly gain: number;
   /** How many that are right would be wrong: no edit that spoils any is the cause. */
   readonly spoilt: number;
-  /** How many of the given tensors it leaves unexplained. */
-  readonly left: number;
+  /** How many of the given tensors it leaves unexplained, which takes a while to find out. */
+  left(): number;
 }
 
 /** Of the program of a hypothesis. */
@@ -100,7 +100,7 @@ const MOST_IN_PAIRS = 300;
 const MOST_STRANGER = 0.35;
 const MOST_OTHERS = 2;
 
-const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left === 0;
+const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left() === 0;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 

@@ -1,6 +1,7 @@
 // One trace against one reference run: each tensor judged in causal order, each error explained.
 import type { HeadConfig } from '../engine/config.ts';
 import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
@@ -45,6 +46,8 @@ export interface CheckInput {
   readonly names: Readonly<Record<string, string>>;
   /** formats' resolveName. */
   readonly resolve: Resolve;
+  /** The reference's run, where it is known already. */
+  readonly computed?: Run | null;
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
@@ -94,6 +97,8 @@ export class Check {
       input.config,
       graph,
       type ?? namedType(input.config.numberType) ?? typeOf(this.named),
+      // Of another convention it is another one.
+      input.computed?.graph === graph ? input.computed : null,
     );
     const { config } = input;
     const unnamed = new Readings(config, graph, this.#reference);
@@ -347,7 +352,7 @@ export class Check {
     return {
       gain: Math.max(own.gain, other.gain),
       spoilt: Math.min(own.spoilt, other.spoilt),
-      left: Math.min(own.left, other.left),
+      left: () => Math.min(own.left(), other.left()),
     };
   }
 
@@ -368,9 +373,6 @@ export class Check {
     let [gain, spoilt] = [0, 0];
     const reached = reachedBy(before.program, program, this.#sources);
     const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
-    // A program's own loss is its own affair.
-    const others = [...this.#tensors].filter(([key]) => !reached.has(key) && key !== 'v:f');
-    let left = others.filter(([key, user]) => !this.#isExplained(before, key, user)).length;
     // What depends on what is known only of what has been computed.
     for (const [key] of tensors) before.predict(key);
     // A kernel computes its values anew for the backward pass, and rightly it may be.
@@ -380,9 +382,15 @@ export class Check {
       const was = this.#isExplained(before, key, user);
       const is = this.#explains(edited, key, user);
       gain += Number(is) - Number(was);
-      left += Number(!is && key !== 'v:f');
       if (was && !is && right.has(key) && !(isForward && key.startsWith('g:'))) spoilt++;
     }
+    const isLeft = ([key, user]: readonly [Key, Tensor]): boolean =>
+      !(reached.has(key)
+        ? this.#explains(edited, key, user)
+        : this.#isExplained(before, key, user));
+    // A program's own loss is its own affair.
+    const left = (): number =>
+      [...this.#tensors].filter((each) => each[0] !== 'v:f' && isLeft(each)).length;
     return { gain, spoilt, left };
   }
 
