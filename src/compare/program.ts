@@ -59,21 +59,6 @@ export function referenceProgram(graph: Graph): Program {
   };
 }
 
-/** Whether nothing is edited. */
-export function isReference({
-  graph,
-  forward,
-  backward,
-  contributions,
-  accumulators,
-}: Program): boolean {
-  return (
-    operationNodes(graph).every(
-      (node) => forward.get(node.id) === node && backward.get(node.id) === node,
-    ) && contributions.size + accumulators.size === 0
-  );
-}
-
 /** A program with a forward step replaced; reverse mode follows it unless `handWritten`. */
 export function withStep(program: Program, node: NodeId, step: Step, handWritten = false): Program {
   const forward = new Map(program.forward).set(node, step);

@@ -6,9 +6,6 @@ import type { Context, Edit, Family, Site } from './edits/edit.ts';
 import { formulas, sameMistake } from './mistakes/family.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from './edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from './edits/scale.ts';
-import { heads } from './edits/heads.ts';
-import { permute } from './edits/permute.ts';
-import { softmaxBackward } from './mistakes/names/softmaxBackward.ts';
 import { fingerprint, isTold, meanError } from './evidence.ts';
 import { constantRatio, difference } from './judge.ts';
 import {
@@ -21,6 +18,7 @@ import {
   referenceProgram,
   type State,
 } from './program.ts';
+import { placesOf } from './places.ts';
 import { dependentsOf } from './reach.ts';
 import { Tolerances } from './tolerances.ts';
 import { apart, seen, type View } from './view.ts';
@@ -83,13 +81,6 @@ const NEARLY = 1e-6;
 const LARGE = 50_000;
 const LARGE_GRAPH = 500_000;
 const PLAIN_COST = 1.25;
-/** Places of which a target's own is the likeliest: what it is computed from is given. */
-const FEW_SITES = 6;
-/** Families that are tried there first all the same. */
-const USUAL_FAMILIES = 12;
-const MIXING: readonly Family[] = [permute, heads];
-/** Most mistakes of gradients written by hand are made where they pass through the softmax. */
-const LIKELIEST: readonly Family[] = [scaleFamily, softmaxBackward];
 /** Entries that thousands of pairs of edits may reproduce by chance, where the precision is no better. */
 const FEW = 2;
 const EXACT = 1e-10;
@@ -100,7 +91,7 @@ const MOST_IN_PAIRS = 300;
 const MOST_STRANGER = 0.35;
 const MOST_OTHERS = 2;
 
-const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left() === 0;
+const isComplete = (score: Score): boolean => score.spoilt === 0 && score.left() === 0;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 
@@ -303,32 +294,6 @@ function isRightWhereNumber({ user, predicted, precision }: Target): boolean {
     const right = predicted.data[at];
     return Number.isNaN(value) || value === right || Math.abs(value - right) <= most;
   });
-}
-
-/**
- * The commonest mistakes anywhere first; where each test takes long and the target's own step is nearly all there is,
- * all mistakes of that.
- */
-function placesOf(
-  families: readonly Family[],
-  sites: readonly Site[],
-  { isLarge, isMixing }: { readonly isLarge: boolean; readonly isMixing: boolean },
-): (readonly [Family, Site])[] {
-  const anywhere = (own: readonly Family[], some: readonly Site[]): (readonly [Family, Site])[] =>
-    own.flatMap((family) => some.map((site) => [family, site] as const));
-  if (isMixing) {
-    const mixing = MIXING.filter((family) => families.includes(family));
-    const rest = families.filter((family) => !mixing.includes(family));
-    return [...anywhere(mixing, sites), ...placesOf(rest, sites, { isLarge, isMixing: false })];
-  }
-  if (!isLarge) return anywhere(families, sites);
-  const here = anywhere(families, sites.slice(0, 1));
-  // Few are got through.
-  const likely = LIKELIEST.filter((family) => families.includes(family));
-  const others = families.filter((family) => !likely.includes(family));
-  const elsewhere = anywhere([...likely, ...others], sites.slice(1));
-  if (sites.length <= FEW_SITES) return [...here, ...elsewhere];
-  return [...here.slice(0, USUAL_FAMILIES), ...elsewhere, ...here.slice(USUAL_FAMILIES)];
 }
 
 function best(

@@ -1,13 +1,12 @@
 // One trace against one reference run: each tensor judged in causal order, each error explained.
-import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
-import type { Run } from '../engine/run.ts';
+import { type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import { align, type Aligned } from './align.ts';
 import { type BlindConvention, blindConventions } from './blindQueries.ts';
 import { causalOrder } from './causalOrder.ts';
+import type { CheckInput, Compared } from './checkInput.ts';
 import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
@@ -38,30 +37,10 @@ import { precisionOf, tf32Cause } from './typeAlone.ts';
 import { seen } from './view.ts';
 import { whereabouts } from './whereabouts.ts';
 
-export interface CheckInput {
-  readonly config: HeadConfig;
-  readonly graph: Graph;
-  readonly trace: readonly NamedTensor[];
-  /** The setup's map from names in a trace to nodes. */
-  readonly names: Readonly<Record<string, string>>;
-  /** formats' resolveName. */
-  readonly resolve: Resolve;
-  /** The reference's run, where it is known already. */
-  readonly computed?: Run | null;
-}
-
-type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
-
 /** Another convention than the reference's; `rightKeys` need none. */
 interface Convention {
   readonly note: string;
   readonly rightKeys: ReadonlySet<Key>;
-}
-
-export interface Compared {
-  readonly report: Report;
-  /** The person's tensors that are nodes, each in its node's shape; `judged` has conventions put right. */
-  readonly tensors: readonly (Aligned & { readonly judged: Tensor })[];
 }
 
 type Sources = Record<'values' | 'gradients', Map<NodeId, Tensor>>;

@@ -61,7 +61,7 @@ function refuse(config: HeadConfig): void {
 }
 
 /** Bytes that it keeps, and bytes of one tensor of scores as a whole. */
-export function bytesStreamed(config: HeadConfig): {
+function bytesStreamed(config: HeadConfig): {
   readonly kept: number;
   readonly whole: number;
 } {
