@@ -4,13 +4,12 @@ import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
 import { linesCommand } from './cli/lines.ts';
 import { mcpCommand } from './cli/mcp.ts';
-import { runWithLargePages } from './cli/largePages.ts';
 import { outputProblem, say, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
-import { bytesOfTrace } from './cli/trace.ts';
 import { writeFileSafely } from './cli/writeFile.ts';
 import { gradcheck } from './engine/gradcheck.ts';
 import { run } from './engine/run.ts';
+import { runHelped } from './threads/helped.ts';
 import { formatShape, norm } from './engine/tensor.ts';
 import { writeSafetensors } from './formats/safetensors.ts';
 import { buildTimeline, captionOf } from './stepper/timeline.ts';
@@ -39,11 +38,9 @@ const USAGE = `Usage:
 
 Exit code: 0 fine, 1 something does not match, 2 bad input`;
 
-/** Bytes of a trace from which on a check touches so much memory that beginning once more pays. */
-const LARGE_TRACE = 1e6;
-
 async function runCommand(file: string, out: string | undefined, json: boolean): Promise<number> {
-  const result = run((await openSetupFile(file)).graph);
+  const { graph: opened } = await openSetupFile(file);
+  const result = runHelped(opened) ?? run(opened);
   const { graph, values, gradients, contributions, notices } = result;
   if (out !== undefined) {
     const tensors = graph.nodes.flatMap(({ id }) => [
@@ -149,11 +146,8 @@ async function main(words: string[]): Promise<number> {
   switch (command) {
     case 'run':
       return runCommand(file, values.out, values.json ?? false);
-    case 'check': {
-      const isLarge = against !== undefined && (await bytesOfTrace(against)) >= LARGE_TRACE;
-      const done = isLarge ? await runWithLargePages() : null;
-      return done ?? checkCommand(file, against ?? null, values.json ?? false);
-    }
+    case 'check':
+      return checkCommand(file, against ?? null, values.json ?? false);
     case 'gradcheck':
       return gradcheckCommand(file, values.json ?? false);
     default:

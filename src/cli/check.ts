@@ -12,6 +12,7 @@ import {
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { type ResolvedName, resolveName } from '../formats/nodeNames.ts';
 import { oneLine } from '../formats/shown.ts';
+import { runHelped } from '../threads/helped.ts';
 import { runImplementation } from './mine.ts';
 import { say } from './output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './support.ts';
@@ -32,7 +33,8 @@ export async function checkTrace(
     traceFile === null
       ? { tensors: await runImplementation(setupFile, opened), leftOut: [] }
       : await readTracePath(traceFile, options);
-  const found = check({ config, graph, trace: tensors, names, resolve: resolveName });
+  const computed = runHelped(graph);
+  const found = check({ config, graph, trace: tensors, names, resolve: resolveName, computed });
   return {
     ...found,
     given: found.given + leftOut.length,

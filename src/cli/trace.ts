@@ -31,16 +31,3 @@ export async function readTracePath(path: string, options: JoinOptions): Promise
     throw new InputError(`${path}: ${found}, expected a trace`);
   }
 }
-
-/** Of a file, or of the files of a folder together; 0 for what cannot be read. */
-export async function bytesOfTrace(path: string): Promise<number> {
-  const sizeAt = (file: string): Promise<number> =>
-    stat(file).then(
-      ({ size }) => size,
-      () => 0,
-    );
-  const names = await readdir(path).catch(() => null);
-  if (!names) return sizeAt(path);
-  const sizes = await Promise.all(names.map((name) => sizeAt(join(path, name))));
-  return sizes.reduce((sum, size) => sum + size, 0);
-}

@@ -2,9 +2,10 @@
 import { FLOAT32, possibleHalf, TF32 } from './dtypes.ts';
 import type { Key } from './program.ts';
 import type { Report } from './report.ts';
-import { Check, type CheckInput, type Compared } from './traceCheck.ts';
+import type { CheckInput, Compared } from './checkInput.ts';
+import { Check } from './traceCheck.ts';
 
-export type { CheckInput, Compared } from './traceCheck.ts';
+export type { CheckInput, Compared } from './checkInput.ts';
 
 export function compare(input: CheckInput): Compared {
   const own = new Check(input);

@@ -14,7 +14,7 @@ const LARGE = 1_000_000;
 
 /** Parts of the usual work: for what the slices could not explain, and where there are none. */
 const REST = 0.1;
-const WHOLE = 0.35;
+const WHOLE = 0.5;
 /**
  * Slices in their order, with parts of the usual work: the first queries of one head show nearly all mistakes; those
  * that mix queries show in one head, those that mix heads or batch entries in the first queries of all.
@@ -27,6 +27,8 @@ const SLICES: readonly (Pick<Cut, 'one'> & { readonly isShort: boolean; share: n
 ];
 /** All queries of one head are needed for what is summed over them: so much more for that. */
 const ALONE = 3;
+/** So many times what is rounding a mistake must be off in a slice: those of narrow types are hardly more anywhere. */
+const SHOWN = 1.5;
 /** Weights of one head in a slice of the first queries, and queries at least. */
 const FEW_WEIGHTS = 2 ** 15;
 const FEWEST_QUERIES = 8;
@@ -122,7 +124,9 @@ function standIn(context: Context, target: Target, given: ReadonlyMap<Key, Tenso
     if (!user) continue;
     const predicted = context.state.predict(other);
     const isWrong = difference(predicted, user).maxAbs > 8 * precision * largestMagnitude(user);
-    if (isWrong) return { ...target, key: other, user, predicted, view: PLAIN_VIEW };
+    // What is made there alone would not show in the target.
+    const settled = new Set([...target.settled, other]);
+    if (isWrong) return { ...target, key: other, user, predicted, settled, view: PLAIN_VIEW };
   }
   return target;
 }
@@ -143,7 +147,7 @@ function targetIn(slice: Slice, { graph: whole }: Context, target: Target): Targ
   const most = 4 * precision * size;
   const isFaithful = difference(predicted, seen(graph, key, view, expected)).maxAbs <= most;
   if (whole.extents['j'] !== graph.extents['j'] && !isFaithful) return null;
-  if (difference(predicted, user).maxAbs <= most) return null;
+  if (difference(predicted, user).maxAbs <= SHOWN * precision * size) return null;
   return { ...target, user, predicted, precision, view };
 }
 
@@ -172,7 +176,7 @@ function sliceJudge(
           : sum,
       0,
     );
-    const left = given.filter(([key, user]) => !explains(edited, key, user)).length;
+    const left = (): number => given.filter(([key, user]) => !explains(edited, key, user)).length;
     return { gain, spoilt: 0, left };
   };
 }

@@ -2,6 +2,7 @@
 import type { Graph, NodeId } from '../engine/graph.ts';
 import { nodeOf, operationNodes } from '../engine/graph.ts';
 import type { Operation } from '../engine/operation.ts';
+import type { Contribution, Run } from '../engine/run.ts';
 import { add, scalar, sizeOf, type Tensor, zeros } from '../engine/tensor.ts';
 
 /** What a step needs of an operation. */
@@ -56,21 +57,6 @@ export function referenceProgram(graph: Graph): Program {
     contributions: new Map(),
     accumulators: new Map(),
   };
-}
-
-/** Whether nothing is edited. */
-export function isReference({
-  graph,
-  forward,
-  backward,
-  contributions,
-  accumulators,
-}: Program): boolean {
-  return (
-    operationNodes(graph).every(
-      (node) => forward.get(node.id) === node && backward.get(node.id) === node,
-    ) && contributions.size + accumulators.size === 0
-  );
 }
 
 /** A program with a forward step replaced; reverse mode follows it unless `handWritten`. */
@@ -209,6 +195,32 @@ export class State {
   /** The same given tensors under an edited program; what the edit does not reach is shared. */
   under(program: Program): State {
     return new State(program, this.given, this.#perturb, this);
+  }
+
+  /** Takes over a run of its unedited program, on nothing given: what is asked for is there. */
+  know({ graph, values, gradients, contributions }: Run): void {
+    const enter = (key: Key, result: Entry['result'], reads: readonly Key[]): void => {
+      this.#memo.set(key, { result, at: clock++ });
+      this.#reads.set(key, new Set(reads));
+    };
+    const inputsOf = (id: NodeId): Key[] => {
+      const node = nodeOf(graph, id);
+      return node.kind === 'operation' ? node.inputs.map((input): Key => `v:${input}`) : [];
+    };
+    for (const [id, value] of values) enter(`v:${id}`, value, inputsOf(id));
+    const passed = new Map<NodeId, Contribution[]>();
+    for (const each of contributions)
+      passed.set(each.from, [...(passed.get(each.from) ?? []), each]);
+    for (const [from, own] of passed) {
+      const parts = own.map(({ value }) => value);
+      enter(`b:${from}`, parts, [...inputsOf(from), `v:${from}`, `g:${from}`]);
+      for (const { slot, value } of own) enter(contributionKey(from, slot), value, [`b:${from}`]);
+    }
+    for (const [id, gradient] of gradients) {
+      const sources = sourcesOf(this.program, id);
+      const reads = sources.map(({ from, slot }) => contributionKey(from, slot));
+      enter(`g:${id}`, gradient, id === 'f' || reads.length > 0 ? reads : [`v:${id}`]);
+    }
   }
 
   /** The value used by later steps: the given one, or computed. */

@@ -1,6 +1,7 @@
 // The reference run and how near to it a tensor must be: every judgement of right and wrong is made here.
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NumberType } from './dtypes.ts';
 import { type Difference, difference, unitInLastPlace } from './judge.ts';
@@ -20,8 +21,10 @@ export class Reference {
   readonly #tolerance = new Map<string, number>();
   readonly #differences = new WeakMap<Tensor, { key: Key; found: Difference }>();
 
-  constructor(config: HeadConfig, graph: Graph, type: NumberType) {
+  /** `computed`: its run, where it is known. */
+  constructor(config: HeadConfig, graph: Graph, type: NumberType, computed: Run | null = null) {
     this.state = new State(referenceProgram(graph));
+    if (computed) this.state.know(computed);
     this.type = type;
     this.#config = config;
     this.#global = new Tolerances(config, type, this.state);

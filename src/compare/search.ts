@@ -18,7 +18,7 @@ import {
 } from './program.ts';
 import { placesOf, sitesOf, stagesFor, type Target } from './places.ts';
 import { dependentsOf } from './reach.ts';
-import { Tolerances } from './tolerances.ts';
+import { isRoundingOf, MOST_PRECISION } from './tolerances.ts';
 import { apart, seen } from './view.ts';
 
 export interface Hypothesis {
@@ -41,8 +41,8 @@ export interface Score {
   readonly gain: number;
   /** How many that are right would be wrong: no edit that spoils any is the cause. */
   readonly spoilt: number;
-  /** How many of the given tensors it leaves unexplained. */
-  readonly left: number;
+  /** How many of the given tensors it leaves unexplained, which takes a while to find out. */
+  readonly left: () => number;
 }
 
 /** Of the program of a hypothesis. */
@@ -56,8 +56,6 @@ const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
 /** With an explanation found, better ones are looked for as long. */
 const ENOUGH_WORK = 3e8;
-/** So much larger than the right program's the rounding of a mistaken one may be. */
-const MOST_PRECISION = 64;
 /** Simulating it takes about as long as some hypotheses. */
 const MOST_SIMULATED = 12;
 /** The last resort on a machine that is very slow. */
@@ -78,7 +76,7 @@ const MOST_IN_PAIRS = 300;
 const MOST_STRANGER = 0.35;
 const MOST_OTHERS = 2;
 
-const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left === 0;
+const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left() === 0;
 
 const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
 
@@ -349,9 +347,7 @@ class Search {
   #isRounding(edited: State, residual: number): boolean {
     const { precision, key } = this.#target;
     if (residual > MOST_PRECISION * precision || this.#simulated++ >= MOST_SIMULATED) return false;
-    const { config, type } = this.#context;
-    const off = residual * this.#scale;
-    return off <= new Tolerances(config, type, edited).of(key, off);
+    return isRoundingOf(this.#context, edited, key, residual * this.#scale);
   }
 }
 

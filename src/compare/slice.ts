@@ -7,7 +7,7 @@ import {
   shapeOf,
 } from '../engine/axes.ts';
 import type { HeadConfig, WeightId } from '../engine/config.ts';
-import { type Graph, hasNode, nodeOf, type NodeId } from '../engine/graph.ts';
+import { type Graph, hasNode, nodeOf, type NodeId, operationNodes } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { alibiSlopes, broadcast } from '../engine/heads/mask.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -16,7 +16,7 @@ import { layoutOf } from './edits/maskLayout.ts';
 import { cutParts } from './edits/masksListed.ts';
 import { cutPositions } from './edits/ropeOptions.ts';
 import { pick } from './layouts.ts';
-import { isReference, type Key, keyOf, referenceProgram, State } from './program.ts';
+import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 
 /** Letters of which only the first index is kept. */
 export const HEADS: ReadonlySet<string> = new Set(['h', 'r']);
@@ -185,4 +185,13 @@ function cutConfig(
     // Its gradient is taken from the whole.
     loss: { kind: 'half-squared-norm' },
   };
+}
+
+/** Whether nothing is edited. */
+function isReference({ graph, forward, backward, contributions, accumulators }: Program): boolean {
+  return (
+    operationNodes(graph).every(
+      (node) => forward.get(node.id) === node && backward.get(node.id) === node,
+    ) && contributions.size + accumulators.size === 0
+  );
 }

@@ -19,6 +19,19 @@ const FAR = 5;
 const SMALL = 20_000;
 const MEDIUM = 500_000;
 
+/** So much larger than the right program's the rounding of a mistaken one may be. */
+export const MOST_PRECISION = 64;
+
+/** Whether a program that is `off` by so much at `key` is no more than rounding off. */
+export function isRoundingOf(
+  { config, type }: { readonly config: HeadConfig; readonly type: NumberType },
+  state: State,
+  key: Key,
+  off: number,
+): boolean {
+  return off <= new Tolerances(config, type, state).of(key, off);
+}
+
 /**
  * Tolerances of one program on one set of given tensors. DESIGN.md, "Judging equal": 2e for a value, 3e for a
  * gradient, e being the error of a run in the person's number type, plus one unit in the last place.

@@ -1,12 +1,12 @@
 // One trace against one reference run: each tensor judged in causal order, each error explained.
-import type { HeadConfig } from '../engine/config.ts';
-import { type Graph, type NodeId, operationNodes } from '../engine/graph.ts';
+import { type NodeId, operationNodes } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import { align, type Aligned } from './align.ts';
 import { type BlindConvention, blindConventions } from './blindQueries.ts';
 import { causalOrder } from './causalOrder.ts';
+import type { CheckInput, Compared } from './checkInput.ts';
 import { causesOf, withoutRepeats } from './causes.ts';
 import { describeUnknown } from './clues.ts';
 import { roles } from './edits/edit.ts';
@@ -37,28 +37,10 @@ import { precisionOf, tf32Cause } from './typeAlone.ts';
 import { seen } from './view.ts';
 import { whereabouts } from './whereabouts.ts';
 
-export interface CheckInput {
-  readonly config: HeadConfig;
-  readonly graph: Graph;
-  readonly trace: readonly NamedTensor[];
-  /** The setup's map from names in a trace to nodes. */
-  readonly names: Readonly<Record<string, string>>;
-  /** formats' resolveName. */
-  readonly resolve: Resolve;
-}
-
-type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;
-
 /** Another convention than the reference's; `rightKeys` need none. */
 interface Convention {
   readonly note: string;
   readonly rightKeys: ReadonlySet<Key>;
-}
-
-export interface Compared {
-  readonly report: Report;
-  /** The person's tensors that are nodes, each in its node's shape; `judged` has conventions put right. */
-  readonly tensors: readonly (Aligned & { readonly judged: Tensor })[];
 }
 
 type Sources = Record<'values' | 'gradients', Map<NodeId, Tensor>>;
@@ -94,6 +76,8 @@ export class Check {
       input.config,
       graph,
       type ?? namedType(input.config.numberType) ?? typeOf(this.named),
+      // Of another convention it is another one.
+      input.computed?.graph === graph ? input.computed : null,
     );
     const { config } = input;
     const unnamed = new Readings(config, graph, this.#reference);
@@ -347,7 +331,7 @@ export class Check {
     return {
       gain: Math.max(own.gain, other.gain),
       spoilt: Math.min(own.spoilt, other.spoilt),
-      left: Math.min(own.left, other.left),
+      left: () => Math.min(own.left(), other.left()),
     };
   }
 
@@ -368,9 +352,6 @@ export class Check {
     let [gain, spoilt] = [0, 0];
     const reached = reachedBy(before.program, program, this.#sources);
     const tensors = [...this.#tensors].filter(([key]) => reached.has(key));
-    // A program's own loss is its own affair.
-    const others = [...this.#tensors].filter(([key]) => !reached.has(key) && key !== 'v:f');
-    let left = others.filter(([key, user]) => !this.#isExplained(before, key, user)).length;
     // What depends on what is known only of what has been computed.
     for (const [key] of tensors) before.predict(key);
     // A kernel computes its values anew for the backward pass, and rightly it may be.
@@ -380,9 +361,15 @@ export class Check {
       const was = this.#isExplained(before, key, user);
       const is = this.#explains(edited, key, user);
       gain += Number(is) - Number(was);
-      left += Number(!is && key !== 'v:f');
       if (was && !is && right.has(key) && !(isForward && key.startsWith('g:'))) spoilt++;
     }
+    const isLeft = ([key, user]: readonly [Key, Tensor]): boolean =>
+      !(reached.has(key)
+        ? this.#explains(edited, key, user)
+        : this.#isExplained(before, key, user));
+    // A program's own loss is its own affair.
+    const left = (): number =>
+      [...this.#tensors].filter((each) => each[0] !== 'v:f' && isLeft(each)).length;
     return { gain, spoilt, left };
   }
 

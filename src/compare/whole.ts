@@ -1,11 +1,11 @@
 // What explains a slice of a problem, held against the whole of it.
 import { largestMagnitude } from '../engine/tensor.ts';
 import type { Context, Edit } from './edits/edit.ts';
-import { difference } from './judge.ts';
 import { sitesOf, type Target } from './places.ts';
 import { isMisfit } from './program.ts';
 import type { Found } from './search.ts';
-import { seen } from './view.ts';
+import { isRoundingOf, MOST_PRECISION } from './tolerances.ts';
+import { apart } from './view.ts';
 
 /** The edits of a slice, made anew for the whole, if they explain the whole too. */
 export function onWhole(
@@ -30,9 +30,11 @@ export function onWhole(
     state = context.state.under(same.apply(state.program));
   }
   try {
-    const prediction = seen(context.graph, key, view, state.predict(key));
-    const residual = difference(prediction, user).maxAbs / largestMagnitude(user);
-    return residual <= precision
+    const off = apart(context.graph, key, view, state.predict(key), user);
+    const residual = off / largestMagnitude(user);
+    const isRounding = (): boolean =>
+      residual <= MOST_PRECISION * precision && isRoundingOf(context, state, key, off);
+    return residual <= precision || isRounding()
       ? { edits: made, families, state, residual, runnerUp, others }
       : null;
   } catch (error) {

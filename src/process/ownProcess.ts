@@ -22,8 +22,6 @@ export interface ProcessOptions {
   readonly mostOutput?: number;
   /** Written to its standard input, which then ends; empty if left out. */
   readonly stdin?: string | Uint8Array;
-  /** Its output and error are ours, and its input is: nothing is passed on. */
-  readonly inherit?: boolean;
   /** Bytes that it writes to file descriptor 3, which is there both ways only with this. */
   readonly onMessage?: (bytes: Buffer) => void;
 }
@@ -112,16 +110,13 @@ class Running implements OwnProcess {
   /** null where the operating system takes no such command or arguments. */
   #spawn(): ChildProcess | null {
     const { command, args = [], cwd, env = process.env, onMessage } = this.#options;
-    const { stdin, inherit } = this.#options;
+    const { stdin } = this.#options;
     const input = stdin === undefined ? 'ignore' : 'pipe';
-    const streams = inherit
-      ? (['inherit', 'inherit', 'inherit'] as const)
-      : ([input, 'pipe', 'pipe'] as const);
     try {
       return spawn(command, args, {
         cwd,
         env: { ...env, [MARK]: `${env[MARK] ?? ''} ${this.#id}` },
-        stdio: [...streams, onMessage ? 'pipe' : 'ignore'],
+        stdio: [input, 'pipe', 'pipe', onMessage ? 'pipe' : 'ignore'],
         detached: process.platform !== 'win32',
         windowsHide: true,
       });

@@ -1,5 +1,5 @@
 // npm run bench: how long attention takes, forward and backward with every intermediate, beside what else there is.
-//   node test/bench/engine.mjs [--short] [--write] [--rounds N]
+//   node test/bench/engine.mjs [--short] [--write] [--rounds N] [--sizes 64,8192,12x1024,32768]
 // Every program computes the same numbers (held against each other), one run each in turn, so that a drift of the
 // machine's speed falls on all. --write puts the outcome into docs/benchmarks.md and its ratios into the README.
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,11 @@ import { digits, markdown, ratio, spread } from './lib/table.mjs';
 
 const flags = process.argv.slice(2);
 const isShort = flags.includes('--short');
-const rounds = Number(flags[flags.indexOf('--rounds') + 1]) || (isShort ? 3 : 7);
+const optionOf = (name) => (flags.includes(name) ? flags[flags.indexOf(name) + 1] : undefined);
+const rounds = Number(optionOf('--rounds')) || (isShort ? 3 : 7);
+/** Of each size no more rounds are begun after that, but these. */
+const LONGEST = 40_000; // ms
+const FEWEST = 3;
 /** A program that takes longer than this is not asked for more. */
 const PATIENCE = 8000; // ms
 const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
@@ -45,9 +49,13 @@ const PROGRAMS = [
   { name: 'jax-js float64', ...node('jaxjs.mjs', others, 'float64'), most: 2048 },
   { name: 'jax-js float32', ...node('jaxjs.mjs', others, 'float32'), most: 2048 },
 ];
-const SIZES = [64, 128, 256, 512, 1024, 2048, 4096].map((n) => ({ n, heads: 1 }));
+const SIZES = [64, 128, 256, 512, 1024, 2048, 4096, 8192].map((n) => ({ n, heads: 1 }));
 SIZES.push({ n: 1024, heads: 12 });
-const SHORT = [64, 256, 1024];
+/** From here on two programs at a time would not fit the memory: one after the other, not in turn. */
+const ALONE = 8192;
+/** Beyond memory: in tiles, once. */
+const TILES = 32_768;
+const SHORT = ['64', '256', '1024'];
 
 function install() {
   if (existsSync(join(others, 'node_modules', '@jax-js'))) return;
@@ -57,6 +65,8 @@ function install() {
 }
 
 const nameOf = ({ n, heads }) => (heads > 1 ? `${heads} × ${n}` : String(n));
+const asked = isShort ? SHORT : optionOf('--sizes')?.split(',');
+const isAsked = (name) => !asked || asked.includes(name.replace(' × ', 'x'));
 
 /** Float32 and approximate exponentials within their own accuracy, the others to the last digits. */
 function holdTogether(name, own, first) {
@@ -71,7 +81,31 @@ function holdTogether(name, own, first) {
 async function measure(size, tooSlow) {
   const { n, heads } = size;
   const running = [];
+  const ended = [];
   let first;
+  /** One round of what runs; what breaks off is told and left out. */
+  const round = async () => {
+    for (const each of [...running]) {
+      try {
+        await each.peer.run(true);
+      } catch (error) {
+        running.splice(running.indexOf(each), 1);
+        each.peer.stop();
+        tooSlow.add(each.name);
+        console.error(`${each.name} at ${nameOf(size)}: ${error.message}`);
+      }
+    }
+  };
+  const allRounds = async () => {
+    const began = performance.now();
+    const most = n >= ALONE ? Math.min(FEWEST, rounds) : rounds;
+    for (let k = 0; k < most; k++) {
+      if (k >= FEWEST && performance.now() - began > LONGEST) break;
+      await round();
+    }
+    for (const { peer } of running) await peer.end();
+    ended.push(...running.splice(0));
+  };
   for (const { name, command, args, more, env, most = Infinity, heads: many } of PROGRAMS) {
     if (n > most || (heads > 1 && !many) || tooSlow.has(name)) continue;
     const peer = new Peer(command, [...args, String(n), String(heads), ...more], env);
@@ -79,20 +113,35 @@ async function measure(size, tooSlow) {
       await peer.ready();
       // Compilers need some runs.
       let warm;
-      for (let k = 0; k < (n <= 512 ? 12 : 2); k++) warm = await peer.run(false);
+      for (let k = 0; k < (n <= 512 ? 12 : n < ALONE ? 2 : 1); k++) warm = await peer.run(false);
       first ??= warm;
       holdTogether(name, warm, first);
       if (warm.ms * 4 > PATIENCE && heads === 1) tooSlow.add(name);
       running.push({ name, peer });
+      if (n >= ALONE) await allRounds();
     } catch (error) {
       peer.stop();
       tooSlow.add(name);
       console.error(`${name} at ${nameOf(size)}: ${error.message}`);
     }
   }
-  for (let round = 0; round < rounds; round++) for (const { peer } of running) await peer.run(true);
-  for (const { peer } of running) await peer.end();
-  return running;
+  if (n < ALONE) await allRounds();
+  return ended;
+}
+
+/** One head beyond memory, as a row of the table. */
+async function tiles() {
+  const peer = new Peer(process.execPath, [file('tiles.mjs'), String(TILES), '1']);
+  try {
+    await peer.ready();
+    await peer.run(true);
+    await peer.end();
+  } catch (error) {
+    peer.stop();
+    console.error(`in tiles: ${error.message}`);
+    return [];
+  }
+  return [[String(TILES), peer.version, spread(peer.times), '', digits(peer.megabytes)]];
 }
 
 function machine() {
@@ -114,17 +163,22 @@ const rows = [];
 const ratios = new Map();
 const tooSlow = new Set();
 const versions = new Map();
-for (const size of SIZES.filter(({ n, heads }) => !isShort || (heads === 1 && SHORT.includes(n)))) {
+for (const size of SIZES.filter((each) => isAsked(nameOf(each)))) {
   console.error(`n = ${nameOf(size)} ...`);
   const measured = await measure(size, tooSlow);
-  const [{ peer: ours }] = measured;
+  const [first] = measured;
   for (const { name, peer } of measured) {
     versions.set(name, peer.version);
-    const times = ratio(peer.times, ours.times);
+    const times = ratio(peer.times, first.peer.times.slice(0, peer.times.length));
     if (!ratios.has(name)) ratios.set(name, new Map());
     ratios.get(name)?.set(nameOf(size), times);
     rows.push([nameOf(size), name, spread(peer.times), digits(times), digits(peer.megabytes)]);
   }
+}
+
+if (isAsked(String(TILES))) {
+  console.error(`n = ${TILES}, in tiles ...`);
+  rows.push(...(await tiles()));
 }
 
 const table = markdown(['n', 'program', 'ms, median (min–max)', '÷ ours', 'MB'], rows);
@@ -138,7 +192,9 @@ Causal attention, forward and backward, every intermediate and its gradient kept
 and keys (x, W_K, W_Q, W_V given), or 12 heads with W_O. Each program runs in a process of its own, one run each in
 turn; all compute the same numbers, held against each other. "÷ ours" is the median of the ratios within a turn: above 1
 the program is slower than this engine on one thread. MB is the peak memory beyond that before the first run. Absolute
-times differ fivefold between machines and drift on one: only ratios of one run say anything.
+times differ fivefold between machines and drift on one: only ratios of one run say anything. From n = ${ALONE} on the
+programs run one after the other, for the memory of two; at n = ${TILES} no matrix (n, n) is kept, of which the last
+64 x 64 weights and their gradient are looked at as tiles.
 
 ${table}
 

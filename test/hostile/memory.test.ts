@@ -78,9 +78,7 @@ async function measured(words: string): Promise<{ code: number; stderr: string; 
     'peak.cjs',
     `process.on('exit', () => require('fs').writeFileSync('peak', String(process.resourceUsage().maxRSS)))`,
   );
-  const { code, stderr } = await cli.shell(
-    `GLIBC_TUNABLES=glibc.malloc.hugetlb=0 NODE_OPTIONS='--require ./peak.cjs' $CLI ${words}`,
-  );
+  const { code, stderr } = await cli.shell(`NODE_OPTIONS='--require ./peak.cjs' $CLI ${words}`);
   return { code, stderr, peak: 1024 * Number(readFileSync(cli.path('peak'), 'utf8')) };
 }
 

@@ -1,5 +1,4 @@
 // The thread in which a person's tensors are compared, and large setups computed: VS Code must go on meanwhile.
-import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { compare } from '../../compare/check.ts';
 import { bytesOfRun } from '../../engine/cost.ts';
@@ -8,7 +7,7 @@ import { runInParts } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 import { prepare } from '../../stepper/prepared.ts';
-import { Threads } from '../../threads/crew.ts';
+import { helped, runHelped } from '../../threads/helped.ts';
 import type { Computed, Question, RunQuestion, Told } from './inWorker.ts';
 
 /** The numbers go over, they are not copied. */
@@ -19,27 +18,14 @@ function reply(message: object, tensors: readonly Tensor[]): void {
   parentPort!.postMessage(message, [...new Set(own)]);
 }
 
-/** Threads help from here on: it takes longer than to start them. */
-const LARGE = 2 ** 25; // bytes
-const MOST_THREADS = 4;
-
-/** null where it is small, or the machine cannot. */
-function helped(bytes: number): Threads | null {
-  const size = Math.min(MOST_THREADS, availableParallelism());
-  if (bytes < LARGE || size < 2) return null;
-  try {
-    const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-    return new Threads(size, new URL(`./helper${ending}`, import.meta.url));
-  } catch {
-    return null;
-  }
-}
-
 const question = workerData as Question | RunQuestion;
 // Operations are functions, which no message holds: the graph is built anew.
 const graph = buildGraph(question.config);
 if ('trace' in question) {
-  const compared = compare({ ...question, graph, resolve: resolveName });
+  const compared = compare({
+    ...{ ...question, graph, resolve: resolveName },
+    computed: runHelped(graph),
+  });
   const pairs = compared.tensors.flatMap(({ tensor, judged }) => [tensor, judged]);
   reply(compared, pairs);
 } else {

@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+/** One answer takes no longer; what does not answer is ended. */
+const LONGEST = 300_000; // ms
+
 /** One program at one size, from its start to its end. */
 export class Peer {
   #lines;
@@ -23,10 +26,15 @@ export class Peer {
   }
 
   async #next() {
-    for (;;) {
-      const { value, done } = await this.#lines.next();
-      if (done) throw new Error(this.#errors.trim().split('\n').at(-1) || 'it ended');
-      if (value.startsWith('{')) return JSON.parse(value);
+    const late = setTimeout(() => this.stop(), LONGEST);
+    try {
+      for (;;) {
+        const { value, done } = await this.#lines.next();
+        if (done) throw new Error(this.#errors.trim().split('\n').at(-1) || 'it ended');
+        if (value.startsWith('{')) return JSON.parse(value);
+      }
+    } finally {
+      clearTimeout(late);
     }
   }
 
