@@ -42,11 +42,12 @@ export interface Misfit {
 
 const ONE: Readonly<Record<Letter, string>> = {
   ...{ b: 'batch entry', h: 'head', r: 'KV head', g: 'head of a group', i: 'key', l: 'key' },
-  ...{ j: 'query', t: 'new key' },
+  ...{ j: 'query', t: 'new key', s: 'attention map' },
 };
 const ALL: Readonly<Record<Letter, string>> = {
   ...{ b: 'the batch', h: 'the heads', r: 'the KV heads', g: 'the heads of a group' },
   ...{ i: 'the keys', l: 'the keys', j: 'the queries', t: 'the new keys' },
+  s: 'the two attention maps',
 };
 
 const listOf = (letters: readonly Letter[], words: Readonly<Record<Letter, string>>): string =>

@@ -13,6 +13,7 @@ import {
   transposedGradients,
 } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
+import { wrongByHand } from './byHand.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
 import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from './gathered.ts';
@@ -61,6 +62,7 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const { sweeps } = gathered;
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
+  for (const key of wrongByHand(recording, catalogue, observed, flow)) covered.delete(key);
   const goals = goalsOf(catalogue.graph);
   const leads = leadsToRight(recording, catalogue, flow, observed);
   const field: Field = {

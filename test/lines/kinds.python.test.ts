@@ -283,6 +283,19 @@ const cached: readonly Mistake[] = [
   },
 ];
 
+/** By hand beside autograd, which has its own gradients right. */
+const byHand: readonly Mistake[] = [
+  {
+    what: 'a parenthesis that is missing',
+    edit: ['p * (dp - (dp * p).sum(1, keepdim=True))', 'p * dp - (dp * p).sum(1, keepdim=True)'],
+  },
+  { what: 'the scores’ gradient is not transposed', edit: ['dk = dz.T @ q', 'dk = dz @ q'] },
+  {
+    what: 'a path that is lost',
+    edit: ['dx = dq @ Wq.T + dk @ Wk.T + dv @ Wv.T', 'dx = dq @ Wq.T + dk @ Wk.T'],
+  },
+];
+
 const detached: readonly Mistake[] = [
   { what: 'values without a gradient', edit: ['v = memory @', 'v = memory.detach() @'] },
   { what: 'keys without a gradient', edit: ['k = memory @', 'k = memory.detach() @'] },
@@ -307,6 +320,7 @@ const programs = [
   { name: 'views', needs: hasNumpy, mistakes: views },
   { name: 'cached', needs: hasNumpy, mistakes: cached },
   { name: 'detached', needs: hasTorch, mistakes: detached },
+  { name: 'by_hand', needs: hasTorch, mistakes: byHand },
   { name: 'complex', needs: hasTorch, mistakes: complex },
 ];
 

@@ -1,5 +1,5 @@
 // Other ALiBi biases: other slopes, another distance, another sign, and any of these together.
-import { bindingAt } from '../../engine/axes.ts';
+import { isOfHeads, bindingAt } from '../../engine/axes.ts';
 import { additiveMask, alibiSlopes } from '../../engine/heads/mask.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
 import type { GraphNode } from '../../engine/graph.ts';
@@ -113,7 +113,7 @@ export function alibiVariants(context: Context, node: GraphNode, right: Tensor, 
     ['', '', -1],
     ['the sign of the ALiBi bias is wrong: distant keys are favoured', 'alibi-sign', 1],
   ];
-  const letters = node.axes.flat().filter((letter) => /^[hrg]$/.test(letter));
+  const letters = node.axes.flat().filter(isOfHeads);
   let known: { j: number; i: number; head: number }[] | undefined;
   const places = (): { j: number; i: number; head: number }[] =>
     (known ??= Array.from({ length: right.data.length }, (_, at) => {

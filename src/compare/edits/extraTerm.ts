@@ -1,5 +1,5 @@
 // A term that the setup does not have, told by what it does not depend on: a bias is the same row for every token.
-import type { Letter } from '../../engine/axes.ts';
+import { isOfHeads, type Letter } from '../../engine/axes.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
@@ -119,7 +119,7 @@ function added(
   const without = (left: readonly Letter[]): Letter[] =>
     letters.filter((letter) => !left.includes(letter));
   const places = placesOf(site, node);
-  const heads = letters.filter((letter) => /^[hrg]$/.test(letter));
+  const heads = letters.filter(isOfHeads);
   const all = places.keys + places.queries;
   const distance = (perHead: boolean): Int32Array =>
     Int32Array.from(

@@ -1,4 +1,5 @@
 // What a mask hypothesis is made of: the axes it is laid along, the right mask, a variant of it.
+import { isOfHeads } from '../../engine/axes.ts';
 import { additiveMask } from '../../engine/heads/mask.ts';
 import { nullKeys } from '../../engine/heads/multihead.ts';
 import { type Tensor, zeros } from '../../engine/tensor.ts';
@@ -30,7 +31,7 @@ export function layoutOf(context: Context, node: GraphNode): Layout {
   return {
     axes: node.axes,
     extents: context.graph.extents,
-    heads: letters.filter((letter) => /^[hrg]$/.test(letter)),
+    heads: letters.filter(isOfHeads),
     past: pastTokens(context),
     nulls: nullKeys(context.config),
   };

@@ -1,7 +1,7 @@
 // Entries in the wrong places: transposed, viewed without a transpose, heads split or merged the wrong way.
 import type { GraphNode } from '../../engine/graph.ts';
 import { nodeOf, tensorName } from '../../engine/graph.ts';
-import { axisLength, axisName } from '../../engine/axes.ts';
+import { isOfHeads, axisLength, axisName } from '../../engine/axes.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { after, gather, onOperand, permutationTable } from '../operations.ts';
 import { type StepOperation, withStep } from '../program.ts';
@@ -90,15 +90,12 @@ function words({ letters, swapped, isTranspose }: Order): string {
   return `read in the order (${letters.map((letter) => axisName([letter])).join(', ')}) without moving the entries: a view or reshape where a transpose belongs`;
 }
 
-const HEAD = /^[hrg]$/;
-
 function say(name: string, order: Order, role: string, cost: number): Say {
   // Heads and tokens exchanged are a reshape gone wrong even where there are as many of both.
   const heads =
-    order.swapped.some((letter) => HEAD.test(letter)) &&
-    order.swapped.some((letter) => /^[ijt]$/.test(letter));
+    order.swapped.some(isOfHeads) && order.swapped.some((letter) => /^[ijt]$/.test(letter));
   const what =
-    heads || (!order.isTranspose && order.swapped.some((letter) => HEAD.test(letter)))
+    heads || (!order.isTranspose && order.swapped.some(isOfHeads))
       ? 'reshaped-heads'
       : order.isTranspose
         ? 'transposed'

@@ -1,5 +1,5 @@
 // Forms of ALiBi: slopes, distances times slopes, scores with them before a mask hides any.
-import type { Letter } from '../../engine/axes.ts';
+import { isOfHeads, type Letter } from '../../engine/axes.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { offsetsIn, times, zip } from '../lettered.ts';
@@ -13,7 +13,7 @@ export function addAlibi(forms: Forms, parts: Parts): void {
   const { config, extents, graph, scores, logits } = parts;
   const { alibi, mask, past } = config;
   if (alibi === undefined) return;
-  const heads = scores.filter((letter) => /^[hrg]$/.test(letter));
+  const heads = scores.filter(isOfHeads);
   const count = heads.reduce((total, letter) => total * extents[letter], 1);
   const slopes = {
     letters: heads,

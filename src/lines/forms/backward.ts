@@ -1,5 +1,5 @@
 // Forms of the backward pass: the row term of the softmax, gradients before the scale, one path's contribution.
-import type { Extents, Letter } from '../../engine/axes.ts';
+import { isOfHeads, type Extents, type Letter } from '../../engine/axes.ts';
 import { hasNode, type NodeId } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program.ts';
 import { type Lettered, mapEach, product, sumOver, times, zip } from '../lettered.ts';
@@ -100,7 +100,7 @@ export function addContributions(forms: Forms, parts: Parts): void {
 /** Each head's part of y, of d merged and of the inputs' gradients. */
 export function addPerHead(forms: Forms, parts: Parts): void {
   const { graph, extents, scores } = parts;
-  const heads = scores.filter((letter) => /^[hrg]$/.test(letter));
+  const heads = scores.filter(isOfHeads);
   if (heads.length === 0) return;
   const product3 = (a: ReturnType<typeof valueOf>, b: ReturnType<typeof valueOf>, out: string[]) =>
     forms.fits(out) ? product(a, b, out, extents) : null;

@@ -54,16 +54,21 @@ export function scaleOf(
     if (scaled) return assumed(false);
     return { scale: 1, sure: false, note: 'the scores are not scaled', written: 1 };
   }
-  const named = values.numbers.some(
+  // As it is, or a temperature beside the usual scale.
+  const meant = [factor, factor / usual].some((each) => isNamed(values, each, eps));
+  if (meant) return { scale: factor, sure: true, note: `the scores are scaled by ${own}` };
+  return assumed(false);
+}
+
+/** Whether the program has a number of its own for the factor or its inverse, by a name for such, and it is no size. */
+const isNamed = (values: Values, factor: number, eps: number): boolean =>
+  !isOfSize(values, factor, eps) &&
+  values.numbers.some(
     ({ name, value }) =>
       value !== undefined &&
       /scal|temp|tau|beta/i.test(name) &&
-      (near(value, factor, eps) || near(1 / value, factor, eps)) &&
-      !isOfSize(values, factor, eps),
+      (near(value, factor, eps) || near(1 / value, factor, eps)),
   );
-  if (named) return { scale: factor, sure: true, note: `the scores are scaled by ${own}` };
-  return assumed(false);
-}
 
 /** Whether a factor is made of some recorded length, as 1/sqrt(length) or 1/length. */
 function isOfSize(values: Values, factor: number, eps: number): boolean {

@@ -144,6 +144,15 @@ describe('a right program', () => {
 });
 
 describe('a wrong program', () => {
+  test('a temperature beside the usual scale is meant', () => {
+    for (const scale of [1 / (0.7 * 2), 0.7 / 2]) {
+      const steps = [{ text: 'tau = 0.7', name: 'tau', value: 0.7 }, ...oneHead({ scale })];
+      const found = inferred(steps);
+      expect(found.config.scale).toBeCloseTo(scale, 12);
+      expect(found.questions).toEqual([]);
+    }
+  });
+
   test('scaled by the width of x: the usual scale, and a question', () => {
     const found = inferred(oneHead({ scale: 1 / Math.sqrt(6) }));
     expect(found.config.scale).toBeUndefined();
