@@ -86,7 +86,7 @@ export const ALIASES: Readonly<Record<NodeId, string>> = {
     droppedprobs attnprobsdropped droppedattnprobs attnweightsdropout attnprobsdropout`,
   O: `oh ohead oheads headout headouts headoutput headoutputs headsout perheadoutput perheadoutputs outheads
     outputheads attnoutheads`,
-  lambda_full: `lambda lambdafull lam lmbda lambd lambdaval lambdavalue`,
+  lambda_full: `lambda lam lmbda lambd lambdaval lambdavalue`,
   Pdiff: `diffattn diffattnweights diffweights differentialweights attndiff diffprobs`,
   On: `sublnout sublnoutput normedheads headsnormed onormed`,
   Os: `oscaled headsscaled scaledheads`,

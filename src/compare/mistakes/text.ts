@@ -135,6 +135,7 @@ class Parser {
     }
     if (token === 'turned') return renamed(this.#closed(), TURNED);
     if (token !== 'at') {
+      if (token.endsWith('_')) throw new DoesNotFit(`there is nothing to take ${token} over`);
       if (!FUNCTIONS.has(token)) throw new TypeError(`${token} is no function`);
       return call(token, this.#closed());
     }
