@@ -4,8 +4,9 @@ import type { Factor } from './layout.ts';
 import { offsets } from './layout.ts';
 import type { Lookup } from './lookup.ts';
 import type { Site } from './site.ts';
+import { isGradientName } from './names.ts';
 import type { Operand } from './trace.ts';
-import type { Value, Values } from './values.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 export interface Mixed {
   /** The weights that were used: after dropout where there is one. */
@@ -193,6 +194,10 @@ function isProportional(a: Tensor, b: Tensor, eps: number): boolean {
   });
 }
 
+/** dV, as P^T dO, is a weighted sum too. */
+const isCalledGradient = ({ events: [first] }: Value): boolean =>
+  first !== undefined && (isGradient(first) || isGradientName(first.name));
+
 /** The earliest recorded weighted sums under the site's weights, all with the same result. */
 export function findMixed(values: Values, lookup: Lookup, site: Site): Mixed[] {
   let found: Mixed[] = [];
@@ -209,8 +214,13 @@ export function findMixed(values: Values, lookup: Lookup, site: Site): Mixed[] {
         const tensor = weightedSum(weights.tensor, site.outer, reading);
         const output = lookup
           .find(tensor, Math.max(weights.eps, value.eps))
-          .find(({ time }) => time > weights.time && time > value.time);
-        if (!output || (found.length > 0 && output.time > found[0].output.time)) continue;
+          .find((each) => each.time > weights.time && each.time > value.time);
+        if (
+          !output ||
+          isCalledGradient(output) ||
+          (found.length > 0 && output.time > found[0].output.time)
+        )
+          continue;
         const { operand, key, query } = reading;
         const mixed = { weights, key, query, values: operand, tensor, output };
         found =
