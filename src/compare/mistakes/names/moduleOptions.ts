@@ -68,8 +68,6 @@ dO gate-backward-of-logits: the logits of the gate multiply in the backward pass
 const BIAS = rowsOf(`
 Zb position-bias-before-scale [scaled]: the position bias is added before the scale
   scale * (S + B)
-Zb position-bias-left-out: the position bias is left out
-  Z
 dB position-bias-gradient-scaled [scaled]: the gradient of the position bias has the scale, which only the scores have
   scale * ALL(dZb)
 `);
