@@ -797,8 +797,9 @@ SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
 # What the extension computes and this reference does not.
 NOT_HERE = {
     "": "weightLayout fused numberType zeroKey latentNorm block differential".split(),
-    "weights": "W_QKV b_QKV null_K null_V W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR gamma_pre beta_pre "
-    "gamma_out beta_out gamma_post beta_post lambda_q1 lambda_k1 lambda_q2 lambda_k2 gamma_O".split(),
+    "weights": "W_QKV b_QKV null_K null_V W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR "
+    "gamma_pre beta_pre gamma_out beta_out gamma_post beta_post "
+    "lambda_q1 lambda_k1 lambda_q2 lambda_k2 gamma_O".split(),
     "rope": "features scaling invFreq positions queryPositions sections sectionFrequencies".split(),
 }
 MASK_PARTS = {
@@ -1357,7 +1358,8 @@ class _Reference:
                 own = (place.log() / math.log(log_n)).clamp(min=1)
             elif set(own) == {"floor", "scale"}:
                 scale = setup.number("temperature.scale", 0)
-                own = 1 + scale * torch.log1p(torch.floor(place / setup.count("temperature.floor", 1)))
+                floor = setup.count("temperature.floor", 1)
+                own = 1 + scale * torch.log1p(torch.floor(place / floor))
             else:
                 setup.fail("temperature", own, "logN, or floor and scale")
         else:
@@ -1383,7 +1385,7 @@ class _Reference:
             if not has(f"start.{name}") and not has(f"weights.W_{name}"):
                 setup.fail(f"weights.W_{name}", "nothing", f"it or start.{name}")
         queries = has("start.Q") or has("xPrime")
-        if not has("x") and not (queries and has("start.K") and has("start.V")):
+        if not has("x") and not (queries and has("start.K") and (has("start.V") or has("xValue"))):
             setup.fail("x", "nothing", "the inputs")
         needs = [("weights.b_O", "weights.W_O"), *((f"weights.{name}", "qkNorm") for name in WIDE)]
         pairs = [("past.K", "past.V"), ("past.V", "past.K"), ("dropout.p", "dropout.keep")]
@@ -1556,8 +1558,10 @@ class _Reference:
                 setup.fail("positionBias.window", sides, f"two sides of {len(key)} places")
             width = sides[1]
             down = query // width - key // width + sides[0] - 1
-            return table[down * (2 * width - 1) + query % width - key % width + width - 1].permute(2, 0, 1)
-        both = setup.flag("positionBias.bidirectional") or not setup.has("positionBias.bidirectional")
+            across = query % width - key % width + width - 1
+            return table[down * (2 * width - 1) + across].permute(2, 0, 1)
+        entry = "positionBias.bidirectional"
+        both = setup.flag(entry) or not setup.has(entry)
         most, buckets = setup.count("positionBias.maxDistance", 128), len(table)
         after = key - query - lengths["p"]
         base = (after > 0) * (buckets // 2) if both else torch.zeros_like(after)
@@ -1649,7 +1653,8 @@ class _Reference:
         window = setup.count("window", None)
         listed = [n for n, part in enumerate(parts) if type(part) is not str]
         hides = any(parts[n].get("kind") != "prefix" for n in listed if type(parts[n]) is dict)
-        if not is_given and name == "none" and window is None and not setup.has("alibi") and not hides:
+        is_plain = name == "none" and window is None and not setup.has("alibi")
+        if is_plain and not is_given and not hides:
             return None
         first = lengths["i"] - lengths["j"] if name == "causal-bottom-right" else lengths["p"]
         low, high = self.mesh.span("tokens", lengths["j"])
@@ -1679,23 +1684,29 @@ class _Reference:
         return (given == 0) if meaning == "attend" else (given != 0), given.new_zeros(())
 
     def _of_tokens(self, entry: str, token: str) -> Any:
-        """A number of each token or sequence: (b, 1 head, queries, keys), a 1 where there is none."""
+        """A number of each token or sequence: (b, 1 head, queries, keys); 1 where none is."""
         own = self.setup.tensor(entry)
         lengths = self.extents.lengths
         inner = [lengths[token]] if token else []
         shapes = [[lengths.get("b", 1), *inner], *([inner] if inner else [])]
         if list(own.shape) not in shapes:
             self.setup.fail(entry, f"shape {list(own.shape)}", " or ".join(map(str, shapes)))
-        own = own.to(self.device).reshape(own.shape[0] if own.dim() > len(inner) else 1, 1, *(inner or [1]))
+        batch = own.shape[0] if own.dim() > len(inner) else 1
+        own = own.to(self.device).reshape(batch, 1, *(inner or [1]))
         if token == "j":
             return own[..., slice(*self.mesh.span("tokens", lengths["j"]))].unsqueeze(-1)
         return own.unsqueeze(-2)
 
     def _listed(self, listed: list, hidden: Any, bias: Any, query: Any) -> tuple:
-        """A list of masks: what any of its parts hides, keys of a prefix aside from the causal one."""
+        """A list of masks: what any part hides, keys of a prefix aside from the causal one."""
         setup, torch, lengths = self.setup, self.torch, self.extents.lengths
         key = torch.arange(lengths["i"], device=self.device)
-        front = lambda own: (own if self.multi else own[:, 0]) if self.b else own[0] if self.multi else own[0, 0]
+
+        def front(own: Any) -> Any:
+            """Without the axes of one that the scores have not."""
+            own = own if self.b else own[0]
+            return own if self.multi else own.select(own.dim() - 3, 0)
+
         for n in listed:
             if not setup.has(f"mask.{n}.kind"):
                 setup.fail(f"mask.{n}", setup.raw(f"mask.{n}"), f"a kind: {' '.join(MASK_PARTS)}")
@@ -1719,7 +1730,10 @@ class _Reference:
             elif kind == "padding":
                 hidden = hidden | (front(self._of_tokens(f"{part}.keep", "i")) == 0)
             elif kind == "window":
-                left, right = (setup.number(f"{part}.{side}", None, "an integer from 0", True, least=0) for side in ("left", "right"))
+                left, right = (
+                    setup.number(f"{part}.{side}", None, "an integer from 0", True, least=0)
+                    for side in ("left", "right")
+                )
                 hidden = hidden if left is None else hidden | (query - key > left)
                 hidden = hidden if right is None else hidden | (key - query > right)
             elif kind == "chunked":
