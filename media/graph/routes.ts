@@ -76,7 +76,7 @@ function parameterRoute({ operand, user }: Edge, isFirst: boolean, isOnly: boole
           { x: inside, y: end },
         ];
   // A long name would reach into the gap before a narrow card, where others come up to the turned queries.
-  const isLong = user.size.width < 60 && operand.id.length > 3;
+  const isLong = user.size.width < 60 && operand.id.length > 3 && user.id !== 'xn';
   const isRight = side || (isOnly && (isLong || operand.id === 'W_QR'));
   const label: EdgeLabel = isRight
     ? { x: x + 7, y: half, anchor: 'start' }
