@@ -16,7 +16,7 @@ export default defineConfig({
           include: [`test/{${pure.join(',')}}/**/*.test.ts`],
           // Pure modules keep no state that tests could share.
           isolate: false,
-          testTimeout: 120_000,
+          testTimeout: 300_000,
         },
       },
       {
