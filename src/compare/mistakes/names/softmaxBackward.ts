@@ -201,8 +201,9 @@ const OVERWRITTEN = rowsOf(
       (formula) => `
 dlogits softmax-backward-upstream-for-weights: softmax backward: dP multiplies where the weights P belong
   not(not(P)) * ${formula}
-dlogits softmax-backward-upstream-for-weights: softmax backward: dP multiplies where the weights P belong
-  ${formula}
+dlogits softmax-backward-upstream-for-weights [M]: softmax backward: dP multiplies where the weights P belong
+  dlogits: ${formula}
+  dunmasked: dlogits
 `,
     )
     .join(''),
