@@ -5,6 +5,7 @@ import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { infer, UNKNOWN } from '../lines/infer/infer.ts';
+import { NO_LOSS } from '../lines/infer/inferLoss.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { judge, type Judged } from '../lines/judge.ts';
@@ -88,6 +89,10 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
   if (other && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
+  if (isWithoutLoss(reference, localised)) {
+    const result = unalignedResult(recording, localised, `gradients not compared: ${NO_LOSS}`);
+    return { ...reference, judged, result };
+  }
   const result = {
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
@@ -100,6 +105,16 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   };
   return { ...reference, judged, result };
 }
+
+/** Whether gradients are called wrong although nothing tells of which loss they are, and none is as that of the one assumed. */
+const isWithoutLoss = (
+  { questions }: Reference,
+  { verdict, covered }: Judged['localised'],
+): boolean =>
+  verdict === 'diverges' &&
+  questions.some(({ why }) => why === NO_LOSS) &&
+  covered.has('v:y') &&
+  ![...covered].some((key) => key.startsWith('g:'));
 
 /** Whether PyTorch added up a gradient from more than this attention. */
 const isShared = (
