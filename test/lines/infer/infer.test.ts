@@ -148,9 +148,9 @@ describe('calls that repeat a forward pass with entries moved a little', () => {
     const own = recordingOf(steps);
     const calls = 20;
     const texts = new Set(['q', 'k', 'v', 's', 'p', 'y']);
-    const run = own.events.filter(({ name }) => texts.has(name));
+    const forward = own.events.filter(({ name }) => texts.has(name));
     const again = Array.from({ length: calls }, (_, call) =>
-      run.map((event) => ({ ...event, call })),
+      forward.map((event) => ({ ...event, call })),
     ).flat();
     const { length } = own.events;
     const events = [
@@ -162,7 +162,7 @@ describe('calls that repeat a forward pass with entries moved a little', () => {
       { ...own.functions[0], name: 'forward', calls: calls + 1 },
     ];
     const statements = own.statements.map((statement, n) =>
-      run.some((event) => event.statement === n) ? { ...statement, function: 1 } : statement,
+      forward.some((event) => event.statement === n) ? { ...statement, function: 1 } : statement,
     );
     const tensor = (id: number): Tensor | null => {
       if (id < length) return own.tensor(id);
