@@ -6,6 +6,7 @@ import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { infer, UNKNOWN } from '../lines/infer/infer.ts';
 import { NO_LOSS } from '../lines/infer/inferLoss.ts';
+import { FIRST_READ } from '../lines/infer/loss.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { judge, type Judged } from '../lines/judge.ts';
@@ -44,6 +45,9 @@ export interface Answer {
 }
 
 type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'questions' | 'shared'>;
+
+/** Why nothing is said of gradients. */
+const GRADIENTS_LEFT = 'the gradients are not compared: nothing tells of which loss they are';
 
 /** Null where no attention is found. */
 function referenceOf(recording: Recording, options: AnswerOptions): Reference | null {
@@ -90,7 +94,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   if (other && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
   if (isWithoutLoss(reference, localised)) {
-    const result = unalignedResult(recording, localised, `gradients not compared: ${NO_LOSS}`);
+    const result = unalignedResult(recording, localised, GRADIENTS_LEFT);
     return { ...reference, judged, result };
   }
   const result = {
@@ -108,13 +112,15 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
 
 /** Whether gradients are called wrong although nothing tells of which loss they are, and none is as that of the one assumed. */
 const isWithoutLoss = (
-  { questions }: Reference,
+  { questions, inferred }: Reference,
   { verdict, covered }: Judged['localised'],
 ): boolean =>
   verdict === 'diverges' &&
-  questions.some(({ why }) => why === NO_LOSS) &&
+  (questions.some(({ why }) => why === NO_LOSS) ||
+    inferred.some(({ note }) => note.includes(FIRST_READ))) &&
   covered.has('v:y') &&
-  ![...covered].some((key) => key.startsWith('g:'));
+  // The gradient that is assumed is its own.
+  ![...covered].some((key) => key.startsWith('g:') && key !== 'g:y');
 
 /** Whether PyTorch added up a gradient from more than this attention. */
 const isShared = (

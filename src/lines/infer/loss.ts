@@ -323,6 +323,9 @@ function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
   };
 }
 
+/** Why a tensor is taken for an upstream gradient that nothing else tells. */
+export const FIRST_READ = 'has the shape of y and is first read after it';
+
 function withoutGradient(
   values: Values,
   output: Output,
@@ -381,7 +384,7 @@ function withoutGradient(
   // A tensor of y's shape that only what comes after y reads.
   const used = given.find(({ value }) => isUsedAfter(values, value, output));
   if (used) {
-    const note = `${lastName(used.value.parts[0].name)} has the shape of y and is first read after it`;
+    const note = `${lastName(used.value.parts[0].name)} ${FIRST_READ}`;
     return { kind: 'upstream', given: used, factor: 1, from: used.value, sure: true, note };
   }
   return null;
