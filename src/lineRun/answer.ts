@@ -5,6 +5,8 @@ import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { infer, UNKNOWN } from '../lines/infer/infer.ts';
+import { NO_LOSS } from '../lines/infer/inferLoss.ts';
+import { FIRST_READ } from '../lines/infer/loss.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { judge, type Judged } from '../lines/judge.ts';
@@ -43,6 +45,9 @@ export interface Answer {
 }
 
 type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'questions' | 'shared'>;
+
+/** Why nothing is said of gradients. */
+const GRADIENTS_LEFT = 'the gradients are not compared: nothing tells of which loss they are';
 
 /** Null where no attention is found. */
 function referenceOf(recording: Recording, options: AnswerOptions): Reference | null {
@@ -88,6 +93,10 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
   if (other && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
+  if (isWithoutLoss(reference, localised)) {
+    const result = unalignedResult(recording, localised, GRADIENTS_LEFT);
+    return { ...reference, judged, result };
+  }
   const result = {
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
@@ -100,6 +109,18 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   };
   return { ...reference, judged, result };
 }
+
+/** Whether gradients are called wrong although nothing tells of which loss they are, and none is as that of the one assumed. */
+const isWithoutLoss = (
+  { questions, inferred }: Reference,
+  { verdict, covered }: Judged['localised'],
+): boolean =>
+  verdict === 'diverges' &&
+  (questions.some(({ why }) => why === NO_LOSS) ||
+    inferred.some(({ note }) => note.includes(FIRST_READ))) &&
+  covered.has('v:y') &&
+  // The gradient that is assumed is its own.
+  ![...covered].some((key) => key.startsWith('g:') && key !== 'g:y');
 
 /** Whether PyTorch added up a gradient from more than this attention. */
 const isShared = (

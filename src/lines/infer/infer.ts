@@ -11,12 +11,19 @@ import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { findModels, inOrder, type Model } from './model.ts';
 import { normalisedAxes } from './site.ts';
+import { repeatedEvents } from './repeats.ts';
 import { sharedNodes } from './shared.ts';
 import { unexplained } from './unexplained.ts';
 import type { Attention, InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
 
 export type { Inference, InferOptions } from './types.ts';
+
+/** What a recording shows, without calls that only repeat others. */
+function valuesOf(recording: Recording): Values {
+  const repeated = repeatedEvents(recording);
+  return new Values(recording, ({ id }) => !repeated.has(id));
+}
 
 /**
  * The attention that a recorded program means to compute, in a function if one is asked for, the first one or the one that
@@ -26,7 +33,7 @@ export function infer(
   recording: Recording,
   { function: wanted, layer }: InferOptions = {},
 ): Inference | null {
-  const values = new Values(recording);
+  const values = valuesOf(recording);
   const isWanted = (model: Model): boolean => wanted === undefined || functionOf(model) === wanted;
   const models = findModels(values, isWanted, layer);
   if (layer !== undefined) {
@@ -46,7 +53,7 @@ const MOST = 24;
 
 /** All attentions of a program, in the order of time. */
 export function attentionsOf(recording: Recording): Attention[] {
-  const values = new Values(recording);
+  const values = valuesOf(recording);
   const found = inOrder(findModels(values, () => true, MOST));
   return found.map((model) => {
     const { weights, outer } = model.told.site;

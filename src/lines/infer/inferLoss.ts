@@ -69,6 +69,9 @@ function givesOutput(config: HeadConfig, { y, eps }: LossOutput): boolean {
   }
 }
 
+/** Why the loss is asked where nothing tells it. */
+export const NO_LOSS = 'no gradient of y and no loss was found';
+
 export function addLoss(context: Context): void {
   const own = lossOutput(context);
   const output = own && addAround(context, own);
@@ -78,8 +81,7 @@ export function addLoss(context: Context): void {
     const hasBackward = context.values.all.some(
       ({ parts }) => parts.some(isGradient) || parts.some(({ name }) => isGradientName(name)),
     );
-    if (hasBackward)
-      context.build.ask('loss', 'sum(y .^ 2) / 2', [], 'no gradient of y and no loss was found');
+    if (hasBackward) context.build.ask('loss', 'sum(y .^ 2) / 2', [], NO_LOSS);
     return;
   }
   context.config.loss = lossOf(context, found, sizeOf(output.y.shape));
@@ -92,6 +94,7 @@ export function addLoss(context: Context): void {
 }
 
 function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig['loss'] {
+  const { build } = context;
   const { kind, factor, note, sure, from } = found;
   const bound = (entry: string): Tensor => {
     const { value, layout } = found.given as Placed;
@@ -103,6 +106,13 @@ function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig
     case 'upstream':
       return { kind, G: bound('loss.upstream') };
     case 'target':
+      if (found.counted) {
+        constants.T = bound('loss.constants.T');
+        constants.W = found.counted;
+        build.note('loss.constants.W', from, 'tokens whose gradient is 0 do not count', sure);
+        const terms = 'sum(W .* (y - T) .^ 2)';
+        return { kind: 'expression', constants, expression: times(terms, factor / 2) };
+      }
       if (Math.abs(factor - 1) < 1e-6) return { kind, T: bound('loss.target') };
       constants.T = bound('loss.constants.T');
       return { kind: 'expression', constants, expression: times('sum((y - T) .^ 2)', factor / 2) };

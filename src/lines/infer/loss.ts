@@ -10,6 +10,8 @@ export interface FoundLoss {
   readonly terms?: string;
   /** Target or upstream gradient. */
   readonly given?: Placed;
+  /** Of a target: 1 where an entry of y counts, 0 where it does not, as of padding. */
+  readonly counted?: Tensor;
   /** dy = factor * (y - target), factor * y, or factor. */
   readonly factor: number;
   /** What shows it: the gradient of y, or the loss. */
@@ -140,6 +142,24 @@ function givenTensors(values: Values, output: Output): Placed[] {
     .flatMap((value) => placed(value, output));
 }
 
+/** Tensors that have the axes of y, of which y was not made, and which were not made of y: targets, even computed ones. */
+function targets(values: Values, output: Output): Placed[] {
+  const own = output.family.filter(({ time }) => time <= output.time);
+  const ancestors = new Set(own.flatMap((value) => [value.id, ...values.ancestors(value)]));
+  return values.all
+    .filter(
+      (value) =>
+        value.kind === 'float' &&
+        !value.isVirtual &&
+        !ancestors.has(value.id) &&
+        !value.parts.some(isGradient) &&
+        !isNamedGradient(value) &&
+        isVaried(value) &&
+        !own.some(({ id }) => values.ancestors(value).has(id)),
+    )
+    .flatMap((value) => placed(value, output));
+}
+
 const isVaried = ({ tensor: { data } }: Value): boolean => data.some((each) => each !== data[0]);
 
 /** dy = ones: of one number, and told by its name. */
@@ -171,16 +191,24 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
   const own = gradients.find(({ value }) => isOf(values, value, output));
   const same = given.find(({ value }) => own?.value === value);
   if (same) return upstreamLoss(same);
-  for (const target of given.filter(({ value }) => isVaried(value))) {
+  const varied = given.filter(({ value }) => isVaried(value));
+  const computed = targets(values, output).filter(
+    ({ value }) => !varied.some((each) => each.value === value),
+  );
+  for (const target of [...varied, ...computed]) {
     const t = dataOf(target);
     const error = y.map((value, n) => value - t[n]);
+    const partly = partlyCounted(values, output, target, error, gradients);
+    if (partly) return partly;
     const squares = error.reduce((sum, value) => sum + value * value, 0);
     const scalars = lossFactors(values, squares, output.time, eps);
     const slopes = gradients.flatMap((each) => {
       const factor = multiple(dataOf(each), error, eps);
       return factor === null ? [] : [{ each, factor }];
     });
-    if (slopes.length === 0 && !scalars.some(({ isNamed }) => isNamed)) continue;
+    // One number alone tells no target among all that were computed.
+    const isTold = varied.includes(target) && scalars.some(({ isNamed }) => isNamed);
+    if (slopes.length === 0 && !isTold) continue;
     return targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   }
   // A gradient that comes after y and of which nothing is computed is an end, such as a numerical one, and no beginning.
@@ -190,6 +218,38 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
     named.find(({ value }) => value.time < output.time);
   if (upstream) return upstreamLoss(upstream);
   return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
+}
+
+/** dy = factor (y - target) at some tokens and 0 at the others, such as of padding; null where it is not so. */
+function partlyCounted(
+  values: Values,
+  output: Output,
+  target: Placed,
+  error: Float64Array,
+  gradients: readonly Placed[],
+): FoundLoss | null {
+  const { shape } = output.y;
+  const width = shape[shape.length - 1];
+  const found = gradients.flatMap((each) => {
+    const dy = dataOf(each);
+    const counts = Float64Array.from(dy, (_, n) => {
+      const start = n - (n % width);
+      return dy.subarray(start, start + width).some((value) => value !== 0) ? 1 : 0;
+    });
+    if (!counts.includes(0) || !counts.includes(1)) return [];
+    const part = error.map((value, n) => value * counts[n]);
+    // At the other tokens the target is no y either.
+    if (part.every((value, n) => value === error[n])) return [];
+    const factor = multiple(dy, part, output.eps);
+    return factor === null ? [] : [{ each, factor, counts, part }];
+  });
+  const [first] = found;
+  if (!first) return null;
+  const squares = first.part.reduce((sum, value) => sum + value * value, 0);
+  const slopes = found.filter(({ counts }) => counts.every((c, n) => c === first.counts[n]));
+  const scalars = lossFactors(values, squares, output.time, output.eps);
+  const loss = targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
+  return { ...loss, counted: { shape, data: first.counts } };
 }
 
 function upstreamLoss(given: Placed): FoundLoss {
@@ -263,6 +323,9 @@ function ofGradient(own: Placed, y: Float64Array, eps: number): FoundLoss {
   };
 }
 
+/** Why a tensor is taken for an upstream gradient that nothing else tells. */
+export const FIRST_READ = 'has the shape of y and is first read after it';
+
 function withoutGradient(
   values: Values,
   output: Output,
@@ -321,7 +384,7 @@ function withoutGradient(
   // A tensor of y's shape that only what comes after y reads.
   const used = given.find(({ value }) => isUsedAfter(values, value, output));
   if (used) {
-    const note = `${lastName(used.value.parts[0].name)} has the shape of y and is first read after it`;
+    const note = `${lastName(used.value.parts[0].name)} ${FIRST_READ}`;
     return { kind: 'upstream', given: used, factor: 1, from: used.value, sure: true, note };
   }
   return null;

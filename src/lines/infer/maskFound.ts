@@ -4,7 +4,7 @@ import { gather, type Layout } from './layout.ts';
 import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
-import type { Value } from './values.ts';
+import { isOfEntries, type Value } from './values.ts';
 
 export interface FoundMask extends Named {
   readonly from: Value | null;
@@ -52,6 +52,8 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
       !isDropped &&
+      // A factor that an online softmax rescales with is 0 in its first step.
+      !isOfEntries(value) &&
       value.time > weights.time &&
       value.time < (mixed?.output.time ?? Infinity) &&
       values.descends(value, weights);

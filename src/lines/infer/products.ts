@@ -27,6 +27,8 @@ interface Probe {
 }
 
 const MAX_PATTERNS = 64;
+/** Of two operands: batches, heads and groups of one length can be told apart by their numbers alone. */
+const MAX_PAIRS = 256;
 const PROBES = 48;
 
 /** The axes of `operand` sent to axes of `target` of their length, at most one of them summed. */
@@ -65,7 +67,7 @@ function patterns(
       const covered = needed.every((n) => leftAxes.includes(n) || rightAxes.includes(n));
       if (covered && onlyLeft.length > 0 && onlyRight.length > 0)
         found.push({ leftAxes, rightAxes });
-      if (found.length > MAX_PATTERNS) return found;
+      if (found.length > MAX_PAIRS) return found;
     }
   }
   return found;

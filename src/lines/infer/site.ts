@@ -131,6 +131,14 @@ function operandsBefore(values: Values, value: Value): Value[] {
     .slice(0, OPERANDS);
 }
 
+/**
+ * Of the axes that one operand has alone, those that may be its tokens, the likeliest first: query heads of a group are an
+ * axis of the queries alone too.
+ */
+const tokenAxes = (own: readonly number[]): number[] => [
+  ...new Set([Math.max(...own), own[own.length - 1]]),
+];
+
 function sitesOf(
   weights: Value,
   scores: Value,
@@ -141,14 +149,14 @@ function sitesOf(
   const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how);
   return products.flatMap((product) => {
     const own = ownAxes(product);
-    const [leftToken, rightToken] = [
-      own.left[own.left.length - 1],
-      own.right[own.right.length - 1],
-    ];
-    const outer = target.shape.flatMap((length, n) =>
-      length === 1 || n === leftToken || n === rightToken ? [] : [n],
+    return tokenAxes(own.left).flatMap((leftToken) =>
+      tokenAxes(own.right).map((rightToken): Site => {
+        const outer = target.shape.flatMap((length, n) =>
+          length === 1 || n === leftToken || n === rightToken ? [] : [n],
+        );
+        return { weights, product, leftToken, rightToken, outer, scores, how };
+      }),
     );
-    return [{ weights, product, leftToken, rightToken, outer, scores, how }];
   });
 }
 

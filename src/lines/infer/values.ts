@@ -66,7 +66,10 @@ export class Values {
       const size = sizeOf(event.shape);
       if (event.shape.length === 0 || size <= 1) {
         if (event.value !== undefined || size === 1) this.numbers.push(event);
-        if (event.shape.length === 0) continue;
+        if (event.shape.length === 0) {
+          if (isEntry(event)) group(groups, event);
+          continue;
+        }
       }
       if (size < 1 || size > LARGEST) continue;
       if (event.how !== 'expression') group(groups, event);
@@ -116,6 +119,7 @@ export class Values {
   /** Puts the pieces of one statement side by side: of a loop's iterations, a list's elements, several calls. */
   #stack(events: readonly Event[]): void {
     if (events.length < 2 || events.length > PIECES) return;
+    if (isEntry(events[0])) return this.#stackEntries(events);
     const pieces = events.map(({ id }) => this.recording.tensor(id));
     if (pieces.some((piece) => piece === null)) return;
     const tensor = sideBySide(pieces as Tensor[]);
@@ -125,6 +129,21 @@ export class Values {
     const stacked = { shape, data: tensor.data };
     if (this.#known(stacked)) return;
     this.#make(stacked, events, grid).events.push(...events);
+  }
+
+  /** Puts numbers that loops in each other computed where they belong: such as each query's score of each key. */
+  #stackEntries(events: readonly Event[]): void {
+    const grid = gridOf(events);
+    const data = Float64Array.from(
+      events,
+      ({ id, value }) => value ?? this.recording.tensor(id)?.data[0] ?? NaN,
+    );
+    const stacked = { shape: grid, data };
+    if (grid.length < 2 || data.some(Number.isNaN) || new Set(data).size < 3) return;
+    if (this.#known(stacked)) return;
+    const value = this.#make(stacked, events, grid);
+    value.events.push(...events);
+    for (const { id } of events) this.#ofEvent.set(id, value);
   }
 
   /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
@@ -232,6 +251,14 @@ function contentKey({ shape, data }: Tensor): string {
   for (let at = 0; at < data.length; at += step) samples.push(data[at]);
   return `${shape.join()}|${samples.join()}`;
 }
+
+/** Whether a value is made of numbers that loops in each other computed. */
+export const isOfEntries = ({ grid, parts }: Value): boolean =>
+  grid.length > 1 && isEntry(parts[0]);
+
+/** A number that a statement in loops in each other bound. */
+const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
+  shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
 
 /** Events of one statement and name that may be pieces of one tensor. */
 function group(groups: Map<string, Event[]>, event: Event): void {

@@ -1,7 +1,7 @@
 // Products that a program may compute inside of an expression without binding them: x W for each x and W.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { offsets, type Factor } from './layout.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import { isGradient, isOfEntries, type Value, type Values } from './values.ts';
 
 const MOST = 120;
 
@@ -95,7 +95,9 @@ export function addSoftmaxes(values: Values): void {
     const { shape, data } = value.tensor;
     const isScores =
       value.kind === 'float' && !value.isVirtual && shape.length >= 2 && shape.length <= 4;
-    if (!isScores || data.length > LARGEST || !values.isReadBy(value, /softmax/i)) continue;
+    if (!isScores || data.length > LARGEST) continue;
+    // An online softmax takes the exponentials one by one, each with the largest score so far.
+    if (!values.isReadBy(value, isOfEntries(value) ? /softmax|\bexp\b/i : /softmax/i)) continue;
     const width = shape[shape.length - 1];
     const out = new Float64Array(data.length);
     for (let at = 0; at < data.length; at += width) {

@@ -6,6 +6,7 @@ import type { Tensor } from '../../../src/engine/tensor.ts';
 import { openSetup } from '../../../src/formats/openSetup.ts';
 import { infer, type Inference } from '../../../src/lines/infer/infer.ts';
 import { rebind } from '../../../src/lines/infer/rebind.ts';
+import { repeatedEvents } from '../../../src/lines/infer/repeats.ts';
 import { savedSetup } from '../../../src/lines/infer/save.ts';
 import type { Recording } from '../../../src/lines/recording.ts';
 import {
@@ -100,6 +101,79 @@ function expectNear(actual: Tensor, expected: Tensor): void {
 
 const entry = (found: Inference, name: string): Inference['inferred'][number] | undefined =>
   found.inferred.find((each) => each.entry === name);
+
+/** The same steps, with other lines in the place of what stands in the first ones. */
+function replaced(
+  steps: readonly Step[],
+  changes: Readonly<Record<string, readonly Step[]>>,
+): Step[] {
+  return steps.flatMap((step) => changes[step.name] ?? [step]);
+}
+
+describe('a loss', () => {
+  test('of a target that is a part of what the inputs are a part of too', () => {
+    const steps = oneHead();
+    const [x, t] = [valueOf(steps, 'x'), valueOf(steps, 't')];
+    const data = normal([40, 6], 3);
+    const found = inferred(
+      replaced(steps, {
+        x: [
+          { text: 'data = rng.normal(size=(m, d))', name: 'data', value: data },
+          { text: 'x = data[:n]', name: 'x', value: x, reads: ['data'] },
+        ],
+        t: [{ text: 't = data[n:, :a]', name: 't', value: t, reads: ['data'] }],
+      }),
+    );
+    expect(found.config.loss).toMatchObject({ kind: 'target', T: t });
+    expect(found.questions).toEqual([]);
+  });
+
+  test('of some tokens only, as where the others are padding', () => {
+    const steps = oneHead();
+    const [y, t] = [valueOf(steps, 'y'), valueOf(steps, 't')];
+    const dy = mapped(y, (value, n) => (n < 12 ? (value - t.data[n]) / 6 : 0));
+    const text = 'dy = 2 * (y - t) * w / w.sum()';
+    const found = inferred(
+      replaced(steps, { dy: [{ text, name: 'dy', value: dy, reads: ['y', 't'] }] }),
+    );
+    expect(found.questions).toEqual([]);
+    const { gradients } = run(buildGraph(found.config));
+    expectNear(gradients.get('y') as Tensor, dy);
+  });
+});
+
+describe('calls that repeat a forward pass with entries moved a little', () => {
+  test('count for nothing', () => {
+    const steps = oneHead();
+    const own = recordingOf(steps);
+    const calls = 20;
+    const texts = new Set(['q', 'k', 'v', 's', 'p', 'y']);
+    const forward = own.events.filter(({ name }) => texts.has(name));
+    const again = Array.from({ length: calls }, (_, call) =>
+      forward.map((event) => ({ ...event, call })),
+    ).flat();
+    const { length } = own.events;
+    const events = [
+      ...own.events.map((event) => ({ ...event, frame: texts.has(event.name) ? 1 : 0 })),
+      ...again.map(({ call, ...event }, n) => ({ ...event, id: length + n, frame: call + 2 })),
+    ];
+    const functions = [
+      ...own.functions,
+      { ...own.functions[0], name: 'forward', calls: calls + 1 },
+    ];
+    const statements = own.statements.map((statement, n) =>
+      forward.some((event) => event.statement === n) ? { ...statement, function: 1 } : statement,
+    );
+    const tensor = (id: number): Tensor | null => {
+      if (id < length) return own.tensor(id);
+      const { call, id: first } = { ...again[id - length] };
+      const found = own.tensor(first) as Tensor;
+      return mapped(found, (value, n) => (n === call ? value + 1e-5 : value));
+    };
+    const recording = { ...own, events, functions, statements, tensor };
+    expect(repeatedEvents(recording)).toEqual(new Set(events.slice(length).map(({ id }) => id)));
+  });
+});
 
 describe('a right program', () => {
   test('gives its y, with nothing to ask, each entry with its line', () => {

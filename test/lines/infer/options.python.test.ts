@@ -199,6 +199,9 @@ describe.skipIf(!hasNumpy)('in NumPy', () => {
   test('a temperature by position', () => {
     expect(told('logn')).toEqual(['match', []]);
   });
+  test('a loss that nothing tells accuses no gradient', () => {
+    expect(told('unknown_loss')[0]).toBe('unaligned');
+  });
 });
 
 /** What is said of a right program: the verdict, and what is asked. */

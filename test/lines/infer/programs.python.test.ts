@@ -55,6 +55,8 @@ test.skipIf(!hasNumpy).each<[string, Expected]>([
   ['llmcflat', { mask: 'causal', heads: 2, loss: { kind: 'upstream' } }],
   ['flashcausal', { mask: 'causal', loss: { kind: 'upstream' } }],
   ['tape', { mask: 'none', loss: { kind: 'target' } }],
+  ['online', { head: 'kq', mask: 'none', loss: { kind: 'target' } }],
+  ['grouped_einsum', { mask: 'causal', heads: 4, kvHeads: 2, loss: { kind: 'upstream' } }],
   ['perbatch', { mask: 'causal', heads: 2, loss: { expression: 'sum((y - T) .^ 2) / 72' } }],
 ])('%s', (name, expected) => {
   check(name, expected, 6);
