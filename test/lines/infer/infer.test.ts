@@ -82,6 +82,11 @@ function oneHead(choices: Choices = {}): Step[] {
   ];
 }
 
+const tril = (size: number): Tensor => ({
+  shape: [size, size],
+  data: Float64Array.from({ length: size * size }, (_, n) => (n % size <= n / size ? 1 : 0)),
+});
+
 function inferred(steps: readonly Step[]): Inference {
   const found = infer(recordingOf(steps));
   if (!found) throw new Error('nothing was inferred');
@@ -218,6 +223,13 @@ describe('a right program', () => {
 });
 
 describe('a wrong program', () => {
+  test('memory as it was found is no mask', () => {
+    const found = tril(5);
+    const text = 'p, buf = np.empty((n, n)), np.empty((n, n))';
+    const { config } = inferred([{ text, name: 'p', value: found }, ...oneHead()]);
+    expect(config.mask).toBe('none');
+  });
+
   test('a temperature beside the usual scale is meant', () => {
     for (const scale of [1 / (0.7 * 2), 0.7 / 2]) {
       const steps = [{ text: 'tau = 0.7', name: 'tau', value: 0.7 }, ...oneHead({ scale })];
