@@ -4,7 +4,7 @@ import { gather, type Layout } from './layout.ts';
 import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
-import { isOfEntries, type Value } from './values.ts';
+import { isOfEntries, isUninitialised, type Value } from './values.ts';
 
 export interface FoundMask extends Named {
   readonly from: Value | null;
@@ -46,8 +46,8 @@ function masked(model: Model): { value: Value; isVisible: Test }[] {
   const isDropped = findDropout(model) !== null;
   const found: { value: Value; isVisible: Test }[] = [{ value: weights, isVisible: isNonzero }];
   for (const value of values.all) {
-    if (value === weights || value.kind !== 'float' || value.tensor.shape.join() !== shape)
-      continue;
+    const isAlike = value.kind === 'float' && value.tensor.shape.join() === shape;
+    if (value === weights || !isAlike || isUninitialised(value, values.recording)) continue;
     const isBefore = value.time < weights.time && value.tensor.data.some((each) => each <= LOW);
     if (isBefore) found.push({ value, isVisible: isHigh });
     const isAfter =
@@ -71,6 +71,7 @@ function maskTensors(model: Model): { value: Value; layout: Layout; isVisible: T
   return values.all.flatMap((value) => {
     const { data } = value.tensor;
     if (value.isVirtual || value.tensor.shape.length > shape.length) return [];
+    if (isUninitialised(value, values.recording)) return [];
     const isBinary = data.every((each) => each === 0 || each === 1);
     const isAdditive = !isBinary && data.every((each) => each === 0 || each <= LOW);
     if (!isBinary && !isAdditive) return [];

@@ -58,7 +58,7 @@ export class Values {
     this.recording = recording;
     const groups = new Map<string, Event[]>();
     for (const event of recording.events) {
-      if (!within(event) || isUninitialised(event, recording)) continue;
+      if (!within(event)) continue;
       if (event.how === 'write') {
         const key = `${event.frame} ${event.name}`;
         this.#writes.set(key, [...(this.#writes.get(key) ?? []), event]);
@@ -240,16 +240,19 @@ export class Values {
   }
 }
 
+/** Whether a value is memory as it was found, and nothing else: by chance it looks like a mask. */
+export const isUninitialised = ({ events }: Value, { statements }: Recording): boolean =>
+  events.every(
+    ({ how, statement }) =>
+      how === 'bind' &&
+      /\bempty(?:_like|_strided)?\(|\bnew_empty\(/.test(statements[statement].text) &&
+      !/@|matmul|einsum|\bdot\(/.test(statements[statement].text),
+  );
+
 /** Whether a statement draws random numbers: what it reads then is a shape, mostly. */
 const isDrawn = (text: string): boolean =>
   /\b(?:rand\w*|normal_?|uniform_?|standard_normal|random|random_sample)\s*\(/.test(text) &&
   !/@|matmul|einsum|\bdot\(/.test(text);
-
-/** Whether it is memory as it was found: by chance it looks like a mask. */
-const isUninitialised = ({ how, statement }: Event, { statements }: Recording): boolean =>
-  how === 'bind' &&
-  /\bempty(?:_like|_strided)?\(|\bnew_empty\(/.test(statements[statement].text) &&
-  !/@|matmul|einsum|\bdot\(/.test(statements[statement].text);
 
 function contentKey({ shape, data }: Tensor): string {
   const step = Math.max(1, Math.floor(data.length / 7));
