@@ -182,7 +182,9 @@ describe('your own lines', () => {
   });
 
   test('a notebook, cell by cell', async () => {
-    await start();
+    await start({
+      settings: { 'workbench.editorAssociations': { '*.ipynb': 'jupyter-notebook' } },
+    });
     await openNotebook(workbench.page, join(workbench.folder, 'cells.ipynb'));
     await workbench.runCommand(command);
     await expect.poll(marks, { timeout: 60_000 }).toContain('dQ ✗');

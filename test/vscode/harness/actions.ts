@@ -51,12 +51,18 @@ export async function openFile(page: Page, absolutePath: string): Promise<void> 
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: patience });
 }
 
-/** Opens it again while it is shown as text: before VS Code has its own extension for notebooks. */
+/**
+ * Opens it again while it is shown as text: before VS Code has its own extension for notebooks. From the explorer, since
+ * the list of files that were open gives it back as what it was.
+ */
 export async function openNotebook(page: Page, absolutePath: string): Promise<void> {
   const cell = page.locator('.notebook-editor .view-line').first();
-  const deadline = Date.now() + patience;
+  const row = page.locator('.explorer-folders-view .monaco-list-row', {
+    hasText: basename(absolutePath),
+  });
+  const deadline = Date.now() + 2 * patience;
   for (;;) {
-    await openFile(page, absolutePath);
+    await row.dblclick();
     try {
       await cell.waitFor(aTry);
       return;
