@@ -1,37 +1,15 @@
 // Kinds of mistakes in programs that Python runs: the line that is wrong, and no wrong program that is called right.
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { infer, type Inference } from '../../src/lines/infer/infer.ts';
 import { judge } from '../../src/lines/judge.ts';
-import { parseRecording, type Recording } from '../../src/lines/recording.ts';
+import { type Recording } from '../../src/lines/recording.ts';
 import { firstOf } from '../../src/lines/result.ts';
+import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
 
-const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
-const has = (modules: string): boolean =>
-  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
-const hasNumpy = has('numpy');
-const hasTorch = hasNumpy && has('torch');
-if (!hasTorch)
-  console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
-
-const folder = mkdtempSync(join(tmpdir(), 'kinds-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const recorder = fileURLToPath(new URL('../../python/attention_lines', import.meta.url));
-
-function record(source: string): Recording {
-  const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
-  writeFileSync(file, source);
-  const { stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(stderr);
-  return parseRecording(readFileSync(out));
-}
+const record = (source: string): Recording => recorded(source).recording;
 
 const sourceOf = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`kinds/${name}.py`, import.meta.url)), 'utf8');

@@ -1,40 +1,20 @@
 // Programs with several attentions, and with something around one: which is asked, and no right program accused.
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { compare } from '../../src/compare/check.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { detailsOf, tensorsOf } from '../../src/lineRun/details.ts';
 import { answer, type Answer } from '../../src/lineRun/answer.ts';
-import { parseRecording, type Recording } from '../../src/lines/recording.ts';
+import { type Recording } from '../../src/lines/recording.ts';
+import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const python = process.env['ATTENTION_PYTHON'] ?? '/usr/bin/python3';
-const has = (modules: string): boolean =>
-  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
-const hasNumpy = has('numpy');
-const hasTorch = hasNumpy && has('torch');
-if (!hasTorch)
-  console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
-
-const folder = mkdtempSync(join(tmpdir(), 'layers-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const recorder = join(import.meta.dirname, '..', '..', 'python', 'attention_lines');
 const sourceOf = (name: string): string =>
   readFileSync(join(import.meta.dirname, 'kinds', `${name}.py`), 'utf8');
 
-function record(source: string): Recording {
-  const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
-  writeFileSync(file, source);
-  const { stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(stderr);
-  return parseRecording(readFileSync(out));
-}
+const record = (source: string): Recording => recorded(source).recording;
 
 const asked = (source: string, layer?: number): Answer | null =>
   answer(record(source), {

@@ -1,11 +1,8 @@
 // Attention as published models write it, an option each: right programs are called right, with the option inferred,
 // and one mistake in each is found on its line.
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HeadConfig, WeightId } from '../../../src/engine/config.ts';
 import { buildGraph } from '../../../src/engine/heads/build.ts';
 import { run } from '../../../src/engine/run.ts';
@@ -14,30 +11,8 @@ import { infer } from '../../../src/lines/infer/infer.ts';
 import { savedSetup } from '../../../src/lines/infer/save.ts';
 import { answer } from '../../../src/lineRun/answer.ts';
 import { judge } from '../../../src/lines/judge.ts';
-import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
 import { firstOf } from '../../../src/lines/result.ts';
-
-const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
-const has = (modules: string): boolean =>
-  spawnSync(python, ['-c', `import ${modules}`]).status === 0;
-const hasNumpy = has('numpy');
-const hasTorch = hasNumpy && has('torch');
-if (!hasTorch)
-  console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
-
-const folder = mkdtempSync(join(tmpdir(), 'options-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const recorder = fileURLToPath(new URL('../../../python/attention_lines', import.meta.url));
-
-function record(source: string): { recording: Recording; stdout: string } {
-  const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
-  writeFileSync(file, source);
-  const { stdout, stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(stderr);
-  return { recording: parseRecording(readFileSync(out)), stdout };
-}
+import { hasNumpy, hasTorch, recorded } from '../../support/recorded.ts';
 
 interface Option {
   readonly name: string;
@@ -162,7 +137,7 @@ const sourceOf = (name: string): string =>
 async function check(option: Option): Promise<void> {
   const { name, expected, weights = [], asked = [], digits = 6, mistake } = option;
   const source = sourceOf(name);
-  const { recording, stdout } = record(source);
+  const { recording, stdout } = recorded(source);
   const found = infer(recording);
   if (!found) throw new Error(`${name}: found no attention`);
   const { config, questions } = found;
@@ -186,7 +161,7 @@ async function check(option: Option): Promise<void> {
 
   const [before, after] = mistake;
   expect(source.split(before)).toHaveLength(2);
-  const wrong = record(source.replace(before, after)).recording;
+  const wrong = recorded(source.replace(before, after)).recording;
   const other = infer(wrong);
   if (!other) throw new Error(`${name}: found no attention in the wrong program`);
   const { localised } = judge(wrong, other.config, buildGraph(other.config));
@@ -206,7 +181,7 @@ describe.skipIf(!hasNumpy)('in NumPy', () => {
 
 /** What is said of a right program: the verdict, and what is asked. */
 function told(name: string): [verdict: string | undefined, asked: string[]] {
-  const found = answer(record(sourceOf(name)).recording, { file: `${name}.py`, args: [] });
+  const found = answer(recorded(sourceOf(name)).recording, { file: `${name}.py`, args: [] });
   return [found?.result.verdict, (found?.questions ?? []).map(({ entry }) => entry)];
 }
 
