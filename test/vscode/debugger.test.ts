@@ -48,8 +48,21 @@ describe('a paused program', () => {
     const view = await workbench.walk(`${example}.attention.json`);
     await workbench.runCommand('Debug: Start Debugging');
     await page.locator('.debug-toolbar').waitFor();
-    await workbench.runCommand('Focus on Variables View');
-    await variable('P').waitFor();
+    // A view that is shown while the program is still on its way to its breakpoint stays empty.
+    await expect
+      .poll(
+        async () => {
+          await workbench.runCommand('Focus on Variables View');
+          return variable('P')
+            .waitFor({ timeout: 5000 })
+            .then(
+              () => true,
+              () => false,
+            );
+        },
+        { timeout: 90_000 },
+      )
+      .toBe(true);
     return view;
   }
 

@@ -58,7 +58,8 @@ export async function pausedProgram(): Promise<Paused> {
     session,
     language,
     line: frame && file ? { file, line: frame.line } : null,
-    read: (token, work) => whilePaused(session, frameId, token, work),
+    read: (token, work) =>
+      whilePaused({ session, threadId: item.threadId, frameId, frames }, token, work),
   };
 }
 
@@ -86,12 +87,41 @@ async function framesOf(
   return stackFrames;
 }
 
+/** Where a program is paused: the selected frame, and the whole stack as it was then. */
+interface Pause {
+  readonly session: vscode.DebugSession;
+  readonly threadId: number;
+  readonly frameId: number;
+  readonly frames: readonly StackFrame[];
+}
+
+/**
+ * Whether the program has left `pause`, as selections of the call stack tell. While it runs, its thread alone is
+ * selected; a short step is over before that is told, and then its new frame is all that is seen: the same frame
+ * selected again, or another one in a stack that has changed.
+ */
+function departure({ session, threadId, frameId, frames }: Pause) {
+  let selected = frameId;
+  return async (item: typeof vscode.debug.activeStackItem): Promise<boolean> => {
+    if (!item) return true;
+    if (item.session.id !== session.id) return false;
+    if (!('frameId' in item) || item.frameId === selected) return true;
+    selected = item.frameId;
+    const now = await framesOf(session, threadId).catch(() => []);
+    return (
+      now.length !== frames.length ||
+      now.some(({ id, line }, at) => id !== frames[at].id || line !== frames[at].line)
+    );
+  };
+}
+
 async function whilePaused<T>(
-  session: vscode.DebugSession,
-  frameId: number,
+  pause: Pause,
   token: vscode.CancellationToken,
   work: (frame: PausedFrame) => Promise<T>,
 ): Promise<T> {
+  const { session, frameId } = pause;
+  const hasLeft = departure(pause);
   let why: Error | null = null;
   let end: (error: Error) => void = () => undefined;
   const ended = new Promise<never>((_, reject) => {
@@ -102,10 +132,8 @@ async function whilePaused<T>(
   });
   const subscriptions = [
     token.onCancellationRequested(() => end(new vscode.CancellationError())),
-    // A program that goes on leaves the selection at its thread, without a frame; a step is seen as well.
-    vscode.debug.onDidChangeActiveStackItem((item) => {
-      if (!item || (item.session.id === session.id && !('frameId' in item)))
-        end(new Error(GONE_ON));
+    vscode.debug.onDidChangeActiveStackItem(async (item) => {
+      if (await hasLeft(item)) end(new Error(GONE_ON));
     }),
   ];
   const request: Request = async (command, words) => {
