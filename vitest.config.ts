@@ -1,4 +1,5 @@
 // Layers of tests: "unit" (pure Node), "hostile" (attacks), "webview" (Chromium) and "vscode" (a real VS Code).
+// "pictures" is no test: it takes the README's pictures in a real VS Code.
 import { defineConfig } from 'vitest/config';
 
 const pure = [
@@ -55,6 +56,18 @@ export default defineConfig({
           // A workbench that is still starting now and then takes the focus or a key: once more, in a new one.
           retry: 1,
           // On a loaded machine a click may take seconds to be painted.
+          expect: { poll: { timeout: 60_000 } },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pictures',
+          include: ['test/pictures/**/*.test.ts'],
+          globalSetup: ['test/vscode/harness/globalSetup.ts'],
+          fileParallelism: false,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
           expect: { poll: { timeout: 60_000 } },
         },
       },

@@ -26,8 +26,8 @@ export interface MatrixProps {
   readonly largest?: number;
   /** The matrix before it in the row shows the heads of the rows. */
   readonly follows?: boolean;
-  /** Others stand beside it. */
-  readonly crowded?: boolean;
+  /** The width of a cell with its number, where others stand beside it. */
+  readonly crowded?: number;
   /** Longest side of a picture without numbers. */
   readonly room: number;
 }
@@ -43,18 +43,44 @@ const FEW_ROWS = 6;
 const SMALL = 4;
 /** Row heads, a cell with its number, beside others, and the signs between three matrices. */
 const [HEADS, CELL, COMPACT_CELL, SIGNS] = [32, 43, 39, 40];
+/** A digit of a cell, and what is around its number. */
+const [LETTER, AROUND] = [6.6, 6];
+/** The sides of a picture among three. */
+const [SMALLEST, LARGEST] = [96, 148];
 /** What a table of terms needs beside a matrix. */
 export const TERMS_WIDTH = 310;
 
 const widthOfNumbers = (cols: number): number => HEADS + CELL * cols;
 
-/** `crowded`: three of them stand in a row. */
-function hasNumbers({ rows, cols, step }: Picture, crowded = false): boolean {
-  if (cols > MOST_COLUMNS || rows > MOST_ROWS || step[0] * step[1] > 1) return false;
+/** Three matrices with numbers in cells of this width stand in one row. */
+const threeFit = (cols: number, cell: number): boolean =>
+  HEADS + 3 * cell * cols + SIGNS <= stepWidth.value;
+
+/** The width of the widest cell of matrices whose numbers get the same decimals. */
+export function widestCell(pictures: readonly Picture[], largest: number): number {
+  const decimals = decimalsOf(pictures[0], largest);
+  const letters = (value: number): number => formatFixed(value, decimals).length;
+  const longest = pictures.flatMap((picture) => [...numbersOf(picture, 0)]).map(letters);
+  return Math.max(COMPACT_CELL, LETTER * Math.max(0, ...longest) + AROUND);
+}
+
+/** The room for a picture without numbers of which three stand in a row. */
+export const roomAmongThree = (): number =>
+  isSideBySide.value
+    ? Math.min(LARGEST, Math.max(SMALLEST, Math.floor((stepWidth.value - SIGNS) / 3) - 4))
+    : 104;
+
+export const mayHaveNumbers = ({ rows, cols, step }: Picture): boolean =>
+  cols <= MOST_COLUMNS && rows <= MOST_ROWS && step[0] * step[1] === 1;
+
+/** `crowded`: three of them stand in a row, in cells of that width. */
+function hasNumbers(picture: Picture, crowded = 0): boolean {
+  const { rows, cols } = picture;
+  if (!mayHaveNumbers(picture)) return false;
   if (isSideBySide.value) return true;
   const isSmall = rows <= SMALL && cols <= SMALL;
   const fits = crowded
-    ? HEADS + 3 * COMPACT_CELL * cols + SIGNS <= stepWidth.value
+    ? threeFit(cols, crowded)
     : isSmall || widthOfNumbers(cols) + TERMS_WIDTH <= stepWidth.value;
   return rows <= FEW_ROWS && fits;
 }
@@ -71,7 +97,7 @@ const moves: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 export function Matrix(props: MatrixProps): JSX.Element {
-  const { picture, label, axes, extents, index, onSelect, crowded = false } = props;
+  const { picture, label, axes, extents, index, onSelect, crowded = 0 } = props;
   const id = useId();
   const { row, col } = cellOf(picture, index) ?? { row: 0, col: 0 };
   const select = (cell: Omit<Cell, 'slice'>): void =>
@@ -91,10 +117,12 @@ export function Matrix(props: MatrixProps): JSX.Element {
     'aria-activedescendant': `${id}-${row}-${col}`,
     onKeyDown,
   } as const;
-  const narrowFrom = !crowded ? MANY_COLUMNS : isSideBySide.value ? 4 : 0;
+  const isCompact = crowded
+    ? !isSideBySide.value || !threeFit(picture.cols, CELL)
+    : picture.cols >= MANY_COLUMNS;
   const body = { ...props, id, row, col, select };
   return hasNumbers(picture, crowded) ? (
-    <table class={picture.cols >= narrowFrom ? 'matrix compact' : 'matrix'} {...shared}>
+    <table class={isCompact ? 'matrix compact' : 'matrix'} {...shared}>
       <NumberRows {...body} />
     </table>
   ) : (
@@ -102,6 +130,11 @@ export function Matrix(props: MatrixProps): JSX.Element {
       <LargeMatrix {...body} />
     </div>
   );
+}
+
+function decimalsOf({ cols }: Picture, largest: number): number {
+  const exact = decimalsFor(largest);
+  return cols >= MANY_COLUMNS ? Math.min(exact, 2) : exact;
 }
 
 interface BodyProps extends MatrixProps {
@@ -122,8 +155,7 @@ function NumberRows({
   follows,
 }: BodyProps): JSX.Element {
   const values = numbersOf(picture, 0);
-  const exact = decimalsFor(largest ?? picture.largest);
-  const decimals = picture.cols >= MANY_COLUMNS ? Math.min(exact, 2) : exact;
+  const decimals = decimalsOf(picture, largest ?? picture.largest);
   const indices = (length: number): number[] => Array.from({ length }, (_, n) => n);
   const letters = (own: readonly string[]): string => own.join('');
   const isScalar = picture.rowLetters.length + picture.colLetters.length === 0;

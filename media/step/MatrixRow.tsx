@@ -3,8 +3,7 @@ import type { JSX } from 'preact';
 import type { Extents } from '../../src/engine/axes.ts';
 import type { Picture } from '../../src/stepper/picture.ts';
 import type { NodeView } from '../../src/stepper/runView.ts';
-import { Matrix } from '../matrix/Matrix.tsx';
-import { isSideBySide } from '../page/room.ts';
+import { Matrix, mayHaveNumbers, roomAmongThree, widestCell } from '../matrix/Matrix.tsx';
 import { request } from '../requests.ts';
 
 export interface Operand {
@@ -33,6 +32,9 @@ export function MatrixRow({
   /** Of all their numbers, which get the same decimals. */
   readonly largest: number;
 }): JSX.Element {
+  const pictures = operands.map(({ picture }) => picture);
+  const crowded =
+    pictures.length > 1 && pictures.every(mayHaveNumbers) ? widestCell(pictures, largest) : 0;
   return (
     <div class="sum-row">
       {operands.map(({ sign, label, picture, range }) => (
@@ -53,8 +55,8 @@ export function MatrixRow({
               range={range}
               index={index}
               largest={largest}
-              room={isSideBySide.value ? 148 : 104}
-              crowded={operands.length > 1}
+              room={roomAmongThree()}
+              crowded={crowded}
               follows={sign !== ''}
               onSelect={(selection) => request({ type: 'select', selection })}
             />
