@@ -55,8 +55,14 @@ function Summand({
   return (
     <tr class={chosen ? 'chosen' : ''} onClick={choose}>
       <th scope="row">
-        <button type="button" class="term-button" aria-pressed={chosen} onClick={choose}>
-          <i>{side.over}</i> = {summand.at}
+        <button
+          type="button"
+          class="term-button"
+          aria-label={`${side.over} = ${summand.at}`}
+          aria-pressed={chosen}
+          onClick={choose}
+        >
+          {summand.at}
         </button>
       </th>
       {summand.factors.map((factor, n) => (
