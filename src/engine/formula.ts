@@ -132,6 +132,15 @@ export const below = (left: Formula, right: Formula): Formula => ({
   right,
 });
 
+/** The comparison that holds where not(...) of another one is 1; null of what is none. */
+export function comparisonOfNot(formula: Formula): Formula | null {
+  if (formula.kind !== 'call' || formula.name !== 'not') return null;
+  const { argument } = formula;
+  if (argument.kind !== 'relation' || !/^[<≤]$/.test(argument.sign)) return null;
+  const { left, right } = argument;
+  return argument.sign === '<' ? atMost(right, left) : below(right, left);
+}
+
 /** Names of its parts, each once. */
 export function partNames(formula: Formula): string[] {
   const children: unknown[] = Object.values(formula).flat();

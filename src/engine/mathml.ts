@@ -1,5 +1,6 @@
 // Formulas as trees of MathML elements.
 import {
+  comparisonOfNot,
   type Formula,
   formatNumber,
   inside,
@@ -120,8 +121,12 @@ export function toMath(formula: Formula, writing: Writing = {}): MathNode {
           math(formula.exponent),
         ],
       };
-    case 'call':
+    case 'call': {
+      // Iverson's bracket: 1 where it holds, else 0.
+      const holds = comparisonOfNot(formula);
+      if (holds) return row(leaf('mo', '['), math(holds), leaf('mo', ']'));
       return row(leaf('mi', formula.name), fenced(math(formula.argument)));
+    }
     case 'relation':
       return row(math(formula.left), leaf('mo', formula.sign), math(formula.right));
     case 'part': {

@@ -88,6 +88,12 @@ test('LaTeX', () => {
   });
 });
 
+test('a mask in LaTeX is a bracket of Iverson', () => {
+  expect(formulaOf(qkv, 'M', 'Z')[1]).toMatchObject({
+    latex: '\\mathrm{d}Z_{j,i} \\mathrel{+}= \\left[i \\le j\\right] \\, \\mathrm{d}M_{j,i}',
+  });
+});
+
 test('the text is the one that is shown', () => {
   const [formula, { text }] = formulaOf(multi, 'Z', 'S') as [Formula, { text: string }];
   expect(text).toBe(toText(formula));

@@ -1,5 +1,5 @@
 // A formula in LaTeX.
-import { type Formula, formatNumber, type Reduce } from '../formula.ts';
+import { comparisonOfNot, type Formula, formatNumber, type Reduce } from '../formula.ts';
 
 const GREEK: Readonly<Record<string, string>> = { θ: '\\theta', σ: '\\sigma', δ: '\\delta' };
 
@@ -101,6 +101,8 @@ function others(formula: Other, sources: Sources, own: (inner: Formula) => strin
   switch (formula.kind) {
     case 'call': {
       const { name } = formula;
+      const holds = comparisonOfNot(formula);
+      if (holds) return `\\left[${own(holds)}\\right]`;
       if (name === 'sqrt') return `\\sqrt{${own(formula.argument)}}`;
       const command = KNOWN.test(name) ? `\\${name}` : `\\operatorname{${name}}`;
       return `${command}\\left(${own(formula.argument)}\\right)`;
