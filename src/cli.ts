@@ -4,15 +4,11 @@ import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
 import { linesCommand } from './cli/lines.ts';
 import { mcpCommand } from './cli/mcp.ts';
-import { outputProblem, say, sayText, warn } from './cli/output.ts';
+import { outputProblem, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
-import { writeFileSafely } from './cli/writeFile.ts';
+import { runCommand } from './cli/run.ts';
 import { gradcheck } from './engine/gradcheck.ts';
 import { run } from './engine/run.ts';
-import { runHelped } from './threads/helped.ts';
-import { formatShape, norm } from './engine/tensor.ts';
-import { writeSafetensors } from './formats/safetensors.ts';
-import { buildTimeline, captionOf } from './stepper/timeline.ts';
 
 const USAGE = `Usage:
   node dist/cli.js run SETUP [--out FILE.safetensors] [--json]
@@ -37,52 +33,6 @@ const USAGE = `Usage:
   --json     prints one JSON object
 
 Exit code: 0 fine, 1 something does not match, 2 bad input`;
-
-async function runCommand(file: string, out: string | undefined, json: boolean): Promise<number> {
-  const { graph: opened } = await openSetupFile(file);
-  const result = runHelped(opened) ?? run(opened);
-  const { graph, values, gradients, contributions, notices } = result;
-  if (out !== undefined) {
-    const tensors = graph.nodes.flatMap(({ id }) => [
-      [id, values.get(id)!] as const,
-      [`d${id}`, gradients.get(id)!] as const,
-    ]);
-    const bytes = writeSafetensors(tensors, { head: graph.head });
-    await writeFileSafely(out, bytes).catch((error: Error) => {
-      throw new InputError(`${out}: cannot be written: ${error.message}`);
-    });
-  }
-  const nodes = graph.nodes.map(({ id, shape }) => ({
-    node: id,
-    shape,
-    norm: norm(values.get(id)!),
-    gradientNorm: norm(gradients.get(id)!),
-  }));
-  const f = values.get('f')!.data[0];
-  const timeline = buildTimeline(result);
-  if (json) {
-    const forward = graph.nodes.filter(({ kind }) => kind === 'operation');
-    const steps = [
-      ...forward.map(({ id }) => ({ phase: 'forward', node: id })),
-      ...contributions.map(({ from, to, path }) => ({ phase: 'backward', from, to, path })),
-    ];
-    printJson({ head: graph.head, f, nodes, steps, notices });
-    return 0;
-  }
-  const rows = nodes.map(({ node, shape, ...norms }) => [
-    node,
-    formatShape(shape),
-    norms.norm.toPrecision(6),
-    norms.gradientNorm.toPrecision(6),
-  ]);
-  printTable([['node', 'shape', 'norm', 'norm of gradient'], ...rows]);
-  for (const text of ['', `f = ${f}`, '']) say(text);
-  timeline.ticks.forEach((tick, n) =>
-    say(`${String(n).padStart(3)}  ${captionOf(timeline, tick)}`),
-  );
-  for (const { message } of notices) for (const text of ['', `Note: ${message}`]) say(text);
-  return 0;
-}
 
 async function gradcheckCommand(file: string, json: boolean): Promise<number> {
   const nodes = gradcheck(run((await openSetupFile(file)).graph));

@@ -213,7 +213,7 @@ async function explain(input: Input): Promise<AgentAnswer> {
     const resolved = resolveName(named);
     if (!resolved) throw new InputError(`node: found ${named}, expected a node such as P or dQ`);
     const setup = text(input, 'setup');
-    const graph = setup === undefined ? null : (await openSetupFile(setup, false)).graph;
+    const graph = setup === undefined ? null : (await openSetupFile(setup, 'no run')).graph;
     return explainNode(graph, resolved.node);
   }
   const file = text(input, 'file');
@@ -227,7 +227,7 @@ async function explain(input: Input): Promise<AgentAnswer> {
     throw new InputError(`cause: found ${id}, expected one that these numbers have: ${found}`);
   }
   const setup = text(input, 'setup');
-  const graph = setup === undefined ? null : (await openSetupFile(setup, false)).graph;
+  const graph = setup === undefined ? null : (await openSetupFile(setup, 'no run')).graph;
   const node = explainNode(graph, cause.node);
   const { title, why, wrong, right, numpy, pytorch } = cause;
   return {

@@ -15,14 +15,22 @@ const MUCH = 2 ** 30;
 /** Input that cannot be used; its message is the one line that is printed. */
 export class InputError extends Error {}
 
+/** What a setup is opened for: a run of which everything is kept, one that need not fit, or none. */
+export type Purpose = 'run' | 'beyond memory' | 'no run';
+
 /**
- * The setup of a file with its graph; warnings go to standard error. Throws InputError, also where it is to be
- * `computed` and would not fit the memory.
+ * The setup of a file with its graph; warnings go to standard error. Throws InputError, also where all of it is to be
+ * computed and would not fit the memory.
  */
-export async function openSetupFile(file: string, computed = true): Promise<ComputableSetup> {
+export async function openSetupFile(
+  file: string,
+  purpose: Purpose = 'run',
+): Promise<ComputableSetup> {
   const text = await readText(file);
-  const { setup, graph, config, problems } = await openSetup(text, (path) =>
-    diskSource(resolve(dirname(file), path)),
+  const { setup, graph, config, problems } = await openSetup(
+    text,
+    (path) => diskSource(resolve(dirname(file), path)),
+    purpose === 'beyond memory' ? Infinity : undefined,
   );
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (!setup || !graph || !config) {
@@ -34,10 +42,11 @@ export async function openSetupFile(file: string, computed = true): Promise<Comp
   for (const { severity, message, offset } of problems) {
     if (severity === 'warning') warn(`${file}:${lineOf(text, offset)}: warning: ${message}`);
   }
-  const refusal = computed ? tooLarge(graph, freemem()) : null;
-  if (refusal) throw new InputError(`${file}: ${refusal}`);
+  const refusal = tooLarge(graph, freemem());
+  if (refusal && purpose === 'run') throw new InputError(`${file}: ${refusal}`);
   const bytes = bytesOfRun(graph);
-  if (bytes > MUCH) warn(`${file}: warning: it takes about ${inWords(bytes)} of memory`);
+  if (bytes > MUCH && !refusal)
+    warn(`${file}: warning: it takes about ${inWords(bytes)} of memory`);
   return { setup, graph, config };
 }
 

@@ -60,9 +60,11 @@ export function operationNodes(graph: Graph): OperationNode[] {
 export class GraphBuilder {
   readonly #nodes: GraphNode[] = [];
   readonly #extents: Extents;
+  readonly #mostEntries: number;
 
-  constructor(extents: Extents) {
+  constructor(extents: Extents, mostEntries = MAX_NODE_ENTRIES) {
     this.#extents = extents;
+    this.#mostEntries = mostEntries;
   }
 
   input(id: NodeId, axes: readonly AxisLetters[], value: Tensor): void {
@@ -87,9 +89,9 @@ export class GraphBuilder {
         throw new RangeError(`${id} uses ${input}, which is not in the graph yet`);
     }
     const shape = shapeOf(axes, this.#extents);
-    if (sizeOf(shape) > MAX_NODE_ENTRIES) {
+    if (sizeOf(shape) > this.#mostEntries) {
       const found = `found ${id} of shape ${formatShape(shape)}, ${sizeOf(shape)} entries`;
-      throw new ConfigError('x', `${found}, expected at most ${MAX_NODE_ENTRIES}`);
+      throw new ConfigError('x', `${found}, expected at most ${this.#mostEntries}`);
     }
     this.#nodes.push({ kind: 'operation', id, axes, shape, operation, inputs });
   }

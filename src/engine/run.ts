@@ -8,8 +8,8 @@ import type { Application } from './operation.ts';
 import { type Path, pathOf } from './paths.ts';
 import { add, scalar, type Tensor, zeros } from './tensor.ts';
 
-/** What one node adds to the accumulator of one of its operands. */
-export interface Contribution {
+/** That one node adds to the accumulator of one of its operands. */
+export interface Passing {
   /** Place in the order in which reverse mode makes them. */
   readonly index: number;
   /** The node whose gradient is passed on. */
@@ -19,9 +19,25 @@ export interface Contribution {
   /** Which operand of `from` that is: one node may be two operands. */
   readonly slot: number;
   readonly path: Path;
+}
+
+/** What it adds. */
+export interface Contribution extends Passing {
   /** Of the shape of `to`. */
   readonly value: Tensor;
 }
+
+/** Everything that reverse mode passes on, in its order. */
+export const passings = (graph: Graph): Passing[] =>
+  operationNodes(graph)
+    .reverse()
+    .flatMap((node) =>
+      node.inputs.map((to, slot) => {
+        const path = isPast(node, to) ? 'residual' : pathOf(node.id, to);
+        return { from: node.id, to, slot, path } as const;
+      }),
+    )
+    .map((passing, index) => ({ index, ...passing }));
 
 export interface Run {
   readonly graph: Graph;
@@ -115,20 +131,14 @@ function* backwardInParts(
 ): Generator<NodeId, Pick<Run, 'gradients' | 'contributions'>> {
   const gradients = new Map<NodeId, Tensor>([['f', scalar(1)]]);
   const contributions: Contribution[] = [];
+  const passed = passings(graph);
   for (const node of operationNodes(graph).reverse()) {
     yield node.id;
     const upstream = gradients.get(node.id) ?? zeros(node.shape);
     const parts = node.operation.vjp(applicationOf(node, values), upstream);
     node.inputs.forEach((to, slot) => {
       const value = round(parts[slot]);
-      contributions.push({
-        index: contributions.length,
-        from: node.id,
-        to,
-        slot,
-        path: isPast(node, to) ? 'residual' : pathOf(node.id, to),
-        value,
-      });
+      contributions.push({ ...passed[contributions.length], value });
       const before = gradients.get(to);
       gradients.set(to, before ? round(add(before, value)) : value);
     });

@@ -38,6 +38,19 @@ const rowsOf = ({ data, shape }: Tensor, [from, to]: Range): Tensor => {
   return { shape: [to - from, width], data: data.subarray(from * width, to * width) };
 };
 
+const sumOfSquares = ({ data }: Tensor): number =>
+  data.reduce((sum, value) => sum + value * value, 0);
+
+/** |A B^T|, of A (n, a) and B (m, a), by their Gram matrices (a, a). */
+function normOfProduct(left: Tensor, right: Tensor): number {
+  const gram = (own: Tensor): Float64Array => {
+    const [i, a] = own.shape;
+    return contraction('i a, i c -> a c', { i, a, c: a }, '').forward([own, own]).data;
+  };
+  const [first, second] = [gram(left), gram(right)];
+  return Math.sqrt(first.reduce((sum, value, at) => sum + value * second[at], 0));
+}
+
 /** Throws ConfigError for what it cannot compute: it has one head, x to K, Q, V, without batch. */
 function refuse(config: HeadConfig): void {
   const no = (entry: string, found: string, expected: string): never => {
@@ -61,7 +74,7 @@ function refuse(config: HeadConfig): void {
 }
 
 /** Bytes that it keeps, and bytes of one tensor of scores as a whole. */
-function bytesStreamed(config: HeadConfig): {
+export function bytesStreamed(config: HeadConfig): {
   readonly kept: number;
   readonly whole: number;
 } {
@@ -88,6 +101,8 @@ export class Streamed {
   readonly keys: number;
   readonly #factor: number;
   readonly #rows: Rows;
+  /** Sums of squares, of P and of dM. */
+  readonly #squares = { weights: 0, passed: 0 };
 
   /** Throws ConfigError for what it cannot compute. */
   constructor(config: HeadConfig, { blockBytes = BLOCK_BYTES, tell }: StreamedOptions = {}) {
@@ -169,6 +184,23 @@ export class Streamed {
     return { shape: logits.shape, data };
   }
 
+  /**
+   * Frobenius norm of a score node's value or gradient. Of a product of the queries and the keys it is that of their
+   * Gram matrices: |Q K^T|^2 = tr(Q^T Q K^T K).
+   */
+  norm(id: ScoreNode, kind: 'value' | 'gradient'): number {
+    const hidesSome = this.config.mask === 'causal' && this.keys > 1;
+    if (kind === 'value') {
+      if (id === 'P') return Math.sqrt(this.#squares.weights);
+      if (id === 'M' && hidesSome) return Infinity;
+      const scores = normOfProduct(this.value('Q'), this.value('K'));
+      return id === 'S' ? scores : Math.abs(this.#factor) * scores;
+    }
+    if (id === 'P') return normOfProduct(this.gradient('y'), this.value('V'));
+    const passed = Math.sqrt(this.#squares.passed);
+    return id === 'S' ? Math.abs(this.#factor) * passed : passed;
+  }
+
   #noWhole(name: string): never {
     const { whole } = bytesStreamed(this.config);
     throw new RangeError(
@@ -229,7 +261,10 @@ export class Streamed {
       gradients.get(id)!.data.forEach((value, at) => void (own[at] += value));
     }
     this.value('f').data[0] += values.get('f')!.data[0];
-    this.#note(range, values.get(isCausal ? 'M' : 'Z')!, values.get('P')!, gradients.get('P')!);
+    const logits = isCausal ? 'M' : 'Z';
+    this.#note(range, values.get(logits)!, values.get('P')!, gradients.get('P')!);
+    this.#squares.weights += sumOfSquares(values.get('P')!);
+    this.#squares.passed += sumOfSquares(gradients.get(logits)!);
   }
 
   /** The sums of the rows, in the order in which the softmax makes them. */

@@ -21,8 +21,15 @@ export type ComputableSetup = {
   readonly [Key in 'setup' | 'graph' | 'config']: NonNullable<OpenedSetup[Key]>;
 };
 
-/** Parses, reads tensors and builds the graph. Never rejects: whatever is wrong is a problem. */
-export async function openSetup(text: string, readFile: ReadFile): Promise<OpenedSetup> {
+/**
+ * Parses, reads tensors and builds the graph. Never rejects: whatever is wrong is a problem. `mostEntries`: of a node of
+ * a head that is computed in tiles.
+ */
+export async function openSetup(
+  text: string,
+  readFile: ReadFile,
+  mostEntries?: number,
+): Promise<OpenedSetup> {
   const { setup, problems } = parseSetup(text);
   if (!setup) return { setup, graph: null, config: null, problems };
   const loaded = await loadSetup(setup, readFile);
@@ -31,7 +38,7 @@ export async function openSetup(text: string, readFile: ReadFile): Promise<Opene
   if (!loaded.config) return { setup, graph: null, config: null, problems: all };
   try {
     const { config } = loaded;
-    return { setup, graph: buildGraph(config), config, problems: all };
+    return { setup, graph: buildGraph(config, mostEntries), config, problems: all };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problem = place({

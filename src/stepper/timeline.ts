@@ -1,18 +1,18 @@
 // The steps of one run in order: forward node by node, then backward node by node with its contributions.
 import type { NodeId } from '../engine/graph.ts';
 import { hasResult } from './result.ts';
-import { operationNodes } from '../engine/graph.ts';
-import type { Contribution, Run } from '../engine/run.ts';
+import { type Graph, operationNodes } from '../engine/graph.ts';
+import type { Contribution, Passing } from '../engine/run.ts';
 
 /** `result`: the end of the exercise, its gradients put together. */
 export type Phase = 'start' | 'forward' | 'backward' | 'result';
 
-export interface Step {
+export interface Step<P extends Passing = Contribution> {
   readonly phase: Phase;
   /** The node that computes its value (forward) or passes its gradient on (backward); null at the start and in the result. */
   readonly node: NodeId | null;
   /** Backward: what it passes on, in order. Empty otherwise. */
-  readonly contributions: readonly Contribution[];
+  readonly contributions: readonly P[];
 }
 
 /** A place in the walk, after which it happened: a step, one of its contributions, one of the terms of that. */
@@ -26,8 +26,8 @@ export interface Position {
 
 export type Level = 'node' | 'contribution' | 'term';
 
-export interface Timeline {
-  readonly steps: readonly Step[];
+export interface Timeline<P extends Passing = Contribution> {
+  readonly steps: readonly Step<P>[];
   /** The positions of the slider: every step as a whole. What is inside a step stands at its place. */
   readonly ticks: readonly Position[];
 }
@@ -39,15 +39,18 @@ export function levelOf({ contribution, term }: Position): Level {
   return contribution === null ? 'node' : 'contribution';
 }
 
-export function buildTimeline({
+export function buildTimeline<P extends Passing>({
   graph,
   contributions,
-}: Pick<Run, 'graph' | 'contributions'>): Timeline {
+}: {
+  readonly graph: Graph;
+  readonly contributions: readonly P[];
+}): Timeline<P> {
   const nodes = operationNodes(graph);
-  const steps: Step[] = [
+  const steps: Step<P>[] = [
     { phase: 'start', node: null, contributions: [] },
-    ...nodes.map(({ id }): Step => ({ phase: 'forward', node: id, contributions: [] })),
-    ...[...nodes].reverse().map(({ id }): Step => ({
+    ...nodes.map(({ id }): Step<P> => ({ phase: 'forward', node: id, contributions: [] })),
+    ...[...nodes].reverse().map(({ id }): Step<P> => ({
       phase: 'backward',
       node: id,
       contributions: contributions.filter((each) => each.from === id),
@@ -76,7 +79,7 @@ export function contributionAt(
 }
 
 /** "backward: y → P". */
-export function captionOf(timeline: Timeline, position: Position): string {
+export function captionOf(timeline: Timeline<Passing>, position: Position): string {
   const { phase, node, contributions } = timeline.steps[position.step];
   if (phase === 'start') return 'start: only the inputs are known';
   if (phase === 'result') return 'result: the gradients, factor by factor';

@@ -9,12 +9,12 @@ import { addQkNorm } from './norms.ts';
 import { addLoss } from './output.ts';
 import { addWeights } from './weights.ts';
 
-export function buildSingle(config: HeadConfig): Graph {
+export function buildSingle(config: HeadConfig, mostEntries: number): Graph {
   const letters = new Letters();
   const inputs = inputNodes(config, letters, { query: '', kv: '', value: '', output: '' }, 'i');
   const { b, features } = inputs;
   const extents = letters.extents;
-  const graph = new GraphBuilder(extents);
+  const graph = new GraphBuilder(extents, mostEntries);
   inputs.addTo(graph);
   const project = projector(graph, config, inputs, extents);
   project('K', `${b}i a`, 'The keys: what each token offers to be found by.');
