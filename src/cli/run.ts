@@ -85,31 +85,30 @@ export function summaryInTiles(
   };
 }
 
-function oversized({ nodes }: Graph): string | null {
-  const node = nodes.find(({ shape }) => sizeOf(shape) > MAX_NODE_ENTRIES);
-  if (!node) return null;
-  const found = `found ${node.id} of shape ${formatShape(node.shape)}, ${sizeOf(node.shape)} entries`;
-  return `x: ${found}, expected at most ${MAX_NODE_ENTRIES}`;
-}
+/** Most scores that are computed in tiles: minutes. */
+const MOST_SCORES = 2 ** 34;
 
 /** In tiles where the whole does not fit. Throws InputError where neither does. */
 async function computed(file: string): Promise<Summary> {
   const opened = await openSetupFile(file, 'beyond memory');
   const { graph, config } = opened;
-  const refusal = oversized(graph) ?? tooLarge(graph, freemem());
-  if (!refusal) return summaryOf(graph);
-  const { kept } = bytesStreamed(config);
-  const refused = new InputError(`${file}: ${refusal}`);
-  if (kept > freemem() / 2) throw refused;
+  const isWhole = graph.nodes.every(({ shape }) => sizeOf(shape) <= MAX_NODE_ENTRIES);
+  if (isWhole && !tooLarge(graph, freemem())) return summaryOf(graph);
+  const { kept, whole } = bytesStreamed(config);
+  // Opened as any other setup it says where it is too large.
+  const refuse = async (): Promise<Summary> => summaryOf((await openSetupFile(file)).graph);
+  if (kept > freemem() / 2 || whole > 8 * MOST_SCORES) return refuse();
+  let told = 0;
+  const tell = (done: number, of: number): void => {
+    const tenths = Math.floor((10 * done) / of);
+    if (tenths > told && done < of) warn(`${file}: ${done} of ${of} queries`);
+    told = tenths;
+  };
   try {
-    let told = 0;
-    return summaryInTiles(opened, (done, of) => {
-      const tenths = Math.floor((10 * done) / of);
-      if (tenths > told && done < of) warn(`${file}: ${done} of ${of} queries`);
-      told = tenths;
-    });
+    return summaryInTiles(opened, tell);
   } catch (error) {
-    throw error instanceof ConfigError ? refused : error;
+    if (error instanceof ConfigError) return refuse();
+    throw error;
   }
 }
 
