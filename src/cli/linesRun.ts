@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Answer, answer, nothingFound, syntaxError } from '../lineRun/answer.ts';
-import { causeOf, findFixes } from '../lineRun/fixes.ts';
+import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
 import { causesOf } from '../lines/name.ts';
 import type { Fix } from '../lines/repair/fix.ts';
 import type { Recording } from '../lines/recording.ts';
@@ -60,7 +60,8 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
       ? setupDocument(answered.config, answered.source)
       : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
   const { verdict, ...found } = answered.result;
-  const fixes = isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered) : [];
+  const searched = isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered) : null;
+  const fixes = searched?.fixes ?? [];
   const { judged } = answered;
   const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
   const causes =
@@ -73,6 +74,7 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
     ...found,
     // What would be found in words may be another thing.
     causes: proven ? [proven] : fixes.length > 0 ? [] : causes,
+    notes: [...found.notes, ...stoppedNote(searched)],
     fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };
   return { ...ran, result, answered, fixes, why: verdict === 'unaligned' ? why : null };
@@ -82,7 +84,7 @@ async function fixesOf(
   { file, args, function: name, layer }: LinesRunOptions,
   { python, recording, pytest }: Ran,
   { judged, config, graph }: Answer,
-): Promise<readonly Fix[]> {
+): Promise<Fixes> {
   const bench = {
     ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
     timeout: RUN_SECONDS,
@@ -92,8 +94,11 @@ async function fixesOf(
     ...(name !== undefined && { function: name }),
     ...(layer !== undefined && { layer }),
   };
-  return (await findFixes({ recording, judged, config, graph, bench, asked })).fixes;
+  return findFixes({ recording, judged, config, graph, bench, asked });
 }
+
+const stoppedNote = (searched: Fixes | null): string[] =>
+  searched?.tried.isStopped ? [stoppedAfter(searched.tried)] : [];
 
 /** The shortest fix, in the person's file. */
 export async function writeFix(file: string, [fix]: readonly Fix[]): Promise<void> {

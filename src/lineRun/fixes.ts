@@ -4,12 +4,12 @@ import type { Cause } from '../compare/report.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { InferOptions } from '../lines/infer/types.ts';
-import { judge, type Judged } from '../lines/judge.ts';
+import { type Judged, judging } from '../lines/judge.ts';
 import type { Recording } from '../lines/recording.ts';
 import { type Fix, fixOf } from '../lines/repair/fix.ts';
 import { notebookFix } from '../lines/repair/notebook.ts';
-import { prove, type Ran } from '../lines/repair/prove.ts';
-import { LIMITS, type Limits, type Repaired, repair } from '../lines/repair/repair.ts';
+import { newKnown, prove } from '../lines/repair/prove.ts';
+import { LIMITS, type Limits, type Repaired, repair, type Tried } from '../lines/repair/repair.ts';
 import type { Bench } from '../lines/repair/bench.ts';
 import { type BenchOptions, openBench } from '../recorder/repairBench.ts';
 
@@ -29,12 +29,13 @@ export interface FixOptions {
 export interface Fixes {
   /** The shortest edit first; empty where none was proven. */
   readonly fixes: readonly Fix[];
-  /** How many edits were looked at, and how many runs of the whole program. */
-  readonly tried: { readonly candidates: number; readonly runs: number };
+  readonly tried: Tried;
 }
 
 /** So many are offered at most. */
 const MOST_FIXES = 3;
+/** After the search has ended, for the last proof, in seconds: then Python ends. */
+const LAST_SECONDS = 10;
 
 const seconds = (): number => performance.now() / 1000;
 
@@ -42,15 +43,18 @@ const seconds = (): number => performance.now() / 1000;
 export async function findFixes(options: FixOptions): Promise<Fixes> {
   const { config, graph, bench: benchOptions, limits, onFix } = options;
   const fixes: { readonly fix: Fix; readonly cost: number; readonly left: string }[] = [];
-  const ran: Ran = new Map();
-  const bench = await openBench(benchOptions);
+  const known = newKnown();
+  const judge = judging(config, graph);
+  const within = { ...LIMITS, ...limits };
+  const until = seconds() + within.seconds + LAST_SECONDS;
+  const bench = await openBench({ ...benchOptions, until: 1000 * (within.seconds + LAST_SECONDS) });
   try {
-    const begun = await beginning(options, bench);
-    if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0 } };
+    const begun = await beginning(options, bench, judge);
+    if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0, isStopped: false } };
     const { recording, judged, notebook } = begun;
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
       const verified = await prove(repaired, recording, bench, seconds, {
-        ran,
+        ...{ known, until },
         asked: options.asked,
       });
       if (!verified) return 'disproved';
@@ -68,8 +72,8 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
     };
     const tried = await repair(recording, judged, {
       bench,
-      judge: (run) => judge(run, config, graph),
-      limits: { ...LIMITS, ...limits },
+      judge,
+      limits: within,
       now: seconds,
       found,
     });
@@ -91,15 +95,16 @@ interface Beginning extends Pick<FixOptions, 'recording' | 'judged'> {
 
 /** The run that edits begin from: of a notebook its cells as one program. */
 async function beginning(
-  { recording, judged, config, graph, bench: { file } }: FixOptions,
+  { recording, judged, bench: { file } }: FixOptions,
   bench: Bench,
+  judge: (recording: Recording) => Judged,
 ): Promise<Beginning | null> {
   const { cells } = recording;
   if (!cells) return { recording, judged, notebook: null };
   const joined = await bench.record({});
   if (!joined) return null;
   const json = await readFile(file, 'utf8');
-  return { recording: joined, judged: judge(joined, config, graph), notebook: { json, cells } };
+  return { recording: joined, judged: judge(joined), notebook: { json, cells } };
 }
 
 function asNotebookFix(
@@ -135,6 +140,10 @@ function asFix(
   const [first] = changed;
   return first ? { ...first, diff: changed.map(({ diff }) => diff).join('') } : null;
 }
+
+/** That there would have been more to try. */
+export const stoppedAfter = ({ candidates, runs }: Tried): string =>
+  `the search for a fix was ended after ${candidates} edits and ${runs} runs: its time was over, and nothing was proven`;
 
 /** What the proven fix says of the mistake: in words no other is then named. */
 export function causeOf(

@@ -29,6 +29,16 @@ function typeOfRecording({ events }: Recording): NumberType {
 }
 
 export function judge(recording: Recording, config: HeadConfig, graph: Graph): Judged {
-  const catalogue = buildCatalogue(config, graph, typeOfRecording(recording));
-  return { catalogue, localised: localise(recording, catalogue) };
+  return judging(config, graph)(recording);
+}
+
+/** Judges several runs of programs that are to compute the same. */
+export function judging(config: HeadConfig, graph: Graph): (recording: Recording) => Judged {
+  const catalogues = new Map<NumberType, Catalogue>();
+  return (recording) => {
+    const type = typeOfRecording(recording);
+    const catalogue = catalogues.get(type) ?? buildCatalogue(config, graph, type);
+    catalogues.set(type, catalogue);
+    return { catalogue, localised: localise(recording, catalogue) };
+  };
 }

@@ -26,6 +26,8 @@ export interface BenchOptions {
   readonly pytest?: boolean;
   /** Of one run of the program, in seconds. */
   readonly timeout: number;
+  /** Of all runs, in milliseconds: Python ends then, and nothing is answered any more. */
+  readonly until?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -77,6 +79,7 @@ class PythonBench implements OpenBench {
       command: options.python,
       args: ['-W', 'ignore', options.recorder, '--repair', '3'],
       cwd: options.cwd,
+      ...(options.until !== undefined && { timeout: options.until }),
       ...(options.signal && { signal: options.signal }),
       onMessage: (bytes) => this.#read(bytes),
     });

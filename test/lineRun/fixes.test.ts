@@ -8,6 +8,7 @@ import { buildGraph } from '../../src/engine/heads/build.ts';
 import { findFixes, type Fixes } from '../../src/lineRun/fixes.ts';
 import { infer } from '../../src/lines/infer/infer.ts';
 import { judge } from '../../src/lines/judge.ts';
+import type { Limits } from '../../src/lines/repair/repair.ts';
 import { parseRecording } from '../../src/lines/recording.ts';
 import { record, recorderIn } from '../../src/recorder/record.ts';
 
@@ -46,7 +47,7 @@ with open("norms.txt", "a") as log:
     log.write("run\\n")
 `;
 
-async function fixesOf(name: string, text: string): Promise<Fixes> {
+async function fixesOf(name: string, text: string, within: Partial<Limits> = {}): Promise<Fixes> {
   const cwd = join(folder, name);
   const { mkdirSync } = await import('node:fs');
   mkdirSync(cwd);
@@ -58,7 +59,9 @@ async function fixesOf(name: string, text: string): Promise<Fixes> {
   const graph = buildGraph(config);
   const judged = judge(recording, config, graph);
   const bench = { python, recorder, file, args: [], cwd, timeout: 30 };
-  return findFixes({ recording, judged, config, graph, bench });
+  // On a machine that has other things to do as well.
+  const limits = { seconds: 600, ...within };
+  return findFixes({ recording, judged, config, graph, bench, limits });
 }
 
 const wrong = (from: string, to: string): string => {
@@ -79,21 +82,29 @@ test('a missing transpose is put back, and the rest of the line stays', async ()
   expect(fixes[0].verified.seeds).toBeGreaterThan(1);
   expect(fixes[0].verified.sizes).toBeGreaterThan(1);
   expect(fixes[0].source).toBe(text.replace('dscores @ q  #', 'dscores.T @ q  #'));
-}, 120_000);
+}, 600_000);
 
 test('two mistakes are mended one after the other', async () => {
   const text = wrong('keepdims=True))\n', ').copy())\n').replace('dv = weights.T', 'dv = weights');
   const { fixes } = await fixesOf('two', text.replace('axis=1, ).copy()', 'axis=1)'));
   expect(fixes[0]?.after).toContain('keepdims=True');
   expect(fixes[0]?.after).toContain('dv = weights.T @ dout');
-}, 240_000);
+}, 600_000);
+
+test('a search that was ended says so, and one that was not does not', async () => {
+  const text = wrong('dk = dscores.T @ q', 'dk = dscores @ q');
+  const ended = await fixesOf('ended', text, { runs: 0 });
+  expect([ended.fixes.length, ended.tried.isStopped]).toEqual([0, true]);
+  const found = await fixesOf('found', text);
+  expect([found.fixes.length > 0, found.tried.isStopped]).toEqual([true, false]);
+}, 600_000);
 
 test('an edit that only takes the wrong tensor away is no fix', async () => {
   const { fixes } = await fixesOf('away', wrong('x.T @ dk, x.T', 'x.T @ dq, x.T'));
   expect(fixes.map(({ after }) => after)).toEqual([
     'dw_q, dw_k, dw_v = x.T @ dq, x.T @ dk, x.T @ dv',
   ]);
-}, 120_000);
+}, 600_000);
 
 test('a right program gets no fix, and what a program writes is not written again', async () => {
   const { fixes, tried } = await fixesOf('right', PROGRAM);
@@ -106,4 +117,4 @@ test('a right program gets no fix, and what a program writes is not written agai
       .filter((name) => name !== '__pycache__')
       .sort(),
   ).toEqual(['mine.py', 'norms.txt']);
-}, 240_000);
+}, 600_000);

@@ -44,6 +44,9 @@ const NUMBER = /-?(?:\d+\.\d*(?:e[-+]?\d+)?|\d+e[-+]?\d+)/g;
 /** @param {string} line */
 const numbersIn = (line) => (line.match(NUMBER) ?? []).map(Number);
 
+/** Of the largest number that is printed: smaller ones are what rounding leaves of 0. */
+const NOTHING = 1e-12;
+
 /** Whether the same is printed but for the last digits, which another order of sums changes. @param {string} one @param {string} other */
 function isSame(one, other) {
   const [a, b] = [one, other].map((text) => text.split('\n'));
@@ -53,11 +56,12 @@ function isSame(one, other) {
       other.replaceAll(NUMBER, '#').replaceAll(/\s/g, '')
   )
     return false;
+  const least = NOTHING * Math.max(...numbersIn(other).map(Math.abs));
   return a.every((line, n) => {
     const [found, meant] = [numbersIn(line), numbersIn(b[n])];
     const size = Math.max(0, ...meant.map(Math.abs));
     return found.every(
-      (value, k) => Math.abs(value - meant[k]) <= 1e-3 * Math.abs(meant[k]) + 1e-5 * size,
+      (value, k) => Math.abs(value - meant[k]) <= 1e-3 * Math.abs(meant[k]) + 1e-5 * size + least,
     );
   });
 }

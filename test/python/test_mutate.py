@@ -13,6 +13,7 @@ import torch
 
 from attention_lines.mutate import frame
 from attention_lines.mutate.candidates import candidates
+from attention_lines.mutate.launch import _keep_outer
 from attention_lines.mutate.scope import Scope
 from attention_lines.mutate.mutation import Edit
 from attention_lines.mutate.source import Source
@@ -51,6 +52,15 @@ step, wide = 1, rng.normal(size=(T, 3 * D))
 turn = np.exp(1j * P)
 m_old, m_new = S.max(axis=1), S.max(axis=1) + P[:, 0]
 pad = (np.arange(T * T).reshape(T, T) % 3 > 0) * 1.0
+class Node:
+    def __init__(self, data):
+        self.data, self.shape = data, data.shape
+    def __matmul__(self, other):
+        return Node(self.data @ other.data)
+    @property
+    def T(self):
+        return Node(self.data.T)
+oq, ok, ow = Node(Q), Node(K), Node(wide)
 """
 
 # What the person wrote, and what was meant.
@@ -98,6 +108,11 @@ MISTAKES = [
     ('r = (turn * (P + 1j)).real', 'r = (turn.conj() * (P + 1j)).real'),
     ('r = P + S', 'r = np.exp(m_old - m_new)[:, None] * P + S'),
     ('r = S', 'r = np.where(pad == 0, -np.inf, S)'),
+    ('r = dO / dO.size', 'r = dO / (mask.sum() * D)'),
+    ('np.matmul(dO, V.T, out=dP)', 'np.add(dP, dO @ V.T, out=dP)'),
+    ('r = oq @ oq.T', 'r = oq @ ok.T'),
+    ('r = oq @ ow', 'r = oq.T @ ow'),
+    ('r = S * ow.shape[1]', 'r = S * oq.shape[1]'),
     ('dP *= P', 'dP = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
 ]
 
@@ -111,7 +126,7 @@ def same_numbers(values, expected):
 def at_last_line(text):
     source = Source(text)
     statement = source.tree.body[-1]
-    names = {}
+    names = {'__name__': 'program'}
     exec(compile(ast.Module(source.tree.body[:-1], []), 'program', 'exec'), names)
     return source, statement, names
 
@@ -164,6 +179,25 @@ class Generated(unittest.TestCase):
         texts = [source.apply(each.edits).splitlines()[-1] for each in found]
         self.assertIn('r = P * (dP - inner)', texts)
         self.assertIn('r = P * inner', texts)
+
+    def test_what_is_computed_later_is_edited_and_left_to_runs_of_the_program(self):
+        source, statement, names = at_last_line(BEFORE + 'r = P, lambda g: g / size\n')
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        later = [source.apply(each.edits).splitlines()[-1] for each in found if each.later]
+        for text in ('g * size', 'g', 'g * P / size', '-g / size'):
+            self.assertIn('r = P, lambda g: ' + text, later)
+        self.assertFalse(any(each.local for each in found if each.later))
+
+    def test_names_of_the_functions_around_are_there(self):
+        text = 'def outer(a, c):\n    b = a\n    def inner(g):\n        return g\n    return inner\n'
+        source = Source(text)
+        inner = source.tree.body[0].body[1]
+        _keep_outer(source, inner)
+        names = {}
+        exec(compile(source.tree, 'program', 'exec'), names)
+        made = names['outer'](1, 2)
+        self.assertEqual(made.__code__.co_freevars, ('a', 'b', 'c', 'inner'))
+        self.assertEqual(made(5), 5)
 
     def test_characters_beyond_ascii_before_the_place(self):
         source, statement, names = at_last_line(BEFORE + 'α = 2.0; r = "é", P @ V.T\n'.replace('α = 2.0; ', ''))

@@ -13,7 +13,7 @@ _EXCHANGED = [
     ('maximum', 'minimum'), ('softmax', 'log_softmax'), ('reshape', 'transpose'), ('amax', 'amin'), ('tanh', 'sinh'),
     ('matmul', 'multiply'), ('dot', 'outer'), ('view', 'reshape'), ('triu_indices', 'tril_indices'), ('mse_loss', 'l1_loss'),
     ('sqrt', 'square'), ('subtract', 'add'), ('repeat', 'repeat_interleave'), ('argmax', 'max'), ('std', 'var'),
-    ('logical_and', 'logical_or'), ('all', 'any'),
+    ('logical_and', 'logical_or'), ('all', 'any'), ('copy_', 'add_', 'sub_'), ('mul_', 'div_'),
 ]
 _REDUCTIONS = frozenset('sum mean max min amax amin prod any all softmax log_softmax logsumexp std var cumsum norm'.split())
 _LAYOUTS = frozenset('reshape view transpose permute swapaxes'.split())

@@ -35,7 +35,8 @@ def _dearness(each: Mutation) -> Tuple[float, int]:
 def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
     for site in sites(source, scope, statement):
         for operator in expressions.OPERATORS + calls.OPERATORS:
-            yield from operator(site)
+            for mutation in operator(site):
+                yield mutation._replace(local=False, later=True) if site.lambdas else mutation
     for operator in statements.OPERATORS:
         yield from operator(source, scope, statement)
 

@@ -38,6 +38,9 @@ def operand(site: Site) -> Iterator[Mutation]:
         if known.sort == 'number':
             if each.known.value != known.value:
                 yield site.put(each.text, cost + 0.2, 'operand')
+        elif known.sort == 'object':
+            if each.known.value is known.value:
+                yield site.put(each.text, cost, 'operand')
         elif each.known.shape == known.shape:
             yield site.put(each.text, cost, 'operand')
         elif len(each.known.shape) == len(known.shape):
@@ -53,6 +56,49 @@ def callee(site: Site) -> Iterator[Mutation]:
         return
     for text in site.scope.callees(node):
         yield site.put(text, 1.1, 'operand')
+
+
+def given_later(site: Site) -> Iterator[Mutation]:
+    """In a lambda what its parameters will hold is not known: times what is in scope, over it, negated, transposed, another."""
+    node = site.node
+    if not site.lambdas or site.known.sort != 'other' or not isinstance(node, (ast.Name, ast.BinOp, ast.Call)):
+        return
+    own = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    parameters = site.parameters
+    if not own & set(parameters) or isinstance(site.source.parents.get(node), ast.Call) and site.source.parents[node].func is node:
+        return
+    base = site.source.grouped(node, PRODUCT)
+    yield site.put('-%s' % site.source.grouped(node, UNARY), 1.1, 'sign')
+    yield site.put('%s.T' % site.source.grouped(node, ATOM), 1.2, 'transpose')
+    for each in [e for e in site.scope.numbers()[:12] if float(e.known.value) not in (0.0, 1.0)] + site.scope.tensors()[:10]:
+        right = each.text if each.binds > PRODUCT else '(%s)' % each.text
+        yield site.put('%s * %s' % (base, right), 1.3 + each.distance, 'factor')
+        yield site.put('%s / %s' % (base, right), 1.4 + each.distance, 'factor')
+    if isinstance(node, ast.Name):
+        for text in parameters:
+            if text != node.id:
+                yield site.put(text, 1.1, 'operand')
+
+
+def counted(site: Site) -> Iterator[Mutation]:
+    """What is divided by: a product of two sizes, how many entries a mask leaves, and that times a size."""
+    node, value = site.node, site.known.value
+    parent = site.source.parents.get(node)
+    is_divisor = isinstance(parent, ast.BinOp) and isinstance(parent.op, (ast.Div, ast.Mult)) and parent.right is node
+    is_whole = isinstance(value, int) or str(getattr(value, 'dtype', '')).startswith('int')
+    if site.known.sort != 'number' or not is_whole or not (is_divisor or isinstance(parent, (ast.Assign, ast.AugAssign, ast.keyword))):
+        return
+    sizes = [e for e in site.scope.numbers() if isinstance(e.known.value, int) and e.known.value > 1][:MOST_SIZES]
+    for mask in site.scope.tensors('flag')[:4]:
+        atom = mask.text if mask.binds >= ATOM else '(%s)' % mask.text
+        yield site.put('%s.sum()' % atom, 1.8 + mask.distance, 'number')
+        for each in sizes:
+            yield site.put('%s.sum() * %s' % (atom, each.text), 2.0 + mask.distance + each.distance, 'number')
+    for one, other in itertools.combinations(sizes, 2):
+        yield site.put('%s * %s' % (one.text, other.text), 2.2 + one.distance + other.distance, 'number')
+
+
+MOST_SIZES = 12
 
 
 def number(site: Site) -> Iterator[Mutation]:
@@ -210,6 +256,8 @@ def transpose(site: Site) -> Iterator[Mutation]:
     if site.known.sort in ('tensor', 'flag') and len(site.known.shape) >= 2:
         for text in transposed(site, site.text):
             yield site.put(text, 1.0, 'transpose')
+    elif site.known.sort == 'object' and hasattr(site.known.value, 'T') and not site.text.endswith('.T'):
+        yield site.put('%s.T' % site.source.grouped(site.node, ATOM), 1.0, 'transpose')
     node = site.node
     if isinstance(node, ast.Attribute) and node.attr in ('T', 'mT', 'data', 'real'):
         yield site.put(site.source.of(node.value), 0.9, 'drop')
@@ -555,6 +603,6 @@ def conjugate(site: Site) -> Iterator[Mutation]:
 
 
 OPERATORS = (
-    operand, callee, number, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden,
+    operand, callee, number, counted, given_later, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden,
     triangle, rescaled, conjugate,
 )

@@ -23,6 +23,8 @@ UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires
 """What may leave the same numbers here and yet tell: what a graph of gradients goes through, what shares memory."""
 LONGEST = 0.5
 """Of one candidate, in seconds."""
+PATIENCE = 16
+"""Candidates between two looks at the time."""
 SLOWEST = 2.5
 """Of a machine that has other things to do as well: so much longer than its own time is waited."""
 MOST_ALTERNATIVES = 12
@@ -62,6 +64,8 @@ class Look:
         self.now: List[Any] = []
         self.written = 0
         self.executions = 0
+        self.began: Any = None
+        self.is_watched = False
 
     def begun(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         """Keeps the frame in which a loop begins: candidates for a statement in it are run from there."""
@@ -83,7 +87,8 @@ class Look:
         if self.kept is not None:
             names = self.kept
         seconds = float(self.request.get("seconds", 4)) / self.left
-        until, at_last = time.process_time() + seconds, time.monotonic() + SLOWEST * seconds
+        began = time.monotonic()
+        until, soonest, at_last = time.process_time() + seconds, began + seconds, began + SLOWEST * seconds
         self.executions += 1
         now = frame.run(self.part, (), names)
         if not now and not self.part.is_single and not self.given:
@@ -92,11 +97,14 @@ class Look:
             now = frame.run(self.part, (), names)
         self.now += now or []
         for at, mutation in enumerate(self.found):
-            if time.process_time() > until or time.monotonic() > at_last:
-                break
+            if at % PATIENCE == 0 and time.monotonic() > soonest:
+                # To ask for the time of the process costs as much as some candidates.
+                if time.process_time() > until or time.monotonic() > at_last:
+                    break
             values = self._tried(mutation, names)
             if values:
                 self.given.setdefault(at, []).extend(values)
+        self._watch(False)
         self.left -= 1
         if not self.left:
             self.send(self.reply())
@@ -107,13 +115,25 @@ class Look:
             return None
         if self.part.is_single and not self.part.is_loop or not hasattr(signal, "setitimer"):
             return frame.run(self.part, mutation.edits, names)
-        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        self._watch(True)
         try:
+            self.began = time.monotonic()
             return frame.run(self.part, mutation.edits, names)
         except TooLong:
             return None
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self.began = None
+
+    def _watch(self, is_on: bool) -> None:
+        """From time to time it is looked whether a candidate takes too long."""
+        if is_on != self.is_watched and hasattr(signal, "setitimer"):
+            self.is_watched = is_on
+            signal.setitimer(signal.ITIMER_REAL, *((LONGEST / 2, LONGEST / 2) if is_on else (0, 0)))
+
+    def _end(self, *_signal: Any) -> None:
+        if self.began is not None and time.monotonic() - self.began > LONGEST:
+            self.began = None
+            raise TooLong
 
     def _begin(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         place = self.request["place"]
@@ -130,7 +150,7 @@ class Look:
             # Of tensors of this size threads only wait for one another.
             torch.set_num_threads(1)
         if hasattr(signal, "SIGALRM"):
-            signal.signal(signal.SIGALRM, _end)
+            signal.signal(signal.SIGALRM, self._end)
         scope = Scope(self.source, statement, names, outer)
         self.found = candidates(self.source, scope, statement, bool(self.request.get("pairs", True)))
 
@@ -142,7 +162,8 @@ class Look:
         for at, values in sorted(self.given.items()):
             mark = fingerprint(values)
             if mark == unchanged:
-                if len(unseen) < MOST_ALTERNATIVES and self._words(self.found[at].edits) != self._words(()):
+                is_told = len(unseen) < MOST_ALTERNATIVES and self._words(self.found[at].edits) != self._words(())
+                if is_told or self.found[at].later:
                     unseen.append(self.found[at])
             elif mark in judged:
                 others = judged[mark]["alternatives"]
@@ -175,10 +196,6 @@ class Look:
 
 class TooLong(BaseException):
     """A candidate that loops for long; nothing that the program itself would catch."""
-
-
-def _end(*_signal: Any) -> None:
-    raise TooLong
 
 
 def _plain(mutation: Mutation) -> Dict[str, Any]:

@@ -6,7 +6,7 @@ import ast
 import importlib.util
 import os
 import sys
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from .. import imports, notebook, options, program
 from ..rewrite import KEY, insert
@@ -71,6 +71,8 @@ class StopFiles(EditedFiles):
         for each, hook in ((outer, "begin"), (statement, "stop")):
             if each is not None:
                 self._put(source, each, hook)
+        if statement is not None:
+            _keep_outer(source, source.function_of(statement))
         return insert(compile(source.tree, path, "exec", dont_inherit=True), self.stop)
 
     def _put(self, source: Source, statement: ast.stmt, hook: str) -> None:
@@ -79,6 +81,42 @@ class StopFiles(EditedFiles):
             ast.copy_location(node, statement)
         block = source.block_of(statement)
         block.insert(block.index(statement), call)
+
+
+def _keep_outer(source: Source, function: ast.AST) -> None:
+    """Names of the functions around `function` are there in its frame too: an edit may be the first to use them in it."""
+    bound, inner = set(), _bound_in(function)
+    outer = source.function_of(function)
+    while function is not source.tree and outer is not source.tree:
+        bound |= _bound_in(outer) - inner
+        outer = source.function_of(outer)
+    if not bound:
+        return
+    names: List[ast.expr] = [ast.Name(name, ast.Load()) for name in sorted(bound)]
+    never = ast.If(ast.Constant(0), [ast.Expr(ast.Tuple(names, ast.Load()))], [])
+    for node in ast.walk(never):
+        ast.copy_location(node, function.body[0])  # type: ignore[attr-defined]
+    function.body.insert(0, never)  # type: ignore[attr-defined]
+
+
+def _bound_in(function: ast.AST) -> Set[str]:
+    """Parameters of `function` and the names that its own statements bind."""
+    given = getattr(function, "args", None)
+    found = {each.arg for each in ast.walk(given) if isinstance(each, ast.arg)} if given else set()
+    waiting = list(getattr(function, "body", []))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            found -= set(node.names)
+        if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        waiting += list(ast.iter_child_nodes(node))
+    return found
 
 
 class Stop:

@@ -15,6 +15,8 @@ class Mutation(NamedTuple):
     """What was wrong, as a key: 'operand', 'axis', 'factor', ..."""
     local: bool = True
     """Whether the statement alone, run again, shows what the edit does."""
+    later: bool = False
+    """Whether it is in the body of a lambda, which the statement only makes."""
 
 
 class Site(NamedTuple):
@@ -25,9 +27,17 @@ class Site(NamedTuple):
     node: ast.expr
     known: Value
 
+    lambdas: Tuple[ast.Lambda, ...] = ()
+    """In whose bodies it stands, in the statement."""
+
     @property
     def text(self) -> str:
         return self.source.of(self.node)
+
+    @property
+    def parameters(self) -> List[str]:
+        """Of those lambdas: names that have no value yet."""
+        return [each.arg for one in self.lambdas for each in one.args.args]
 
     def put(self, text: str, cost: float, slip: str) -> Mutation:
         return Mutation((self.source.replaced(self.node, text),), cost, slip)
@@ -36,26 +46,27 @@ class Site(NamedTuple):
 def sites(source: Source, scope: Scope, statement: ast.stmt) -> List[Site]:
     """Every expression of `statement` that is read: of a compound statement those of its head."""
     found = []
-    for node in _expressions(statement):
+    for node, lambdas in _expressions(statement):
         parent = source.parents.get(node)
         if isinstance(node, (ast.JoinedStr, ast.FormattedValue)) or isinstance(parent, ast.JoinedStr):
             continue
         if isinstance(getattr(node, 'ctx', None), (ast.Store, ast.Del)):
             continue
-        found.append(Site(source, scope, node, scope.known(node)))
+        found.append(Site(source, scope, node, scope.known(node), lambdas))
     return found
 
 
-def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
-    stack: List[ast.AST] = [statement]
+def _expressions(statement: ast.stmt) -> Iterator[Tuple[ast.expr, Tuple[ast.Lambda, ...]]]:
+    stack: List[Tuple[ast.AST, Tuple[ast.Lambda, ...]]] = [(statement, ())]
     while stack:
-        node = stack.pop()
+        node, lambdas = stack.pop()
+        inner = lambdas + (node,) if isinstance(node, ast.Lambda) else lambdas
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, (ast.stmt, ast.excepthandler)) or isinstance(node, ast.JoinedStr):
+            if isinstance(child, (ast.stmt, ast.excepthandler, ast.arguments)) or isinstance(node, ast.JoinedStr):
                 continue
             if isinstance(child, ast.expr):
-                yield child
-            stack.append(child)
+                yield child, inner
+            stack.append((child, inner))
 
 
 def broadcasts(part: Tuple[int, ...], into: Tuple[int, ...]) -> bool:

@@ -38,7 +38,10 @@ LONGEST_NUMBER = 60
 
 
 class Value(NamedTuple):
-    """What is known of a value: 'tensor', 'number', 'flag' (a tensor of truth values) or 'other'."""
+    """
+    What is known of a value: 'tensor', 'number', 'flag' (a tensor of truth values), 'object' (of a class of the person's
+    own, with tensors; `value` is the class) or 'other'.
+    """
 
     sort: str
     shape: Tuple[int, ...] = ()
@@ -74,7 +77,20 @@ def describe(value: Any) -> Value:
             return Value('number', (), value)
         except (TypeError, ValueError):
             return Value('other')
+    if _holds_tensors(value):
+        return Value('object', (), type(value))
     return Value('other')
+
+
+def _holds_tensors(value: Any) -> bool:
+    """Whether it is what a person's own engine for gradients computes with: no layer, and no library's."""
+    torch = sys.modules.get('torch')
+    kind = type(value)
+    if kind.__module__.partition('.')[0] in ('builtins', 'numpy', 'torch', 'types', 'functools') or isinstance(value, type):
+        return False
+    if torch is not None and isinstance(value, torch.nn.Module) or not hasattr(kind, '__matmul__') and not hasattr(kind, '__add__'):
+        return False
+    return any(is_tensor(part) for part in list(getattr(value, '__dict__', {}).values())[:40])
 
 
 def pure(node: ast.AST) -> bool:
@@ -215,10 +231,12 @@ class Scope:
     def _add_named(self, add: Any, name: str, value: Any, distance: float) -> None:
         known = describe(value)
         add(name, 20, known, distance)
-        if known.sort == 'tensor' and not known.shape == () and distance < 0.8:
+        shape = known.shape if known.sort == 'tensor' else _shape_of(value) if known.sort == 'object' else ()
+        if shape and distance < 0.8:
             near = 0.2 if name in self._own_names else 0.5
-            for axis in range(len(known.shape)):
-                add('%s.shape[%d]' % (name, axis), 20, Value('number', (), known.shape[axis]), distance + near)
+            for axis in range(len(shape)):
+                add('%s.shape[%d]' % (name, axis), 20, Value('number', (), shape[axis]), distance + near)
+        if known.sort == 'tensor' and shape and distance < 0.8:
             count = '%s.numel()' if hasattr(value, 'numel') else '%s.size'
             add(count % name, 20, Value('number', (), math.prod(known.shape)), distance + near + 0.1)
         for text, part in _parts(name, value):
@@ -231,6 +249,8 @@ class Scope:
                 owner = self.evaluate(self.source.of(node.value))
                 own = getattr(owner, node.attr)
             except Exception:  # noqa: BLE001 - any error only says that it has no value here
+                return []
+            if isinstance(owner, types.ModuleType) and not isinstance(own, types.FunctionType):
                 return []
             beside = {**vars(type(owner)), **getattr(owner, '__dict__', {}), **_layers(owner)}
             base = self.source.of(node.value)
@@ -276,6 +296,11 @@ class Scope:
 MOST_UNARY = 6
 MOST_NAMES = 4
 """Of one number: which of them was meant shows in other sizes."""
+
+
+def _shape_of(value: Any) -> Tuple[int, ...]:
+    shape = getattr(value, 'shape', ())
+    return shape if isinstance(shape, tuple) and all(isinstance(n, int) for n in shape) else ()
 
 
 def _only_computes(function: ast.FunctionDef) -> bool:

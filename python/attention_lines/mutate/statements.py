@@ -29,6 +29,22 @@ def assignment(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mu
             yield Mutation((Edit(at, at + 1, other),), 1.0, 'assignment')
 
 
+def accumulated(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """`f(..., out=x)` adds to what x holds."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return
+    outs = [each for each in call.keywords if each.arg == 'out']
+    if len(outs) != 1 or len(call.keywords) > 1 or not call.args:
+        return
+    given = source.text[source.span(call)[0] : source.span(call.args[-1])[1]] + ')'
+    module, into = source.of(call.func).partition('.')[0], source.of(outs[0].value)
+    if module in (scope.numpy, scope.torch):
+        for name in ('add', 'subtract' if module == scope.numpy else 'sub'):
+            text = '%s.%s(%s, %s, out=%s)' % (module, name, into, given, into)
+            yield Mutation((Edit(*source.span(call), text),), 1.3, 'assignment')
+
+
 def order(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
     """What is returned, unpacked or given several names, in another order."""
     groups: List[ast.AST] = []
@@ -369,4 +385,4 @@ def _like(source: Source, scope: Scope, other: ast.stmt, after) -> Iterator[Muta
                     yield after(text[: start - base] + each.text + text[end - base :], 2.4 + each.distance, 'missing')
 
 
-OPERATORS = (assignment, order, target, place, unguarded, everywhere, path, missing)
+OPERATORS = (assignment, accumulated, order, target, place, unguarded, everywhere, path, missing)

@@ -154,7 +154,7 @@ export class Fixes implements vscode.CodeActionProvider, vscode.TextDocumentCont
     }
     if (!fix) {
       const amount = tried
-        ? ` ${tried.candidates} edits were looked at, the file was run ${tried.runs} times.`
+        ? ` ${tried.candidates} edits were looked at, the file was run ${tried.runs} times${tried.isStopped ? '; then the time was over' : ''}.`
         : '';
       void vscode.window.showInformationMessage(`${name}: no edit makes all of it right.${amount}`);
       return;

@@ -6,6 +6,7 @@ import type { SavedSetup } from '../../lines/infer/save.ts';
 import type { Cell, Exit, SourceFile } from '../../lines/recording.ts';
 import type { Fix } from '../../lines/repair/fix.ts';
 import type { LinePlace, LinesResult } from '../../lines/result.ts';
+import type { Tried } from '../../lines/repair/repair.ts';
 
 /** What the person has said of an entry of the setup that was guessed. */
 export type Answers = Readonly<Record<string, unknown>>;
@@ -64,7 +65,7 @@ export interface Outcome {
   /** Where it was asked for: all attentions of the program, in the order of time. */
   readonly attentions?: readonly Attention[];
   /** What was looked at for a fix. */
-  readonly tried?: { readonly candidates: number; readonly runs: number };
+  readonly tried?: Tried;
   /** In milliseconds. */
   readonly took: { readonly recording: number; readonly judging: number };
 }

@@ -1,5 +1,6 @@
 // Which statements a repair looks at: the wrong ones, those that made their operands, their neighbours.
 import { handedOn } from '../flow.ts';
+import type { Judged } from '../judge.ts';
 import type { Event, Recording } from '../recording.ts';
 import type { Missing, Standing } from './progress.ts';
 
@@ -20,7 +21,7 @@ export interface Place {
 /** Events that a statement's execution did not make there and then. */
 const BESIDE: ReadonlySet<string> = new Set(['loop-end', 'gradient', 'leaf']);
 const MOST_WRONG = 4;
-const MOST_PLACES = 10;
+const MOST_PLACES = 14;
 /** Statements back from a wrong one. */
 const MOST_HOPS = 4;
 
@@ -30,7 +31,9 @@ const FAR = {
   loop: 1.1,
   operand: 1,
   rightOperand: 1.6,
-  user: 2,
+  user: 1.5,
+  frontier: 0.6,
+  number: 0.5,
   handed: 0.45,
   neighbour: 2.2,
   line: 0.1,
@@ -47,11 +50,19 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
       return;
     found.set(event.statement, { place: placeAt(recording, event, seenIn), far });
   };
+  const addNumbers = (id: number, far: number, seenIn: Missing): void => {
+    for (const number of numbersOf(recording, recording.events[id]))
+      add(number, far + FAR.number, seenIn);
+  };
   missing.slice(0, MOST_WRONG).forEach((each, n) => {
     const near = n * FAR.wrong;
     const { event, seen } = each;
     add(event, near, each);
     add(seen, near + 0.1, each);
+    for (const id of frontierOf(judged, seen)) {
+      add(id, near + FAR.frontier, each);
+      addNumbers(id, near + FAR.frontier, each);
+    }
     // Back along what it was computed from: an operand that is right may be the wrong one, too.
     const reached = new Map<number, number>([event, seen].map((id) => [id, near]));
     for (const [id, far] of reached) {
@@ -74,6 +85,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         const next = far + (isSame ? FAR.handed : FAR.user);
         if (isSame) followed.set(user, next);
         add(user, next, each);
+        if (!isSame) addNumbers(user, next, each);
       }
     // A loop that begins late, or ends early.
     for (const loop of loopsAround(recording, recording.events[event])) {
@@ -88,6 +100,30 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
+}
+
+/** Of what an event was computed from, step by step, the first that is not right: all that they were computed from is. */
+function frontierOf({ localised: { observed, flow } }: Judged, seen: number): number[] {
+  const isOff = (id: number): boolean => observed[id].standing === 'off';
+  const reached = new Set(flow.sources[seen].filter(isOff));
+  const found: number[] = [];
+  for (const id of reached) {
+    const off = flow.sources[id].filter(isOff);
+    if (off.length === 0) found.push(id);
+    for (const source of off) reached.add(source);
+  }
+  return found;
+}
+
+/** The numbers that a statement names: a scale, a count. Nothing tells whether they are right. */
+function numbersOf({ events, statements }: Recording, { id, statement }: Event): number[] {
+  const names = new Set(statements[statement].loads);
+  const found: number[] = [];
+  for (let at = id - 1; at >= 0 && names.size > 0; at--) {
+    const { name, shape, how } = events[at];
+    if (how !== 'argument' && names.delete(name) && shape.length === 0) found.push(at);
+  }
+  return found;
 }
 
 function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {

@@ -18,9 +18,9 @@ import { applyEdits, hunksOf } from './text.ts';
 /** Sizes that are changed one by one, and then all together. */
 const MOST_SIZES = 5;
 /** Beyond it no further variation is begun, in seconds; fewer sizes than these are not enough. */
-const SECONDS = 10;
+const SECONDS = 6;
 const ENOUGH_SIZES = 2;
-const MOST_SECONDS = 40;
+const MOST_SECONDS = 15;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
@@ -31,19 +31,28 @@ export async function prove(
   before: Recording,
   bench: Bench,
   now: () => number,
-  { ran = new Map(), asked = {} }: ProofOptions = {},
+  { known = newKnown(), asked = {}, until = Infinity }: ProofOptions = {},
 ): Promise<Verified | null> {
-  return new Proof(repaired, before, bench, now, { ran, asked }).result();
+  return new Proof(repaired, before, bench, now, { known, asked, until }).result();
 }
 
 export interface ProofOptions {
-  readonly ran?: Ran;
+  readonly known?: KnownOfProofs;
   /** Which of several attentions of the program it is. */
   readonly asked?: InferOptions | undefined;
+  /** When the bench ends, as `now` tells it: what was not run by then proves nothing. */
+  readonly until?: number;
 }
 
-/** Exit codes of the program as it was, by what varied: for the next proof. Null where it did not end. */
-export type Ran = Map<string, number | null>;
+/** What one proof leaves for the next one of the same program. */
+export interface KnownOfProofs {
+  /** Exit codes of the program as it was, by what varied. Null where it did not end. */
+  readonly exits: Map<string, number | null>;
+  /** What varied where an edit was wrong: the next one is likely to be wrong there as well. */
+  readonly telling: Set<string>;
+}
+
+export const newKnown = (): KnownOfProofs => ({ exits: new Map(), telling: new Set() });
 
 class Proof {
   readonly #repaired: Repaired;
@@ -51,21 +60,24 @@ class Proof {
   readonly #now: () => number;
   readonly #began: number;
   readonly #before: Recording;
-  readonly #ran: Ran;
+  readonly #known: KnownOfProofs;
   readonly #bound: Bound | null;
   readonly #asked: InferOptions;
+  readonly #until: number;
   #variedBefore: Variations | null = null;
+  #alone: Alone | null | undefined;
 
   constructor(
     repaired: Repaired,
     before: Recording,
     bench: Bench,
     now: () => number,
-    { ran, asked }: { readonly ran: Ran; readonly asked: InferOptions },
+    { known, asked, until }: Required<ProofOptions>,
   ) {
-    this.#ran = ran;
+    this.#known = known;
     this.#bound = Bound.of(repaired.standing);
-    this.#asked = asked;
+    this.#asked = asked ?? {};
+    this.#until = until;
     this.#repaired = repaired;
     this.#before = before;
     this.#bench = bench;
@@ -78,36 +90,65 @@ class Proof {
     const verified = { tensors: rightTensors(standing), seeds: 1, sizes: 1 };
     // Where the fixed program's own numbers tell nothing of what it computes, others do not either; where they tell
     // something else, the fix holds by chance, unless its setup is there in other runs as well.
-    const alone = judgedAlone(standing.recording, this.#asked);
-    if (!alone && !this.#bound) return verified;
-    const own = alone?.judged.localised.verdict === 'match' ? alone : null;
-    if (!own && !this.#bound) return null;
+    if (!this.#bound && !this.#inferred) return verified;
+    if (!this.#bound && !this.#own) return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
-    for (const variation of seeds) {
-      const found = await this.#try([{ variation, of: 'seeds' }], own);
+    for (const variation of this.#tellingFirst(seeds)) {
+      const found = await this.#try([{ variation, of: 'seeds' }]);
       if (found === 'wrong') return null;
       if (found === 'right') verified.seeds++;
     }
     const kept: Varied[] = [];
-    for (const variation of sizes) {
+    for (const variation of this.#tellingFirst(sizes)) {
       const limit = kept.length < ENOUGH_SIZES ? MOST_SECONDS : SECONDS;
       if (kept.length >= MOST_SIZES || this.#now() - this.#began > limit) break;
       if (kept.some(({ variation: { at } }) => at === variation.at)) continue;
       const next: Varied = { variation, of: 'sizes' };
-      const found = await this.#try([next], own);
+      const found = await this.#try([next]);
       if (found === 'wrong') return null;
       if (found === 'right') kept.push(next);
     }
     if (kept.length > 1) {
-      const found = await this.#try(kept, own);
+      const found = await this.#try(kept);
       if (found === 'wrong') return null;
     }
     const isVaried = verified.seeds > 1 || kept.length > 0;
-    return own || isVaried ? { ...verified, sizes: verified.sizes + kept.length } : null;
+    if (!isVaried && (this.#now() > this.#until || !this.#own)) return null;
+    return { ...verified, sizes: verified.sizes + kept.length };
+  }
+
+  /** What the fixed program is seen to compute, without the person's setup: looked for only where it is asked. */
+  get #inferred(): Alone | null {
+    if (this.#alone === undefined)
+      this.#alone = judgedAlone(this.#repaired.standing.recording, this.#asked);
+    return this.#alone;
+  }
+
+  /** The same where it is right by that. */
+  get #own(): Alone | null {
+    return this.#inferred?.judged.localised.verdict === 'match' ? this.#inferred : null;
+  }
+
+  #tellingFirst(variations: readonly Variation[]): Variation[] {
+    const isTelling = (each: Variation): number =>
+      this.#known.telling.has(this.#keyOf(each)) ? 0 : 1;
+    return [...variations].sort((a, b) => isTelling(a) - isTelling(b));
+  }
+
+  #keyOf(variation: Variation): string {
+    const sources: Sources = { ...textsOf(this.#before), ...this.#repaired.sources };
+    return placeOf(variation, (file) => sources[file]);
+  }
+
+  async #try(all: readonly Varied[]): Promise<'right' | 'wrong' | 'useless'> {
+    const found = await this.#tried(all);
+    if (found === 'wrong')
+      for (const { variation } of all) this.#known.telling.add(this.#keyOf(variation));
+    return found;
   }
 
   /** useless: it does not run so, and did not before; nothing changes; or what it computes then cannot be told. */
-  async #try(all: readonly Varied[], own: Alone | null): Promise<'right' | 'wrong' | 'useless'> {
+  async #tried(all: readonly Varied[]): Promise<'right' | 'wrong' | 'useless'> {
     const { sources, standing } = this.#repaired;
     const some = all.map(({ variation }) => variation);
     const recording = await this.#run(sources, some);
@@ -119,6 +160,8 @@ class Proof {
     const config = this.#bound?.configIn(recording);
     const bound = config ? judgedWith(config, recording) : null;
     if (bound && isRightAs(standing, bound)) return 'right';
+    if (this.#now() > this.#until) return 'useless';
+    const own = this.#own;
     if (own) return judgedAgainst(own, recording, isResized, this.#asked);
     if (!bound) return 'useless';
     return isResized && tellsLess(standing, bound) ? 'useless' : 'wrong';
@@ -128,16 +171,19 @@ class Proof {
   async #ranBefore(all: readonly Varied[]): Promise<boolean> {
     this.#variedBefore ??= await this.#bench.vary({});
     const known = this.#variedBefore;
-    const texts = new Map(this.#before.files.map(({ path, source }) => [path, source]));
+    const texts = textsOf(this.#before);
     const same = all.map(({ variation, of }) => {
-      const key = placeOf(variation, (file) => this.#repaired.sources[file] ?? texts.get(file));
-      return known[of].find((each) => placeOf(each, (file) => texts.get(file)) === key);
+      const key = this.#keyOf(variation);
+      return known[of].find((each) => placeOf(each, (file) => texts[file]) === key);
     });
     if (same.includes(undefined)) return false;
     const key = JSON.stringify(same);
-    if (!this.#ran.has(key))
-      this.#ran.set(key, (await this.#run({}, same as Variation[]))?.exit.code ?? null);
-    return this.#ran.get(key) === this.#repaired.standing.recording.exit.code;
+    const { exits } = this.#known;
+    if (!exits.has(key)) {
+      const recording = await this.#run({}, same as Variation[]);
+      exits.set(key, recording?.exit.code ?? null);
+    }
+    return exits.get(key) === this.#repaired.standing.recording.exit.code;
   }
 
   /** Whether it breaks off before what was edited is reached: so it did before. */
@@ -175,13 +221,12 @@ class Proof {
 
   #run(sources: Sources, variations: readonly Variation[]): Promise<Recording | null> {
     const args = variations.find((each) => each.args)?.args;
-    const texts = this.#before.files.map(({ path, source }) => [path, source] as const);
-    return this.#bench.record(
-      varied({ ...Object.fromEntries(texts), ...sources }, variations),
-      args,
-    );
+    return this.#bench.record(varied({ ...textsOf(this.#before), ...sources }, variations), args);
   }
 }
+
+const textsOf = ({ files }: Recording): Sources =>
+  Object.fromEntries(files.map(({ path, source }) => [path, source]));
 
 interface Varied {
   readonly variation: Variation;

@@ -16,7 +16,7 @@ export interface Limits {
   readonly mistakes: number;
 }
 
-export const LIMITS: Limits = { seconds: 120, runs: 400, mistakes: 3 };
+export const LIMITS: Limits = { seconds: 40, runs: 500, mistakes: 3 };
 
 /** A program that is right on the person's own numbers. */
 export interface Repaired {
@@ -47,8 +47,11 @@ interface State extends Repaired {
 
 /** Everything that was tried, so that it can be said. */
 export interface Tried {
+  /** How many edits were looked at, and how many runs of the whole program. */
   readonly candidates: number;
   readonly runs: number;
+  /** Nothing was found within the limits, and there was more to try. */
+  readonly isStopped: boolean;
 }
 
 /** Of the first statement, likely ones that are run before others are looked at; of each, cheap ones of the rest. */
@@ -88,7 +91,7 @@ const FOLLOWED = { least: 0.5, most: 4 };
 export async function repair(recording: Recording, judged: Judged, search: Search): Promise<Tried> {
   const hunt = new Hunt(search);
   await hunt.from({ sources: {}, standing: standingOf(recording, judged), slips: [], cost: 0 });
-  return { candidates: hunt.candidates, runs: hunt.runs };
+  return hunt.tried;
 }
 
 interface Task {
@@ -113,8 +116,17 @@ class Hunt {
   }
 
   get #isSpent(): boolean {
+    return this.#isOver || this.#isBeyond;
+  }
+
+  get #isBeyond(): boolean {
     const { limits, now } = this.#search;
-    return this.#isOver || this.runs >= limits.runs || now() - this.#began > limits.seconds;
+    return this.runs >= limits.runs || now() - this.#began > limits.seconds;
+  }
+
+  get tried(): Tried {
+    const { candidates, runs } = this;
+    return { candidates, runs, isStopped: !this.#isFound && this.#isBeyond };
   }
 
   /** Looks for one more edit of the program; where it makes it better but not right, for another one after it. */
