@@ -2,8 +2,6 @@
 //   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE | --mine [--json] · gradcheck SETUP [--json]
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
-import { linesCommand } from './cli/lines.ts';
-import { mcpCommand } from './cli/mcp.ts';
 import { outputProblem, say, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
 import { writeFileSafely } from './cli/writeFile.ts';
@@ -110,8 +108,11 @@ async function gradcheckCommand(file: string, json: boolean): Promise<number> {
 }
 
 async function main(words: string[]): Promise<number> {
-  if (words[0] === 'mcp' && !words.includes('--help')) return mcpCommand(words.slice(1));
-  if (words[0] === 'lines' && !words.includes('--help')) return linesCommand(words.slice(1));
+  // Each half of the program is read only where it is wanted: that is most of the time that a small setup takes.
+  if (words[0] === 'mcp' && !words.includes('--help'))
+    return (await import('./cli/mcp.ts')).mcpCommand(words.slice(1));
+  if (words[0] === 'lines' && !words.includes('--help'))
+    return (await import('./cli/lines.ts')).linesCommand(words.slice(1));
   const { values, positionals } = parseArgs({
     args: words,
     allowPositionals: true,
