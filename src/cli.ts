@@ -2,8 +2,6 @@
 //   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE | --mine [--json] · gradcheck SETUP [--json]
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
-import { linesCommand } from './cli/lines.ts';
-import { mcpCommand } from './cli/mcp.ts';
 import { outputProblem, sayText, warn } from './cli/output.ts';
 import { InputError, openSetupFile, printJson, printTable } from './cli/support.ts';
 import { runCommand } from './cli/run.ts';
@@ -15,7 +13,7 @@ const USAGE = `Usage:
   node dist/cli.js check SETUP --against TRACE [--json]
   node dist/cli.js check SETUP --mine [--json]
   node dist/cli.js gradcheck SETUP [--json]
-  node dist/cli.js lines FILE.py|FILE.ipynb [--setup SETUP] [--function NAME] [--fix [--write | --dry-run]] [--test OUT.py] [--json] [-- ARGS...]
+  node dist/cli.js lines FILE.py|FILE.ipynb [--setup SETUP] [--function NAME] [--layer N] [--fix [--write | --dry-run]] [--test OUT.py] [--json] [-- ARGS...]
   node dist/cli.js mcp
 
   run        computes the setup forward and backward
@@ -27,6 +25,8 @@ const USAGE = `Usage:
   lines      runs your own Python program, unchanged, and says which of its lines goes wrong first
              --setup     what was meant; without it the setup is inferred from the program
              --function  the function or method that computes the attention
+             --layer     which of several layers or calls, from 1
+             --fix       looks for an edit that makes every tensor right, and proves it by running it
              --test      writes OUT.py, a test of its functions with inputs of which all sizes differ
   mcp        serves check, lines, fix and explain to coding assistants: the Model Context Protocol over
              standard input and output
@@ -60,8 +60,11 @@ async function gradcheckCommand(file: string, json: boolean): Promise<number> {
 }
 
 async function main(words: string[]): Promise<number> {
-  if (words[0] === 'mcp' && !words.includes('--help')) return mcpCommand(words.slice(1));
-  if (words[0] === 'lines' && !words.includes('--help')) return linesCommand(words.slice(1));
+  // Each half of the program is read only where it is wanted: that is most of the time that a small setup takes.
+  if (words[0] === 'mcp' && !words.includes('--help'))
+    return (await import('./cli/mcp.ts')).mcpCommand(words.slice(1));
+  if (words[0] === 'lines' && !words.includes('--help'))
+    return (await import('./cli/lines.ts')).linesCommand(words.slice(1));
   const { values, positionals } = parseArgs({
     args: words,
     allowPositionals: true,

@@ -5,27 +5,13 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
 import type { LeftOut } from '../formats/parts.ts';
+import type { Aligned, Other, Placed } from './aligned.ts';
 import { type Layout, layoutsOf } from './layouts.ts';
-import { isMask, type Misfit, readingsOf, shapeReason, type Unsummed } from './misfits.ts';
-import { isWeight, orient } from './orientation.ts';
+import { isMask, type Misfit, readingsOf, shapeReason } from './misfits.ts';
+import { orient } from './orientation.ts';
 import { type Key, type Kind, keyOf } from './program.ts';
 import { type Fit, FITS } from './readings.ts';
-
-export interface Aligned {
-  readonly node: NodeId;
-  readonly kind: Kind;
-  /** The entry's name in the trace. */
-  readonly name: string;
-  /** In the node's shape. */
-  readonly tensor: Tensor;
-  readonly dtype: NamedTensor['dtype'];
-  /** How the person's layout differs; '' for not at all. */
-  readonly layout: string;
-  /** Why this node, where the name did not say so. */
-  readonly guess: string;
-  /** `tensor` is the sum over axes over which the person's is not summed. */
-  readonly unsummed?: Unsummed;
-}
+import { settle } from './settle.ts';
 
 export interface Alignment {
   readonly tensors: readonly Aligned[];
@@ -101,21 +87,6 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
   },
 };
 
-interface Other {
-  readonly tensor: Tensor;
-  readonly layout: string;
-}
-
-interface Placed extends Aligned {
-  /** The node that the name says. */
-  readonly named: NodeId;
-  /** Another layout of the same shape under which the content is the reference's. */
-  readonly other?: Other;
-  /** Other layouts of the same shape, whatever their content. */
-  others(): readonly Other[];
-  readonly fit: Fit;
-}
-
 /** Why an entry is not compared, and the node that its name says. */
 interface Refused {
   readonly reason: string;
@@ -165,7 +136,12 @@ export function align(input: AlignInput): Alignment {
     else unaligned.push({ name, reason });
   }
   const { placed: oriented, isOutIn } = orient([...placed.values()], input.right);
-  return { tensors: settle(oriented), misfits: [...misfits.values()], unaligned, isOutIn };
+  return {
+    tensors: settle(input.graph, oriented),
+    misfits: [...misfits.values()],
+    unaligned,
+    isOutIn,
+  };
 }
 
 /** Why a tensor is not compared whose node another one is. */
@@ -339,58 +315,4 @@ function propose(
   const guess = 'by its numbers; the name says nothing';
   const own = { node: id, kind, name, tensor: undone, dtype, layout: layout.words, guess };
   return { ...own, named: id, others: () => [], fit: FITS.asItIs };
-}
-
-const TOKENS = new Set(['x', 'xPrime', 'xValue', 'K', 'Q', 'V', 'C', 'y']);
-const isTokensFirst = (layout: string): boolean =>
-  /in the order \((key|query), batch,/.test(layout);
-
-const SCORES = new Set(['S', 'Z', 'M', 'P', 'Pd']);
-const group = (node: NodeId): string =>
-  SCORES.has(node) ? 'scores' : isWeight(node) ? 'weights' : node;
-
-/**
- * Decides about layouts that the shape does not show (a square matrix transposed). Such an undoing is taken only
- * where nothing contradicts: every value that is given is right with it; a gradient follows its node's value, or,
- * where no value of its kind is given, all gradients of that kind agree. One transposed gradient among others that
- * are not is a mistake and stays one.
- */
-function settle(placed: readonly Placed[]): Aligned[] {
-  const values = placed.filter(({ kind }) => kind === 'value');
-  const valuesAgree = values.every(({ fit, other }) => fit !== FITS.not || other);
-  const sameGroup = ({ node, kind }: Placed): Placed[] =>
-    placed.filter((each) => each.kind === kind && group(each.node) === group(node));
-  // Tokens before the batch entries, everywhere: no single gradient is transposed then.
-  const tokens = placed.filter(({ node }) => TOKENS.has(node));
-  const tokensFirst =
-    tokens.length > 2 &&
-    tokens.every(({ other, layout }) => isTokensFirst(other?.layout ?? layout));
-  const accepts = (each: Placed): boolean => {
-    if (!each.other || !valuesAgree) return false;
-    const peers = sameGroup(each);
-    if (!peers.every(({ other, layout }) => other ?? layout !== '')) return false;
-    if (each.kind === 'value' || (tokensFirst && TOKENS.has(each.node))) return true;
-    const twins = values.filter(({ node }) => group(node) === group(each.node));
-    if (twins.length > 0) return twins.every(({ other, layout }) => other ?? layout !== '');
-    return peers.length > 1 || /weight|kernel/i.test(each.name);
-  };
-  const own = placed.map((each): Placed => {
-    const { other } = each;
-    return accepts(each) && other ? { ...each, tensor: other.tensor, layout: other.layout } : each;
-  });
-  return own.map((each) => {
-    const { node, kind, name, dtype, guess, unsummed } = each;
-    const { tensor, layout } = followsValues(each, own) ?? each;
-    return { node, kind, name, tensor, dtype, layout, guess, ...(unsummed && { unsummed }) };
-  });
-}
-
-/** A square gradient is laid out as the values of its kind are, if those are all laid out in one other way. */
-function followsValues(each: Placed, placed: readonly Placed[]): Other | undefined {
-  if (each.kind !== 'gradient' || each.layout !== '' || !SCORES.has(each.node)) return undefined;
-  const twins = placed.filter(({ node, kind }) => kind === 'value' && SCORES.has(node));
-  const [first] = twins;
-  if (!first || first.layout === '' || twins.some(({ layout }) => layout !== first.layout))
-    return undefined;
-  return each.others().find(({ layout }) => layout === first.layout);
 }

@@ -2,7 +2,7 @@
 import { axisName } from '../engine/axes.ts';
 import { type Graph, nodeOf, type NodeId, tensorName } from '../engine/graph.ts';
 import { indexOf, isZero, largestMagnitude, type Tensor } from '../engine/tensor.ts';
-import type { Aligned } from './align.ts';
+import type { Aligned } from './aligned.ts';
 import { type Context, roles } from './edits/edit.ts';
 import { factorsAlong, indexAlong } from './edits/piecewise.ts';
 import type { Kind } from './program.ts';

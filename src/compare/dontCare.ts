@@ -41,8 +41,10 @@ export class DontCare {
       out.data[at] = 1;
       count++;
     }
-    // Of a tensor in which nothing matters nothing could be said.
-    return count > 0 && count < out.data.length ? out : null;
+    if (count === 0) return null;
+    // Weights that are all 0 by mistake are no reason to say nothing; a mask and dropout that leave none are.
+    const isAll = count === out.data.length && this.#weights !== undefined;
+    return isAll ? new DontCare(this.#graph, this.#reference).of(key, user) : out;
   }
 
   #rule(key: Key, { data }: Tensor): ((at: number) => boolean) | null {

@@ -80,6 +80,7 @@ function describe(
   const target = shapeOf(axes, extents);
   if (size(shape) > size(target)) return 'features split into heads';
   if (size(shape) < size(target)) return `axes merged to (${shape.join(', ')})`;
+  if (shape.length === target.length) return 'an axis of length one at another place';
   return shape.length > target.length ? 'an axis of length one more' : 'an axis of length one less';
 }
 

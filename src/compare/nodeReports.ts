@@ -1,7 +1,7 @@
 // What a report says of every node, in causal order.
 import type { Graph } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { Aligned } from './align.ts';
+import type { Aligned } from './aligned.ts';
 import { causalOrder } from './causalOrder.ts';
 import type { Misfits } from './misfitsGiven.ts';
 import type { Key, Kind } from './program.ts';

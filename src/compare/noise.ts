@@ -1,9 +1,9 @@
 // Simulates a run in a narrower number type: every result is rounded, every sum is made in an unknown order.
-import type { AxisLetters, Extents } from '../engine/axes.ts';
+import type { AxisLetters, Extents, Letter } from '../engine/axes.ts';
 import { letterStrides } from '../engine/axes.ts';
 import { type HeadConfig, isPlainRope, type Rope } from '../engine/config.ts';
 import type { Graph, NodeId } from '../engine/graph.ts';
-import { nodeOf } from '../engine/graph.ts';
+import { hasNode, nodeOf } from '../engine/graph.ts';
 import { turningOf } from '../engine/ops/rotary.ts';
 import { map, type Tensor } from '../engine/tensor.ts';
 import { FLOAT32, FLOAT64, type NumberType, TF32, tf32Operand } from './dtypes.ts';
@@ -106,6 +106,10 @@ function cancelledIn(state: State, step: Step, id: NodeId, slot: number | null):
 /** Angles are computed in float32 at best, but where all is float64: a power, and its product with the position. */
 const ANGLE_ROUNDINGS = 1.5;
 
+/** The node in whose step keys or queries turn: of latent heads a part, before a norm or null keys where there are any. */
+const turningNode = (graph: Graph, id: 'K' | 'Q'): NodeId =>
+  [`${id}Rs`, `${id}s`].find((node) => hasNode(graph, node)) ?? `${id}h`;
+
 /** For each entry of a rotated tensor, or of what is passed back through the rotation: its error by the angles'. */
 function angleErrors(
   { data, shape }: Tensor,
@@ -115,36 +119,40 @@ function angleErrors(
   type: NumberType,
   random: () => number,
 ): Float64Array | null {
-  const isBack = /^c:[QK]h#0$/.test(key);
-  if (!rope || !(isBack || /^v:[QK]h$/.test(key))) return null;
-  const width = graph.extents['a'];
+  const id = (['K', 'Q'] as const).find((each) => {
+    const node = turningNode(graph, each);
+    return key === `v:${node}` || key === `c:${node}#0`;
+  });
+  if (!rope || !id) return null;
+  const feature = turningNode(graph, id) === `${id}Rs` ? 'z' : 'a';
+  const width = graph.extents[feature];
   const half = width / 2;
   const earlier = past ? graph.extents['i'] - graph.extents['t'] : 0;
   const epsilon = type === FLOAT64 || type.name.endsWith('decimals') ? 2 ** -52 : 2 ** -23;
   // Passed back it is (tokens, heads and features) of the new tokens; else heads come before the tokens.
   const row = shape[shape.length - 1];
   const tokens = shape[shape.length - 2];
-  const isNewOnly = isBack || key === 'v:Qh';
+  const isNewOnly = key !== 'v:Kh';
   const error = new Float64Array(data.length);
-  const turning = isPlainRope(rope) ? null : turnedBy(graph, rope, key, earlier);
+  const turning = isPlainRope(rope) ? null : turnedBy(graph, rope, { id, feature, earlier });
   for (let at = 0; at < data.length; at++) {
     const token = Math.floor(at / row) % tokens;
     const position = isNewOnly ? earlier + token : token;
     if (position < earlier) continue;
-    const feature = at % width;
+    const own = at % width;
     if (turning) {
       const batch = Math.floor(at / (data.length / (graph.extents['b'] ?? 1)));
-      const other = data[at - feature + turning.partner(feature)];
-      const angle = turning.angle(batch, position - earlier, feature);
+      const other = data[at - own + turning.partner(own)];
+      const angle = turning.angle(batch, position - earlier, own);
       error[at] = angle === 0 ? 0 : random() * ANGLE_ROUNDINGS * epsilon * angle * other;
       continue;
     }
     const [pair, partner] =
       rope.pairing === 'interleaved'
-        ? [feature >> 1, feature ^ 1]
-        : [feature % half, feature < half ? feature + half : feature - half];
+        ? [own >> 1, own ^ 1]
+        : [own % half, own < half ? own + half : own - half];
     const angle = position * rope.base ** (-pair / half);
-    const off = ANGLE_ROUNDINGS * epsilon * angle * data[at - feature + partner];
+    const off = ANGLE_ROUNDINGS * epsilon * angle * data[at - own + partner];
     error[at] = pair === 0 ? 0 : random() * off;
   }
   return error;
@@ -153,13 +161,12 @@ function angleErrors(
 function turnedBy(
   graph: Graph,
   rope: Rope,
-  key: Key,
-  earlier: number,
+  { id, feature, earlier }: { id: 'K' | 'Q'; feature: Letter; earlier: number },
 ): ReturnType<typeof turningOf> {
-  const isQuery = key[2] === 'Q';
-  const token = isQuery ? 'j' : 't' in graph.extents ? 't' : 'i';
-  const positions = isQuery ? (rope.queryPositions ?? rope.positions) : rope.positions;
-  return turningOf(graph.extents, token, { ...rope, positions, firstPosition: earlier });
+  const token = id === 'Q' ? 'j' : 't' in graph.extents ? 't' : 'i';
+  const positions = id === 'Q' ? (rope.queryPositions ?? rope.positions) : rope.positions;
+  const rotation = { ...rope, positions, firstPosition: earlier };
+  return turningOf(graph.extents, [token, feature], rotation);
 }
 
 /** A product of matrices again, of operands with the bits of TF32; null where the result is none. */

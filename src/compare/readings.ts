@@ -2,7 +2,7 @@
 import type { HeadConfig } from '../engine/config.ts';
 import { type Graph, hasNode, type NodeId } from '../engine/graph.ts';
 import { largestMagnitude, map, type Tensor } from '../engine/tensor.ts';
-import type { Aligned } from './align.ts';
+import type { Aligned } from './aligned.ts';
 import { FILL, forgive } from './conventions.ts';
 import { DontCare, filled } from './dontCare.ts';
 import { constantRatio } from './judge.ts';

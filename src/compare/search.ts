@@ -142,6 +142,8 @@ class Search {
   readonly #near: Near[] = [];
   readonly #marks = new Set<string>();
   #accepted: Hypothesis[] = [];
+  /** With all that is wrong explained so cheaply, what costs more can be neither told nor mentioned. */
+  #dearest = Infinity;
   /** Whatever comes nearest, to be told. */
   #nearest: Hypothesis | null = null;
   #isKnown = true;
@@ -172,6 +174,7 @@ class Search {
     if ((known && !isReadOff) || isBrief || !isFirst || !isUsual) return known;
     // What no known mistake explains, or only such as would spoil what is right.
     this.#accepted = [];
+    this.#dearest = Infinity;
     this.#takeFrom(this.#formulas());
     return this.#best() ?? known;
   }
@@ -295,6 +298,7 @@ class Search {
   }
 
   #test({ from, edits, families }: Candidate): void {
+    if (costOf(edits) > this.#dearest) return;
     this.#tried++;
     const { user, key, view, precision } = this.#target;
     const made = this.#made(from, edits[edits.length - 1]);
@@ -309,12 +313,18 @@ class Search {
       (residual <= precision || this.#isRounding(edited, residual)) &&
       isTold(this.#target, this.#scale, Math.max(residual, precision), this.#tried)
     )
-      this.#accepted.push(hypothesis);
+      this.#accept(hypothesis);
     else if (edits.length === 1) {
       if (!this.#nearest || residual < this.#nearest.residual) this.#nearest = hypothesis;
       if (this.#isKnown)
         this.#keep({ ...hypothesis, prediction: seen(graph, key, view, prediction) });
     }
+  }
+
+  #accept(hypothesis: Hypothesis): void {
+    this.#accepted.push(hypothesis);
+    const dearest = costOf(hypothesis.edits) + MOST_STRANGER;
+    if (dearest < this.#dearest && isComplete(this.#scored(hypothesis))) this.#dearest = dearest;
   }
 
   /** What an edited program makes of the target; null where it makes nothing, or the same. */

@@ -1,9 +1,11 @@
 // One trace against one reference run: each tensor judged in causal order, each error explained.
-import { type NodeId, operationNodes } from '../engine/graph.ts';
+import type { NodeId } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
-import { align, type Aligned } from './align.ts';
+import { align } from './align.ts';
+import type { Aligned } from './aligned.ts';
+import { withBackwardPass } from './backwardPass.ts';
 import { type BlindConvention, blindConventions } from './blindQueries.ts';
 import { causalOrder } from './causalOrder.ts';
 import type { CheckInput, Compared } from './checkInput.ts';
@@ -27,6 +29,7 @@ import { type Judged, nodeReports } from './nodeReports.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 import { reachedBy, settledBy } from './reach.ts';
 import { OUT_IN } from './orientation.ts';
+import { isOfAnotherForm } from './otherForms.ts';
 import { ranTwiceCause, ranTwiceIn, timesOf } from './ranTwice.ts';
 import { type Reading, Readings } from './readings.ts';
 import { Reference } from './reference.ts';
@@ -168,6 +171,7 @@ export class Check {
     for (const [id, { isWhole }] of harmlessBackward)
       if (!isWhole) this.#sources.gradients.delete(id);
     let state = new State(referenceProgram(graph), this.#sources);
+    const gradients = [...this.#tensors.keys()].filter((each) => each.startsWith('g:'));
     const twice = ranTwiceIn(this.#reference, this.#tensors, rightKeys);
     const otherLoss =
       this.#input.config.loss.kind === 'upstream' &&
@@ -176,7 +180,9 @@ export class Check {
     for (const [key, aligned] of this.#given) {
       if (aligned.kind === 'gradient' && !inBackward) {
         inBackward = true;
-        state = this.#chooseBackward(state);
+        state = withBackwardPass(state, gradients, (own, each) =>
+          this.#explains(own, each, this.#tensors.get(each)!),
+        );
       }
       const tensor = this.#tensors.get(key)!;
       const off = this.#reference.against(key, tensor).maxAbs;
@@ -237,7 +243,14 @@ export class Check {
       const scale = largestMagnitude(user) || largestMagnitude(predicted) || 1;
       const error = difference(predicted, user).maxAbs / scale;
       if (error <= precision && isUnsummed(error)) continue;
-      if (error <= precision) {
+      const isTheirs = (made: Tensor): boolean =>
+        difference(look(made), user).maxAbs <= precision * scale;
+      const { config } = this.#input;
+      if (
+        error <= precision ||
+        // What a mistake left of a tensor goes on in one of several right ways.
+        (first && aligned.kind === 'gradient' && isOfAnotherForm(state, config, key, isTheirs))
+      ) {
         const before = aligned.kind === 'value' ? 'values' : 'values and gradients';
         add('consequence', `computed rightly from your own ${before} before it`);
         explained.push(key);
@@ -371,27 +384,5 @@ export class Check {
     const left = (): number =>
       [...this.#tensors].filter((each) => each[0] !== 'v:f' && isLeft(each)).length;
     return { gain, spoilt, left };
-  }
-
-  /** A mistaken forward step goes with its own derivative (autograd) or with the reference's (written by hand). */
-  #chooseBackward(state: State): State {
-    const reference = referenceProgram(this.#input.graph);
-    const { graph } = this.#input;
-    const changed = operationNodes(graph).filter(
-      (node) => state.program.forward.get(node.id) !== reference.forward.get(node.id),
-    );
-    if (changed.length === 0) return state;
-    // What the changed steps pass back is what tells; all gradients where none of that is given.
-    const near = new Set(
-      changed.flatMap(({ inputs }) => inputs.map((id) => keyOf(id, 'gradient'))),
-    );
-    const gradients = [...this.#tensors].filter(([key]) => key.startsWith('g:'));
-    const telling = gradients.filter(([key]) => near.has(key));
-    const byHand = new State({ ...state.program, backward: reference.backward }, this.#sources);
-    const count = (own: State): number =>
-      (telling.length > 0 ? telling : gradients).filter(([key, user]) =>
-        this.#explains(own, key, user),
-      ).length;
-    return count(byHand) > count(state) ? byHand : state;
   }
 }

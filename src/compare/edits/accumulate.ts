@@ -176,6 +176,14 @@ function byOneFactor(site: Site, leaves: readonly NodeId[], words: string): Edit
   const seen = [...site.state.given.gradients.keys()].some(
     (id) => id !== 'f' && !leaves.includes(id),
   );
+  const given = leaves.filter((id) => site.state.given.gradients.has(id));
+  const [only] = given.length === 1 ? given : [];
+  const areTimes =
+    only === undefined
+      ? `the gradients of the ${words} are ${times} times too large`
+      : `d${only} is ${times} times too large`;
+  const each =
+    only === undefined ? `Each of the ${given.length} given gradients of the ${words}` : `d${only}`;
   if (
     times >= 2 &&
     times <= MOST_STEPS &&
@@ -185,12 +193,12 @@ function byOneFactor(site: Site, leaves: readonly NodeId[], words: string): Edit
       scaled(times, {
         ...{
           id: 'gradients-not-zeroed',
-          title: `the gradients of the ${words} are ${times} times too large: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
+          title: `${areTimes}: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
         },
         ...{
           why: seen
-            ? `Every parameter's gradient is ${times} times the right one while those of the steps between are right: ${times} backward passes were added up.`
-            : `Every gradient in the trace is ${times} times the right one: ${times} backward passes were added up, or dy is ${times} times too large (a loss without its 1/2). Log dy, and it can be told.`,
+            ? `${each} is ${times} times the right one while those of the steps between are right: ${times} backward passes were added up.`
+            : `${each} is ${times} times the right one: ${times} backward passes were added up, or dy is ${times} times too large (a loss without its 1/2). Log dy, and it can be told.`,
           wrong: `.grad after ${times} backward passes without zero_grad`,
         },
         ...{
@@ -206,16 +214,21 @@ function byOneFactor(site: Site, leaves: readonly NodeId[], words: string): Edit
     scaled(ratio, {
       ...{
         id: 'gradients-of-inputs-scaled',
-        title: `the gradients of the ${words} are ${shortNumber(ratio)} times the right ones${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
+        title: `${areRatio(only, words, ratio)}${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
       },
       ...{
-        why: 'One factor on all parameters after the backward pass: an average, a learning rate or a clipped norm.',
-        wrong: `all gradients · ${shortNumber(ratio)}`,
+        why: 'One factor on what the backward pass made of the parameters: an average, a learning rate or a clipped norm.',
+        wrong: `${only === undefined ? 'all gradients' : `d${only}`} · ${shortNumber(ratio)}`,
         cost: 1.6,
       },
     }),
   ];
 }
+
+const areRatio = (only: NodeId | undefined, words: string, ratio: number): string =>
+  only === undefined
+    ? `the gradients of the ${words} are ${shortNumber(ratio)} times the right ones`
+    : `d${only} is ${shortNumber(ratio)} times the right one`;
 
 function unnamed(ratio: number): string {
   const power = Math.log2(Math.abs(ratio));

@@ -3,7 +3,7 @@ import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
 import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
 import { dependsOn } from '../../engine/where.ts';
-import { type Edit, type Family, roles, type Site } from '../edits/edit.ts';
+import { type Context, type Edit, type Family, roles, type Site } from '../edits/edit.ts';
 import { makeEdit } from '../edits/make.ts';
 import { keyOf } from '../program.ts';
 import {
@@ -78,6 +78,32 @@ function namesAt({ graph, node, kind }: Site): Set<string> {
   return new Set([node.id, ...own].map((name) => tensorName(name, kind)));
 }
 
+/** What all tables need of a setup, made once: names, formulas by their text, what is passed to each node. */
+interface Setup {
+  readonly vocabulary: Vocabulary;
+  readonly formulas: Map<string, Formula | null>;
+  readonly passed: PassedTo;
+}
+
+const setups = new WeakMap<Graph, Setup>();
+
+function setupOf(context: Context): Setup {
+  const { graph } = context;
+  const known = setups.get(graph);
+  if (known) return known;
+  const setup = { vocabulary: vocabularyOf(context), formulas: new Map(), passed: passedTo(graph) };
+  setups.set(graph, setup);
+  return setup;
+}
+
+/** A formula of a text, which many rows share but for the tensors that are given and the numbers. */
+function formulaOf({ vocabulary, formulas }: Setup, text: string, row: Row): Formula | null {
+  if (row.numbers) return parsed(text, withNumbers(vocabulary, row.numbers));
+  let own = formulas.get(text);
+  if (own === undefined) formulas.set(text, (own = parsed(text, vocabulary)));
+  return own;
+}
+
 /** A row in a setup. */
 interface Read {
   readonly row: Row;
@@ -101,9 +127,8 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
       const names = namesAt(site);
       const all = typeof rows === 'function' ? rows(site) : rows;
       const here = all.filter(({ on }) => on.split(',').some((name) => names.has(name)));
-      const words = here.length > 0 ? vocabularyOf(site) : null;
-      const passed = passedTo(graph);
-      own = here.flatMap((row) => read(site, row, withNumbers(words!, row.numbers), passed) ?? []);
+      const setup = setupOf(site);
+      own = here.flatMap((row) => read(site, row, setup) ?? []);
       ofGraph.set(key, own);
     }
     const { program } = site.state;
@@ -118,8 +143,9 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
 }
 
 /** Null where the setup does not have what the row speaks of. */
-function read(site: Site, row: Row, vocabulary: Vocabulary, passed: PassedTo): Read | null {
-  const has = (each: string): boolean => vocabulary.term(each) !== null;
+function read(site: Site, row: Row, setup: Setup): Read | null {
+  const has = (each: string): boolean =>
+    (row.numbers && each in row.numbers) || setup.vocabulary.term(each) !== null;
   if (row.needs?.some((each) => (each.startsWith('!') ? has(each.slice(1)) : !has(each))))
     return null;
   const title = row.title.includes('{') ? filled(site, row) : row.title;
@@ -127,7 +153,7 @@ function read(site: Site, row: Row, vocabulary: Vocabulary, passed: PassedTo): R
   for (const line of row.formula.split('\n')) {
     const [, where, text] = /^(\w+): (.*)$/.exec(line) ?? [null, null, line];
     const place = where === null ? site : placeNamed(site, where);
-    const own = place && partsOf(place, row, text, vocabulary, passed);
+    const own = place && partsOf(place, row, text, setup);
     if (!own || own.length === 0) return null;
     parts.push(...own);
   }
@@ -167,19 +193,13 @@ function placeNamed(site: Site, name: string): Spot | null {
 const SUBSTITUTION = /^(.*?;)? *([\w@]+) := (.*)$/;
 
 /** The formula there, or, where it is "name := formula", the right ones with that in the place of the name. */
-function partsOf(
-  { graph, node, kind }: Spot,
-  row: Row,
-  text: string,
-  words: Vocabulary,
-  passed: PassedTo,
-): Part[] {
+function partsOf({ graph, node, kind }: Spot, row: Row, text: string, setup: Setup): Part[] {
   const [, before = '', name, right] = SUBSTITUTION.exec(text) ?? [];
   const place = { node: node.id, kind, ...(row.given && { given: row.given }) };
-  const formula = parsed(right === undefined ? text : before + right, words);
+  const formula = formulaOf(setup, right === undefined ? text : before + right, row);
   if (!formula) return [];
   if (name === undefined) return [{ ...place, formula }];
-  const replaced = words.term(name);
+  const replaced = setup.vocabulary.term(name);
   if (replaced?.kind !== 'symbol') return [];
   const by = { name: replaced.name, letters: replaced.indices.flat(), by: formula };
   if (kind === 'value') {
@@ -188,7 +208,8 @@ function partsOf(
       ? [{ ...place, formula: substituted(own, by), isSubstituted: true }]
       : [];
   }
-  return passed(node.id)
+  return setup
+    .passed(node.id)
     .filter((each) => dependsOn(each.formula, by.name))
     .map(({ from, slot, formula: own }) => ({
       ...place,

@@ -3,8 +3,13 @@ import { create, parseDependencies } from 'mathjs/number';
 import type { ConstantNode, FunctionNode, MathNode, OperatorNode, SymbolNode } from 'mathjs';
 import { ConfigError } from '../config.ts';
 
-/** Only mathjs' parser: all of mathjs would take most of the time that the command line needs to start. */
-const { parse } = create({ parseDependencies });
+let parser: { readonly parse: (expression: string) => MathNode } | undefined;
+
+/** Only mathjs' parser, and made where it is needed: it would take a good part of the time that a small setup takes. */
+function parse(expression: string): MathNode {
+  parser ??= create({ parseDependencies });
+  return parser.parse(expression);
+}
 
 /** A value and its derivative by whatever is differentiated by. */
 export interface Dual {

@@ -1,5 +1,5 @@
 // Rotary position embeddings: pairs of features turned by an angle that grows with a token's position.
-import { type AxisLetters, type Extents, shapeOf } from '../axes.ts';
+import { type AxisLetters, type Extents, type Letter, shapeOf } from '../axes.ts';
 import { evaluate } from '../evaluate.ts';
 import {
   accumulates,
@@ -57,23 +57,23 @@ function partnerIn(turned: number, pairing: Rotation['pairing'], feature: number
   return feature < turned / 2 ? feature + turned / 2 : feature - turned / 2;
 }
 
-/** By which angle each feature of a token turns, and together with which other; `token` is the letter of the tokens. */
+/** By which angle each feature of a token turns, and together with which other; the letters of tokens and features. */
 export function turningOf(
   extents: Extents,
-  token: string,
+  [token, feature]: readonly [token: Letter, feature: Letter],
   rotation: Rotation,
 ): {
   angle(batch: number, token: number, feature: number): number;
   partner(feature: number): number;
 } {
-  const axes = [...(extents['b'] === undefined ? [] : [['b']]), [token], ['a']];
+  const axes = [...(extents['b'] === undefined ? [] : [['b']]), [token], [feature]];
   const angles = anglesOf(axes, extents, rotation);
   const table = tableOf(axes, extents, angles.angle, angles);
-  const [tokens, width] = [extents[token], extents['a']];
+  const [tokens, width] = [extents[token], extents[feature]];
   const turned = turnedFeatures(rotation, width);
   return {
-    angle: (batch, at, feature) => table.at((batch * tokens + at) * width + feature),
-    partner: (feature) => partnerIn(turned, rotation.pairing, feature),
+    angle: (batch, at, own) => table.at((batch * tokens + at) * width + own),
+    partner: (own) => partnerIn(turned, rotation.pairing, own),
   };
 }
 
