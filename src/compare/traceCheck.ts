@@ -180,8 +180,8 @@ export class Check {
     for (const [key, aligned] of this.#given) {
       if (aligned.kind === 'gradient' && !inBackward) {
         inBackward = true;
-        state = withBackwardPass(state, gradients, (own, each) =>
-          this.#explains(own, each, this.#tensors.get(each)!),
+        state = withBackwardPass(state, gradients, (before, each) =>
+          this.#explains(before, each, this.#tensors.get(each)!),
         );
       }
       const tensor = this.#tensors.get(key)!;
