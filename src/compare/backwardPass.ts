@@ -119,13 +119,14 @@ export function withBackwardPass(
   const near = new Set(changed.flatMap(({ inputs }) => inputs.map((id) => keyOf(id, 'gradient'))));
   const telling = gradients.filter((key) => near.has(key));
   const byHand: Program = { ...program, backward: reference.backward };
-  const others = [byHand, ...ofKernels(byHand, given)].map((own) => new State(own, given));
-  const count = (own: State): number =>
-    (telling.length > 0 ? telling : gradients).filter((key) => explains(own, key)).length;
+  const asked = telling.length > 0 ? telling : gradients;
+  const count = (own: State): number => asked.filter((key) => explains(own, key)).length;
   let best = { state, count: count(state) };
-  for (const other of others) {
-    const own = count(other);
-    if (own > best.count) best = { state: other, count: own };
+  for (const other of [byHand, ...ofKernels(byHand, given)]) {
+    if (best.count === asked.length) break;
+    const own = new State(other, given);
+    const explained = count(own);
+    if (explained > best.count) best = { state: own, count: explained };
   }
   return best.state;
 }
