@@ -6,6 +6,7 @@ import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
 import { originOf } from './blame/common.ts';
 import {
+  exchangedElements,
   exchangedReturns,
   type Mistaken,
   mistakenNames,
@@ -101,6 +102,7 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ...mistakenNames(field),
     ...exchangedReturns(field),
     ...returnsInOrder(field),
+    ...exchangedElements(field),
     ...transposedGradients(field),
   ].sort((a, b) => a.event - b.event);
   const [earliest] = mistaken;

@@ -92,13 +92,13 @@ export function mistakenNames(field: Field): Mistaken[] {
     const conflict = conflictOf(each);
     return conflict && !isGeneric(field, each) ? conflict : [];
   });
-  const has = (key: Key): boolean => covered.has(key);
   const found: Mistaken[] = [];
   for (const { event, named, is } of conflicts) {
     const kind = named.sort.startsWith('gradient') ? 'gradient' : 'value';
     const key = `${kind === 'value' ? 'v' : 'g'}:${named.node}`;
     const isNode = catalogue.graph.nodes.some(({ id }) => id === named.node);
-    const isMissing = isNode && !has(key) && (goals.includes(key) || isProjected(named.node));
+    const isThere = covered.has(key) && !isReplaced(field, key);
+    const isMissing = isNode && !isThere && (goals.includes(key) || isProjected(named.node));
     const isExchanged = conflicts.some(
       (other) =>
         other.named.sort === named.sort &&
@@ -117,6 +117,23 @@ export function mistakenNames(field: Field): Mistaken[] {
     found.push({ event: place, node: named.node, kind, note });
   }
   return found;
+}
+
+/** Whether every name that once was this node or gradient has got something else in the end. */
+function isReplaced({ recording: { events }, observed }: Field, key: Key): boolean {
+  const isKey = ({ found }: Observed): boolean =>
+    found.some((each) => each.entry.key === key && isWhole(each));
+  const all = observed.filter(isKey);
+  return (
+    all.length > 0 &&
+    all.every(({ event: { id, name, frame, how } }) => {
+      if (how === 'leaf' || how === 'gradient') return false;
+      const last = events.findLast(
+        (other) => other.frame === frame && other.name === name && other.how !== 'gradient',
+      );
+      return last !== undefined && last.id !== id && !isKey(observed[last.id]);
+    })
+  );
 }
 
 /** What is written into the array of another one and then replaced there by what belongs in it, before anything read it. */
@@ -289,6 +306,47 @@ export function returnsInOrder(field: Field): Mistaken[] {
     });
   });
   return found;
+}
+
+/** "gheads[0][1]" is the gradient of "heads[0][1]". */
+const ELEMENT = /^(?:d|g|grads?)_?([a-zA-Z]\w*)((?:\[\d+\])+)$/;
+
+/** Gradients in a tuple or list that lie in another order than what they are of lies in the one whose name they bear. */
+export function exchangedElements({ recording, observed }: Field): Mistaken[] {
+  const { events } = recording;
+  const sidesOf = (id: number, kind: string): Side[] =>
+    observed[id].found.flatMap(({ entry }) =>
+      entry.kind === kind ? (sideOf(entry.node, '') ?? []) : [],
+    );
+  const values = new Map<string, Side>();
+  for (const { id, name } of events) {
+    if (!name.endsWith(']') || values.has(name)) continue;
+    const [side] = sidesOf(id, 'value');
+    if (side) values.set(name, side);
+  }
+  const conflicts = events.flatMap(({ id, name }) => {
+    const [, base, path] = ELEMENT.exec(name) ?? [];
+    const of = values.get(`${base}${path}`);
+    const own = of ? sidesOf(id, 'gradient').filter(({ sort }) => sort === of.sort) : [];
+    if (!of || own.length === 0 || own.some(({ letter }) => letter === of.letter)) return [];
+    return { id, of, is: own[0].letter };
+  });
+  return conflicts.flatMap(({ id, of, is }): Mistaken[] => {
+    if (!conflicts.some((other) => other.of.letter === is && other.is === of.letter)) return [];
+    const node = `${of.sort.trim() ? `${of.sort.trim()}_` : ''}${of.letter}`;
+    const note = `${events[id].name} is of ${is}, not of ${of.letter}`;
+    return [{ event: firstElement(recording, id), node, kind: 'gradient', note }];
+  });
+}
+
+/** Where a tensor first was an element of a tuple or list that was handed on. */
+function firstElement(recording: Field['recording'], id: number): number {
+  const { events } = recording;
+  for (let at = id; ;) {
+    const from = handedOn(recording, events[at]);
+    if (from === null || !events[from].name.endsWith(']')) return at;
+    at = from;
+  }
 }
 
 /** autograd.Function: what backward returns at place k is not the gradient of forward's k-th argument. */

@@ -2,18 +2,21 @@
 import { sizeOf, strides, type Tensor } from '../engine/tensor.ts';
 import type { Event, IndexPart, Recording } from './recording.ts';
 
-/** The part of `whole` that an index picks; null where the index is not of whole numbers and slices. */
-function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | null {
-  const steps = strides(whole.shape);
+/** Entries of a tensor that an index picks, as offsets in their order; null where it is not of whole numbers and slices. */
+export function offsetsAt(
+  shape: readonly number[],
+  index: readonly IndexPart[],
+): Int32Array | null {
+  const steps = strides(shape);
   const lengths: number[] = [];
   const offsets: Int32Array[] = [];
   let base = 0;
   let axis = 0;
   for (const part of index) {
     if (part === null) continue;
-    if (axis >= whole.shape.length) return null;
+    if (axis >= shape.length) return null;
     if (typeof part === 'number') {
-      base += (part < 0 ? part + whole.shape[axis] : part) * steps[axis];
+      base += (part < 0 ? part + shape[axis] : part) * steps[axis];
     } else {
       const [start, stop, step] = part;
       const count = Math.max(0, Math.ceil((stop - start) / step));
@@ -22,34 +25,21 @@ function partAt(whole: Tensor, index: readonly IndexPart[]): Tensor | null {
     }
     axis++;
   }
-  for (; axis < whole.shape.length; axis++) {
-    lengths.push(whole.shape[axis]);
-    offsets.push(Int32Array.from({ length: whole.shape[axis] }, (_, n) => n * steps[axis]));
+  for (; axis < shape.length; axis++) {
+    lengths.push(shape[axis]);
+    offsets.push(Int32Array.from({ length: shape[axis] }, (_, n) => n * steps[axis]));
   }
-  const data = new Float64Array(sizeOf(lengths));
+  const places = new Int32Array(sizeOf(lengths));
   let at = 0;
   const walk = (depth: number, where: number): void => {
     if (depth === offsets.length) {
-      data[at++] = whole.data[where];
+      places[at++] = where;
       return;
     }
     for (const offset of offsets[depth]) walk(depth + 1, where + offset);
   };
   walk(0, base);
-  return { shape: lengths, data };
-}
-
-/** Entries of `whole` that an index picks, as offsets in their order; null where it is not of whole numbers and slices. */
-export function offsetsAt(
-  shape: readonly number[],
-  index: readonly IndexPart[],
-): Int32Array | null {
-  const positions = {
-    shape,
-    data: Float64Array.from({ length: sizeOf(shape) }, (_, at) => at),
-  };
-  const part = partAt(positions, index);
-  return part && Int32Array.from(part.data);
+  return places;
 }
 
 /** The statement adds to what it writes: `x += a`, `x -= a`, `x = x + a`. */

@@ -309,13 +309,24 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
 /** "grads['Wq']" and "grads['Wk']" are of one statement. */
 const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
 
+const callers = new WeakMap<Field['recording'], ReadonlyMap<number, number>>();
+
 /** The event of the statement that called a function: it reads what the function returned. */
-export function callOf({ events }: Field['recording'], frame: number): number | null {
-  const caller = events.find(
-    (other) =>
-      other.frame !== frame &&
-      other.how !== 'gradient' &&
-      other.reads.some((read) => events[read].frame === frame && events[read].how === 'return'),
-  );
-  return caller?.id ?? null;
+export function callOf(recording: Field['recording'], frame: number): number | null {
+  const known = callers.get(recording) ?? callersIn(recording);
+  callers.set(recording, known);
+  return known.get(frame) ?? null;
+}
+
+/** Of each frame the first event that reads what it returned. */
+function callersIn({ events }: Field['recording']): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  for (const { id, frame, how, reads } of events) {
+    if (how === 'gradient') continue;
+    for (const read of reads) {
+      const { frame: called, how: given } = events[read];
+      if (given === 'return' && called !== frame && !found.has(called)) found.set(called, id);
+    }
+  }
+  return found;
 }

@@ -1,7 +1,7 @@
 // Whether an edited program is better than before: more of the right numbers, and none of those lost that were there.
 import { type Key, keyOf } from '../../compare/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
-import { sizeOf } from '../../engine/tensor.ts';
+import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { ancestorsOf, goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
 import { nodeNamed, type Observed } from '../observe.ts';
@@ -83,6 +83,7 @@ export const rightTensors = ({ judged }: Standing): number =>
 const isWhole = (standing: Standing): boolean =>
   standing.judged.localised.verdict === 'match' &&
   standing.missing.length === 0 &&
+  !holdsTwice(standing) &&
   (isComplete(standing) || !(hasLooseEnds(standing) || isCut(standing)));
 
 /** Not all of it was recorded. */
@@ -101,6 +102,43 @@ function hasLooseEnds({ judged: { localised } }: Standing): boolean {
       (how === 'loop-end' || flow.users[id].length === 0) &&
       sizeOf(shape) > 1,
   );
+}
+
+const ELEMENT = /^(.*)\[(?:\d+|'[^']*'|"[^"]*")\]$/;
+
+/**
+ * Whether a tuple, list or dict holds one gradient of an input twice, and another one nowhere that the program has: it was
+ * put in its place.
+ */
+function holdsTwice({ recording, judged: { localised, catalogue } }: Standing): boolean {
+  const goals = new Set<Key>(
+    goalsOf(catalogue.graph).filter((key) => key.startsWith('g:') && localised.covered.has(key)),
+  );
+  const held = new Map<string, { readonly keys: Set<Key>; readonly ids: number[] }>();
+  for (const { event, found } of localised.observed) {
+    const [, container] = ELEMENT.exec(event.name) ?? [];
+    const keys = found.map(({ entry }) => entry.key).filter((key) => goals.has(key));
+    if (container === undefined || keys.length === 0) continue;
+    const place = `${event.statement} ${event.frame} ${event.loops.join()} ${event.how} ${container}`;
+    const all = held.get(place) ?? { keys: new Set(), ids: [] };
+    held.set(place, all);
+    for (const key of keys) all.keys.add(key);
+    all.ids.push(event.id);
+  }
+  const sortOf = (key: Key): string => /^g:(?:\w_)?/.exec(key)![0];
+  return [...held.values()].some(
+    ({ keys, ids }) =>
+      ids.some((id, n) => ids.slice(0, n).some((other) => isTwin(recording, id, other))) &&
+      [...goals].some(
+        (goal) => !keys.has(goal) && [...keys].some((key) => sortOf(key) === sortOf(goal)),
+      ),
+  );
+}
+
+function isTwin(recording: Recording, one: number, other: number): boolean {
+  const [a, b] = [one, other].map((id) => recording.tensor(id));
+  if (!a || !b || !sameShape(a.shape, b.shape)) return false;
+  return a.data.every((value, at) => value === b.data[at]);
 }
 
 const includes = (all: ReadonlySet<Key>, some: Iterable<Key>): boolean => {

@@ -157,6 +157,31 @@ test.skipIf(!hasNumpy).each([
   expect((await attempt(right, unscaled(right), edited)).how).not.toBe('right');
 });
 
+const listed = `${right}w = [Wq, Wk, Wv]\ndw = [x.T @ dQ, x.T @ dK, x.T @ dV]\n`;
+
+test.skipIf(!hasNumpy)('gradients in a list lie in the order of what they are of', async () => {
+  const wrong = listed.replace('x.T @ dK, x.T @ dV]', 'x.T @ dV, x.T @ dK]');
+  expect((await attempt(listed, wrong, listed)).how).toBe('right');
+  expect((await attempt(listed, unscaled(listed), wrong)).how).not.toBe('right');
+});
+
+const intoDict = (gradients: string): string => `g["wq"], g["wk"], g["wv"] = ${gradients}\n`;
+const named = `${right}g = {}\n${intoDict('dWq, dWk, dWv')}`;
+const exchanged = `${right}g = {}\n${intoDict('dWq, dWv, dWk')}`;
+
+test.skipIf(!hasNumpy).each([
+  ['puts one gradient twice into a dict', `${right}g = {}\n${intoDict('dWq, dWk, dWk')}`, false],
+  [
+    'replaces what is exchanged by one gradient twice',
+    `${exchanged}${intoDict('dWq, x.T @ dK, x.T @ dK')}`,
+    false,
+  ],
+  ['puts each gradient where it belongs', named, true],
+])('an edit that %s', async (_, edited, isRight) => {
+  const { how } = await attempt(named, unscaled(exchanged), edited);
+  expect(how === 'right').toBe(isRight);
+});
+
 test.skipIf(!hasNumpy)('what was not recorded proves nothing', async () => {
   const { how } = await attempt(right, unscaled(right), right, 1500);
   expect(how).not.toBe('right');
