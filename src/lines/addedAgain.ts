@@ -55,7 +55,7 @@ export function addedAgain(field: Field): Mistaken[] {
       continue;
     }
     const before = whole.get(key);
-    if (!before || standing !== 'off' || leads[event.id]) continue;
+    if (!before || standing === 'right' || leads[event.id]) continue;
     const [own, once] = [recording.tensor(event.id), recording.tensor(before.event.id)];
     const times = own && once ? timesOf(own.data, once.data, before.entry) : null;
     const { node } = before.entry;

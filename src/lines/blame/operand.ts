@@ -224,7 +224,10 @@ function fixedLetters({ found }: Field['observed'][number]): Map<string, number>
 export function staleOperand(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
-  const sources = flow.sources[event].filter((source) => observed[source].standing === 'right');
+  // Other entries of the array that it writes to are no operands.
+  const sources = flow.sources[event].filter(
+    (source) => observed[source].standing === 'right' && source !== events[event].alias,
+  );
   for (const letter of ['h', 'r', 'g', 'b', 'j', 'i']) {
     const places = sources.flatMap((source) => {
       const value = fixedLetters(observed[source]).get(letter);
