@@ -76,7 +76,7 @@ class Binding(Events):
             if base is None:
                 continue
             if kind == "item":
-                self.item(frame, statement, text, base, key, reads)
+                self.item(frame, statement, text, base, key, how, reads)
             else:
                 self.bind(frame, statement, text, values.attribute(base, text.rpartition(".")[2]), how, reads)
 
@@ -173,16 +173,16 @@ class Binding(Events):
 
     # ---- What was stored
 
-    def item(self, frame, statement, text, base, key, reads):
-        """`base[key] = ...`: a part of a tensor, or an entry of a container."""
+    def item(self, frame, statement, text, base, key, how, reads):
+        """`base[key] = ...`: a part of a tensor, or an entry of a container, which `+=` changes where it is."""
         kind = self.kinds.of(base)
         key = key[0] if key is not None else None
         if kind == ARRAY or kind == TENSOR:
             self.write(frame, statement, text, kind, base, key, reads)
         elif kind == DICT and dict.__contains__(base, key):
-            self.bind(frame, statement, f"{values.base_text(text)}[{key!r}]", dict.__getitem__(base, key), "bind", reads)
+            self.bind(frame, statement, f"{values.base_text(text)}[{key!r}]", dict.__getitem__(base, key), how, reads)
         elif kind == LIST and isinstance(key, int) and -len(base) <= key < len(base):
-            self.bind(frame, statement, f"{values.base_text(text)}[{key % len(base)}]", base[key], "bind", reads)
+            self.bind(frame, statement, f"{values.base_text(text)}[{key % len(base)}]", base[key], how, reads)
 
     def write(self, frame, statement, text, kind, base, key, reads):
         known = self.objects.find(base)

@@ -1,6 +1,7 @@
 // lines FILE [--setup SETUP] [--function NAME] [--layer N] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { parseArgs } from 'node:util';
 import { tensorName } from '../engine/graph.ts';
+import { isOfFirstAlone } from '../lines/laterSums.ts';
 import type { Recording } from '../lines/recording.ts';
 import type { Line, LinesResult } from '../lines/result.ts';
 import { runLines, writeFix } from './linesRun.ts';
@@ -71,7 +72,8 @@ export async function linesCommand(words: readonly string[]): Promise<number> {
   if (options.test !== undefined) return testCommand(options, options.test);
   const { recording, result, fixes, why } = await runLines(options);
   if (options.json) printJson(result);
-  else print(result, recording, options);
+  // Where nothing was found the one line that is thrown says all.
+  else if (result.lines.length > 0 || why === null) print(result, recording, options);
   if (options.write && !options.dryRun) await writeFix(options.file, fixes);
   if (why !== null) throw new InputError(why);
   return result.verdict === 'match' ? 0 : 1;
@@ -122,7 +124,8 @@ function print(
       console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}`);
   }
   for (const note of notes) console.log(`\nNote: ${note}`);
-  if (verdict === 'match') console.log('\nAll that was computed is right.');
+  if (verdict === 'match')
+    console.log(`\nAll that was ${notes.some(isOfFirstAlone) ? 'judged' : 'computed'} is right.`);
   if (notShown.length > 0) console.log('\nWhat this run could not have shown:');
   for (const { because, hides } of notShown) console.log(`  ${because}: ${hides}`);
   if (!first) return;

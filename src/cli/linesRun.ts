@@ -1,7 +1,7 @@
 // What the commands and the agents' tools ask of a person's program: it is run, judged, and mended where that is asked for.
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type Answer, answer, nothingFound, syntaxError } from '../lineRun/answer.ts';
+import { type Answer, answer, notAligned, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
 import { causesOf } from '../lines/name.ts';
 import type { Fix } from '../lines/repair/fix.ts';
@@ -45,11 +45,11 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
   const { setup: setupFile, fix: isAsked, ...asked } = options;
   const setup = setupFile === undefined ? undefined : await openSetupFile(setupFile);
   const answered = answer(recording, { ...asked, withoutCauses: isAsked, ...(setup && { setup }) });
-  const why = nothingFound(recording, options.file);
   if (!answered) {
+    const why = nothingFound(recording, options.file);
     const empty: LinesResult = {
       ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
-      ...{ causes: [], fixes: [], notes: notesOf(recording), notShown: [] },
+      ...{ causes: [], fixes: [], notes: [why, ...notesOf(recording)], notShown: [] },
     };
     return { ...ran, result: empty, answered, fixes: [], why };
   }
@@ -77,7 +77,8 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
     notes: [...found.notes, ...stoppedNote(searched)],
     fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };
-  return { ...ran, result, answered, fixes, why: verdict === 'unaligned' ? why : null };
+  const why = verdict === 'unaligned' ? notAligned(recording, options.file, answered) : null;
+  return { ...ran, result, answered, fixes, why };
 }
 
 async function fixesOf(

@@ -7,10 +7,12 @@ import type { ComputableSetup } from '../formats/openSetup.ts';
 import { infer, UNKNOWN } from '../lines/infer/infer.ts';
 import { NO_LOSS } from '../lines/infer/inferLoss.ts';
 import { FIRST_READ } from '../lines/infer/loss.ts';
+import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import { causesOf } from '../lines/name.ts';
+import { unjudgedSums } from '../lines/laterSums.ts';
 import type { Recording } from '../lines/recording.ts';
 import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/result.ts';
 import type { Source } from '../lines/setupDocument.ts';
@@ -103,7 +105,12 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     first: firstOf(recording, localised),
     causes: options.withoutCauses ? [] : causesOf(recording, catalogue, localised),
     fixes: [],
-    notes: notesOf(recording),
+    notes: [
+      ...(localised.verdict === 'unaligned'
+        ? [NOTHING_ALIGNED]
+        : unjudgedSums(recording, localised)),
+      ...notesOf(recording),
+    ],
     // After a mistake that was found there are others to look for.
     notShown: localised.verdict === 'match' ? notShown(reference.config, reference.graph) : [],
   };
@@ -155,11 +162,24 @@ export function syntaxError({ exit, events }: Recording): Recording['exit']['exc
 }
 
 /** Why nothing can be said of a program in which no attention was found, in one line. */
-export function nothingFound({ exit }: Recording, file: string): string {
-  const { exception } = exit;
+export function nothingFound(recording: Recording, file: string): string {
+  const { exception } = recording.exit;
   return exception
     ? `${file}: the program ended with ${exception.type}: ${exception.message.split('\n')[0]}`
-    : `${file}: found no attention, expected a program that computes softmax(Q Kᵀ) V`;
+    : `${file}: found no attention, expected a program that computes softmax(Q Kᵀ) V; ${whyNone(recording)}`;
+}
+
+const NOTHING_ALIGNED = 'nothing that it computed is a part of the attention of this setup';
+
+/** Why nothing can be said of a program that computes another attention, or none, than it is held against, in one line. */
+export function notAligned(
+  recording: Recording,
+  file: string,
+  { judged, result: { notes } }: Answer,
+): string {
+  if (recording.exit.exception) return nothingFound(recording, file);
+  if (judged.localised.verdict !== 'unaligned') return `${file}: ${notes[0]}`;
+  return `${file}: ${NOTHING_ALIGNED}; ${whyNone(recording)}`;
 }
 
 /** The interpreter lacks what the program imports. */

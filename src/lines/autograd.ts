@@ -66,12 +66,16 @@ function lost(field: Field, sought: Passing): Wrong | null {
       name.endsWith('.backward') &&
       functions.some((other) => other.name === name.replace(/backward$/, 'forward')),
   );
+  const { logits } = field.catalogue.parts;
   const passing = (event: Event): Passing => {
     const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
-    const nodes = observed[event.id].found.map(({ entry }) => entry.node);
+    const nodes = observed[event.id].found.flatMap(({ entry }) =>
+      // What lies within the softmax may have the gradient of the logits: they differ by a number for each row.
+      entry.node === 'P' && entry.role === 'form' ? ['P', 'Z', logits] : [entry.node],
+    );
     // Of what is no node itself, such as queries that are scaled beforehand.
     const isForm = observed[event.id].found.every(({ entry }) => entry.role !== 'node');
     if (standing !== 'right') return standing === 'partial' && isForm ? 'right' : 'wrong';

@@ -1,7 +1,7 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
 import { wrongMask } from './blame/mask.ts';
-import { hidesNothing, thrownAway } from './blame/nothing.ts';
+import { hidesNothing, idleFactor, thrownAway } from './blame/nothing.ts';
 import {
   halfJacobian,
   oddLayout,
@@ -28,6 +28,7 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     wrongPart(field, suspect) ??
     hidesNothing(field, suspect) ??
     thrownAway(field, suspect) ??
+    idleFactor(field, suspect) ??
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongTokens(field, suspect) ??

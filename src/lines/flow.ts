@@ -25,6 +25,12 @@ export function handedOn({ events }: Recording, event: Event): number | null {
   return twin ?? null;
 }
 
+/** The statement that computed an event, under whatever name it was handed on. */
+function madeAt(recording: Recording, event: Event): number {
+  const from = handedOn(recording, event);
+  return from === null ? event.statement : madeAt(recording, recording.events[from]);
+}
+
 export function flowOf(recording: Recording): Flow {
   const { events } = recording;
   const runs = new Map<string, number[]>();
@@ -46,7 +52,14 @@ export function flowOf(recording: Recording): Flow {
     const read = isCall
       ? [...ownReads(recording, event), ...readsByName(recording, event)]
       : ownReads(recording, event);
-    const own = from !== null ? [from] : event.alias === undefined ? read : [...read, event.alias];
+    const isReplaced = event.alias !== undefined && isOverwritten(recording, event);
+    const fresh = isReplaced ? read.filter((each) => !isVersionOf(events, event, each)) : read;
+    const own =
+      from !== null
+        ? [from]
+        : event.alias === undefined || isReplaced
+          ? fresh
+          : [...read, event.alias];
     const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
     const distinct = [...new Set(all)].filter((each) => each !== event.id);
     for (const source of distinct) users[source].push(event.id);
@@ -55,17 +68,48 @@ export function flowOf(recording: Recording): Flow {
   return { sources, users, siblings };
 }
 
-/** What `np.matmul(a, b, out=c)` and the like read: the newest tensors of the names in the statement. */
+/**
+ * Whether a statement replaces all that was in an array, which it reads nowhere: `np.matmul(a, b, out=c)`, `c[:] = a`,
+ * `c.fill(0)`.
+ */
+function isOverwritten({ statements }: Recording, { statement, how, name }: Event): boolean {
+  if (how !== 'update' && how !== 'write') return false;
+  const { text } = statements[statement];
+  const array = name.replace(/\[[:., ]*\]$/, '');
+  const own = array.replaceAll(/[^\w]/g, String.raw`\$&`);
+  const uses = text.match(new RegExp(String.raw`(?<![\w.])${own}(?!\w)`, 'g')) ?? [];
+  const replaces = String.raw`\bout\s*=\s*${own}\s*[,)]|\bcopyto\(\s*${own}\s*,|^${own}\.(copy_|fill_?|zero_)\(|^${own}\[[:., ]*\]\s*=[^=]`;
+  return uses.length === 1 && new RegExp(replaces).test(text.trim());
+}
+
+/** Whether an event is an earlier content of an array. */
+function isVersionOf(events: Recording['events'], { alias }: Event, id: number): boolean {
+  for (let at = alias; at !== undefined; at = events[at].alias) if (at === id) return true;
+  return false;
+}
+
+/**
+ * What `np.matmul(a, b, out=c)` and the like read: the newest tensors of the names in the statement, of its own call, else
+ * of the module, whoever changed them.
+ */
 function readsByName(
   { events, statements }: Recording,
   { id, statement, frame, name }: Event,
 ): number[] {
   const { loads } = statements[statement];
+  const isGlobal = (at: number): boolean => {
+    let root = at;
+    while (events[root].alias !== undefined) root = events[root].alias!;
+    return events[root].frame === 0;
+  };
+  const newest = (load: string, isOwn: (at: number) => boolean): number[] => {
+    for (let at = id - 1; at >= 0; at--) if (events[at].name === load && isOwn(at)) return [at];
+    return [];
+  };
   return loads.flatMap((load) => {
     if (load === name) return [];
-    for (let at = id - 1; at >= 0; at--)
-      if (events[at].frame === frame && events[at].name === load) return [at];
-    return [];
+    const own = newest(load, (at) => events[at].frame === frame);
+    return own.length > 0 ? own : newest(load, isGlobal);
   });
 }
 
@@ -153,7 +197,10 @@ export function leadsToRight(
       const isSure =
         handedOn(recording, other) !== null || flow.siblings[user].every((each) => isGood(each));
       const group = `${other.statement} ${other.frame} ${other.name}`;
-      groups.set(group, (groups.get(group) ?? true) && isSure && isGood(user));
+      // A sum speaks for what it was before, whatever it is the sum of.
+      const isSumOf = other.statement === madeAt(recording, event) && other.name === event.name;
+      const isEnd = isSumOf && observed[user].standing === 'right' && !observed[user].added;
+      groups.set(group, (groups.get(group) ?? true) && ((isSure && isGood(user)) || isEnd));
     }
     leads[id] = [...groups.values()].includes(true);
   }

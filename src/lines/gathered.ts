@@ -71,8 +71,9 @@ export interface Gathered {
   readonly found: readonly Alignment[];
 }
 
-/** Fewer runs are looked at one by one. */
+/** Fewer runs are looked at one by one; so many sums are sure. */
 const LEAST = 8;
+const LEAST_SUMS = 4;
 
 interface Number {
   readonly id: number;
@@ -80,7 +81,7 @@ interface Number {
 }
 
 /** Numbers that statements in loops made, by statement, call and name: of a sum what it was when its loop had ended. */
-function numbersOf(recording: Recording): Number[][] {
+function numbersOf(recording: Recording): { readonly least: number; readonly runs: Number[] }[] {
   const { events, statements } = recording;
   const groups = new Map<string, Map<string, Number>>();
   for (const { id, how, loops, shape, frame, statement, name } of events) {
@@ -92,7 +93,10 @@ function numbersOf(recording: Recording): Number[][] {
     const group = groups.get(key) ?? new Map<string, Number>();
     groups.set(key, group.set(own.join(), { id, loops: own }));
   }
-  return [...groups.values()].map((group) => [...group.values()]);
+  return [...groups].map(([key, group]) => ({
+    least: / sum \d+$/.test(key) ? LEAST_SUMS : LEAST,
+    runs: [...group.values()],
+  }));
 }
 
 /** Of a sum each run has what was added so far. */
@@ -113,15 +117,15 @@ export function gatherNumbers(
 ): { readonly observed: Observed[]; readonly sweeps: ReadonlyMap<number, Gathered> } {
   const found = [...observed];
   const sweeps = new Map<number, Gathered>();
-  for (const group of numbersOf(recording)) {
-    if (group.length < LEAST) continue;
+  for (const { least, runs: group } of numbersOf(recording)) {
+    if (group.length < least) continue;
     const runs = group.flatMap(({ id, loops }) => {
       const tensor = recording.tensor(id);
       return tensor && observed[id].standing !== 'unknown'
         ? [{ id, loops, tensor: { shape: [], data: tensor.data } }]
         : [];
     });
-    if (runs.length < LEAST || runs.every(({ id }) => observed[id].isMask)) continue;
+    if (runs.length < least || runs.every(({ id }) => observed[id].isMask)) continue;
     const all = gathered(runs);
     const telling = all && tellingOf(all.tensor);
     if (!all || telling!.probes.length === 0 || telling!.isMask) continue;

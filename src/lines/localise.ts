@@ -2,6 +2,7 @@
 import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program.ts';
+import { addedAgain } from './addedAgain.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
 import { originOf } from './blame/common.ts';
@@ -20,6 +21,7 @@ import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from './gathered.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
 import { lostParts } from './lost.ts';
+import { multipleMistake } from './multiple.ts';
 import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
@@ -53,7 +55,7 @@ export interface Localised {
 export function localise(recording: Recording, catalogue: Catalogue): Localised {
   const observer = new Observer(recording, catalogue);
   let observed = observer.observe();
-  if (addTiles(catalogue, observed)) {
+  if (addTiles(catalogue, observed, recording)) {
     observer.refresh();
     observed = observer.observe();
   }
@@ -109,7 +111,9 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const slips = [...slipsOf(field), ...lostParts(field)].sort((a, b) => a.event - b.event);
+  const slips = [...slipsOf(field), ...lostParts(field), ...addedAgain(field)].sort(
+    (a, b) => a.event - b.event,
+  );
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
     return oneEach(field, slips);
@@ -120,6 +124,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0),
   );
   if (passed && isBefore) return [passed];
+  const multiple = multipleMistake(field, suspects);
+  if (multiple) return oneEach(field, [multiple]);
   const order = [suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
   for (const some of order) {
     if (some.length === 0) continue;

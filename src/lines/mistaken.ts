@@ -142,11 +142,14 @@ function isWrittenOver({ recording, flow, observed }: Field, id: number): boolea
   const { how, name } = events[id];
   if (how !== 'update' && how !== 'write') return false;
   const named = nodeNamed(events[id]);
+  // What replaces it reads nothing of it.
+  const next = events.filter((each) => each.alias === id && each.how === how);
+  const users = [...new Set([...flow.users[id], ...next.map((each) => each.id)])];
   return (
-    flow.users[id].length > 0 &&
-    flow.users[id].every((user) => {
-      const { alias, how: next, name: same, statement } = events[user];
-      if (next !== 'update' && next !== 'write') return false;
+    users.length > 0 &&
+    users.every((user) => {
+      const { alias, how: other, name: same, statement } = events[user];
+      if (other !== 'update' && other !== 'write') return false;
       // The array that it is a view of.
       if (same !== name) return events[user].statement !== events[id].statement;
       return (

@@ -147,7 +147,9 @@ export class Observer {
     }
     if (tensor.data.length === 1 && this.#isFactor(tensor.data[0]))
       return { ...nothing, standing: 'neutral' };
-    const found = this.aligner.align(tensor, telling, { epsilon: this.#coarser(dtype) });
+    const found = this.aligner
+      .align(tensor, telling, { epsilon: this.#coarser(dtype) })
+      .filter((each) => !isOneDistance(each, tensor));
     if (found.length > 0) {
       const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
         ? 'right'
@@ -162,6 +164,15 @@ export class Observer {
     return { ...nothing, standing: isVague ? 'neutral' : 'off' };
   }
 }
+
+/**
+ * A number for each head that is met in ALiBi's bias at one distance: slopes that are off by a power of two are there as
+ * well, and no program takes the biases out of one place.
+ */
+const isOneDistance = ({ entry, ranges }: Alignment, { data }: Tensor): boolean =>
+  data.length > 1 &&
+  entry.title.startsWith('ALiBi’s bias') &&
+  ['i', 'j'].every((letter) => (ranges.get(letter)?.count ?? 1) === 1);
 
 const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 

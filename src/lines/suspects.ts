@@ -49,7 +49,7 @@ interface Operands {
  * What an event was computed from, through masks and numbers that tell nothing; null if anything of it is wrong. What is
  * no form but leads to one is right.
  */
-function operandsOf(field: Field, leads: readonly boolean[], id: number): Operands | null {
+export function operandsOf(field: Field, leads: readonly boolean[], id: number): Operands | null {
   const { observed, flow, recording } = field;
   const { events } = recording;
   const own = events[id];

@@ -14,6 +14,8 @@ import {
   zip,
 } from './lettered.ts';
 import type { Observed } from './observe.ts';
+import type { Recording } from './recording.ts';
+import { addStream, isStream } from './stream.ts';
 
 interface Span {
   readonly start: number;
@@ -25,8 +27,12 @@ const MOST_TILES = 16;
 /** Largest problem whose tiles are looked at, in entries of the scores times tiles. */
 const MOST = 4e5;
 
-/** Adds the forms of the tiles that the recording shows; whether there are any. */
-export function addTiles(catalogue: Catalogue, observed: readonly Observed[]): boolean {
+/** Adds the forms of the tiles that the recording shows, or of keys one by one; whether there are any. */
+export function addTiles(
+  catalogue: Catalogue,
+  observed: readonly Observed[],
+  recording: Recording,
+): boolean {
   const { parts, entries } = catalogue;
   const before = entries.length;
   const room = MOST / Math.max(1, valueOf(parts, 'S').data.length);
@@ -34,6 +40,7 @@ export function addTiles(catalogue: Catalogue, observed: readonly Observed[]): b
   const queries = tilesAlong('j', catalogue, observed);
   if (keys.length > 1 && keys.length <= room) addKeyTiles(catalogue, keys);
   if (queries.length > 1 && queries.length <= room) addQueryTiles(catalogue, queries);
+  if (keys.length === 0 && isStream(recording, catalogue, observed)) addStream(catalogue);
   return entries.length > before;
 }
 

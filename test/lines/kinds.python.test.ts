@@ -283,6 +283,46 @@ const complex: readonly Mistake[] = [
   { what: 'the weights of another path', edit: ['dv @ w_v.T', 'dv @ w_k.T'], at: 'dv @ w_k.T' },
 ];
 
+const stream: readonly Mistake[] = [
+  {
+    what: 'the maximum is taken over before the old one is read',
+    edit: [
+      '        shrink = math.exp(top - new)\n        top = new\n',
+      '        top = new\n        shrink = math.exp(top - new)\n',
+    ],
+    at: 'shrink = math.exp',
+  },
+  { what: 'a sum that is not rescaled', edit: ['total * shrink + e', 'total + e'] },
+];
+
+const capped: readonly Mistake[] = [
+  {
+    what: 'the temperature divides, the width multiplies',
+    edit: ['s = q @ k.T / (TAU * K**0.5)\n    z', 's = q @ k.T / TAU * K**0.5\n    z'],
+  },
+  {
+    what: 'scores that are recomputed without the scale, before a cap',
+    edit: ['again = q @ k.T / (TAU * K**0.5)', 'again = q @ k.T'],
+  },
+];
+
+const padded: readonly Mistake[] = [
+  { what: 'a mean over padding too', edit: ['count = own.sum() * K', 'count = goal.size'] },
+];
+
+const repeated: readonly Mistake[] = [
+  {
+    what: 'gradients that are not set back to zero',
+    edit: ['        each.fill(0)', '        pass'],
+    at: 'np.add(g_q',
+  },
+  { what: 'a missing transpose', edit: ['np.matmul(p.T, dy, out=dv)', 'np.matmul(p, dy, out=dv)'] },
+  {
+    what: 'a scale of the wrong width in a number of a library',
+    edit: ['np.divide(p, np.sqrt(K), out=p)', 'np.divide(p, np.sqrt(D), out=p)'],
+  },
+];
+
 const programs = [
   { name: 'loops', needs: hasNumpy, mistakes: loops },
   { name: 'loops', needs: hasNumpy, mistakes: loops.slice(-5), as: float32 },
@@ -300,6 +340,10 @@ const programs = [
   { name: 'detached', needs: hasTorch, mistakes: detached },
   { name: 'by_hand', needs: hasTorch, mistakes: byHand },
   { name: 'complex', needs: hasTorch, mistakes: complex },
+  { name: 'stream', needs: hasNumpy, mistakes: stream },
+  { name: 'capped', needs: hasNumpy, mistakes: capped },
+  { name: 'padded', needs: hasNumpy, mistakes: padded },
+  { name: 'repeated', needs: hasNumpy, mistakes: repeated },
 ];
 
 describe.each(programs)('$name $as.1', ({ name, needs, mistakes, as }) => {

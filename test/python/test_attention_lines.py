@@ -229,6 +229,24 @@ class InPlace(unittest.TestCase):
         masked = found.named("x[x > 5]")[0]
         self.assertEqual((masked["index"], found.values(masked)), ("fancy", [1.0] * 4))
 
+    def test_sums_in_dictionaries_and_lists_are_recorded_as_they_are_then(self):
+        _, recording = Program(
+            """
+            import numpy as np
+            grads, sums = {"q": np.zeros(2)}, [np.zeros(2)]
+            for step in (np.array([1.0, 2.0]), np.array([3.0, 4.0])):
+                grads["q"] += step
+                sums[0] -= step
+            """
+        ).recorded()
+        for name, sign in (("grads['q']", 1), ("sums[0]", -1)):
+            before, *after = recording.named(name)
+            self.assertEqual(before["how"], "bind")
+            self.assertEqual([each["how"] for each in after], ["update", "update"])
+            found = [recording.values(each) for each in after]
+            self.assertEqual(found, [[sign * 1.0, sign * 2.0], [sign * 4.0, sign * 6.0]])
+            self.assertEqual(after[0]["alias"], before["id"])
+
     def test_writes_of_a_loop_and_the_whole_at_its_end(self):
         found = record("""
             import numpy as np

@@ -1,4 +1,4 @@
-// Statements that do nothing: a mask that hides nothing, a result that is thrown away.
+// Statements that do nothing: a mask that hides nothing, a factor that is always 1, a result that is thrown away.
 import { handedOn } from '../flow.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
@@ -49,6 +49,23 @@ function filledAt(field: Field, id: number): number | null {
 
 const isMaskLike = ({ observed }: Field, { id, dtype, shape }: Event): boolean =>
   shape.length > 1 && (dtype === 'bool' || observed[id].isMask);
+
+/** exp(old − new maximum) that is 1 in every iteration, though the maximum grew: both were the same by then. */
+export function idleFactor({ recording, flow, observed }: Field, { event }: Suspect): Blame | null {
+  const { events, statements } = recording;
+  for (const source of flow.sources[event]) {
+    const { statement, name, frame, loops } = events[source];
+    if (loops.length === 0 || observed[source].standing !== 'neutral') continue;
+    if (!/\bexp2?\([^()]*-[^()]*\)/.test(statements[statement].text)) continue;
+    const runs = events.filter(
+      (each) => each.statement === statement && each.name === name && each.frame === frame,
+    );
+    const isIdle = runs.every(({ id }) => recording.tensor(id)?.data.every((each) => each === 1));
+    if (runs.length < 2 || !isIdle) continue;
+    return { event: source, note: `${name} is 1 in every iteration: it rescales nothing` };
+  }
+  return null;
+}
 
 /** A call between an operand and its use that gives something else back, which nobody takes. */
 export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blame | null {

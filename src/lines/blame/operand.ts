@@ -90,15 +90,19 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
     1 / scale,
     Math.sqrt(width),
     1 / Math.sqrt(width),
+    // A temperature beside the square root of the width.
+    scale * Math.sqrt(width),
+    1 / (scale * Math.sqrt(width)),
     scale * Math.LOG2E,
     config.softcap ?? scale,
     // Whether to be dropped or kept is of the statement that uses it.
     ...(dropout ? [dropout.p, 1 - dropout.p, 1 / (1 - dropout.p)] : []),
   ];
   for (const source of flow.sources[event]) {
-    const { value, dtype } = events[source];
-    if (dtype !== 'float' || value === undefined || Number.isInteger(value * 4)) continue;
-    if (known.some((each) => Math.abs(value - each) <= 1e-6 * Math.abs(each))) continue;
+    const value = numberOf(field, source);
+    if (value === null || Number.isInteger(value * 4)) continue;
+    const near = Math.max(1e-6, 2 * (catalogue.type.epsilon || 0));
+    if (known.some((each) => Math.abs(value - each) <= near * Math.abs(each))) continue;
     // Not a number of the program's but one of what it computes.
     if (!isPlain(field, source)) continue;
     const users: number[] = [];
@@ -116,16 +120,27 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
       from = handedOn(recording, events[at])
     )
       at = from;
-    return { event: at, note: `${events[source].name} is ${value}` };
+    return { event: at, note: `${events[source].name} is ${Number(value.toPrecision(6))}` };
   }
   return null;
+}
+
+/** A fraction, whether Python's own or one of a library's: `np.float32(1 / np.sqrt(d))`. */
+function numberOf({ recording }: Field, id: number): number | null {
+  const { value, dtype, shape } = recording.events[id];
+  if (dtype === 'float') return value ?? null;
+  const isNumber = shape.length === 0 && /^b?float\d+$/.test(dtype);
+  return isNumber ? (recording.tensor(id)?.data[0] ?? null) : null;
 }
 
 /** Whether a number was computed from sizes and numbers alone. */
 function isPlain({ recording: { events }, flow }: Field, id: number): boolean {
   const seen = new Set([id]);
   for (const each of seen) for (const source of flow.sources[each]) seen.add(source);
-  return [...seen].every((each) => /^(int|float|bool)$/.test(events[each].dtype));
+  return [...seen].every(
+    (each) =>
+      events[each].shape.length === 0 && /^(u?int|b?float|bool)\d*$/.test(events[each].dtype),
+  );
 }
 
 /** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
@@ -209,7 +224,10 @@ function fixedLetters({ found }: Field['observed'][number]): Map<string, number>
 export function staleOperand(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
-  const sources = flow.sources[event].filter((source) => observed[source].standing === 'right');
+  // Other entries of the array that it writes to are no operands.
+  const sources = flow.sources[event].filter(
+    (source) => observed[source].standing === 'right' && source !== events[event].alias,
+  );
   for (const letter of ['h', 'r', 'g', 'b', 'j', 'i']) {
     const places = sources.flatMap((source) => {
       const value = fixedLetters(observed[source]).get(letter);

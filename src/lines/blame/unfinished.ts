@@ -2,7 +2,7 @@
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { type Key, keyOf } from '../../compare/program.ts';
 import type { Alignment } from '../align.ts';
-import type { Entry } from '../catalogue.ts';
+import type { Catalogue, Entry } from '../catalogue.ts';
 import { handedOn } from '../flow.ts';
 import { replaced, Supposed } from '../hypothesis.ts';
 import { isNamedGradient, nodeNamed } from '../observe.ts';
@@ -10,6 +10,16 @@ import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { callOf } from './operand.ts';
 import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
+
+/** Whether a cap stands between the scaled scores and the node that they belong to. */
+const isCappedLater = ({ config, parts }: Catalogue): boolean =>
+  config.softcap !== undefined && parts.scale !== 1 && parts.scale !== 0;
+
+/** Scores that stand for the scaled ones are those of which this is the product with the scale. */
+const unscaled = ({ parts: { scale } }: Catalogue, { shape, data }: Tensor): Tensor => ({
+  shape,
+  data: data.map((value) => value / scale),
+});
 
 /** Nodes that a tensor may have been taken for, which is right as the node or form before them. */
 function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
@@ -33,6 +43,7 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
     'v:f': 'g:y',
   };
   const keys = role === 'node' ? [next[key] ?? ''] : [key, next[key] ?? ''];
+  if (key === 'v:S' && isCappedLater(catalogue)) keys.unshift(key);
   return keys.filter((each) => each !== '' && has(each.slice(2)));
 }
 
@@ -65,7 +76,8 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
     if (!tensor || !result) continue;
     for (const alignment of all?.found ?? found) {
       for (const key of takenFor(field, alignment)) {
-        const own = replaced(catalogue, key, tensor, alignment);
+        const taken = key === 'v:S' ? unscaled(catalogue, tensor) : tensor;
+        const own = replaced(catalogue, key, taken, alignment);
         const { tolerance } = alignment.entry;
         if (!own || isNearly(own, catalogue.state.predict(key), tolerance)) continue;
         // Logits that no mask was applied to: the statement that should have done it is the user's.
@@ -77,7 +89,8 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
           isJoined ? !isRotated(alignment, key) : !new Supposed(catalogue, key, own).makes(result)
         )
           continue;
-        const name = key.startsWith('v:') ? key.slice(2) : `d${key.slice(2)}`;
+        const isScaled = key === 'v:S';
+        const name = `${isScaled ? 'scale ' : ''}${key.startsWith('v:') ? '' : 'd'}${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
         const atHand = framesAtHand(field, key, alignment, source, event);
         if (atHand.size > 0) return { event: pickedAt(field, source, event, atHand), note };

@@ -2,7 +2,7 @@
 import { isOfHeads, type Extents, type Letter } from '../../engine/axes.ts';
 import { hasNode, type NodeId } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program.ts';
-import { type Lettered, mapEach, product, sumOver, times, zip } from '../lettered.ts';
+import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
 import { lettered } from '../lettered.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
@@ -33,6 +33,12 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
     zip(upstream, rows, extents, (a, b) => a - b),
     'partial',
   );
+  addExponential(
+    forms,
+    parts,
+    zip(upstream, rows, extents, (a, b) => a - b),
+    rows,
+  );
   add('P dP', weighed, 'partial');
   add(
     'P D',
@@ -59,6 +65,25 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
   forms.add('form', 'gradient', 'Z', 'softcap dZ', times(gradientOf(parts, 'Z'), softcap));
   forms.add('partial', 'gradient', 'S', 'dS / scale', capped);
   forms.add('partial', 'gradient', 'S', 'softcap dS / scale', times(capped, softcap));
+}
+
+/** What is passed to the exponentials, and their sums, of a softmax that is written out. */
+function addExponential(forms: Forms, parts: Parts, left: Lettered, rows: Lettered): void {
+  const { extents, logits } = parts;
+  const value = valueOf(parts, logits);
+  const peak = reduce(value, 'i', extents, -Infinity, Math.max);
+  const shifted = zip(value, peak, extents, (a, b) => Math.exp(a - b));
+  const kinds: [string, Lettered][] = [
+    [`${logits} − row maximum`, shifted],
+    [logits, mapEach(value, Math.exp)],
+  ];
+  for (const [name, exps] of kinds) {
+    const sums = sumOver(exps, 'i', extents);
+    const own = zip(left, sums, extents, (a, b) => a / b);
+    const ofSums = zip(rows, sums, extents, (a, b) => -a / b);
+    forms.add('partial', 'gradient', 'P', `d exp(${name})`, own);
+    forms.add('partial', 'gradient', 'P', `d of the row sums of exp(${name})`, ofSums);
+  }
 }
 
 /** Gradients before they are multiplied by the scale: linear all the way to the weights and inputs. */

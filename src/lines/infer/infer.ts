@@ -3,6 +3,7 @@ import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { forward } from '../../engine/run.ts';
 import type { Recording } from '../recording.ts';
+import { withLaterCalls } from './batches.ts';
 import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
 import { addHeads, addInputs, addNulls, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
 import { addLoss } from './inferLoss.ts';
@@ -43,7 +44,7 @@ export function infer(
   }
   for (const model of [...models.filter(isWanted), ...models.filter((each) => !isWanted(each))]) {
     const found = inferenceOf(values, model);
-    if (isComputable(found.config)) return found;
+    if (isComputable(found.config)) return withLaterCalls(recording, found);
   }
   return null;
 }

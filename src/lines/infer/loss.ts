@@ -2,7 +2,7 @@
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout, lengthOf } from './layout.ts';
 import { isGradientName, lastName } from './names.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import { isGradient, isUninitialised, type Value, type Values } from './values.ts';
 
 export interface FoundLoss {
   readonly kind: 'upstream' | 'target' | 'squares' | 'sum' | 'elementwise';
@@ -129,13 +129,20 @@ function givenTensors(values: Values, output: Output): Placed[] {
   // Later ones are those of other runs, such as a numerical gradient's.
   const own = output.family.filter(({ time }) => time <= output.time);
   const ancestors = new Set(own.flatMap((value) => [...values.ancestors(value)]));
+  // What was handed to the same call as outputs that have no name before it: `loss(p @ v, goal)`.
+  const frames = new Set(
+    own.flatMap(({ parts: [{ how, frame }] }) => (how === 'argument' ? [frame] : [])),
+  );
+  const isBeside = ({ events }: Value): boolean =>
+    events.some(({ how, frame }) => how === 'argument' && frames.has(frame));
   return values.all
     .filter(
       (value) =>
         value.kind === 'float' &&
         !value.isVirtual &&
-        !ancestors.has(value.id) &&
+        (!ancestors.has(value.id) || isBeside(value)) &&
         values.isLeaf(value) &&
+        !isUninitialised(value, values.recording) &&
         !value.parts.some(isGradient) &&
         (isVaried(value) || (isNamedGradient(value) && value.tensor.data[0] !== 0)),
     )

@@ -272,13 +272,14 @@ export function findModels(
 ): Model[] {
   const found: Found[] = [];
   const whole: Model[] = [];
-  for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views'] as const) {
+  for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views', 'pieces'] as const) {
     if (way === 'softmaxes') addSoftmaxes(values);
     if (way === 'products') addProducts(values);
     if (way === 'views') addViews(values);
     const lookup = new Lookup(values.all);
     let left = SITES * most;
-    for (const site of way === 'tiled' ? tiledSites(values) : findSites(values)) {
+    const sites = way === 'tiled' ? tiledSites(values) : findSites(values, way === 'pieces');
+    for (const site of sites) {
       const model = withBatches(modelOf(values, lookup, site));
       const worth = completeness(model);
       found.push({ model, worth });

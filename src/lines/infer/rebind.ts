@@ -1,11 +1,12 @@
 // The same attention in another run of the same program: with another seed, other arguments, other sizes.
-import type { HeadConfig, Loss, WeightId } from '../../engine/config.ts';
+import type { HeadConfig } from '../../engine/config.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
 import { eventKeys } from './builder.ts';
 import { infer } from './infer.ts';
 import { gather } from './layout.ts';
 import type { Binding, EventKey, Inference } from './types.ts';
+import { withTensors } from './withTensors.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -95,50 +96,6 @@ function sideBySide(pieces: readonly Tensor[], shape: readonly number[]): Tensor
   const data = new Float64Array(pieces.length * first.data.length);
   pieces.forEach((piece, n) => data.set(piece.data, n * first.data.length));
   return { shape, data };
-}
-
-/** The setup with its tensors exchanged. */
-function withTensors(config: HeadConfig, tensors: ReadonlyMap<string, Tensor>): HeadConfig {
-  const all = <Key extends string>(
-    at: string,
-    given: Readonly<Partial<Record<Key, Tensor>>>,
-  ): Partial<Record<Key, Tensor>> =>
-    Object.fromEntries(
-      Object.entries(given).map(([key, value]) => [key, tensors.get(`${at}${key}`) ?? value]),
-    ) as Partial<Record<Key, Tensor>>;
-  const { mask, dropout, start } = config;
-  const result: Mutable<HeadConfig> = {
-    ...config,
-    ...all('', {
-      ...(config.x && { x: config.x }),
-      ...(config.xPrime && { xPrime: config.xPrime }),
-      ...(config.xValue && { xValue: config.xValue }),
-    }),
-    weights: all<WeightId>('weights.', config.weights),
-    loss: lossWith(config.loss, tensors),
-  };
-  if (start) result.start = all<'Q' | 'K' | 'V'>('start.', start);
-  if (typeof mask === 'object')
-    result.mask = { ...mask, tensor: tensors.get('mask') ?? mask.tensor };
-  if (dropout) result.dropout = { ...dropout, keep: tensors.get('dropout.keep') ?? dropout.keep };
-  return result;
-}
-
-function lossWith(loss: Loss, tensors: ReadonlyMap<string, Tensor>): Loss {
-  switch (loss.kind) {
-    case 'upstream':
-      return { ...loss, G: tensors.get('loss.upstream') ?? loss.G };
-    case 'target':
-      return { ...loss, T: tensors.get('loss.target') ?? loss.T };
-    case 'expression': {
-      const entries = Object.entries(loss.constants).map(
-        ([key, value]) => [key, tensors.get(`loss.constants.${key}`) ?? value] as const,
-      );
-      return { ...loss, constants: Object.fromEntries(entries) };
-    }
-    case 'half-squared-norm':
-      return loss;
-  }
 }
 
 /** What was inferred, with what no size decides as it was chosen. */

@@ -294,9 +294,9 @@ function isJoined(values: Values, stack: Value): boolean {
 
 /**
  * All places that compute attention weights, each with the products that explain it, in the order of time; several
- * may be one place. Pieces that belong together are one.
+ * may be one place. Pieces that belong together are one, unless they are asked for one by one.
  */
-export function* findSites(values: Values): Generator<Site> {
+export function* findSites(values: Values, onePiece = false): Generator<Site> {
   const all = candidates(values);
   const joined = all
     .filter(({ grid }) => grid.length > 0)
@@ -304,7 +304,8 @@ export function* findSites(values: Values): Generator<Site> {
   const pieces = new Set(joined.flatMap(({ parts }) => parts.map(({ id }) => id)));
   for (const weights of all) {
     const isPiece = weights.grid.length === 0 && weights.parts.some(({ id }) => pieces.has(id));
-    if (isPiece || (weights.grid.length > 0 && !joined.includes(weights))) continue;
+    const isLeft = onePiece ? weights.grid.length > 0 : isPiece;
+    if (isLeft || (weights.grid.length > 0 && !joined.includes(weights))) continue;
     yield* sitesAt(values, weights);
   }
 }
