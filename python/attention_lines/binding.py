@@ -77,6 +77,10 @@ class Binding(Events):
                 continue
             if kind == "item":
                 self.item(frame, statement, text, base, key, how, reads)
+            elif statement.unversioned and self.kinds.of(base) == TENSOR:
+                known = self.objects.find(base)
+                if known is not None:
+                    self.refresh(known, base, (statement.id, frame.number, frame.loops[: statement.depth]))
             else:
                 self.bind(frame, statement, text, values.attribute(base, text.rpartition(".")[2]), how, reads)
 
@@ -246,7 +250,7 @@ class Binding(Events):
             if value is None:
                 continue
             if known.kind == TENSOR:
-                if known.version != version(value):
+                if known.version != version(value) or statement.unversioned:
                     self.refresh(known, value, place, self.name_in(frame, statement, known))
             elif known.kind == ARRAY and statement.checks and known.at is not None:
                 if self.refresh(known, value, place, self.name_in(frame, statement, known)) is not None:

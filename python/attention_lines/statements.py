@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 
 class Statement:
     """A statement, or the part of one that binds: its place, what it reads and binds, how often it was recorded."""
 
     __slots__ = ("id", "file", "place", "function", "kind", "text", "loads", "targets", "binds", "depth", "checks",
-                 "count", "name")  # fmt: skip
+                 "unversioned", "count", "name")  # fmt: skip
 
     def __init__(self, number, file, place, function, kind, text, depth):
         self.id, self.file, self.place, self.function, self.kind = number, file, place, function, kind
@@ -17,6 +18,7 @@ class Statement:
         self.loads, self.targets = [], []
         self.binds = ()  # ("name", text) or ("attribute", text) or ("item", text), in the order of binding
         self.checks = False  # whether a call in it may change an operand
+        self.unversioned = ".data" in text and re.search(r"\.data\b", text) is not None  # PyTorch counts no change of it
         self.count = 0
         self.name = ""
 

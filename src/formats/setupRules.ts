@@ -198,8 +198,6 @@ function checkPairs(
       problems.error(['weights'], `found no ${id}, expected it with "differential"`);
   if (differential && !differential.norm && given('weights', 'gamma_O'))
     problems.error(['weights', 'gamma_O'], 'found without a norm, whose gain it is');
-  if (block?.residual && !given('weights', 'W_O'))
-    problems.error(['block', 'residual'], 'found without W_O, to whose output the input is added');
   if (given('latentNorm') && !given('weights', 'W_DKV') && !given('weights', 'W_DQ'))
     problems.warning(['latentNorm'], 'is not used: there are no W_DKV and W_DQ');
   if (given('xValue') && given('weights', 'W_DKV'))

@@ -717,12 +717,6 @@ export const BAD: readonly BadCase[] = [
     at: '"differential"',
   },
   {
-    text: `{${MULTI}, "block": {"residual": true}}`,
-    messages: ['block.residual: found without W_O, to whose output the input is added'],
-    at: 'true',
-    schemaAccepts: true,
-  },
-  {
     text: `{${MULTI}, "block": {"preNorm": "batch"}}`,
     messages: ['block.preNorm: found the string "batch", expected one of "rms", "layer"'],
     at: '"batch"',

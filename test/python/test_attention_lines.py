@@ -475,6 +475,20 @@ class Autograd(unittest.TestCase):
         (leaf,) = [each for each in found.events if each["how"] == "leaf"]
         self.assertEqual((leaf["name"], found.values(leaf)), ("x.grad", [18.0, 36.0]))
 
+    def test_changes_that_no_version_counts(self):
+        _, recording = Program(
+            """
+            import torch
+            w = torch.ones(2)
+            w.data.mul_(3)
+            w.data *= 2
+            w.data = torch.zeros(2)
+            same = w.data.sum()
+            """
+        ).recorded()
+        found = [(recording.line(each), recording.values(each)) for each in recording.named("w", "update")]
+        self.assertEqual(found, [(3, [3.0, 3.0]), (4, [6.0, 6.0]), (5, [0.0, 0.0])])
+
     def test_parameters_by_dotted_names(self):
         found = record("""
             import torch

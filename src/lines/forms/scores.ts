@@ -29,6 +29,7 @@ export function addScores(forms: Forms, parts: Parts): void {
   } else if (scale !== 1) {
     forms.add('form', 'value', 'Z', 'log2(e) scale S', times(scores, scale * LOG2E));
   }
+  addCosines(forms, parts);
   forms.add('form', 'value', logits, `log2(e) ${logits}`, times(valueOf(parts, logits), LOG2E));
   if (scale === 1) return;
   for (const side of [queries, keys]) {
@@ -45,6 +46,19 @@ export function addScores(forms: Forms, parts: Parts): void {
         forms.add('form', 'value', id, `${name} ${id}`, times(value, factor));
     }
   }
+}
+
+/** Queries and keys of length 1, as F.normalize makes them, are those of the root mean square over √d. */
+function addCosines(forms: Forms, parts: Parts): void {
+  const { graph, config, extents, queries, keys } = parts;
+  const width = extents['a'];
+  if (config.qkNorm?.kind !== 'rms' || config.qkNorm.over !== 'head' || !width) return;
+  const add = (id: string, by: number, title: string): void => {
+    forms.add('form', 'value', id, `${id} / ${title}`, times(valueOf(parts, id), 1 / by));
+    forms.add('partial', 'gradient', id, `${title} d${id}`, times(gradientOf(parts, id), by));
+  };
+  for (const id of new Set([queries, keys])) add(id, Math.sqrt(width), '√d');
+  if (hasNode(graph, 'S')) add('S', width, 'd');
 }
 
 /** Maximum, shifted logits, exponentials, their sums, log-sum-exp, outputs before they are divided by the sum. */

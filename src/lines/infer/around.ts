@@ -8,6 +8,7 @@ import { type FoundNorm, normsOf } from './norms.ts';
 import type { Rows } from './rows.ts';
 import type { Projection } from './trace.ts';
 import { isGradient, type Value } from './values.ts';
+import { sumOf } from './virtual.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -135,14 +136,15 @@ function withResidual(context: Context, output: Output, stream: Stream): Around 
   const { model } = context;
   const bare = model.output?.y ?? model.mixed?.output;
   const from = [...output.family, bare].filter((y) => y !== undefined);
+  const bound = bare && sumOf(bare);
   const later = values.all.filter(
     (value) =>
       value.kind === 'float' &&
       !value.isVirtual &&
-      value.time > output.time &&
+      (value.time > output.time || value === bound) &&
       value.tensor.data.length === output.y.data.length &&
       !value.parts.some(isGradient) &&
-      from.some((y) => values.descends(value, y)),
+      (value === bound || from.some((y) => values.descends(value, bound ?? y))),
   );
   const read = later
     .sort((a, b) => a.time - b.time)

@@ -17,6 +17,7 @@ import { sharedNodes } from './shared.ts';
 import { unexplained } from './unexplained.ts';
 import type { Attention, InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
+import { sumOf } from './virtual.ts';
 
 export type { Inference, InferOptions } from './types.ts';
 
@@ -142,7 +143,7 @@ function askWhatIsUnexplained(context: Context): void {
 }
 
 function headOf(model: Model): HeadConfig['head'] {
-  const { query, key, value, heads, output, past } = model;
+  const { query, key, value, heads, output, past, mixed } = model;
   const x = key.projection?.x;
   // The values are the inputs themselves: the exercise's head.
   if (heads.length === 0 && x !== undefined && value?.start?.value === x) return 'kq';
@@ -150,7 +151,8 @@ function headOf(model: Model): HeadConfig['head'] {
     const { rope, norm } = stepsOf(model, root);
     return rope === null && norm === null;
   });
-  const hasMore = heads.length > 0 || output !== null || past !== null;
+  const isAdded = mixed !== null && sumOf(mixed.output) !== undefined;
+  const hasMore = heads.length > 0 || output !== null || past !== null || isAdded;
   return hasMore || !isPlain ? 'multihead' : 'qkv';
 }
 

@@ -21,7 +21,12 @@ function earlier(context: Context): number {
 export function addScale(context: Context): void {
   const { told, query, key } = context.model;
   const { site } = told;
-  const before = stepsOf(context.model, query).factor * stepsOf(context.model, key).factor;
+  const steps = [query, key].map((root) => stepsOf(context.model, root));
+  const before = steps[0].factor * steps[1].factor;
+  const unit = 1 / Math.sqrt(told.query.feature.size);
+  const isUnit = steps.every(
+    ({ norm, factor }) => norm?.kind === 'rms' && Math.abs(factor / unit - 1) < 1e-3,
+  );
   const { cap } = site;
   if (cap !== undefined) {
     context.config.softcap = cap;
@@ -30,6 +35,7 @@ export function addScale(context: Context): void {
   const factor = site.product.factor * before;
   const found = scaleOf(context.values, factor, told.query.feature.size, {
     isPlain: context.config.head === 'kq',
+    isUnit,
     others: [],
     eps: site.scores.eps,
   });

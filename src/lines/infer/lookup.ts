@@ -1,6 +1,7 @@
 // Finds tensors by the numbers in them, in whatever order they lie: the same numbers reshaped or transposed.
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Value } from './values.ts';
+import { sumOf } from './virtual.ts';
 
 interface Sums {
   readonly sum: number;
@@ -34,7 +35,7 @@ export class Lookup {
 
   constructor(values: readonly Value[]) {
     for (const value of values) {
-      if (value.isVirtual) continue;
+      if (value.isVirtual && !sumOf(value)) continue;
       const { length } = value.tensor.data;
       const known = this.#bySize.get(length);
       if (known) known.push(value);

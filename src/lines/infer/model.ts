@@ -17,7 +17,7 @@ import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
 import { addViews } from './views.ts';
-import { addProducts, addSoftmaxes } from './virtual.ts';
+import { addProducts, addSoftmaxes, addSummands } from './virtual.ts';
 
 export interface Model {
   readonly values: Values;
@@ -272,6 +272,7 @@ export function findModels(
 ): Model[] {
   const found: Found[] = [];
   const whole: Model[] = [];
+  addSummands(values);
   for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views', 'pieces'] as const) {
     if (way === 'softmaxes') addSoftmaxes(values);
     if (way === 'products') addProducts(values);

@@ -30,7 +30,13 @@ export function scaleOf(
   values: Values,
   factor: number,
   width: number,
-  options: { readonly isPlain: boolean; readonly others: readonly number[]; readonly eps: number },
+  options: {
+    readonly isPlain: boolean;
+    /** Queries and keys are of length 1. */
+    readonly isUnit?: boolean;
+    readonly others: readonly number[];
+    readonly eps: number;
+  },
 ): FoundScale {
   const eps = Math.max(1e-4, 20 * options.eps);
   const usual = 1 / Math.sqrt(width);
@@ -41,6 +47,12 @@ export function scaleOf(
     return { scale: options.isPlain ? '1/sqrt(d)' : undefined, sure: true, note };
   }
   const own = written(factor, eps);
+  // Cosines are no larger for more features: each program has a scale of its own.
+  if (options.isUnit) {
+    const cosine = written(factor * width, eps);
+    const sure = isNamed(values, factor * width, eps);
+    return { scale: factor, sure, note: `the cosines are scaled by ${cosine}`, written: factor };
+  }
   const assumed = (sure: boolean): FoundScale => ({
     ...{ scale: options.isPlain ? '1/sqrt(d)' : undefined, sure },
     ...{ note: `1/sqrt(${width}) assumed; the program has ${own}`, written: factor },

@@ -227,8 +227,23 @@ export class Values {
     return value.parts.some(({ statement }) => isDrawn(this.recording.statements[statement].text));
   }
 
-  /** Whether no other tensor was read to make it: drawn, written down or a parameter. */
+  /** Whether it is a leaf that was scaled where it is: `w.data.mul_(0.3)`, `w *= 0.3`. */
+  isScaled({ parts }: Value): boolean {
+    const { statements } = this.recording;
+    return parts.every((event) => {
+      if (event.how !== 'update' || !SCALED_IN_PLACE.test(statements[event.statement].text.trim()))
+        return false;
+      const sources = this.sources(event).filter(({ shape }) => shape.length > 0);
+      return sources.every(({ id }) => {
+        const own = this.ofEvent(id);
+        return own !== undefined && event.reads.includes(id) && this.isLeaf(own);
+      });
+    });
+  }
+
+  /** Whether no other tensor was read to make it: drawn, written down or a parameter, scaled or not. */
   isLeaf(value: Value): boolean {
+    if (this.isScaled(value)) return true;
     return value.parts.every(
       (event) =>
         event.how === 'leaf' ||
@@ -239,6 +254,10 @@ export class Values {
     );
   }
 }
+
+/** By one number: nothing else is read. */
+const SCALED_IN_PLACE =
+  /^[\w.]+(\[[^\]]*\])?\s*[*/]=\s*[\w.*/()+\- ]+$|\.(mul|div)_\([^()]*(\([^()]*\))?[^()]*\)$/;
 
 /** Whether a value is memory as it was found, and nothing else: by chance it looks like a mask. */
 export const isUninitialised = ({ events }: Value, { statements }: Recording): boolean =>

@@ -109,3 +109,36 @@ export function addSoftmaxes(values: Values): void {
     values.addVirtual({ shape, data: out }, [value]);
   }
 }
+
+/** The product in a sum of a tensor and a product, as in `return x + p @ v`: what the sum is more than the tensor. */
+export function addSummands(values: Values): void {
+  const { events, statements } = values.recording;
+  for (const value of [...values.all]) {
+    const [event] = value.parts;
+    if (value.kind !== 'float' || value.isVirtual || value.grid.length > 0) continue;
+    if (value.tensor.shape.length < 2 || isGradient(event)) continue;
+    const { text } = statements[event.statement];
+    if (!/@|\b(matmul|einsum|bmm|dot)\(/.test(text)) continue;
+    for (const read of event.reads) {
+      const { name } = events[read];
+      const other = values.ofEvent(read);
+      if (!/^[\w.]+$/.test(name) || other?.tensor.shape.join() !== value.tensor.shape.join())
+        continue;
+      const own = name.replaceAll('.', String.raw`\.`);
+      const isSummand = new RegExp(String.raw`(=|return|^)\s*${own}\s*\+[^=]|\+\s*${own}\s*$`).test(
+        text.trim(),
+      );
+      if (!isSummand) continue;
+      const data = value.tensor.data.map((each, n) => each - other.tensor.data[n]);
+      values.addVirtual({ shape: value.tensor.shape, data }, [value, other]);
+    }
+  }
+}
+
+/** The sum of which a value is a summand. */
+export const sumOf = ({ isVirtual, from, tensor }: Value): Value | undefined =>
+  isVirtual &&
+  from?.length === 2 &&
+  from.every((each) => each.tensor.shape.join() === tensor.shape.join())
+    ? from[0]
+    : undefined;

@@ -55,6 +55,11 @@ const numpy: readonly Option[] = [
     weights: ['gamma_post', 'beta_post'],
     mistake: ['dx = dsummed + dq', 'dx = dq'],
   },
+  {
+    name: 'summand',
+    expected: { block: { residual: true } },
+    mistake: ['dx = dy + dq @', 'dx = dq @'],
+  },
 ];
 
 const torch: readonly Option[] = [
@@ -73,7 +78,7 @@ const torch: readonly Option[] = [
     expected: { qkNorm: { kind: 'layer', over: 'head' }, mask: 'none' },
     weights: ['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'b_Q', 'b_K', 'b_V'],
     digits: 3,
-    mistake: ['attn.softmax(dim=-1)', 'attn.softmax(dim=-2)'],
+    mistake: ['(attn @ v).transpose(1, 2).reshape', '(attn @ v).reshape'],
   },
   {
     name: 'gpt_oss',
@@ -128,6 +133,16 @@ const torch: readonly Option[] = [
     },
     weights: ['gamma_pre', 'gamma_out', 'gamma_K', 'gamma_Q'],
     mistake: ['(probs @ v).transpose(1, 2).reshape', '(probs @ v).reshape'],
+  },
+  {
+    name: 'cosine',
+    expected: { qkNorm: { kind: 'rms', over: 'head' }, scale: expect.closeTo(2.5, 6) as number },
+    mistake: ['(attn @ v).transpose(1, 2).reshape', '(attn @ v).reshape'],
+  },
+  {
+    name: 'scaled_data',
+    expected: { heads: 3, mask: { tensor: { shape: [2, 3, 6, 6] } } },
+    mistake: ['(p @ v).transpose(1, 2).reshape', '(p @ v).reshape'],
   },
 ];
 
