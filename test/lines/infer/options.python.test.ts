@@ -78,7 +78,7 @@ const torch: readonly Option[] = [
     expected: { qkNorm: { kind: 'layer', over: 'head' }, mask: 'none' },
     weights: ['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'b_Q', 'b_K', 'b_V'],
     digits: 3,
-    mistake: ['(attn @ v).transpose(1, 2).reshape', '(attn @ v).reshape'],
+    mistake: ['attn.softmax(dim=-1)', 'attn.softmax(dim=-2)'],
   },
   {
     name: 'gpt_oss',
