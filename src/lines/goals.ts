@@ -88,7 +88,13 @@ export function coveredKeys({ entries }: Catalogue, observed: readonly Observed[
     )
       covered.add(entry.key);
   // Gradients that are nothing but rounding are right however they come out.
-  for (const { role, key, size, tolerance } of entries)
-    if (role === 'node' && size <= 4 * tolerance) covered.add(key);
+  for (const entry of entries) if (isRounding(entry)) covered.add(entry.key);
   return covered;
 }
+
+const isRounding = ({ role, size, tolerance }: Entry): boolean =>
+  role === 'node' && size <= 4 * tolerance;
+
+/** Whether a node or gradient is nothing but rounding: what is recorded as another one is not it. */
+export const isNothing = ({ entries }: Catalogue, key: Key): boolean =>
+  entries.some((entry) => entry.key === key && isRounding(entry));

@@ -3,6 +3,7 @@ import type { Key } from '../compare/program.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { isWhole } from './align.ts';
 import { handedOn } from './flow.ts';
+import { isNothing } from './goals.ts';
 import { nodeNamed, type Observed } from './observe.ts';
 import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
@@ -97,7 +98,7 @@ export function mistakenNames(field: Field): Mistaken[] {
     const kind = named.sort.startsWith('gradient') ? 'gradient' : 'value';
     const key = `${kind === 'value' ? 'v' : 'g'}:${named.node}`;
     const isNode = catalogue.graph.nodes.some(({ id }) => id === named.node);
-    const isThere = covered.has(key) && !isReplaced(field, key);
+    const isThere = covered.has(key) && !isNothing(catalogue, key) && !isReplaced(field, key);
     const isMissing = isNode && !isThere && (goals.includes(key) || isProjected(named.node));
     const isExchanged = conflicts.some(
       (other) =>

@@ -77,6 +77,7 @@ MISTAKES = [
     ('r = np.where(mask, S, -np.inf)', 'r = np.where(mask, -np.inf, S)'),
     ('r = S', 'r = np.where(mask, -np.inf, S)'),
     ('r = np.triu(np.ones((T, T)), k=2)', 'r = np.triu(np.ones((T, T)), k=1)'),
+    ('r = np.tril(np.ones((T, T)), k=-1)', 'r = np.triu(np.ones((T, T)), k=1)'),
     ('r = np.einsum("td,sd->ts", K, Q)', 'r = np.einsum("td,sd->ts", Q, K)'),
     ('r = np.einsum("ts,sd->td", dS, Q)', 'r = np.einsum("ts,td->sd", dS, Q)'),
     ('r = np.einsum("td,td->d", heads[0], heads[0])', 'r = np.einsum("htd,htd->d", heads, heads)'),
@@ -261,6 +262,15 @@ class Evaluated(unittest.TestCase):
             frame.run(part, (Edit(start, end, name + '[:]'),), names)
         for name, value in before.items():
             self.assertTrue(np.array_equal(value, names[name]), name)
+
+    def test_the_frame_is_left_as_it_was_by_what_is_written_into_objects_of_objects(self):
+        text = BEFORE + 'class Held:\n    pass\nheld = Held()\nheld.one = ok\noq.data = Q @ K.T\n'
+        source, statement, names = at_last_line(text)
+        before = names['ok'].data
+        for each in candidates(source, Scope(source, statement, names, names), statement, pairs=False):
+            frame.run(frame.stretch(source, statement), each.edits, names)
+        self.assertIs(names['held'].one.data, before)
+        self.assertTrue(np.array_equal(names['oq'].data, names['Q']))
 
     def test_what_is_not_known_to_be_pure_is_called_for_no_other_statement(self):
         text = BEFORE + 'calls = []\ndef draw():\n    calls.append(1)\n    return P\nother = draw()\nr = P * dP\n'

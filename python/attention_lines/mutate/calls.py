@@ -65,6 +65,21 @@ def exchange(site: Site) -> Iterator[Mutation]:
                     yield Mutation((Edit(end - len(name), end, other),), 1.0, 'function')
 
 
+def mirrored(site: Site) -> Iterator[Mutation]:
+    """The other triangle, from the diagonal on the other side: triu(a, 1) for tril(a, -1)."""
+    node, name = site.node, name_of(site.node)
+    if name not in ('triu', 'tril') or not isinstance(node, ast.Call):
+        return
+    shifts = [k.value for k in node.keywords if k.arg in ('k', 'diagonal')] + node.args[-1:]
+    _, end = site.source.span(node.func)
+    for shift in shifts[:1]:
+        text = site.source.of(shift)
+        if site.scope.known(shift).sort == 'number':
+            negated = text[1:] if text.startswith('-') else '-%s' % site.source.grouped(shift, ATOM)
+            other = Edit(end - len(name), end, 'tril' if name == 'triu' else 'triu')
+            yield Mutation((other, Edit(*site.source.span(shift), negated)), 1.3, 'function')
+
+
 def _reduced(site: Site) -> bool:
     return name_of(site.node) in _REDUCTIONS
 
@@ -439,4 +454,4 @@ def wrapped(site: Site) -> Iterator[Mutation]:
                     yield site.put('%s(%s)' % (text, site.source.of(site.node.args[0])), 1.3, 'function')
 
 
-OPERATORS = (drop, exchange, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, repeated, length, wherever, matrix, through, wrapped)
+OPERATORS = (drop, exchange, mirrored, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, repeated, length, wherever, matrix, through, wrapped)

@@ -1,7 +1,7 @@
 """Mutations of one expression: its operands, numbers, operators, order, factors and terms."""
 import ast
 import itertools
-from typing import Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 from .mutation import Mutation, Site, broadcasts
 from .scope import Ingredient
@@ -29,6 +29,7 @@ def operand(site: Site) -> Iterator[Mutation]:
     callee = site.source.parents.get(node)
     if isinstance(callee, ast.Attribute) and isinstance(node, ast.Name) and known.sort == 'other':
         return
+    values: List[Any] = []
     for each in site.scope.ingredients:
         if each.text == site.text or each.known.sort != known.sort:
             continue
@@ -37,7 +38,10 @@ def operand(site: Site) -> Iterator[Mutation]:
         cost = 1.0 + each.distance + (0.3 if isinstance(node, ast.Call) else 0) + stale
         if known.sort == 'number':
             if each.known.value != known.value:
-                yield site.put(each.text, cost + 0.2, 'operand')
+                # In a lambda all of one value are tried by runs of the program: after one of each other value.
+                again = values.count(each.known.value) if site.lambdas else 0
+                values.append(each.known.value)
+                yield site.put(each.text, cost + 0.2 + 0.4 * again, 'operand')
         elif known.sort == 'object':
             if each.known.value is known.value:
                 yield site.put(each.text, cost, 'operand')

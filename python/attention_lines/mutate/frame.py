@@ -7,7 +7,7 @@ import textwrap
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .mutation import Mutation
-from .scope import is_tensor
+from .scope import holds_tensors, is_tensor
 from .source import Source
 from .values import produced
 
@@ -267,7 +267,7 @@ def duplicate(value: Any, depth: int = 2) -> Any:
     try:
         twin = copy.copy(value)
         for field, part in list(vars(value).items()):
-            if is_tensor(part) or isinstance(part, (dict, list)):
+            if is_tensor(part) or isinstance(part, (dict, list)) or holds_tensors(part):
                 object.__setattr__(twin, field, duplicate(part, depth - 1))
         return twin
     except Exception:  # noqa: BLE001 - what cannot be copied is shared

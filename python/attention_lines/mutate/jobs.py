@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import sys
@@ -86,9 +87,6 @@ class Look:
             self._begin(names, outer)
         if self.kept is not None:
             names = self.kept
-        seconds = float(self.request.get("seconds", 4)) / self.left
-        began = time.monotonic()
-        until, soonest, at_last = time.process_time() + seconds, began + seconds, began + SLOWEST * seconds
         self.executions += 1
         now = frame.run(self.part, (), names)
         if not now and not self.part.is_single and not self.given:
@@ -96,6 +94,21 @@ class Look:
             self.part = frame.stretch(self.source, self.part.first)
             now = frame.run(self.part, (), names)
         self.now += now or []
+        seconds = float(self.request.get("seconds", 4)) / self.left
+        self.left -= 1
+        # Where the program goes on, nothing that a candidate does may be left in it.
+        isolated = self.left > 0 and hasattr(os, "fork")
+        given = apart(lambda: self._evaluated(names, seconds)) if isolated else self._evaluated(names, seconds)
+        for at, values in given.items():
+            self.given.setdefault(at, []).extend(values)
+        if not self.left:
+            self.send(self.reply())
+
+    def _evaluated(self, names: Dict[str, Any], seconds: float) -> Dict[int, List[Any]]:
+        """What each candidate leaves in this frame, as far as the time goes."""
+        began = time.monotonic()
+        until, soonest, at_last = time.process_time() + seconds, began + seconds, began + SLOWEST * seconds
+        given = {}
         for at, mutation in enumerate(self.found):
             if at % PATIENCE == 0 and time.monotonic() > soonest:
                 # To ask for the time of the process costs as much as some candidates.
@@ -103,11 +116,9 @@ class Look:
                     break
             values = self._tried(mutation, names)
             if values:
-                self.given.setdefault(at, []).extend(values)
+                given[at] = values
         self._watch(False)
-        self.left -= 1
-        if not self.left:
-            self.send(self.reply())
+        return given
 
     def _tried(self, mutation: Mutation, names: Dict[str, Any]) -> Any:
         """What it leaves; None where it fails, takes too long, or shows nothing here."""
@@ -192,6 +203,29 @@ class Look:
             os.write(self.out, data)
             self.written += len(data)
         return parts
+
+
+def apart(work: Callable[[], Dict[int, List[Any]]]) -> Dict[int, List[Any]]:
+    """What `work` gives in a process of its own."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        leave = os._exit
+        try:
+            os.close(read)
+            data = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
+            while data:
+                data = data[os.write(write, data) :]
+        finally:
+            leave(0)
+    os.close(write)
+    pieces = []
+    while not pieces or pieces[-1]:
+        pieces.append(os.read(read, 1 << 20))
+    os.close(read)
+    os.waitpid(child, 0)
+    data = b"".join(pieces)
+    return pickle.loads(data) if data else {}
 
 
 class TooLong(BaseException):

@@ -77,12 +77,12 @@ def describe(value: Any) -> Value:
             return Value('number', (), value)
         except (TypeError, ValueError):
             return Value('other')
-    if _holds_tensors(value):
+    if holds_tensors(value):
         return Value('object', (), type(value))
     return Value('other')
 
 
-def _holds_tensors(value: Any) -> bool:
+def holds_tensors(value: Any) -> bool:
     """Whether it is what a person's own engine for gradients computes with: no layer, and no library's."""
     torch = sys.modules.get('torch')
     kind = type(value)

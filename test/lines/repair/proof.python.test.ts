@@ -182,6 +182,16 @@ test.skipIf(!hasNumpy).each([
   expect(how === 'right').toBe(isRight);
 });
 
+test.skipIf(!hasNumpy)('a gradient that is 0 is not the one of another bias', async () => {
+  const meant = right
+    .replace('Wq, Wk, Wv = ', 'bq, bk, bv = rng.normal(size=(3, D))\nWq, Wk, Wv = ')
+    .replace('x @ Wq, x @ Wk, x @ Wv', 'x @ Wq + bq, x @ Wk + bk, x @ Wv + bv')
+    .concat('dbq, dbk, dbv = dQ.sum(0), dK.sum(0), dV.sum(0)\n');
+  const edited = meant.replace('dK.sum(0)', 'dQ.sum(0)');
+  expect((await attempt(meant, unscaled(meant), edited)).how).not.toBe('right');
+  expect((await attempt(meant, unscaled(meant), meant)).how).toBe('right');
+});
+
 test.skipIf(!hasNumpy)('what was not recorded proves nothing', async () => {
   const { how } = await attempt(right, unscaled(right), right, 1500);
   expect(how).not.toBe('right');
