@@ -5,7 +5,7 @@ import { map, type Tensor, zeros } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../constants.ts';
 import { type Program, withAccumulator, withContribution } from '../program.ts';
 import type { Edit, Family, Site } from './edit.ts';
-import { contributionsTo, gradientEdit, makeEdit } from './make.ts';
+import { contributionsTo, gradientEdit, makeEdit, type Say } from './make.ts';
 import { solve } from './solve.ts';
 
 export const accumulate: Family = (site) => {
@@ -38,110 +38,85 @@ type Parts = ReturnType<typeof contributionsTo>;
 const nameOf = (from: NodeId, to: NodeId): string =>
   `${from} → ${to} (${pathWords[pathOf(from, to)]})`;
 
-/** Each path 0, 1 or 2 times; then any factors. */
+/** The contributions of the paths, each so many times. */
+const weighed = (site: Site, parts: Parts, counts: readonly number[], say: Say): Edit =>
+  makeEdit(site, site.node.id, 'gradient', say, (program: Program) =>
+    parts.reduce((changed, { from, slot }, n) => {
+      const scaled = (own: () => Tensor): Tensor => map(own(), (entry) => entry * counts[n]);
+      return counts[n] === 1 ? changed : withContribution(changed, from.id, slot, scaled);
+    }, program),
+  );
+
+/** Each path 0, 1 or 2 times, or alone; then any factors. */
 function paths(site: Site, parts: Parts): Edit[] {
-  const { node, target } = site;
+  const { node } = site;
   if (parts.length < 2) return [];
   const own = `d${node.id}`;
-  const sum = (counts: readonly number[], say: Parameters<typeof gradientEdit>[2]): Edit =>
-    makeEdit(site, node.id, 'gradient', say, (program: Program) =>
-      parts.reduce(
-        (changed, { from, slot }, n) =>
-          counts[n] === 1
-            ? changed
-            : withContribution(changed, from.id, slot, (value) =>
-                map(value(), (entry) => entry * counts[n]),
-              ),
-        program,
-      ),
-    );
   const names = parts.map(({ from }) => nameOf(from.id, node.id));
-  const edits = parts.flatMap((_, n) => [
-    sum(
-      parts.map((_each, k) => Number(k !== n)),
-      {
-        id: 'path-dropped',
-        title: `${own} lacks the path ${names[n]}`,
-        why: `${node.id} reaches f by ${parts.length} paths; the contribution of ${names[n]} is missing.`,
-        wrong: `${own} without ${names[n]}`,
-      },
-    ),
-    sum(
-      parts.map((_each, k) => (k === n ? 2 : 1)),
-      {
-        id: 'path-counted-twice',
-        title: `${own} has the path ${names[n]} twice`,
-        why: 'A node must be visited once, after all that use it; here this contribution is added twice.',
-        wrong: `${own} + ${names[n]}`,
-      },
-    ),
+  /** The path `n` so many times, the others otherwise. */
+  const use = (n: number, count: number, others: number, say: Say): Edit =>
+    weighed(
+      site,
+      parts,
+      parts.map((_, k) => (k === n ? count : others)),
+      say,
+    );
+  const once = names.flatMap((name, n) => [
+    use(n, 0, 1, {
+      id: 'path-dropped',
+      title: `${own} lacks the path ${name}`,
+      why: `${node.id} reaches f by ${parts.length} paths; the contribution of ${name} is missing.`,
+      wrong: `${own} without ${name}`,
+    }),
+    use(n, 2, 1, {
+      id: 'path-counted-twice',
+      title: `${own} has the path ${name} twice`,
+      why: 'A node must be visited once, after all that use it; here this contribution is added twice.',
+      wrong: `${own} + ${name}`,
+    }),
   ]);
-  if (parts.length > 2) {
-    parts.forEach((_, n) =>
-      edits.push(
-        sum(
-          parts.map((_each, k) => Number(k === n)),
-          {
-            id: 'gradient-overwritten',
-            title: `only the path ${names[n]} survives in ${own}`,
-            why: `The contributions overwrite each other (= for +=): only ${names[n]} is left.`,
-            wrong: `${own} = ${names[n]}`,
-          },
-        ),
-      ),
-    );
-  } else {
-    parts.forEach((_, n) => {
-      const say = {
-        id: 'gradient-overwritten',
-        title: `only the path ${names[n]} survives in ${own}`,
-        why: `The contributions overwrite each other (= for +=), or a path is missing: only ${names[n]} is left.`,
-        wrong: `${own} = ${names[n]}`,
-        cost: 1.01,
-      };
-      edits.push(
-        sum(
-          parts.map((_each, k) => Number(k === n)),
-          say,
-        ),
-      );
-    });
-  }
-  if (target && target.user.data.length > 2 * parts.length) {
-    const terms = parts.map(({ from, slot }) => site.state.contribution(from.id, slot));
-    const factors = solve(terms, target.user);
-    const counts = factors?.map((factor) =>
-      Math.abs(factor - 1) < Math.max(1e-9, 8 * site.precision)
-        ? 1
-        : Math.abs(factor) < Math.max(1e-9, 8 * site.precision)
-          ? 0
-          : factor,
-    );
-    if (counts?.some((count) => count !== 1)) {
-      const described = counts.map((count, n) => {
-        if (count === 1) return '';
-        const [name] = namesOf(
-          count,
-          site,
-          parts[n].from.id,
-          'gradient',
-          Math.max(1e-8, 8 * site.precision),
-        );
-        return `${names[n]} ${shortNumber(count)} times${name ? ` (${name.meaning})` : ''}`;
-      });
-      const text = described.filter(Boolean).join(', ');
-      edits.push(
-        sum(counts, {
-          id: 'path-factors',
-          title: `${own} has ${text}`,
-          why: `${own} comes out exactly with these factors on its paths.`,
-          wrong: `${own}: ${text}`,
-          cost: 1.5,
-        }),
-      );
-    }
-  }
-  return edits;
+  // Of two paths, the one that is left is that of a path dropped.
+  const isOfTwo = parts.length === 2;
+  const alone = names.map((name, n) =>
+    use(n, 1, 0, {
+      id: 'gradient-overwritten',
+      title: `only the path ${name} survives in ${own}`,
+      why: `The contributions overwrite each other (= for +=)${isOfTwo ? ', or a path is missing' : ''}: only ${name} is left.`,
+      wrong: `${own} = ${name}`,
+      cost: isOfTwo ? 1.01 : 1,
+    }),
+  );
+  return [...once, ...alone, ...anyFactors(site, parts, names)];
+}
+
+/** The factors of the paths, as the person's tensor tells them. */
+function anyFactors(site: Site, parts: Parts, names: readonly string[]): Edit[] {
+  const { node, target, precision, state } = site;
+  if (!target || target.user.data.length <= 2 * parts.length) return [];
+  const terms = parts.map(({ from, slot }) => state.contribution(from.id, slot));
+  const near = Math.max(1e-9, 8 * precision);
+  const counts = solve(terms, target.user)?.map(
+    (factor) => [1, 0].find((whole) => Math.abs(factor - whole) < near) ?? factor,
+  );
+  if (!counts || counts.every((count) => count === 1)) return [];
+  const text = counts
+    .map((count, n) => {
+      if (count === 1) return '';
+      const most = Math.max(1e-8, 8 * precision);
+      const [name] = namesOf(count, site, parts[n].from.id, 'gradient', most);
+      return `${names[n]} ${shortNumber(count)} times${name ? ` (${name.meaning})` : ''}`;
+    })
+    .filter(Boolean)
+    .join(', ');
+  const own = `d${node.id}`;
+  const say = {
+    id: 'path-factors',
+    title: `${own} has ${text}`,
+    why: `${own} comes out exactly with these factors on its paths.`,
+    wrong: `${own}: ${text}`,
+    cost: 1.5,
+  };
+  return [weighed(site, parts, counts, say)];
 }
 
 /** More backward passes than that are hardly added up by mistake: a loss scale. */
@@ -162,7 +137,7 @@ function allLeaves(site: Site): Edit[] {
 /** Not zeroed between steps, or divided afterwards. */
 function byOneFactor(site: Site, leaves: readonly NodeId[], words: string): Edit[] {
   const { node, ratio } = site;
-  const scaled = (factor: number, say: Parameters<typeof gradientEdit>[2]): Edit =>
+  const scaled = (factor: number, say: Say): Edit =>
     makeEdit(site, node.id, 'gradient', say, (program: Program) =>
       leaves.reduce(
         (own, id) =>

@@ -1,31 +1,22 @@
 // NaN and infinity in the softmax: the maximum not subtracted, or taken over more than the row; rows without a key.
 import { blindStarts, fibres } from '../operations.ts';
 import type { StepOperation } from '../program.ts';
-import { type Family, longLetters, roles } from './edit.ts';
-import { stepEdit } from './make.ts';
+import { type Edit, type Family, longLetters, roles, type Site } from './edit.ts';
+import { type Say, stepEdit } from './make.ts';
 import { letterNames, subsets } from '../mistakes/names/softmaxBackward.ts';
 
-export const overflow: Family = (site) => {
-  const { node, kind, graph, type, state, goal } = site;
-  if (kind !== 'value' || node.id !== 'P') return [];
-  // With a sink, the plain softmax of finite numbers is one that lacks it.
-  const isPlain = node.kind === 'operation' && node.operation.name === 'softmax';
-  if (!isPlain && goal.user.data.every(Number.isFinite)) return [];
-  const { logits } = roles(graph);
-  const { axes } = node;
-  const rows = fibres(axes, ['i'], graph.extents);
-  /** Softmax in the person's number type with `shift` subtracted. */
-  const softmax = (shiftOver: readonly string[]): StepOperation => ({
+/** Softmax in the person's number type, with the maximum over those letters subtracted. */
+function softmaxOf({ node, graph, type }: Site, over: readonly string[]): StepOperation {
+  const rows = fibres(node.axes, ['i'], graph.extents);
+  return {
     name: 'softmax',
     forward: ([input]) => {
       const data = input.data.slice();
-      if (shiftOver.length > 0) {
-        const blocks = fibres(axes, shiftOver, graph.extents);
-        for (const start of blocks.starts) {
-          let max = -Infinity;
-          for (const step of blocks.steps) max = Math.max(max, input.data[start + step]);
-          for (const step of blocks.steps) data[start + step] -= max;
-        }
+      const blocks = over.length > 0 ? fibres(node.axes, over, graph.extents) : null;
+      for (const start of blocks?.starts ?? []) {
+        let max = -Infinity;
+        for (const step of blocks!.steps) max = Math.max(max, input.data[start + step]);
+        for (const step of blocks!.steps) data[start + step] -= max;
       }
       for (const start of rows.starts) {
         let sum = 0;
@@ -48,58 +39,45 @@ export const overflow: Family = (site) => {
       }
       return [{ shape: upstream.shape, data }];
     },
+  };
+}
+
+export const overflow: Family = (site) => {
+  const { node, kind, graph, type, state, goal } = site;
+  if (kind !== 'value' || node.id !== 'P') return [];
+  // With a sink, the plain softmax of finite numbers is one that lacks it.
+  const isPlain = node.kind === 'operation' && node.operation.name === 'softmax';
+  if (!isPlain && goal.user.data.every(Number.isFinite)) return [];
+  const { logits } = roles(graph);
+  const edit = (over: readonly string[], say: Say): Edit =>
+    stepEdit(site, 'P', say, () => softmaxOf(site, over));
+  const missing = edit([], {
+    id: 'softmax-overflow',
+    title: `exp overflows in ${type.name}: the maximum is not subtracted`,
+    why: `The exponentials of large scores are infinite in ${type.name}, and infinity over infinity is NaN. Subtracting the row's maximum changes nothing else.`,
+    wrong: `P = exp(${logits}) / Σ exp(${logits})`,
   });
-  const hasBlindRow = blindStarts(rows, state.value(logits)).length > 0;
-  const edits = [
-    stepEdit(
-      site,
-      'P',
-      {
-        id: 'softmax-overflow',
-        title: `exp overflows in ${type.name}: the maximum is not subtracted`,
-        why: `The exponentials of large scores are infinite in ${type.name}, and infinity over infinity is NaN. Subtracting the row's maximum changes nothing else.`,
-        wrong: `P = exp(${logits}) / Σ exp(${logits})`,
-      },
-      () => softmax([]),
-    ),
-    ...subsets(longLetters(node, graph))
-      .filter((set) => set.join() !== 'i')
-      .map((set) =>
-        stepEdit(
-          site,
-          'P',
-          {
-            id: 'softmax-max-wrong-axis',
-            title: `the maximum is taken over the ${letterNames(set)} instead of the row`,
-            why: 'Rows far below that maximum underflow to 0, and 0/0 is NaN.',
-            wrong: `P = exp(${logits} − max_${set.join('')}) / Σ_i ...`,
-            cost: 1.1,
-          },
-          () => softmax(set),
-        ),
-      ),
-  ];
-  if (hasBlindRow) {
-    edits.push(
-      stepEdit(
-        site,
-        'P',
-        {
-          ...{
-            id: 'fully-masked-row',
-            title: 'a query that sees no key gives NaN',
-            why: 'The softmax of a row of −∞ is 0/0 = NaN, which then poisons every gradient it reaches. Give such rows zeros.',
-          },
-          ...{
-            wrong: `P = softmax(${logits}) with a row of −∞`,
-            numpy: 'P = np.where(hidden.all(-1, keepdims=True), 0, P)',
-            pytorch: 'P = torch.nan_to_num(P)  # or mask such rows before the softmax',
-            cost: 0.9,
-          },
-        },
-        () => softmax(['i']),
-      ),
+  const wider = subsets(longLetters(node, graph))
+    .filter((set) => set.join() !== 'i')
+    .map((set) =>
+      edit(set, {
+        id: 'softmax-max-wrong-axis',
+        title: `the maximum is taken over the ${letterNames(set)} instead of the row`,
+        why: 'Rows far below that maximum underflow to 0, and 0/0 is NaN.',
+        wrong: `P = exp(${logits} − max_${set.join('')}) / Σ_i ...`,
+        cost: 1.1,
+      }),
     );
-  }
-  return edits;
+  const rows = fibres(node.axes, ['i'], graph.extents);
+  if (blindStarts(rows, state.value(logits)).length === 0) return [missing, ...wider];
+  const blind = edit(['i'], {
+    id: 'fully-masked-row',
+    title: 'a query that sees no key gives NaN',
+    why: 'The softmax of a row of −∞ is 0/0 = NaN, which then poisons every gradient it reaches. Give such rows zeros.',
+    wrong: `P = softmax(${logits}) with a row of −∞`,
+    numpy: 'P = np.where(hidden.all(-1, keepdims=True), 0, P)',
+    pytorch: 'P = torch.nan_to_num(P)  # or mask such rows before the softmax',
+    cost: 0.9,
+  });
+  return [missing, ...wider, blind];
 };

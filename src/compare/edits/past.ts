@@ -1,9 +1,9 @@
 // Earlier keys and values: behind the new ones, or keys and values exchanged.
 import { isPlainRope } from '../../engine/config.ts';
-import { hasNode, nodeOf } from '../../engine/graph.ts';
+import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
 import { prepend } from '../../engine/ops/layout.ts';
 import { shapeOf } from '../../engine/axes.ts';
-import { sameShape, type Tensor } from '../../engine/tensor.ts';
+import { sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { after, entrywise, gather } from '../operations.ts';
 import { type StepOperation, withStep } from '../program.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
@@ -14,87 +14,66 @@ import { rotation } from './rotation.ts';
 
 export const past: Family = (site) => {
   const { config, graph, node, kind } = site;
-  if (config.past && kind === 'gradient' && /^[KV]$/.test(node.id)) return [wrongSlice(site)];
-  if (config.past && kind === 'gradient' && hasNode(graph, 'Kh')) return withoutPast(site);
-  const own = operationAt(site);
-  if (!config.past || !hasNode(graph, 'Kh') || kind !== 'value' || !own || !/^[KV]h$/.test(node.id))
-    return [];
+  if (!config.past || !hasNode(graph, 'Kh')) return [];
+  if (kind === 'gradient') return /^[KV]$/.test(node.id) ? [wrongSlice(site)] : withoutPast(site);
+  if (!operationAt(site) || !/^[KV]h$/.test(node.id)) return [];
+  return [...appended(site), ...movedPast(site), ...swapped(site)];
+};
+
+/** The earlier tokens behind the new ones: of keys or values, or of both. */
+function appended(site: Site): Edit[] {
+  const { graph, node } = site;
   const [tokens, width] = node.shape.slice(-2);
   const earlier = tokens - graph.extents['t'];
   const block = tokens * width;
-  const from = (shift: number): StepOperation => {
-    const table = Int32Array.from({ length: node.shape.reduce((a, b) => a * b, 1) }, (_, at) => {
-      const start = Math.floor(at / block) * block;
-      return start + ((at - start + shift * width) % block);
-    });
-    return gather(table, node.shape);
-  };
-  const edits: Edit[] = [
-    stepEdit(
-      site,
-      node.id,
-      {
-        id: 'past-appended',
-        title: `the earlier tokens come after the new ones in ${node.id}`,
-        why: 'Earlier keys and values belong in front: the mask counts positions from them.',
-        wrong: `${node.id} = concat(new, past)`,
-      },
-      ({ operation }) => after(operation, from(earlier)),
-    ),
-  ];
-  if (node.id === 'Kh' && sameShape(nodeOf(graph, 'Vh').shape, node.shape)) {
+  const table = Int32Array.from({ length: sizeOf(node.shape) }, (_, at) => {
+    const start = Math.floor(at / block) * block;
+    return start + ((at - start + earlier * width) % block);
+  });
+  const behind = gather(table, node.shape);
+  const edit = (ids: readonly NodeId[], words: string, formula: string): Edit => {
     const say = {
       id: 'past-appended',
-      title: 'the earlier tokens come after the new ones in Kh and Vh',
+      title: `the earlier tokens come after the new ones in ${words}`,
       why: 'Earlier keys and values belong in front: the mask counts positions from them.',
-      wrong: 'Kh = concat(new, past), Vh = concat(new, past)',
+      wrong: formula,
     };
-    edits.push(
-      makeEdit(site, 'Kh', 'value', say, (program) =>
-        ['Kh', 'Vh'].reduce((changed, id) => {
-          const { operation, inputs } = changed.forward.get(id)!;
-          return withStep(changed, id, { operation: after(operation, from(earlier)), inputs });
-        }, program),
-      ),
+    return makeEdit(site, node.id, 'value', say, (program) =>
+      ids.reduce((changed, id) => {
+        const { operation, inputs } = changed.forward.get(id)!;
+        return withStep(changed, id, { operation: after(operation, behind), inputs });
+      }, program),
     );
-  }
-  edits.push(...movedPast(site));
-  const { K, V } = config.past;
-  const other = node.id === 'Kh' ? V : K;
-  if (sameShape(K.shape, V.shape)) {
-    const axes = node.axes.map((axis) => axis.map((letter) => (letter === 'i' ? 't' : letter)));
-    const swap = prepend(node.axes, axes, other);
-    const newOnly: StepOperation = {
-      name: 'new tokens',
-      forward: ([whole]) =>
-        swap.forward([
-          swap.vjp(
-            { inputs: [{ shape: newShape(), data: new Float64Array(0) }], output: whole },
-            whole,
-          )[0],
-        ]),
-      vjp: (_, upstream) => [upstream],
-    };
-    edits.push(
-      stepEdit(
-        site,
-        node.id,
-        {
-          id: 'past-swapped',
-          title: `${node.id} has the earlier ${node.id === 'Kh' ? 'values' : 'keys'} in front`,
-          why: 'The cache of keys and that of values are exchanged.',
-          wrong: `${node.id} = concat(past ${node.id === 'Kh' ? 'values' : 'keys'}, new)`,
-        },
-        ({ operation }) => after(operation, newOnly),
-      ),
-    );
-  }
-  return edits;
+  };
+  const alone = edit([node.id], node.id, `${node.id} = concat(new, past)`);
+  if (node.id !== 'Kh' || !sameShape(nodeOf(graph, 'Vh').shape, node.shape)) return [alone];
+  const both = 'Kh = concat(new, past), Vh = concat(new, past)';
+  return [alone, edit(['Kh', 'Vh'], 'Kh and Vh', both)];
+}
 
-  function newShape(): number[] {
-    return [...nodeOf(graph, node.id).shape.slice(0, -2), graph.extents['t'], width];
-  }
-};
+/** The earlier values in front of the new keys, or the other way round. */
+function swapped(site: Site): Edit[] {
+  const { config, graph, node } = site;
+  const { K, V } = config.past!;
+  if (!sameShape(K.shape, V.shape)) return [];
+  const [others, other] = node.id === 'Kh' ? (['values', V] as const) : (['keys', K] as const);
+  const axes = node.axes.map((axis) => axis.map((letter) => (letter === 'i' ? 't' : letter)));
+  const swap = prepend(node.axes, axes, other);
+  const newShape = [...node.shape.slice(0, -2), graph.extents['t'], node.shape.at(-1)!];
+  const empty = { shape: newShape, data: new Float64Array(0) };
+  const newOnly: StepOperation = {
+    name: 'new tokens',
+    forward: ([whole]) => swap.forward([swap.vjp({ inputs: [empty], output: whole }, whole)[0]]),
+    vjp: (_, upstream) => [upstream],
+  };
+  const say = {
+    id: 'past-swapped',
+    title: `${node.id} has the earlier ${others} in front`,
+    why: 'The cache of keys and that of values are exchanged.',
+    wrong: `${node.id} = concat(past ${others}, new)`,
+  };
+  return [stepEdit(site, node.id, say, ({ operation }) => after(operation, newOnly))];
+}
 
 /** The earlier tokens reversed, shifted, of the first batch entry for all, 0 or rotated again. */
 function movedPast(site: Site): Edit[] {
