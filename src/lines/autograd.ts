@@ -45,6 +45,22 @@ function gradientsOf(field: Field): Map<number, Observed> {
   return found;
 }
 
+/** The object that an event tells of, by the first event of it: what it holds may have changed since. */
+function objectOf(events: readonly Event[], id: number): number {
+  const { alias } = events[id];
+  return alias === undefined || alias === id ? id : objectOf(events, alias);
+}
+
+/** Leaves whose .grad is right in the end, whatever each of several backward passes gave it: micro batches add up. */
+const rightWholes = ({ recording, observed }: Field): ReadonlySet<number> =>
+  new Set(
+    observed.flatMap(({ event: { how, of }, standing }) =>
+      how === 'leaf' && of !== undefined && standing === 'right'
+        ? [objectOf(recording.events, of)]
+        : [],
+    ),
+  );
+
 /**
  * The statement that loses or spoils a gradient: what it makes has a right gradient, or needs none although it is computed
  * from something that does, and one of its operands has a wrong gradient or none. The last one of the forward pass is the
@@ -67,9 +83,11 @@ function lost(field: Field, sought: Passing): Wrong | null {
       functions.some((other) => other.name === name.replace(/backward$/, 'forward')),
   );
   const { logits } = field.catalogue.parts;
+  const wholes = rightWholes(field);
   const passing = (event: Event): Passing => {
     const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
+    if (wholes.has(objectOf(events, event.id))) return 'right';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
     const nodes = observed[event.id].found.flatMap(({ entry }) =>
