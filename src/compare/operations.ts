@@ -208,12 +208,3 @@ export function normalised(
     },
   };
 }
-
-/** Softmax over any set of letters. */
-export const softmaxOver = (
-  axes: readonly AxisLetters[],
-  letters: readonly Letter[],
-  extents: Extents,
-  extra = 0,
-): StepOperation =>
-  normalised(axes, letters, extents, Math.exp, (_, weighted) => weighted, { extra });

@@ -3,7 +3,7 @@ import { type Graph, hasNode, nodeOf, type NodeId } from '../engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
 import { readOff } from './edits/extraTerm.ts';
-import { placesOf } from './edits/maskParts.ts';
+import { placesOf } from './edits/scorePlaces.ts';
 import { indexAlong } from './edits/piecewise.ts';
 import type { State } from './program.ts';
 import { indexName, plural } from './transforms/indices.ts';

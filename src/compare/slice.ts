@@ -12,9 +12,8 @@ import { buildGraph } from '../engine/heads/build.ts';
 import { alibiSlopes, broadcast } from '../engine/heads/mask.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Context } from './edits/edit.ts';
-import { layoutOf } from './edits/maskLayout.ts';
-import { cutParts } from './edits/masksListed.ts';
-import { cutPositions } from './edits/ropeOptions.ts';
+import { cutParts, cutPositions } from './cut.ts';
+import { layoutOf } from './mistakes/maskWords.ts';
 import { pick } from './layouts.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from './program.ts';
 

@@ -291,7 +291,7 @@ export function toText(formula: Formula, writing: Writing = {}): string {
     case 'at':
       return writtenLetter(formula.letter, writing);
     case 'modulo':
-      return `(${grouped(formula.left)} mod ${text(formula.right)})`;
+      return `(${grouped(formula.left)} mod ${bracketed(formula.right, isCompound, writing)})`;
     case 'hole':
       return formula.name;
     case 'where':

@@ -7,7 +7,7 @@ import { entrywise, permutationTable } from '../operations.ts';
 import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { contributionEdit, stepEdit } from './make.ts';
-import { layoutOf } from './maskLayout.ts';
+import { layoutOf } from '../mistakes/maskWords.ts';
 
 /** What a kept and a dropped weight is multiplied by. */
 interface Way {

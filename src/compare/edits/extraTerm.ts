@@ -8,7 +8,7 @@ import type { StepOperation } from '../program.ts';
 import { indexName, plural } from '../transforms/indices.ts';
 import { type Edit, type Family, longLetters, type Site } from './edit.ts';
 import { stepEdit } from './make.ts';
-import { placesOf } from './maskParts.ts';
+import { placesOf } from './scorePlaces.ts';
 import { indexAlong } from './piecewise.ts';
 
 /** Entries for each number that is read off, so that the others confirm it. */

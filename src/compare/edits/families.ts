@@ -20,16 +20,16 @@ import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
 import { norms } from '../mistakes/names/norms.ts';
 import { limits } from './limits.ts';
 import { loss } from '../mistakes/names/loss.ts';
-import { mask } from './mask.ts';
-import { maskSolved } from './maskSolved.ts';
+import { mask, maskBias } from '../mistakes/names/masking.ts';
+import { maskSolved } from '../mistakes/maskSolved.ts';
 import { operands } from './operands.ts';
 import { overflow } from './overflow.ts';
 import { past } from './past.ts';
 import { permute } from './permute.ts';
 import { piecewise } from './piecewise.ts';
-import { positionBias } from './positionBias.ts';
+import { positionBias } from '../mistakes/names/positionBias.ts';
 import { precision } from './precision.ts';
-import { rope } from './rope.ts';
+import { rope } from '../mistakes/names/rope.ts';
 import { scale } from './scale.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
@@ -53,7 +53,7 @@ import { unwritten } from './unwritten.ts';
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, scores, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[positionBias, maskSolved, softmaxSolved, dropoutOnScores, similarity, fused],
+  ...[positionBias, maskBias, maskSolved, softmaxSolved, dropoutOnScores, similarity, fused],
   ...[kernelBackward, partsOfSums, kernelLogged],
   ...[norms, moduleOptions, letters, extraTerm, emptySlots],
   ...[upstreamIgnored, staleOperands, seenSums, unreset],

@@ -1,5 +1,4 @@
 // Earlier keys and values: behind the new ones, or keys and values exchanged.
-import { isPlainRope } from '../../engine/config.ts';
 import { hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
 import { prepend } from '../../engine/ops/layout.ts';
 import { shapeOf } from '../../engine/axes.ts';
@@ -10,7 +9,6 @@ import { groupsOf, indexTransforms } from '../transforms/indices.ts';
 import { type Edit, type Family, operationAt, pastTokens, type Site } from './edit.ts';
 import { contributionEdit, contributionsTo, makeEdit, passedBack, stepEdit } from './make.ts';
 import { partAlong } from './piecewise.ts';
-import { rotation } from './rotation.ts';
 
 export const past: Family = (site) => {
   const { config, graph, node, kind } = site;
@@ -133,18 +131,6 @@ function movedPast(site: Site): Edit[] {
   moves.push(
     edit('past-zero', `${name} are 0: the cache is missing or not filled`, '0', zero, 1.2),
   );
-  if (config.rope && isPlainRope(config.rope) && node.id === 'Kh') {
-    const { base, pairing } = config.rope;
-    const own = graph.extents['a'];
-    for (const [first, words] of [
-      [0, 'at their own positions'],
-      [earlier, 'at the positions of the new ones'],
-    ] as const) {
-      const turn = rotation(axes, site, pairing, (t, k) => (first + t) * base ** ((-2 * k) / own));
-      const title = `${name} are rotated again (RoPE twice) ${words}`;
-      moves.push(edit('past-rotated-again', title, 'rotate(past)', turn, 1.2));
-    }
-  }
   return moves;
 }
 

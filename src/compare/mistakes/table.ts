@@ -15,7 +15,7 @@ import {
 } from './forms.ts';
 import { type Part, withParts } from './place.ts';
 import { parsed, type Vocabulary } from './text.ts';
-import { tensorsOf, vocabularyOf, withNumbers } from './vocabulary.ts';
+import { tensorsOf, vocabularyOf, withNames } from './vocabulary.ts';
 
 /** What a table says of all its rows. */
 export interface Shared {
@@ -23,6 +23,7 @@ export interface Shared {
   readonly why?: string;
   /** The formula as people write it, where it is too long as it is. */
   readonly wrong?: string;
+  readonly right?: string;
   readonly numpy?: string;
   readonly pytorch?: string;
   /** Only the forward pass is mistaken. */
@@ -42,6 +43,8 @@ export interface Row extends Shared {
   readonly given?: Part['given'];
   /** Numbers that stand in the formula, and in braces in the title. */
   readonly numbers?: Readonly<Record<string, number>>;
+  /** Formulas that names in it stand for. */
+  readonly terms?: Readonly<Record<string, Formula>>;
 }
 
 const HEAD = /^(\S+) (\S+)(?: \[([^\]]+)\])?(?: (\d[\d.]*))?: (.*)$/;
@@ -72,10 +75,32 @@ export function rowsOf(text: string, shared: Shared = {}): Row[] {
   return rows;
 }
 
-/** The tensors of a place under which rows find it. */
-function namesAt({ graph, node, kind }: Site): Set<string> {
+/** What stands in the place of braces; a number, text or true is also something that a setup has. */
+export type Words = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** The rows that need nothing of which the words say that it is not there, with the words in the place of braces. */
+export function withWords(rows: readonly Row[], words: Words): Row[] {
+  const filled = (text: string): string =>
+    text.replaceAll(/\{([\w ]+)\}/g, (all, name: string) => String(words[name] ?? all));
+  const isMet = (need: string): boolean =>
+    need.startsWith('!') ? !words[need.slice(1)] : Boolean(words[need]);
+  const isKnown = (need: string): boolean => need.replace('!', '') in words;
+  return rows
+    .filter(({ needs = [] }) => needs.every((need) => !isKnown(need) || isMet(need)))
+    .map((row) => ({
+      ...row,
+      ...{ on: filled(row.on), title: filled(row.title), formula: filled(row.formula) },
+      ...(row.why !== undefined && { why: filled(row.why) }),
+      ...(row.wrong !== undefined && { wrong: filled(row.wrong) }),
+      needs: row.needs?.filter((need) => !isKnown(need)),
+    }));
+}
+
+/** The rows that speak of a place, by its node or the role of that. */
+function rowsAt({ graph, node, kind }: Site, rows: readonly Row[]): Row[] {
   const own = Object.entries(roles(graph)).flatMap(([role, id]) => (id === node.id ? [role] : []));
-  return new Set([node.id, ...own].map((name) => tensorName(name, kind)));
+  const names = new Set([node.id, ...own].map((name) => tensorName(name, kind)));
+  return rows.filter(({ on }) => on.split(',').some((name) => names.has(name)));
 }
 
 /** What all tables need of a setup, made once: names, formulas by their text, what is passed to each node. */
@@ -96,9 +121,9 @@ function setupOf(context: Context): Setup {
   return setup;
 }
 
-/** A formula of a text, which many rows share but for the tensors that are given and the numbers. */
+/** A formula of a text, which many rows share that have no names of their own. */
 function formulaOf({ vocabulary, formulas }: Setup, text: string, row: Row): Formula | null {
-  if (row.numbers) return parsed(text, withNumbers(vocabulary, row.numbers));
+  if (row.numbers || row.terms) return parsed(text, withNames(vocabulary, row));
   let own = formulas.get(text);
   if (own === undefined) formulas.set(text, (own = parsed(text, vocabulary)));
   return own;
@@ -124,31 +149,35 @@ export function familyOf(rows: readonly Row[] | ((site: Site) => readonly Row[])
     const key = keyOf(node.id, kind);
     let own = ofGraph.get(key);
     if (!own) {
-      const names = namesAt(site);
-      const all = typeof rows === 'function' ? rows(site) : rows;
-      const here = all.filter(({ on }) => on.split(',').some((name) => names.has(name)));
+      const here = rowsAt(site, typeof rows === 'function' ? rows(site) : rows);
       const setup = setupOf(site);
       own = here.flatMap((row) => read(site, row, setup) ?? []);
       ofGraph.set(key, own);
     }
-    const { program } = site.state;
-    /** In a step that is another already, the right formula is none to put a name in. */
-    const isOther = ({ node: id, kind: of, from, isSubstituted }: Part): boolean =>
-      isSubstituted === true &&
-      (of === 'value'
-        ? program.forward.get(id) !== nodeOf(graph, id)
-        : program.backward.get(from!.id) !== nodeOf(graph, from!.id));
-    return own.filter(({ parts }) => !parts.some(isOther)).map((each) => editOf(site, each));
+    return own.flatMap((each) => editOf(site, each) ?? []);
   };
+}
+
+/** The mistakes of rows that depend on the person's tensors: nothing of them is kept. */
+export function editsOf(site: Site, rows: readonly Row[]): Edit[] {
+  const here = rowsAt(site, rows);
+  const setup = setupOf(site);
+  return here.flatMap((row) => {
+    const own = read(site, row, setup);
+    return (own && editOf(site, own)) ?? [];
+  });
 }
 
 /** Null where the setup does not have what the row speaks of. */
 function read(site: Site, row: Row, setup: Setup): Read | null {
-  const has = (each: string): boolean =>
-    (row.numbers && each in row.numbers) || setup.vocabulary.term(each) !== null;
+  const { term } = withNames(setup.vocabulary, row);
+  const has = (each: string): boolean => term(each) !== null;
   if (row.needs?.some((each) => (each.startsWith('!') ? has(each.slice(1)) : !has(each))))
     return null;
-  const title = row.title.includes('{') ? filled(site, row) : row.title;
+  const [{ title }] = withWords([{ ...row, needs: [] }], {
+    ...roles(site.graph),
+    ...row.numbers,
+  });
   const parts: Part[] = [];
   for (const line of row.formula.split('\n')) {
     const [, where, text] = /^(\w+): (.*)$/.exec(line) ?? [null, null, line];
@@ -158,12 +187,6 @@ function read(site: Site, row: Row, setup: Setup): Read | null {
     parts.push(...own);
   }
   return { row, title, parts };
-}
-
-/** The title with the names of nodes and with numbers in the place of the braces. */
-function filled({ graph }: Site, { title, numbers }: Row): string {
-  const words: Readonly<Record<string, string | number>> = { ...roles(graph), ...numbers };
-  return title.replaceAll(/\{(\w+)\}/g, (_, word: string) => String(words[word]));
 }
 
 type PassedTo = (node: NodeId) => readonly Contribution[];
@@ -218,8 +241,16 @@ function partsOf({ graph, node, kind }: Spot, row: Row, text: string, setup: Set
     }));
 }
 
-function editOf(site: Site, { row, title, parts }: Read): Edit {
-  const { node, kind } = site;
+/** Null in a step that is another already: the right formula is none to put a name in. */
+function editOf(site: Site, { row, title, parts }: Read): Edit | null {
+  const { node, kind, graph } = site;
+  const { forward, backward } = site.state.program;
+  const isOther = ({ node: id, kind: of, from, isSubstituted }: Part): boolean =>
+    isSubstituted === true &&
+    (of === 'value'
+      ? forward.get(id) !== nodeOf(graph, id)
+      : backward.get(from!.id) !== nodeOf(graph, from!.id));
+  if (parts.some(isOther)) return null;
   const left = ({ node: id, kind: of }: Part): Formula =>
     symbol(tensorName(id, of), nodeOf(site.graph, id).axes);
   const wrong = (): string =>
@@ -227,7 +258,8 @@ function editOf(site: Site, { row, title, parts }: Read): Edit {
   const [first] = parts;
   const isAlone = parts.length === 1 && first.node === node.id && first.kind === kind;
   const say = {
-    ...{ id: row.id, title, cost: row.cost ?? 1, numpy: row.numpy, pytorch: row.pytorch },
+    ...{ id: row.id, title, cost: row.cost ?? 1 },
+    ...{ right: row.right, numpy: row.numpy, pytorch: row.pytorch },
     get why() {
       return row.why ?? `${tensorName(node.id, kind)} is exactly ${toText(first.formula)}.`;
     },

@@ -30,7 +30,7 @@ export interface Vocabulary {
 
 const TOKEN = /[\p{L}_][\p{L}\p{N}_′@]*|\d+(?:\.\d+)?(?:e-?\d+)?|<=|[^\s]/gu;
 /** Queries for keys and keys for queries. */
-const TURNED = new Map([
+export const TURNED = new Map([
   ['i', 'j'],
   ['j', 'i'],
 ]);

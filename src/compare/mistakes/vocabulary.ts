@@ -10,9 +10,11 @@ import {
   tensorName,
 } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
+import { earlierAxis } from '../../engine/ops/layout.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { type Context, roles } from '../edits/edit.ts';
 import type { Kind } from '../program.ts';
+import type { Row } from './table.ts';
 import type { Vocabulary } from './text.ts';
 
 /** Beside those of the axes: what stands for a key in sums. */
@@ -33,7 +35,7 @@ export function tensorsOf(graph: Graph): (name: string) => [NodeId, Kind] | null
 
 /**
  * Nodes ("P"), gradients ("dP"), the same by their role ("doutput"), read as if they were another ("values@output");
- * scale, softcap, p; keep, mask, target; sums over y's letters as sum_y, N its entries. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
+ * scale, softcap, p; keep, mask, target, past_K, past_V; sums over y's letters as sum_y, N its entries. `square`, `scaled`, `multihead`, `grouped`: 1 where that is so.
  */
 export function vocabularyOf(context: Context): Vocabulary {
   const { config, graph } = context;
@@ -61,6 +63,11 @@ export function vocabularyOf(context: Context): Vocabulary {
   const term = (name: string): Formula | null => {
     const value = numbers[name];
     if (value !== undefined) return number(value);
+    const [, ofPast] = /^past_([KV])$/.exec(name) ?? [];
+    if (ofPast !== undefined && config.past && hasNode(graph, `${ofPast}h`)) {
+      const earlier = nodeOf(graph, `${ofPast}h`).axes.map(earlierAxis);
+      return symbol(name, earlier);
+    }
     if (name === 'mask′') return symbol(name, nodeOf(graph, 'P').axes);
     const [plain, as] = name.split('@');
     const other = as === undefined ? null : nodeOf(graph, tensorNamed(as)?.[0] ?? as);
@@ -85,17 +92,17 @@ export function vocabularyOf(context: Context): Vocabulary {
   };
 }
 
-/** With numbers of its own. */
-export const withNumbers = (
+/** With names of its own. */
+export const withNames = (
   vocabulary: Vocabulary,
-  numbers: Readonly<Record<string, number>> | undefined,
-): Vocabulary =>
-  numbers
-    ? {
-        ...vocabulary,
-        term: (name) => (name in numbers ? number(numbers[name]) : vocabulary.term(name)),
-      }
-    : vocabulary;
+  { numbers = {}, terms = {} }: Pick<Row, 'numbers' | 'terms'>,
+): Vocabulary => ({
+  ...vocabulary,
+  term(name) {
+    if (name in numbers) return number(numbers[name]);
+    return terms[name] ?? vocabulary.term(name);
+  },
+});
 
 /** The feature of the weighted values. */
 const featureOf = ({ graph }: Context): readonly string[] => {

@@ -121,5 +121,8 @@ export function prepend(
 /** The letter of earlier tokens. */
 export const EARLIER = 'p';
 
-const earlierAxis = (axis: AxisLetters, n: number, all: readonly AxisLetters[]): AxisLetters =>
-  n === all.length - 2 ? [EARLIER] : axis;
+export const earlierAxis = (
+  axis: AxisLetters,
+  n: number,
+  all: readonly AxisLetters[],
+): AxisLetters => (n === all.length - 2 ? [EARLIER] : axis);

@@ -1,7 +1,8 @@
 // Kernels that walk the keys in blocks (online softmax, as FlashAttention), and recompute the weights in the backward pass.
 import { sizeOf } from '../../../engine/tensor.ts';
 import { type Edit, roles, type Site } from '../../edits/edit.ts';
-import { maskVariants } from '../../edits/masks.ts';
+import { madeLate } from '../maskWords.ts';
+import { maskVariants } from './masks.ts';
 import { groupsOf, indexName } from '../../transforms/indices.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 import { hasNode, nodeOf } from '../../../engine/graph.ts';
@@ -213,11 +214,11 @@ function maskedAnew(site: Site): Row[] {
   const isLarge = sizeOf(M.shape) > LARGE;
   return maskVariants(site, M)
     .filter(({ id, cost }) => id !== 'mask-missing' && cost <= (isLarge ? 1 : STRANGEST))
-    .map(({ id, title, wrong, mask }) => ({
-      ...{ on: 'W', id, formula: 'exp(unmasked + mask′ - L)', ...MASK_FIX },
-      wrong: `P' = exp(Z + mask' − L), ${wrong}`,
-      title: `it masks otherwise than the forward pass: ${title}`,
-      given: { 'mask′': { axes: M.axes, tensor: mask } },
+    .map((variant) => ({
+      ...{ on: 'W', id: variant.id, formula: 'exp(unmasked + mask′ - L)', ...MASK_FIX },
+      wrong: `P' = exp(Z + mask' − L), ${variant.wrong}`,
+      title: `it masks otherwise than the forward pass: ${variant.title}`,
+      given: { 'mask′': madeLate(M.axes, () => variant.mask) },
     }));
 }
 

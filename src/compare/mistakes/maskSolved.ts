@@ -1,39 +1,68 @@
-// What masked scores or weights tell by themselves: which entries are hidden, in which heads, by how much.
-import { addMask } from '../../engine/ops/elementwise.ts';
-import { map, type Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
+// What masked scores or weights tell by themselves: which entries are hidden, in which heads.
+import type { AxisLetters } from '../../engine/axes.ts';
+import type { Operand } from '../../engine/evaluate.ts';
+import { symbol } from '../../engine/formula.ts';
+import { type GraphNode, nodeOf } from '../../engine/graph.ts';
 import { FILL } from '../conventions.ts';
-import { after, entrywise, fibres, onOperand } from '../operations.ts';
-import { indexName, plural } from '../transforms/indices.ts';
-import { nodeOf } from '../../engine/graph.ts';
 import {
   type Context,
-  type Edit,
   type Family,
   operationAt,
+  pastTokens,
   roles,
   type Site,
-  pastTokens,
-} from './edit.ts';
-import { type Say, stepEdit } from './make.ts';
-import { beforeScale, biases } from './maskBias.ts';
-import { rightMask } from './maskLayout.ts';
-import { indexAlong } from './piecewise.ts';
+} from '../edits/edit.ts';
+import { indexAlong } from '../edits/piecewise.ts';
+import { fibres } from '../operations.ts';
+import { indexName, plural } from '../transforms/indices.ts';
+import { rightOf } from './forms.ts';
+import { rightMask } from './maskWords.ts';
+import { editsOf, type Row, rowsOf } from './table.ts';
+
+/** `own` is 1 where the person's mask hides, `bias` what it adds elsewhere; `whole` is P as it should be. */
+const HIDDEN = rowsOf(`
+M mask: the mask {words}
+  not(own) * (unmasked + bias) + hide(own)
+P mask: the mask {words}
+  logits := logits + hide(own)
+P late 0.05: the mask {words}, after the softmax
+  not(own) * whole
+`);
+
+/** `lacking` is 1 where there is no mask; `hidden` and `bias` are the right one's. */
+const PARTLY = rowsOf(`
+M mask-missing-in-some 0.95: the mask is missing in {where}
+  (1 - (1 - lacking) * hidden) * unmasked + (1 - lacking) * bias + hide((1 - lacking) * hidden)
+`);
 
 export const maskSolved: Family = (site) => {
   const { node, kind, target } = site;
-  if (kind !== 'value') return [];
-  if (node.id === 'Z') return beforeScale(site);
-  if (node.id === 'M')
-    return [
-      ...biases(site),
-      ...(target ? [...partly(site), ...penalty(site), ...hidden(site)] : []),
-    ];
-  return node.id === 'P' && target ? hidden(site) : [];
+  if (kind !== 'value' || !target) return [];
+  const rows = node.id === 'M' || node.id === 'P' ? hidden(site) : [];
+  const steps = node.id === 'M' ? [...partly(site), ...rows] : rows;
+  return ['M', 'P']
+    .filter((id) => steps.some(({ on }) => on === id))
+    .flatMap((id) => editsOf({ ...site, node: nodeOf(site.graph, id) }, steps));
+};
+
+/** Tensors by name, with the axes of a node. */
+const givenOf = (
+  { axes, shape }: Pick<GraphNode, 'axes' | 'shape'>,
+  tensors: Readonly<Record<string, ArrayLike<number>>>,
+): Required<Pick<Row, 'terms' | 'given'>> => {
+  const all = Object.entries(tensors);
+  const operand = (data: ArrayLike<number>): Operand => ({
+    axes,
+    tensor: { shape, data: Float64Array.from(data) },
+  });
+  return {
+    terms: Object.fromEntries(all.map(([name]) => [name, symbol(name, axes)])),
+    given: Object.fromEntries(all.map(([name, data]) => [name, operand(data)])),
+  };
 };
 
 /** Entries that have no weight here though the scores would give them one, or the other way round. */
-function hidden(site: Site): Edit[] {
+function hidden(site: Site): Row[] {
   const { node, target, graph, state } = site;
   const { data } = target!.user;
   const { logits } = roles(graph);
@@ -56,21 +85,42 @@ function hidden(site: Site): Edit[] {
   }
   if (more + fewer === 0 || all === own.length) return [];
   if (node.id === 'P' && fewer === 0 && isSlices(own, right, site)) return [];
+  const bias = right.map((value) => (value <= FILL ? 0 : value));
+  const given = givenOf(node, { own, bias });
+  const say = sayOf(site, own, right, more, fewer);
+  const isStep = node.id === 'M' || isFree;
+  return HIDDEN.filter(({ on }) => (on === 'M' ? isStep : node.id === 'P')).map((row) => ({
+    ...{ ...row, ...say, ...given },
+    terms: { ...given.terms, whole: rightOf(site) },
+    ...(row.id === 'late' && { title: `${say.title}, after the softmax` }),
+    cost: say.cost + (row.id === 'late' ? row.cost! : 0),
+  }));
+}
+
+/** In words, what is hidden by a mask that the person's tensor tells. */
+function sayOf(
+  site: Site,
+  own: Uint8Array,
+  right: Float64Array,
+  more: number,
+  fewer: number,
+): Pick<Row, 'id' | 'title' | 'why' | 'wrong'> & { readonly cost: number } {
+  const { node, graph, state } = site;
+  const { logits } = roles(graph);
   const known = pattern(own, site);
   const words = known ?? countInWords(more, fewer);
   const isMaskRight = node.id === 'P' && state.given.values.has(logits);
-  const should = pattern(
-    Uint8Array.from(right, (value) => Number(value <= FILL)),
-    site,
-  );
+  const setup = Uint8Array.from(right, (value) => Number(value <= FILL));
+  const should = pattern(setup, site);
   const ofSetup = should === null ? '' : ` The setup’s mask ${should}.`;
-  const say: Say = {
+  const past = words
+    .replace(/^hides/, 'hid')
+    .replace(/^lets/, 'let')
+    .replace(/^keeps/, 'kept');
+  return {
     id: /largest/.test(words) ? 'top-k' : 'mask-of-other-entries',
     title: isMaskRight
-      ? `weights are 0 where ${logits} hides nothing, as if the mask ${words
-          .replace(/^hides/, 'hid')
-          .replace(/^lets/, 'let')
-          .replace(/^keeps/, 'kept')}`
+      ? `weights are 0 where ${logits} hides nothing, as if the mask ${past}`
       : `the mask ${words}`,
     why: isMaskRight
       ? `${logits} is right; between it and P, ${more} weights become 0 that should not.`
@@ -78,35 +128,6 @@ function hidden(site: Site): Edit[] {
     wrong: `hidden: the mask ${words}`,
     cost: known === null ? 1.9 : 1.35,
   };
-  const additive: Tensor = {
-    shape: node.shape,
-    data: Float64Array.from(own, (is, at) =>
-      is === 1 ? -Infinity : right[at] <= FILL ? 0 : right[at],
-    ),
-  };
-  const step = stepEdit(site, 'M', say, () => addMask(node.axes, additive));
-  if (node.id === 'M') return [step];
-  const hide = entrywise(
-    (value, at) => (own[at] === 1 ? -Infinity : value),
-    (_, at) => 1 - own[at],
-  );
-  return [
-    ...(isFree ? [step] : []),
-    stepEdit(site, 'P', say, ({ operation }) => onOperand(operation, 0, hide)),
-    stepEdit(
-      site,
-      'P',
-      { ...say, title: `${say.title}, after the softmax`, cost: say.cost! + 0.05 },
-      ({ operation }) =>
-        after(
-          operation,
-          entrywise(
-            (value, at) => (own[at] === 1 ? 0 : value),
-            (_, at) => 1 - own[at],
-          ),
-        ),
-    ),
-  ];
 }
 
 /**
@@ -127,48 +148,16 @@ function isSlices(own: Uint8Array, right: Float64Array, { node, graph, state }: 
   });
 }
 
-/** Hidden scores lowered by one number, which leaves them some weight. */
-function penalty(site: Site): Edit[] {
-  const { node, target, state } = site;
-  const step = operationAt(site)!;
-  const before = state.value(step.inputs[0]).data;
-  const right = rightMask(site, node).data;
-  const { data } = target!.user;
-  const hiddenAt = [...right.keys()].filter((at) => right[at] === -Infinity);
-  if (hiddenAt.length < 2) return [];
-  const by = before[hiddenAt[0]] - data[hiddenAt[0]];
-  const isSame = (at: number): boolean =>
-    Math.abs(before[at] - data[at] - by) <= 1e-5 * Math.abs(by) + 1e-9;
-  if (!Number.isFinite(by) || by === 0 || !hiddenAt.every(isSame)) return [];
-  const text = shortNumber(by);
-  const exact = Math.abs(Number(text) / by - 1) < 1e-5 ? Number(text) : by;
-  return [
-    stepEdit(
-      site,
-      'M',
-      {
-        id: 'mask-penalty-finite',
-        title: `hidden scores are only lowered by ${text}, which leaves them weight`,
-        why: `Where M should be −∞ it is ${step.inputs[0]} − ${text}: after the softmax such keys still count.`,
-        wrong: `M = ${step.inputs[0]} − ${text} where hidden`,
-        cost: 1.15,
-      },
-      () =>
-        entrywise(
-          (value, at) => (right[at] === -Infinity ? value - exact : value + right[at]),
-          () => 1,
-        ),
-    ),
-  ];
-}
-
 /** The mask left out in some heads or batch entries only. */
-function partly(site: Site): Edit[] {
+function partly(site: Site): Row[] {
   const { node, target, graph } = site;
   const step = operationAt(site)!;
   const unmasked = site.state.value(step.inputs[0]).data;
   const { user, predicted } = target!;
-  return ['b', 'h', 'r', 'g'].flatMap((letter): Edit[] => {
+  const right = rightMask(site, node).data;
+  const isHidden = right.map((value) => Number(value === -Infinity));
+  const bias = right.map((value) => (value === -Infinity ? 0 : value));
+  return ['b', 'h', 'r', 'g'].flatMap((letter): Row[] => {
     const count = graph.extents[letter] ?? 1;
     if (count === 1 || !node.axes.flat().includes(letter)) return [];
     const index = indexAlong(node.axes, [letter], graph.extents);
@@ -180,30 +169,20 @@ function partly(site: Site): Edit[] {
     if (lacking.size === 0 || lacking.size === count) return [];
     const one = indexName([letter]);
     const where = `${lacking.size > 1 ? plural(one) : one} ${[...lacking].join(', ')}`;
-    return [
-      stepEdit(
-        site,
-        'M',
-        {
-          id: 'mask-missing-in-some',
-          title: `the mask is missing in ${where}`,
-          why: `There M is ${step.inputs[0]}; in the others the mask is right: a loop ends early, or the mask is broadcast along the wrong axis.`,
-          wrong: `M[${where}] = ${step.inputs[0]}`,
-          cost: 0.95,
-        },
-        ({ operation }) => ({
-          name: 'mask',
-          forward: ([input]) => {
-            const own = operation.forward([input]);
-            return map(own, (value, at) => (lacking.has(index[at]) ? input.data[at] : value));
-          },
-          vjp: (application, upstream) => {
-            const [own] = operation.vjp(application, upstream);
-            return [map(own, (value, at) => (lacking.has(index[at]) ? upstream.data[at] : value))];
-          },
-        }),
-      ),
-    ];
+    const axes: AxisLetters[] = [[letter]];
+    const along = givenOf(
+      { axes, shape: [count] },
+      { lacking: Array.from({ length: count }, (_, n) => Number(lacking.has(n))) },
+    );
+    const mask = givenOf(node, { hidden: isHidden, bias });
+    return PARTLY.map((row) => ({
+      ...row,
+      title: row.title.replace('{where}', where),
+      why: `There M is ${step.inputs[0]}; in the others the mask is right: a loop ends early, or the mask is broadcast along the wrong axis.`,
+      wrong: `M[${where}] = ${step.inputs[0]}`,
+      terms: { ...mask.terms, ...along.terms },
+      given: { ...mask.given, ...along.given },
+    }));
   });
 }
 

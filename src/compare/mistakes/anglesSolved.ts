@@ -1,57 +1,95 @@
 // The angles that a person's rotated queries or keys tell, and what they mean.
+import { Evaluator } from '../../engine/evaluate.ts';
+import { symbol } from '../../engine/formula.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { shortNumber } from '../constants.ts';
-import { pastTokens, type Site } from './edit.ts';
-import { type Pairing, rotation } from './rotation.ts';
-import { headStep, type Way } from './ropeWays.ts';
+import { pastTokens, type Site } from '../edits/edit.ts';
+import { extentsOf, readOf } from './hunt.ts';
+import type { Row } from './table.ts';
+import { parsed } from './text.ts';
+import { type Base, type Pairing, turnOf } from './turning.ts';
+import { vocabularyOf } from './vocabulary.ts';
 
 const TURN = 2 * Math.PI;
 /** Into (-π, π]. */
 const wrap = (angle: number): number => angle - TURN * Math.round(angle / TURN);
 
-export function solvedAngles(site: Site, id: 'Q' | 'K'): Way[] {
-  const { graph, config, state, target } = site;
+/** Split into heads, with the earlier tokens in front, as it was before it turned. */
+function unturned(site: Site, id: 'Q' | 'K'): Tensor {
+  const formula = parsed(turnOf(site, id, 'own = 1; cross = 0').forward(), vocabularyOf(site))!;
+  const { axes } = nodeOf(site.graph, `${id}h`);
+  return new Evaluator(readOf(site), extentsOf(site)).tensor(formula, axes);
+}
+
+/** By how much each pair of features of each token is turned. */
+function anglesBetween(
+  before: Tensor,
+  after: Tensor,
+  first: number,
+  places: (pair: number) => readonly [number, number],
+): Float64Array {
+  const [tokens, width] = before.shape.slice(-2);
+  const half = width / 2;
+  const size = (tokens - first) * half;
+  const [along, across] = [new Float64Array(size), new Float64Array(size)];
+  for (let row = 0; row < before.data.length / width; row++) {
+    const token = (row % tokens) - first;
+    if (token < 0) continue;
+    for (let pair = 0; pair < half; pair++) {
+      const [a, b] = places(pair).map((feature) => row * width + feature);
+      const [x, y] = [before.data, after.data];
+      along[token * half + pair] += x[a] * y[a] + x[b] * y[b];
+      across[token * half + pair] += x[a] * y[b] - x[b] * y[a];
+    }
+  }
+  return along.map((value, at) => Math.atan2(across[at], value));
+}
+
+export function solvedAngles(site: Site, id: 'Q' | 'K'): [Base, Row][] {
+  const { graph, config, target } = site;
   const { base, pairing } = config.rope!;
   const width = graph.extents['a'];
-  const before = headStep(site, id, null).forward([state.value(id)]);
-  const [tokens] = before.shape.slice(-2);
+  const half = width / 2;
+  const before = unturned(site, id);
   const position = pastTokens(site);
-  /** Earlier keys stand in front as they are. */
+  // Earlier keys stand in front as they are.
   const first = id === 'K' ? position : 0;
-  const rows = before.data.length / width;
+  const { axes } = nodeOf(graph, id);
+  const angleAxes = [axes[axes.length - 2], ['a']];
   const pairings: Pairing[] =
     pairing === 'half' ? ['half', 'interleaved'] : ['interleaved', 'half'];
-  return pairings.flatMap((own, n): Way[] => {
-    const half = width / 2;
-    const places = (pair: number): [number, number] =>
-      own === 'half' ? [pair, pair + half] : [2 * pair, 2 * pair + 1];
-    const size = (tokens - first) * half;
-    const [along, across] = [new Float64Array(size), new Float64Array(size)];
-    for (let row = 0; row < rows; row++) {
-      const token = (row % tokens) - first;
-      if (token < 0) continue;
-      for (let pair = 0; pair < half; pair++) {
-        const [a, b] = places(pair).map((feature) => row * width + feature);
-        const [x, y] = [before.data, target!.user.data];
-        along[token * half + pair] += x[a] * y[a] + x[b] * y[b];
-        across[token * half + pair] += x[a] * y[b] - x[b] * y[a];
-      }
-    }
-    const angles = along.map((value, at) => Math.atan2(across[at], value));
+  return pairings.flatMap((own, n): [Base, Row][] => {
+    const isHalf = own === 'half';
+    const angles = anglesBetween(before, target!.user, first, (pair) =>
+      isHalf ? [pair, pair + half] : [2 * pair, 2 * pair + 1],
+    );
     if (!angles.every(Number.isFinite)) return [];
     const { words, sort } = meaning(angles, half, base, position);
-    const pairs =
-      own === pairing ? '' : ` in ${own === 'half' ? 'half-split' : 'interleaved'} pairs and`;
-    return [
-      {
-        say: {
-          id: sort,
-          words: `rotated${pairs} ${words}`,
-          why: `The angles by which the pairs of features are turned can be read off ${id}h; right are position · base^(−2k/width).`,
-          cost: 1.4 + n / 10,
-        },
-        turn: (axes) => rotation(axes, site, own, (token, pair) => angles[token * half + pair]),
+    const pairs = own === pairing ? '' : ` in ${isHalf ? 'half-split' : 'interleaved'} pairs and`;
+    const tensor = {
+      shape: [angles.length / half, width],
+      data: Float64Array.from({ length: 2 * angles.length }, (_, at) => {
+        const [token, feature] = [Math.floor(at / width), at % width];
+        return angles[token * half + (isHalf ? feature % half : feature >> 1)];
+      }),
+    };
+    const turn = {
+      changes: `pairs = ${own}; θ = angles`,
+      terms: { angles: symbol('angles', angleAxes) },
+      given: { angles: { axes: angleAxes, tensor } },
+    };
+    const row = {
+      ...{
+        on: 'turn',
+        id: sort,
+        title: `rotated${pairs} ${words}`,
+        cost: 1.4 + n / 10,
+        formula: '',
       },
-    ];
+      why: `The angles by which the pairs of features are turned can be read off ${id}h; right are position · base^(−2k/width).`,
+    };
+    return [[turn, row]];
   });
 }
 

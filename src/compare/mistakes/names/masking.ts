@@ -1,0 +1,336 @@
+// How a mask is applied: added as 0/1, multiplied, with a fill value, after the softmax; its bias by another factor.
+import { symbol } from '../../../engine/formula.ts';
+import { type GraphNode, hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
+import { scaleFactor } from '../../../engine/heads/weights.ts';
+import { additiveMask } from '../../../engine/heads/mask.ts';
+import { addMask } from '../../../engine/ops/elementwise.ts';
+import { map, type Tensor } from '../../../engine/tensor.ts';
+import { namesOf, shortNumber } from '../../constants.ts';
+import { type Edit, type Family, longLetters, type Site } from '../../edits/edit.ts';
+import { makeEdit, stepEdit } from '../../edits/make.ts';
+import { fibres, notANumber } from '../../operations.ts';
+import { withStep } from '../../program.ts';
+import { layoutOf, madeLate, rightMask } from '../maskWords.ts';
+import { editsOf, type Row, rowsOf, withWords } from '../table.ts';
+import { maskVariants } from './masks.ts';
+import { letterNames, subsets } from './softmaxBackward.ts';
+
+/** `hidden` is 1 where the mask hides, `bias` what it adds where it does not. */
+export const WAYS = rowsOf(`
+M mask-added-as-zero-one: the 0/1 mask is added to the scores
+  unmasked + not(hidden) + bias
+  : M = Z + seen (0 or 1)
+  | A boolean mask turned into 0 and 1 and added hides nothing.
+M mask-added-as-zero-one: the 0/1 mask is added to the scores (1 where hidden)
+  unmasked + hidden + bias
+  : M = Z + hidden (0 or 1)
+  | A boolean mask turned into 0 and 1 and added hides nothing.
+M mask-subtracted-as-zero-one: the 0/1 mask is subtracted from the scores
+  unmasked - hidden + bias
+  : M = Z − hidden (0 or 1)
+  | Subtracting 1 from hidden scores hardly hides them.
+M mask-multiplied: the 0/1 mask is multiplied into the scores
+  not(hidden) * (unmasked + bias)
+  : M = Z ∘ seen
+  | Hidden scores become 0, and exp(0) = 1: they keep a weight. Hidden scores must be −∞.
+M mask-multiplied-inverted: the inverted 0/1 mask is multiplied into the scores
+  hidden * unmasked
+  : M = Z ∘ hidden
+  | Scores that should be seen become 0, hidden ones stay.
+M mask-fill-value: hidden scores are filled with {fill} instead of −∞
+  fill * hidden + not(hidden) * (unmasked + bias)
+  : M = where(hidden, {fill}, Z)
+  | exp({fill}) is not 0: hidden keys keep a weight and their gradients leak.
+M mask-penalty-finite: hidden scores are only lowered by {by}, which leaves them weight
+  unmasked - by * hidden + bias
+  : M = Z − {by} · hidden
+  | Hidden keys keep exp(−{by}) of their weight, and their gradients leak.
+M mask-sign: hidden scores are +∞ instead of −∞
+  not(hidden) * (unmasked + bias) - hide(hidden)
+  : M = where(hidden, +∞, Z)
+  | The softmax of +∞ is NaN.
+M mask-fill-nan: the mask is multiplied by −∞: 0 · −∞ is NaN where nothing is hidden
+  unmasked + hidden * hide(1)
+  : M = Z + hidden · (−∞)
+  | −∞ times 0 is NaN, so every score that is seen becomes NaN.
+`);
+
+const FILLS = [1e-9, -1e-9, -1, -10, 1e9, 1];
+const PENALTIES = [2, 3, 5, 10, 20];
+
+export const CAPS = rowsOf(`
+M softcap-after-mask 0.95: softcap is applied after the mask
+  -softcap * hidden + not(hidden) * (unmasked + bias)
+  : M = where(hidden, −softcap, Z)
+  | Hidden scores become softcap · tanh(−∞) = −softcap instead of −∞ and keep a weight.
+`);
+
+export const LATE = rowsOf(`
+P mask-after-softmax: the mask is applied after the softmax, without normalising again
+  exp(unmasked) / sum_i(exp(unmasked)) * not(hidden)
+  : P = softmax(Z) ∘ seen
+  | Hidden keys have taken part in the sum of the softmax, so the weights of a row add to less than 1.
+M mask-after-softmax: the mask is applied after the softmax, without normalising again
+  M: unmasked
+  P: exp(M) / sum_i(exp(M)) * not(hidden)
+  : P = softmax(Z) ∘ seen
+  | Hidden keys have taken part in the sum of the softmax, so the weights of a row add to less than 1.
+M mask-after-softmax-wrong-axis 2: softmax over the queries, then the mask
+  M: unmasked
+  P: exp(M) / sum_j(exp(M)) * not(hidden)
+  : P = softmax_j(Z) ∘ seen
+  | Two mistakes in one step.
+Z softcap-after-mask [softcap] 0.95: softcap is applied after the mask
+  Z: scale * S
+  M: -softcap * hidden + not(hidden) * softcap * tanh((Z + bias) / softcap)
+  : M = softcap · tanh((scale · S + mask) / softcap)
+  | Hidden scores become softcap · tanh(−∞) = −softcap instead of −∞ and keep a weight.
+dvalues backward-weights-unmasked: the weights are recomputed without the mask in the backward pass
+  weights := exp(unmasked) / sum_i(exp(unmasked))
+  | It comes out exactly with weights that give hidden keys a share.
+`);
+
+/** The bias alone, without what is hidden. */
+const BEFORE_SCALE = rowsOf(`
+Z mask-before-scale 1.1: the bias of the mask (or ALiBi) is added before the scale, so it is scaled too
+  S := S + bias
+  : Z = scale · (S + bias)
+  | Z comes out exactly as the scale times (S + bias); the bias belongs behind the scale.
+`);
+
+/** SEEN becomes the scores that are seen, without the bias. */
+export const BIASES = rowsOf(
+  `
+M mask-bias-missing: the bias of the mask is not added
+  SEEN
+  : M = {unmasked} + 0 · mask
+M mask-inverted: the bias of the mask is subtracted (its sign is wrong)
+  SEEN - bias
+  : M = {unmasked} − mask
+M mask-bias-twice: the bias of the mask is added twice
+  SEEN + 2 * bias
+  : M = {unmasked} + 2 · mask
+M mask-bias-multiplied 1.2: the bias of the mask is multiplied into the scores instead of added
+  unmasked * right
+  : M = {unmasked} ∘ mask
+M mask-bias-averaged 1.3: the bias of the mask is averaged over {words}
+  SEEN + sum_{set}(bias) / sum_{set}(not(hidden))
+  : M = {unmasked} + mean of the mask over {words}
+M mask-bias-integer 1.3: the bias of the mask is cut to whole numbers
+  SEEN + sign(bias) * floor(abs(bias))
+  : M = {unmasked} + int(mask)
+`,
+  { why: 'Every entry of M is the score plus something else than the mask’s bias.' },
+);
+const SEEN = 'not(hidden) * unmasked + hide(hidden)';
+
+/** Tensors of a mask that is made where it is looked at. */
+function givenOf({ axes }: GraphNode, mask: () => Tensor): Pick<Row, 'terms' | 'given'> {
+  const tensors: Readonly<Record<string, () => Tensor>> = {
+    hidden: () => map(mask(), (value) => Number(value === -Infinity)),
+    bias: () => map(mask(), (value) => (value === -Infinity ? 0 : value)),
+    right: mask,
+  };
+  const entries = Object.entries(tensors);
+  return {
+    terms: Object.fromEntries(entries.map(([name]) => [name, symbol(name, axes)])),
+    given: Object.fromEntries(entries.map(([name, make]) => [name, madeLate(axes, make)])),
+  };
+}
+
+/** The rows of WAYS with their numbers. */
+function numbered(row: Row, more: readonly number[] = []): Row[] {
+  const name =
+    row.id === 'mask-fill-value' ? 'fill' : row.id === 'mask-penalty-finite' ? 'by' : null;
+  if (name === null) return [row];
+  const values = [...(name === 'fill' ? FILLS : PENALTIES), ...more];
+  return values.flatMap((value) =>
+    withWords([row], { [name]: shortNumber(value) }).map((own) => ({
+      ...own,
+      numbers: { [name]: value },
+    })),
+  );
+}
+
+/** The right mask, and the usual ones in its place, applied in all ways: two slips in one step. */
+function ways(site: Site): Row[] {
+  const { node, config } = site;
+  const masks = maskVariants(site, node).filter(
+    ({ id, cost }) => id !== 'mask-missing' && cost <= 1.1 && !id.startsWith('alibi'),
+  );
+  const all = [
+    ...(config.softcap === undefined ? [] : CAPS),
+    ...WAYS.flatMap((row) => numbered(row)),
+  ];
+  const right = givenOf(node, () => rightMask(site, node));
+  return [
+    ...all.map((row) => ({ ...row, ...right })),
+    ...masks.flatMap((variant) => {
+      const given = givenOf(node, () => variant.mask);
+      return all.map((row) => ({
+        ...{ ...row, ...given, id: `${row.id}-and-${variant.id}` },
+        title: `${row.title}; ${variant.title}`,
+        cost: (row.cost ?? 1) + 0.6 + variant.cost / 2,
+      }));
+    }),
+  ];
+}
+
+/** The fill value, and the number by which scores are lowered, that hidden entries of a person's M tell. */
+function ownNumbers(site: Site): Row[] {
+  const { node, target, state } = site;
+  const right = rightMask(site, node).data;
+  const hidden = [...right.keys()].filter((at) => right[at] === -Infinity);
+  if (!target || hidden.length === 0) return [];
+  const { data } = target.user;
+  const before = state.value((node as OperationNode).inputs[0]).data;
+  const given = givenOf(node, () => rightMask(site, node));
+  const [fill, by] = [data[hidden[0]], before[hidden[0]] - data[hidden[0]]];
+  const isFill = Number.isFinite(fill) && hidden.every((at) => data[at] === fill);
+  const isLowered = (at: number): boolean =>
+    Math.abs(before[at] - data[at] - by) <= 1e-5 * Math.abs(by) + 1e-9;
+  const isBy = hidden.length > 1 && Number.isFinite(by) && by !== 0 && hidden.every(isLowered);
+  const exact = Math.abs(Number(shortNumber(by)) / by - 1) < 1e-5 ? Number(shortNumber(by)) : by;
+  return WAYS.flatMap((row): Row[] => {
+    const value = row.id === 'mask-fill-value' ? isFill && fill : isBy && exact;
+    const own = value === false ? [] : numbered(row, [value]).slice(-1);
+    return own
+      .filter(({ numbers }) => numbers)
+      .map((each) => ({
+        ...each,
+        ...given,
+        ...(row.id === 'mask-penalty-finite' && { cost: 1.15 }),
+      }));
+  });
+}
+
+/** The right mask in another place than before the softmax. */
+function late(site: Site): Row[] {
+  if (!hasNode(site.graph, 'M')) return [];
+  const M = nodeOf(site.graph, 'M');
+  const given = givenOf(M, () => rightMask(site, M));
+  return LATE.map((row) => ({ ...row, ...given }));
+}
+
+/** A mask where the setup has none. */
+const unwanted = (site: Site): Edit[] =>
+  maskVariants(site, site.node).map((variant) =>
+    stepEdit(site, 'P', variant, ({ operation }) => {
+      const add = addMask(site.node.axes, variant.mask);
+      return {
+        ...operation,
+        forward: (inputs) => operation.forward([add.forward(inputs)]),
+        vjp: (at, upstream) => operation.vjp(at, upstream),
+      };
+    }),
+  );
+
+const BLIND = 'A query that sees no key divides 0 by 0: NaN.';
+
+function variants(site: Site): Edit[] {
+  const { node, graph, goal } = site;
+  const edits = maskVariants(site, node).map((variant) =>
+    stepEdit(site, 'M', variant, () => addMask(node.axes, variant.mask)),
+  );
+  if (!goal.user.data.some(Number.isNaN)) return edits;
+  const rows = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
+  const blind = edits.map((edit) => {
+    const { id, title, wrong, cost } = edit;
+    const say = { id, title, why: `${edit.why} ${BLIND}`, wrong, cost };
+    return makeEdit(site, 'M', 'value', say, (program) => {
+      const { operation, inputs } = program.forward.get('P')!;
+      return withStep(edit.apply(program), 'P', { operation: notANumber(operation, rows), inputs });
+    });
+  });
+  return [...edits, ...blind];
+}
+
+/** Another mask, or the right one applied in another way. Masks are large: none is kept. */
+export const mask: Family = (site) => {
+  const { kind, node, graph } = site;
+  const applied = editsOf(site, late(site));
+  if (kind === 'value' && node.id === 'M')
+    return [...variants(site), ...editsOf(site, [...ways(site), ...ownNumbers(site)]), ...applied];
+  if (kind === 'value' && node.id === 'P' && !hasNode(graph, 'M')) return unwanted(site);
+  return applied;
+};
+
+/** Z = scale · (S + bias): what is hidden is hidden later. */
+function beforeScale(site: Site): Row[] {
+  const { graph, config } = site;
+  if (!hasNode(graph, 'M') || config.softcap !== undefined) return [];
+  const isBias = typeof config.mask === 'object' && config.mask.meaning === 'add';
+  const M = nodeOf(graph, 'M');
+  const own = { ...config, window: undefined, mask: isBias ? config.mask : ('none' as const) };
+  const bias = additiveMask(own, layoutOf(site, M));
+  if (!bias || bias.data.every((value) => value === 0 || value === -Infinity)) return [];
+  const right = 'M = scale · S + bias';
+  return BEFORE_SCALE.map((row) => ({ ...row, ...givenOf(M, () => bias), right }));
+}
+
+/** M = Z + β · bias. */
+function factorRow(site: Site, beta: number, unmasked: string): Row {
+  const [name] = namesOf(beta, site, 'Z', 'value', 1e-6);
+  const text = shortNumber(beta);
+  const isScale = name?.id === 'scale-twice';
+  return {
+    ...{ on: 'M', formula: `${SEEN} + beta * bias`, numbers: { beta } },
+    id: isScale ? 'mask-before-scale' : 'mask-bias-factor',
+    title: isScale
+      ? 'the mask is added before the scale, so its bias is scaled too'
+      : `the bias of the mask is ${text} times too large${name ? `: ${name.meaning}` : ''}`,
+    why: `Every entry of M is ${unmasked} plus ${text} times the bias of the mask, where it should be plus the bias.`,
+    wrong: `M = ${unmasked} + ${text} · mask`,
+    cost: isScale ? 0.95 : name ? 1.2 : 1.6,
+  };
+}
+
+/** The factor of the bias that a person's M tells. */
+function ownFactor(
+  { target, state, precision }: Site,
+  right: Float64Array,
+  unmasked: string,
+): number[] {
+  if (!target) return [];
+  let [products, squares] = [0, 0];
+  const { data } = state.value(unmasked);
+  right.forEach((bias, at) => {
+    const off = target.user.data[at] - data[at];
+    if (!Number.isFinite(bias) || !Number.isFinite(off)) return;
+    products += off * bias;
+    squares += bias * bias;
+  });
+  const beta = products / squares;
+  const isUsual = [0, -1, 2, 0.5].some((each) => Math.abs(beta - each) < 1e-6);
+  return Number.isFinite(beta) && !isUsual && Math.abs(beta - 1) > 10 * precision ? [beta] : [];
+}
+
+function biases(site: Site): Row[] {
+  const { node, graph, config } = site;
+  const right = rightMask(site, node);
+  if (right.data.every((value) => value === 0 || value === -Infinity)) return [];
+  const [unmasked] = (node as OperationNode).inputs;
+  const scale = scaleFactor(config, graph.extents['a']) ?? 1;
+  const factors = [0.5, ...(scale === 1 ? [] : [scale, 1 / scale])];
+  const own = [...factors, ...ownFactor(site, right.data, unmasked)];
+  const sets = subsets(longLetters(node, graph)).map((set) => ({
+    ...{ set: set.join(''), words: letterNames(set), unmasked },
+  }));
+  const rows = BIASES.flatMap((row) =>
+    (row.title.includes('{words}') ? sets : [{ unmasked }]).flatMap((words) =>
+      withWords([{ ...row, formula: row.formula.replace('SEEN', SEEN) }], words),
+    ),
+  );
+  const given = givenOf(node, () => right);
+  return [...rows, ...own.map((beta) => factorRow(site, beta, unmasked))].map((row) => ({
+    ...row,
+    ...given,
+  }));
+}
+
+/** The bias that a mask adds (ALiBi, an additive mask): by another factor, averaged, at another place. */
+export const maskBias: Family = (site) => {
+  if (site.kind !== 'value') return [];
+  if (site.node.id === 'Z') return editsOf(site, beforeScale(site));
+  return site.node.id === 'M' ? editsOf(site, biases(site)) : [];
+};
