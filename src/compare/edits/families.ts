@@ -20,7 +20,7 @@ import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
 import { norms } from '../mistakes/names/norms.ts';
 import { limits } from './limits.ts';
 import { loss } from '../mistakes/names/loss.ts';
-import { mask, maskBias } from '../mistakes/names/masking.ts';
+import { mask, maskBias, strangeMasks } from '../mistakes/names/masking.ts';
 import { maskSolved } from '../mistakes/maskSolved.ts';
 import { operands } from './operands.ts';
 import { overflow } from './overflow.ts';
@@ -53,7 +53,16 @@ import { unwritten } from './unwritten.ts';
 const KNOWN: readonly Family[] = [
   ...[scale, accumulate, precision, skip, mask, dropout, softcap, scores, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
-  ...[positionBias, maskBias, maskSolved, softmaxSolved, dropoutOnScores, similarity, fused],
+  ...[
+    positionBias,
+    maskBias,
+    maskSolved,
+    strangeMasks,
+    softmaxSolved,
+    dropoutOnScores,
+    similarity,
+    fused,
+  ],
   ...[kernelBackward, partsOfSums, kernelLogged],
   ...[norms, moduleOptions, letters, extraTerm, emptySlots],
   ...[upstreamIgnored, staleOperands, seenSums, unreset],

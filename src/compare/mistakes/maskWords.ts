@@ -91,6 +91,9 @@ export function madeLate(axes: readonly AxisLetters[], make: () => Tensor): Oper
   };
 }
 
+/** Entries of what masks have in common that are kept for the next. */
+const MOST_KEPT = 1e6;
+
 export function maskWords(context: Context, node: GraphNode): MaskWords {
   const { config, graph } = context;
   const { extents } = graph;
@@ -130,6 +133,8 @@ export function maskWords(context: Context, node: GraphNode): MaskWords {
     const shape = layout.heads.length > 0 ? [data.length] : [];
     give('slope', () => ({ shape, data }), layout.heads.length > 0 ? [layout.heads] : []);
   }
+  const evaluatorOf = (): Evaluator => new Evaluator((name) => given[name], extents);
+  let evaluator = evaluatorOf();
   const numbers: Readonly<Record<string, number | undefined>> = {
     ...{ n, m, past, offset, window: config.window, H: config.heads },
   };
@@ -166,7 +171,8 @@ export function maskWords(context: Context, node: GraphNode): MaskWords {
     evaluate(row, axes = node.axes) {
       const formula = parsed(row.formula, withNames(vocabulary, row));
       if (!formula) throw new DoesNotFit(`${row.formula} speaks of what there is not`);
-      return new Evaluator((name) => given[name], extents).tensor(formula, axes);
+      if (evaluator.work > MOST_KEPT) evaluator = evaluatorOf();
+      return evaluator.tensor(formula, axes);
     },
   };
 }

@@ -152,29 +152,23 @@ function numbered(row: Row, more: readonly number[] = []): Row[] {
   );
 }
 
-/** The right mask, and the usual ones in its place, applied in all ways: two slips in one step. */
-function ways(site: Site): Row[] {
-  const { node, config } = site;
-  const masks = maskVariants(site, node).filter(
-    ({ id, cost }) => id !== 'mask-missing' && cost <= 1.1 && !id.startsWith('alibi'),
-  );
-  const all = [
-    ...(config.softcap === undefined ? [] : CAPS),
-    ...WAYS.flatMap((row) => numbered(row)),
-  ];
-  const right = givenOf(node, () => rightMask(site, node));
-  return [
-    ...all.map((row) => ({ ...row, ...right })),
-    ...masks.flatMap((variant) => {
-      const given = givenOf(node, () => variant.mask);
-      return all.map((row) => ({
+const allWays = ({ config }: Site): Row[] => [
+  ...(config.softcap === undefined ? [] : CAPS),
+  ...WAYS.flatMap((row) => numbered(row)),
+];
+
+/** A usual mask in the place of the right one, and applied in another way: two slips in one step. */
+const waysOfOthers = (site: Site): Row[] =>
+  maskVariants(site, site.node, 'usual')
+    .filter(({ id, cost }) => id !== 'mask-missing' && cost <= 1.1 && !id.startsWith('alibi'))
+    .flatMap((variant) => {
+      const given = givenOf(site.node, () => variant.mask);
+      return allWays(site).map((row) => ({
         ...{ ...row, ...given, id: `${row.id}-and-${variant.id}` },
         title: `${row.title}; ${variant.title}`,
         cost: (row.cost ?? 1) + 0.6 + variant.cost / 2,
       }));
-    }),
-  ];
-}
+    });
 
 /** The fill value, and the number by which scores are lowered, that hidden entries of a person's M tell. */
 function ownNumbers(site: Site): Row[] {
@@ -212,9 +206,11 @@ function late(site: Site): Row[] {
   return LATE.map((row) => ({ ...row, ...given }));
 }
 
+type Which = 'usual' | 'strange';
+
 /** A mask where the setup has none. */
-const unwanted = (site: Site): Edit[] =>
-  maskVariants(site, site.node).map((variant) =>
+const unwanted = (site: Site, which: Which): Edit[] =>
+  maskVariants(site, site.node, which).map((variant) =>
     stepEdit(site, 'P', variant, ({ operation }) => {
       const add = addMask(site.node.axes, variant.mask);
       return {
@@ -227,9 +223,9 @@ const unwanted = (site: Site): Edit[] =>
 
 const BLIND = 'A query that sees no key divides 0 by 0: NaN.';
 
-function variants(site: Site): Edit[] {
+function variants(site: Site, which: Which): Edit[] {
   const { node, graph, goal } = site;
-  const edits = maskVariants(site, node).map((variant) =>
+  const edits = maskVariants(site, node, which).map((variant) =>
     stepEdit(site, 'M', variant, () => addMask(node.axes, variant.mask)),
   );
   if (!goal.user.data.some(Number.isNaN)) return edits;
@@ -245,15 +241,27 @@ function variants(site: Site): Edit[] {
   return [...edits, ...blind];
 }
 
+const isAt = ({ kind, node }: Site, id: string): boolean => kind === 'value' && node.id === id;
+
+function others(site: Site, which: Which): Edit[] {
+  if (isAt(site, 'M')) return variants(site, which);
+  return isAt(site, 'P') && !hasNode(site.graph, 'M') ? unwanted(site, which) : [];
+}
+
 /** Another mask, or the right one applied in another way. Masks are large: none is kept. */
 export const mask: Family = (site) => {
-  const { kind, node, graph } = site;
-  const applied = editsOf(site, late(site));
-  if (kind === 'value' && node.id === 'M')
-    return [...variants(site), ...editsOf(site, [...ways(site), ...ownNumbers(site)]), ...applied];
-  if (kind === 'value' && node.id === 'P' && !hasNode(graph, 'M')) return unwanted(site);
-  return applied;
+  if (!isAt(site, 'M')) return [...others(site, 'usual'), ...editsOf(site, late(site))];
+  const given = givenOf(site.node, () => rightMask(site, site.node));
+  const ways = allWays(site).map((row) => ({ ...row, ...given }));
+  const rows = [...ways, ...ownNumbers(site), ...late(site)];
+  return [...others(site, 'usual'), ...editsOf(site, rows)];
 };
+
+/** The masks of blocks, moved ones, and other masks applied in other ways: many, and seldom. */
+export const strangeMasks: Family = (site) =>
+  isAt(site, 'M')
+    ? [...others(site, 'strange'), ...editsOf(site, waysOfOthers(site))]
+    : others(site, 'strange');
 
 /** Z = scale · (S + bias): what is hidden is hidden later. */
 function beforeScale(site: Site): Row[] {

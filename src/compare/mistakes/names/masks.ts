@@ -372,10 +372,18 @@ const moved = ({ graph }: Context, { axes }: GraphNode, { given }: MaskWords): M
       })),
   );
 
-/** All masks in the place of that of M, or of P where the setup has none. */
-export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
+/**
+ * The masks in the place of that of M, or of P where the setup has none: the usual ones, and those of kernels' blocks and
+ * moved ones, which are many.
+ */
+export function maskVariants(
+  context: Context,
+  node: GraphNode,
+  which: 'all' | 'usual' | 'strange' = 'all',
+): MaskVariant[] {
   const words = maskWords(context, node);
-  const variant = ({ id, title, why = '', wrong = '', cost = 1, ...row }: Row): MaskVariant => {
+  const variant = (row: Row): MaskVariant => {
+    const { id, title, why = '', wrong = '', cost = 1 } = row;
     let known: Tensor | undefined;
     return {
       ...{ id, title, why, wrong, cost },
@@ -384,10 +392,14 @@ export function maskVariants(context: Context, node: GraphNode): MaskVariant[] {
       },
     };
   };
-  return [
-    ...[...ownRows(context, words), ...listedRows(context), ...alibiRows(context)].map(variant),
-    ...partRows(context, words).map(variant),
+  const usual = (): MaskVariant[] =>
+    [
+      ...[...ownRows(context, words), ...listedRows(context), ...alibiRows(context)],
+      ...[...partRows(context, words), ...givenRows(context, node, words)],
+    ].map(variant);
+  const strange = (): MaskVariant[] => [
     ...moved(context, node, words),
-    ...[...blockRows(context, words), ...givenRows(context, node, words)].map(variant),
+    ...blockRows(context, words).map(variant),
   ];
+  return [...(which === 'strange' ? [] : usual()), ...(which === 'usual' ? [] : strange())];
 }
