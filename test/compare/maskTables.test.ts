@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { FLOAT64 } from '../../src/compare/dtypes.ts';
 import type { Site } from '../../src/compare/edits/edit.ts';
 import { mask, maskBias, WAYS } from '../../src/compare/mistakes/names/masking.ts';
-import { DISTANCES, MASKS, maskVariants, SLOPES } from '../../src/compare/mistakes/names/masks.ts';
+import { DISTANCES, SLOPES } from '../../src/compare/mistakes/names/alibi.ts';
+import { MASKS, maskVariants } from '../../src/compare/mistakes/names/masks.ts';
 import {
   FACTORS,
   GRADIENTS,

@@ -1,6 +1,7 @@
 // The dictionary of names: every row is a mutant that there is, and the page that tells of them is its own.
 import { expect, test } from 'vitest';
-import { BLOCKS, DISTANCES, MASKS, SLOPES } from '../../src/compare/mistakes/names/masks.ts';
+import { DISTANCES, SLOPES } from '../../src/compare/mistakes/names/alibi.ts';
+import { BLOCKS, MASKS } from '../../src/compare/mistakes/names/masks.ts';
 import { BIASES, CAPS, LATE, WAYS } from '../../src/compare/mistakes/names/masking.ts';
 import { FACTORS, GRADIENTS, LOOKUPS } from '../../src/compare/mistakes/names/positionBias.ts';
 import { OTHERS, TURNS } from '../../src/compare/mistakes/names/rope.ts';
