@@ -1,6 +1,6 @@
 // check SETUP --against TRACE | --mine [--json]: a person's tensors against the reference.
 import { check } from '../compare/check.ts';
-import { fitsIn, wantedBy } from '../compare/fits.ts';
+import { fitsIn, wantedBy } from '../compare/align/fits.ts';
 import { tensorName } from '../engine/graph.ts';
 import {
   isMisfit,

@@ -1,9 +1,9 @@
 // Holds a person's tensors against the reference: which node is wrong first, and why.
-import { FLOAT32, possibleHalf, TF32 } from './dtypes.ts';
-import type { Key } from './program.ts';
+import { FLOAT32, possibleHalf, TF32 } from './reference/dtypes.ts';
+import type { Key } from './program/program.ts';
 import type { Report } from './report.ts';
 import type { CheckInput, Compared } from './checkInput.ts';
-import { Check } from './traceCheck.ts';
+import { Check } from './judge/traceCheck.ts';
 
 export type { CheckInput, Compared } from './checkInput.ts';
 

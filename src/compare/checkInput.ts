@@ -5,7 +5,7 @@ import type { Run } from '../engine/run.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
 import type { ResolvedName } from '../formats/nodeNames.ts';
-import type { Aligned } from './aligned.ts';
+import type { Aligned } from './align/aligned.ts';
 import type { Report } from './report.ts';
 
 export interface CheckInput {

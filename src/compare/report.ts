@@ -2,7 +2,7 @@
 import type { Formula } from '../engine/formula.ts';
 import { type NodeId, tensorName } from '../engine/graph.ts';
 import type { LeftOut } from '../formats/parts.ts';
-import type { Kind } from './program.ts';
+import type { Kind } from './program/program.ts';
 
 export type Status = 'match' | 'diverges' | 'consequence' | 'missing' | 'layout';
 

@@ -1,6 +1,6 @@
 // What there is to see of each line beside its verdict: the formula, and of a wrong one the numbers; and what the panel is given.
-import { layoutsOf } from '../compare/layouts.ts';
-import { type Kind, keyOf, referenceProgram, State } from '../compare/program.ts';
+import { layoutsOf } from '../compare/align/layouts.ts';
+import { type Kind, keyOf, referenceProgram, State } from '../compare/program/program.ts';
 import { toText } from '../engine/formula.ts';
 import {
   type Graph,

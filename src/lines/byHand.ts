@@ -1,6 +1,6 @@
 // A backward pass written beside autograd's, to be held against it: that autograd has its gradients right says nothing of
 // what was computed by hand.
-import { type Key, keyOf } from '../compare/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
 import { isWhole } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow } from './flow.ts';

@@ -2,8 +2,8 @@
 import type { Letter } from '../engine/axes.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
-import { FLOAT64, type NumberType } from '../compare/dtypes.ts';
-import { rounding } from '../compare/noise.ts';
+import { FLOAT64, type NumberType } from '../compare/reference/dtypes.ts';
+import { rounding } from '../compare/reference/noise.ts';
 import {
   entriesOf,
   type Key,
@@ -11,7 +11,7 @@ import {
   NOTHING_GIVEN,
   referenceProgram,
   State,
-} from '../compare/program.ts';
+} from '../compare/program/program.ts';
 import { strides } from '../engine/tensor.ts';
 import { addAlibi } from './forms/alibi.ts';
 import { addSinks } from './forms/sinks.ts';

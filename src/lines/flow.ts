@@ -1,5 +1,5 @@
 // Which recorded tensors each one was computed from, and what leads to something right.
-import { type Key, keyOf } from '../compare/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { map, scalar, sizeOf } from '../engine/tensor.ts';
 import type { Catalogue } from './catalogue.ts';

@@ -1,6 +1,6 @@
 // What a program was to compute and has not: outputs and gradients of inputs of which no recorded tensor is all there.
 import { type Graph, operationNodes } from '../engine/graph.ts';
-import { type Key, keyOf } from '../compare/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
 import { type Alignment, isReordered, isWhole } from './align.ts';
 import type { Catalogue, Entry } from './catalogue.ts';
 import type { Observed } from './observe.ts';

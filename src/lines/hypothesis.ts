@@ -1,7 +1,7 @@
 // What a person's statements would make of their own tensor if it stood for a node that it is not: whose fault it is then.
 import { nodeOf } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type Key, referenceProgram, State } from '../compare/program.ts';
+import { type Key, referenceProgram, State } from '../compare/program/program.ts';
 import { Aligner, type Alignment, tellingOf } from './align.ts';
 import { type Catalogue, entriesFor, type Entry } from './catalogue.ts';
 import { lengthsOf, lettered, zip } from './lettered.ts';

@@ -1,7 +1,13 @@
 // From a recording and a setup to which line is wrong.
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
-import { BFLOAT16, FLOAT16, FLOAT32, FLOAT64, type NumberType } from '../compare/dtypes.ts';
+import {
+  BFLOAT16,
+  FLOAT16,
+  FLOAT32,
+  FLOAT64,
+  type NumberType,
+} from '../compare/reference/dtypes.ts';
 import { buildCatalogue, type Catalogue } from './catalogue.ts';
 import { type Localised, localise } from './localise.ts';
 import type { Recording } from './recording.ts';

@@ -1,7 +1,7 @@
 // Which statement goes wrong first: the root cause, and what only follows from it.
 import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
-import { type Key, type Kind, keyOf } from '../compare/program.ts';
+import { type Key, type Kind, keyOf } from '../compare/program/program.ts';
 import { addedAgain } from './addedAgain.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';

@@ -1,5 +1,5 @@
 // Parts of a gradient that are thrown away, or computed over and over in place of the others.
-import type { Key } from '../compare/program.ts';
+import type { Key } from '../compare/program/program.ts';
 import type { Alignment } from './align.ts';
 import { boundAt, originOf } from './blame/common.ts';
 import { handedOn } from './flow.ts';

@@ -1,5 +1,5 @@
 // Tensors that are right as something else than what their names, or their places in a return, say they are.
-import type { Key } from '../compare/program.ts';
+import type { Key } from '../compare/program/program.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { isWhole } from './align.ts';
 import { handedOn } from './flow.ts';

@@ -1,6 +1,6 @@
 // A node that comes out right but for one factor, such as a mean over another count: what follows may look right by chance.
 import { sizeOf } from '../engine/tensor.ts';
-import { type Key, keyOf } from '../compare/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
 import { isReordered } from './align.ts';
 import { originOf } from './blame/common.ts';
 import type { Entry } from './catalogue.ts';

@@ -1,6 +1,6 @@
 // Why the first wrong statement is wrong: the search that compares traces, on what it was computed from and its result.
 import { check } from '../compare/check.ts';
-import { type Key, keyOf } from '../compare/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
 import type { Cause } from '../compare/report.ts';
 import { isDType } from '../formats/dtype.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';

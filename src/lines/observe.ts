@@ -1,6 +1,6 @@
 // What is known of each recorded tensor by its numbers alone: which part of which form it is, or that it tells nothing.
 import { resolveName } from '../formats/nodeNames.ts';
-import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/dtypes.ts';
+import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/reference/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';

@@ -1,6 +1,6 @@
 // The object that `lines --json` prints.
 import type { NodeId } from '../engine/graph.ts';
-import type { Kind } from '../compare/program.ts';
+import type { Kind } from '../compare/program/program.ts';
 import type { Cause } from '../compare/report.ts';
 import type { Fix } from './repair/fix.ts';
 import type { Localised } from './localise.ts';

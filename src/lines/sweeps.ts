@@ -1,7 +1,7 @@
 // Sums that loops add up term by term: which terms were added, and to which entry of the array each of them went.
 import type { NodeId } from '../engine/graph.ts';
 import { sizeOf, strides } from '../engine/tensor.ts';
-import type { Kind } from '../compare/program.ts';
+import type { Kind } from '../compare/program/program.ts';
 import { type Aligner, tellingOf } from './align.ts';
 import type { Catalogue, Entry } from './catalogue.ts';
 import { memoryOf } from './fused.ts';

@@ -1,6 +1,6 @@
 // Layouts: the ways in which the same entries are laid out, and which undoings are refused.
 import { describe, expect, it } from 'vitest';
-import { layoutsOf } from '../../src/compare/layouts.ts';
+import { layoutsOf } from '../../src/compare/align/layouts.ts';
 import { parseSpec } from '../../src/engine/axes.ts';
 import { tensor } from '../../src/engine/tensor.ts';
 

@@ -1,6 +1,6 @@
 // One case of the held-out board: a planted slip, what the checker says of it, and whether that is so on other inputs.
 import { check } from '../../src/compare/check.ts';
-import { referenceProgram, State } from '../../src/compare/program.ts';
+import { referenceProgram, State } from '../../src/compare/program/program.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { largestMagnitude, type Tensor } from '../../src/engine/tensor.ts';

@@ -1,13 +1,18 @@
 // Right programs of other conventions: nothing is wrong with them.
 import { describe, expect, it } from 'vitest';
-import { blindConventions } from '../../src/compare/blindQueries.ts';
+import { blindConventions } from '../../src/compare/reference/blindQueries.ts';
 import { check, type CheckInput } from '../../src/compare/check.ts';
-import { causalOrder } from '../../src/compare/causalOrder.ts';
-import { BFLOAT16, FLOAT32 } from '../../src/compare/dtypes.ts';
-import { rounding } from '../../src/compare/noise.ts';
-import { type Key, NOTHING_GIVEN, referenceProgram, State } from '../../src/compare/program.ts';
-import { permutationTable } from '../../src/compare/operations.ts';
-import { pick } from '../../src/compare/layouts.ts';
+import { causalOrder } from '../../src/compare/judge/causalOrder.ts';
+import { BFLOAT16, FLOAT32 } from '../../src/compare/reference/dtypes.ts';
+import { rounding } from '../../src/compare/reference/noise.ts';
+import {
+  type Key,
+  NOTHING_GIVEN,
+  referenceProgram,
+  State,
+} from '../../src/compare/program/program.ts';
+import { permutationTable } from '../../src/compare/program/operations.ts';
+import { pick } from '../../src/compare/align/layouts.ts';
 import { type Graph, nodeOf } from '../../src/engine/graph.ts';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';

@@ -6,7 +6,7 @@ import {
   narrowestType,
   possibleHalf,
   typeOf,
-} from '../../src/compare/dtypes.ts';
+} from '../../src/compare/reference/dtypes.ts';
 import { tensor } from '../../src/engine/tensor.ts';
 
 const values = Array.from({ length: 32 }, (_, n) => Math.sin(n + 1) * 3);

@@ -1,5 +1,5 @@
 // What the scoreboard uses of the project, in one bundle.
-export { causalOrder } from '../../src/compare/causalOrder.ts';
+export { causalOrder } from '../../src/compare/judge/causalOrder.ts';
 export { check } from '../../src/compare/check.ts';
 export { openSetup } from '../../src/formats/openSetup.ts';
 export { resolveName } from '../../src/formats/nodeNames.ts';

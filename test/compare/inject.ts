@@ -1,17 +1,17 @@
 // Mistakes injected by editing operations: any edit of any family, at any node of any random setup.
 import type { Context, Edit } from '../../src/compare/edits/edit.ts';
 import { FAMILIES } from '../../src/compare/edits/families.ts';
-import { causalOrder } from '../../src/compare/causalOrder.ts';
+import { causalOrder } from '../../src/compare/judge/causalOrder.ts';
 import type { CheckInput } from '../../src/compare/check.ts';
-import { FLOAT64 } from '../../src/compare/dtypes.ts';
-import { difference } from '../../src/compare/judge.ts';
+import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
+import { difference } from '../../src/compare/judge/judge.ts';
 import {
   type Key,
   keyOf,
   NOTHING_GIVEN,
   referenceProgram,
   State,
-} from '../../src/compare/program.ts';
+} from '../../src/compare/program/program.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import type { Graph } from '../../src/engine/graph.ts';
 import { largestMagnitude, type Tensor, zeros } from '../../src/engine/tensor.ts';

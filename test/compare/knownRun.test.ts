@@ -1,8 +1,8 @@
 // A run that is known already serves as the reference as one that is computed when it is asked for.
 import { expect, test } from 'vitest';
-import { causalOrder } from '../../src/compare/causalOrder.ts';
+import { causalOrder } from '../../src/compare/judge/causalOrder.ts';
 import { check } from '../../src/compare/check.ts';
-import { referenceProgram, State } from '../../src/compare/program.ts';
+import { referenceProgram, State } from '../../src/compare/program/program.ts';
 import { run } from '../../src/engine/run.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';

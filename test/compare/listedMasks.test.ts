@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
 import type { Report } from '../../src/compare/report.ts';
-import { headSlice } from '../../src/compare/slice.ts';
-import { FLOAT64 } from '../../src/compare/dtypes.ts';
-import { referenceProgram, State } from '../../src/compare/program.ts';
+import { headSlice } from '../../src/compare/search/slice.ts';
+import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
+import { referenceProgram, State } from '../../src/compare/program/program.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 

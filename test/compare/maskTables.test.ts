@@ -1,6 +1,6 @@
 // The tables of masks: each row is one that a setup has, and hides what its words say, computed otherwise.
 import { expect, test } from 'vitest';
-import { FLOAT64 } from '../../src/compare/dtypes.ts';
+import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
 import type { Site } from '../../src/compare/edits/edit.ts';
 import { mask, maskBias, WAYS } from '../../src/compare/mistakes/names/masking.ts';
 import { DISTANCES, SLOPES } from '../../src/compare/mistakes/names/alibi.ts';
@@ -11,7 +11,7 @@ import {
   LOOKUPS,
   positionBias,
 } from '../../src/compare/mistakes/names/positionBias.ts';
-import { keyOf, type Kind, referenceProgram, State } from '../../src/compare/program.ts';
+import { keyOf, type Kind, referenceProgram, State } from '../../src/compare/program/program.ts';
 import { withWords } from '../../src/compare/mistakes/table.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { alibiSlopes } from '../../src/engine/heads/mask.ts';

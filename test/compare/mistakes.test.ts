@@ -1,7 +1,7 @@
 // Mistakes that are on no list, each written out in plain loops: told as the exact formula.
 import { describe, expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
-import { keyOf, referenceProgram, State } from '../../src/compare/program.ts';
+import { keyOf, referenceProgram, State } from '../../src/compare/program/program.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { nodeOf } from '../../src/engine/graph.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';

@@ -1,7 +1,7 @@
 // Causes that only care tells apart: one number of the setup, tensors without a number, zeros; and the fixes that are shown.
 import { describe, expect, it } from 'vitest';
 import { check, type CheckInput } from '../../src/compare/check.ts';
-import { type Key, referenceProgram, State } from '../../src/compare/program.ts';
+import { type Key, referenceProgram, State } from '../../src/compare/program/program.ts';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';

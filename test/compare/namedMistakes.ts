@@ -1,13 +1,13 @@
 // Each row of the dictionary of names, found among the mutants of the right formulas.
-import { FLOAT64 } from '../../src/compare/dtypes.ts';
+import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
 import type { Site } from '../../src/compare/edits/edit.ts';
 import { formsOf } from '../../src/compare/mistakes/forms.ts';
 import { extentsOf, readOf } from '../../src/compare/mistakes/hunt.ts';
 import { mutants } from '../../src/compare/mistakes/mutants.ts';
 import { type NamedMistake, NAMES, nameOf } from '../../src/compare/mistakes/names/names.ts';
 import { scopeOf } from '../../src/compare/mistakes/scope.ts';
-import { keyOf, referenceProgram, State } from '../../src/compare/program.ts';
-import { dependentsOf } from '../../src/compare/reach.ts';
+import { keyOf, referenceProgram, State } from '../../src/compare/program/program.ts';
+import { dependentsOf } from '../../src/compare/search/reach.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { Evaluator } from '../../src/engine/evaluate.ts';
 import { equals, type Formula, symbol } from '../../src/engine/formula.ts';

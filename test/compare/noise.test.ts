@@ -1,8 +1,8 @@
 // A simulated run tells how far rounding alone puts a program off: what is no number in it would tell nothing.
 import { describe, expect, it } from 'vitest';
-import { BFLOAT16, FLOAT32, FLOAT64 } from '../../src/compare/dtypes.ts';
-import { rounding } from '../../src/compare/noise.ts';
-import { keyOf, referenceProgram, State } from '../../src/compare/program.ts';
+import { BFLOAT16, FLOAT32, FLOAT64 } from '../../src/compare/reference/dtypes.ts';
+import { rounding } from '../../src/compare/reference/noise.ts';
+import { keyOf, referenceProgram, State } from '../../src/compare/program/program.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { drawSetup, generator } from '../conformance/draw.mjs';

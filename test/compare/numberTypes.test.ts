@@ -1,8 +1,8 @@
 // TF32 and float8 as types in which a program is judged, and the verdict beside what the type alone does.
 import { describe, expect, test } from 'vitest';
 import { check, type CheckInput } from '../../src/compare/check.ts';
-import { FLOAT8_E4M3, FLOAT8_E5M2, tf32Operand } from '../../src/compare/dtypes.ts';
-import { referenceProgram, State } from '../../src/compare/program.ts';
+import { FLOAT8_E4M3, FLOAT8_E5M2, tf32Operand } from '../../src/compare/reference/dtypes.ts';
+import { referenceProgram, State } from '../../src/compare/program/program.ts';
 import { precisionText, type Report } from '../../src/compare/report.ts';
 import { randomTensor as random } from '../support/random.ts';
 import type { HeadConfig, NumberTypeName } from '../../src/engine/config.ts';

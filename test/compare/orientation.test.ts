@@ -1,7 +1,7 @@
 // Weights kept (out, in), or their gradients: one convention, whatever else is wrong.
 import { describe, expect, it } from 'vitest';
 import { check, type CheckInput } from '../../src/compare/check.ts';
-import { transposed } from '../../src/compare/orientation.ts';
+import { transposed } from '../../src/compare/align/orientation.ts';
 import { map } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { allEdits, inject } from './inject.ts';

@@ -1,7 +1,7 @@
 // A program that looks a position bias up otherwise, or not at all, is told how.
 import { expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
-import { referenceProgram, State } from '../../src/compare/program.ts';
+import { referenceProgram, State } from '../../src/compare/program/program.ts';
 import { map } from '../../src/engine/tensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';

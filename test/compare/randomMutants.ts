@@ -5,7 +5,7 @@ import type { Formula } from '../../src/engine/formula.ts';
 import { toText } from '../../src/engine/formula.ts';
 import { type Graph, operationNodes } from '../../src/engine/graph.ts';
 import { largestMagnitude, type Tensor } from '../../src/engine/tensor.ts';
-import { causalOrder } from '../../src/compare/causalOrder.ts';
+import { causalOrder } from '../../src/compare/judge/causalOrder.ts';
 import {
   isMisfit,
   NOTHING_GIVEN,
@@ -14,7 +14,7 @@ import {
   State,
   withContribution,
   withStep,
-} from '../../src/compare/program.ts';
+} from '../../src/compare/program/program.ts';
 
 type Random = () => number;
 

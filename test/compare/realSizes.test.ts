@@ -1,9 +1,9 @@
 // Real sizes, a smoke: rounding and the commonest mistakes; realSizes.mjs has all of them, computed by PyTorch.
 import { describe, expect, it } from 'vitest';
 import { check, type CheckInput } from '../../src/compare/check.ts';
-import { causalOrder } from '../../src/compare/causalOrder.ts';
-import { BFLOAT16, FLOAT32, FLOAT64, type NumberType } from '../../src/compare/dtypes.ts';
-import { rounding } from '../../src/compare/noise.ts';
+import { causalOrder } from '../../src/compare/judge/causalOrder.ts';
+import { BFLOAT16, FLOAT32, FLOAT64, type NumberType } from '../../src/compare/reference/dtypes.ts';
+import { rounding } from '../../src/compare/reference/noise.ts';
 import {
   isMisfit,
   type Key,
@@ -12,7 +12,7 @@ import {
   referenceProgram,
   State,
   type StepOperation,
-} from '../../src/compare/program.ts';
+} from '../../src/compare/program/program.ts';
 import type { Report } from '../../src/compare/report.ts';
 import { map } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';

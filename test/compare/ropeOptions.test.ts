@@ -1,7 +1,7 @@
 // A program that leaves an option of RoPE out, or takes another, is told which one.
 import { expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
-import { referenceProgram, State } from '../../src/compare/program.ts';
+import { referenceProgram, State } from '../../src/compare/program/program.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 

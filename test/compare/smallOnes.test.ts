@@ -1,15 +1,15 @@
 // Inputs in a narrower type, a small eps, positions, a fitted base: each told as it is.
 import { describe, expect, it } from 'vitest';
 import { check, type CheckInput } from '../../src/compare/check.ts';
-import { causalOrder } from '../../src/compare/causalOrder.ts';
-import { BFLOAT16 } from '../../src/compare/dtypes.ts';
+import { causalOrder } from '../../src/compare/judge/causalOrder.ts';
+import { BFLOAT16 } from '../../src/compare/reference/dtypes.ts';
 import {
   DoesNotFit,
   isMisfit,
   type Key,
   referenceProgram,
   State,
-} from '../../src/compare/program.ts';
+} from '../../src/compare/program/program.ts';
 import type { Report } from '../../src/compare/report.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';

@@ -1,9 +1,9 @@
 // Every transform's vector-Jacobian product against central differences, and what some of them do.
 import { describe, expect, it } from 'vitest';
-import { FUNCTIONS } from '../../src/compare/transforms/functions.ts';
-import { groupsOf, indexTransforms } from '../../src/compare/transforms/indices.ts';
-import { normTransforms } from '../../src/compare/transforms/norms.ts';
-import type { Transform } from '../../src/compare/transforms/transform.ts';
+import { FUNCTIONS } from '../../src/compare/program/transforms/functions.ts';
+import { groupsOf, indexTransforms } from '../../src/compare/program/transforms/indices.ts';
+import { normTransforms } from '../../src/compare/program/transforms/norms.ts';
+import type { Transform } from '../../src/compare/program/transforms/transform.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { generator } from '../conformance/draw.mjs';
 

@@ -1,13 +1,13 @@
 // The turns of the table of rotary embeddings: each is there, and the right one and those over all heads are as computed otherwise.
 import { expect, test } from 'vitest';
-import { FLOAT64 } from '../../src/compare/dtypes.ts';
+import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
 import type { Site } from '../../src/compare/edits/edit.ts';
 import { extentsOf, readOf } from '../../src/compare/mistakes/hunt.ts';
 import { rope, TURNS } from '../../src/compare/mistakes/names/rope.ts';
 import { parsed } from '../../src/compare/mistakes/text.ts';
 import { type Turned, turnOf } from '../../src/compare/mistakes/turning.ts';
 import { vocabularyOf } from '../../src/compare/mistakes/vocabulary.ts';
-import { keyOf, type Kind, referenceProgram, State } from '../../src/compare/program.ts';
+import { keyOf, type Kind, referenceProgram, State } from '../../src/compare/program/program.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { Evaluator } from '../../src/engine/evaluate.ts';
 import { nodeOf } from '../../src/engine/graph.ts';

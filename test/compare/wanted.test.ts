@@ -1,7 +1,7 @@
 // What a trace's headers say is not wanted changes nothing where it is read all the same.
 import { expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
-import { wantedBy } from '../../src/compare/fits.ts';
+import { wantedBy } from '../../src/compare/align/fits.ts';
 import { tensorName } from '../../src/engine/graph.ts';
 import { run } from '../../src/engine/run.ts';
 import { sizeOf, type Tensor } from '../../src/engine/tensor.ts';

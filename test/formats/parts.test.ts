@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
-import { fitsIn } from '../../src/compare/fits.ts';
+import { fitsIn } from '../../src/compare/align/fits.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { readTrace, readTraceFolder } from '../../src/formats/readTrace.ts';

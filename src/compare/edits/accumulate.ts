@@ -2,8 +2,8 @@
 import type { NodeId } from '../../engine/graph.ts';
 import { pathOf, pathWords } from '../../engine/paths.ts';
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
-import { namesOf, shortNumber } from '../constants.ts';
-import { type Program, withAccumulator, withContribution } from '../program.ts';
+import { namesOf, shortNumber } from '../search/constants.ts';
+import { type Program, withAccumulator, withContribution } from '../program/program.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { contributionsTo, gradientEdit, makeEdit, type Say } from './make.ts';
 import { solve } from './solve.ts';

@@ -2,10 +2,10 @@
 import { nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { map, type Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
-import { entrywise, onOperand, times } from '../operations.ts';
+import { shortNumber } from '../search/constants.ts';
+import { entrywise, onOperand, times } from '../program/operations.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
-import { withStep } from '../program.ts';
+import { withStep } from '../program/program.ts';
 import { makeEdit, stepEdit } from './make.ts';
 
 export const bias: Family = (site) => {

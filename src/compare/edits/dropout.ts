@@ -2,9 +2,9 @@
 import { shapeOf } from '../../engine/axes.ts';
 import { broadcast } from '../../engine/heads/mask.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { pick } from '../layouts.ts';
-import { entrywise, permutationTable } from '../operations.ts';
-import { groupsOf, indexTransforms } from '../transforms/indices.ts';
+import { pick } from '../align/layouts.ts';
+import { entrywise, permutationTable } from '../program/operations.ts';
+import { groupsOf, indexTransforms } from '../program/transforms/indices.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { contributionEdit, stepEdit } from './make.ts';
 import { layoutOf } from '../mistakes/maskWords.ts';

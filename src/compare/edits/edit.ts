@@ -4,8 +4,8 @@ import type { HeadConfig } from '../../engine/config.ts';
 import type { Graph, GraphNode, NodeId, OperationNode } from '../../engine/graph.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { NumberType } from '../dtypes.ts';
-import type { Key, Kind, Program, State } from '../program.ts';
+import type { NumberType } from '../reference/dtypes.ts';
+import type { Key, Kind, Program, State } from '../program/program.ts';
 
 export interface Edit {
   /** Stable, kebab-case; the same mistake at another node has the same id. */

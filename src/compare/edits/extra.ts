@@ -1,9 +1,9 @@
 // A term too many: a residual connection, weight decay, another path; whatever is proportional to a known tensor.
 import { tensorName } from '../../engine/graph.ts';
 import { largestMagnitude, map, sameShape, type Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
+import { shortNumber } from '../search/constants.ts';
 
-import { isMisfit, type Step } from '../program.ts';
+import { isMisfit, type Step } from '../program/program.ts';
 import type { Edit, Family } from './edit.ts';
 import { gradientEdit, stepEdit } from './make.ts';
 

@@ -2,10 +2,10 @@
 import { isOfHeads, type Letter } from '../../engine/axes.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
-import { fibres, onOperand } from '../operations.ts';
-import type { StepOperation } from '../program.ts';
-import { indexName, plural } from '../transforms/indices.ts';
+import { shortNumber } from '../search/constants.ts';
+import { fibres, onOperand } from '../program/operations.ts';
+import type { StepOperation } from '../program/program.ts';
+import { indexName, plural } from '../program/transforms/indices.ts';
 import { type Edit, type Family, longLetters, type Site } from './edit.ts';
 import { stepEdit } from './make.ts';
 import { placesOf } from './scorePlaces.ts';

@@ -1,7 +1,7 @@
 // A fused projection whose columns are taken apart in another order: (heads, 3, width) for (3, heads, width).
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, type Tensor, zeros } from '../../engine/tensor.ts';
-import { DoesNotFit, type Program, type Step, withStep } from '../program.ts';
+import { DoesNotFit, type Program, type Step, withStep } from '../program/program.ts';
 import type { Edit, Family } from './edit.ts';
 import { makeEdit } from './make.ts';
 

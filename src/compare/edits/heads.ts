@@ -3,8 +3,8 @@ import { perHeadSpec, permutedSpec } from './headSpec.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { contraction } from '../../engine/ops/contraction.ts';
 import { sizeOf, zeros } from '../../engine/tensor.ts';
-import { gather, onOperand } from '../operations.ts';
-import { type Program, type StepOperation, withStep } from '../program.ts';
+import { gather, onOperand } from '../program/operations.ts';
+import { type Program, type StepOperation, withStep } from '../program/program.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { contributionEdit, makeEdit } from './make.ts';
 

@@ -2,8 +2,8 @@
 import { axisName } from '../../engine/axes.ts';
 import { nodeOf, type OperationNode } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
-import { einsum, type Indexed, reread } from '../einsum.ts';
-import { DoesNotFit } from '../program.ts';
+import { einsum, type Indexed, reread } from '../program/einsum.ts';
+import { DoesNotFit } from '../program/program.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { otherIndices } from '../mistakes/names/contributions.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';

@@ -1,8 +1,8 @@
 // Limits read off the tensor itself: entries clipped at a value, a constant floor, NaN born at some entries.
 import { tensorName } from '../../engine/graph.ts';
 import { indexOf, map } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
-import { after, entrywise } from '../operations.ts';
+import { shortNumber } from '../search/constants.ts';
+import { after, entrywise } from '../program/operations.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
 import { contributionsTo, gradientEdit, type Say, stepEdit } from './make.ts';
 

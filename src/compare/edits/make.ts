@@ -14,7 +14,7 @@ import {
   withAccumulator,
   withContribution,
   withStep,
-} from '../program.ts';
+} from '../program/program.ts';
 import type { Context, Edit } from './edit.ts';
 import { rightFormula, snippet } from './snippets.ts';
 

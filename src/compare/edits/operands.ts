@@ -2,7 +2,7 @@
 import { nodeOf, type NodeId } from '../../engine/graph.ts';
 import { sameShape } from '../../engine/tensor.ts';
 import { nodesLike, otherOperands, strangeness } from '../mistakes/names/contributions.ts';
-import { withStep } from '../program.ts';
+import { withStep } from '../program/program.ts';
 import { type Edit, type Family, operationAt } from './edit.ts';
 import { gradientEdit, makeEdit, stepEdit } from './make.ts';
 

@@ -1,6 +1,6 @@
 // NaN and infinity in the softmax: the maximum not subtracted, or taken over more than the row; rows without a key.
-import { blindStarts, fibres } from '../operations.ts';
-import type { StepOperation } from '../program.ts';
+import { blindStarts, fibres } from '../program/operations.ts';
+import type { StepOperation } from '../program/program.ts';
 import { type Edit, type Family, longLetters, roles, type Site } from './edit.ts';
 import { type Say, stepEdit } from './make.ts';
 import { letterNames, subsets } from '../mistakes/names/softmaxBackward.ts';

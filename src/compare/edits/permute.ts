@@ -3,8 +3,8 @@ import type { GraphNode } from '../../engine/graph.ts';
 import { nodeOf, tensorName } from '../../engine/graph.ts';
 import { isOfHeads, axisLength, axisName } from '../../engine/axes.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { after, gather, onOperand, permutationTable } from '../operations.ts';
-import { type StepOperation, withStep } from '../program.ts';
+import { after, gather, onOperand, permutationTable } from '../program/operations.ts';
+import { type StepOperation, withStep } from '../program/program.ts';
 import {
   type Context,
   type Edit,

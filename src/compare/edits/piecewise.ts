@@ -9,9 +9,9 @@ import {
   offsetTable,
 } from '../../engine/axes.ts';
 import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
-import { namesOf, shortNumber } from '../constants.ts';
-import { after, entrywise } from '../operations.ts';
-import { groupsOf, indexName, plural, reindexed } from '../transforms/indices.ts';
+import { namesOf, shortNumber } from '../search/constants.ts';
+import { after, entrywise } from '../program/operations.ts';
+import { groupsOf, indexName, plural, reindexed } from '../program/transforms/indices.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { gradientEdit, stepEdit } from './make.ts';
 

@@ -1,10 +1,17 @@
 // A step in a narrower number type than the rest: weights kept in bfloat16, gradients summed in float16.
 import { type NodeId, nodeOf, tensorName } from '../../engine/graph.ts';
 import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
-import { BFLOAT16, FLOAT16, FLOAT32, FLOAT64, narrowestType, type NumberType } from '../dtypes.ts';
-import { difference } from '../judge.ts';
-import { after, entrywise, onOperand } from '../operations.ts';
-import { DoesNotFit, type StepOperation, withStep } from '../program.ts';
+import {
+  BFLOAT16,
+  FLOAT16,
+  FLOAT32,
+  FLOAT64,
+  narrowestType,
+  type NumberType,
+} from '../reference/dtypes.ts';
+import { difference } from '../judge/judge.ts';
+import { after, entrywise, onOperand } from '../program/operations.ts';
+import { DoesNotFit, type StepOperation, withStep } from '../program/program.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
 import {
   contributionEdit,

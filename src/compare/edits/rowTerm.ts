@@ -2,10 +2,10 @@
 import { letterStrides, offsetTable } from '../../engine/axes.ts';
 import { hasNode, nodeOf } from '../../engine/graph.ts';
 import { indexOf, largestMagnitude, map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
-import { einsum } from '../einsum.ts';
-import { fibres, gather, weigh } from '../operations.ts';
-import { type State, withAccumulator } from '../program.ts';
+import { shortNumber } from '../search/constants.ts';
+import { einsum } from '../program/einsum.ts';
+import { fibres, gather, weigh } from '../program/operations.ts';
+import { type State, withAccumulator } from '../program/program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { contributionEdit, type Say } from './make.ts';
 

@@ -1,10 +1,10 @@
 // A factor too many, missing or wrong.
 import { tensorName } from '../../engine/graph.ts';
-import { namesOf, type RatioName, scoreRatios, shortNumber } from '../constants.ts';
+import { namesOf, type RatioName, scoreRatios, shortNumber } from '../search/constants.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import { constantRatio } from '../judge.ts';
-import { after, entrywise, identity, onOperand, times } from '../operations.ts';
-import { DoesNotFit, withStep } from '../program.ts';
+import { constantRatio } from '../judge/judge.ts';
+import { after, entrywise, identity, onOperand, times } from '../program/operations.ts';
+import { DoesNotFit, withStep } from '../program/program.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { gradientEdit, makeEdit, type Say, stepEdit } from './make.ts';

@@ -1,7 +1,7 @@
 // A step left out: the node is its operand as it is, forward or backward.
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { nodeOf } from '../../engine/graph.ts';
-import { identity } from '../operations.ts';
+import { identity } from '../program/operations.ts';
 import { type Edit, type Family, operationAt } from './edit.ts';
 import { contributionEdit, contributionsTo, stepEdit } from './make.ts';
 

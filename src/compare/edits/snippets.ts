@@ -6,8 +6,8 @@ import { printedIfShort } from '../../engine/printers/print.ts';
 import { dependsOn } from '../../engine/where.ts';
 import { rightOf } from '../mistakes/forms.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import { shortNumber } from '../constants.ts';
-import type { Kind } from '../program.ts';
+import { shortNumber } from '../search/constants.ts';
+import type { Kind } from '../program/program.ts';
 import { type Context, roles } from './edit.ts';
 
 export interface Snippet {

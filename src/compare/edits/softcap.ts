@@ -1,7 +1,7 @@
 // Scale and softcap of the scores, and another softcap than the setup's.
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import { shortNumber } from '../constants.ts';
-import { entrywise } from '../operations.ts';
+import { shortNumber } from '../search/constants.ts';
+import { entrywise } from '../program/operations.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { stepEdit } from './make.ts';
 

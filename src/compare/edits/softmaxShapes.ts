@@ -1,9 +1,9 @@
 // Any function of the scores with any way to normalise it, where exp and the sum over the keys belong.
-import { after, entrywise, identity, times } from '../operations.ts';
-import { type StepOperation } from '../program.ts';
-import { FUNCTIONS } from '../transforms/functions.ts';
-import { normTransforms } from '../transforms/norms.ts';
-import type { Transform } from '../transforms/transform.ts';
+import { after, entrywise, identity, times } from '../program/operations.ts';
+import { type StepOperation } from '../program/program.ts';
+import { FUNCTIONS } from '../program/transforms/functions.ts';
+import { normTransforms } from '../program/transforms/norms.ts';
+import type { Transform } from '../program/transforms/transform.ts';
 import { type Edit, type Family, roles } from './edit.ts';
 import { stepEdit } from './make.ts';
 

@@ -1,6 +1,6 @@
 // What the weights themselves tell: by which temperature, by which term in the denominator, over which keys.
-import { namesOf, shortNumber } from '../constants.ts';
-import { after, entrywise, fibres, normalised, onOperand, times } from '../operations.ts';
+import { namesOf, shortNumber } from '../search/constants.ts';
+import { after, entrywise, fibres, normalised, onOperand, times } from '../program/operations.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { stepEdit } from './make.ts';
 

@@ -1,12 +1,12 @@
 // Any transform at any place: of a step's result or operand, of a gradient or of what it is computed from.
 import { type GraphNode, hasNode, nodeOf, type OperationNode } from '../../engine/graph.ts';
-import { after, onOperand } from '../operations.ts';
-import { DoesNotFit, withStep } from '../program.ts';
-import { FUNCTIONS } from '../transforms/functions.ts';
+import { after, onOperand } from '../program/operations.ts';
+import { DoesNotFit, withStep } from '../program/program.ts';
+import { FUNCTIONS } from '../program/transforms/functions.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { groupsOf, indexTransforms } from '../transforms/indices.ts';
-import { normTransforms } from '../transforms/norms.ts';
-import type { Transform } from '../transforms/transform.ts';
+import { groupsOf, indexTransforms } from '../program/transforms/indices.ts';
+import { normTransforms } from '../program/transforms/norms.ts';
+import type { Transform } from '../program/transforms/transform.ts';
 import { type Context, type Edit, type Family, operationAt, type Site } from './edit.ts';
 import {
   contributionEdit,

@@ -1,9 +1,9 @@
 // Accumulators of a tiled kernel that are not set to 0 for the next tile: running sums over the tiles, heads or batch entries.
 import { nodeOf, type NodeId } from '../../engine/graph.ts';
 import { sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
-import { fibres } from '../operations.ts';
-import { withAccumulator } from '../program.ts';
-import { indexName, plural } from '../transforms/indices.ts';
+import { fibres } from '../program/operations.ts';
+import { withAccumulator } from '../program/program.ts';
+import { indexName, plural } from '../program/transforms/indices.ts';
 import { type Edit, type Family, longLetters, roles, type Site } from './edit.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';
 import { makeEdit } from './make.ts';

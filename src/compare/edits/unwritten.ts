@@ -1,6 +1,6 @@
 // A value that is 0 everywhere: never written.
 import { isZero } from '../../engine/tensor.ts';
-import { after, times } from '../operations.ts';
+import { after, times } from '../program/operations.ts';
 import { type Family, operationAt } from './edit.ts';
 import { stepEdit } from './make.ts';
 

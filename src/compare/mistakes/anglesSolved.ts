@@ -3,7 +3,7 @@ import { Evaluator } from '../../engine/evaluate.ts';
 import { symbol } from '../../engine/formula.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../constants.ts';
+import { shortNumber } from '../search/constants.ts';
 import { pastTokens, type Site } from '../edits/edit.ts';
 import { extentsOf, readOf } from './hunt.ts';
 import type { Row } from './table.ts';

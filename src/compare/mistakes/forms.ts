@@ -21,7 +21,7 @@ import {
 import { identityOf } from '../../engine/identity.ts';
 import { expanded, mapInner, renamed } from '../../engine/where.ts';
 import { roles, type Site } from '../edits/edit.ts';
-import type { Kind } from '../program.ts';
+import type { Kind } from '../program/program.ts';
 
 const formulaOf = ({ id, operation, inputs }: ReturnType<typeof operationNodes>[number]) =>
   operation.formula({ output: id, inputs });

@@ -3,7 +3,7 @@ import type { AxisLetters } from '../../engine/axes.ts';
 import type { Operand } from '../../engine/evaluate.ts';
 import { symbol } from '../../engine/formula.ts';
 import { type GraphNode, nodeOf } from '../../engine/graph.ts';
-import { FILL } from '../conventions.ts';
+import { FILL } from '../judge/conventions.ts';
 import {
   type Context,
   type Family,
@@ -13,8 +13,8 @@ import {
   type Site,
 } from '../edits/edit.ts';
 import { indexAlong } from '../edits/piecewise.ts';
-import { fibres } from '../operations.ts';
-import { indexName, plural } from '../transforms/indices.ts';
+import { fibres } from '../program/operations.ts';
+import { indexName, plural } from '../program/transforms/indices.ts';
 import { rightOf } from './forms.ts';
 import { rightMask } from './maskWords.ts';
 import { editsOf, type Row, rowsOf } from './table.ts';

@@ -2,7 +2,7 @@
 import type { Letter } from '../../engine/axes.ts';
 import type { Formula } from '../../engine/formula.ts';
 import type { NodeId } from '../../engine/graph.ts';
-import type { Kind } from '../program.ts';
+import type { Kind } from '../program/program.ts';
 
 /** One change of a formula. */
 export interface Slip {

@@ -16,7 +16,7 @@ import {
   withAccumulator,
   withContribution,
   withStep,
-} from '../program.ts';
+} from '../program/program.ts';
 import { extentsOf, readOf } from './hunt.ts';
 
 /** What a tensor is made of in a mistaken program. */

@@ -14,7 +14,7 @@ import {
 import { hasNode, nodeOf, tensorName } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { type Context, pastTokens, type Site } from '../edits/edit.ts';
-import { keyOf, type Key } from '../program.ts';
+import { keyOf, type Key } from '../program/program.ts';
 import type { NamedNumber, Scope } from './mistake.ts';
 
 /** l stands for the key that a softmax sums over. */

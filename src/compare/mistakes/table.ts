@@ -5,7 +5,7 @@ import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.
 import { dependsOn } from '../../engine/where.ts';
 import { type Context, type Edit, type Family, roles, type Site } from '../edits/edit.ts';
 import { makeEdit } from '../edits/make.ts';
-import { keyOf } from '../program.ts';
+import { keyOf } from '../program/program.ts';
 import {
   type Contribution,
   contributionFormulas,

@@ -20,7 +20,7 @@ import {
 } from '../../engine/formula.ts';
 import { FUNCTIONS } from '../../engine/functions.ts';
 import { innerOf, renamed } from '../../engine/where.ts';
-import { DoesNotFit } from '../program.ts';
+import { DoesNotFit } from '../program/program.ts';
 
 /** What the names of a text stand for; null for a name that a setup does not have. */
 export interface Vocabulary {

@@ -13,7 +13,7 @@ import { scaleFactor } from '../../engine/heads/weights.ts';
 import { earlierAxis } from '../../engine/ops/layout.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { type Context, roles } from '../edits/edit.ts';
-import type { Kind } from '../program.ts';
+import type { Kind } from '../program/program.ts';
 import type { Row } from './table.ts';
 import type { Vocabulary } from './text.ts';
 

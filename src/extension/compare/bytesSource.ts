@@ -1,5 +1,5 @@
 // A trace that was dropped on the panel from outside of VS Code: its bytes, once.
-import { wantedBy } from '../../compare/fits.ts';
+import { wantedBy } from '../../compare/align/fits.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import { type ResolvedName, resolveName } from '../../formats/nodeNames.ts';
 import type { ComputableSetup } from '../../formats/openSetup.ts';

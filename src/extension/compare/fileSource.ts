@@ -1,6 +1,6 @@
 // A trace file, a folder of .npy files, or the parts of several ranks, as a person's program wrote it; read again when it changes.
 import * as vscode from 'vscode';
-import { fitsIn, wantedBy } from '../../compare/fits.ts';
+import { fitsIn, wantedBy } from '../../compare/align/fits.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import { type ResolvedName, resolveName } from '../../formats/nodeNames.ts';
 import type { ComputableSetup } from '../../formats/openSetup.ts';

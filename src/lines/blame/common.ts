@@ -1,5 +1,5 @@
 // What the reasons to blame another statement share.
-import type { Kind } from '../../compare/program.ts';
+import type { Kind } from '../../compare/program/program.ts';
 import type { NodeId } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { handedOn } from '../flow.ts';

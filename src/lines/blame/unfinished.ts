@@ -1,6 +1,6 @@
 // An operand that is right, but not yet what its users take it for.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { type Key, keyOf } from '../../compare/program.ts';
+import { type Key, keyOf } from '../../compare/program/program.ts';
 import type { Alignment } from '../align.ts';
 import type { Catalogue, Entry } from '../catalogue.ts';
 import { handedOn } from '../flow.ts';

@@ -3,7 +3,7 @@ import type { Extents, Letter } from '../../engine/axes.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import { type Graph, hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import type { Kind, State } from '../../compare/program.ts';
+import type { Kind, State } from '../../compare/program/program.ts';
 import { type Lettered, lengthsOf, lettered } from '../lettered.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 

@@ -1,6 +1,6 @@
 // Single terms of the sums, as programs in loops over tokens and features add them.
 import { hasNode, type NodeId } from '../../engine/graph.ts';
-import type { Kind } from '../../compare/program.ts';
+import type { Kind } from '../../compare/program/program.ts';
 import { type Lettered, product } from '../lettered.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 

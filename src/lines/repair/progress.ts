@@ -1,5 +1,5 @@
 // Whether an edited program is better than before: more of the right numbers, and none of those lost that were there.
-import { type Key, keyOf } from '../../compare/program.ts';
+import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { ancestorsOf, goalsOf } from '../goals.ts';

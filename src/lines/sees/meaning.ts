@@ -1,5 +1,5 @@
 // What a recorded tensor is for sure: by its numbers, or by its name and shape where they are all alike.
-import { keyOf } from '../../compare/program.ts';
+import { keyOf } from '../../compare/program/program.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 import { type Alignment, isNear, isReordered, isWhole } from '../align.ts';

@@ -4,7 +4,7 @@ import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../../engin
 import { sameShape, sizeOf } from '../../../engine/tensor.ts';
 import { type Family, longLetters, roles, type Site } from '../../edits/edit.ts';
 import { contributionsTo } from '../../edits/make.ts';
-import { groupsOf, indexName, plural } from '../../transforms/indices.ts';
+import { groupsOf, indexName, plural } from '../../program/transforms/indices.ts';
 import { familyOf, type Row } from '../table.ts';
 import { blockSizes, SMALL } from './kernels.ts';
 import { subsets } from './softmaxBackward.ts';

@@ -3,7 +3,7 @@ import { sizeOf } from '../../../engine/tensor.ts';
 import { type Edit, roles, type Site } from '../../edits/edit.ts';
 import { madeLate } from '../maskWords.ts';
 import { maskVariants } from './masks.ts';
-import { groupsOf, indexName } from '../../transforms/indices.ts';
+import { groupsOf, indexName } from '../../program/transforms/indices.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 import { hasNode, nodeOf } from '../../../engine/graph.ts';
 

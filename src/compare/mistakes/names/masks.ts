@@ -5,7 +5,7 @@ import { Evaluator } from '../../../engine/evaluate.ts';
 import type { GraphNode } from '../../../engine/graph.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Context } from '../../edits/edit.ts';
-import { groupsOf, indexTransforms } from '../../transforms/indices.ts';
+import { groupsOf, indexTransforms } from '../../program/transforms/indices.ts';
 import { partRows } from '../maskParts.ts';
 import { type MaskWords, maskWords } from '../maskWords.ts';
 import { type Row, rowsOf, withWords } from '../table.ts';

@@ -1,7 +1,7 @@
 // Rotary embeddings: turned by other angles, in other pairs, not at all, no rotation; not turned back.
 import { isPlainRope } from '../../../engine/config.ts';
 import { hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
-import { shortNumber } from '../../constants.ts';
+import { shortNumber } from '../../search/constants.ts';
 import { type Family, pastTokens, type Site } from '../../edits/edit.ts';
 import { solvedAngles } from '../anglesSolved.ts';
 import { editsOf, familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';

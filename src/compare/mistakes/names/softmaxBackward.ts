@@ -2,7 +2,7 @@
 import { axisLength, axisName } from '../../../engine/axes.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { longLetters, roles, type Site } from '../../edits/edit.ts';
-import { groupsOf, indexName } from '../../transforms/indices.ts';
+import { groupsOf, indexName } from '../../program/transforms/indices.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 
 const WHOLE = rowsOf(`
