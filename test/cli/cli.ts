@@ -55,9 +55,9 @@ async function bundle(
   const age = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (age > newestSource()) {
     copyFileSync(built, outfile);
-    // What it shares with other bundles lies beside it.
+    // What it shares with other bundles, and what it reads when it is wanted, lies beside it.
     for (const shared of readdirSync(join(root, 'dist')).filter((each) =>
-      /^chunk-.*\.js$/.test(each),
+      /-[A-Z0-9]{8}\.js$/.test(each),
     ))
       copyFileSync(join(root, 'dist', shared), join(dirname(outfile), shared));
     return;

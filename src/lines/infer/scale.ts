@@ -75,12 +75,15 @@ export function scaleOf(
 /** Whether the program has a number of its own for the factor or its inverse, by a name for such, and it is no size. */
 const isNamed = (values: Values, factor: number, eps: number): boolean =>
   !isOfSize(values, factor, eps) &&
-  values.numbers.some(
-    ({ name, value }) =>
-      value !== undefined &&
-      /scal|temp|tau|beta/i.test(name) &&
-      (near(value, factor, eps) || near(1 / value, factor, eps)),
-  );
+  values.numbers.some((event) => {
+    const { name } = event;
+    if (!/scal|temp|tau|beta/i.test(name)) return false;
+    const value = event.value ?? values.recording.tensor(event.id)?.data[0];
+    if (value === undefined) return false;
+    // A temperature that is learned is often kept as its logarithm.
+    const forms = /log/i.test(name) ? [value, Math.exp(value)] : [value];
+    return forms.some((each) => near(each, factor, eps) || near(1 / each, factor, eps));
+  });
 
 /** Whether a factor is made of some recorded length, as 1/sqrt(length) or 1/length. */
 function isOfSize(values: Values, factor: number, eps: number): boolean {
