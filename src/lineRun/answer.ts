@@ -126,8 +126,8 @@ const isWithoutLoss = (
   (questions.some(({ why }) => why === NO_LOSS) ||
     inferred.some(({ note }) => note.includes(FIRST_READ))) &&
   covered.has('v:y') &&
-  // The gradient that is assumed is its own.
-  ![...covered].some((key) => key.startsWith('g:') && key !== 'g:y');
+  // The gradient that is assumed is y itself, and so is that of what the residual connection adds to.
+  ![...covered].some((key) => key.startsWith('g:') && !/^g:ya?$/.test(key));
 
 /** Whether PyTorch added up a gradient from more than this attention. */
 const isShared = (
