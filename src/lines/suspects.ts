@@ -105,9 +105,20 @@ export function suspectsOf(field: Field): Suspect[] {
   const times = new Map(
     found.map(({ event, why }) => [event, why === 'sum' ? timeOf(field, event) : event]),
   );
-  return withoutBeginnings(field, plausible(field, found)).sort(
-    (a, b) => times.get(a.event)! - times.get(b.event)!,
-  );
+  const likely = withoutBeginnings(field, plausible(field, found));
+  return withoutOtherForms(field, likely).sort((a, b) => times.get(a.event)! - times.get(b.event)!);
+}
+
+/**
+ * Where y is right and the backward pass, written out, goes wrong on right operands, what has no form on the way to y is
+ * only another way to it: the mean and the deviation of a norm.
+ */
+function withoutOtherForms({ recording, observed, covered }: Field, found: Suspect[]): Suspect[] {
+  if (!covered.has('v:y') || recording.events.some(({ how }) => how === 'gradient')) return found;
+  const y = observed.find(({ found: forms }) => forms.some(({ entry }) => entry.key === 'v:y'));
+  const end = y?.event.id ?? 0;
+  const isAfter = ({ event, isDoubtful }: Suspect): boolean => event > end && !isDoubtful;
+  return found.some(isAfter) ? found.filter(({ event }) => event > end) : found;
 }
 
 /** When an array that a loop filled was first written by the statement that it is told at. */

@@ -53,11 +53,17 @@ export class Values {
   readonly #ofEvent = new Map<number, Value>();
   readonly #writes = new Map<string, Event[]>();
   readonly #ancestors = new Map<number, ReadonlySet<number>>();
+  /** By statement and run of it: results of calls that are one of its targets whole, as in `x, dy = randn(), randn()`. */
+  readonly #taken = new Map<string, Set<number>>();
 
   constructor(recording: Recording, within: (event: Event) => boolean = () => true) {
     this.recording = recording;
     const groups = new Map<string, Event[]>();
     for (const event of recording.events) {
+      if (event.how === 'bind' && recording.events[event.alias ?? event.id].how === 'return') {
+        const key = runOf(event);
+        this.#taken.set(key, (this.#taken.get(key) ?? new Set()).add(event.alias!));
+      }
       if (!within(event)) continue;
       if (event.how === 'write') {
         const key = `${event.frame} ${event.name}`;
@@ -219,7 +225,11 @@ export class Values {
       for (const each of this.#writes.get(`${event.frame} ${event.name}`) ?? [])
         ids.push(...each.reads);
     }
-    return ids.filter((id) => id !== event.id).map((id) => events[id]);
+    // The whole statement is said to have read what another one of its targets took.
+    const taken = this.#taken.get(runOf(event));
+    const isOthers = (id: number): boolean =>
+      taken?.has(id) === true && id !== event.alias && events[id].frame !== event.frame;
+    return ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
   }
 
   /** Whether its own statement draws random numbers. */
@@ -289,6 +299,10 @@ const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
   shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
 
 /** Events of one statement and name that may be pieces of one tensor. */
+/** Events of one run of a statement have it in common. */
+const runOf = ({ statement, frame, loops }: Event): string =>
+  `${statement} ${frame} ${loops.join()}`;
+
 function group(groups: Map<string, Event[]>, event: Event): void {
   if (event.how === 'loop-end' || isGradient(event)) return;
   const name = event.name.replace(/\[\d+\]$/, '[*]');
