@@ -21,7 +21,7 @@ import { RANDOM_DEFAULTS, randomTensor } from '../../src/formats/random.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 const folder = mkdtempSync(join(tmpdir(), 'attention-worker-'));
-const worker = join(folder, 'compare.js');
+const worker = join(folder, 'compare.cjs');
 
 beforeAll(async () => {
   await build({

@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const python = process.env.ATTENTION_PYTHON ?? 'python3';
 const folder = mkdtempSync(join(tmpdir(), 'attention-thread-'));
-const bundle = join(folder, 'lines.js');
+const bundle = join(folder, 'lines.cjs');
 const hasNumpy = (() => {
   try {
     execFileSync(python, ['-c', 'import numpy'], { stdio: 'ignore' });
