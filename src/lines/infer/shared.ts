@@ -40,6 +40,14 @@ export function sharedNodes(context: Context): string[] {
     if (isBehindOther || isReadElsewhere(context, own, y)) found.add(node);
   }
   const roots = { Q: query, K: key, V: value };
+  // Keys and values that a later call reads from its cache.
+  for (const [letter, own] of [
+    ['K', model.told.key.value],
+    ['V', model.mixed?.values.value],
+  ] as const) {
+    if (!own || !isReadElsewhere(context, own, y)) continue;
+    for (const node of [letter, `${letter}h`, `W_${letter}`, `b_${letter}`, 'x']) found.add(node);
+  }
   for (const [a, b] of [
     ['Q', 'K'],
     ['Q', 'V'],
