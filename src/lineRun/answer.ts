@@ -99,6 +99,8 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, GRADIENTS_LEFT);
     return { ...reference, judged, result };
   }
+  if (isOfAnother(reference, localised))
+    return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
   const result = {
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
@@ -116,6 +118,16 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   };
   return { ...reference, judged, result };
 }
+
+/** Why nothing is said of lines. */
+const ANOTHER =
+  'the setup that was inferred gives none of the scores, weights and outputs that the program computes';
+
+/** Whether a gradient is called wrong by a setup that was inferred, of whose forward pass nothing is recognised. */
+const isOfAnother = ({ inferred }: Reference, { wrong, covered }: Judged['localised']): boolean =>
+  inferred.length > 0 &&
+  wrong[0]?.kind === 'gradient' &&
+  ![...covered].some((key) => /^v:(S|Z|M|P|Pd|O|C|ya?)$/.test(key));
 
 /** Whether gradients are called wrong although nothing tells of which loss they are, and none is as that of the one assumed. */
 const isWithoutLoss = (

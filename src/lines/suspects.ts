@@ -9,7 +9,8 @@ import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from './gathered.ts';
 import { ancestorsOf } from './goals.ts';
 import { isNamedGradient, nodeNamed, type Observed } from './observe.ts';
-import type { Recording } from './recording.ts';
+import { isGradientName } from './infer/names.ts';
+import type { Event, Recording } from './recording.ts';
 
 export interface Suspect {
   /** The first wrong event of it. */
@@ -91,6 +92,7 @@ export function suspectsOf(field: Field): Suspect[] {
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
+    if (isOtherGradient(field, event)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
     // Of a sum the last version is judged.
@@ -119,6 +121,13 @@ function withoutOtherForms({ recording, observed, covered }: Field, found: Suspe
   const end = y?.event.id ?? 0;
   const isAfter = ({ event, isDoubtful }: Suspect): boolean => event > end && !isDoubtful;
   return found.some(isAfter) ? found.filter(({ event }) => event > end) : found;
+}
+
+/** The gradient of a number that no node is, such as of a learned temperature: one number, of which nothing is computed. */
+function isOtherGradient({ flow, recording }: Field, { id, name, shape }: Event): boolean {
+  if (sizeOf(shape) !== 1 || nodeNamed(recording.events[id])) return false;
+  if (!/^(d|g|grads?|gradients?)\[/.test(name) && !isGradientName(name)) return false;
+  return flow.users[id].every((user) => sizeOf(recording.events[user].shape) === 1);
 }
 
 /** When an array that a loop filled was first written by the statement that it is told at. */
