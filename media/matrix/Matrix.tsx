@@ -79,8 +79,9 @@ function hasNumbers(picture: Picture, crowded = 0): boolean {
   if (!mayHaveNumbers(picture)) return false;
   if (isSideBySide.value) return true;
   const isSmall = rows <= SMALL && cols <= SMALL;
+  // Small ones keep their numbers where these nearly fit.
   const fits = crowded
-    ? threeFit(cols, crowded)
+    ? threeFit(cols, isSmall ? COMPACT_CELL : crowded)
     : isSmall || widthOfNumbers(cols) + TERMS_WIDTH <= stepWidth.value;
   return rows <= FEW_ROWS && fits;
 }
