@@ -1,21 +1,18 @@
 // Where autograd's gradients go wrong although the forward pass is right: a detach, a part that needs no gradient.
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
-import { cone, tellingEvent } from './flow.ts';
+import { followed, cone, tellingEvent } from './flow.ts';
 import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
 
 type Passing = 'right' | 'wrong' | 'none';
 
-/** The first event of the tensor that an event is another name of. */
-function rootOf({ recording: { events } }: Field, id: number): number {
-  let at = id;
-  for (;;) {
-    const { alias, same } = events[at];
-    if (alias === undefined || same === undefined) return at;
-    at = alias;
-  }
-}
+/** The first event of the tensor that an event is another name of: what it holds is the same. */
+const rootOf = ({ recording: { events } }: Field, id: number): number =>
+  followed(events, id, ({ same }) => same !== undefined);
+
+/** The first event of the object that an event tells of: what it holds may have changed since. */
+const objectOf = ({ recording: { events } }: Field, id: number): number => followed(events, id);
 
 /**
  * Whether a tensor goes into something beside the attention, as where the input is added to the output: its gradient then
@@ -45,19 +42,11 @@ function gradientsOf(field: Field): Map<number, Observed> {
   return found;
 }
 
-/** The object that an event tells of, by the first event of it: what it holds may have changed since. */
-function objectOf(events: readonly Event[], id: number): number {
-  const { alias } = events[id];
-  return alias === undefined || alias === id ? id : objectOf(events, alias);
-}
-
 /** Leaves whose .grad is right in the end, whatever each of several backward passes gave it: micro batches add up. */
-const rightWholes = ({ recording, observed }: Field): ReadonlySet<number> =>
+const rightWholes = (field: Field): ReadonlySet<number> =>
   new Set(
-    observed.flatMap(({ event: { how, of }, standing }) =>
-      how === 'leaf' && of !== undefined && standing === 'right'
-        ? [objectOf(recording.events, of)]
-        : [],
+    field.observed.flatMap(({ event: { how, of }, standing }) =>
+      how === 'leaf' && of !== undefined && standing === 'right' ? [objectOf(field, of)] : [],
     ),
   );
 
@@ -87,7 +76,7 @@ function lost(field: Field, sought: Passing): Wrong | null {
   const passing = (event: Event): Passing => {
     const gradient = gradients.get(rootOf(field, event.id));
     if (!gradient) return 'none';
-    if (wholes.has(objectOf(events, event.id))) return 'right';
+    if (wholes.has(objectOf(field, event.id))) return 'right';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
     const nodes = observed[event.id].found.flatMap(({ entry }) =>

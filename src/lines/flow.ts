@@ -278,3 +278,17 @@ const isMadeIn = (
   events[alias].how === 'bind' &&
   events[alias].name.startsWith('self.') &&
   name.includes('.');
+
+/** Back along the names of an object, from event to event, while `goesOn`. */
+export function followed(
+  events: readonly Event[],
+  id: number,
+  goesOn: (event: Event) => boolean = () => true,
+): number {
+  let at = id;
+  for (;;) {
+    const { alias } = events[at];
+    if (alias === undefined || alias === at || !goesOn(events[at])) return at;
+    at = alias;
+  }
+}

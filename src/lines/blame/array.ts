@@ -1,7 +1,7 @@
 // Arrays that several statements write: which of them spoilt it, where it began, under which names it goes.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { tellingOf } from '../align.ts';
-import { handedOn } from '../flow.ts';
+import { followed, handedOn } from '../flow.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { offsetsAt } from '../versions.ts';
@@ -9,14 +9,8 @@ import { sharedWith } from '../fused.ts';
 import type { Blame } from './common.ts';
 
 /** The first event of the array that an event is a version of. */
-function rootOf({ recording: { events } }: Field, id: number): number {
-  let at = id;
-  for (;;) {
-    const { alias, how, same } = events[at];
-    if (alias === undefined || (how === 'bind' && same === undefined)) return at;
-    at = alias;
-  }
-}
+const rootOf = ({ recording: { events } }: Field, id: number): number =>
+  followed(events, id, ({ how, same }) => how !== 'bind' || same !== undefined);
 
 /** The statement in a loop whose own part of an array is wrong, where other statements' parts are right. */
 export function wrongPart(field: Field, { event, why }: Suspect): Blame | null {
