@@ -1,12 +1,13 @@
 // What the page shows: the last run and step the host sent, and the little that is the page's own.
 import { computed, signal } from '@preact/signals';
 import type { ComparisonView, ToWebview, ViewSettings } from '../src/protocol.ts';
+import type { Move } from '../src/stepper/cursor.ts';
 import type { RunView } from '../src/stepper/runView.ts';
 import type { StepView } from '../src/stepper/stepView.ts';
 import { type Ranges, rangesOf, sameNumbers } from './matrix/ranges.ts';
 import { keepPictures } from './matrix/same.ts';
 import { digits } from './numbers.ts';
-import { answered, latestRequest, type Request, request } from './requests.ts';
+import { answered, know, latestRequest, lookAhead, type Request, request } from './requests.ts';
 import { loadUiState, saveUiState, type UiState } from './vscode.ts';
 
 export interface Shown {
@@ -66,7 +67,20 @@ function show(run: RunView, step: StepView): void {
   remark.value = '';
 }
 
+/** Goes there at once where the host has said what is there, else asks. */
+export function walk(move: Move): void {
+  const { serial, step } = lookAhead(move);
+  if (!step || !shown.value) {
+    request({ type: 'move', move });
+    return;
+  }
+  const id = request({ type: 'move', move, shown: serial });
+  show(shown.value.run, step);
+  answered(id);
+}
+
 export function receive(message: ToWebview): void {
+  if (message.type === 'run' || message.type === 'step') know(null);
   switch (message.type) {
     case 'empty':
       empty.value = message;
@@ -87,6 +101,12 @@ export function receive(message: ToWebview): void {
       show(shown.value.run, message.step);
       // Moves from the debug toolbar or the palette were not asked for here.
       if (message.id !== null && message.id > 0) settle(message.id);
+      break;
+    case 'ahead':
+      know(message.ahead);
+      break;
+    case 'agreed':
+      if (message.id !== null) settle(message.id);
       break;
     case 'computing':
       computing.value = message;

@@ -27,6 +27,14 @@ export interface ComparisonView {
   readonly problem: string | null;
 }
 
+export interface Ahead {
+  /** Tells one such message from another: what a later change made untrue is not agreed to. */
+  readonly serial: number;
+  /** The latest request that the host had answered then. */
+  readonly heard: number;
+  readonly steps: Readonly<Partial<Record<Move, StepView>>>;
+}
+
 export type ToWebview =
   /** Nothing to show: says why and what to do. */
   | {
@@ -52,6 +60,10 @@ export type ToWebview =
     }
   /** The cursor or the selection moved. `id` is the request it answers, for measuring. */
   | { readonly type: 'step'; readonly step: StepView; readonly id: number | null }
+  /** The steps that single moves from here lead to: the page shows them without waiting for an answer. */
+  | { readonly type: 'ahead'; readonly ahead: Ahead }
+  /** The move led to the step of `ahead` that the page has shown. */
+  | { readonly type: 'agreed'; readonly id: number | null }
   /** Asked to run to a breakpoint, of which there is none: says so. */
   | { readonly type: 'noBreakpoint'; readonly id: number | null }
   /** The person's tensors against this run, or none; `problem` where they cannot be compared. */
@@ -64,7 +76,8 @@ export type ToWebview =
 export type FromWebview =
   /** The page is loaded and wants its state. */
   | { readonly type: 'ready' }
-  | { readonly type: 'move'; readonly move: Move; readonly id: number }
+  /** `shown`: the serial of the `ahead` whose step is on the screen already. */
+  | { readonly type: 'move'; readonly move: Move; readonly id: number; readonly shown?: number }
   | { readonly type: 'goToTick'; readonly tick: number; readonly id: number }
   /** `kind`: to where its value is computed or its gradient complete. */
   | {

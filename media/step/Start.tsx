@@ -2,8 +2,7 @@
 import type { JSX } from 'preact';
 import { shapeText } from '../matrix/cells.ts';
 import { Name } from '../names.tsx';
-import { request } from '../requests.ts';
-import type { Shown } from '../state.ts';
+import { type Shown, walk } from '../state.ts';
 import { Forces } from './Forces.tsx';
 
 export function Start({ run, step }: Shown): JSX.Element {
@@ -41,11 +40,7 @@ export function Start({ run, step }: Shown): JSX.Element {
         </li>
       </ul>
       <p>
-        <button
-          type="button"
-          class="primary"
-          onClick={() => request({ type: 'move', move: 'over' })}
-        >
+        <button type="button" class="primary" onClick={() => walk('over')}>
           Compute the first node
         </button>
       </p>

@@ -1,8 +1,7 @@
 // The bar on top: how to move, where one is, what was just computed, what comes next.
 import type { JSX } from 'preact';
 import type { StepView } from '../../src/stepper/stepView.ts';
-import { request } from '../requests.ts';
-import { currentNode, draggedTick, remark, type Shown } from '../state.ts';
+import { currentNode, draggedTick, remark, type Shown, walk } from '../state.ts';
 import { Names, plainCaption } from '../names.tsx';
 import { post } from '../vscode.ts';
 import { KeyHelp } from './KeyHelp.tsx';
@@ -38,12 +37,7 @@ function Next({ step }: { readonly step: StepView }): JSX.Element {
   if (step.next === null) return <p class="next done">the end</p>;
   const [phase, what] = splitCaption(step.next);
   return (
-    <button
-      type="button"
-      class="next"
-      title="Go there"
-      onClick={() => request({ type: 'move', move: 'over' })}
-    >
+    <button type="button" class="next" title="Go there" onClick={() => walk('over')}>
       <span class="muted">next</span> {phase}{' '}
       {/^(forward|backward)$/.test(phase) ? <Names text={what} /> : what}
     </button>

@@ -1,7 +1,7 @@
 // The buttons of the walk.
 import type { JSX } from 'preact';
 import type { Move } from '../../src/stepper/cursor.ts';
-import { request } from '../requests.ts';
+import { walk } from '../state.ts';
 import { MoveIcon } from './icons.tsx';
 
 interface Button {
@@ -9,7 +9,7 @@ interface Button {
   readonly title: string;
 }
 
-const walk: readonly Button[] = [
+const moves: readonly Button[] = [
   { move: 'start', title: 'Start (Home)' },
   { move: 'back', title: 'Step back (←, Shift+F10)' },
   { move: 'over', title: 'Step over: next node (→, F10)' },
@@ -31,14 +31,14 @@ export function Toolbar({ hasBreakpoints }: { hasBreakpoints: boolean }): JSX.El
       class={`icon-button ${move}`}
       title={title}
       aria-label={title}
-      onClick={() => request({ type: 'move', move })}
+      onClick={() => walk(move)}
     >
       <MoveIcon move={move} />
     </button>
   );
   return (
     <div class="toolbar" role="toolbar" aria-label="Steps">
-      {walk.map(button)}
+      {moves.map(button)}
       {hasBreakpoints && <span class="divider" />}
       {hasBreakpoints && breakpoints.map(button)}
     </div>

@@ -1,7 +1,6 @@
 // The keys of the walk. F5, F10 and F11 are key bindings of VS Code, which knows whether a program is being debugged.
 import type { Move } from '../../src/stepper/cursor.ts';
-import { request } from '../requests.ts';
-import { shown } from '../state.ts';
+import { shown, walk } from '../state.ts';
 import { post } from '../vscode.ts';
 
 export interface KeyHelp {
@@ -53,7 +52,7 @@ function onKeyDown(event: KeyboardEvent): void {
   if (!shown.value || isField(event.target)) return;
   const move = moveOfKey(event.key);
   if (move) {
-    request({ type: 'move', move });
+    walk(move);
   } else if (event.key === 'b' || event.key === 'B') {
     const node = event.target instanceof Element ? event.target.closest('[data-node]') : null;
     const id = node?.getAttribute('data-node');

@@ -6,7 +6,9 @@ import type { Part, Run } from '../engine/run.ts';
 import type { OpenedSetup } from '../formats/openSetup.ts';
 import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
+import { type SeenAt, seenAt } from '../stepper/timeline.ts';
 import type { Move } from '../stepper/cursor.ts';
+import { LookAhead } from './ahead.ts';
 import { computingMessage } from './computing.ts';
 import { answer, moved, runMessage } from './panelMessages.ts';
 import { Command } from './commands.ts';
@@ -57,6 +59,7 @@ export class Panel implements vscode.Disposable {
   #problems: readonly string[] = [];
   #refreshes = 0;
   readonly #computing: Computing;
+  readonly #ahead = new LookAhead();
   /** What the page is told of a run that is being computed. */
   #progress: ReturnType<typeof computingMessage> | null = null;
   #cancelled = false;
@@ -99,6 +102,7 @@ export class Panel implements vscode.Disposable {
       this.#comparison?.dispose();
       this.#refreshes++;
       this.#computing.stop();
+      this.#ahead.forget();
       services.found.forget(model.uri);
       vscode.Disposable.from(...subscriptions).dispose();
       this.#disposed.fire();
@@ -136,14 +140,8 @@ export class Panel implements vscode.Disposable {
   }
 
   /** The nodes and kinds that the position is about. */
-  get places(): readonly { readonly node: NodeId; readonly kind: 'value' | 'gradient' }[] {
-    if (!this.#session) return [];
-    const { timeline, position } = this.#session;
-    const { phase, node, contributions } = timeline.steps[position.step];
-    if (phase === 'forward') return node === null ? [] : [{ node, kind: 'value' }];
-    const arriving =
-      position.contribution === null ? contributions : [contributions[position.contribution]];
-    return arriving.map(({ to }) => ({ node: to, kind: 'gradient' }));
+  get places(): readonly SeenAt[] {
+    return this.#session ? seenAt(this.#session.timeline, this.#session.position) : [];
   }
 
   /** The source of the person's tensors that are being compared. */
@@ -307,6 +305,7 @@ export class Panel implements vscode.Disposable {
   }
 
   #receive(message: FromWebview): void {
+    const isShown = this.#ahead.hears(message);
     switch (message.type) {
       case 'ready':
         this.#sendAll();
@@ -343,7 +342,7 @@ export class Panel implements vscode.Disposable {
     if (!this.#session) return;
     try {
       const reply = answer(this.#session, message, look());
-      if (reply) this.#send(reply);
+      if (reply) this.#send(isShown && 'id' in reply ? { type: 'agreed', id: reply.id } : reply);
       this.#saveSoon();
     } catch (error) {
       this.#services.log.error(error as Error);
@@ -376,7 +375,9 @@ export class Panel implements vscode.Disposable {
   #send(message: ToWebview): void {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- VS Code's, not the window's
     void this.#panel.webview.postMessage(message);
-    if (message.type === 'run' || message.type === 'step') this.#walked.fire();
+    if (!/^(run|step|agreed)$/.test(message.type)) return;
+    if (this.#session) this.#ahead.after(this.#session, (next) => this.#send(next));
+    this.#walked.fire();
   }
 
   get #memoryKey(): string {

@@ -200,6 +200,12 @@ export class Session {
     return viewAt(this.#run, this.#timeline, this.position, this.#options());
   }
 
+  /** What would be seen after this move; the walk stays where it is. */
+  viewAfter(how: Move): StepView {
+    const { position } = move(this.#walk(), this.#cursor, how);
+    return viewAt(this.#run, this.#timeline, position, this.#options());
+  }
+
   /** The node whose tensor the position is about: the receiver in the backward pass. */
   focus(): NodeId | null {
     return (

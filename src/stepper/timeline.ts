@@ -78,6 +78,20 @@ export function contributionAt(
   return own[contribution ?? own.length - 1] ?? null;
 }
 
+/** A node's value, or its gradient. */
+export interface SeenAt {
+  readonly node: NodeId;
+  readonly kind: 'value' | 'gradient';
+}
+
+/** What a position is about: the value that is computed, or the gradients that receive a contribution. */
+export function seenAt(timeline: Timeline, { step, contribution }: Position): readonly SeenAt[] {
+  const { phase, node, contributions } = timeline.steps[step];
+  if (phase === 'forward') return node === null ? [] : [{ node, kind: 'value' }];
+  const arriving = contribution === null ? contributions : [contributions[contribution]];
+  return arriving.map(({ to }) => ({ node: to, kind: 'gradient' }));
+}
+
 /** "backward: y → P". */
 export function captionOf(timeline: Timeline<Passing>, position: Position): string {
   const { phase, node, contributions } = timeline.steps[position.step];

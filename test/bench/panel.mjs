@@ -51,7 +51,7 @@ try {
 
   await workbench.runCommand('Developer: Show Running Extensions');
   const row = page.locator('.runtime-extensions-editor .monaco-list-row', {
-    hasText: 'Attention Gradient',
+    hasText: 'attention-gradient',
   });
   await row.first().waitFor();
   const activation = (await row.first().innerText()).match(/Activation:?\s*\D*(\d+)\s*ms/i);

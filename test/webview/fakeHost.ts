@@ -3,6 +3,7 @@ import { compare } from '../../src/compare/check.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { run } from '../../src/engine/run.ts';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
+import { LookAhead } from '../../src/extension/ahead.ts';
 import { answer, runMessage } from '../../src/extension/panelMessages.ts';
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
@@ -21,7 +22,11 @@ declare global {
 export interface FakeHost {
   session: Session | null;
   readonly received: FromWebview[];
+  readonly sent: ToWebview[];
   state: unknown;
+  /** Keeps what the page asks until `hearAll`. */
+  isDeaf: boolean;
+  hearAll(): void;
   send(message: ToWebview): void;
   open(example: string): void;
   /** Compares the trace of a program whose dS, and so what follows from it, is `factor` times the right one. */
@@ -34,13 +39,20 @@ const host: FakeHost = {
   session: null,
   received: [],
   state: undefined,
+  sent: [],
+  isDeaf: false,
+  hearAll() {
+    for (const message of unheard.splice(0)) hear(message);
+  },
   send(message) {
+    host.sent.push(message);
     window.postMessage(message, '*');
   },
   open(name) {
     const { config, title, description, energy } = examples[name]();
     host.session = new Session(run(buildGraph(config)), { title, description, energy });
     host.send(runMessage(host.session));
+    lookAhead.after(host.session, (next) => host.send(next));
   },
   compare(factor) {
     const { config } = examples[wanted]();
@@ -63,7 +75,19 @@ const host: FakeHost = {
   },
 };
 
+const lookAhead = new LookAhead();
 const wanted = new URLSearchParams(location.hash.slice(1)).get('example') ?? 'cross';
+
+const unheard: FromWebview[] = [];
+
+function hear(message: FromWebview): void {
+  const isShown = lookAhead.hears(message);
+  const { session } = host;
+  const reply = session && answer(session, message);
+  if (!reply) return;
+  host.send(isShown && 'id' in reply ? { type: 'agreed', id: reply.id } : reply);
+  lookAhead.after(session, (next) => host.send(next));
+}
 
 window.fakeHost = host;
 window.acquireVsCodeApi = () => ({
@@ -79,8 +103,8 @@ window.acquireVsCodeApi = () => ({
       } else host.open(wanted);
       return;
     }
-    const reply = host.session && answer(host.session, message);
-    if (reply) host.send(reply);
+    if (host.isDeaf) unheard.push(message);
+    else hear(message);
   },
   getState: () => host.state,
   setState: (state: unknown) => {

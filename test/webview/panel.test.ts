@@ -381,6 +381,29 @@ describe('breakpoints', () => {
 });
 
 describe('keys', () => {
+  it('show the next step without waiting for the host, which has said what it is', async () => {
+    const page = await openPanel(browser, bundle);
+    await step(page, 'ArrowRight');
+    const isTold = (): boolean => window.fakeHost.sent.at(-1)?.type === 'ahead';
+    await page.waitForFunction(isTold);
+    await page.evaluate(() => {
+      window.fakeHost.isDeaf = true;
+    });
+    const before = await caption(page);
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(() => caption(page)).not.toBe(before);
+    const shown = await caption(page);
+    // A second key is asked for as ever: what lies behind the next step is not known.
+    await page.keyboard.press('ArrowRight');
+    expect(await caption(page)).toBe(shown);
+    await page.evaluate(() => {
+      window.fakeHost.isDeaf = false;
+      window.fakeHost.hearAll();
+    });
+    await expect.poll(() => caption(page)).not.toBe(shown);
+    expect(await page.evaluate(() => window.fakeHost.session!.position.step)).toBe(3);
+    await page.close();
+  });
   it('of a debugger are left to VS Code, which knows whether a program is being debugged', async () => {
     const page = await openPanel(browser, bundle);
     await page.evaluate(() => {
