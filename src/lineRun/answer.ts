@@ -16,6 +16,7 @@ import { unjudgedSums } from '../lines/laterSums.ts';
 import type { Recording } from '../lines/recording.ts';
 import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/result.ts';
 import type { Source } from '../lines/setupDocument.ts';
+import { withResidual } from './residual.ts';
 
 export interface AnswerOptions {
   /** The program: a path whose name stands in the setup. */
@@ -79,9 +80,12 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
 
 /** Null where no attention is found in what was recorded. */
 export function answer(recording: Recording, options: AnswerOptions): Answer | null {
-  const reference = referenceOf(recording, options);
-  if (!reference) return null;
-  const judged = judge(recording, reference.config, reference.graph);
+  const found = referenceOf(recording, options);
+  if (!found) return null;
+  const plain = judge(recording, found.config, found.graph);
+  const around = options.setup ? withResidual(recording, found, plain) : null;
+  const reference = { ...found, ...around };
+  const judged = around?.judged ?? plain;
   const { catalogue, localised } = judged;
   const { wrong } = localised;
   const isElsewhere =
@@ -108,6 +112,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     causes: options.withoutCauses ? [] : causesOf(recording, catalogue, localised),
     fixes: [],
     notes: [
+      ...(around ? [RESIDUAL] : []),
       ...(localised.verdict === 'unaligned'
         ? [NOTHING_ALIGNED]
         : unjudgedSums(recording, localised)),
@@ -118,6 +123,9 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   };
   return { ...reference, judged, result };
 }
+
+const RESIDUAL =
+  'the program adds its input to the output (a residual connection), which the setup lacks: judged with "block": { "residual": true }';
 
 /** Why nothing is said of lines. */
 const ANOTHER =

@@ -1,4 +1,6 @@
 // Where autograd's gradients go wrong although the forward pass is right: a detach, a part that needs no gradient.
+import { keyOf } from '../compare/program/program.ts';
+import { nodeOf } from '../engine/graph.ts';
 import type { Wrong } from './localise.ts';
 import type { Observed } from './observe.ts';
 import { followed, cone, tellingEvent } from './flow.ts';
@@ -75,7 +77,7 @@ function lost(field: Field, sought: Passing): Wrong | null {
   const wholes = rightWholes(field);
   const passing = (event: Event): Passing => {
     const gradient = gradients.get(rootOf(field, event.id));
-    if (!gradient) return 'none';
+    if (!gradient) return isAskedFor(field, event) ? 'right' : 'none';
     if (wholes.has(objectOf(field, event.id))) return 'right';
     const { standing, found } = gradient;
     if (standing === 'neutral') return 'right';
@@ -117,6 +119,13 @@ function lost(field: Field, sought: Passing): Wrong | null {
   }
   return null;
 }
+
+/** Whether the gradient of a weight is computed all the same, as what `torch.autograd.grad` gives. */
+const isAskedFor = ({ catalogue, covered, observed }: Field, { id }: Event): boolean =>
+  observed[id].found.some(
+    ({ entry: { node } }) =>
+      nodeOf(catalogue.graph, node).kind === 'input' && covered.has(keyOf(node, 'gradient')),
+  );
 
 const isNumber = ({ dtype }: Event): boolean => /^(int|bool|float)$/.test(dtype);
 

@@ -179,11 +179,11 @@ export function leadsToRight(
   const given = givenKeys(catalogue);
   const leads = events.map(() => false);
   // What tells nothing, or is given, may have been made of the shape alone.
-  const isGood = (id: number): boolean => {
+  const isGood = (id: number, from: number): boolean => {
     const { standing, found } = observed[id];
     // Made of sizes too, whatever was read beside them.
     const isTable = found.length > 0 && found.every(({ entry }) => TABLE.test(entry.title));
-    if (standing === 'right' && !isTable) return isTelling(observed[id], given);
+    if (standing === 'right' && !isTable) return isTelling(observed[id], given, observed[from]);
     return leads[id] && (standing !== 'neutral' || IN_PLACE.has(events[id].how));
   };
   for (let id = events.length - 1; id >= 0; id--) {
@@ -195,12 +195,13 @@ export function leadsToRight(
       // The next write into the same array says nothing of other entries.
       if (other.how === 'write' && event.how === 'write' && !isWithin(event, other)) continue;
       const isSure =
-        handedOn(recording, other) !== null || flow.siblings[user].every((each) => isGood(each));
+        handedOn(recording, other) !== null ||
+        flow.siblings[user].every((each) => isGood(each, id));
       const group = `${other.statement} ${other.frame} ${other.name}`;
       // A sum speaks for what it was before, whatever it is the sum of.
       const isSumOf = other.statement === madeAt(recording, event) && other.name === event.name;
       const isEnd = isSumOf && observed[user].standing === 'right' && !observed[user].added;
-      groups.set(group, (groups.get(group) ?? true) && ((isSure && isGood(user)) || isEnd));
+      groups.set(group, (groups.get(group) ?? true) && ((isSure && isGood(user, id)) || isEnd));
     }
     leads[id] = [...groups.values()].includes(true);
   }
@@ -217,13 +218,20 @@ const TABLE = /^(−?RoPE’s|ALiBi’s) /;
 
 /**
  * Whether it speaks for what it was computed from. Inputs do not, which are made of sizes; nor do maxima, nor gradients
- * of biases: the weights of a query sum to 1 whatever they are.
+ * of biases, but for what they are the sum of: the weights of a query sum to 1 whatever they are.
  */
-const isTelling = ({ standing, found, pieces }: Observed, given: ReadonlySet<Key>): boolean =>
-  standing === 'right' &&
-  [...found, ...pieces].some(
-    ({ entry: { key, title } }) => !key.startsWith('g:b_') && !given.has(key) && !LOSSY.test(title),
+const isTelling = (
+  { standing, found, pieces }: Observed,
+  given: ReadonlySet<Key>,
+  from: Observed,
+): boolean => {
+  const parts = new Set(from.found.map(({ entry }) => entry.key));
+  const speaks = (key: Key): boolean => (key.startsWith('g:b_') ? parts.has(key) : !given.has(key));
+  return (
+    standing === 'right' &&
+    [...found, ...pieces].some(({ entry: { key, title } }) => speaks(key) && !LOSSY.test(title))
   );
+};
 
 /** Keys of what a program is given, not what it computes. */
 function givenKeys({ graph, state }: Catalogue): Set<Key> {

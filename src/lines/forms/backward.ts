@@ -4,7 +4,7 @@ import { hasNode, type NodeId } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program/program.ts';
 import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
 import { lettered } from '../lettered.ts';
-import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
+import { type Forms, gradientOf, type Parts, projectionsOf, valueOf } from './form.ts';
 
 /** D = Σ P dP, dP − D, P dP, P D, and what stands between dM and dS where there is a softcap. */
 export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
@@ -130,10 +130,11 @@ export function addPerHead(forms: Forms, parts: Parts): void {
   const product3 = (a: ReturnType<typeof valueOf>, b: ReturnType<typeof valueOf>, out: string[]) =>
     forms.fits(out) ? product(a, b, out, extents) : null;
   const batch = scores.includes('b') ? ['b'] : [];
-  if (hasNode(graph, 'W_O')) {
+  const mixing = projectionsOf(graph).find(({ weight }) => weight === 'W_O');
+  if (mixing) {
     const own = [...batch, ...heads, 'j', 'o'];
     const each = product3(valueOf(parts, 'O'), valueOf(parts, 'W_O'), own);
-    if (each) forms.add('partial', 'value', 'y', 'one head’s part of y', each);
+    if (each) forms.add('partial', 'value', mixing.id, 'one head’s part of y', each);
   }
   addHeadPaths(forms, parts, heads);
 }

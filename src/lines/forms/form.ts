@@ -61,8 +61,29 @@ export function partsOf(config: HeadConfig, state: State): Parts {
   };
 }
 
+export interface Projection {
+  /** Q, K, V, or what the attention gives. */
+  readonly id: NodeId;
+  readonly source: NodeId;
+  readonly weight: NodeId;
+  readonly bias: NodeId | null;
+}
+
+export const projectionsOf = ({ nodes }: Graph): Projection[] =>
+  nodes.flatMap((node) => {
+    if (node.kind !== 'operation') return [];
+    const [source, weight = '', bias = null] = node.inputs;
+    return /^W_[KQVO]$/.test(weight) ? [{ id: node.id, source, weight, bias }] : [];
+  });
+
 export const valueOf = ({ graph, state }: Parts, id: NodeId): Lettered =>
   lettered(nodeOf(graph, id).axes, state.value(id));
+
+/** The same with its tokens under another letter. */
+export const withToken = ({ letters, data }: Lettered, token: Letter): Lettered => ({
+  letters: letters.map((letter) => (/^[ijt]$/.test(letter) ? token : letter)),
+  data,
+});
 
 export const gradientOf = ({ graph, state }: Parts, id: NodeId): Lettered =>
   lettered(nodeOf(graph, id).axes, state.gradient(id));

@@ -1,19 +1,13 @@
 // Forms of the projections and the loss: before the bias, keys and values repeated for query heads, W_K W_Qᵀ, y − target.
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { type Lettered, lettered, mapEach, product, sumOver, times, zip } from '../lettered.ts';
-import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
+import { type Forms, gradientOf, type Parts, projectionsOf, valueOf, withToken } from './form.ts';
 
 /** Sums of products before a bias is added. */
 export function addBeforeBias(forms: Forms, parts: Parts): void {
   const { graph, extents } = parts;
-  const places: [NodeId, NodeId, NodeId][] = [
-    ['Q', 'b_Q', 'Q'],
-    ['K', 'b_K', 'K'],
-    ['V', 'b_V', 'V'],
-    ['y', 'b_O', 'y'],
-  ];
-  for (const [id, bias] of places) {
-    if (!hasNode(graph, bias) || !hasNode(graph, id)) continue;
+  for (const { id, bias } of projectionsOf(graph)) {
+    if (bias === null) continue;
     const before = zip(valueOf(parts, id), valueOf(parts, bias), extents, (a, b) => a - b);
     forms.add('form', 'value', id, `${id} before ${bias}`, before);
   }
@@ -143,57 +137,20 @@ export function addLossForms(forms: Forms, parts: Parts): void {
 /** Sums over features that a gradient of a bias is made of, before the batch's sum. */
 export function addBiasParts(forms: Forms, parts: Parts): void {
   const { graph, extents } = parts;
-  for (const [id, bias] of [
-    ['Q', 'b_Q'],
-    ['K', 'b_K'],
-    ['V', 'b_V'],
-    ['y', 'b_O'],
-  ]) {
-    if (!hasNode(graph, bias)) continue;
+  for (const { id, source, weight, bias } of projectionsOf(graph)) {
     const gradient = gradientOf(parts, id);
     if (!gradient.letters.includes('b')) continue;
     const token = gradient.letters.find((letter) => /^[ijt]$/.test(letter))!;
-    forms.add(
-      'partial',
-      'gradient',
-      bias,
-      `d${bias} of each sequence`,
-      sumOver(gradient, token, extents),
-    );
-    forms.add(
-      'partial',
-      'gradient',
-      bias,
-      `d${bias} of each position`,
-      sumOver(gradient, 'b', extents),
-    );
-  }
-  for (const [id, weight] of [
-    ['Q', 'W_Q'],
-    ['K', 'W_K'],
-    ['V', 'W_V'],
-    ['y', 'W_O'],
-  ]) {
-    if (!hasNode(graph, weight) || !hasNode(graph, id)) continue;
-    const gradient = gradientOf(parts, id);
-    if (!gradient.letters.includes('b')) continue;
-    const source = id === 'y' ? 'C' : id === 'Q' && hasNode(graph, 'xPrime') ? 'xPrime' : 'x';
-    const input = valueOf(parts, source);
-    const aligned =
-      id === 'Q' && source === 'x'
-        ? {
-            letters: input.letters.map((letter) => (letter === 'i' ? 'j' : letter)),
-            data: input.data,
-          }
-        : input;
+    if (bias !== null) {
+      const perSequence = sumOver(gradient, token, extents);
+      forms.add('partial', 'gradient', bias, `d${bias} of each sequence`, perSequence);
+      const perPosition = sumOver(gradient, 'b', extents);
+      forms.add('partial', 'gradient', bias, `d${bias} of each position`, perPosition);
+    }
     const letters = ['b', ...valueOf(parts, weight).letters];
-    if (forms.fits(letters))
-      forms.add(
-        'partial',
-        'gradient',
-        weight,
-        `d${weight} of each sequence`,
-        product(aligned, gradient, letters, extents),
-      );
+    if (!forms.fits(letters)) continue;
+    const input = withToken(valueOf(parts, source), token);
+    const each = product(input, gradient, letters, extents);
+    forms.add('partial', 'gradient', weight, `d${weight} of each sequence`, each);
   }
 }

@@ -2,7 +2,7 @@
 import { hasNode, type NodeId } from '../../engine/graph.ts';
 import type { Kind } from '../../compare/program/program.ts';
 import { type Lettered, product } from '../lettered.ts';
-import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
+import { type Forms, gradientOf, type Parts, projectionsOf, valueOf, withToken } from './form.ts';
 
 type Source = [NodeId, Kind];
 
@@ -29,18 +29,11 @@ export function addTerms(forms: Forms, parts: Parts): void {
 /** Terms of the projections, their weights' and their inputs' gradients. */
 export function addProjectionTerms(forms: Forms, parts: Parts): void {
   const { graph, extents } = parts;
-  for (const id of ['Q', 'K', 'V', 'y']) {
-    const weight = id === 'y' ? 'W_O' : `W_${id}`;
-    if (!hasNode(graph, weight) || !hasNode(graph, id)) continue;
-    const source = id === 'y' ? 'C' : id === 'Q' && hasNode(graph, 'xPrime') ? 'xPrime' : 'x';
-    const input = valueOf(parts, source);
-    const token = id === 'Q' || id === 'y' ? 'j' : 'i';
-    const own = {
-      letters: input.letters.map((letter) => (/^[ij]$/.test(letter) ? token : letter)),
-      data: input.data,
-    };
-    const matrix = valueOf(parts, weight);
+  for (const { id, source, weight } of projectionsOf(graph)) {
     const gradient = gradientOf(parts, id);
+    const token = gradient.letters.find((letter) => /^[ijt]$/.test(letter))!;
+    const own = withToken(valueOf(parts, source), token);
+    const matrix = valueOf(parts, weight);
     const letters = [...new Set([...own.letters, ...matrix.letters])];
     if (!forms.fits(letters)) continue;
     const title = (of: string): string => `terms of ${of}`;

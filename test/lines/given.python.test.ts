@@ -1,0 +1,93 @@
+// Programs that are held against a given setup which says less than they do, or in other pieces.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { HeadConfig } from '../../src/engine/config.ts';
+import { buildGraph } from '../../src/engine/heads/build.ts';
+import { tensor } from '../../src/engine/tensor.ts';
+import { answer, type Answer } from '../../src/lineRun/answer.ts';
+import type { Recording } from '../../src/lines/recording.ts';
+import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
+
+const sourceOf = (name: string): string =>
+  readFileSync(join(import.meta.dirname, 'given', `${name}.py`), 'utf8');
+
+const lineOf = (source: string, text: string): number =>
+  source.slice(0, source.indexOf(text)).split('\n').length;
+
+/** The tensor that a name of the program stands for first. */
+function named({ events, tensor: read }: Recording, name: string): ReturnType<typeof tensor> {
+  const event = events.find((each) => each.name === name);
+  const found = event && read(event.id);
+  if (!found) throw new Error(`${name} was not recorded`);
+  return found;
+}
+
+function held(
+  source: string,
+  config: (of: (name: string) => ReturnType<typeof tensor>) => HeadConfig,
+): Answer {
+  const { recording } = recorded(source);
+  const given = config((name) => named(recording, name));
+  const found = answer(recording, {
+    ...{ file: 'program.py', args: [] },
+    setup: { config: given, graph: buildGraph(given), setup: {} as never },
+  });
+  expect(found).not.toBeNull();
+  return found!;
+}
+
+const plain = { mask: 'none', axes: 'query-first' } as const;
+
+describe.skipIf(!hasNumpy)('a residual connection that the setup lacks', () => {
+  const config = (of: (name: string) => ReturnType<typeof tensor>): HeadConfig => ({
+    ...{ ...plain, head: 'multihead', heads: 2, kvHeads: 2 },
+    x: of('x'),
+    weights: { W_Q: of('wq'), W_K: of('wk'), W_V: of('wv'), W_O: of('wo') },
+    loss: { kind: 'upstream', G: of('dr') },
+  });
+  const right = sourceOf('residual');
+
+  test('is taken for one, and said', () => {
+    const { result, config: judged } = held(right, config);
+    expect(result.verdict).toBe('match');
+    expect(result.notes.join()).toMatch(/residual/);
+    expect(judged.block).toEqual({ residual: true });
+  });
+
+  test('is then asked of the gradient as well', () => {
+    const wrong = right.replace('dx = dr + dq', 'dx = dq');
+    const { result } = held(wrong, config);
+    expect(result.first).toMatchObject({ line: lineOf(wrong, 'dx = dq'), node: 'x' });
+  });
+
+  test('is none where something else is added', () => {
+    const wrong = right.replace('r = x + z @ wo', 'r = q.sum() + z @ wo');
+    const { result, config: judged } = held(wrong, config);
+    expect(result.first).toMatchObject({ line: lineOf(wrong, 'r = q'), node: 'y' });
+    expect(judged.block).toBeUndefined();
+  });
+});
+
+describe.skipIf(!hasTorch)('gradients of one sequence after the other', () => {
+  const config = (of: (name: string) => ReturnType<typeof tensor>): HeadConfig => ({
+    ...{ ...plain, head: 'qkv', heads: 1, kvHeads: 1 },
+    x: of('xs'),
+    weights: {
+      ...{ W_Q: of("W['q']"), W_K: of("W['k']"), W_V: of("W['v']") },
+      ...{ b_Q: of("W['bq']"), b_V: of("W['bv']") },
+    },
+    loss: { kind: 'target', T: of('targets') },
+  });
+
+  test('add up to those of the biases too', () => {
+    const { result } = held(sourceOf('perSample'), config);
+    expect(result.first).toBeNull();
+    expect(result.verdict).toBe('match');
+  });
+
+  test('but not where each replaces the one before', () => {
+    const wrong = sourceOf('perSample').replace('total[name] += g', 'total[name] = g');
+    expect(held(wrong, config).result.verdict).toBe('diverges');
+  });
+});
