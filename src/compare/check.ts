@@ -11,7 +11,12 @@ export function compare(input: CheckInput): Compared {
   const own = new Check(input);
   const check = otherConvention(input, own) ?? inHalf(input, own) ?? own;
   const report = check.report();
-  return { report: inTf32(input, check, report) ?? report, tensors: check.aligned };
+  return (
+    byName(input, check, report) ?? {
+      report: inTf32(input, check, report) ?? report,
+      tensors: check.aligned,
+    }
+  );
 }
 
 /** The check against a reference of another convention for queries that see no key, if that explains more. */
@@ -28,6 +33,16 @@ function otherConvention(input: CheckInput, own: Check): Check | null {
     if (fits && right.size > best.count) best = { check, count: right.size };
   }
   return best.check === own ? null : best.check;
+}
+
+/** What is said of each tensor as the node of its name, if that leaves one cause of several, and the same. */
+function byName(input: CheckInput, own: Check, { causes }: Report): Compared | null {
+  if (causes.length < 2 || !own.isGuessed()) return null;
+  const check = new Check(input, null, undefined, true);
+  const report = check.report();
+  const [first, ...more] = report.causes;
+  const isOne = first?.id === causes[0].id && more.length === 0;
+  return isOne ? { report, tensors: check.aligned } : null;
 }
 
 /** The check of numbers that may be of a half type as such, if all is right then. */

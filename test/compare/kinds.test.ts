@@ -130,7 +130,7 @@ describe('masks of the backward pass, the log-sum-exp being right', () => {
       sizes,
       { mask: padded },
       { hides: pads, backwardHides: (_, i, b) => i > short[b] },
-      /one key less than it should: key 4, 3 is seen|key 3, 4 is seen/,
+      /one key less than it should: keys 4, 3 are seen/,
     ],
   ];
   it.each(kinds)('%s', async (_, own, setup, slips, words) => {
@@ -229,6 +229,144 @@ describe('sums of the backward pass', () => {
       'dVh',
     ]);
     expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(/ones/)]);
+  });
+});
+
+describe('what no list of mistakes had', () => {
+  const sumOf = (row: readonly number[]): number => row.reduce((sum, value) => sum + value, 0);
+  const seen = (rows: readonly unknown[]): number[] => rows.map((_, i) => rows.length - i);
+  const padded = [5, 3];
+  const pads = (_: number, i: number, b: number): boolean => i >= padded[b];
+  const mask = padded.map((length) => [[Array.from({ length: 5 }, (_, i) => i < length)]]);
+  /** Of the scores of a query, the logarithm of the sum, in powers of 2. */
+  const inBase2 = (Z: number[][], P: number[][]): number[][] =>
+    mapped(Z, (z, j) => z - (Z[j][0] - Math.log(P[j][0])) / Math.LN2).map((row) =>
+      row.map(Math.exp),
+    );
+  const kinds: [string, Slips, object, string, RegExp][] = [
+    [
+      'the scale inside the loop over tiles of keys',
+      {
+        dQ: ({ dS, K }) =>
+          times(
+            mapped(dS, (value, _, i) => value * 0.5 ** (2 - Math.floor(i / 2))),
+            K,
+          ),
+      },
+      causal,
+      'dQh',
+      /multiplied by the scale inside the loop \(blocks of 2 keys\)/,
+    ],
+    [
+      'no gradient on the diagonal',
+      { dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (value, j, i) => (i === j ? 0 : value)) },
+      causal,
+      'dM',
+      /diagonal/,
+    ],
+    [
+      'the row term of the first head alone',
+      {
+        dM: ({ P, dP, D }, h) => mapped(P, (p, j, i) => p * (dP[j][i] - (h === 0 ? D[j][0] : 0))),
+      },
+      {},
+      'dM',
+      /0 but in the first h$/,
+    ],
+    [
+      'keys have the mean over the queries that see them',
+      {
+        dK: ({ dS, Q }) => mapped(times(turned(dS), Q), (value, i) => value / seen(dS)[i]),
+      },
+      causal,
+      'dKh',
+      /the mean, not the sum, over each query that sees a key/,
+    ],
+    [
+      'the gradient of the scores is masked by the transposed mask',
+      { dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (value, j, i) => (i < j ? 0 : value)) },
+      causal,
+      'dM',
+      /masked with the mask transposed/,
+    ],
+    [
+      'the last tile of keys is never visited in the backward pass',
+      { hides: future, backwardHides: (j, i) => future(j, i) || i > 3 },
+      causal,
+      'dVh',
+      /the last block of keys is left out/,
+    ],
+    [
+      'the mask in the first head alone',
+      { hides: (j, i, _, h) => h === 0 && future(j, i) },
+      causal,
+      'P',
+      /applied in only the first head|missing in head 1/,
+    ],
+    [
+      'no query sees itself',
+      { hides: (j, i) => future(j, i) || (i === j && j > 0) },
+      causal,
+      'P',
+      /hides the diagonal too, but for the first query/,
+    ],
+    [
+      'a log-sum-exp in powers of 2',
+      { dV: ({ Z, P, dO }) => times(turned(inBase2(Z, P)), dO) },
+      {},
+      'dVh',
+      /the log-sum-exp is kept in powers of 2/,
+    ],
+    [
+      'weights that are normalised over the queries too',
+      {
+        dV: ({ P, dO }) => {
+          const sums = turned(P).map(sumOf);
+          return times(turned(mapped(P, (p, _, i) => p / sums[i])), dO);
+        },
+      },
+      {},
+      'dVh',
+      /normalised once more, over the queries/,
+    ],
+    [
+      'weights smoothed towards equal ones',
+      { dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (value) => 0.9 * value + 0.02) },
+      {},
+      'dM',
+      /dZ is mixed with something else: 0\.9 · \(right dZ\) \+ 0\.02/,
+    ],
+  ];
+  it.each(kinds)('%s', async (_, slips, setup, first, words) => {
+    const isCausal = 'mask' in setup;
+    for (const logged of first === 'dM' ? [ALL] : [KERNEL, ALL]) {
+      const report = await reportOn(
+        sizes,
+        { ...(isCausal && { hides: future }), ...slips },
+        setup,
+        logged,
+      );
+      if (logged === ALL)
+        expect(firstOf(report)).toBe(isCausal ? first : first.replace('dM', 'dZ'));
+      expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(words)]);
+    }
+  });
+
+  it('the output of padded queries is set to 0', async () => {
+    const tensors = [...program(sizes, { hides: pads })].map(([name, own]) => {
+      const isPadded = (at: number): boolean => {
+        const query = Math.floor(at / sizes.d) % sizes.m;
+        return query >= padded[Math.floor(at / (own.data.length / sizes.B))];
+      };
+      const data = own.data.map((value, at) => (isPadded(at) ? 0 : value));
+      return [name, name === 'O' ? { ...own, data } : own] as const;
+    });
+    const report = await reportOf(
+      sizes,
+      { mask },
+      tensors.filter(([name]) => name === 'P' || name === 'O'),
+    );
+    expect(report.causes.map(({ id }) => id)).toEqual(['padded-queries-zeroed']);
   });
 });
 

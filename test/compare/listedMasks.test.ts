@@ -71,3 +71,13 @@ test('the slice of one head and one batch entry has its masks', async () => {
   const own = slice.context.state.value('M');
   expect([...own.data]).toEqual([...state.value('M').data.subarray(0, own.data.length)]);
 });
+
+/** As many keys of each batch entry as that, for all queries. */
+const padding = (lengths: readonly number[]): boolean[][][][] =>
+  lengths.map((length) => [[Array.from({ length: 6 }, (_, key) => key < length)]]);
+
+test('padding that hides one key more is that, also where it is given as a mask', async () => {
+  const { causes } = await compared(padding([5, 4]), padding([4, 3]));
+  expect(causes.map(({ id }) => id)).toEqual(['mask-padding-length']);
+  expect(causes[0].title).toContain('keys 4, 3 are hidden');
+});

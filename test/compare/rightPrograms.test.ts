@@ -10,7 +10,12 @@ import { drawSetup, generator } from '../conformance/draw.mjs';
 import { HABITS } from './habits.ts';
 
 /** What is said of a right program with that habit; null where the habit changes nothing of the setup. */
-async function said(setup: unknown, habit: string, seed: number): Promise<unknown> {
+async function said(
+  setup: unknown,
+  habit: string,
+  seed: number,
+  change = (own: NamedTensor): NamedTensor => own,
+): Promise<unknown> {
   const { config, graph } = await openSetup(JSON.stringify(setup), () =>
     Promise.reject(new Error('no files')),
   );
@@ -22,7 +27,7 @@ async function said(setup: unknown, habit: string, seed: number): Promise<unknow
       dtype: 'float64' as const,
       tensor,
     }));
-  const all = [...named('value', values), ...named('gradient', gradients)];
+  const all = [...named('value', values), ...named('gradient', gradients)].map(change);
   const trace = HABITS[habit](all, graph, seed);
   if (!trace) return null;
   const { verdict, causes } = check({ config, graph, trace, names: {}, resolve: resolveName });
@@ -57,4 +62,25 @@ describe('a setup of which everything is dropped', () => {
       expect(await said(allDropped(), habit, 0)).toEqual(['match', []]);
     },
   );
+});
+
+it('takes a loss of its own for no word on the order of axes', async () => {
+  const random = generator(6);
+  const numbers = (rows: number, columns: number): number[][] =>
+    Array.from({ length: rows }, () => Array.from({ length: columns }, () => random() - 0.5));
+  // As many queries as heads, so that the shape of Qh tells nothing; of keys more.
+  const setup = {
+    ...{
+      head: 'multihead',
+      heads: 3,
+      x: numbers(5, 4),
+      xPrime: numbers(3, 4),
+      axes: 'query-first',
+    },
+    weights: { W_Q: numbers(4, 9), W_K: numbers(4, 9), W_V: numbers(4, 9) },
+    loss: { upstream: numbers(3, 9) },
+  };
+  const ownLoss = (own: NamedTensor): NamedTensor =>
+    own.name === 'f' ? { ...own, tensor: { shape: [], data: Float64Array.of(7) } } : own;
+  expect(await said(setup, 'tokens before heads', 0, ownLoss)).toEqual(['match', []]);
 });

@@ -1,5 +1,5 @@
 // What follows from a first mistake is told as none: programs written out here, each with one mistake in its forward pass.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
 import type { Report } from '../../src/compare/report.ts';
 import { run } from '../../src/engine/run.ts';
@@ -131,4 +131,15 @@ describe('gradients that are too large', () => {
     const { causes } = await told({}, logged);
     expect(causes[0].why).toContain('Each of the 3 given gradients of the inputs is 2 times');
   });
+});
+
+test('queries that are scaled before scores that are scaled again are one mistake, whatever the scores are called', async () => {
+  const scaled = each(Q, (value) => scale * value);
+  const scores = times(scaled, turned(K));
+  const weights = each(scores, (score) => Math.exp(scale * score));
+  const sums = rowSums(weights);
+  const P = each(weights, (value, j) => value / sums[j]);
+  const own = { Qh: scaled, Kh: K, scores, attn_weights: P, output: times(P, V) };
+  const dV = times(turned(P), dy);
+  expect(ids(await told({}, { ...own, dV }))).toEqual(['scale-twice']);
 });

@@ -62,7 +62,8 @@ function isConvention(graph: Graph, { has, isOther }: Family, placed: readonly P
  * that kind agree. One transposed gradient among others that are not is a mistake and stays one.
  */
 export function settle(graph: Graph, placed: readonly Placed[]): Aligned[] {
-  const values = placed.filter(({ kind }) => kind === 'value');
+  // A loss has no layout, and is a sum in which rounding may be all that is left.
+  const values = placed.filter(({ kind, node }) => kind === 'value' && node !== 'f');
   const valuesAgree = values.every(({ fit, other }) => fit !== FITS.not || other);
   const conventions = valuesAgree
     ? FAMILIES.filter((family) => isConvention(graph, family, placed))

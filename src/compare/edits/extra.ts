@@ -4,10 +4,15 @@ import { largestMagnitude, map, sameShape, type Tensor } from '../../engine/tens
 import { shortNumber } from '../search/constants.ts';
 
 import { isMisfit, type Step } from '../program/program.ts';
-import type { Edit, Family } from './edit.ts';
+import { after, times } from '../program/operations.ts';
+import type { Edit, Family, Site } from './edit.ts';
 import { gradientEdit, stepEdit } from './make.ts';
+import { indexAlong } from './piecewise.ts';
+import { solve } from './solve.ts';
 
 const ENOUGH = 6;
+/** Of two numbers that are read off. */
+const ENOUGH_OF_TWO = 16;
 
 export const extra: Family = ({ target, ...site }) => {
   // One factor throughout is no extra term, though the difference is proportional to an operand.
@@ -31,7 +36,10 @@ export const extra: Family = ({ target, ...site }) => {
     const off = difference.data.some(
       (value, at) => Math.abs(value - factor * term.data[at]) > precision * size,
     );
-    if (off) return;
+    if (off) {
+      edits.push(...mixed({ target, ...site }, name, term));
+      return;
+    }
     const round = Math.abs(factor - Math.round(factor)) < 1e-3 * Math.abs(factor);
     const words =
       Math.abs(factor - 1) < 1e-6
@@ -71,6 +79,8 @@ export const extra: Family = ({ target, ...site }) => {
       if (term) consider(`d${other.id}`, term, 1.5);
     }
   }
+  if (node.axes.flat().includes('i') && node.axes.flat().includes('j'))
+    consider('1 on the diagonal (a query’s own place)', ownPlaces(site), 1.6);
   consider(
     'a constant (an eps or offset)',
     map(user, () => 1),
@@ -80,6 +90,43 @@ export const extra: Family = ({ target, ...site }) => {
     consider(`sign(${node.id}) (L1 weight decay)`, map(node.value, Math.sign), 1.5);
   return edits;
 };
+
+/** 1 where a query meets its own key. */
+function ownPlaces({ node, graph }: Pick<Site, 'node' | 'graph'>): Tensor {
+  const [key, query] = ['i', 'j'].map((letter) => indexAlong(node.axes, [letter], graph.extents));
+  return { shape: node.shape, data: Float64Array.from(key, (at, n) => Number(at === query[n])) };
+}
+
+/** Less than the whole of the right tensor and something else beside it: smoothed, gated, blended. */
+function mixed({ target, ...site }: Site, name: string, term: Tensor): Edit[] {
+  const { node, kind, precision } = site;
+  const { user, predicted } = target!;
+  if (user.data.length < ENOUGH_OF_TWO) return [];
+  const factors = solve([predicted, term], user);
+  if (!factors || factors.some((factor) => Math.abs(factor) < 1e-6)) return [];
+  const [own, other] = factors;
+  const made = (value: Tensor): Tensor =>
+    map(value, (entry, at) => own * entry + other * term.data[at]);
+  const most = precision * largestMagnitude(user);
+  if (made(predicted).data.some((value, at) => !(Math.abs(value - user.data[at]) <= most)))
+    return [];
+  const tensor = tensorName(node.id, kind);
+  const words = `${shortNumber(own)} · (right ${tensor}) + ${shortNumber(other)} · ${name}`;
+  const say = {
+    id: 'mixed-with-another',
+    title: `${tensor} is mixed with something else: ${words}`,
+    why: `${tensor} comes out exactly as ${words}: smoothed, gated or blended, where the setup has nothing of the kind.`,
+    wrong: `${tensor} = ${words}`,
+    isReadOff: true,
+    cost: 1.8,
+  };
+  if (kind === 'gradient') return [gradientEdit(site, node.id, say, (value) => made(value()))];
+  const scaled = ({ operation, inputs }: Step): Step => ({
+    inputs,
+    operation: after(operation, times(own)),
+  });
+  return [stepEdit(site, node.id, say, (step) => withTerm(scaled(step), other, term))];
+}
 
 function safe(read: () => Tensor): Tensor | null {
   try {

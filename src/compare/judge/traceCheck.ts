@@ -29,11 +29,17 @@ export class Check {
   readonly #unaligned: Report['unaligned'];
   readonly #isOutIn: boolean;
 
-  constructor(input: CheckInput, convention: Convention | null = null, type?: NumberType) {
+  /** `isByName`: each tensor is the node of its name, though its numbers may be those of another. */
+  constructor(
+    input: CheckInput,
+    convention: Convention | null = null,
+    type?: NumberType,
+    isByName = false,
+  ) {
     const { graph, trace, names } = input;
     const resolve = (name: string, rank: number): ResolvedName | null =>
       input.resolve(name, names, rank);
-    const isExact = (name: string): boolean => Object.hasOwn(names, name);
+    const isExact = (name: string): boolean => isByName || Object.hasOwn(names, name);
     this.named = trace.filter(({ name, tensor }) => resolve(name, tensor.shape.length));
     const reference = new Reference(
       input.config,
@@ -85,6 +91,11 @@ export class Check {
     this.#held = {
       ...{ input, convention, reference, misfits, given, tensors: judged, notes, views, sources },
     };
+  }
+
+  /** Whether the numbers of a tensor told of another node than its name did. */
+  isGuessed(): boolean {
+    return [...this.#held.given.values()].some(({ guess }) => guess !== '');
   }
 
   get aligned(): Compared['tensors'] {

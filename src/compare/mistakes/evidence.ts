@@ -6,6 +6,8 @@ const BITS_OF_NUMBER = 50;
 /** Beyond the number of candidates: one in a million. */
 const MARGIN = 20;
 const MOST_BITS = 50;
+/** Whatever hides an entry makes it 0. */
+const BITS_OF_ZERO = 2;
 
 export interface Agreement {
   readonly bits: number;
@@ -26,7 +28,8 @@ export function agreement(user: Tensor, right: Tensor, found: Tensor, floor: num
     if (!(before > 2 * floor)) continue;
     entries++;
     const error = Math.max(Math.abs(own - found.data[at]), floor);
-    bits += Math.min(MOST_BITS, Number.isFinite(before) ? Math.log2(before / error) : 1);
+    const most = own === 0 ? BITS_OF_ZERO : MOST_BITS;
+    bits += Math.min(most, Number.isFinite(before) ? Math.log2(before / error) : 1);
   }
   return { bits, entries };
 }

@@ -1,6 +1,6 @@
 // Looks for the formula by which a tensor was made: the right one with one slip, with a factor, with two.
 import { Evaluator, type Operand, type Read } from '../../engine/evaluate.ts';
-import { type Formula, hole, number, product } from '../../engine/formula.ts';
+import { type Formula, hole, number, plus, product, symbol } from '../../engine/formula.ts';
 import { type Graph, hasNode, nodeOf, operationNodes } from '../../engine/graph.ts';
 import { identityOf } from '../../engine/identity.ts';
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
@@ -279,7 +279,8 @@ class Hunt {
 
   /** One number of a formula, or the share of one of its terms, as the tensor tells it. */
   #solve(form: Formula, n: number): void {
-    for (const { open, say, was } of withHoles(form)) {
+    const isBackward = this.#site.kind === 'gradient';
+    for (const { open, say, was } of withHoles(form, isBackward)) {
       if (this.#isLate(MOST_WORK / 2)) return;
       const [zero, one] = [0, 1].map((value) => this.#value(filled(open, value)));
       if (!zero || !one) continue;
@@ -312,8 +313,8 @@ interface Open {
 
 const HOLE = hole('c');
 
-/** A number, or a term's share, left open. */
-function* withHoles(formula: Formula): Generator<Open> {
+/** A number, or a term's share, left open; backward also by how much a weight has been changed already. */
+function* withHoles(formula: Formula, isBackward: boolean): Generator<Open> {
   const inner: Formula[] = [];
   mapInner(formula, (each) => {
     inner.push(each);
@@ -330,11 +331,17 @@ function* withHoles(formula: Formula): Generator<Open> {
       yield { open: put(n, HOLE), say, was: each };
       continue;
     }
+    if (isBackward && each.kind === 'symbol' && each.name.startsWith('W_')) {
+      const change = product(HOLE, symbol(`d${each.name}`, each.indices));
+      const say = (text: string): string =>
+        `${each.name} has been updated already: ${each.name} ${text.replace(/^(?=\d)/, '+ ').replace('-', '− ')} d${each.name} stands in its place`;
+      yield { open: put(n, plus(each, change)), say, was: each };
+    }
     if (isSum) {
       const say = (text: string): string => `a term is multiplied by ${text}`;
       yield { open: put(n, product(HOLE, each)), say, was: each };
     }
-    for (const own of withHoles(each)) yield { ...own, open: put(n, own.open) };
+    for (const own of withHoles(each, isBackward)) yield { ...own, open: put(n, own.open) };
   }
 }
 

@@ -102,7 +102,9 @@ class MaskParts {
     const { extents } = this.#words.layout;
     const isLong = extents['j'] > 1;
     const hasCausal = isLong && !this.#some('(d < 0) * not(masked)');
-    const hasPrefix = isLong && !hasCausal && this.prefixes.some((length) => length > 1);
+    // Where all queries see the same keys it is padding.
+    const isOfQueries = this.#some('masked - at(j, 0, masked)');
+    const hasPrefix = !hasCausal && isOfQueries && this.prefixes.some((length) => length > 1);
     const { data } = this.#words.evaluate({ formula: 'not(masked) * (abs(d) + 1)' });
     const size = data.reduce((most, value) => Math.max(most, value), 0);
     const sized = size > 0 && size < extents['i'] ? [windowOf(size)] : [];
@@ -237,10 +239,12 @@ function otherLengths({ parts, padding }: MaskParts, { evaluate, layout }: MaskW
     const changed = evaluate({ formula: hides }, axes).data;
     const off = [...changed.keys()].filter((at) => changed[at] !== own[at]).map((at) => at % keys);
     if (off.length === 0) return [];
+    const which = [...new Set(off)].slice(0, 4);
     const is = words === 'less' ? 'seen (it leaks)' : 'hidden';
+    const told = `${which.length > 1 ? 'keys' : 'key'} ${which.join(', ')} ${which.length > 1 ? 'are' : 'is'}`;
     const say: Say = {
       id: 'mask-padding-length',
-      title: `the padding mask hides one key ${words} than it should: key ${[...new Set(off)].slice(0, 4).join(', ')} is ${is}`,
+      title: `the padding mask hides one key ${words} than it should: ${told} ${is}`,
       why: `The boundary between tokens and padding is off by one: it ${end} too ${when}.`,
       wrong: 'hidden = key >= length ± 1',
       cost: 1.05,

@@ -11,7 +11,7 @@ import {
 } from '../../engine/formula.ts';
 import { renamed } from '../../engine/where.ts';
 import type { Operator, Variation } from './mistake.ts';
-import { axes, group, index, layout, loop, reduction, sink } from './sumOperators.ts';
+import { axes, group, index, layout, loop, partOf, reduction, sink } from './sumOperators.ts';
 import { named, negative, oneOf, replaced, without } from './words.ts';
 
 const TWO = number(2);
@@ -231,7 +231,11 @@ const wrapped: Operator = {
         yield { is, say: 'powers of 2 in the place of exp', cost: -0.4 };
       }
     }
-    if (formula.kind === 'power') return;
+    if (formula.kind === 'power') {
+      const say = `abs of ${named(formula.base)} in the place of its power`;
+      yield { is: call('abs', formula.base), say, cost: -0.2 };
+      return;
+    }
     if (formula.kind === 'number') return;
     const isTensor = formula.kind === 'symbol';
     if (
@@ -296,5 +300,5 @@ const mask: Operator = {
 
 export const OPERATORS: readonly Operator[] = [
   ...[operand, transposed, drop, sign, inverse, arithmetic, sink, axes, reduction, extra],
-  ...[loop, index, layout, group, wrapped, factor, otherNumber, mask],
+  ...[loop, index, partOf, layout, group, wrapped, factor, otherNumber, mask],
 ];

@@ -147,6 +147,36 @@ export const index: Operator = {
   },
 };
 
+/** 0 but in the first or the last batch entry or head, or on one side of the diagonal. */
+export const partOf: Operator = {
+  name: 'part',
+  cost: 1.1,
+  *apply(formula, scope) {
+    if (formula.kind !== 'symbol' && formula.kind !== 'sum') return;
+    const name = named(formula);
+    const letters = freeLetters(formula);
+    for (const letter of letters) {
+      const length = scope.length(letter);
+      if (!/^[bhrg]$/.test(letter) || length === undefined || length < 2) continue;
+      const [own, last] = [position(letter), number(length - 1)];
+      const first = product(below(own, number(1)), formula);
+      yield { is: first, say: `${name} is 0 but in the first ${letter}` };
+      yield {
+        is: product(atMost(last, own), formula),
+        say: `${name} is 0 but in the last ${letter}`,
+      };
+      if (length < 3) continue;
+      yield { is: product(below(own, last), formula), say: `${name} is 0 in the last ${letter}` };
+      const rest = product(atMost(number(1), own), formula);
+      yield { is: rest, say: `${name} is 0 in the first ${letter}` };
+    }
+    if (!letters.has('i') || !letters.has('j')) return;
+    const isOwn = call('not', minus(position('i'), position('j')));
+    yield { is: product(call('not', isOwn), formula), say: `${name} is 0 on the diagonal` };
+    yield { is: product(isOwn, formula), say: `only the diagonal of ${name} is left` };
+  },
+};
+
 /** The key/value head of a query head: h mod the number of KV heads for h / the size of a group. */
 export const group: Operator = {
   name: 'group',

@@ -157,7 +157,19 @@ export const partsOfSums = ifSmall(
         const only = `has only the last block of ${what} (blocks of ${size}): = for +=`;
         const skipped = `lacks the last block of ${what} (blocks of ${size})`;
         const named = { why, cost: 1.3 };
+        const last = Math.floor((length - 1) / size);
+        const scaled = `(blocks of ${size} ${what}): what the blocks before gave is scaled again with each`;
         return [
+          row(
+            passed,
+            {
+              ...{ id: 'kernel-backward-scaled-in-loop', cost: 1.4 },
+              title: `${own} is multiplied by the scale inside the loop ${scaled}`,
+              why: 'The scale belongs to each block’s part, or behind the loop, once.',
+            },
+            `d${from.id}`,
+            `d${from.id} * scale^(${last} - floor(${letter} / ${size}))`,
+          ),
           row(
             passed,
             { ...named, id: 'kernel-backward-only-last-block', title: `${own} ${only}` },
@@ -276,6 +288,13 @@ const KEPT = [
   },
 ];
 
+/** A mean over what sees it: the sum divided by how many there are. */
+const AVERAGED = {
+  id: 'averaged-over-seen',
+  words: (what: string) => `the mean, not the sum, over each ${what}`,
+  ...{ formula: '(1 / t)', cost: 1.2 },
+};
+
 const counted = (letter: string): string =>
   `seen = not(not(P)); c = running_${letter}(seen); t = sum_${letter}(seen)`;
 
@@ -289,7 +308,7 @@ function seenTokens(passed: Passed): Row[] {
   if (from.id !== 'S' && (at < 0 || at === slot)) return [];
   const what = letter === 'i' ? 'key that a query sees' : 'query that sees a key';
   const name = from.id === 'S' ? 'dS' : weights;
-  return KEPT.map(({ id, words, formula, cost }) => ({
+  return [...KEPT, AVERAGED].map(({ id, words, formula, cost }) => ({
     ...{ on: own, cost, id: `backward-${id}-${letter === 'i' ? 'key' : 'query'}` },
     title: `${own} has ${words(what)}`,
     why: `${own} is a sum over the ${letter === 'i' ? 'keys that a query sees' : 'queries that see a key'}; here it has ${words(what)}.`,

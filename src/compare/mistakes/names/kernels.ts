@@ -163,6 +163,21 @@ W scaled-twice [scaled]: the weights are recomputed with the scale applied twice
 W of-base-2: the weights are recomputed with powers of 2
   exp(log(2) * (logits - L))
   : P' = 2^(M − L)
+W lse-in-base-2: the log-sum-exp is kept in powers of 2, and used as one of exponentials
+  exp(logits - L / log(2))
+  : P' = exp(M − L / log(2))
+W lse-unscaled [scaled !softcap]: the log-sum-exp is that of the scores before they are scaled
+  exp(logits - log(sum_i(exp(logits / scale))))
+  : P' = exp(M − log(Σ exp(M / scale)))
+W uncapped [softcap]: the weights are recomputed without the softcap
+  not(not(exp(logits))) * exp(scale * S - L)
+  : P' = exp(scale · S − L), 0 where it is hidden
+W lse-uncapped [softcap]: the log-sum-exp is that of the scores before the softcap
+  exp(logits - log(sum_i(not(not(exp(logits))) * exp(scale * S))))
+  : P' = exp(M − log(Σ exp(scale · S)))
+W normalised-over-queries: the weights are normalised once more, over the queries
+  exp(logits - L) / sum_j(exp(logits - L))
+  : P' = P / Σ_j P
 `);
 
 const DENOMINATORS = rowsOf(`
@@ -202,6 +217,22 @@ function staleRows({ graph }: Site): [words: string, of: (rows: string) => strin
   return [...first, ...blocks];
 }
 
+/** Blocks of tokens that the loop of the backward pass never comes to. */
+const skippedBlocks = ({ graph }: Site): Row[] =>
+  (['i', 'j'] as const).flatMap((letter) => {
+    const length = graph.extents[letter];
+    const what = letter === 'i' ? 'keys' : 'queries';
+    return blockSizes(length).map((size): Row => {
+      const last = Math.floor((length - 1) / size) * size;
+      return {
+        ...{ on: 'W', id: 'last-block-skipped' },
+        title: `the last block of ${what} is left out (blocks of ${size})`,
+        wrong: `P' = P, 0 in the last block of ${what}`,
+        formula: `(${letter} < ${last}) * exp(logits - L)`,
+      };
+    });
+  });
+
 /** Entries beyond which only the commonest masks are tried. */
 const LARGE = 100_000;
 const STRANGEST = 1.45;
@@ -223,9 +254,10 @@ function maskedAnew(site: Site): Row[] {
 }
 
 /** Definitions that end with those of W. */
-const recomputed = (site: Site): Row[] =>
+const recomputed = (site: Site, hasSkips = true): Row[] =>
   [
     ...RECOMPUTED,
+    ...(hasSkips ? skippedBlocks(site) : []),
     ...staleRows(site).map(([words, of]) => ({
       ...{ on: 'W', id: 'lse-of-other-row', title: `the log-sum-exp of ${words}` },
       wrong: "P' = exp(M − L), L of another row",
@@ -243,8 +275,18 @@ const SCOPES = [
   { words: '', as: "dV = P'^T dO, dM = P' ∘ (dP − D)", where: ['dvalues', 'dlogits'], cost: 1.15 },
   { words: ' for dV alone', as: "dV = P'^T dO", where: ['dvalues'], cost: 1.25 },
   { words: ' for the scores alone', as: "dM = P' ∘ (dP − D)", where: ['dlogits'], cost: 1.25 },
+  {
+    words: '',
+    as: "dV = P'^T dO, dM = P' ∘ (dP − Σ P' ∘ dP)",
+    where: ['dvalues', 'dlogits of W'],
+    cost: 1.17,
+  },
 ];
-const OF_W = { dvalues: 'weights := W', dlogits: 'W * (dP - sum_i(P * dP))' } as const;
+const OF_W: Readonly<Record<string, string>> = {
+  dvalues: 'weights := W',
+  dlogits: 'W * (dP - sum_i(P * dP))',
+  'dlogits of W': 'W * (dP - sum_i(W * dP))',
+};
 
 function wrongWeights(site: Site): Row[] {
   return recomputed(site).flatMap((row) =>
@@ -259,7 +301,7 @@ function wrongWeights(site: Site): Row[] {
       id: `kernel-backward-${row.id}`,
       title: `the backward pass recomputes the weights wrongly${words}: ${row.title}`,
       formula: where
-        .map((each) => `${each}: ${row.formula}; ${OF_W[each as keyof typeof OF_W]}`)
+        .map((each) => `${each.split(' ')[0]}: ${row.formula}; ${OF_W[each]}`)
         .join('\n'),
     })),
   );
@@ -307,7 +349,7 @@ export const kernelBackward = familyOf((site) => {
 const LOGGED = familyOf((site) => {
   if (site.kind !== 'value' || site.node.id !== 'P') return [];
   const ofLoops = inBlocks(DENOMINATORS, site.graph.extents['i']);
-  return [...recomputed(site), ...ofLoops].map((row) => ({
+  return [...recomputed(site, false), ...ofLoops].map((row) => ({
     ...{ ...LSE_FIX, ...row, on: 'P', cost: 1.35, isForwardOnly: true },
     needs: [...(row.needs ?? []), '!p'],
     id: `kernel-recomputed-${row.id}`,

@@ -85,6 +85,14 @@ Z softcap-after-mask [softcap] 0.95: softcap is applied after the mask
   M: -softcap * hidden + not(hidden) * softcap * tanh((Z + bias) / softcap)
   : M = softcap · tanh((scale · S + mask) / softcap)
   | Hidden scores become softcap · tanh(−∞) = −softcap instead of −∞ and keep a weight.
+output padded-queries-zeroed [M square] 1.1: the output of queries that are padding is set to 0
+  weights := weights * at(i, j, max_j(not(not(exp(M - unmasked)))))
+  : O = 0 where no query sees the query’s own key
+  | Padding hides keys; what a padded query gets is its own affair, and its loss may be left out.
+dC padded-queries-zeroed [M square multihead] 1.1: the gradient of queries that are padding is set to 0
+  dy := dy * at(i, j, max_h(max_j(not(not(exp(M - unmasked))))))
+  : dy = 0 where no query sees the query’s own key
+  | Padding hides keys; the loss of a padded query is left out only where the setup says so.
 dvalues backward-weights-unmasked: the weights are recomputed without the mask in the backward pass
   weights := exp(unmasked) / sum_i(exp(unmasked))
   | It comes out exactly with weights that give hidden keys a share.

@@ -5,7 +5,7 @@ import { Evaluator } from '../../../engine/evaluate.ts';
 import type { GraphNode } from '../../../engine/graph.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Context } from '../../edits/edit.ts';
-import { groupsOf, indexTransforms } from '../../program/transforms/indices.ts';
+import { groupsOf, indexName, indexTransforms } from '../../program/transforms/indices.ts';
 import { partRows } from '../maskParts.ts';
 import { type MaskWords, maskWords } from '../maskWords.ts';
 import { type Row, rowsOf, withWords } from '../table.ts';
@@ -40,6 +40,14 @@ mask mask-causal-strict [causal]: the causal mask hides the diagonal too
   none + hide(d <= 0)
   : hidden = i >= j
   | A query must see its own place; the mask is off by one (too strict).
+mask mask-own-place-hidden 1.1: the mask hides each query’s own place
+  right + hide(not(d))
+  : hidden or i = j
+  | A query does not see its own key (as in attention that shares queries and keys).
+mask mask-own-place-hidden [causal] 1.1: the causal mask hides the diagonal too, but for the first query
+  right + hide(not(d) * (0 < i))
+  : hidden = i >= j, unless i = 0
+  | A query must see its own place; only the one that would see nothing is left it.
 mask mask-causal-leak [causal]: the causal mask lets one future key through
   none + hide(d < -1)
   : hidden = i > j + 1
@@ -265,6 +273,30 @@ function givenRows({ config, graph }: Context, node: GraphNode, { given }: MaskW
   ];
 }
 
+/** A mask that a loop applies to the first or the last batch entry or head alone, or to all but that. */
+function partly({ graph }: Context, { axes }: GraphNode, { given }: MaskWords): Row[] {
+  if (given['right'].tensor.data.every((value) => value === 0)) return [];
+  return axes.flat().flatMap((letter): Row[] => {
+    const length = graph.extents[letter];
+    if (!/^[bhrg]$/.test(letter) || length < 2) return [];
+    const last = length - 1;
+    const one = indexName([letter]);
+    const ways = [
+      ['only', 'first', `${letter} < 1`],
+      ...(length > 2 ? [['all but', 'last', `${letter} < ${last}`]] : []),
+      ...(length > 2 ? [['all but', 'first', `1 <= ${letter}`]] : []),
+      ['only', 'last', `${last} <= ${letter}`],
+    ];
+    return ways.map(([which, end, kept]) => ({
+      ...{ on: 'mask', id: 'mask-missing-in-some', cost: 1.2 },
+      title: `the mask is applied in ${which} the ${end} ${one}, and missing in ${which === 'only' ? 'the others' : 'that'}`,
+      why: 'A loop over them ends early, or the mask is broadcast along the wrong axis.',
+      wrong: `no mask but in ${which} the ${end} ${one}`,
+      formula: `(${kept}) * rest + hide((${kept}) * masked)`,
+    }));
+  });
+}
+
 /** The right mask moved along an axis: keys reversed, batch entries exchanged, the first query's for all. */
 const moved = ({ graph }: Context, { axes }: GraphNode, { given }: MaskWords): MaskVariant[] =>
   groupsOf(axes, graph.extents).flatMap((group) =>
@@ -305,6 +337,7 @@ export function maskVariants(
     [
       ...[...ownRows(context, words), ...listedRows(context), ...alibiRows(context)],
       ...[...partRows(context, words), ...givenRows(context, node, words)],
+      ...partly(context, node, words),
     ].map(variant);
   const strange = (): MaskVariant[] => [
     ...moved(context, node, words),

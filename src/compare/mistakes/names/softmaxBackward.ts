@@ -27,6 +27,9 @@ dlogits softmax-backward-diagonal-twice 1.2: softmax backward: the diagonal of t
   | P (1 − P) on the diagonal has the − P² already that the sum over all keys has too.
 dlogits backward-weights-unmasked [M]: the weights are recomputed without the mask in the backward pass
   W = exp(unmasked) / sum_i(exp(unmasked)); W * (dP - sum_i(W * dP))
+dlogits softmax-backward-masked-transposed [M square] 1.05: the gradient of the scores is masked with the mask transposed
+  P * (dP - sum_i(P * dP)) * not(not(exp(turned(M - unmasked))))
+  | What is hidden from a query has no gradient; here rows and columns of the mask are exchanged.
 dlogits softmax-backward-denominator-detached 1.25: softmax backward: the denominator is detached, the maximum is not
   P * dP - isMost * sum_i(P * dP)
 dlogits softmax-backward-numerator-detached 1.25: softmax backward: the numerator is detached
