@@ -10,6 +10,7 @@ import { FIRST_READ } from '../lines/infer/loss.ts';
 import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { notShown } from '../lines/blindSpots.ts';
+import { goalsOf, isNothing } from '../lines/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import { causesOf } from '../lines/name.ts';
 import { unjudgedSums } from '../lines/laterSums.ts';
@@ -105,6 +106,10 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   }
   if (isOfAnother(reference, localised))
     return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
+  if (isSeenInPart(judged)) {
+    const result = unalignedResult(recording, localised, seenOnly(judged));
+    return { ...reference, judged, result };
+  }
   const result = {
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
@@ -126,6 +131,18 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
 
 const RESIDUAL =
   'the program adds its input to the output (a residual connection), which the setup lacks: judged with "block": { "residual": true }';
+
+/** Whether nothing is called wrong of a program of which neither the output nor a gradient of an input is recognised. */
+const isSeenInPart = ({ localised: { verdict, covered }, catalogue }: Judged): boolean =>
+  verdict === 'match' &&
+  !goalsOf(catalogue.graph).some((goal) => covered.has(goal) && !isNothing(catalogue, goal));
+
+/** Why the little that is right makes no right program. */
+function seenOnly({ localised: { observed } }: Judged): string {
+  const names = observed.flatMap(({ found: [best] }) => (best ? [best.entry.key] : []));
+  const seen = [...new Set(names)].map((key) => key.slice(2)).join(', ');
+  return `only ${seen} of it was recognised, neither its output nor a gradient of an input: nothing is said of the rest`;
+}
 
 /** Why nothing is said of lines. */
 const ANOTHER =

@@ -91,3 +91,29 @@ describe.skipIf(!hasTorch)('gradients of one sequence after the other', () => {
     expect(held(wrong, config).result.verdict).toBe('diverges');
   });
 });
+
+describe.skipIf(!hasNumpy)('a program of which little is recognised', () => {
+  const source = `
+import numpy as np
+
+rng = np.random.default_rng(5)
+x, G = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+wq, wk, wv = (rng.normal(size=(3, 3)) for _ in range(3))
+s = (x @ wq) @ (x @ wk).T / np.sqrt(3)
+out = []
+for row in s.tolist():
+    e = [2 ** each for each in row]
+    out.append([each / sum(e) for each in e])
+`;
+
+  test('is not called right', () => {
+    const { result } = held(source, (of) => ({
+      ...{ ...plain, head: 'qkv', heads: 1, kvHeads: 1 },
+      x: of('x'),
+      weights: { W_Q: of('wq'), W_K: of('wk'), W_V: of('wv') },
+      loss: { kind: 'upstream', G: of('G') },
+    }));
+    expect(result.verdict).toBe('unaligned');
+    expect(result.notes[0]).toMatch(/only .*Z.* recognised/);
+  });
+});
