@@ -44,11 +44,16 @@ export interface Answer {
   readonly questions: readonly Question[];
   /** Nodes whose gradient in the program is not that of the attention alone. */
   readonly shared: readonly string[];
+  /** Whether the attention's output goes on into something that the setup does not describe. */
+  readonly isInner: boolean;
   readonly judged: Judged;
   readonly result: Omit<LinesResult, 'setup' | 'inferred'>;
 }
 
-type Reference = Pick<Answer, 'config' | 'graph' | 'source' | 'inferred' | 'questions' | 'shared'>;
+type Reference = Pick<
+  Answer,
+  'config' | 'graph' | 'source' | 'inferred' | 'questions' | 'shared' | 'isInner'
+>;
 
 /** Why nothing is said of gradients. */
 const GRADIENTS_LEFT = 'the gradients are not compared: nothing tells of which loss they are';
@@ -60,18 +65,18 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
   if (setup) {
     const { config, graph } = setup;
     const source = { file, function: setup.setup.source?.function ?? name ?? '', args };
-    return { config, graph, source, inferred: [], questions: [], shared: [] };
+    return { config, graph, source, inferred: [], questions: [], shared: [], isInner: false };
   }
   const found = infer(recording, {
     ...(name !== undefined && { function: name }),
     ...(layer !== undefined && { layer }),
   });
   if (!found) return null;
-  const { inferred, questions, shared } = found;
+  const { inferred, questions, shared, isInner } = found;
   const config = answered?.(found.config) ?? found.config;
   const source = { file, function: found.function, args };
   try {
-    return { config, graph: buildGraph(config), source, inferred, questions, shared };
+    return { config, graph: buildGraph(config), source, inferred, questions, shared, isInner };
   } catch (error) {
     // A part of an attention, such as of a program that broke off.
     if (error instanceof ConfigError) return null;
@@ -87,16 +92,19 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const around = options.setup ? withResidual(recording, found, plain) : null;
   const reference = { ...found, ...around };
   const judged = around?.judged ?? plain;
-  const { catalogue, localised } = judged;
-  const { wrong } = localised;
-  const isElsewhere =
-    wrong.length > 0 && wrong.every((each) => isShared(recording, each, reference));
-  if (isElsewhere) {
+  const { catalogue } = judged;
+  const { wrong } = judged.localised;
+  const own = wrong.filter(
+    (each) =>
+      !isShared(recording, each, reference) && !isOutside(judged.localised, each, reference),
+  );
+  if (wrong.length > 0 && own.length === 0) {
     const names = [...new Set(wrong.map(({ node }) => `d${node}`))].join(', ');
     const why = `${names}: not compared, the loss depends on it in another way too`;
-    const result = unalignedResult(recording, localised, why);
+    const result = unalignedResult(recording, judged.localised, why);
     return { ...reference, judged, result: { ...result, verdict: 'match' } };
   }
+  const localised = { ...judged.localised, wrong: own };
   const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
   if (other && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
@@ -176,6 +184,17 @@ const isShared = (
   node !== null &&
   shared.includes(node) &&
   events.some(({ how }) => how === 'gradient');
+
+/** Whether it is of what stands around the attention, of which the setup says nothing. */
+const isOutside = (
+  { observed, flow }: Judged['localised'],
+  { node, kind, seen }: Judged['localised']['wrong'][number],
+  { isInner }: Reference,
+): boolean =>
+  isInner &&
+  (node === 'f' ||
+    (kind === 'gradient' && (node === 'x' || node === 'xPrime')) ||
+    flow.sources[seen].some((id) => observed[id].found.some(({ entry }) => entry.key === 'v:y')));
 
 /** Of a program that computes another attention than the setup: what differs is no mistake of it. */
 function unalignedResult(

@@ -12,20 +12,45 @@ const answered = (text: string): NonNullable<ReturnType<typeof answer>>['result'
   answer(recorded(text).recording, { file: 'program.py', args: [] })?.result;
 
 describe.skipIf(!hasNumpy)('NumPy', () => {
-  test.each(['log_temperature', 'drawn_together'])('%s', (name) => {
-    expect(answered(source(name))?.verdict).toBe('match');
+  test.each(['log_temperature', 'drawn_together', 'two_layers', 'layer_scale', 'post_norm'])(
+    '%s',
+    (name) => {
+      expect(answered(source(name))?.verdict).toBe('match');
+    },
+  );
+
+  // What goes past the attention and what it gives, in one statement.
+  test.each([
+    'y = x + z @ wo',
+    'y = np.matmul(z, wo) + x',
+    'y = np.add(x, z @ wo)',
+    'y = x.copy()\ny += z @ wo',
+    'keep = np.ones((n, d))\ny = x + (z @ wo) * keep / 1.0',
+  ])('%s', (text) => {
+    const own = source('drawn_together').replace('branch = z @ wo\ny = x + branch', text);
+    expect(own).toContain(text);
+    expect(answered(own)?.verdict).toBe('match');
   });
 
-  test('a mistake beside a learned temperature, and in a residual block, is found', () => {
-    for (const [name, right, wrong] of [
-      ['log_temperature', 'ddots = dlogits * temperature', 'ddots = dlogits / temperature'],
-      ['drawn_together', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
-    ]) {
-      const text = source(name);
-      expect(text).toContain(right);
-      const line = text.slice(0, text.indexOf(right)).split('\n').length;
-      expect(answered(text.replace(right, wrong))?.first).toMatchObject({ line });
-    }
+  test('a factor of what is given back is no mistake where dropout is one', () => {
+    const text = source('layer_scale').replaceAll(
+      'rng.normal(size=d) * 0.1',
+      '(rng.random((n, d)) < 0.8) / 0.8',
+    );
+    expect(answered(text)?.verdict).toBe('match');
+  });
+
+  test.each([
+    ['log_temperature', 'ddots = dlogits * temperature', 'ddots = dlogits / temperature'],
+    ['drawn_together', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
+    ['two_layers', 'dq, dk = ds @ k, ds.T @ q', 'dq, dk = ds @ k, ds @ q'],
+    ['layer_scale', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
+    ['post_norm', 'dx = du + ', 'dx = '],
+  ])('a mistake beside what is no mistake is found: %s', (name, right, wrong) => {
+    const text = source(name);
+    expect(text).toContain(right);
+    const line = text.slice(0, text.indexOf(right)).split('\n').length;
+    expect(answered(text.replace(right, wrong))?.first).toMatchObject({ line });
   });
 });
 

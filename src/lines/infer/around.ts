@@ -4,7 +4,8 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { type Context, merged, nameOf, tokens } from './builder.ts';
 import { gather } from './layout.ts';
 import type { Output } from './loss.ts';
-import { type FoundNorm, normsOf } from './norms.ts';
+import { normBetween } from './normBetween.ts';
+import type { FoundNorm } from './norms.ts';
 import type { Rows } from './rows.ts';
 import type { Projection } from './trace.ts';
 import { isGradient, type Value } from './values.ts';
@@ -111,18 +112,9 @@ function* streamsOf({ values }: Context, own: Projection, output: Output): Gener
       value.tensor.shape.join() === own.x.tensor.shape.join();
     if (!isBefore) continue;
     const tensor = gather(value.tensor, layout);
-    const norm = normGiving(normsOf(values, asRows(tensor, value.eps), [], result), result);
+    const norm = normBetween(values, asRows(tensor, value.eps), result);
     if (norm) yield { value, tensor, norm };
   }
-}
-
-function normGiving(all: ReturnType<typeof normsOf>, result: Rows): FoundNorm | null {
-  const size = result.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  for (const { norm, rows } of all) {
-    const allowed = 20 * Math.max(rows.eps, result.eps) * size;
-    if (rows.data.every((value, n) => Math.abs(value - result.data[n]) <= allowed)) return norm;
-  }
-  return null;
 }
 
 interface Around {
@@ -154,7 +146,7 @@ function withResidual(context: Context, output: Output, stream: Stream): Around 
   const outs: { norm: FoundNorm | null; tensor: Tensor }[] = [{ norm: null, tensor: output.y }];
   for (const { tensor } of read) {
     const result = asRows(tensor, output.eps);
-    const norm = normGiving(normsOf(values, asRows(output.y, output.eps), [], result), result);
+    const norm = normBetween(values, asRows(output.y, output.eps), result);
     if (norm) outs.push({ norm, tensor });
   }
   for (const { norm: out, tensor } of outs) {
@@ -165,7 +157,7 @@ function withResidual(context: Context, output: Output, stream: Stream): Around 
     const normed = read.flatMap(({ value, tensor: own }) => {
       if (!reads(context, value, found?.value)) return [];
       const result = asRows(own, output.eps);
-      const post = normGiving(normsOf(values, rows, [], result), result);
+      const post = normBetween(values, rows, result);
       return post ? [{ value, last: own, block: { out, post } }] : [];
     });
     // A program may bind what is normed before its gains.

@@ -33,6 +33,8 @@ export class Builder {
   readonly used = new Set<Value>();
   /** The output of the attention with all around it. */
   last?: Value;
+  /** Whether y goes on into something that no entry describes. */
+  isInner = false;
   readonly #values: Values;
   readonly #occurrences: ReadonlyMap<Event, EventKey>;
 

@@ -3,7 +3,7 @@ import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { type Mixed, readings, weightedSum } from './mixed.ts';
 import { isGradientName, lastName, roleOf, weightRole } from './names.ts';
-import { type Output, tokenReadings } from './output.ts';
+import { isSummand, lessOf, type Output, tokenReadings } from './output.ts';
 import type { Told } from './scores.ts';
 import type { Operand, Projection } from './trace.ts';
 import { sameAxes } from './trace.ts';
@@ -211,11 +211,15 @@ export function unusedBias(
 /** Width of the values of one head. */
 const lastOf = ({ tensor: { shape } }: Mixed): number => shape[shape.length - 1];
 
-/** Whether one statement made y of the weight and of what came of the weighted sums. */
-function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
-  const read = y.parts
+/** What the statement of a value read. */
+const readBy = (values: Values, value: Value): Value[] =>
+  value.parts
     .flatMap((event) => values.sources(event))
     .flatMap(({ id }) => values.ofEvent(id) ?? []);
+
+/** Whether one statement made y of the weight and of what came of the weighted sums. */
+function readsBoth(values: Values, y: Value, weight: Value, output: Value): boolean {
+  const read = readBy(values, y);
   const isWeight = (value: Value): boolean =>
     value === weight || weight.parts.some(({ id }) => values.ofEvent(id) === value);
   const isOutput = (value: Value): boolean =>
@@ -234,6 +238,39 @@ export function biasBeside(values: Values, weight: Value): Value | undefined {
   );
 }
 
+/**
+ * What the statement of y adds to the output, one of those that go past the attention; undefined where it reads more
+ * than that and a projection: what it does then is not known, and no mistake.
+ */
+function addedTo(
+  values: Values,
+  y: Value,
+  weight: Value,
+  { output, tensor: { shape } }: Mixed,
+  streams: readonly Value[],
+): Value | null | undefined {
+  const isPart = (value: Value): boolean =>
+    value.parts.some(({ id }) => weight.parts.some((part) => part.id === id));
+  const others = readBy(values, y).filter(
+    (value) =>
+      value.kind === 'float' &&
+      value !== weight &&
+      value !== y &&
+      value !== output &&
+      !isPart(value) &&
+      !values.descends(value, output),
+  );
+  const stream = others.find((value) => streams.includes(value));
+  const isBias = (value: Value): boolean =>
+    value.tensor.shape.filter((length) => length > 1).length === 1 &&
+    isCalled(value, (name) => weightRole(name) === 'O' || /^b|bias/i.test(lastName(name)));
+  const isOther = (value: Value): boolean =>
+    value !== stream &&
+    (value.tensor.shape.at(-2) === shape.at(-2) ||
+      (value.tensor.shape.length === 1 && !isBias(value)));
+  return others.some(isOther) ? undefined : (stream ?? null);
+}
+
 /** y and its weight by what is left over: called so, or the only matrix that fits. */
 export function guessOutput(
   values: Values,
@@ -241,6 +278,7 @@ export function guessOutput(
   merged: number,
   batch: readonly { readonly axis: number; readonly size: number }[],
   taken: readonly Value[],
+  streams: readonly Value[] = [],
 ): Output | null {
   const tokens = mixed.tensor.shape[mixed.tensor.shape.length - 2];
   const later = values.all
@@ -264,6 +302,16 @@ export function guessOutput(
         const isRead = isProjection && readsBoth(values, y, weight, mixed.output);
         const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';
         if (!layout || !(isRead || (called && isNamed) || isLeft)) continue;
+        const stream = addedTo(values, y, weight, mixed, streams);
+        if (stream === undefined) return null;
+        if (stream && isSummand(values, stream, y)) {
+          const before = values.addVirtual(lessOf(y.tensor, stream.tensor), [y, stream]);
+          if (before)
+            return {
+              ...{ y: before, operand: { ...operand, value: before }, weight },
+              ...{ weightLayout: layout, score: 0, isGuess: true },
+            };
+        }
         return { y, operand, weight, weightLayout: layout, score: 0, isGuess: true };
       }
     }

@@ -104,6 +104,7 @@ function inferenceOf(values: Values, model: Model): Inference {
   const shared = sharedNodes(context);
   return {
     ...{ config: context.config, bindings, inferred, questions, shared },
+    isInner: context.build.isInner,
     function: functionOf(model),
   };
 }

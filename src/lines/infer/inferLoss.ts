@@ -6,10 +6,17 @@ import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { addAround } from './around.ts';
 import { type Context, merged, nameOf, tokens } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
-import { findLoss, type FoundLoss, type Output as LossOutput, type Placed } from './loss.ts';
+import {
+  FIRST_READ,
+  findLoss,
+  type FoundLoss,
+  type Output as LossOutput,
+  type Placed,
+} from './loss.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { isGradientName } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
+import { goesOn, passedBack } from './passedBack.ts';
 import { type Operand, sameAxes } from './trace.ts';
 import { isGradient } from './values.ts';
 
@@ -24,7 +31,7 @@ function lossOutput(context: Context): LossOutput | null {
       tokens(merged([...each.outer.values()]), each.token, [each.feature]);
     return {
       ...{ y: gather(y.tensor, asLayout(operand)), eps: y.eps, time: y.time },
-      family: lookup.find(y.tensor, y.eps),
+      family: [...lookup.find(y.tensor, y.eps), ...(y.isVirtual ? [y] : [])],
       readings: (value) => tokenReadings(value, sizes, operand.token.size).map(asLayout),
     };
   }
@@ -75,7 +82,7 @@ export const NO_LOSS = 'no gradient of y and no loss was found';
 export function addLoss(context: Context): void {
   const own = lossOutput(context);
   const output = own && addAround(context, own);
-  const found = output && findLoss(context.values, output);
+  const found = output && lossAfter(context, output);
   if (!found) {
     context.build.note('loss', null, 'half the squared norm of y assumed', false);
     const hasBackward = context.values.all.some(
@@ -91,6 +98,17 @@ export function addLoss(context: Context): void {
   }
   if (!found.sure)
     context.build.ask('loss', found.note, found.alternatives ?? [], 'loss and gradient disagree');
+}
+
+/** The loss that is found, or the gradient that is passed back where y is not the end. */
+function lossAfter(context: Context, output: LossOutput): FoundLoss | null {
+  const found = findLoss(context.values, output);
+  const isOfOutput = found?.from?.parts.some(isGradient) === true;
+  const isOn = goesOn(context, output, found?.given?.value);
+  context.build.isInner = isOn;
+  if (found && isOfOutput) return found;
+  if (found && !isOn && !found.note.includes(FIRST_READ)) return found;
+  return passedBack(context, output) ?? (isOn ? null : found);
 }
 
 function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig['loss'] {

@@ -117,7 +117,7 @@ function elementwise(
   return null;
 }
 
-function gradientsOf(values: Values, output: Output): Placed[] {
+export function gradientsOf(values: Values, output: Output): Placed[] {
   const after = output.time;
   return values.all
     .filter((value) => value.kind === 'float' && !value.isVirtual && value.time > after)

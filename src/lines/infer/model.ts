@@ -12,7 +12,7 @@ import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
 import { findSites, type Site } from './site.ts';
-import type { Operand } from './trace.ts';
+import type { Operand, Projection } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
@@ -116,6 +116,7 @@ function throughOutput(
 ): Mixed | null {
   const { site, keyAxis } = told;
   const { heads } = splitOuter(values, site, roots);
+  const streams = streamsOf(values, roots[0].projection);
   const taken = roots.map(({ operand }) => operand.value);
   const isCalled = (value: Value): boolean => value.events.some(({ name }) => roleOf(name) === 'V');
   const candidates = values.all
@@ -142,7 +143,7 @@ function throughOutput(
         tensor,
         output: site.weights,
       };
-      const [found] = outputsOf(values, lookup, mixed, site.outer, heads);
+      const [found] = outputsOf(values, lookup, mixed, site.outer, heads, streams);
       if (found && found.score >= 4) return mixed;
       const past = isCalled(value) ? roots[0].projection : undefined;
       const others = takenBy(roots);
@@ -171,18 +172,32 @@ export const takenBy = (roots: readonly (Root | null)[]): Value[] =>
     return [...all, operand?.value].filter((each) => each !== undefined);
   });
 
+/** What may go past the attention: what queries are projected from, and what that was made of. */
+function streamsOf(values: Values, projection: Projection | undefined): Value[] {
+  if (!projection) return [];
+  const { x } = projection;
+  const ancestors = values.ancestors(x);
+  const isLike = (value: Value): boolean =>
+    value.kind === 'float' &&
+    !value.isVirtual &&
+    value.tensor.shape.join() === x.tensor.shape.join();
+  return [x, ...values.all.filter((value) => ancestors.has(value.id) && isLike(value))];
+}
+
 /** y and its weight: by its numbers, through a gate, or, where a weight is left over, by names and shapes. */
 function outputOf(model: Omit<Model, 'output' | 'gate'>): Pick<Model, 'output' | 'gate'> {
   const { values, lookup, told, mixed, heads, batch } = model;
   if (!mixed) return { output: null, gate: null };
   const { outer } = told.site;
   const taken = takenBy([model.query, model.key, model.value]);
+  const streams = streamsOf(values, model.query.projection);
   const of = (from: Mixed): Output | undefined =>
-    outputsOf(values, lookup, from, outer, heads).find(
+    outputsOf(values, lookup, from, outer, heads, streams).find(
       ({ weight, y }) =>
         !taken.includes(weight) && !y.parts.some(({ name }) => isGradientName(name)),
     );
-  const own = of(mixed);
+  // Where the sums are computed once more, in the backward pass, y comes of the weights and not of them.
+  const own = of(mixed) ?? of({ ...mixed, output: told.site.weights });
   if (own) return { output: own, gate: null };
   const gate = mixed.isGuess ? null : gateOf(values, lookup, mixed, outer, heads);
   const gated = gate && of(gate.gated);
@@ -196,7 +211,7 @@ function outputOf(model: Omit<Model, 'output' | 'gate'>): Pick<Model, 'output' |
     .filter(({ axis }) => heads.includes(axis))
     .reduce((product, { size }) => product * size, shape[shape.length - 1]);
   const batches = sizes.filter(({ axis }) => batch.includes(axis));
-  const output = guessOutput(values, mixed, merged, batches, taken);
+  const output = guessOutput(values, mixed, merged, batches, taken, streams);
   return { output, gate };
 }
 

@@ -17,7 +17,7 @@ export interface Normed {
 }
 
 /** For each block the group whose features are taken together: its own, or all heads of one sequence. */
-function groupsOf({ outer }: Rows, heads: readonly boolean[]): Int32Array {
+export function groupsOf({ outer }: Rows, heads: readonly boolean[]): Int32Array {
   let all = [0];
   let count = 1;
   outer.forEach((size, n) => {
@@ -29,7 +29,7 @@ function groupsOf({ outer }: Rows, heads: readonly boolean[]): Int32Array {
 }
 
 /** x̂, without gains. */
-function normalised(
+export function normalised(
   rows: Rows,
   groups: Int32Array,
   kind: QkNorm['kind'],
@@ -63,10 +63,10 @@ function normalised(
 
 const USUAL_EPS = [1e-6, 1e-5, 1e-8, 1e-12, 0, 1e-7, 1.1920929e-7, 2.220446049250313e-16];
 /** What PyTorch's and TensorFlow's layer norms add where nothing is said. */
-const LAYER_EPS = 1e-5;
+export const LAYER_EPS = 1e-5;
 
 /** What may be added to a mean square: what the program calls so, small numbers in it, the usual ones. */
-function smallNumbers({ numbers, recording }: Values): number[] {
+export function smallNumbers({ numbers, recording }: Values): number[] {
   const isSmall = (value: number | undefined): value is number =>
     value !== undefined && value > 0 && value <= 0.01;
   const recorded = numbers.filter(({ value }) => isSmall(value));
@@ -79,16 +79,23 @@ function smallNumbers({ numbers, recording }: Values): number[] {
 }
 
 /** Vectors of one number for each feature, or each feature of each head. */
-function vectors(values: Values, lengths: readonly number[]): Value[] {
+export function vectors(values: Values, lengths: readonly number[]): Value[] {
   return values.all.filter(
     (value) =>
       value.kind === 'float' &&
       !value.isVirtual &&
       lengths.includes(value.tensor.data.length) &&
       value.tensor.shape.filter((length) => length > 1).length <= (lengths.length > 1 ? 2 : 1) &&
-      values.isLeaf(value) &&
+      isParameter(values, value) &&
       !value.parts.some(({ how, name }) => how === 'gradient' || name.endsWith('.grad')),
   );
+}
+
+/** A leaf, or made of nothing larger than itself: `1 + draw(d)`, and no mean over tokens. */
+function isParameter(values: Values, value: Value): boolean {
+  if (values.isLeaf(value)) return true;
+  const { length } = value.tensor.data;
+  return [...values.ancestors(value)].every((id) => values.all[id].tensor.data.length <= length);
 }
 
 const MOST = 24;

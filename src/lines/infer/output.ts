@@ -95,13 +95,17 @@ const LATER = 24;
 const isProjectionWeight = (values: Values, value: Value): boolean =>
   values.isLeaf(value) || value.events.some(({ name }) => weightRole(name) === 'O');
 
-/** The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. */
+/**
+ * The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. Where none is, what
+ * those of `streams`, which go past the attention, leave of later tensors that they were added to.
+ */
 export function outputsOf(
   values: Values,
   lookup: Lookup,
   mixed: Mixed,
   outer: readonly number[],
   heads: readonly number[],
+  streams: readonly Value[] = [],
 ): Output[] {
   const { rows, cols } = mixedAxes(mixed.tensor, outer, heads);
   const merged = sizeOf(cols.map(({ size }) => size));
@@ -138,24 +142,45 @@ export function outputsOf(
         cols: splitAs(feature, cols),
       })),
   );
-  const found: Output[] = [];
-  for (const y of later) {
-    for (const operand of tokenReadings(y, batch, tokens)) {
-      for (const weight of weights) {
-        if (weight.time >= y.time || values.descends(weight, mixed.output)) continue;
-        for (const matrix of matrices(weight, merged)) {
+  const fitsOf = (y: Value, own: Pick<Value, 'tensor' | 'eps'>): Output[] =>
+    tokenReadings(y, batch, tokens).flatMap((operand) =>
+      weights.flatMap((weight) => {
+        if (weight.time >= y.time || values.descends(weight, mixed.output)) return [];
+        return matrices(weight, merged).flatMap((matrix) => {
           for (const x of [exact, ...misplaced]) {
-            const fit = fitted(values, operand, x, weight, matrix, mixed.output.eps);
-            if (!fit) continue;
-            found.push(fit);
-            break;
+            const fit = fitted(values, operand, own, x, weight, matrix, mixed.output.eps);
+            if (fit) return [fit];
           }
-        }
-      }
+          return [];
+        });
+      }),
+    );
+  const found = later.flatMap((y) => fitsOf(y, y));
+  if (found.length > 0) return found.sort((a, b) => b.score - a.score || a.y.time - b.y.time);
+  for (const sum of later) {
+    for (const stream of streams) {
+      if (!isSummand(values, stream, sum)) continue;
+      const rest = lessOf(sum.tensor, stream.tensor);
+      const eps = Math.max(sum.eps, stream.eps);
+      const [fit] = fitsOf(sum, { tensor: rest, eps }).filter(({ score }) => score >= 0);
+      const y = fit && values.addVirtual(rest, [sum, stream]);
+      if (y) return [{ ...fit, y, operand: { ...fit.operand, value: y } }];
     }
   }
-  return found.sort((a, b) => b.score - a.score || a.y.time - b.y.time);
+  return [];
 }
+
+/** What a sum is more than one of its summands. */
+export const lessOf = ({ shape, data }: Tensor, summand: Tensor): Tensor => ({
+  shape,
+  data: data.map((value, n) => value - summand.data[n]),
+});
+
+/** Whether a tensor that goes past the attention may have been added to give another. */
+export const isSummand = (values: Values, stream: Value, sum: Value): boolean =>
+  stream.time < sum.time &&
+  stream.tensor.shape.join() === sum.tensor.shape.join() &&
+  values.descends(sum, stream);
 
 /** A merged axis as the axes of `cols`. */
 function splitAs({ stride }: Factor, cols: readonly Factor[]): Factor[] {
@@ -168,13 +193,14 @@ function splitAs({ stride }: Factor, cols: readonly Factor[]): Factor[] {
 function fitted(
   values: Values,
   operand: Operand,
+  own: Pick<Value, 'tensor' | 'eps'>,
   x: Matrix,
   weight: Value,
   { tensor, summed }: { tensor: Tensor; summed: number },
   epsOfX: number,
 ): Output | null {
-  const eps = Math.max(operand.value.eps, epsOfX);
-  const { data } = operand.value.tensor;
+  const eps = Math.max(own.eps, epsOfX);
+  const { data } = own.tensor;
   const target = {
     ...{ data, offset: 0, rows: [...operand.outer.values(), operand.token] },
     cols: [operand.feature],

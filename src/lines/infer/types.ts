@@ -65,6 +65,8 @@ export interface Inference {
   readonly questions: readonly Question[];
   /** Nodes whose gradient in the program is not that of this attention alone. */
   readonly shared: readonly string[];
+  /** Whether y goes on into something that no entry describes. */
+  readonly isInner: boolean;
   /** The function that computes it: "MHA.forward"; "" is the module. */
   readonly function: string;
 }
