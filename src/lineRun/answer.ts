@@ -165,12 +165,12 @@ const isOfAnother = ({ inferred }: Reference, { wrong, covered }: Judged['locali
 /** Whether gradients are called wrong although nothing tells of which loss they are, and none is as that of the one assumed. */
 const isWithoutLoss = (
   { questions, inferred }: Reference,
-  { verdict, covered }: Judged['localised'],
+  { verdict, covered, wrong }: Judged['localised'],
 ): boolean =>
   verdict === 'diverges' &&
   (questions.some(({ why }) => why === NO_LOSS) ||
     inferred.some(({ note }) => note.includes(FIRST_READ))) &&
-  covered.has('v:y') &&
+  (covered.has('v:y') || wrong[0]?.kind === 'gradient') &&
   // The gradient that is assumed is y itself, and so is that of what the residual connection adds to.
   ![...covered].some((key) => key.startsWith('g:') && !/^g:ya?$/.test(key));
 

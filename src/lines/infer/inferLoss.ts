@@ -113,7 +113,8 @@ function lossAfter(context: Context, output: LossOutput): FoundLoss | null {
 
 function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig['loss'] {
   const { build } = context;
-  const { kind, factor, note, sure, from } = found;
+  const { kind, note, sure, from } = found;
+  const factor = usual(found.factor, entries, from?.eps ?? 0);
   const bound = (entry: string): Tensor => {
     const { value, layout } = found.given as Placed;
     return context.build.tensor(entry, value, layout, `${nameOf(value)}: ${note}`, sure);
@@ -147,6 +148,17 @@ function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig
       context.build.note('loss', from, note, sure);
       return { kind: 'expression', constants, expression: times('sum(y)', factor) };
   }
+}
+
+/** A factor as it is meant, where a narrow number type shows it nearly: one or two, over the number of entries or another. */
+function usual(factor: number, entries: number, eps: number): number {
+  const allowed = eps / 4;
+  const isNear = (other: number): boolean => Math.abs(factor / other - 1) <= allowed;
+  const over = 2 / Math.abs(factor);
+  const whole = Math.round(over);
+  const found = [1, 2, 2 / entries, 1 / entries].find(isNear);
+  if (found !== undefined) return found;
+  return allowed * over < 0.1 && whole > 0 && isNear(2 / whole) ? 2 / whole : factor;
 }
 
 /** terms times a number, written as people do: over a whole number where it is one. */

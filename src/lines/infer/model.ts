@@ -1,4 +1,5 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
+import { withSameBatches } from './broadcast.ts';
 import { hiddenOutput } from './hidden.ts';
 import { type Latent, latentOf } from './latent.ts';
 import { Lookup } from './lookup.ts';
@@ -76,6 +77,7 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   const latent =
     value && !key.projection && !key.start ? latentOf(values, lookup, told.query, told.key) : null;
   if (latent) ({ query, key } = latent);
+  [query, key, value] = withSameBatches(values, [query, key, value] as const);
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
   const found = {
     ...{

@@ -55,6 +55,7 @@ export class Values {
   readonly #ancestors = new Map<number, ReadonlySet<number>>();
   /** By statement and run of it: results of calls that are one of its targets whole, as in `x, dy = randn(), randn()`. */
   readonly #taken = new Map<string, Set<number>>();
+  #named?: ReadonlyMap<string, readonly number[]>;
 
   constructor(recording: Recording, within: (event: Event) => boolean = () => true) {
     this.recording = recording;
@@ -128,6 +129,9 @@ export class Values {
     if (isEntry(events[0])) return this.#stackEntries(events);
     const pieces = events.map(({ id }) => this.recording.tensor(id));
     if (pieces.some((piece) => piece === null)) return;
+    // A call that only repeats another.
+    const contents = new Set(events.map(({ id }) => this.#ofEvent.get(id)));
+    if (contents.size === 1 && !contents.has(undefined)) return;
     const tensor = sideBySide(pieces as Tensor[]);
     if (!tensor || tensor.data.length > LARGEST) return;
     const grid = gridOf(events);
@@ -217,8 +221,9 @@ export class Values {
 
   /** The events that a statement read to make this one; of an array written in a loop those of all its writes. */
   sources(event: Event): Event[] {
-    const { events } = this.recording;
-    const ids = [...event.reads];
+    const { events, statements } = this.recording;
+    const isMade = event.how === 'bind' && takesShapesAlone(statements[event.statement].text);
+    const ids = isMade ? [] : [...event.reads, ...this.#readByName(event)];
     if (event.alias !== undefined && event.alias < event.id) ids.push(event.alias);
     if (event.same !== undefined && event.same < event.id) ids.push(event.same);
     if (event.how === 'loop-end') {
@@ -230,6 +235,20 @@ export class Values {
     const isOthers = (id: number): boolean =>
       taken?.has(id) === true && id !== event.alias && events[id].frame !== event.frame;
     return ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
+  }
+
+  /** What a call that fills an array of its arguments reads: `np.matmul(a, b, out=c)` is said to have read c alone. */
+  #readByName({ id, how, statement, frame, name }: Event): number[] {
+    const { statements, events } = this.recording;
+    if (how !== 'update' || statements[statement].kind !== 'expression') return [];
+    this.#named ??= eventsByName(events);
+    const named = this.#named;
+    return statements[statement].loads.flatMap((load) => {
+      if (load === name) return [];
+      const own = newestBefore(named.get(`${frame} ${load}`), id);
+      const found = own ?? newestBefore(named.get(`0 ${load}`), id);
+      return found === undefined ? [] : [found];
+    });
   }
 
   /** Whether its own statement draws random numbers. */
@@ -269,19 +288,56 @@ export class Values {
 const SCALED_IN_PLACE =
   /^[\w.]+(\[[^\]]*\])?\s*[*/]=\s*[\w.*/()+\- ]+$|\.(mul|div)_\([^()]*(\([^()]*\))?[^()]*\)$/;
 
-/** Whether a value is memory as it was found, and nothing else: by chance it looks like a mask. */
-export const isUninitialised = ({ events }: Value, { statements }: Recording): boolean =>
-  events.every(
-    ({ how, statement }) =>
-      how === 'bind' &&
-      /\bempty(?:_like|_strided)?\(|\bnew_empty\(/.test(statements[statement].text) &&
-      !/@|matmul|einsum|\bdot\(/.test(statements[statement].text),
-  );
+/** Whether a statement makes arrays like others and computes nothing. */
+function takesShapesAlone(text: string): boolean {
+  const rest = text.replaceAll(/\b\w*(?:_like|empty|zeros|ones)\([^()]*(?:\([^()]*\)[^()]*)*\)/g, '');
+  return rest.length < text.length && /_like\(/.test(text) && !/[@+*/%&|-]/.test(rest);
+}
+
+const EMPTY = /\bempty(?:_like|_strided)?\(|\bnew_empty\(/;
+
+/** The event that made the memory in which an event's tensor lies. */
+function rootOf(event: Event, { events }: Recording): Event {
+  let at = event;
+  while (at.alias !== undefined && at.alias < at.id) at = events[at.alias];
+  return at;
+}
+
+/**
+ * Whether a value is memory as it was found, or in which not all may be written yet, and nothing else: by chance it looks
+ * like a mask.
+ */
+export const isUninitialised = ({ events }: Value, recording: Recording): boolean =>
+  events.every((event) => {
+    const { how, statement } = rootOf(event, recording);
+    const { text } = recording.statements[statement];
+    if (how !== 'bind' || !EMPTY.test(text) || /@|matmul|einsum|\bdot\(/.test(text)) return false;
+    if (event.how !== 'write' && event.how !== 'update') return event.how !== 'loop-end';
+    return recording.events.some(
+      ({ alias, how: next }) => alias === event.id && (next === 'write' || next === 'update'),
+    );
+  });
 
 /** Whether a statement draws random numbers: what it reads then is a shape, mostly. */
 const isDrawn = (text: string): boolean =>
   /\b(?:rand\w*|normal_?|uniform_?|standard_normal|random|random_sample)\s*\(/.test(text) &&
   !/@|matmul|einsum|\bdot\(/.test(text);
+
+/** Events in the order of time, by frame and name. */
+function eventsByName(events: readonly Event[]): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  for (const { id, frame, name, how } of events) {
+    if (how === 'leaf' || how === 'gradient') continue;
+    const key = `${frame} ${name}`;
+    const own = found.get(key);
+    if (own) own.push(id);
+    else found.set(key, [id]);
+  }
+  return found;
+}
+
+const newestBefore = (ids: readonly number[] | undefined, before: number): number | undefined =>
+  ids?.findLast((id) => id < before);
 
 function contentKey({ shape, data }: Tensor): string {
   const step = Math.max(1, Math.floor(data.length / 7));
