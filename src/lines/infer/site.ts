@@ -114,6 +114,18 @@ function candidates(values: Values): Value[] {
 
 const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
 
+const operands = new WeakMap<Value, boolean>();
+
+/** Whether it may be queries or keys: numbers of all kinds. */
+function isOperand(value: Value): boolean {
+  const known = operands.get(value);
+  if (known !== undefined) return known;
+  const { tensor } = value;
+  const found = !isBinary(tensor) && tensor.data.every(Number.isFinite);
+  operands.set(value, found);
+  return found;
+}
+
 /** What may be multiplied to make scores: known before them, the latest first. */
 function operandsBefore(values: Values, value: Value): Value[] {
   return values.all
@@ -122,10 +134,9 @@ function operandsBefore(values: Values, value: Value): Value[] {
         each !== value &&
         each.kind === 'float' &&
         each.time < value.time &&
-        values.descends(value, each) &&
         isSquareEnough(each.tensor) &&
-        !isBinary(each.tensor) &&
-        each.tensor.data.every(Number.isFinite),
+        isOperand(each) &&
+        values.descends(value, each),
     )
     .sort((a, b) => b.time - a.time)
     .slice(0, OPERANDS);
