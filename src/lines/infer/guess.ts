@@ -263,11 +263,12 @@ function addedTo(
   const stream = others.find((value) => streams.includes(value));
   const isBias = (value: Value): boolean =>
     value.tensor.shape.filter((length) => length > 1).length === 1 &&
+    value.tensor.data.length === y.tensor.shape.at(-1) &&
     isCalled(value, (name) => weightRole(name) === 'O' || /^b|bias/i.test(lastName(name)));
   const isOther = (value: Value): boolean =>
     value !== stream &&
-    (value.tensor.shape.at(-2) === shape.at(-2) ||
-      (value.tensor.shape.length === 1 && !isBias(value)));
+    !isBias(value) &&
+    (value.tensor.shape.at(-2) === shape.at(-2) || values.isLeaf(value));
   return others.some(isOther) ? undefined : (stream ?? null);
 }
 

@@ -82,7 +82,7 @@ function inferenceOf(values: Values, model: Model): Inference {
   const keyFirst = model.told.keyAxis < model.told.queryAxis;
   const context: Context = {
     ...{ values, model, build: new Builder(values), keyFirst },
-    isOrdered: inUsualOrder([model.query, model.key, model.value]),
+    isOrdered: inUsualOrder([model.query, model.key, model.value], values.recording),
     config: {
       ...{ head: headOf(model), weights: {}, heads: 1, kvHeads: 1, mask: 'none' },
       loss: { kind: 'half-squared-norm' },

@@ -5,6 +5,7 @@ import { type Context, merged, nameOf, stepsOf, stored, tokens, withFeature } fr
 import { biasBeside, guessProjection, meantProjection, unusedBias } from './guess.ts';
 import { type Factor, lengthOf } from './layout.ts';
 import type { Latent } from './latent.ts';
+import type { Recording } from '../recording.ts';
 import { takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import type { Root } from './roots.ts';
@@ -293,8 +294,22 @@ export function addOutput(context: Context): void {
   context.config.weights = weights;
 }
 
+/** Whether queries, keys and values are all called so, and nothing else, and no name says in which order they lie. */
+const areNamed = (roots: readonly (Root | null)[], { statements }: Recording): boolean =>
+  roots.every((root, n) => {
+    const { of, weight } = root?.projection ?? {};
+    const value = of?.value ?? root?.operand.value;
+    if (!value) return false;
+    const texts = value.parts.map(({ statement }) => statements[statement].text);
+    const names = (weight?.events ?? []).map(({ name }) => name);
+    if ([...texts, ...names].some((text) => /qkv/i.test(text))) return false;
+    const roles = value.events.flatMap(({ name }) => roleOf(name) ?? []);
+    return roles.length > 0 && roles.every((role) => role === 'QKV'[n]);
+  });
+
 /** Whether parts of one weight, or weights of one list, are taken in the order Q, K, V. */
-export function inUsualOrder(roots: readonly (Root | null)[]): boolean {
+export function inUsualOrder(roots: readonly (Root | null)[], recording: Recording): boolean {
+  if (areNamed(roots, recording)) return true;
   const projections = roots.flatMap((root) => (root?.projection ? [root.projection] : []));
   const places = projections.map(({ weight, weightLayout }) => {
     const number = /(?:^|[.[])(\d+)(?:\]|\.weight|$)/.exec(nameOf(weight));

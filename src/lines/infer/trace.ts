@@ -248,7 +248,7 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
           const bias = biasOf(values, fit.shift, biasPlaces(fit), { factor: fit.factor, allowed });
           const score =
             (values.isLeaf(weight) ? 4 : 0) +
-            (values.isScaled(weight) && Math.abs(fit.factor - 1) < 1e-9 ? 0.5 : 0) +
+            (Math.abs(fit.factor - 1) < 1e-9 ? 0.5 : 0) +
             (values.isLeaf(x) ? 2 : 0) +
             (bias === null ? -4 : 0) +
             (values.ancestors(operand.value).has(x.id) ? 1 : 0) +

@@ -278,8 +278,22 @@ export class Values {
         event.how === 'leaf' ||
         isDrawn(this.recording.statements[event.statement].text) ||
         this.sources(event).every(
-          (source) => source.shape.length === 0 || kindOf(source.dtype) !== 'float',
+          (source) =>
+            source.shape.length === 0 ||
+            kindOf(source.dtype) !== 'float' ||
+            this.#isDrawnFor(source, event),
         ),
+    );
+  }
+
+  /** Whether a call in the statement itself gave leaves that it makes its own of: `w = draw(d, d) / 2`. */
+  #isDrawnFor(source: Event, { id, shape }: Event): boolean {
+    const value = source.how === 'return' ? this.ofEvent(source.id) : undefined;
+    return (
+      value !== undefined &&
+      value !== this.ofEvent(id) &&
+      sizeOf(source.shape) === sizeOf(shape) &&
+      this.isLeaf(value)
     );
   }
 }
