@@ -12,12 +12,17 @@ const answered = (text: string): NonNullable<ReturnType<typeof answer>>['result'
   answer(recorded(text).recording, { file: 'program.py', args: [] })?.result;
 
 describe.skipIf(!hasNumpy)('NumPy', () => {
-  test.each(['log_temperature', 'drawn_together', 'two_layers', 'layer_scale', 'post_norm'])(
-    '%s',
-    (name) => {
-      expect(answered(source(name))?.verdict).toBe('match');
-    },
-  );
+  test.each([
+    'log_temperature',
+    'drawn_together',
+    'two_layers',
+    'layer_scale',
+    'post_norm',
+    'out_arrays',
+    'called_again',
+  ])('%s', (name) => {
+    expect(answered(source(name))?.verdict).toBe('match');
+  });
 
   // What goes past the attention and what it gives, in one statement.
   test.each([
@@ -55,7 +60,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
 });
 
 describe.skipIf(!hasTorch)('PyTorch', () => {
-  test.each(['micro_batches', 'cached'])('%s', (name) => {
+  test.each(['micro_batches', 'cached', 'base_two', 'latents'])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
 });

@@ -14,8 +14,7 @@ export function withSameBatches<T extends readonly (Root | null)[]>(values: Valu
     if (!root || !own || lacking.length === 0) return root;
     const before = Math.max(0, own.of.value.time);
     const other = projectionsOf(values, own.of, before).find(
-      ({ batch, weight }) =>
-        weight === own.weight && lacking.every((axis) => batch.includes(axis)),
+      ({ batch, weight }) => weight === own.weight && lacking.every((axis) => batch.includes(axis)),
     );
     return { ...root, projection: other ?? lacking.reduce(repeated, own) };
   }) as unknown as T;

@@ -2,7 +2,8 @@
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout, lengthOf } from './layout.ts';
 import { isGradientName, lastName } from './names.ts';
-import { isGradient, isUninitialised, type Value, type Values } from './values.ts';
+import { isUninitialised } from './memory.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 export interface FoundLoss {
   readonly kind: 'upstream' | 'target' | 'squares' | 'sum' | 'elementwise';

@@ -4,7 +4,8 @@ import { gather, type Layout } from './layout.ts';
 import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
-import { isOfEntries, isUninitialised, type Value } from './values.ts';
+import { isUninitialised } from './memory.ts';
+import { isOfEntries, type Value } from './values.ts';
 
 export interface FoundMask extends Named {
   readonly from: Value | null;

@@ -2,6 +2,7 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 import { offsets } from './layout.ts';
+import { isUninitialised } from './memory.ts';
 import { lastName } from './names.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
 import type { Value, Values } from './values.ts';
@@ -104,25 +105,29 @@ function candidates(values: Values): Value[] {
   );
   const byTime = (a: Value, b: Value): number => a.time - b.time;
   const parts = normalised.flatMap((value) => besideKeys(values, value));
-  return [
+  const all = [
     ...normalised.sort(byTime),
     ...parts,
     ...exponential.sort(byTime),
     ...called.sort(byTime),
   ];
+  // Arrays that are still to be filled come last: what is left in them is anything.
+  const isOpen = (value: Value): boolean => isUninitialised(value, values.recording);
+  const open = new Set(all.filter(isOpen));
+  return [...all.filter((value) => !open.has(value)), ...open];
 }
 
 const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
 
-const operands = new WeakMap<Value, boolean>();
+const known = new WeakMap<Value, boolean>();
 
 /** Whether it may be queries or keys: numbers of all kinds. */
 function isOperand(value: Value): boolean {
-  const known = operands.get(value);
-  if (known !== undefined) return known;
+  const before = known.get(value);
+  if (before !== undefined) return before;
   const { tensor } = value;
   const found = !isBinary(tensor) && tensor.data.every(Number.isFinite);
-  operands.set(value, found);
+  known.set(value, found);
   return found;
 }
 

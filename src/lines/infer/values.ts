@@ -1,6 +1,7 @@
 // The distinct tensors of a recording, each with the events that show it; pieces of loops and lists side by side.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
+import { takesShapesAlone } from './memory.ts';
 
 /** Largest tensor and largest number of pieces that are looked into. */
 const LARGEST = 2 ** 22;
@@ -132,6 +133,8 @@ export class Values {
     // A call that only repeats another.
     const contents = new Set(events.map(({ id }) => this.#ofEvent.get(id)));
     if (contents.size === 1 && !contents.has(undefined)) return;
+    if (events[0].how === 'update' && isFilled(pieces.at(-2) as Tensor, pieces.at(-1) as Tensor))
+      return;
     const tensor = sideBySide(pieces as Tensor[]);
     if (!tensor || tensor.data.length > LARGEST) return;
     const grid = gridOf(events);
@@ -302,36 +305,6 @@ export class Values {
 const SCALED_IN_PLACE =
   /^[\w.]+(\[[^\]]*\])?\s*[*/]=\s*[\w.*/()+\- ]+$|\.(mul|div)_\([^()]*(\([^()]*\))?[^()]*\)$/;
 
-/** Whether a statement makes arrays like others and computes nothing. */
-function takesShapesAlone(text: string): boolean {
-  const rest = text.replaceAll(/\b\w*(?:_like|empty|zeros|ones)\([^()]*(?:\([^()]*\)[^()]*)*\)/g, '');
-  return rest.length < text.length && /_like\(/.test(text) && !/[@+*/%&|-]/.test(rest);
-}
-
-const EMPTY = /\bempty(?:_like|_strided)?\(|\bnew_empty\(/;
-
-/** The event that made the memory in which an event's tensor lies. */
-function rootOf(event: Event, { events }: Recording): Event {
-  let at = event;
-  while (at.alias !== undefined && at.alias < at.id) at = events[at.alias];
-  return at;
-}
-
-/**
- * Whether a value is memory as it was found, or in which not all may be written yet, and nothing else: by chance it looks
- * like a mask.
- */
-export const isUninitialised = ({ events }: Value, recording: Recording): boolean =>
-  events.every((event) => {
-    const { how, statement } = rootOf(event, recording);
-    const { text } = recording.statements[statement];
-    if (how !== 'bind' || !EMPTY.test(text) || /@|matmul|einsum|\bdot\(/.test(text)) return false;
-    if (event.how !== 'write' && event.how !== 'update') return event.how !== 'loop-end';
-    return recording.events.some(
-      ({ alias, how: next }) => alias === event.id && (next === 'write' || next === 'update'),
-    );
-  });
-
 /** Whether a statement draws random numbers: what it reads then is a shape, mostly. */
 const isDrawn = (text: string): boolean =>
   /\b(?:rand\w*|normal_?|uniform_?|standard_normal|random|random_sample)\s*\(/.test(text) &&
@@ -380,6 +353,14 @@ function group(groups: Map<string, Event[]>, event: Event): void {
   const events = groups.get(key);
   if (events) events.push(event);
   else groups.set(key, [event]);
+}
+
+/** Whether an array kept a good part of what was in it: it is filled part by part, and not used again. */
+function isFilled({ data: before }: Tensor, { data }: Tensor): boolean {
+  let kept = 0;
+  for (let n = 0; n < data.length; n++)
+    if (data[n] === before[n] && data[n] !== 0 && Number.isFinite(data[n])) kept++;
+  return kept * 4 >= data.length;
 }
 
 /** Pieces of one shape along a new first axis; shorter last axes are filled with NaN; null where they do not fit. */
