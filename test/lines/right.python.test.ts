@@ -19,6 +19,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'layer_scale',
     'post_norm',
     'out_arrays',
+    'swin_table',
     'called_again',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
@@ -51,6 +52,11 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['two_layers', 'dq, dk = ds @ k, ds.T @ q', 'dq, dk = ds @ k, ds @ q'],
     ['layer_scale', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
     ['post_norm', 'dx = du + ', 'dx = '],
+    [
+      'swin_table',
+      'np.add.at(dtable, index, ds.sum(0).transpose(1, 2, 0))',
+      'dtable[index] += ds.sum(0).transpose(1, 2, 0)',
+    ],
   ])('a mistake beside what is no mistake is found: %s', (name, right, wrong) => {
     const text = source(name);
     expect(text).toContain(right);

@@ -1,5 +1,6 @@
 // What is added to the scores beside a mask: ALiBi's distances, or a tensor of biases.
 import type { Tensor } from '../../engine/tensor.ts';
+import { isLookedUp } from './biased.ts';
 import { gather, type Layout } from './layout.ts';
 import { maskLayouts, scoreLayout, type Told } from './scores.ts';
 import { normalisedAxes } from './site.ts';
@@ -11,8 +12,9 @@ export interface FoundBias {
   readonly slopes?: Float64Array;
   /** (block, query, key): what is added, up to a number for each query. */
   readonly added: Tensor;
-  /** The recorded tensor that says so. */
+  /** The recorded tensor that says so, and how it lies there: ([outer], query, key). */
   readonly value?: Value;
+  readonly layout?: Layout;
 }
 
 /** Operand as (block, token, feature), an outer axis that it lacks repeated. */
@@ -138,7 +140,12 @@ function recordedBias(
 ): FoundBias | null {
   const [, , keys] = added.shape;
   for (const value of values.all) {
-    if (value.kind !== 'float' || value.isVirtual || new Set(value.tensor.data).size < 3) continue;
+    if (
+      value.kind !== 'float' ||
+      (value.isVirtual && !isLookedUp(value)) ||
+      new Set(value.tensor.data).size < 3
+    )
+      continue;
     for (const layout of maskLayouts(value.tensor, told)) {
       const { data } = gather(value.tensor, layout);
       const isSame =
@@ -153,7 +160,7 @@ function recordedBias(
             Math.abs(added.data[at] - (each - data[row + first])) <= allowed
           );
         });
-      if (isSame) return { added: { shape: added.shape, data }, value };
+      if (isSame) return { added: { shape: added.shape, data }, value, layout };
     }
   }
   return null;

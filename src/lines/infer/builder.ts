@@ -35,6 +35,8 @@ export class Builder {
   last?: Value;
   /** Whether y goes on into something that no entry describes. */
   isInner = false;
+  /** Whether a learned bias is added to the scores. */
+  isBiased = false;
   readonly #values: Values;
   readonly #occurrences: ReadonlyMap<Event, EventKey>;
 

@@ -94,8 +94,8 @@ function inferenceOf(values: Values, model: Model): Inference {
   addPast(context);
   addNulls(context);
   addSteps(context);
-  addScale(context);
   addMask(context);
+  addScale(context);
   addOutput(context);
   addLoss(context);
   if (context.build.questions.length === 0) askWhereWeightsDiffer(context);

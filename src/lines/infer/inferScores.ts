@@ -9,6 +9,7 @@ import { type Factor, gather, type Layout } from './layout.ts';
 import { findLostDropout } from './lostDropout.ts';
 import { findDropout, findMask, type FoundDropout, type FoundMask } from './maskFound.ts';
 import type { Pattern } from './masks.ts';
+import { addPositionBias } from './positionBias.ts';
 import { scaleOf } from './scale.ts';
 import { scoreLayout } from './scores.ts';
 import type { Value } from './values.ts';
@@ -36,6 +37,7 @@ export function addScale(context: Context): void {
   const found = scaleOf(context.values, factor, told.query.feature.size, {
     isPlain: context.config.head === 'kq',
     isUnit,
+    isBiased: context.build.isBiased,
     others: [],
     eps: site.scores.eps,
   });
@@ -123,7 +125,7 @@ function addScoreBias(context: Context): void {
     const note = `slopes of the distances: ${Array.from(slopes, (each) => Number(each.toPrecision(4))).join(', ')}`;
     return context.build.note('alibi', scores, note);
   }
-  if (!found.value) return;
+  if (!found.value || addPositionBias(context, found)) return;
   const weights = gather(told.site.weights.tensor, scoreLayout(told)).data;
   const data = found.added.data.map((value, n) => (weights[n] > 0 ? value : -Infinity));
   const whole = { shape: found.added.shape, data };

@@ -34,6 +34,8 @@ export function scaleOf(
     readonly isPlain: boolean;
     /** Queries and keys are of length 1. */
     readonly isUnit?: boolean;
+    /** A learned bias is added to the scores. */
+    readonly isBiased?: boolean;
     readonly others: readonly number[];
     readonly eps: number;
   },
@@ -46,6 +48,9 @@ export function scaleOf(
     const note = `the scores are scaled by 1/sqrt(${width})`;
     return { scale: options.isPlain ? '1/sqrt(d)' : undefined, sure: true, note };
   }
+  // T5 has the scale in its weights.
+  if (options.isBiased && near(factor, 1, eps))
+    return { scale: 1, sure: true, note: 'the scores are not scaled' };
   const own = written(factor, eps);
   // Cosines are no larger for more features: each program has a scale of its own.
   if (options.isUnit) {

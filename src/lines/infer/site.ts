@@ -4,6 +4,7 @@ import { resolveName } from '../../formats/nodeNames.ts';
 import { offsets } from './layout.ts';
 import { isUninitialised } from './memory.ts';
 import { lastName } from './names.ts';
+import { withoutBias } from './biased.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
 import type { Value, Values } from './values.ts';
 
@@ -117,7 +118,7 @@ function candidates(values: Values): Value[] {
   return [...all.filter((value) => !open.has(value)), ...open];
 }
 
-const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
+export const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
 
 const known = new WeakMap<Value, boolean>();
 
@@ -238,42 +239,6 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   return values.numbers.find(({ name }) => /cap/i.test(name))?.value ?? cap;
 }
 
-/** Places whose scores have a recorded tensor of numbers added that is no mask: distances, relative positions. */
-function biasedSites(values: Values, weights: Value, operands: readonly Value[]): Site[] {
-  const { shape } = weights.tensor;
-  const ancestors = values.ancestors(weights);
-  for (const bias of values.all) {
-    const { tensor, kind } = bias;
-    if (kind !== 'float' || bias.isVirtual || !ancestors.has(bias.id)) continue;
-    const own = [
-      ...Array.from({ length: shape.length - tensor.shape.length }, () => 1),
-      ...tensor.shape,
-    ];
-    const fits =
-      own.length === shape.length && own.every((length, n) => length === 1 || length === shape[n]);
-    const isMatrix = own[own.length - 1] > 1 && own[own.length - 2] > 1;
-    if (!fits || !isMatrix || new Set(tensor.data).size < 3 || isComputed(values, bias)) continue;
-    const target = logarithm(weights.tensor);
-    const steps = strides(own).map((step, n) => (own[n] === 1 ? 0 : step));
-    const at = offsets(shape.map((size, n) => ({ size, stride: steps[n] })));
-    const data = target.data.map((value, n) => value - tensor.data[at[n]]);
-    const found = sitesOf(weights, weights, { shape, data }, operands, 'crossed');
-    if (found.length > 0) return found;
-  }
-  return [];
-}
-
-/** Whether a tensor was made of tensors of numbers: a bias is given, or made of positions. */
-const isComputed = (values: Values, value: Value): boolean =>
-  !values.isLeaf(value) &&
-  values.all.some(
-    (each) =>
-      values.ancestors(value).has(each.id) &&
-      each.kind === 'float' &&
-      each.tensor.shape.length > 1 &&
-      values.isLeaf(each),
-  );
-
 /** The ways to explain one tensor as attention weights. */
 function sitesAt(values: Values, weights: Value): Site[] {
   const operands = operandsBefore(values, weights);
@@ -293,7 +258,11 @@ function sitesAt(values: Values, weights: Value): Site[] {
     const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
     if (direct.length > 0) return direct;
   }
-  return biasedSites(values, weights, operands);
+  for (const target of withoutBias(values, weights)) {
+    const found = sitesOf(weights, weights, target, operands, 'crossed');
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
 /** Whether pieces of a stack belong together: something later was made of all of them. */

@@ -114,8 +114,12 @@ const torch: readonly Option[] = [
   },
   {
     name: 't5',
-    expected: { scale: 1, mask: { meaning: 'add' } },
-    asked: ['scale'],
+    expected: {
+      scale: 1,
+      mask: { meaning: 'attend' },
+      positionBias: { kind: 't5', bidirectional: true, maxDistance: 16 },
+    },
+    weights: ['B'],
     mistake: ['torch.matmul(attn_weights, value_states)', 'torch.matmul(attn_weights, key_states)'],
   },
   {
