@@ -24,6 +24,7 @@ import {
   addLossForms,
   addRepeated,
 } from './forms/projections.ts';
+import { addNorms } from './forms/norms.ts';
 import { addRope } from './forms/rope.ts';
 import { addJacobian, addScores, addSoftmax } from './forms/scores.ts';
 import { addProjectionTerms, addTerms } from './forms/terms.ts';
@@ -89,6 +90,7 @@ function formsOf(parts: Parts): Form[] {
   addRope(forms, parts);
   addAlibi(forms, parts);
   addSinks(forms, parts);
+  addNorms(forms, parts);
   if (entriesOf(graph) > SMALL) return forms.list;
   addJacobian(forms, parts);
   addTerms(forms, parts);

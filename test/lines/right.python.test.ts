@@ -49,6 +49,10 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
   test.each([
     ['log_temperature', 'ddots = dlogits * temperature', 'ddots = dlogits / temperature'],
     ['drawn_together', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
+    ['drawn_together', 's = q @ k.T / np.sqrt(d)', 's = q @ k.T'],
+    ['drawn_together', 'e.sum(-1, keepdims=True)', 'e.sum(0, keepdims=True)'],
+    ['drawn_together', 'dx = dx + dy', 'dx = dx + dh'],
+    ['drawn_together', '(dy * hat).sum(0), dy', '(dy * dhat).sum(0), dy'],
     ['two_layers', 'dq, dk = ds @ k, ds.T @ q', 'dq, dk = ds @ k, ds @ q'],
     ['layer_scale', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
     ['post_norm', 'dx = du + ', 'dx = '],

@@ -31,7 +31,10 @@ function run({ name, file, setup, args = [] }) {
   const own = values.setup === 'given' ? ['--setup', join(folder, name, setup)] : [];
   const words = [CLI, 'lines', join(folder, name, file), ...own, '--json', '--', ...args];
   const began = performance.now();
-  const { stdout, stderr, status } = spawnSync(process.execPath, words, { encoding: 'utf8', cwd: join(folder, name) });
+  const { stdout, stderr, status } = spawnSync(process.execPath, words, {
+    encoding: 'utf8',
+    cwd: join(folder, name),
+  });
   const seconds = (performance.now() - began) / 1000;
   try {
     return { found: JSON.parse(stdout), seconds, status };

@@ -65,7 +65,7 @@ test.skipIf(!hasNumpy).each<[string, Expected]>([
 test.skipIf(!hasTorch).each<[string, Expected, number]>([
   ['decoder', { mask: 'causal', heads: 2, loss: { kind: 'upstream' } }, 3],
   ['dropout_torch', { mask: 'causal', dropout: { p: 0.3 }, loss: { expression: 'sum(y)' } }, 3],
-  ['relbias', { mask: { meaning: 'add' }, loss: { kind: 'upstream' } }, 6],
+  ['relbias', { positionBias: { kind: 'learned' }, loss: { kind: 'upstream' } }, 6],
   ['cross_gqa', { heads: 4, kvHeads: 2, loss: { expression: 'sum(y .^ 2) / 48' } }, 3],
   ['bf16', { mask: 'causal', heads: 4, loss: { kind: 'upstream' } }, 0],
 ])('%s', (name, expected, digits) => {
