@@ -118,7 +118,7 @@ function candidates(values: Values): Value[] {
   return [...all.filter((value) => !open.has(value)), ...open];
 }
 
-export const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
+const logarithm = ({ shape, data }: Tensor): Tensor => ({ shape, data: data.map(Math.log) });
 
 const known = new WeakMap<Value, boolean>();
 
