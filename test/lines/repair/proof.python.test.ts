@@ -147,6 +147,33 @@ K, V = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
   expect(verified!.sizes).toBeGreaterThan(1);
 });
 
+const literal = right
+  .replace('T, C, D = 5, 6, 4\n', '')
+  .replaceAll('(T, C)', '(5, 6)')
+  .replaceAll('(T, D)', '(5, 4)')
+  .replaceAll('(C, D)', '(6, 4)')
+  .replaceAll('np.sqrt(D)', 'np.sqrt(4)');
+
+test.skipIf(!hasNumpy)('a width that the program itself does not take proves nothing', async () => {
+  const once = literal.replace('keepdims=True)) / np.sqrt(4)', 'keepdims=True))');
+  const fixed = once
+    .replace('dQ = dS @ K', 'dQ = dS @ K / np.sqrt(4)')
+    .replace('dK = dS.T @ Q', 'dK = dS.T @ Q / np.sqrt(4)');
+  const wrong = fixed.replace('dS @ K / np.sqrt(4)', 'dS @ K');
+  const { how, verified } = await attempt(literal, wrong, fixed);
+  expect(how).toBe('right');
+  // Of four sizes each that the program takes, and all that are the number 4 together.
+  expect(verified).toMatchObject({ seeds: 3 });
+  expect(verified!.sizes).toBeGreaterThan(1);
+  const byChance = await attempt(
+    literal,
+    wrong,
+    fixed.replace('dS @ K / np.sqrt(4)', 'dS @ K / 2'),
+  );
+  expect(byChance.how).toBe('right');
+  expect(byChance.verified).toBeNull();
+});
+
 test.skipIf(!hasNumpy).each([
   ['breaks off before the gradients', right.replace('dQ = dS', 'raise SystemExit\ndQ = dS')],
   ['leaves the wrong gradient out', unscaled(right).replace(/dS = .*\n/, 'dS = 0 * P\n')],
