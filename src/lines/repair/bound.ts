@@ -42,13 +42,16 @@ export class Bound {
   /** Events of which each axis is one or more whole letters: they tell the sizes. */
   readonly #sized: ReadonlyMap<Place, readonly AxisLetters[]>;
   readonly #keep: Place | null;
+  readonly #own: Recording;
 
   private constructor(
+    own: Recording,
     { config, graph }: Catalogue,
     reads: ReadonlyMap<string, Read>,
     sized: ReadonlyMap<Place, readonly AxisLetters[]>,
     keep: Place | null,
   ) {
+    this.#own = own;
     this.#config = config;
     this.#extents = graph.extents;
     this.#reads = reads;
@@ -90,13 +93,15 @@ export class Bound {
     }
     const keep = config.dropout ? keepIn(recording, config.dropout.keep, places) : null;
     const isAllThere = reads.size === wanted.size && (!config.dropout || keep !== null);
-    return isAllThere ? new Bound(catalogue, reads, sized, keep) : null;
+    return isAllThere ? new Bound(recording, catalogue, reads, sized, keep) : null;
   }
 
   /** The setup of another run; null where a tensor or a size cannot be told. */
   configIn(recording: Recording): HeadConfig | null {
     const events = new Map([...placesIn(recording)].map(([event, place]) => [place, event]));
-    const extents = this.#extentsIn(events);
+    const extents = hasShapesOf(recording, this.#own)
+      ? { ...this.#extents }
+      : this.#extentsIn(events);
     if (!extents) return null;
     const tensors = new Map<string, Tensor>();
     for (const [entry, { place, axes, own, cut }] of this.#reads) {
@@ -165,6 +170,14 @@ export class Bound {
     return isTold ? extents : null;
   }
 }
+
+/** Whether it ran as the other one did: then each size is what it was, though it is to be seen in no shape of a flat array. */
+const hasShapesOf = (one: Recording, other: Recording): boolean =>
+  one.events.length === other.events.length &&
+  one.events.every(({ statement, shape }, n) => {
+    const as = other.events[n];
+    return statement === as.statement && sameShape(shape, as.shape);
+  });
 
 function placesIn(recording: Recording): Map<Event, Place> {
   return new Map(

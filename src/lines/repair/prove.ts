@@ -22,6 +22,8 @@ const MOST_SIZES = 5;
 const SECONDS = 6;
 const ENOUGH_SIZES = 2;
 const MOST_SECONDS = 15;
+/** Of another run of which it has to be inferred what it computes: more take long, and other sizes are left to try. */
+const MOST_EVENTS = 2500;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
@@ -111,7 +113,7 @@ class Proof {
       if (found === 'wrong') return null;
       if (found === 'right') kept.push(next);
     }
-    if (kept.length > 1) {
+    if (kept.length > 1 && this.#now() - this.#began <= MOST_SECONDS) {
       const found = await this.#try(kept);
       if (found === 'wrong') return null;
     }
@@ -163,7 +165,8 @@ class Proof {
     const config = this.#bound?.configIn(recording);
     const bound = config ? judgedWith(config, recording) : null;
     if (bound && isRightAs(standing, bound)) return 'right';
-    if (this.#now() > this.#until) return 'useless';
+    const isLong = isResized && recording.events.length > MOST_EVENTS;
+    if (this.#now() > this.#until || (!bound && isLong)) return 'useless';
     const own = this.#own;
     const told = own
       ? judgedAgainst(own, recording, isResized, this.#asked)
