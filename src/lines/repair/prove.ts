@@ -162,9 +162,10 @@ class Proof {
       return (await this.#ranBefore(all)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
     if (isResized && !hasOtherShapes(recording, standing.recording)) return 'useless';
-    const config = this.#bound?.configIn(recording);
-    const bound = config ? judgedWith(config, recording) : null;
-    if (bound && isRightAs(standing, bound)) return 'right';
+    const configs = this.#bound?.configsIn(recording) ?? [];
+    const judged = configs.flatMap((config) => judgedWith(config, recording) ?? []);
+    if (judged.some((each) => isRightAs(standing, each))) return 'right';
+    const bound = judged[0] ?? null;
     const isLong = isResized && recording.events.length > MOST_EVENTS;
     if (this.#now() > this.#until || (!bound && isLong)) return 'useless';
     const own = this.#own;
