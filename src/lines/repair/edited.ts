@@ -57,6 +57,16 @@ export class Edited {
     return given.length > 0 && given.every(({ id }) => observed[id].standing === 'right');
   }
 
+  /** Whether what is wrong in a run is y's gradient, by an edited statement. */
+  isLossWrong({ recording, judged: { localised } }: Standing): boolean {
+    const [first] = localised.wrong;
+    return (
+      first?.node === 'y' &&
+      first.kind === 'gradient' &&
+      this.#holds(recording, recording.events[first.event].statement)
+    );
+  }
+
   #holds({ statements, files }: Recording, statement: number): boolean {
     const { file, line, endLine } = statements[statement];
     const { path } = files[file];

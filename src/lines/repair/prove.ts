@@ -166,6 +166,8 @@ class Proof {
     const judged = configs.flatMap((config) => judgedWith(config, recording) ?? []);
     if (judged.some((each) => isRightAs(standing, each))) return 'right';
     const bound = judged[0] ?? null;
+    // Seen alone, any gradient of y is one of some loss.
+    if (judged.length > 0 && judged.every((each) => this.#edited.isLossWrong(each))) return 'wrong';
     const isLong = isResized && recording.events.length > MOST_EVENTS;
     if (this.#now() > this.#until || (!bound && isLong)) return 'useless';
     const own = this.#own;
@@ -174,8 +176,7 @@ class Proof {
       : { found: 'wrong' as const, by: null };
     const by = bound ?? told.by;
     if (told.found !== 'wrong') return told.found;
-    if (!by && !own) return 'useless';
-    if (!own && isResized && tellsLess(standing, bound!)) return 'useless';
+    if (!own && (!by || (isResized && tellsLess(standing, by)))) return 'useless';
     return by && this.#edited.isWrongElsewhere(by) ? 'useless' : 'wrong';
   }
 
