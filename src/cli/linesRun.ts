@@ -8,7 +8,15 @@ import type { Fix } from '../lines/repair/fix.ts';
 import type { Recording } from '../lines/recording.ts';
 import { type LinesResult, notesOf } from '../lines/result.ts';
 import { setupDocument } from '../lines/setupDocument.ts';
-import { type ProgramOptions, type Ran, recorder, runProgram } from './program.ts';
+import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
+import {
+  interpreters,
+  isPytest,
+  type ProgramOptions,
+  type Ran,
+  recorder,
+  runProgram,
+} from './program.ts';
 import { InputError, openSetupFile } from './support.ts';
 import { writeFileSafely } from './writeFile.ts';
 
@@ -33,6 +41,40 @@ const RUN_SECONDS = 30;
 
 /** Throws InputError where the program is no Python, or cannot be run. */
 export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
+  const early = options.fix ? await openEarly(options) : null;
+  try {
+    return await runWith(options, early);
+  } finally {
+    await early?.bench.close();
+  }
+}
+
+/** A bench that is opened while the program is run for the first time. */
+interface Early {
+  readonly python: string;
+  readonly bench: OpenBench;
+}
+
+async function openEarly({ file, args }: LinesRunOptions): Promise<Early> {
+  const [python] = interpreters();
+  const path = resolve(file);
+  const bench = await openBench(benchOptions(file, args, python, await isPytest(path)));
+  bench.warm();
+  return { python, bench };
+}
+
+const benchOptions = (
+  file: string,
+  args: readonly string[],
+  python: string,
+  pytest: boolean,
+): BenchOptions => ({
+  ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
+  timeout: RUN_SECONDS,
+  ...(pytest && { pytest }),
+});
+
+async function runWith(options: LinesRunOptions, early: Early | null): Promise<LinesRun> {
   const ran = await runProgram(options);
   const { recording } = ran;
   const broken = syntaxError(recording);
@@ -60,7 +102,8 @@ export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
       ? setupDocument(answered.config, answered.source)
       : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
   const { verdict, ...found } = answered.result;
-  const searched = isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered) : null;
+  const searched =
+    isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered, early) : null;
   const fixes = searched?.fixes ?? [];
   const { judged } = answered;
   const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
@@ -85,17 +128,18 @@ async function fixesOf(
   { file, args, function: name, layer }: LinesRunOptions,
   { python, recording, pytest }: Ran,
   { judged, config, graph }: Answer,
+  early: Early | null,
 ): Promise<Fixes> {
-  const bench = {
-    ...{ python, recorder: recorder(), file: resolve(file), args, cwd: process.cwd() },
-    timeout: RUN_SECONDS,
-    ...(pytest && { pytest }),
-  };
+  const bench = benchOptions(file, args, python, pytest);
   const asked = {
     ...(name !== undefined && { function: name }),
     ...(layer !== undefined && { layer }),
   };
-  return findFixes({ recording, judged, config, graph, bench, asked });
+  const opened = early?.python === python ? early.bench : null;
+  return findFixes({
+    ...{ recording, judged, config, graph, bench, asked },
+    ...(opened && { opened }),
+  });
 }
 
 const stoppedNote = (searched: Fixes | null): string[] =>

@@ -18,7 +18,7 @@ export function recorder(): string {
 }
 
 /** Interpreters that are tried: the one that is asked for alone, else until one has what the program imports. */
-function interpreters(): string[] {
+export function interpreters(): string[] {
   const asked = process.env['ATTENTION_PYTHON'];
   if (asked) return [asked];
   const { VIRTUAL_ENV: environment } = process.env;
@@ -42,13 +42,17 @@ export interface Ran {
   readonly pytest: boolean;
 }
 
+/** Whether pytest runs it. */
+export const isPytest = async (path: string): Promise<boolean> =>
+  isPytestFile(path, await readFile(path, 'utf8').catch(() => ''));
+
 /** Throws InputError. */
 export async function runProgram({ file, args, function: name }: ProgramOptions): Promise<Ran> {
   const path = resolve(file);
   const found = await stat(path).catch(() => null);
   if (!found)
     throw new InputError(`${file}: no such file, expected a Python program or a notebook`);
-  const pytest = isPytestFile(path, await readFile(path, 'utf8').catch(() => ''));
+  const pytest = await isPytest(path);
   let best: Ran | null = null;
   let failure: RecordError | null = null;
   for (const python of interpreters()) {

@@ -11,7 +11,7 @@ import { notebookFix } from '../lines/repair/notebook.ts';
 import { newKnown, prove } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair, type Tried } from '../lines/repair/repair.ts';
 import type { Bench } from '../lines/repair/bench.ts';
-import { type BenchOptions, openBench } from '../recorder/repairBench.ts';
+import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
 
 export interface FixOptions {
   readonly recording: Recording;
@@ -19,6 +19,8 @@ export interface FixOptions {
   readonly config: HeadConfig;
   readonly graph: Graph;
   readonly bench: BenchOptions;
+  /** One of these options that has been opened already; it is closed here. */
+  readonly opened?: OpenBench;
   /** Which of several attentions it is. */
   readonly asked?: InferOptions;
   readonly limits?: Partial<Limits>;
@@ -47,7 +49,8 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
   const judge = judging(config, graph);
   const within = { ...LIMITS, ...limits };
   const until = seconds() + within.seconds + LAST_SECONDS;
-  const bench = await openBench({ ...benchOptions, until: 1000 * (within.seconds + LAST_SECONDS) });
+  const bench = options.opened ?? (await openBench(benchOptions));
+  const limit = setTimeout(() => void bench.close(), 1000 * (within.seconds + LAST_SECONDS));
   try {
     const begun = await beginning(options, bench, judge);
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0, isStopped: false } };
@@ -80,6 +83,7 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
     fixes.sort((a, b) => a.cost - b.cost || a.fix.after.length - b.fix.after.length);
     return { fixes: fixes.map(({ fix }) => fix), tried };
   } finally {
+    clearTimeout(limit);
     await bench.close();
   }
 }

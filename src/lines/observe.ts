@@ -89,8 +89,7 @@ export class Observer {
     if (!tensor)
       return { ...nothing, standing: UNTELLING.test(event.dtype) ? 'neutral' : 'unknown' };
     // Whatever was in memory.
-    const { text } = this.#recording.statements[event.statement];
-    if (event.how === 'bind' && EMPTY.test(text)) return { ...nothing, standing: 'neutral' };
+    if (isAsFound(this.#recording, event)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
     const found = ranked(content.found, event);
     const { pieces, isMask } = content;
@@ -173,6 +172,10 @@ const isOneDistance = ({ entry, ranges }: Alignment, { data }: Tensor): boolean 
   data.length > 1 &&
   entry.title.startsWith('ALiBi’s bias') &&
   ['i', 'j'].every((letter) => (ranges.get(letter)?.count ?? 1) === 1);
+
+/** Whether an event is memory as it was found. */
+export const isAsFound = ({ statements }: Recording, { how, statement }: Event): boolean =>
+  how === 'bind' && EMPTY.test(statements[statement].text);
 
 const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 

@@ -26,8 +26,6 @@ export interface BenchOptions {
   readonly pytest?: boolean;
   /** Of one run of the program, in seconds. */
   readonly timeout: number;
-  /** Of all runs, in milliseconds: Python ends then, and nothing is answered any more. */
-  readonly until?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -51,10 +49,13 @@ interface FrameAnswer extends Reply {
   readonly executions: number;
   readonly others: readonly Candidate[];
   readonly tried: number;
+  readonly looked: number;
 }
 
-/** A bench and how to end it; what it wrote is gone then. */
+/** A bench and how to end it; what it wrote is gone then, and nothing is answered any more. */
 export interface OpenBench extends Bench {
+  /** Imports what the program imports before it is asked for. */
+  warm(): void;
   close(): Promise<void>;
 }
 
@@ -79,7 +80,6 @@ class PythonBench implements OpenBench {
       command: options.python,
       args: ['-W', 'ignore', options.recorder, '--repair', '3'],
       cwd: options.cwd,
-      ...(options.until !== undefined && { timeout: options.until }),
       ...(options.signal && { signal: options.signal }),
       onMessage: (bytes) => this.#read(bytes),
     });
@@ -87,10 +87,11 @@ class PythonBench implements OpenBench {
   }
 
   async frame(request: FrameRequest): Promise<FrameReply | null> {
-    const { sources, pairs, seconds, ...place } = request;
-    const { reply, out } = await this.#ask({ job: 'frame', sources, place, pairs, seconds });
+    const { sources, pairs, seconds, most, ...place } = request;
+    const asked = { sources, place, pairs, seconds, most };
+    const { reply, out } = await this.#ask({ job: 'frame', ...asked });
     if (reply.error !== undefined) return null;
-    const { candidates, others, now, executions, tried } = reply as FrameAnswer;
+    const { candidates, others, now, executions, tried, looked } = reply as FrameAnswer;
     const bytes = await readFile(out);
     await this.#forget(out);
     const decode = (values: readonly Written[]): Tensor[] =>
@@ -105,6 +106,7 @@ class PythonBench implements OpenBench {
       now: decode(now),
       executions,
       tried,
+      looked,
     };
   }
 
@@ -124,6 +126,10 @@ class PythonBench implements OpenBench {
     const { reply } = await this.#ask({ job: 'vary', sources });
     const { seeds = [], sizes = [] } = reply as Reply & Partial<Variations>;
     return { seeds, sizes };
+  }
+
+  warm(): void {
+    void this.vary({});
   }
 
   async close(): Promise<void> {

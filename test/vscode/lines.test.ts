@@ -192,6 +192,24 @@ describe('your own lines', () => {
     expect(await problems()).toMatch(/dQ/);
   });
 
+  test('a proven fix goes into its cell of a notebook', async () => {
+    await start({
+      settings: { 'workbench.editorAssociations': { '*.ipynb': 'jupyter-notebook' } },
+    });
+    const { page } = workbench;
+    const patient = { timeout: 240_000, interval: 500 };
+    await openNotebook(page, join(workbench.folder, 'cells.ipynb'));
+    await workbench.runCommand(command);
+    await expect.poll(marks, patient).toContain('dQ ✗');
+    await workbench.runCommand('Find a Proven Fix');
+    const notice = await notification(page, 'verified', patient.timeout);
+    await notice.getByRole('button', { name: 'Apply' }).click();
+    const line = page.locator('.notebook-editor .view-line', { hasText: /^dq.=.ds/ }).first();
+    await expect.poll(() => line.innerText(), patient).toMatch(/^dq.=.ds.@.k.*\S/);
+    await workbench.runCommand(command);
+    await expect.poll(marks, patient).toContain('dQ ✓');
+  }, 900_000);
+
   test('programs that crash, are no Python, print a lot', async () => {
     await start();
     await check('crash.py');

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from . import frame, outside, vary
 from .candidates import candidates
@@ -34,8 +34,8 @@ MOST_ALTERNATIVES = 12
 
 def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
     """
-    `frame`: {"place": {"file", "line", "occurrences", "until", "around"}, "seconds", "out"}: what each candidate for that
-    statement leaves in it, in the later statement at `until`, or in the arrays of all loops `around` it, as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
+    `frame`: {"place": {"file", "line", "occurrences", "until", "around"}, "seconds", "most", "out"}: what each candidate for
+    that statement (of many the `most` cheapest) leaves in it, in the later statement at `until`, or in the arrays of all loops `around` it, as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
     another seed or other sizes. In all of them `sources` are texts that take the place of files'.
     """
     job = request["job"]
@@ -64,6 +64,7 @@ class Look:
         self.given: Dict[int, List[Any]] = {}
         self.now: List[Any] = []
         self.written = 0
+        self.behind = 0
         self.executions = 0
         self.began: Any = None
         self.is_watched = False
@@ -96,29 +97,33 @@ class Look:
         self.now += now or []
         seconds = float(self.request.get("seconds", 4)) / self.left
         self.left -= 1
+        # What fails or shows nothing the first time does not make the program right either.
+        some = sorted(self.given) if self.given else range(min(len(self.found), self.request.get("most") or len(self.found)))
         # Where the program goes on, nothing that a candidate does may be left in it.
         isolated = self.left > 0 and hasattr(os, "fork")
-        given = apart(lambda: self._evaluated(names, seconds)) if isolated else self._evaluated(names, seconds)
+        given, behind = apart(lambda: self._evaluated(some, names, seconds)) if isolated else self._evaluated(some, names, seconds)
+        self.behind = max(self.behind, behind)
         for at, values in given.items():
             self.given.setdefault(at, []).extend(values)
         if not self.left:
             self.send(self.reply())
 
-    def _evaluated(self, names: Dict[str, Any], seconds: float) -> Dict[int, List[Any]]:
-        """What each candidate leaves in this frame, as far as the time goes."""
+    def _evaluated(self, some: Sequence[int], names: Dict[str, Any], seconds: float) -> Tuple[Dict[int, List[Any]], int]:
+        """What some of the candidates leave in this frame, as far as the time goes; and the index behind the last of them."""
         began = time.monotonic()
         until, soonest, at_last = time.process_time() + seconds, began + seconds, began + SLOWEST * seconds
-        given = {}
-        for at, mutation in enumerate(self.found):
-            if at % PATIENCE == 0 and time.monotonic() > soonest:
+        given, behind = {}, 0
+        for count, at in enumerate(some):
+            if count % PATIENCE == 0 and time.monotonic() > soonest:
                 # To ask for the time of the process costs as much as some candidates.
                 if time.process_time() > until or time.monotonic() > at_last:
                     break
-            values = self._tried(mutation, names)
+            values = self._tried(self.found[at], names)
+            behind = at + 1
             if values:
                 given[at] = values
         self._watch(False)
-        return given
+        return given, behind
 
     def _tried(self, mutation: Mutation, names: Dict[str, Any]) -> Any:
         """What it leaves; None where it fails, takes too long, or shows nothing here."""
@@ -190,6 +195,7 @@ class Look:
             "now": now,
             "executions": self.executions,
             "tried": len(self.found),
+            "looked": self.behind,
         }
 
     def _words(self, edits: Tuple) -> List[str]:
@@ -205,7 +211,7 @@ class Look:
         return parts
 
 
-def apart(work: Callable[[], Dict[int, List[Any]]]) -> Dict[int, List[Any]]:
+def apart(work: Callable[[], Tuple[Dict[int, List[Any]], int]]) -> Tuple[Dict[int, List[Any]], int]:
     """What `work` gives in a process of its own."""
     read, write = os.pipe()
     child = os.fork()
@@ -225,7 +231,7 @@ def apart(work: Callable[[], Dict[int, List[Any]]]) -> Dict[int, List[Any]]:
     os.close(read)
     os.waitpid(child, 0)
     data = b"".join(pieces)
-    return pickle.loads(data) if data else {}
+    return pickle.loads(data) if data else ({}, 0)
 
 
 class TooLong(BaseException):

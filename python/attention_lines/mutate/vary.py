@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import sys
 from typing import Any, Dict, Iterator, List, Tuple
@@ -45,6 +46,11 @@ def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]
         elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
             edits += [_plain(source, value, str(value.value + 101 * k)) for _, value in _defaults(node, "seed")]
         elif isinstance(node, ast.keyword) and node.arg == "seed" and _whole(node.value):
+            edits.append(_plain(source, node.value, str(node.value.value + 101 * k)))
+        elif isinstance(node, ast.keyword) and _is_option(source, node) and _whole(node.value):
+            if "seed" in source.of(source.parents[node].args[0]):
+                edits.append(_plain(source, node.value, str(node.value.value + 101 * k)))
+        elif isinstance(node, ast.AnnAssign) and _named_seed(node.target) and node.value and _whole(node.value):
             edits.append(_plain(source, node.value, str(node.value.value + 101 * k)))
     made: Dict[str, Any] = {"edits": {name: _once(edits)}} if edits else {}
     for at, word in enumerate(args[:-1]):
@@ -109,6 +115,12 @@ def _whole(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool)
 
 
+def _is_option(source: Source, keyword: ast.keyword) -> bool:
+    """Whether it is what an option of the command line is where it is left out."""
+    call = source.parents.get(keyword)
+    return keyword.arg == "default" and isinstance(call, ast.Call) and _called(call) == "add_argument" and bool(call.args)
+
+
 def _named_seed(target: ast.AST) -> bool:
     return isinstance(target, ast.Name) and "seed" in target.id.lower()
 
@@ -125,7 +137,12 @@ def _defaults(function: Any, word: str) -> Iterator[Tuple[str, ast.Constant]]:
 
 def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any]]:
     """One size after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
-    nodes = [n for n in _outside(source.tree) if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)]
+    options = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.keyword) and _is_option(source, n)]
+    nodes = [
+        n
+        for n in dict.fromkeys(itertools.chain(_outside(source.tree), options))
+        if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)
+    ]
     done: set = set()
     for node in nodes:
         if node in done:
@@ -157,14 +174,18 @@ def _shape_of(source: Source, node: ast.AST) -> Any:
 
 
 def _outside(tree: ast.Module) -> Iterator[Any]:
-    """Nodes of the module's own statements; of functions the defaults and, of a `main` or a test, the body."""
+    """
+    Nodes of the module's own statements and of what classes bind in their bodies; of functions the defaults and, of a
+    `main` or a test, the body.
+    """
     stack: List[ast.AST] = list(tree.body)[::-1]
     while stack:
         node = stack.pop()
         if isinstance(node, ast.ClassDef):
+            stack += [each for each in node.body if isinstance(each, (ast.Assign, ast.AnnAssign))][::-1]
             continue
         if isinstance(node, ast.FunctionDef):
-            driver = node.name in ("main", "demo", "run", "setup") or node.name.startswith(("test", "make", "check", "build"))
+            driver = node.name.lstrip("_").startswith(_DRIVERS)
             stack += [each for each in node.args.defaults + node.args.kw_defaults if each is not None][::-1]
             if driver:
                 stack += node.body[::-1]
@@ -173,18 +194,24 @@ def _outside(tree: ast.Module) -> Iterator[Any]:
         stack += list(ast.iter_child_nodes(node))[::-1]
 
 
+_DRIVERS = ("main", "demo", "run", "setup", "test", "make", "check", "build", "train", "example", "parse", "init", "sample")
+
+
 def _may_be_size(source: Source, node: ast.AST) -> bool:
     """Not an index, an axis, an exponent, a seed, or a factor."""
     parent = source.parents.get(node)
     if isinstance(parent, ast.keyword):
         owner = source.parents.get(parent)
+        if _is_option(source, parent):
+            return "seed" not in source.of(owner.args[0])
         if parent.arg == "dim" and isinstance(owner, ast.Call) and _called(owner)[:1].isupper():
             return True
         return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state")
     if isinstance(parent, ast.Call):
         return _called(parent) not in _SEEDING | {"round", "transpose", "permute", "swapaxes", "sum", "mean", "print"}
-    if isinstance(parent, ast.Assign):
-        return not any(_named_seed(target) for target in parent.targets)
+    if isinstance(parent, (ast.Assign, ast.AnnAssign)):
+        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+        return not any(_named_seed(target) for target in targets)
     if isinstance(parent, (ast.Tuple, ast.List)):
         owner = source.parents.get(parent)
         if isinstance(owner, ast.Assign):

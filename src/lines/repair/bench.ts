@@ -35,6 +35,8 @@ export interface FrameRequest {
   readonly occurrences: readonly number[];
   readonly pairs: boolean;
   readonly seconds: number;
+  /** Of many candidates only so many are looked at, the cheapest. */
+  readonly most?: number;
 }
 
 export interface FrameReply {
@@ -45,8 +47,9 @@ export interface FrameReply {
   /** What is left as it is, at each of the executions that were looked at; likewise in `candidates`. */
   readonly now: readonly Tensor[];
   readonly executions: number;
-  /** How many were looked at in all. */
+  /** How many there are in all, and up to which they were looked at. */
   readonly tried: number;
+  readonly looked: number;
 }
 
 /** One way to give the program other numbers: edits of its files, or other arguments. */

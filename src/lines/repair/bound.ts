@@ -1,13 +1,14 @@
 // The setup of a right program in another run of it, with other numbers and sizes: each tensor of the setup is read from
 // where the first run had it. Nothing is inferred, so that what is proven is the attention that was asked for.
 import { type AxisLetters, type Letter, shapeOf } from '../../engine/axes.ts';
-import type { HeadConfig, Loss, WeightId } from '../../engine/config.ts';
+import type { HeadConfig, WeightId } from '../../engine/config.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole } from '../align.ts';
 import type { Catalogue, Entry } from '../catalogue.ts';
 import { eventKeys } from '../infer/builder.ts';
 import type { Event, Recording } from '../recording.ts';
+import { constantsOf, lossesAt, lossWith } from './boundLoss.ts';
 import type { Standing } from './progress.ts';
 
 /** Which event of any run: statement, name and kind, and how many of them were before. */
@@ -42,15 +43,20 @@ export class Bound {
   /** Events of which each axis is one or more whole letters: they tell the sizes. */
   readonly #sized: ReadonlyMap<Place, readonly AxisLetters[]>;
   readonly #keep: Place | null;
+  readonly #y: readonly AxisLetters[];
+  readonly #own: Recording;
 
   private constructor(
+    own: Recording,
     { config, graph }: Catalogue,
     reads: ReadonlyMap<string, Read>,
     sized: ReadonlyMap<Place, readonly AxisLetters[]>,
     keep: Place | null,
   ) {
+    this.#own = own;
     this.#config = config;
     this.#extents = graph.extents;
+    this.#y = nodeOf(graph, 'y').axes;
     this.#reads = reads;
     this.#sized = sized;
     this.#keep = keep;
@@ -88,34 +94,45 @@ export class Bound {
           take(alignment, { place, axes: alignment.axes, cut: { axis, before } });
         }
     }
+    const { axes: y, shape } = nodeOf(catalogue.graph, 'y');
+    // What the loss takes beside y is no node.
+    for (const [entry, tensor] of constantsOf(config.loss)) {
+      if (reads.has(entry) || !sameShape(tensor.shape, shape)) continue;
+      const event = recording.events.find(({ id }) => holds(recording, id, tensor));
+      if (event) reads.set(entry, { place: places.get(event)!, axes: y, own: y });
+    }
     const keep = config.dropout ? keepIn(recording, config.dropout.keep, places) : null;
     const isAllThere = reads.size === wanted.size && (!config.dropout || keep !== null);
-    return isAllThere ? new Bound(catalogue, reads, sized, keep) : null;
+    return isAllThere ? new Bound(recording, catalogue, reads, sized, keep) : null;
   }
 
-  /** The setup of another run; null where a tensor or a size cannot be told. */
-  configIn(recording: Recording): HeadConfig | null {
+  /** What the setup of another run may be; none where a tensor or a size cannot be told. */
+  configsIn(recording: Recording): HeadConfig[] {
     const events = new Map([...placesIn(recording)].map(([event, place]) => [place, event]));
-    const extents = this.#extentsIn(events);
-    if (!extents) return null;
+    const extents = hasShapesOf(recording, this.#own)
+      ? { ...this.#extents }
+      : this.#extentsIn(events);
+    if (!extents) return [];
     const tensors = new Map<string, Tensor>();
     for (const [entry, { place, axes, own, cut }] of this.#reads) {
       const event = events.get(place);
       const whole = event && recording.tensor(event.id);
       const part = whole && cut ? sliced(whole, cut, axes[cut.axis], extents) : whole;
       const tensor = part && readAs(part.data, axes, own, extents);
-      if (!tensor) return null;
+      if (!tensor) return [];
       tensors.set(entry, tensor);
     }
     const isResized = Object.keys(extents).some(
       (letter) => extents[letter] !== this.#extents[letter],
     );
     const { mask } = this.#config;
-    if (typeof mask === 'object' && isResized) return null;
+    if (typeof mask === 'object' && isResized) return [];
     const kept = this.#keep === null ? undefined : events.get(this.#keep);
     const keep = kept && recording.tensor(kept.id);
-    if (this.#keep !== null && !keep) return null;
-    return this.#with(tensors, extents, keep ?? null);
+    if (this.#keep !== null && !keep) return [];
+    const config = this.#with(tensors, extents, keep ?? null);
+    const losses = lossesAt(config.loss, this.#y, this.#extents, extents);
+    return losses.map((loss) => ({ ...config, loss }));
   }
 
   #with(tensors: ReadonlyMap<string, Tensor>, extents: Extents, keep: Tensor | null): HeadConfig {
@@ -166,6 +183,14 @@ export class Bound {
   }
 }
 
+/** Whether it ran as the other one did: then each size is what it was, though it is to be seen in no shape of a flat array. */
+const hasShapesOf = (one: Recording, other: Recording): boolean =>
+  one.events.length === other.events.length &&
+  one.events.every(({ statement, shape }, n) => {
+    const as = other.events[n];
+    return statement === as.statement && sameShape(shape, as.shape);
+  });
+
 function placesIn(recording: Recording): Map<Event, Place> {
   return new Map(
     [...eventKeys(recording)].map(([event, { statement, name, how, occurrence }]) => [
@@ -200,30 +225,8 @@ function tensorsOf({
   add('', { x, xPrime });
   add('weights.', weights);
   add('start.', start ?? {});
-  if (loss.kind === 'upstream') found.set('loss.G', { key: 'g:y', tensor: loss.G });
-  if (loss.kind === 'target') found.set('loss.T', { key: 'g:y', tensor: loss.T });
-  if (loss.kind === 'expression')
-    for (const [id, tensor] of Object.entries(loss.constants))
-      found.set(`loss.${id}`, { key: 'g:y', tensor });
+  for (const [entry, tensor] of constantsOf(loss)) found.set(entry, { key: 'g:y', tensor });
   return found;
-}
-
-function lossWith(loss: Loss, tensors: ReadonlyMap<string, Tensor>): Loss {
-  switch (loss.kind) {
-    case 'upstream':
-      return { ...loss, G: tensors.get('loss.G')! };
-    case 'target':
-      return { ...loss, T: tensors.get('loss.T')! };
-    case 'expression':
-      return {
-        ...loss,
-        constants: Object.fromEntries(
-          Object.keys(loss.constants).map((id) => [id, tensors.get(`loss.${id}`)!]),
-        ),
-      };
-    case 'half-squared-norm':
-      return loss;
-  }
 }
 
 /** The axes of a node, those that an entry has. */
@@ -305,6 +308,12 @@ function readAs(
     result[at] = data[n];
   }
   return { shape: shapeOf(own, extents), data: result };
+}
+
+/** Whether an event is this tensor, in its own layout. */
+function holds(recording: Recording, id: number, { shape, data }: Tensor): boolean {
+  const own = recording.tensor(id);
+  return own?.data.length === data.length && isSame({ shape, data: own.data }, { shape, data });
 }
 
 const CLOSE = 1e-6;

@@ -2,9 +2,10 @@
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
+import type { Alignment } from '../align.ts';
 import { ancestorsOf, goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
-import { nodeNamed, type Observed } from '../observe.ts';
+import { isAsFound, nodeNamed, type Observed } from '../observe.ts';
 import type { Recording } from '../recording.ts';
 
 /** Something that was to come out and has not. */
@@ -95,14 +96,24 @@ const isComplete = ({ judged, covered }: Standing): boolean =>
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
 function hasLooseEnds({ judged: { localised } }: Standing): boolean {
-  const { observed, flow } = localised;
-  return observed.some(
-    ({ event: { id, shape, how }, standing }) =>
-      (standing === 'off' || standing === 'partial') &&
-      (how === 'loop-end' || flow.users[id].length === 0) &&
-      sizeOf(shape) > 1,
-  );
+  const { observed, flow, covered } = localised;
+  // What autograd tells of a node is no result of its own where that gradient is there as a whole.
+  const isTold = ({ event: { of, how } }: Observed): boolean =>
+    how === 'gradient' &&
+    of !== undefined &&
+    partsOf(observed[of]).length > 0 &&
+    partsOf(observed[of]).every(({ entry }) => covered.has(keyOf(entry.node, 'gradient')));
+  return observed.some((each) => {
+    const { event, standing } = each;
+    const isLoose = event.how === 'loop-end' || flow.users[event.id].length === 0;
+    const isRight = standing !== 'off' && standing !== 'partial';
+    return !isRight && isLoose && sizeOf(event.shape) > 1 && !isTold(each);
+  });
 }
+
+/** What it is, or what it is joined of. */
+const partsOf = ({ found, pieces }: Observed): readonly Alignment[] =>
+  found.length > 0 ? found.slice(0, 1) : pieces;
 
 const ELEMENT = /^(.*)\[(?:\d+|'[^']*'|"[^"]*")\]$/;
 
@@ -158,9 +169,15 @@ function keptBy({ recording: { events }, judged, covered, missing }: Standing): 
   return [...covered].filter((key) => elsewhere.has(key));
 }
 
-/** A number that is none where it has no effect is one all the same. */
-const tensorsWithNaN = ({ recording }: Standing): number =>
-  recording.events.filter(({ id }) => recording.tensor(id)?.data.some(Number.isNaN)).length;
+/** A number that is none where it has no effect is one all the same; but not what was in memory before. */
+function tensorsWithNaN({ recording }: Standing): number {
+  const asFound = new Set<number>();
+  return recording.events.filter((event) => {
+    const isOld = isAsFound(recording, event) || asFound.has(event.alias ?? -1);
+    if (isOld) asFound.add(event.id);
+    return !isOld && recording.tensor(event.id)?.data.some(Number.isNaN);
+  }).length;
+}
 
 /**
  * right: nothing is wrong any more, and what was wrong has come out. better: more is right, and nothing that was right is

@@ -10,10 +10,11 @@ import { offsetsIn } from '../lettered.ts';
 import { hasBlindQuery } from '../sees/masks.ts';
 import { Bound } from './bound.ts';
 import type { Bench, Sources, Variation, Variations } from './bench.ts';
+import { Edited } from './edited.ts';
 import type { Verified } from './fix.ts';
 import { rightTensors, type Standing, standingOf } from './progress.ts';
 import type { Repaired } from './repair.ts';
-import { applyEdits, hunksOf } from './text.ts';
+import { applyEdits } from './text.ts';
 
 /** Sizes that are changed one by one, and then all together. */
 const MOST_SIZES = 5;
@@ -21,6 +22,8 @@ const MOST_SIZES = 5;
 const SECONDS = 6;
 const ENOUGH_SIZES = 2;
 const MOST_SECONDS = 15;
+/** Of another run of which it has to be inferred what it computes: more take long, and other sizes are left to try. */
+const MOST_EVENTS = 2500;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
@@ -64,6 +67,7 @@ class Proof {
   readonly #bound: Bound | null;
   readonly #asked: InferOptions;
   readonly #until: number;
+  readonly #edited: Edited;
   #variedBefore: Variations | null = null;
   #alone: Alone | null | undefined;
 
@@ -83,6 +87,7 @@ class Proof {
     this.#bench = bench;
     this.#now = now;
     this.#began = now();
+    this.#edited = new Edited(before, repaired.sources);
   }
 
   async result(): Promise<Verified | null> {
@@ -108,7 +113,7 @@ class Proof {
       if (found === 'wrong') return null;
       if (found === 'right') kept.push(next);
     }
-    if (kept.length > 1) {
+    if (kept.length > 1 && this.#now() - this.#began <= MOST_SECONDS) {
       const found = await this.#try(kept);
       if (found === 'wrong') return null;
     }
@@ -152,19 +157,27 @@ class Proof {
     const { sources, standing } = this.#repaired;
     const some = all.map(({ variation }) => variation);
     const recording = await this.#run(sources, some);
-    if (recording && this.#isBrokenBefore(recording)) return 'useless';
+    if (recording && this.#edited.isBrokenBefore(recording, standing.recording)) return 'useless';
     if (!recording || recording.exit.code !== standing.recording.exit.code)
       return (await this.#ranBefore(all)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
     if (isResized && !hasOtherShapes(recording, standing.recording)) return 'useless';
-    const config = this.#bound?.configIn(recording);
-    const bound = config ? judgedWith(config, recording) : null;
-    if (bound && isRightAs(standing, bound)) return 'right';
-    if (this.#now() > this.#until) return 'useless';
+    const configs = this.#bound?.configsIn(recording) ?? [];
+    const judged = configs.flatMap((config) => judgedWith(config, recording) ?? []);
+    if (judged.some((each) => isRightAs(standing, each))) return 'right';
+    const bound = judged[0] ?? null;
+    // Seen alone, any gradient of y is one of some loss.
+    if (judged.length > 0 && judged.every((each) => this.#edited.isLossWrong(each))) return 'wrong';
+    const isLong = isResized && recording.events.length > MOST_EVENTS;
+    if (this.#now() > this.#until || (!bound && isLong)) return 'useless';
     const own = this.#own;
-    if (own) return judgedAgainst(own, recording, isResized, this.#asked);
-    if (!bound) return 'useless';
-    return isResized && tellsLess(standing, bound) ? 'useless' : 'wrong';
+    const told = own
+      ? judgedAgainst(own, recording, isResized, this.#asked)
+      : { found: 'wrong' as const, by: null };
+    const by = bound ?? told.by;
+    if (told.found !== 'wrong') return told.found;
+    if (!own && (!by || (isResized && tellsLess(standing, by)))) return 'useless';
+    return by && this.#edited.isWrongElsewhere(by) ? 'useless' : 'wrong';
   }
 
   /** Whether the program as it was takes these numbers: then the fix is for its own alone. */
@@ -184,39 +197,6 @@ class Proof {
       exits.set(key, recording?.exit.code ?? null);
     }
     return exits.get(key) === this.#repaired.standing.recording.exit.code;
-  }
-
-  /** Whether it breaks off before what was edited is reached: so it did before. */
-  #isBrokenBefore(recording: Recording): boolean {
-    const own = this.#repaired.standing.recording;
-    const { exception } = recording.exit;
-    if (!exception || recording.exit.code === own.exit.code) return false;
-    const edited = this.#edited();
-    const isEdited = (file: string | undefined, line: number): boolean =>
-      edited.some((each) => each.file === file && each.from <= line && line <= each.to);
-    const reaches = ({ events, statements, files }: Recording): boolean =>
-      events.some(({ statement }) => {
-        const { file, line } = statements[statement];
-        return isEdited(files[file].path, line);
-      });
-    if (!reaches(own) || reaches(recording)) return false;
-    return !edited.some(
-      ({ file }) => exception.traceback.includes(file) && isEdited(file, exception.line),
-    );
-  }
-
-  /** The lines of the fixed program that an edit changed, with those around them. */
-  #edited(): { readonly file: string; readonly from: number; readonly to: number }[] {
-    return this.#before.files.flatMap(({ path: file, source }) => {
-      const after = this.#repaired.sources[file];
-      if (after === undefined) return [];
-      const hunks = hunksOf(source.split('\n'), after.split('\n'));
-      return hunks.map(({ new: [from, to] }) => ({
-        file,
-        from: from === to ? from : from + 1,
-        to: from === to ? to + 1 : to,
-      }));
-    });
   }
 
   #run(sources: Sources, variations: readonly Variation[]): Promise<Recording | null> {
@@ -313,27 +293,28 @@ function judgedAlone(recording: Recording, asked: InferOptions): Alone | null {
 const isRightAs = (own: Standing, other: Standing): boolean =>
   other.judged.localised.verdict === 'match' && other.covered.size >= own.covered.size;
 
-/** By what it is seen to compute, beside what the first run was seen to compute. */
+/** By what it is seen to compute, beside what the first run was seen to compute: `by` is by the first run's choices. */
 function judgedAgainst(
   own: Alone,
   recording: Recording,
   isResized: boolean,
   asked: InferOptions,
-): 'right' | 'wrong' | 'useless' {
+): { readonly found: 'right' | 'wrong' | 'useless'; readonly by: Standing | null } {
   const config = isResized ? null : rebound(own.known, recording);
   const like = config && judgedWith(config, recording);
-  if (like && isRightAs(own, like)) return 'right';
-  const found = judgedAlone(recording, asked);
-  if (!found) return 'useless';
-  const isOff = found.judged.localised.verdict === 'diverges';
+  if (like && isRightAs(own, like)) return { found: 'right', by: like };
+  const anew = judgedAlone(recording, asked);
+  if (!anew) return { found: 'useless', by: like };
+  const isOff = anew.judged.localised.verdict === 'diverges';
+  const isOther = isOff || !isSameAttention(own, anew, isResized);
+  if (!isOther)
+    return { found: anew.covered.size >= own.covered.size ? 'right' : 'useless', by: anew };
   // At other sizes less may be told of the scale and the like, which no size decides.
-  if (isOff && isResized) {
-    const choices = judgedWith(withChoices(found.known.config, own.known.config), recording);
-    if (choices && isRightAs(own, choices)) return 'right';
-  }
-  const isWrong = isOff || !isSameAttention(own, found, isResized);
-  if (isWrong) return isResized && tellsLess(own, found) ? 'useless' : 'wrong';
-  return found.covered.size >= own.covered.size ? 'right' : 'useless';
+  const meant = isResized
+    ? judgedWith(withChoices(anew.known.config, own.known.config), recording)
+    : like;
+  if (isOff && isResized && meant && isRightAs(own, meant)) return { found: 'right', by: meant };
+  return { found: isResized && tellsLess(own, anew) ? 'useless' : 'wrong', by: meant };
 }
 
 function judgedWith(config: HeadConfig, recording: Recording): Standing | null {

@@ -1,7 +1,7 @@
 // From the first wrong statement to edits that make the whole program right.
 import type { Judged } from '../judge.ts';
 import type { Recording } from '../recording.ts';
-import type { Bench, Candidate, Evaluated, FrameReply, Sources } from './bench.ts';
+import type { Bench, Candidate, Evaluated, Sources } from './bench.ts';
 import { type Place, placesOf } from './places.ts';
 import { compareStandings, type Standing, standingOf } from './progress.ts';
 import { type Sorted, sorted } from './select.ts';
@@ -45,6 +45,18 @@ interface State extends Repaired {
   };
 }
 
+/** What came of one look at a statement; not of all its candidates, where there are too many at first. */
+interface Looked extends Sorted {
+  readonly isAll: boolean;
+}
+
+interface LookOptions {
+  readonly pairs?: boolean;
+  /** The cheapest alone, and how many of them were looked at before. */
+  readonly most?: number;
+  readonly already?: number;
+}
+
 /** Everything that was tried, so that it can be said. */
 export interface Tried {
   /** How many edits were looked at, and how many runs of the whole program. */
@@ -70,6 +82,8 @@ const MOST_INSTEAD = 3;
 /** Better programs from which the search goes on. */
 const MOST_FOLLOWED = 2;
 const SECONDS_IN_FRAME = 3;
+/** Candidates of a statement that are looked at before those of others. */
+const FIRST_LOOKED = 800;
 /** Runs of the program at a time. */
 const AT_ONCE = 2;
 /** After a fix, so many more candidates are run, and offered if they cost hardly more. */
@@ -80,7 +94,7 @@ const NEARLY = 0.6;
  * What comes when, in statements: each next one is a step later. What is likely comes first: edits whose result is what
  * should come out, then those whose result is right at all, and at last two at once, and all others.
  */
-const LATER = { statement: 1, promising: 8, pairs: 18, others: 24 };
+const LATER = { statement: 1, rest: 2, promising: 8, pairs: 18, others: 24 };
 /** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner. */
 const FOLLOWED = { least: 0.5, most: 4 };
 
@@ -148,7 +162,7 @@ class Hunt {
         this.#agenda.push({
           when: when + LATER.pairs,
           run: async () => {
-            const found = await this.#look(state, place, true);
+            const found = await this.#look(state, place, { pairs: true });
             const likely = found ? [...found.exact, ...found.promising] : [];
             await this.#tryAndGoOn(state, place, likely, when + LATER.pairs);
           },
@@ -156,11 +170,30 @@ class Hunt {
     }
   }
 
-  /** The likely edits of a statement; the others are put off. */
+  /** The cheapest edits of a statement; where there are many, all of them later. */
   async #first(state: State, place: Place, when: number, isFirst: boolean): Promise<void> {
-    const found = await this.#look(state, place, false);
+    const found = await this.#look(state, place, { most: FIRST_LOOKED });
     if (!found) return;
-    const { exact, promising, others } = found;
+    if (found.isAll) return this.#all(state, place, found, when, isFirst);
+    this.#agenda.push({
+      when: when + LATER.rest,
+      run: async () => {
+        const all = await this.#look(state, place, { already: FIRST_LOOKED });
+        if (all) await this.#all(state, place, all, when + LATER.rest, isFirst);
+      },
+    });
+    await this.#tryAndGoOn(state, place, likelyOf(found, isFirst), when);
+  }
+
+  /** The likely edits of a statement; the others are put off. */
+  async #all(
+    state: State,
+    place: Place,
+    found: Looked,
+    when: number,
+    isFirst: boolean,
+  ): Promise<void> {
+    const { promising, others } = found;
     const later = (by: number, some: readonly (Candidate | Evaluated)[]): void => {
       this.#agenda.push({
         when: when + by,
@@ -171,8 +204,7 @@ class Hunt {
     later(LATER.promising, [...promising, ...cheap]);
     // What comes after the first edit is looked for among the likely ones alone.
     if (state.slips.length === 0) later(LATER.others, others.slice(0, MOST_OTHERS));
-    const likely = isFirst ? likelyOf(found) : others.filter(isUnseen).slice(0, FIRST_UNSEEN);
-    await this.#tryAndGoOn(state, place, [...exact, ...likely], when);
+    await this.#tryAndGoOn(state, place, likelyOf(found, isFirst), when);
   }
 
   async #tryAndGoOn(
@@ -202,13 +234,13 @@ class Hunt {
     });
   }
 
-  async #look(state: State, place: Place, pairs: boolean): Promise<Sorted | null> {
+  /** What is likely of the candidates for a statement; null where it was not reached. */
+  async #look(
+    state: State,
+    place: Place,
+    { pairs = false, most, already = 0 }: LookOptions,
+  ): Promise<Looked | null> {
     if (this.#isSpent) return null;
-    const reply = await this.#frame(state, place, pairs);
-    return reply && sorted(state.standing, place, reply);
-  }
-
-  async #frame(state: State, place: Place, pairs: boolean): Promise<FrameReply | null> {
     const reply = await this.#search.bench.frame({
       sources: state.sources,
       file: place.file,
@@ -218,9 +250,12 @@ class Hunt {
       occurrences: place.occurrences,
       pairs,
       seconds: SECONDS_IN_FRAME,
+      ...(most !== undefined && { most }),
     });
-    if (reply) this.candidates += reply.tried;
-    return reply;
+    if (!reply) return null;
+    const isAll = most === undefined || reply.looked < most;
+    this.candidates += reply.looked - already;
+    return { ...sorted(state.standing, place, reply), isAll };
   }
 
   /** Runs the program with each candidate, in this order, until a fix is found; those that make it better. */
@@ -286,11 +321,18 @@ class Hunt {
   }
 }
 
-/** Of a statement that is blamed: what is partly right, and what alone is left away and may tell elsewhere. */
-const likelyOf = ({ promising, others }: Sorted): readonly (Candidate | Evaluated)[] => [
-  ...promising.slice(0, FIRST_PROMISING),
-  ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
-];
+/** What is right, and of a statement that is blamed what is partly right, and what alone is left away and may tell elsewhere. */
+const likelyOf = (
+  { exact, promising, others }: Sorted,
+  isFirst: boolean,
+): readonly (Candidate | Evaluated)[] =>
+  isFirst
+    ? [
+        ...exact,
+        ...promising.slice(0, FIRST_PROMISING),
+        ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
+      ]
+    : [...exact, ...others.filter(isUnseen).slice(0, FIRST_UNSEEN)];
 
 /** It leaves something away that no number shows where it stands, such as what cuts a graph of gradients. */
 const isUnseen = (candidate: Candidate | Evaluated): boolean =>

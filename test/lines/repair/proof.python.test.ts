@@ -147,6 +147,64 @@ K, V = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
   expect(verified!.sizes).toBeGreaterThan(1);
 });
 
+const literal = right
+  .replace('T, C, D = 5, 6, 4\n', '')
+  .replaceAll('(T, C)', '(5, 6)')
+  .replaceAll('(T, D)', '(5, 4)')
+  .replaceAll('(C, D)', '(6, 4)')
+  .replaceAll('np.sqrt(D)', 'np.sqrt(4)');
+
+test.skipIf(!hasNumpy)('a width that the program itself does not take proves nothing', async () => {
+  const once = literal.replace('keepdims=True)) / np.sqrt(4)', 'keepdims=True))');
+  const fixed = once
+    .replace('dQ = dS @ K', 'dQ = dS @ K / np.sqrt(4)')
+    .replace('dK = dS.T @ Q', 'dK = dS.T @ Q / np.sqrt(4)');
+  const wrong = fixed.replace('dS @ K / np.sqrt(4)', 'dS @ K');
+  const { how, verified } = await attempt(literal, wrong, fixed);
+  expect(how).toBe('right');
+  // Of four sizes each that the program takes, and all that are the number 4 together.
+  expect(verified).toMatchObject({ seeds: 3 });
+  expect(verified!.sizes).toBeGreaterThan(1);
+  const byChance = await attempt(
+    literal,
+    wrong,
+    fixed.replace('dS @ K / np.sqrt(4)', 'dS @ K / 2'),
+  );
+  expect(byChance.how).toBe('right');
+  expect(byChance.verified).toBeNull();
+});
+
+const options = `import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument('--seed', type=int, default=4)
+parser.add_argument('--tokens', type=int, default=5)
+args = parser.parse_args()
+`;
+const ofTarget = right
+  .replace('x, dy = rng', 'x, target = rng')
+  .replace('T, C, D = 5, 6, 4', 'T, C, D = args.tokens, 6, 4')
+  .replace('default_rng(4)', 'default_rng(args.seed)')
+  .replace('y = P @ V\n', 'y = P @ V\ndy = 2 * (y - target) / y.size\n')
+  .replace('import numpy as np\n', `import numpy as np\n${options}`);
+
+test.skipIf(!hasNumpy)('a mean is one of other sizes too, that options give', async () => {
+  const wrong = ofTarget.replace(' / y.size', '');
+  const { how, verified } = await attempt(ofTarget, wrong, ofTarget);
+  expect(how).toBe('right');
+  expect(verified).toMatchObject({ seeds: 3 });
+  expect(verified!.sizes).toBeGreaterThan(2);
+  const { verified: byChance } = await attempt(ofTarget, wrong, ofTarget.replace('y.size', '20'));
+  expect(byChance).toBeNull();
+});
+
+test.skipIf(!hasNumpy)('what was in memory before is held against no fix', async () => {
+  const meant = right
+    .replace('dWq, dWk, dWv = x', 'np.full(64, np.nan)\nbuffer = np.empty(64)\ndWq, dWk, dWv = x')
+    .replace('buffer = np.empty(64)', 'buffer = np.empty(64)\nbuffer[0] = 1');
+  // The allocator gives the memory of the last array of this size.
+  expect((await attempt(right, unscaled(right), meant)).how).toBe('right');
+});
+
 test.skipIf(!hasNumpy).each([
   ['breaks off before the gradients', right.replace('dQ = dS', 'raise SystemExit\ndQ = dS')],
   ['leaves the wrong gradient out', unscaled(right).replace(/dS = .*\n/, 'dS = 0 * P\n')],
