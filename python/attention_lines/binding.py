@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 
-from . import tensors, values
+from . import grids, tensors, values
 from .events import Events
 from .frames import Frames
 from .objects import version
-from .tensors import ARRAY, DICT, LIST, MODULE, NUMBER, OBJECT, OTHER, SCALAR, TENSOR, TENSORS, TUPLE
+from .tensors import ARRAY, DICT, GRID, LIST, MODULE, NUMBER, OBJECT, OTHER, SCALAR, TENSOR, TENSORS, TUPLE
 
 _DEEPEST = 4
 
@@ -97,6 +98,8 @@ class Binding(Events):
                 if statement.kind == "for" and self.objects.find(each) is not None:
                     continue
                 self.tensor(frame, statement, f"{name}.{path}", TENSOR, each, "leaf", [])
+        elif kind == LIST and type(value) is list and value and grids.shape_of(value):
+            self.tensor(frame, statement, name, GRID, value, how, reads)
         elif depth < _DEEPEST and not (kind == OBJECT and how == "argument"):
             self.contained(frame, statement, name, kind, value, how, reads, depth)
 
@@ -186,6 +189,11 @@ class Binding(Events):
         elif kind == DICT and dict.__contains__(base, key):
             self.bind(frame, statement, f"{values.base_text(text)}[{key!r}]", dict.__getitem__(base, key), how, reads)
         elif kind == LIST and isinstance(key, int) and -len(base) <= key < len(base):
+            found = self.grids.of(base)
+            if found is not None:
+                known, index = found
+                self.write_grid(frame, statement, text, known, [*index, key % len(base)], reads)
+                return
             self.bind(frame, statement, f"{values.base_text(text)}[{key % len(base)}]", base[key], how, reads)
 
     def write(self, frame, statement, text, kind, base, key, reads):
@@ -215,6 +223,30 @@ class Binding(Events):
         elif not statement.depth:
             self.refresh(known, base, place)
 
+    def write_grid(self, frame, statement, text, known, index, reads):
+        """An entry or a row of a matrix of lists was stored."""
+        place, part = (statement.id, frame.number, frame.loops[: statement.depth]), known.object()
+        for at in index:
+            part = part[at]
+        shape = (len(part),) if type(part) is list else ()
+        if statement.depth:
+            frame.written[id(known)] = (known, place)
+        name = text.replace("][", ", ")  # as the entry of an array is written
+        event = self.event(statement, *place[1:], name, "write", reads)
+        if event is None:
+            return
+        event["index"], event["alias"] = [*index, *([0, length, 1] for length in shape)], known.event
+        event["dtype"], event["shape"] = "float64", shape
+        numbers = part if shape else [part]
+        if any(type(each) not in (float, int) for each in numbers):
+            self.events.pop()
+            return
+        data = struct.pack(f"<{len(numbers)}d", *numbers)
+        event["at"] = (self.writer.append(data), len(data))
+        known.event = event["id"]
+        if not statement.depth:
+            self.refresh(known, known.object(), place)
+
     def _part(self, kind, base, key):
         if kind == TENSOR:
             with self.kinds.torch.no_grad():
@@ -230,6 +262,9 @@ class Binding(Events):
         kind, reads, name = self.kinds.of(base), list(frame.reads), statement.targets[0]
         if kind == DICT:
             found = list(dict.items(base))[: values.WIDEST]
+        elif kind == LIST and type(base) is list and base and grids.shape_of(base):
+            self.bind(frame, statement, name, base, "update", reads)
+            return
         elif kind == LIST:
             first = max(0, len(base) - 8)
             found = [(at, base[at]) for at in range(first, len(base))]

@@ -6,9 +6,10 @@ import threading
 
 from . import tensors
 from .gradients import watch
+from .grids import Grids
 from .objects import Objects, version
 from .statements import Places
-from .tensors import SCALAR, TENSOR
+from .tensors import GRID, SCALAR, TENSOR
 
 LEAF = "leaf"
 _FEW = 16  # of each statement, so many events are kept whatever the others used up
@@ -20,6 +21,7 @@ class Events:
         self.most = max(64, max_events // 8)  # of one statement
         self.lock = threading.RLock()
         self.places, self.objects, self.kinds = Places(), Objects(), tensors.Kinds(is_own)
+        self.grids = Grids()
         self.events, self.notes, self.leaves = [], [], []
         self.left_bytes = self.left_events = 0
         self.left_statement = None
@@ -66,7 +68,7 @@ class Events:
         if not register:
             return None
         if known is None:
-            known = self.objects.add(kind, value, kind == SCALAR)
+            known = self.objects.add(kind, value, kind in (SCALAR, GRID))
         number = known.event = event["id"]
         if name is not None:
             known.name = name
@@ -76,8 +78,10 @@ class Events:
             known.content, known.at = number, at
         if event["how"] == "gradient":
             known.version = version(value)
-        elif kind == TENSOR or known.root is not None:
+        elif kind in (TENSOR, GRID) or known.root is not None:
             self.objects.settle(known, value)
+            if kind == GRID and self.grids.of(value) is None:
+                self.grids.place(known, value)
             if kind == TENSOR and value.requires_grad:
                 self.watch(known, value)
         return known
@@ -109,6 +113,8 @@ class Events:
         """An 'update' of an object that was changed since it was recorded; `by`: who did it, if that is known."""
         known.name = name or known.name
         with self.lock:
+            if tensors.describe(known.kind, value, self.kinds.torch) is None:
+                return None
             if known.at is not None and self._unchanged(known, value):
                 self.objects.settle(known, value)
                 return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import weakref
 
-from .tensors import ARRAY, TENSOR
+from . import grids
+from .tensors import ARRAY, GRID, TENSOR
 
 
 class Root:
@@ -79,6 +80,8 @@ class Objects:
         if known.kind == ARRAY:
             if known.root is not None:
                 known.version = known.root.writes
+        elif known.kind == GRID:
+            known.version = grids.flat(value)
         elif known.kind == TENSOR:
             known.version = version(value)
             self._memory[layout(value)] = known
@@ -93,6 +96,8 @@ class Objects:
     def is_stale(self, known, value):
         if known.kind == ARRAY:
             return known.root is not None and known.version != known.root.writes
+        if known.kind == GRID:
+            return grids.shape_of(value) is None or known.version != grids.flat(value)
         return known.kind == TENSOR and known.version != version(value)
 
 

@@ -1,4 +1,5 @@
-"""What a value is, and its bytes: NumPy's arrays and scalars, PyTorch's tensors, JAX's arrays, Python's numbers."""
+"""What a value is, and its bytes: NumPy's arrays and scalars, PyTorch's tensors, JAX's arrays, Python's numbers and
+matrices of them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import math
 import struct
 import sys
 
-(OTHER, ARRAY, SCALAR, TENSOR, JAX, NUMBER, TUPLE, LIST, DICT, MODULE, OBJECT) = range(11)
+from . import grids
+
+(OTHER, ARRAY, SCALAR, TENSOR, JAX, NUMBER, TUPLE, LIST, DICT, MODULE, OBJECT, GRID) = range(12)
 TENSORS = frozenset((ARRAY, SCALAR, TENSOR, JAX))
 
 _ARRAY_KINDS = frozenset("fiubc")
@@ -70,6 +73,11 @@ def describe(kind, value, torch):
         if value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
             return None
         return str(value.dtype).rpartition(".")[2], tuple(value.shape)
+    if kind == GRID:
+        shape = grids.shape_of(value)
+        if shape is None:
+            return None
+        return ("float" if len(shape) == 1 else "float64", shape)  # a row may be anything, as a number may
     dtype = value.dtype
     if kind == JAX:
         return (str(dtype), tuple(value.shape)) if not getattr(value, "is_deleted", bool)() else None
@@ -83,6 +91,8 @@ def bytes_of(kind, value, torch):
     """A copy in C order, little-endian, or (large and contiguous) the tensor's own memory for writing at once."""
     if kind == TENSOR:
         return _torch_bytes(value, torch)
+    if kind == GRID:
+        return grids.bytes_of(value)
     if kind == JAX:
         value = sys.modules["numpy"].asarray(value)
     if not value.dtype.isnative or sys.byteorder == "big":

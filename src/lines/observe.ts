@@ -139,7 +139,9 @@ export class Observer {
     const nothing = { found: [], pieces: [], isMask: false };
     if (tensor.data.length === 0) return { ...nothing, standing: 'neutral' };
     const telling = tellingOf(tensor);
-    if (UNTELLING.test(dtype)) return { ...nothing, standing: 'neutral', isMask: telling.isMask };
+    const isRow = dtype === 'float' && tensor.shape.length > 0;
+    if (UNTELLING.test(dtype) && !isRow)
+      return { ...nothing, standing: 'neutral', isMask: telling.isMask };
     const isNothing = telling.isMask || telling.size <= this.#catalogue.floor;
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };
@@ -159,7 +161,7 @@ export class Observer {
     if (pieces.length > 0) return { ...nothing, pieces, standing: 'right' };
     // A single number in a narrow type may be anything.
     const isScalar = tensor.data.length === 1;
-    const isVague = isScalar && this.#catalogue.type.epsilon > 1e-12;
+    const isVague = isRow || (isScalar && this.#catalogue.type.epsilon > 1e-12);
     return { ...nothing, standing: isVague ? 'neutral' : 'off' };
   }
 }

@@ -21,6 +21,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'out_arrays',
     'swin_table',
     'called_again',
+    'lists',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -53,6 +54,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['drawn_together', 'e.sum(-1, keepdims=True)', 'e.sum(0, keepdims=True)'],
     ['drawn_together', 'dx = dx + dy', 'dx = dx + dh'],
     ['drawn_together', '(dy * hat).sum(0), dy', '(dy * dhat).sum(0), dy'],
+    ['lists', 'dk = product(transposed(ds), q)', 'dk = product(ds, q)'],
+    ['lists', '(dp[j][i] - row)', '(dp[j][i] + row)'],
     ['two_layers', 'dq, dk = ds @ k, ds.T @ q', 'dq, dk = ds @ k, ds @ q'],
     ['layer_scale', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
     ['post_norm', 'dx = du + ', 'dx = '],

@@ -264,6 +264,28 @@ class InPlace(unittest.TestCase):
         self.assertEqual((found.values(whole), found.line(whole), whole["loops"]), ([0, 2, 4, 6, 8, 10], 6, []))
         self.assertEqual(found.reads(found.named("z")[0]), [("y", 6)])
 
+    def test_lists_of_lists_of_numbers_are_matrices(self):
+        recording = record("""
+            m = [[0.0] * 2 for _ in range(3)]
+            for i in range(3):
+                for j in range(2):
+                    m[i][j] += i + j
+            row = m[1]
+            row[0] = 9.0
+            m[2] = [7.0, 8.0]
+            print(m, sum(row))
+            counts = [[1, 2], [3, 4]]
+            ragged = [[1.0], [2.0, 3.0]]
+        """)
+        self.assertEqual(recording.named("m", "bind")[0]["shape"], [3, 2])
+        written = recording.named("m[i, j]", "write")
+        self.assertEqual([each["index"] for each in written], [[i, j] for i in range(3) for j in range(2)])
+        self.assertEqual(recording.values(recording.named("m", "loop-end")[0]), [0, 1, 1, 2, 2, 3])
+        after = [each for each in recording.events if each["name"] == "m" and each["how"] == "update"]
+        self.assertEqual(recording.values(after[0]), [0, 1, 9, 2, 2, 3])
+        self.assertEqual(recording.values(after[-1]), [0, 1, 9, 2, 7, 8])
+        self.assertEqual([each["name"] for each in recording.events if each["name"] in ("counts", "ragged")], [])
+
     def test_index_of_a_write(self):
         found = record("""
             import numpy as np

@@ -7,7 +7,7 @@ import { isSummand, lessOf, type Output, tokenReadings } from './output.ts';
 import type { Told } from './scores.ts';
 import type { Operand, Projection } from './trace.ts';
 import { sameAxes } from './trace.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import { isBlank, isGradient, type Value, type Values } from './values.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
 
 const layoutOf = (operand: Operand): Layout => ({
@@ -92,7 +92,7 @@ export function guessMixed(values: Values, told: Told, taken: readonly Value[]):
   };
 }
 
-/** Leaves that nothing else was taken for. */
+/** Leaves that nothing else was taken for; a matrix of zeros is an array that is yet to be filled. */
 export const unused = (values: Values, taken: readonly Value[]): Value[] =>
   values.all.filter(
     (value) =>
@@ -100,7 +100,8 @@ export const unused = (values: Values, taken: readonly Value[]): Value[] =>
       !value.isVirtual &&
       !taken.includes(value) &&
       values.isLeaf(value) &&
-      !value.parts.some(isGradient),
+      !value.parts.some(isGradient) &&
+      !(value.tensor.shape.length > 1 && isBlank(value)),
   );
 
 /** A weight's axes as (in, out): PyTorch's linear layers are (out, in). */

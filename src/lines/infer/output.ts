@@ -6,7 +6,7 @@ import type { Lookup } from './lookup.ts';
 import { matchColumns, type Matrix, stridesOf } from './projections.ts';
 import { type Operand, biasOf, type Projection } from './trace.ts';
 import { weightRole } from './names.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import { isBlank, isGradient, type Value, type Values } from './values.ts';
 
 export interface Output {
   readonly y: Value;
@@ -119,6 +119,7 @@ export function outputsOf(
       !value.isVirtual &&
       value.tensor.shape.length >= 2 &&
       value.tensor.data.length % merged === 0 &&
+      !isBlank(value) &&
       isProjectionWeight(values, value),
   );
   const later = values.all

@@ -2,6 +2,7 @@
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
 import { takesShapesAlone } from './memory.ts';
+import { gridOf, isFilled, sideBySide } from './filled.ts';
 
 /** Largest tensor and largest number of pieces that are looked into. */
 const LARGEST = 2 ** 22;
@@ -43,6 +44,9 @@ const kindOf = (dtype: string): Value['kind'] =>
 const isGradient = (event: Event): boolean =>
   event.how === 'gradient' || (event.how === 'leaf' && event.name.endsWith('.grad'));
 
+/** Zeros make zeros of anything. */
+export const isBlank = ({ tensor: { data } }: Value): boolean => data.every((each) => each === 0);
+
 /** Whether an event is a gradient that PyTorch computed. */
 export { isGradient };
 
@@ -68,7 +72,7 @@ export class Values {
       }
       if (!within(event)) continue;
       if (event.how === 'write') {
-        const key = `${event.frame} ${event.name}`;
+        const key = `${event.frame} ${event.name.replace(/\[[^[\]]*\]$/, '')}`;
         this.#writes.set(key, [...(this.#writes.get(key) ?? []), event]);
       }
       const size = sizeOf(event.shape);
@@ -231,13 +235,23 @@ export class Values {
     if (event.same !== undefined && event.same < event.id) ids.push(event.same);
     if (event.how === 'loop-end') {
       for (const each of this.#writes.get(`${event.frame} ${event.name}`) ?? [])
-        ids.push(...each.reads);
+        ids.push(...this.#throughNumbers(each));
     }
     // The whole statement is said to have read what another one of its targets took.
     const taken = this.#taken.get(runOf(event));
     const isOthers = (id: number): boolean =>
       taken?.has(id) === true && id !== event.alias && events[id].frame !== event.frame;
     return ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
+  }
+
+  /** What an entry was computed from, and what the single numbers among that were. */
+  #throughNumbers({ reads }: Event): Iterable<number> {
+    const { events } = this.recording;
+    const found = new Set(reads);
+    for (const id of found)
+      if (events[id].shape.length === 0 && events[id].how !== 'write')
+        for (const read of events[id].reads) if (read < id) found.add(read);
+    return found;
   }
 
   /** What a call that fills an array of its arguments reads: `np.matmul(a, b, out=c)` is said to have read c alone. */
@@ -341,11 +355,11 @@ export const isOfEntries = ({ grid, parts }: Value): boolean =>
 const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
   shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
 
-/** Events of one statement and name that may be pieces of one tensor. */
 /** Events of one run of a statement have it in common. */
 const runOf = ({ statement, frame, loops }: Event): string =>
   `${statement} ${frame} ${loops.join()}`;
 
+/** Adds an event to those of its statement and name, which may be pieces of one tensor. */
 function group(groups: Map<string, Event[]>, event: Event): void {
   if (event.how === 'loop-end' || isGradient(event)) return;
   const name = event.name.replace(/\[\d+\]$/, '[*]');
@@ -353,48 +367,4 @@ function group(groups: Map<string, Event[]>, event: Event): void {
   const events = groups.get(key);
   if (events) events.push(event);
   else groups.set(key, [event]);
-}
-
-/** Whether an array kept a good part of what was in it: it is filled part by part, and not used again. */
-function isFilled({ data: before }: Tensor, { data }: Tensor): boolean {
-  let kept = 0;
-  for (let n = 0; n < data.length; n++)
-    if (data[n] === before[n] && data[n] !== 0 && Number.isFinite(data[n])) kept++;
-  return kept * 4 >= data.length;
-}
-
-/** Pieces of one shape along a new first axis; shorter last axes are filled with NaN; null where they do not fit. */
-function sideBySide(pieces: readonly Tensor[]): Tensor | null {
-  const [{ shape: first }] = pieces;
-  const head = first.slice(0, -1);
-  const fits = pieces.every(
-    ({ shape }) => shape.length === first.length && head.every((length, n) => shape[n] === length),
-  );
-  if (!fits) return null;
-  const width = Math.max(...pieces.map(({ shape }) => shape[shape.length - 1]));
-  const isRagged = pieces.some(({ shape }) => shape[shape.length - 1] !== width);
-  if (isRagged && first.length > 2) return null;
-  const rows = sizeOf(head);
-  const data = new Float64Array(pieces.length * rows * width).fill(NaN);
-  pieces.forEach(({ shape, data: own }, n) => {
-    const length = shape[shape.length - 1];
-    for (let row = 0; row < rows; row++) {
-      const part = own.subarray(row * length, (row + 1) * length);
-      data.set(part, (n * rows + row) * width);
-    }
-  });
-  return { shape: [pieces.length, ...head, width], data };
-}
-
-/** The loops' own lengths where the pieces are a full grid in their order, else one axis. */
-function gridOf(events: readonly Event[]): number[] {
-  const depth = events[0].loops.length;
-  const one = [events.length];
-  if (events.some(({ loops }) => loops.length !== depth)) return one;
-  const count = (key: (event: Event) => unknown): number => new Set(events.map(key)).size;
-  const frames = count(({ frame }) => frame);
-  const lengths = events[0].loops.map((_, n) => count(({ loops }) => loops[n]));
-  const grid = lengths.filter((length) => length > 1);
-  if (sizeOf(grid) === events.length && grid.length > 0) return grid;
-  return frames > 1 && sizeOf(grid) * frames === events.length ? [frames, ...grid] : one;
 }
