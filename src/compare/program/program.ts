@@ -182,6 +182,7 @@ export class State {
   readonly #memo = new Map<Key, Entry>();
   readonly #reads = new Map<Key, Set<Key>>();
   readonly #stack: Key[] = [];
+  #knownReaders: { count: number; readers: ReadonlyMap<Key, readonly Key[]> } | undefined;
 
   constructor(program: Program, given: Given = NOTHING_GIVEN, perturb?: Perturb, base?: State) {
     this.program = program;
@@ -266,11 +267,28 @@ export class State {
   }
 
   #dependents(keys: readonly Key[]): Set<Key> {
-    const readers = new Map<Key, Key[]>();
-    this.#collectReaders(readers);
+    const readers = this.#readers();
     const found = new Set(keys);
     for (const each of found) for (const reader of readers.get(each) ?? []) found.add(reader);
     return found;
+  }
+
+  /** What reads each key, of all that has been computed: every edit asks for it. */
+  #readers(): ReadonlyMap<Key, readonly Key[]> {
+    const { count, isDone } = this.#computed();
+    const known = this.#knownReaders;
+    if (isDone && known?.count === count) return known.readers;
+    const readers = new Map<Key, Key[]>();
+    this.#collectReaders(readers);
+    if (isDone) this.#knownReaders = { count, readers };
+    return readers;
+  }
+
+  /** How many keys have been computed, here and in what this state was made from; whether none is just now. */
+  #computed(): { count: number; isDone: boolean } {
+    const before = this.#base ? this.#base.#computed() : { count: 0, isDone: true };
+    const isDone = before.isDone && this.#stack.length === 0;
+    return { count: before.count + this.#reads.size, isDone };
   }
 
   #collectReaders(readers: Map<Key, Key[]>): void {
