@@ -1,9 +1,9 @@
 // All families of edits, in the order in which they are tried. A new one is one file and one line here.
 import { accumulate } from './accumulate.ts';
 import { bias } from '../mistakes/names/bias.ts';
-import { dropout } from './dropout.ts';
+import { dropout } from '../mistakes/names/dropout.ts';
 import type { Family } from './edit.ts';
-import { extra } from './extra.ts';
+import { extra, mixed } from './extra.ts';
 import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
@@ -78,6 +78,7 @@ const ANYTHING: readonly Family[] = [
   limits,
   transformed,
   softmaxShapes,
+  mixed,
 ];
 
 export const STAGES: readonly (readonly Family[])[] = [KNOWN, ANYTHING];

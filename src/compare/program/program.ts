@@ -273,32 +273,25 @@ export class State {
     return found;
   }
 
-  /** What reads each key, of all that has been computed: every edit asks for it. */
+  /** What reads each key: every edit asks for it. Nothing has changed while as many keys have been computed. */
   #readers(): ReadonlyMap<Key, readonly Key[]> {
-    const { count, isDone } = this.#computed();
-    const known = this.#knownReaders;
-    if (isDone && known?.count === count) return known.readers;
+    const count = this.#count();
+    if (this.#knownReaders?.count === count) return this.#knownReaders.readers;
     const readers = new Map<Key, Key[]>();
     this.#collectReaders(readers);
-    if (isDone) this.#knownReaders = { count, readers };
+    this.#knownReaders = { count, readers };
     return readers;
   }
 
-  /** How many keys have been computed, here and in what this state was made from; whether none is just now. */
-  #computed(): { count: number; isDone: boolean } {
-    const before = this.#base ? this.#base.#computed() : { count: 0, isDone: true };
-    const isDone = before.isDone && this.#stack.length === 0;
-    return { count: before.count + this.#reads.size, isDone };
+  /** How many keys have been computed, here and in what this state was made from; NaN while one is. */
+  #count(): number {
+    const own = this.#stack.length === 0 ? this.#reads.size : NaN;
+    return this.#base ? own + this.#base.#count() : own;
   }
 
   #collectReaders(readers: Map<Key, Key[]>): void {
-    for (const [key, reads] of this.#reads) {
-      for (const read of reads) {
-        const known = readers.get(read);
-        if (known) known.push(key);
-        else readers.set(read, [key]);
-      }
-    }
+    for (const [key, reads] of this.#reads)
+      for (const read of reads) if (!readers.get(read)?.push(key)) readers.set(read, [key]);
     if (this.#base) this.#base.#collectReaders(readers);
   }
 

@@ -156,6 +156,7 @@ export const partsOfSums = ifSmall(
         const first = Math.floor((length - 1) / size) * size;
         const only = `has only the last block of ${what} (blocks of ${size}): = for +=`;
         const skipped = `lacks the last block of ${what} (blocks of ${size})`;
+        const begun = `has only the first block of ${what} (blocks of ${size}): the loop ends after it`;
         const named = { why, cost: 1.3 };
         const last = Math.floor((length - 1) / size);
         const scaled = `(blocks of ${size} ${what}): what the blocks before gave is scaled again with each`;
@@ -176,6 +177,17 @@ export const partsOfSums = ifSmall(
             `d${from.id}`,
             `(${first} <= ${letter}) * d${from.id}`,
           ),
+          // Of two, the last is skipped.
+          ...(2 * size < length
+            ? [
+                row(
+                  passed,
+                  { ...named, id: 'kernel-backward-only-first-block', title: `${own} ${begun}` },
+                  `d${from.id}`,
+                  `(${letter} < ${size}) * d${from.id}`,
+                ),
+              ]
+            : []),
           row(
             passed,
             { ...named, id: 'kernel-backward-last-block-skipped', title: `${own} ${skipped}` },
@@ -219,16 +231,13 @@ export const letters = ifSmall(
   familyOf((site) => {
     const { node, kind } = site;
     if (kind === 'value') {
-      const isProduct =
-        /^(S|O|y)$/.test(node.id) && operationAt(site)?.operation.name === 'contraction';
-      const inputs = isProduct ? operationAt(site)!.inputs : [];
+      const own = operationAt(site);
+      if (!/^(S|O|y)$/.test(node.id) || own?.operation.name !== 'contraction') return [];
+      if (own.inputs.length !== 2) return [];
       // Whoever writes loops writes the backward pass by hand.
-      return (inputs.length === 2 ? inputs : []).flatMap((id) =>
-        readings(site, node.id, id, lettersOf(site, id)).map((row) => ({
-          ...row,
-          isForwardOnly: true,
-        })),
-      );
+      return own.inputs
+        .flatMap((id) => readings(site, node.id, id, lettersOf(site, id)))
+        .map((each) => ({ ...each, isForwardOnly: true }));
     }
     return contributions((passed) => {
       const { own, from, slot } = passed;
@@ -237,7 +246,7 @@ export const letters = ifSmall(
       return [
         ...readings(site, own, `d${from.id}`, from.axes.flat()),
         ...readings(site, own, other, lettersOf(site, other)),
-      ].map((row) => ({ ...row, id: `backward-${row.id}` }));
+      ].map((each) => ({ ...each, id: `backward-${each.id}` }));
     })(site);
   }),
 );
