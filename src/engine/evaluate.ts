@@ -17,7 +17,7 @@ import {
   zipped,
 } from './lettered.ts';
 import { reordered } from './reductions.ts';
-import { expanded } from './where.ts';
+import { expanded, symbolsIn } from './where.ts';
 import { sizeOf, type Tensor } from './tensor.ts';
 
 /** A tensor with the letters of its axes. */
@@ -40,6 +40,12 @@ export function evaluateRelation(formula: Formula, evaluator: Evaluator): Tensor
   return evaluator.tensor(formula.right, formula.left.indices);
 }
 
+/** Of the same letters, with the names of the tensors that are others. */
+interface Base {
+  readonly evaluator: Evaluator;
+  readonly changed: ReadonlySet<string>;
+}
+
 /** Keeps what it has computed: many formulas of the same tensors share most of their parts. */
 export class Evaluator {
   readonly #read: Read;
@@ -48,12 +54,19 @@ export class Evaluator {
   /** While many variations of one formula pass: its parts, of which most are theirs too. */
   #parts: Map<Formula, Lettered> | null = null;
   #isPassing = false;
-  /** Entries computed so far. */
-  work = 0;
+  readonly #base: Base | undefined;
+  #own = 0;
 
-  constructor(read: Read, extents: Extents) {
+  /** `base`: knows what does not depend on the tensors that are other ones here. */
+  constructor(read: Read, extents: Extents, base?: Base) {
     this.#read = read;
     this.#extents = extents;
+    this.#base = base;
+  }
+
+  /** Entries computed so far. */
+  get work(): number {
+    return this.#own + (this.#base?.evaluator.work ?? 0);
   }
 
   /** Keeps the parts of `formula` for its variations, until another takes its place. Throws RangeError as `evaluate`. */
@@ -76,9 +89,11 @@ export class Evaluator {
   evaluate(formula: Formula): Lettered {
     const part = this.#parts?.get(formula);
     if (part) return part;
+    if (this.#base && !symbolsIn(formula).some((name) => this.#base!.changed.has(name)))
+      return this.#base.evaluator.evaluate(formula);
     if (this.#parts) {
       const value = this.#compute(formula);
-      this.work += value.data.length;
+      this.#own += value.data.length;
       if (!this.#isPassing) this.#parts.set(formula, value);
       return value;
     }
@@ -86,7 +101,7 @@ export class Evaluator {
     const known = this.#known.get(id);
     if (known) return known;
     const value = this.#compute(formula);
-    this.work += value.data.length;
+    this.#own += value.data.length;
     this.#known.set(id, value);
     return value;
   }

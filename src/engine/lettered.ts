@@ -191,7 +191,8 @@ function planned(
   for (let at = 0, term = 0; at < data.length; at++) {
     let total = 0;
     for (let n = 0; n < count; n++, term++) {
-      const [x, y] = [a.data[left[term]], b.data[right[term]]];
+      const x = a.data[left[term]];
+      const y = b.data[right[term]];
       if (x !== 0 && y !== 0) total += x * y;
     }
     data[at] = total;

@@ -258,6 +258,26 @@ describe('what no list of mistakes had', () => {
       /multiplied by the scale inside the loop \(blocks of 2 keys\)/,
     ],
     [
+      'the first tile of keys alone',
+      {
+        dQ: ({ dS, K }) =>
+          times(
+            mapped(dS, (value, _, i) => (i < 2 ? value : 0)),
+            K,
+          ),
+      },
+      {},
+      'dQh',
+      /only the first block of keys \(blocks of 2\)/,
+    ],
+    [
+      'divided by ln 2 instead of multiplied',
+      { dQ: ({ dS, K }) => mapped(times(dS, K), (value) => value / Math.LN2 ** 2) },
+      {},
+      'dQh',
+      /divided by ln 2 instead of multiplied/,
+    ],
+    [
       'no gradient on the diagonal',
       { dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (value, j, i) => (i === j ? 0 : value)) },
       causal,
@@ -318,6 +338,23 @@ describe('what no list of mistakes had', () => {
       /the log-sum-exp is kept in powers of 2/,
     ],
     [
+      'a log-sum-exp without the last tile of keys',
+      {
+        dV: ({ P, dO }) =>
+          times(turned(mapped(P, (p, j) => p / (P[j][0] + P[j][1] + P[j][2]))), dO),
+      },
+      {},
+      'dVh',
+      /the log-sum-exp lacks the last block of keys \(blocks of 3\)/,
+    ],
+    [
+      'squared weights',
+      { dV: ({ P, dO }) => times(turned(mapped(P, (p) => p * p)), dO) },
+      {},
+      'dVh',
+      /for dV alone: the weights are squared/,
+    ],
+    [
       'weights that are normalised over the queries too',
       {
         dV: ({ P, dO }) => {
@@ -350,6 +387,22 @@ describe('what no list of mistakes had', () => {
         expect(firstOf(report)).toBe(isCausal ? first : first.replace('dM', 'dZ'));
       expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(words)]);
     }
+  });
+
+  it('weights that are smoothed, and a gradient that holds something else beside', async () => {
+    const tensors = [...program(sizes)];
+    const changed = (of: string, change: (value: number) => number) =>
+      tensors
+        .filter(([name]) => name === of)
+        .map(([name, own]) => [name, { ...own, data: own.data.map(change) }] as const);
+    const { causes } = await reportOf(sizes, {}, [
+      ...tensors.filter(([name]) => name === 'O'),
+      ...changed('P', (value) => 0.9 * value + 0.02),
+    ]);
+    expect(causes[0]).toMatchObject({
+      id: 'mixed-with-another',
+      title: expect.stringMatching(/0\.9 · \(right P\) \+ 0\.02 · a constant/),
+    });
   });
 
   it('the output of padded queries is set to 0', async () => {
@@ -455,7 +508,7 @@ describe('numbers that the setup does not have', () => {
       ['O', halved('O')],
     ]);
     expect(report.causes.map(({ title }) => title)).toEqual([
-      expect.stringMatching(/scale 0\.5 multiplies the weights after the softmax/),
+      expect.stringMatching(/the scale multiplies the weights after the softmax/),
     ]);
   });
 

@@ -76,8 +76,20 @@ test('the slice of one head and one batch entry has its masks', async () => {
 const padding = (lengths: readonly number[]): boolean[][][][] =>
   lengths.map((length) => [[Array.from({ length: 6 }, (_, key) => key < length)]]);
 
-test('padding that hides one key more is that, also where it is given as a mask', async () => {
-  const { causes } = await compared(padding([5, 4]), padding([4, 3]));
+test.each([
+  [[5, 4], 'keys 4, 3 are hidden'],
+  [[6, 4], 'keys 5, 3 are hidden'],
+])('padding of a mask that hides one key more, of the lengths %j', async (lengths, words) => {
+  const shorter = lengths.map((length) => length - 1);
+  const { causes } = await compared(padding(lengths), padding(shorter));
   expect(causes.map(({ id }) => id)).toEqual(['mask-padding-length']);
-  expect(causes[0].title).toContain('keys 4, 3 are hidden');
+  expect(causes[0].title).toContain(words);
+});
+
+test('says where the entries are that a mask hides without a rule', async () => {
+  const mask = padding([6, 6]).map((entry) => [Array.from({ length: 6 }, () => [...entry[0][0]])]);
+  mask[1][0][3][2] = false;
+  mask[1][0][4][1] = false;
+  const { causes } = await compared(padding([6, 6]), mask);
+  expect(causes[0].title).toContain('(batch entry 1; queries 3, 4; keys 1, 2)');
 });

@@ -143,3 +143,13 @@ test('queries that are scaled before scores that are scaled again are one mistak
   const dV = times(turned(P), dy);
   expect(ids(await told({}, { ...own, dV }))).toEqual(['scale-twice']);
 });
+
+test('queries and keys that both have the scale are one mistake', async () => {
+  const [scaledQ, scaledK] = [Q, K].map((rows) => each(rows, (value) => scale * value));
+  const S = times(scaledQ, turned(scaledK));
+  const weights = each(S, (score) => Math.exp(score));
+  const sums = rowSums(weights);
+  const P = each(weights, (value, j) => value / sums[j]);
+  const own = { Qh: scaledQ, Kh: scaledK, S, P, y: times(P, V), dV: times(turned(P), dy) };
+  expect(ids(await told({}, own))).toEqual(['scale-on-both']);
+});

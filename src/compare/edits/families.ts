@@ -1,21 +1,21 @@
 // All families of edits, in the order in which they are tried. A new one is one file and one line here.
 import { accumulate } from './accumulate.ts';
-import { bias } from './bias.ts';
-import { dropout } from './dropout.ts';
+import { bias } from '../mistakes/names/bias.ts';
+import { dropout } from '../mistakes/names/dropout.ts';
 import type { Family } from './edit.ts';
-import { extra } from './extra.ts';
+import { extra, mixed } from './extra.ts';
 import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
-import { heads } from './heads.ts';
+import { heads } from '../mistakes/names/groupedHeads.ts';
 import {
+  letters,
   partsOfSums,
   reduction,
   seenSums,
   staleOperands,
 } from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
-import { letters } from './letters.ts';
 import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
 import { norms } from '../mistakes/names/norms.ts';
 import { limits } from './limits.ts';
@@ -78,6 +78,7 @@ const ANYTHING: readonly Family[] = [
   limits,
   transformed,
   softmaxShapes,
+  mixed,
 ];
 
 export const STAGES: readonly (readonly Family[])[] = [KNOWN, ANYTHING];

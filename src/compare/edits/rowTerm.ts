@@ -1,25 +1,20 @@
 // The softmax's gradient P ∘ (dP − D) in which only D, one number for each row, is wrong: which number it is, read off.
-import { letterStrides, offsetTable } from '../../engine/axes.ts';
-import { hasNode, nodeOf } from '../../engine/graph.ts';
-import { indexOf, largestMagnitude, map, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import { indexOf, largestMagnitude, map, type Tensor, zeros } from '../../engine/tensor.ts';
 import { shortNumber } from '../search/constants.ts';
-import { einsum } from '../program/einsum.ts';
-import { fibres, gather, weigh } from '../program/operations.ts';
+import { fibres, weigh } from '../program/operations.ts';
 import { type State, withAccumulator } from '../program/program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { contributionEdit, type Say } from './make.ts';
 
 export const rowTerm: Family = (site) => {
   const { node, kind, graph, goal } = site;
-  const { logits, output } = roles(graph);
+  const { logits } = roles(graph);
   if (kind !== 'gradient' || node.id !== logits || !/^g:[MZS]$/.test(goal.key)) return [];
   const read = readOff(site);
   if (!read) return [];
-  return [...(hasNode(graph, output) ? layouts(site) : []), ofRows(site, read)];
+  return [ofRows(site, read)];
 };
-
-/** Permutations of more letters are too many. */
-const MOST_LETTERS = 5;
 
 /** dM = P ∘ (dP − D), D one number for each row, in every entry of it. */
 function withRows(site: Site, say: Say, D: (state: State) => Tensor): Edit {
@@ -64,61 +59,6 @@ function readOff(site: Site): Float64Array | null {
     }
   }
   return told >= starts.length ? D : null;
-}
-
-/** D = Σ O ∘ dO with one of the two read in another layout than it has. */
-function layouts(site: Site): Edit[] {
-  const { graph } = site;
-  const { output, logits } = roles(graph);
-  const { axes, shape } = nodeOf(graph, output);
-  const { extents } = graph;
-  const letters = axes.flat().filter((letter) => extents[letter] > 1);
-  if (letters.length > MOST_LETTERS || sizeOf(shape) > 200_000) return [];
-  const P = nodeOf(graph, 'P').axes;
-  const D =
-    (move: (tensor: Tensor) => Tensor, which: 'O' | 'dO' | 'both') =>
-    (state: State): Tensor => {
-      const [O, dO] = [state.value(output), state.gradient(output)];
-      return einsum(
-        { tensor: which === 'dO' ? O : move(O), axes },
-        { tensor: which === 'O' ? dO : move(dO), axes },
-        P,
-        extents,
-      );
-    };
-  const own = letterStrides(axes, extents);
-  return permutations(letters)
-    .filter((order) => order.join() !== letters.join())
-    .flatMap((order) => {
-      // Laid down in that order, and read as if in the node's own; and the other way round.
-      const table = offsetTable(order, own, extents);
-      const inverse = new Int32Array(table.length);
-      table.forEach((from, to) => (inverse[from] = to));
-      return [table, inverse].flatMap((each) => {
-        const moved = gather(each, shape);
-        return (['dO', 'O', 'both'] as const).map((which) => {
-          const words = which === 'both' ? `${output} and d${output}` : which.replace('O', output);
-          return withRows(
-            site,
-            {
-              id: 'softmax-backward-sum-of-other-layout',
-              title: `softmax backward: only the row term is wrong: D = Σ ${output} ∘ d${output} reads ${words} in another layout (strides)`,
-              why: `d${logits} / P − dP is one number for each row, as it must be, but it is Σ ${output} ∘ d${output} with ${words} laid down in one order of axes and read in another: its strides are not passed on, or it is not contiguous.`,
-              wrong: `D = Σ ${output} ∘ d${output}, ${words} read in the order (${order.join(', ')})`,
-              cost: which === 'both' ? 1.45 : 1.4,
-            },
-            D((tensor) => moved.forward([tensor]), which),
-          );
-        });
-      });
-    });
-}
-
-function permutations(letters: readonly string[]): string[][] {
-  if (letters.length < 2) return [[...letters]];
-  return letters.flatMap((letter) =>
-    permutations(letters.filter((each) => each !== letter)).map((rest) => [letter, ...rest]),
-  );
 }
 
 /** Whatever the numbers are: that nothing else is wrong, and what stands where. */

@@ -3,11 +3,10 @@ import { tensorName } from '../../engine/graph.ts';
 import { namesOf, type RatioName, scoreRatios, shortNumber } from '../search/constants.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { constantRatio } from '../judge/judge.ts';
-import { after, entrywise, identity, onOperand, times } from '../program/operations.ts';
-import { DoesNotFit, withStep } from '../program/program.ts';
+import { after, onOperand, times } from '../program/operations.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
-import { gradientEdit, makeEdit, type Say, stepEdit } from './make.ts';
+import { gradientEdit, type Say, stepEdit } from './make.ts';
 import { scaleInCode } from './snippets.ts';
 
 function describe(site: Site, factor: number, name: RatioName | undefined): Say {
@@ -107,50 +106,5 @@ export const scale: Family = (site) => {
     kind === 'value' &&
     (node.id === 'Z' || (node.id === 'S' && !site.graph.nodes.some(({ id }) => id === 'Z')));
   if (scores) for (const name of scoreRatios(site)) edits.push(scaleEdit(site, name.value, name));
-  if (scores && node.id === 'Z') edits.push(...notMultiplied(site), ...behindSoftmax(site));
   return edits;
 };
-
-/** P = scale · softmax(S). */
-function behindSoftmax(site: Site): Edit[] {
-  const factor = scaleFactor(site.config, site.graph.extents['a']) ?? 1;
-  if (factor === 1 || site.config.softcap !== undefined) return [];
-  const number = shortNumber(factor);
-  const say = {
-    id: 'scale-after-softmax',
-    title: `the scale ${number} multiplies the weights after the softmax, instead of the scores before it`,
-    why: `The scores enter the softmax unscaled, and its weights add to ${number} instead of 1.`,
-    wrong: `P = ${number} · softmax(S)`,
-    cost: 1.05,
-  };
-  return [
-    makeEdit(site, 'Z', 'value', say, (program) => {
-      const [Z, P] = [program.forward.get('Z'), program.forward.get('P')];
-      if (!Z || !P) throw new DoesNotFit('no scores are scaled');
-      return withStep(withStep(program, 'Z', { ...Z, operation: identity }), 'P', {
-        ...P,
-        operation: after(P.operation, times(factor)),
-      });
-    }),
-  ];
-}
-
-/** The scale added or subtracted. */
-function notMultiplied(site: Site): Edit[] {
-  const factor = scaleFactor(site.config, site.graph.extents['a']) ?? 1;
-  return ([1, -1] as const).map((sign) => {
-    const word = sign > 0 ? 'added' : 'subtracted';
-    const say = {
-      id: `scale-${word}`,
-      title: `the scale is ${word} instead of multiplied`,
-      why: `Z is exactly S ${sign > 0 ? '+' : '−'} ${shortNumber(factor)}.`,
-      wrong: `Z = S ${sign > 0 ? '+' : '−'} scale`,
-      cost: 1.3,
-    };
-    const change = entrywise(
-      (value) => value + sign * factor,
-      () => 1,
-    );
-    return stepEdit(site, 'Z', say, () => change);
-  });
-}

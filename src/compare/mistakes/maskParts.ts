@@ -225,6 +225,9 @@ const LENGTHS = [
   ['less', 'ends', 'early', 'KEYS * not((i < n - 1) * not(at(i, i + 1, KEYS)))'],
   ['more', 'begins', 'early', 'not(not(KEYS + at(i, i + 1, KEYS)))'],
   ['more', 'ends', 'late', 'not(not(KEYS + at(i, i - 1, KEYS)))'],
+  // Where a batch entry has none too.
+  ['more', 'begins', 'early', 'not(not(KEYS + at(i, i + 1, KEYS) + (n - 1 <= i)))'],
+  ['more', 'ends', 'late', 'not(not(KEYS + at(i, i - 1, KEYS) + (i < 1)))'],
 ] as const;
 
 /** Padding that begins one key too late or too early, or ends so. */

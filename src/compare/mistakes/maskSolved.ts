@@ -108,7 +108,7 @@ function sayOf(
   const { node, graph, state } = site;
   const { logits } = roles(graph);
   const known = pattern(own, site);
-  const words = known ?? countInWords(more, fewer);
+  const words = known ?? `${countInWords(more, fewer)}${whereIn(own, right, site)}`;
   const isMaskRight = node.id === 'P' && state.given.values.has(logits);
   const setup = Uint8Array.from(right, (value) => Number(value <= FILL));
   const should = pattern(setup, site);
@@ -129,6 +129,23 @@ function sayOf(
     cost: known === null ? 1.9 : 1.35,
   };
 }
+
+/** " (batch entry 1; queries 3, 4)": where all the entries are that differ, if that is not everywhere. */
+function whereIn(own: Uint8Array, right: Float64Array, { node, graph }: Site): string {
+  const places = node.axes.flat().flatMap((letter): string[] => {
+    const index = indexAlong(node.axes, [letter], graph.extents);
+    const found = new Set<number>();
+    own.forEach((value, at) => {
+      if ((value === 1) !== right[at] <= FILL) found.add(index[at]);
+    });
+    const [one, count] = [indexName([letter]), found.size];
+    if (count === graph.extents[letter] || count > MOST_PLACES) return [];
+    return [`${count > 1 ? plural(one) : one} ${[...found].sort((a, b) => a - b).join(', ')}`];
+  });
+  return places.length > 0 ? ` (${places.join('; ')})` : '';
+}
+
+const MOST_PLACES = 4;
 
 /**
  * Whether the weights that should not be 0 are whole heads, batch entries or, where the scores are given and right,

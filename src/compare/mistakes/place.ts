@@ -109,10 +109,9 @@ class Shared {
     return this.#known.get(name);
   }
 
-  /** Whether a formula speaks of the same tensors there. All are read, so that it is known what depends on them. */
-  isOf(formula: Formula, read: Read): boolean {
-    const operands = symbolsIn(formula).map((name) => [this.#own(name), read(name)]);
-    return operands.every(([own, other]) => own?.tensor === other?.tensor);
+  /** The names of a formula that speak of other tensors there. All are read, so that it is known what depends on them. */
+  changed(formula: Formula, read: Read): string[] {
+    return symbolsIn(formula).filter((name) => this.#own(name)?.tensor !== read(name)?.tensor);
   }
 }
 
@@ -123,7 +122,11 @@ function evaluatorOf(context: Context, formula: Formula, read: Read): Evaluator 
   let shared = sharedBy.get(state);
   if (!shared || shared.evaluator.work > MOST_KEPT)
     sharedBy.set(state, (shared = new Shared(context)));
-  return shared.isOf(formula, read) ? shared.evaluator : new Evaluator(read, extentsOf(context));
+  const changed = new Set(shared.changed(formula, read));
+  const { evaluator } = shared;
+  return changed.size === 0
+    ? evaluator
+    : new Evaluator(read, extentsOf(context), { evaluator, changed });
 }
 
 function computed(

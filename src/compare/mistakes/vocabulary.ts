@@ -1,5 +1,5 @@
 // What the names in the tables of mistakes stand for in a setup: nodes, their roles, numbers of the setup, letters.
-import { axisLength } from '../../engine/axes.ts';
+import { axisLength, shapeOf } from '../../engine/axes.ts';
 import { type Formula, number, symbol } from '../../engine/formula.ts';
 import {
   type Graph,
@@ -74,8 +74,11 @@ export function vocabularyOf(context: Context): Vocabulary {
     const found = tensorNamed(plain);
     if (!found) return given(plain, other?.id ?? (plain === 'target' ? 'y' : 'P'));
     const { axes, shape } = nodeOf(graph, found[0]);
-    if (other && !sameShape(shape, other.shape)) return null;
-    return symbol(tensorName(...found), other?.axes ?? axes);
+    if (!other) return symbol(tensorName(...found), axes);
+    // A row is the same for all that is not along it.
+    const along = other.axes.slice(other.axes.length - axes.length);
+    if (!sameShape(shape, shapeOf(along, extents))) return null;
+    return symbol(tensorName(...found), along);
   };
   return {
     term(name) {

@@ -182,6 +182,7 @@ export class State {
   readonly #memo = new Map<Key, Entry>();
   readonly #reads = new Map<Key, Set<Key>>();
   readonly #stack: Key[] = [];
+  #knownReaders: { count: number; readers: ReadonlyMap<Key, readonly Key[]> } | undefined;
 
   constructor(program: Program, given: Given = NOTHING_GIVEN, perturb?: Perturb, base?: State) {
     this.program = program;
@@ -266,21 +267,31 @@ export class State {
   }
 
   #dependents(keys: readonly Key[]): Set<Key> {
-    const readers = new Map<Key, Key[]>();
-    this.#collectReaders(readers);
+    const readers = this.#readers();
     const found = new Set(keys);
     for (const each of found) for (const reader of readers.get(each) ?? []) found.add(reader);
     return found;
   }
 
+  /** What reads each key: every edit asks for it. Nothing has changed while as many keys have been computed. */
+  #readers(): ReadonlyMap<Key, readonly Key[]> {
+    const count = this.#count();
+    if (this.#knownReaders?.count === count) return this.#knownReaders.readers;
+    const readers = new Map<Key, Key[]>();
+    this.#collectReaders(readers);
+    this.#knownReaders = { count, readers };
+    return readers;
+  }
+
+  /** How many keys have been computed, here and in what this state was made from; NaN while one is. */
+  #count(): number {
+    const own = this.#stack.length === 0 ? this.#reads.size : NaN;
+    return this.#base ? own + this.#base.#count() : own;
+  }
+
   #collectReaders(readers: Map<Key, Key[]>): void {
-    for (const [key, reads] of this.#reads) {
-      for (const read of reads) {
-        const known = readers.get(read);
-        if (known) known.push(key);
-        else readers.set(read, [key]);
-      }
-    }
+    for (const [key, reads] of this.#reads)
+      for (const read of reads) if (!readers.get(read)?.push(key)) readers.set(read, [key]);
     if (this.#base) this.#base.#collectReaders(readers);
   }
 

@@ -30,6 +30,8 @@ const PLACES = {
   weights: /^g:(P|Pd)$/,
   keys: /^g:[KV]h?$/,
   queries: /^g:Qh?$|^v:(O|y)$/,
+  /** Where a kernel that takes powers of 2 puts its factor right. */
+  behind: /^g:([QK]h?|S|x|xPrime|W_[QK])$/,
 };
 /** Gradients in which a loss divided by a count is seen, and no other scale is likelier. */
 const PASSED = /^g:(?![SZMQK]h?$)/;
@@ -102,6 +104,11 @@ weights mean-for-sum 1/{v} = v^-1: divided by {v}: a mean over the features of t
 keys mean-for-sum 1/{m} = m^-1: divided by {m}: a mean over the queries, where their sum belongs
 queries mean-for-sum 1/{n} = n^-1: divided by {n}: a mean over the keys, where their sum belongs
 scaled scale-three-times scale² = scale^2: the scale is applied three times
+behind factor-ln-2 ln 2 = 0.6931471805599453: a factor ln 2, which undoes that of powers of 2 (exp2), stands here without them
+behind factor-ln-2 1/ln 2 = 0.6931471805599453^-1: a factor 1/ln 2: the scale for powers of 2 (exp2) stands where the scale itself belongs
+behind factor-ln-2 1/ln² 2 = 0.6931471805599453^-2: a factor 1/ln² 2: divided by ln 2 instead of multiplied, to undo that of powers of 2 (exp2)
+scores scale-precedence √dh/(2dh) = 2^-1 scale^-1 dh^-1: divided by 2 · {dh}: d ** -1 / 2 is (1/d) / 2, where d ** (-1 / 2) is meant
+scores scale-of-model-width √dh/D = scale^-1 D^-1: divided by {D}, the width of all heads together, not by the root of one's, {dh}
 ${COUNTS}
 leaf three-times 3 = 3: counted three times
 leaf four-times 4 = 4: counted four times

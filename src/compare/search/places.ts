@@ -3,7 +3,7 @@ import { nodeOf } from '../../engine/graph.ts';
 import { isZero, largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import type { Context, Family, Site } from '../edits/edit.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from '../edits/families.ts';
-import { heads } from '../edits/heads.ts';
+import { heads } from '../mistakes/names/groupedHeads.ts';
 import { permute } from '../edits/permute.ts';
 import { scale } from '../edits/scale.ts';
 import { constantRatio, difference } from '../judge/judge.ts';

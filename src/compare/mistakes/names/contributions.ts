@@ -2,7 +2,7 @@
 import { axisName } from '../../../engine/axes.ts';
 import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../../engine/tensor.ts';
-import { type Family, longLetters, roles, type Site } from '../../edits/edit.ts';
+import { type Family, longLetters, operationAt, roles, type Site } from '../../edits/edit.ts';
 import { contributionsTo } from '../../edits/make.ts';
 import { groupsOf, indexName, plural } from '../../program/transforms/indices.ts';
 import { familyOf, type Row } from '../table.ts';
@@ -156,6 +156,7 @@ export const partsOfSums = ifSmall(
         const first = Math.floor((length - 1) / size) * size;
         const only = `has only the last block of ${what} (blocks of ${size}): = for +=`;
         const skipped = `lacks the last block of ${what} (blocks of ${size})`;
+        const begun = `has only the first block of ${what} (blocks of ${size}): the loop ends after it`;
         const named = { why, cost: 1.3 };
         const last = Math.floor((length - 1) / size);
         const scaled = `(blocks of ${size} ${what}): what the blocks before gave is scaled again with each`;
@@ -176,6 +177,17 @@ export const partsOfSums = ifSmall(
             `d${from.id}`,
             `(${first} <= ${letter}) * d${from.id}`,
           ),
+          // Of two, the last is skipped.
+          ...(2 * size < length
+            ? [
+                row(
+                  passed,
+                  { ...named, id: 'kernel-backward-only-first-block', title: `${own} ${begun}` },
+                  `d${from.id}`,
+                  `(${letter} < ${size}) * d${from.id}`,
+                ),
+              ]
+            : []),
           row(
             passed,
             { ...named, id: 'kernel-backward-last-block-skipped', title: `${own} ${skipped}` },
@@ -193,36 +205,50 @@ const TOKENS = [
   ['i', 'j'],
 ] as const;
 
+/** The readings of an operand of `own` at another token than its own; the lengths of its axes allow it. */
+function readings({ graph }: Site, own: string, name: string, letters: readonly string[]): Row[] {
+  const { extents } = graph;
+  const why = `${own} comes out exactly with that index: a letter of the einsum, or of the loop, is another.`;
+  const read = (title: string, by: string, cost: number): Row => ({
+    ...{ on: own, id: 'wrong-index', title: `${own}: ${name} is read ${title}`, why, cost },
+    formula: `${name} := ${by}`,
+  });
+  return TOKENS.flatMap(([of, to]) => {
+    if (!letters.includes(of) || extents[to] > extents[of]) return [];
+    const words = `at the ${axisName([to])} where the ${axisName([of])} belongs`;
+    const one = read(words, `at(${of}, ${to}, ${name})`, 1.25);
+    const isSquare = of === 'j' && letters.includes(to) && extents[to] === extents[of];
+    // A transpose, mostly.
+    const turned = read('with its two token indices exchanged', `turned(${name})`, 1.5);
+    return isSquare ? [one, turned] : [one];
+  });
+}
+
+const lettersOf = ({ graph }: Site, id: NodeId): string[] => nodeOf(graph, id).axes.flat();
+
 /** An index that is another: Q[i] for Q[j] in a loop, "ij" for "ji" in an einsum string. */
-export const otherIndices = ifSmall(
-  familyOf(
-    contributions((passed) => {
-      const { site, own, from, slot } = passed;
+export const letters = ifSmall(
+  familyOf((site) => {
+    const { node, kind } = site;
+    if (kind === 'value') {
+      const own = operationAt(site);
+      if (!/^(S|O|y)$/.test(node.id) || own?.operation.name !== 'contraction') return [];
+      if (own.inputs.length !== 2) return [];
+      // Whoever writes loops writes the backward pass by hand.
+      return own.inputs
+        .flatMap((id) => readings(site, node.id, id, lettersOf(site, id)))
+        .map((each) => ({ ...each, isForwardOnly: true }));
+    }
+    return contributions((passed) => {
+      const { own, from, slot } = passed;
       if (!isBetweenTokens(passed) || from.inputs.length !== 2) return [];
-      const { extents } = site.graph;
       const other = from.inputs[1 - slot];
-      const why = `${own} comes out exactly with that index: a letter of the einsum, or of the loop, is another.`;
-      return [`d${from.id}`, other].flatMap((name, n) => {
-        const letters = (n === 0 ? from : nodeOf(site.graph, other)).axes.flat();
-        const id = 'backward-wrong-index';
-        return TOKENS.flatMap(([of, to]) => {
-          if (!letters.includes(of) || extents[to] > extents[of]) return [];
-          const title = `${own}: ${name} is read at the ${axisName([to])} where the ${axisName([of])} belongs`;
-          const one = row(
-            passed,
-            { id, title, why, cost: 1.25 },
-            name,
-            `at(${of}, ${to}, ${name})`,
-          );
-          const isSquare = of === 'j' && letters.includes(to) && extents[to] === extents[of];
-          if (!isSquare) return [one];
-          // A transpose, mostly.
-          const turned = `${own}: ${name} is read with its two token indices exchanged`;
-          return [one, row(passed, { id, title: turned, why, cost: 1.5 }, name, `turned(${name})`)];
-        });
-      });
-    }),
-  ),
+      return [
+        ...readings(site, own, `d${from.id}`, from.axes.flat()),
+        ...readings(site, own, other, lettersOf(site, other)),
+      ].map((each) => ({ ...each, id: `backward-${each.id}` }));
+    })(site);
+  }),
 );
 
 /** One index for all: P of the last head, of the first batch entry; a buffer that is used again. */

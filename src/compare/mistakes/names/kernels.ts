@@ -175,6 +175,9 @@ W uncapped [softcap]: the weights are recomputed without the softcap
 W lse-uncapped [softcap]: the log-sum-exp is that of the scores before the softcap
   exp(logits - log(sum_i(not(not(exp(logits))) * exp(scale * S))))
   : P' = exp(M − log(Σ exp(scale · S)))
+W squared: the weights are squared
+  exp(2 * (logits - L))
+  : P' = P²
 W normalised-over-queries: the weights are normalised once more, over the queries
   exp(logits - L) / sum_j(exp(logits - L))
   : P' = P / Σ_j P
@@ -217,6 +220,18 @@ function staleRows({ graph }: Site): [words: string, of: (rows: string) => strin
   return [...first, ...blocks];
 }
 
+/** A log-sum-exp that is kept before the last block of keys is added to it. */
+const shortSums = ({ graph: { extents } }: Site): Row[] =>
+  blockSizes(extents['i']).map((size) => {
+    const last = Math.floor((extents['i'] - 1) / size) * size;
+    return {
+      ...{ on: 'W', id: 'lse-without-last-block' },
+      title: `the log-sum-exp lacks the last block of keys (blocks of ${size})`,
+      wrong: "P' = exp(M − L), L of the blocks before the last",
+      formula: `exp(logits - log(sum_i((i < ${last}) * exp(logits))))`,
+    };
+  });
+
 /** Blocks of tokens that the loop of the backward pass never comes to. */
 const skippedBlocks = ({ graph }: Site): Row[] =>
   (['i', 'j'] as const).flatMap((letter) => {
@@ -257,7 +272,7 @@ function maskedAnew(site: Site): Row[] {
 const recomputed = (site: Site, hasSkips = true): Row[] =>
   [
     ...RECOMPUTED,
-    ...(hasSkips ? skippedBlocks(site) : []),
+    ...(hasSkips ? [...skippedBlocks(site), ...shortSums(site)] : []),
     ...staleRows(site).map(([words, of]) => ({
       ...{ on: 'W', id: 'lse-of-other-row', title: `the log-sum-exp of ${words}` },
       wrong: "P' = exp(M − L), L of another row",

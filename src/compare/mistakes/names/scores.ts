@@ -31,6 +31,24 @@ Z softcap-clip: scores are clipped at the softcap instead of bent by tanh
   softcap * (2 * clip((1 + scale * S / softcap) / 2) - 1)
 Z softcap-inverted: multiplied by the softcap inside tanh
   tanh(scale * S * softcap) / softcap
+Z scale-added [scaled] 1.3: the scale is added instead of multiplied
+  S + scale
+Z scale-subtracted [scaled] 1.3: the scale is subtracted instead of multiplied
+  S - scale
+Z scale-after-softmax [scaled !softcap] 1.05: the scale multiplies the weights after the softmax, instead of the scores before it
+  Z: S
+  P: scale * exp(logits) / sum_i(exp(logits))
+  | The scores enter the softmax unscaled, and its weights add to the scale instead of 1.
+Kh,Qh scale-on-both [multihead scaled !softcap] 1.1: queries and keys are both multiplied by the scale, so the scores have it twice
+  Kh: K := scale * K
+  Qh: Q := scale * Q
+  Z: S
+  | The scale belongs once to the scores; of queries and keys each has its root (d ** -0.25).
+K,Q scale-on-both [multihead scaled !softcap] 1.1: queries and keys are both multiplied by the scale, so the scores have it twice
+  K: W_K := scale * W_K
+  Q: W_Q := scale * W_Q
+  Z: S
+  | The scale belongs once to the scores; of queries and keys each has its root (d ** -0.25).
 dS backward-softcap-not-divided [softcap]: the derivative of the softcap takes tanh of the scores that are not divided by the softcap
   dZ * scale * (1 - tanh(scale * S)^2)
 dS backward-softcap-root: the derivative of the softcap is 1 / cosh instead of 1 / cosh²

@@ -16,6 +16,10 @@ P softmax-not-normalised: the exponentials are not divided by their sum
   exp(logits)
 P softmax-not-normalised: the exponentials are divided by their largest, not by their sum
   exp(logits - finite(max_i(logits)))
+P softmax-sum-of-scores: the exponentials are divided by the sum of the scores, not of the exponentials
+  exp(logits) / sum_i(finite(logits))
+P softmax-sum-of-scores: the exponentials are divided by the sum of the scores less their maximum, not of the exponentials
+  e = logits - finite(max_i(logits)); exp(e) / sum_i(finite(e))
 P softmax-of-base-2: powers of 2 instead of exponentials, without the factor log2(e)
   exp(log(2) * logits) / sum_i(exp(log(2) * logits))
 P softmax-plus-one 1.19: a 1 is added to the denominator, the sum of the exponentials (softmax + 1)

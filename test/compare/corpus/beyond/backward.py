@@ -209,7 +209,7 @@ backward("other_step_accumulated", "", [{}], post=each_grad(lambda v, k, tr: v +
 backward("grad_bf16", "precision|bfloat16|round", [{}], post=each_grad(lambda v, k, tr: v.bfloat16().to(v.dtype)))
 backward("amp_scale_65536", "factor|constant|scale", [{}], post=each_grad(lambda v, k, tr: v * 65536))
 backward("one_weight_grad_flipped", "revers|flip", [{}], post=lambda tr, s, o, a: {**tr, "dW_V": tr["dW_V"].flip(0)})
-backward("grad_param_minus", "", [{}], post=each_grad(lambda v, k, tr: (tr[k[1:]] - .1 * v) if k[1:3] in ("W_", "b_") else v))
+backward("grad_param_minus", "parameter", [{}], post=each_grad(lambda v, k, tr: (tr[k[1:]] - .1 * v) if k[1:3] in ("W_", "b_") else v))
 
 section("pairs")
 pair("pair_fwd_bwd", "scale ++ sum|softmax", {}, forward=dict(Z=lambda s: s.S), dM=lambda s: s.P * s.dP)
