@@ -195,16 +195,17 @@ def zeroed(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutati
     function = source.function_of(statement)
     if function is source.tree:
         return
-    own, added = set(), []
+    own: Set[str] = set()
+    added: List[Tuple[int, str]] = []
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not isinstance(source.parents.get(node), ast.AugAssign):
             own.add(node.id)
         if isinstance(node, ast.Call) and name_of(node) != 'add':
             own |= {source.of(k.value) for k in node.keywords if k.arg == 'out'}
         name = _added_to(source, node)
-        if name and name not in added:
-            added.append(name)
-    names = [name for name in added if name.partition('[')[0] not in own and scope.known_text(name).sort == 'tensor']
+        if name and name not in [known for _, known in added]:
+            added.append((node.lineno, name))  # type: ignore[attr-defined]
+    names = [name for _, name in sorted(added) if name.partition('[')[0] not in own and scope.known_text(name).sort == 'tensor']
     if not names:
         return
     body = function.body  # type: ignore[attr-defined]
