@@ -240,6 +240,14 @@ test.skipIf(!hasNumpy).each([
   expect(how === 'right').toBe(isRight);
 });
 
+test.skipIf(!hasNumpy)(
+  'a gradient that the program itself holds twice is no exchange',
+  async () => {
+    const tied = `${right}g = {}\ng["k"], g["tied"], g["q"] = dWk, dWk, dWq\n`;
+    expect((await attempt(tied, unscaled(tied), tied)).how).toBe('right');
+  },
+);
+
 test.skipIf(!hasNumpy)('a gradient that is 0 is not the one of another bias', async () => {
   const meant = right
     .replace('Wq, Wk, Wv = ', 'bq, bk, bv = rng.normal(size=(3, D))\nWq, Wk, Wv = ')
