@@ -122,10 +122,10 @@ function frontierOf(
 }
 
 /** Zeros throughout that were computed: a mask the wrong way round leaves nothing. */
-function isNothing({ events, tensor }: Recording, id: number): boolean {
-  const { shape, dtype, reads } = events[id];
+function isNothing(recording: Recording, id: number): boolean {
+  const { shape, dtype, reads } = recording.events[id];
   if (!/float|complex/.test(dtype) || shape.length === 0 || reads.length === 0) return false;
-  return tensor(id)?.data.every((value) => value === 0) ?? false;
+  return recording.tensor(id)?.data.every((value) => value === 0) ?? false;
 }
 
 /** The numbers that a statement names: a scale, a count. Nothing tells whether they are right. */
