@@ -85,6 +85,7 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.judged.localised.verdict === 'match' &&
   standing.missing.length === 0 &&
   !holdsTwice(before, standing) &&
+  !isSpoilt(standing) &&
   (isComplete(standing) || !(hasLooseEnds(standing) || isCut(standing)));
 
 /** Not all of it was recorded. */
@@ -93,6 +94,25 @@ const isCut = ({ recording: { leftOut } }: Standing): boolean =>
 
 const isComplete = ({ judged, covered }: Standing): boolean =>
   goalsOf(judged.catalogue.graph).every((key) => covered.has(key));
+
+/**
+ * Whether a loop leaves something else where it had the gradient that its array is named for: a part was added once more
+ * when all of it was there.
+ */
+function isSpoilt({ judged: { localised, catalogue } }: Standing): boolean {
+  const goals = new Set(goalsOf(catalogue.graph));
+  const spoilt = new Set<Key>();
+  for (const each of localised.observed) {
+    const { how, shape } = each.event;
+    const named = how === 'argument' ? null : nodeNamed(each.event);
+    if (named?.kind !== 'gradient' || !goals.has(keyOf(named.node, 'gradient'))) continue;
+    const key = keyOf(named.node, 'gradient');
+    const isWhole = sizeOf(shape) === sizeOf(nodeOf(catalogue.graph, named.node).shape);
+    if (each.standing === 'right') spoilt.delete(key);
+    else if (how === 'loop-end' && each.standing === 'off' && isWhole) spoilt.add(key);
+  }
+  return spoilt.size > 0;
+}
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
 function hasLooseEnds({ judged: { localised } }: Standing): boolean {
