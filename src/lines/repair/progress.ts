@@ -107,9 +107,9 @@ function isSpoilt({ judged: { localised, catalogue } }: Standing): boolean {
     const named = how === 'argument' ? null : nodeNamed(each.event);
     if (named?.kind !== 'gradient' || !goals.has(keyOf(named.node, 'gradient'))) continue;
     const key = keyOf(named.node, 'gradient');
-    const isWhole = sizeOf(shape) === sizeOf(nodeOf(catalogue.graph, named.node).shape);
+    const isAll = sizeOf(shape) === sizeOf(nodeOf(catalogue.graph, named.node).shape);
     if (each.standing === 'right') spoilt.delete(key);
-    else if (how === 'loop-end' && each.standing === 'off' && isWhole) spoilt.add(key);
+    else if (how === 'loop-end' && each.standing === 'off' && isAll) spoilt.add(key);
   }
   return spoilt.size > 0;
 }
