@@ -1,6 +1,6 @@
 // What the commands and the agents' tools ask of a person's program: it is run, judged, and mended where that is asked for.
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { type Answer, answer, notAligned, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
 import { causesOf } from '../lines/name.ts';
@@ -104,7 +104,7 @@ async function runWith(options: LinesRunOptions, early: Early | null): Promise<L
   const { verdict, ...found } = answered.result;
   const searched =
     isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered, early) : null;
-  const fixes = searched?.fixes ?? [];
+  const fixes = (searched?.fixes ?? []).map((fix) => fromHere(fix, options.file));
   const { judged } = answered;
   const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
   const causes =
@@ -140,6 +140,18 @@ async function fixesOf(
     ...{ recording, judged, config, graph, bench, asked },
     ...(opened && { opened }),
   });
+}
+
+/** Of a program that is named by a path below this folder the diff applies here. */
+function fromHere(fix: Fix, file: string): Fix {
+  const folder = isAbsolute(file) ? '.' : dirname(normalize(file));
+  if (folder === '.' || folder.startsWith('..')) return fix;
+  const at = folder.replaceAll('\\', '/');
+  const diff = fix.diff.replaceAll(
+    /^--- a\/(.*)\n\+\+\+ b\/\1$/gm,
+    (_, path: string) => `--- a/${at}/${path}\n+++ b/${at}/${path}`,
+  );
+  return { ...fix, diff };
 }
 
 const stoppedNote = (searched: Fixes | null): string[] =>

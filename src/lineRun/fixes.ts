@@ -1,5 +1,6 @@
 // Proven fixes of a person's program: the search, driven by their own Python.
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Cause } from '../compare/report.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
@@ -66,7 +67,7 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
       if (fixes.length > 0 && left !== fixes[0].left) return 'disproved';
       const fix = notebook
         ? asNotebookFix(recording, notebook, repaired, verified)
-        : asFix(recording, repaired, verified);
+        : await asFix(recording, repaired, verified, dirname(benchOptions.file));
       if (fix && !fixes.some((one) => one.fix.after === fix.after && one.fix.line === fix.line)) {
         fixes.push({ fix, cost: repaired.cost, left });
         onFix?.(fix);
@@ -130,17 +131,19 @@ function leftBy({ standing: { recording } }: Repaired): string {
   return JSON.stringify([...shapes].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function asFix(
+async function asFix(
   { files }: Recording,
   { sources, slips }: Repaired,
   verified: Fix['verified'],
-): Fix | null {
-  const changed = Object.entries(sources).flatMap(([file, after]) => {
+  folder: string,
+): Promise<Fix | null> {
+  const changed: Fix[] = [];
+  for (const [file, after] of Object.entries(sources)) {
     const before = files.find(({ path }) => path === file)?.source;
-    return before === undefined || before === after
-      ? []
-      : [fixOf(file, before, after, slips, verified)];
-  });
+    if (before === undefined || before === after) continue;
+    const written = await readFile(join(folder, file), 'utf8').catch(() => before);
+    changed.push(fixOf(file, before, after, slips, verified, written));
+  }
   const [first] = changed;
   return first ? { ...first, diff: changed.map(({ diff }) => diff).join('') } : null;
 }
@@ -151,19 +154,20 @@ export const stoppedAfter = ({ candidates, runs }: Tried): string =>
 
 /** What the proven fix says of the mistake: in words no other is then named. */
 export function causeOf(
-  { before, after, slips, verified, line }: Fix,
+  { before, after, slips, verified, line, cell }: Fix,
   judged: Judged,
 ): Cause | null {
   const [wrong] = judged.localised.wrong;
   if (!wrong || wrong.node === null || wrong.kind === 'other') return null;
   const { tensors, seeds, sizes } = verified;
   const [was, is] = [before.trim(), after.trim()];
+  const place = cell === undefined ? `line ${line}` : `cell ${cell}, line ${line}`;
   return {
     id: `proven-${slips[0].replaceAll(/[^a-z]+/g, '-')}`,
     title:
       was === ''
-        ? `line ${line}: a statement is missing`
-        : `line ${line}: ${NAMES[slips[0]] ?? 'the statement is another one'}`,
+        ? `${place}: a statement is missing`
+        : `${place}: ${NAMES[slips[0]] ?? 'the statement is another one'}`,
     node: wrong.node,
     kind: wrong.kind,
     why: `With this edit the whole program was run again: ${tensors} tensors are right, with ${seeds} seeds and ${sizes} sizes.`,

@@ -132,7 +132,41 @@ def at_last_line(text):
     return source, statement, names
 
 
+# Of a whole program: the text of the statement that is seen to be wrong, an edit of it, and of it or another line what was meant.
+PROGRAMS = [
+    ('r = np.diag(mean * (1 - mean))', 'np.diag(mean * (1 - mean))', 'np.diag(mean) - np.outer(mean, mean)'),
+    ('r = P, lambda g: 2 * g / len(Q)', 'len(Q)', 'Q.size'),
+    ('r = P.astype(float) + np.finfo(float).tiny', 'np.finfo(float).tiny', 'np.finfo(float).min'),
+    ('keys = D\nr = np.triu(np.ones((T, keys)), k=1)', 'k=1', 'k=keys - T + 1'),
+    ('r = [lambda a: a * n for n in range(3)]', 'lambda a:', 'lambda a, n=n:'),
+    ('r = m_old', 'r = m_old', 'r = m_old + np.log(m_new)'),
+    ('r = (tq.detach(), tk.detach())', '(tq.detach(), tk.detach())', '(tq, tk)'),
+    ('tq.masked_fill(tq > 0, 0.0)\nr = tq @ tk.T', 'tq.masked', 'tq = tq.masked'),
+    ('one, _ = swapped(Q, K)\nr = one @ K.T', 'one, _', 'one, K'),
+    ('for n in range(2):\n    optimizer.zero_grad()\n    r = Q @ K.T', 'for n in range(2):\n    optimizer.zero_grad()\n', 'optimizer.zero_grad()\nfor n in range(2):\n'),
+    ('optimizer.zero_grad()\nfor n in range(2):\n    r = Q @ K.T', 'optimizer.zero_grad()\nfor n in range(2):\n', 'for n in range(2):\n    optimizer.zero_grad()\n'),
+    (
+        'def step():\n    np.add(acc, Q, out=acc)\n    total[:] += K\n    r = acc + total',
+        'def step():\n',
+        'def step():\n    acc.fill(0)\n    total.fill(0)\n',
+    ),
+]
+
+
 class Generated(unittest.TestCase):
+    def test_what_is_meant_elsewhere_is_among_the_candidates(self):
+        for wrong, old, new in PROGRAMS:
+            with self.subTest(wrong=wrong):
+                text = '%s%s\n' % (BEFORE, wrong)
+                source = Source(text)
+                names = {'__name__': 'program', 'optimizer': None, 'total': np.ones((5, 4))}
+                exec(BEFORE, names)
+                statement = source.statement_at(len(text.splitlines()))
+                found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+                at = text.rindex(old)
+                wanted = text[:at] + new + text[at + len(old) :]
+                self.assertTrue(any(source.apply(each.edits) == wanted for each in found))
+
     def test_no_edit_of_a_call_writes_files(self):
         before, here = os.getcwd(), tempfile.mkdtemp()
         os.chdir(here)

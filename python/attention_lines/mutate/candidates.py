@@ -3,7 +3,7 @@ import ast
 import itertools
 from typing import Iterator, List, Set, Tuple
 
-from . import calls, expressions, statements
+from . import calls, expressions, habits, statements
 from .mutation import Mutation, sites
 from .scope import Scope
 from .source import Source
@@ -34,10 +34,10 @@ def _dearness(each: Mutation) -> Tuple[float, int]:
 
 def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
     for site in sites(source, scope, statement):
-        for operator in expressions.OPERATORS + calls.OPERATORS:
+        for operator in expressions.OPERATORS + calls.OPERATORS + habits.EXPRESSIONS:
             for mutation in operator(site):
                 yield mutation._replace(local=False, later=True) if site.lambdas else mutation
-    for operator in statements.OPERATORS:
+    for operator in statements.OPERATORS + habits.STATEMENTS:
         yield from operator(source, scope, statement)
 
 

@@ -51,7 +51,7 @@ function putInto(
 ): boolean {
   const text = plainText(document.getText());
   if (check.texts.get(document.uri.toString()) !== text) return false;
-  const { start, end, lines } = lineEdit(text, plainText(after));
+  const { start, end, lines } = lineEdit(text, plainText(after).replace(/^\uFEFF/, ''));
   const isLast = end >= document.lineCount;
   const range = document.validateRange(new vscode.Range(start, 0, end, 0));
   const put = lines.map((line, n) => (isLast && n === lines.length - 1 ? line : `${line}\n`));

@@ -1,5 +1,5 @@
 // A fix as it is offered: what changes in the person's file, and what was run to prove it.
-import { hunksOf, unifiedDiff } from './text.ts';
+import { asWritten, hunksOf, unifiedDiff } from './text.ts';
 
 export interface Verified {
   /** Recorded tensors that are now right. */
@@ -28,16 +28,21 @@ export interface Fix {
   readonly cells?: readonly { readonly cell: number; readonly source: string }[];
 }
 
-/** `line` to `endLine` (from 1) are the lines of the old text that change; of a pure insertion the line before it. */
+/**
+ * `line` to `endLine` (from 1) are the lines of the old text that change; of a pure insertion the line before it. `written` is the
+ * text that the file has, whose line breaks Python reads as one.
+ */
 export function fixOf(
   file: string,
   before: string,
   after: string,
   slips: readonly string[],
   verified: Verified,
+  written = before,
 ): Fix {
   const [old, now] = [before.split('\n'), after.split('\n')];
   const hunks = hunksOf(old, now);
+  const source = asWritten(written, before, after);
   const [first, last] = [hunks[0], hunks.at(-1)!];
   const line = first.old[0] === first.old[1] ? Math.max(1, first.old[0]) : first.old[0] + 1;
   return {
@@ -46,9 +51,9 @@ export function fixOf(
     endLine: Math.max(line, last.old[1]),
     before: old.slice(first.old[0], last.old[1]).join('\n'),
     after: now.slice(first.new[0], last.new[1]).join('\n'),
-    diff: unifiedDiff(file, before, after),
+    diff: unifiedDiff(file, written, source),
     verified,
     slips,
-    source: after,
+    source,
   };
 }

@@ -59,7 +59,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     const { event, seen } = each;
     add(event, near, each);
     add(seen, near + 0.1, each);
-    for (const id of frontierOf(judged, seen)) {
+    for (const id of frontierOf(recording, judged, seen)) {
       add(id, near + FAR.frontier, each);
       addNumbers(id, near + FAR.frontier, each);
     }
@@ -103,8 +103,14 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
 }
 
 /** Of what an event was computed from, step by step, the first that is not right: all that they were computed from is. */
-function frontierOf({ localised: { observed, flow } }: Judged, seen: number): number[] {
-  const isOff = (id: number): boolean => observed[id].standing === 'off';
+function frontierOf(
+  recording: Recording,
+  { localised: { observed, flow } }: Judged,
+  seen: number,
+): number[] {
+  const isOff = (id: number): boolean =>
+    observed[id].standing === 'off' ||
+    (observed[id].standing === 'neutral' && isNothing(recording, id));
   const reached = new Set(flow.sources[seen].filter(isOff));
   const found: number[] = [];
   for (const id of reached) {
@@ -113,6 +119,13 @@ function frontierOf({ localised: { observed, flow } }: Judged, seen: number): nu
     for (const source of off) reached.add(source);
   }
   return found;
+}
+
+/** Zeros throughout that were computed: a mask the wrong way round leaves nothing. */
+function isNothing(recording: Recording, id: number): boolean {
+  const { shape, dtype, reads } = recording.events[id];
+  if (!/float|complex/.test(dtype) || shape.length === 0 || reads.length === 0) return false;
+  return recording.tensor(id)?.data.every((value) => value === 0) ?? false;
 }
 
 /** The numbers that a statement names: a scale, a count. Nothing tells whether they are right. */

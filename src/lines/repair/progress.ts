@@ -81,10 +81,11 @@ export const rightTensors = ({ judged }: Standing): number =>
     .length;
 
 /** Whether nothing is wrong any more, nothing that has a name is missing, and no result may be what is missing else. */
-const isWhole = (standing: Standing): boolean =>
+const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.judged.localised.verdict === 'match' &&
   standing.missing.length === 0 &&
-  !holdsTwice(standing) &&
+  !holdsTwice(before, standing) &&
+  !isSpoilt(standing) &&
   (isComplete(standing) || !(hasLooseEnds(standing) || isCut(standing)));
 
 /** Not all of it was recorded. */
@@ -93,6 +94,25 @@ const isCut = ({ recording: { leftOut } }: Standing): boolean =>
 
 const isComplete = ({ judged, covered }: Standing): boolean =>
   goalsOf(judged.catalogue.graph).every((key) => covered.has(key));
+
+/**
+ * Whether a loop leaves something else where it had the gradient that its array is named for: a part was added once more
+ * when all of it was there.
+ */
+function isSpoilt({ judged: { localised, catalogue } }: Standing): boolean {
+  const goals = new Set(goalsOf(catalogue.graph));
+  const spoilt = new Set<Key>();
+  for (const each of localised.observed) {
+    const { how, shape } = each.event;
+    const named = how === 'argument' ? null : nodeNamed(each.event);
+    if (named?.kind !== 'gradient' || !goals.has(keyOf(named.node, 'gradient'))) continue;
+    const key = keyOf(named.node, 'gradient');
+    const isAll = sizeOf(shape) === sizeOf(nodeOf(catalogue.graph, named.node).shape);
+    if (each.standing === 'right') spoilt.delete(key);
+    else if (how === 'loop-end' && each.standing === 'off' && isAll) spoilt.add(key);
+  }
+  return spoilt.size > 0;
+}
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
 function hasLooseEnds({ judged: { localised } }: Standing): boolean {
@@ -117,33 +137,66 @@ const partsOf = ({ found, pieces }: Observed): readonly Alignment[] =>
 
 const ELEMENT = /^(.*)\[(?:\d+|'[^']*'|"[^"]*")\]$/;
 
-/**
- * Whether a tuple, list or dict holds one gradient of an input twice, and another one nowhere that the program has: it was
- * put in its place.
- */
-function holdsTwice({ recording, judged: { localised, catalogue } }: Standing): boolean {
-  const goals = new Set<Key>(
-    goalsOf(catalogue.graph).filter((key) => key.startsWith('g:') && localised.covered.has(key)),
-  );
-  const held = new Map<string, { readonly keys: Set<Key>; readonly ids: number[] }>();
-  for (const { event, found } of localised.observed) {
-    const [, container] = ELEMENT.exec(event.name) ?? [];
-    const keys = found.map(({ entry }) => entry.key).filter((key) => goals.has(key));
-    if (container === undefined || keys.length === 0) continue;
-    const place = `${event.statement} ${event.frame} ${event.loops.join()} ${event.how} ${container}`;
+/** What one tuple, list or dict held at one time. */
+interface Held {
+  readonly keys: Set<Key>;
+  readonly ids: number[];
+}
+
+function containersOf({ recording: { events }, judged: { localised } }: Standing): Held[] {
+  const held = new Map<string, Held>();
+  for (const { id, name, statement, frame, loops, how } of events) {
+    const [, container] = ELEMENT.exec(name) ?? [];
+    if (container === undefined) continue;
+    const place = `${statement} ${frame} ${loops.join()} ${how} ${container}`;
     const all = held.get(place) ?? { keys: new Set(), ids: [] };
     held.set(place, all);
-    for (const key of keys) all.keys.add(key);
-    all.ids.push(event.id);
+    for (const { entry } of localised.observed[id].found) all.keys.add(entry.key);
+    all.ids.push(id);
   }
-  const sortOf = (key: Key): string => /^g:(?:\w_)?/.exec(key)![0];
-  return [...held.values()].some(
-    ({ keys, ids }) =>
-      ids.some((id, n) => ids.slice(0, n).some((other) => isTwin(recording, id, other))) &&
-      [...goals].some(
-        (goal) => !keys.has(goal) && [...keys].some((key) => sortOf(key) === sortOf(goal)),
-      ),
+  return [...held.values()];
+}
+
+/** Pairs of elements that are the same, by their places in the program. */
+function twinsOf({ recording }: Standing, ids: readonly number[]): [key: string, id: number][] {
+  return ids.flatMap((id, n) =>
+    ids
+      .slice(0, n)
+      .filter((other) => isTwin(recording, id, other))
+      .map((other): [string, number] => [
+        `${placeName(recording, other)} ${placeName(recording, id)}`,
+        id,
+      ]),
   );
+}
+
+/**
+ * Whether after an edit a tuple, list or dict holds one gradient of an input twice, and another one nowhere that the
+ * program has: it was put in its place. What was there twice before is meant so: a tied weight, two equal paths.
+ */
+function holdsTwice(before: Standing, after: Standing): boolean {
+  const { covered } = after.judged.localised;
+  const goals = goalsOf(after.judged.catalogue.graph).filter(
+    (key) => key.startsWith('g:') && covered.has(key),
+  );
+  const known = new Set(
+    containersOf(before).flatMap(({ ids }) => twinsOf(before, ids).map(([key]) => key)),
+  );
+  const sortOf = (key: Key): string => /^g:(?:\w_)?/.exec(key)![0];
+  return containersOf(after).some(({ keys, ids }) => {
+    const isMissing = goals.some(
+      (goal) =>
+        !keys.has(goal) && goals.some((other) => keys.has(other) && sortOf(other) === sortOf(goal)),
+    );
+    return (
+      isMissing &&
+      twinsOf(after, ids).some(
+        ([key, id]) =>
+          !known.has(key) &&
+          after.judged.localised.observed[id].found.some(({ entry }) => goals.includes(entry.key)),
+      )
+    );
+  });
 }
 
 function isTwin(recording: Recording, one: number, other: number): boolean {
@@ -191,7 +244,7 @@ export function compareStandings(
   if (!includes(after.covered, keptBy(before))) return 'neither';
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
   const gained = after.covered.size - before.covered.size;
-  if (!isWhole(after)) return gained > 0 ? 'better' : 'neither';
+  if (!isWhole(before, after)) return gained > 0 ? 'better' : 'neither';
   return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';
 }
 

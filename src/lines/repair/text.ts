@@ -63,6 +63,27 @@ function commonOf(a: readonly string[], b: readonly string[]): (readonly [number
 /** Lines with their line breaks, which the last may lack. */
 const split = (text: string): string[] => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 
+const WRITTEN = /[^\r\n]*(?:\r\n?|\n)|[^\r\n]+$/g;
+
+/**
+ * `after` with the byte order mark and the line breaks of the file, of which Python read `before`; `after` itself where
+ * the file is another one by now.
+ */
+export function asWritten(file: string, before: string, after: string): string {
+  const mark = file.startsWith('\uFEFF') ? '\uFEFF' : '';
+  const written = file.slice(mark.length).match(WRITTEN) ?? [];
+  const old = split(before);
+  const isRead = (line: string, n: number): boolean => line.replace(/\r\n?$/, '\n') === old[n];
+  if (written.length !== old.length || !written.every(isRead)) return after;
+  const now = split(after);
+  const ending = /\r\n?$/.exec(written[0] ?? '')?.[0] ?? '\n';
+  for (const hunk of hunksOf(old, now).reverse()) {
+    const lines = now.slice(...hunk.new).map((line) => line.replace(/\n$/, ending));
+    written.splice(hunk.old[0], hunk.old[1] - hunk.old[0], ...lines);
+  }
+  return mark + written.join('');
+}
+
 /** A diff that `git apply` and `patch -p1` take, with `file` relative to where they are run. */
 export function unifiedDiff(file: string, before: string, after: string): string {
   const [old, now] = [split(before), split(after)];

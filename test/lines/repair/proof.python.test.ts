@@ -240,6 +240,31 @@ test.skipIf(!hasNumpy).each([
   expect(how === 'right').toBe(isRight);
 });
 
+test.skipIf(!hasNumpy)(
+  'a gradient that the program itself holds twice is no exchange',
+  async () => {
+    const tied = `${right}g = {}\ng["k"], g["tied"], g["q"] = dWk, dWk, dWq\n`;
+    expect((await attempt(tied, unscaled(tied), tied)).how).toBe('right');
+  },
+);
+
+test.skipIf(!hasNumpy)('a tile that is added once more spoils what was right', async () => {
+  const tiles = right.replace(
+    'dQ = dS @ K\ndK = dS.T @ Q\n',
+    `dQ, dK = np.zeros_like(Q), np.zeros_like(K)
+for j in range(0, T, 2):
+    m = min(j + 2, T)
+    dQ += dS[:, j:m] @ K[j:m]
+    dK[j:m] += dS[:, j:m].T @ Q
+dWq = x.T @ dQ
+`,
+  );
+  const again = tiles.replace('m = min(j + 2, T)', 'm = T if j == 0 else min(j + 2, T)');
+  const wrong = tiles.replace('range(0, T, 2)', 'range(0, T - 1, 2)');
+  expect((await attempt(tiles, wrong, again)).how).not.toBe('right');
+  expect((await attempt(tiles, wrong, tiles)).how).toBe('right');
+});
+
 test.skipIf(!hasNumpy)('a gradient that is 0 is not the one of another bias', async () => {
   const meant = right
     .replace('Wq, Wk, Wv = ', 'bq, bk, bv = rng.normal(size=(3, D))\nWq, Wk, Wv = ')

@@ -37,6 +37,17 @@ test('an insertion names the line before it', () => {
   expect(fix).toMatchObject({ line: 2, endLine: 2, before: '', after: 'x' });
 });
 
+test.each([
+  ['with the line breaks of Windows', 'a\r\nb\r\nc\r\n', 'a\r\nx\r\nc\r\n'],
+  ['without a last line break', 'a\r\nb\r\nc', 'a\r\nx\r\nc'],
+  ['with a byte order mark', '\uFEFFa\nb\nc\n', '\uFEFFa\nx\nc\n'],
+])('a file %s stays so', (_, written, mended) => {
+  const read = written.replaceAll('\r\n', '\n').replace('\uFEFF', '');
+  const fix = fixOf('a.py', read, read.replace('b', 'x'), [], verified, written);
+  expect(fix).toMatchObject({ source: mended, before: 'b', after: 'x' });
+  expect(applied(written, fix.diff)).toBe(mended);
+});
+
 test('a change names its lines alone', () => {
   const fix = fixOf('a.py', 'a\nb\nc\nd\n', 'a\nx\ny\nd\n', [], verified);
   expect(fix).toMatchObject({ line: 2, endLine: 3, before: 'b\nc', after: 'x\ny' });
