@@ -12,18 +12,21 @@ import {
   type Mistaken,
   mistakenNames,
   returnsInOrder,
-  transposedGradients,
 } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { wrongByHand } from './byHand.ts';
+import { duplicateIndices } from './duplicates.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
 import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from './gathered.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
+import { transposedGradients, unmergedOutputs } from './laidOut.ts';
 import { lostParts } from './lost.ts';
 import { multipleMistake } from './multiple.ts';
 import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
+import { clearedPass } from './passes.ts';
+import { replacedParts } from './replaced.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
@@ -80,7 +83,8 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
     goals,
   };
   const suspects = suspectsOf(field);
-  const wrong = wrongOf(field, suspects);
+  const known = wrongOf(field, suspects);
+  const wrong = known.length > 0 ? known : duplicateIndices(field);
   const seen = wrong.flatMap((each) => [each.seen, each.event]);
   const consequences = cone(flow, seen);
   const isAligned = observed.some(({ found, pieces }) =>
@@ -106,20 +110,25 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ...returnsInOrder(field),
     ...exchangedElements(field),
     ...transposedGradients(field),
+    ...unmergedOutputs(field),
   ].sort((a, b) => a.event - b.event);
   const [earliest] = mistaken;
   const isFirst =
     earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const slips = [...slipsOf(field), ...lostParts(field), ...addedAgain(field)].sort(
-    (a, b) => a.event - b.event,
-  );
+  const slips = [
+    ...slipsOf(field),
+    ...lostParts(field),
+    ...replacedParts(field),
+    ...addedAgain(field),
+  ].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
     return oneEach(field, slips);
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
   const isForwardRight = field.covered.has('v:y');
-  const passed = isForwardRight && missing.length > 0 ? autogradSuspect(field) : null;
+  const isLacking = isForwardRight && missing.length > 0;
+  const passed = isLacking ? (clearedPass(field) ?? autogradSuspect(field)) : null;
   const isBefore = !suspects.some(
     ({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0),
   );

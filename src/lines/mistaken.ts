@@ -57,35 +57,6 @@ function isGeneric({ observed }: Field, { event }: Observed): boolean {
   return letters.size > 2;
 }
 
-/**
- * A gradient that lies transposed beside its equally shaped input: `W -= rate * dW` takes the two for alike. Where the
- * program has it the right way round too, that is the one it uses.
- */
-export function transposedGradients({ observed, catalogue, flow }: Field): Mistaken[] {
-  const order = ({ axes }: Observed['found'][number]): string => axes.flat().join('');
-  const found: Mistaken[] = [];
-  for (const node of catalogue.graph.nodes) {
-    if (node.kind !== 'input' || node.axes.flat().length < 2) continue;
-    const all = (kind: 'value' | 'gradient'): Observed[] =>
-      observed.filter(({ standing, found: [best] }) => {
-        const isNode = best?.entry.role === 'node' && best.entry.node === node.id;
-        return standing === 'right' && isNode && best.entry.kind === kind && isWhole(best);
-      });
-    const values = all('value').filter(({ event }) => event.how !== 'argument');
-    const shapes = new Set(values.map(({ event }) => event.shape.join()));
-    const orders = new Set(values.map(({ found: [best] }) => order(best)));
-    if (orders.size !== 1 || shapes.size !== 1) continue;
-    const gradients = all('gradient').filter(({ event }) => shapes.has(event.shape.join()));
-    if (gradients.length === 0) continue;
-    if (gradients.some(({ found: some }) => some.some((each) => orders.has(order(each))))) continue;
-    const [first] = gradients;
-    if (flow.users[first.event.id].some((user) => observed[user].standing === 'off')) continue;
-    const note = `d${node.id} is transposed`;
-    found.push({ event: first.event.id, node: node.id, kind: 'gradient', note });
-  }
-  return found;
-}
-
 /** All events whose statement makes or hands on something under another's name, where something is missing for it. */
 export function mistakenNames(field: Field): Mistaken[] {
   const { recording, observed, covered, goals, catalogue } = field;

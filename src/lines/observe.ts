@@ -4,6 +4,7 @@ import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/reference/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
+import { othersReturns } from './flow.ts';
 import { Nudges } from './nudges.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
@@ -53,6 +54,7 @@ export class Observer {
   readonly #catalogue: Catalogue;
   readonly aligner: Aligner;
   readonly #contents = new Map<number, Content>();
+  #others: ReturnType<typeof othersReturns> = () => new Set();
 
   constructor(recording: Recording, catalogue: Catalogue) {
     this.#recording = recording;
@@ -66,6 +68,7 @@ export class Observer {
     const arrays = new Arrays(this.#recording);
     const nudges = new Nudges(this.#recording, this.#catalogue);
     const nothing = { found: [], pieces: [], added: false, isMask: false };
+    this.#others = othersReturns(this.#recording);
     for (const event of this.#recording.events) {
       const change = arrays.take(event);
       const isMoved = nudges.take(event, done);
@@ -95,7 +98,9 @@ export class Observer {
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
+    const foreign = this.#others(event);
     const isFree = event.reads.every((read) => {
+      if (foreign.has(read)) return true;
       const standing = read < event.id ? before[read].standing : 'unknown';
       return standing === 'neutral' || standing === 'free';
     });

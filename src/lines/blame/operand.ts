@@ -94,6 +94,8 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
     scale * Math.sqrt(width),
     1 / (scale * Math.sqrt(width)),
     scale * Math.LOG2E,
+    // Of a temperature that is held as its logarithm; of a scale of queries and keys alike.
+    ...[Math.log(scale), -Math.log(scale), Math.sqrt(scale), 1 / Math.sqrt(scale)],
     config.softcap ?? scale,
     // Whether to be dropped or kept is of the statement that uses it.
     ...(dropout ? [dropout.p, 1 - dropout.p, 1 / (1 - dropout.p)] : []),

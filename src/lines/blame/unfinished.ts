@@ -9,6 +9,7 @@ import { isNamedGradient, nodeNamed } from '../observe.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { callOf } from './operand.ts';
+import { droppedAt } from './handedOut.ts';
 import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
 
 /** Whether a cap stands between the scaled scores and the node that they belong to. */
@@ -92,13 +93,15 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         const isScaled = key === 'v:S';
         const name = `${isScaled ? 'scale ' : ''}${key.startsWith('v:') ? '' : 'd'}${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
+        const dropped = droppedAt(field, key, event);
+        const kind = key.startsWith('v:') ? 'value' : 'gradient';
+        if (dropped !== null) return { event: dropped, note, node: key.slice(2), kind };
         const atHand = framesAtHand(field, key, alignment, source, event);
         if (atHand.size > 0) return { event: pickedAt(field, source, event, atHand), note };
         const stated = isRotated(alignment, key)
           ? (passedAt(field, source) ?? besideOther(field, source, event))
           : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
         if (stated === null || stated === event) return { event, note };
-        const kind = key.startsWith('v:') ? 'value' : 'gradient';
         return { event: stated, note, node: key.slice(2), kind };
       }
     }
