@@ -139,9 +139,17 @@ function readsByName(
   });
 }
 
+const isNumber = (dtype: string): boolean => /^(int|float|bool)$/.test(dtype);
+
 /** Which of the tensors that a statement read an event is of: an argument, or one of several results, is of its own. */
-function ownReads(recording: Recording, { id, how, reads, shape }: Event): readonly number[] {
+function ownReads(
+  recording: Recording,
+  { id, how, reads, shape, dtype }: Event,
+): readonly number[] {
   const before = reads.filter((each) => each < id);
+  // A size or a factor that is given beside tensors is of none of them.
+  if (how === 'argument' && isNumber(dtype))
+    return before.filter((read) => recording.events[read].shape.length === 0);
   if (before.length < 2 || (how !== 'argument' && how !== 'write' && how !== 'bind')) return before;
   if (sizeOf(shape) < 2) return before;
   const own = recording.tensor(id)?.data;

@@ -27,6 +27,7 @@ import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
 import { clearedPass } from './passes.ts';
 import { replacedParts } from './replaced.ts';
+import { strayAdditions } from './stray.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
@@ -102,6 +103,8 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 /** Of a statement in loops more runs that go wrong tell no more. */
 const MOST_RUNS = 8;
 
+const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ?? event);
+
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const mistaken = [
@@ -111,16 +114,17 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ...exchangedElements(field),
     ...transposedGradients(field),
     ...unmergedOutputs(field),
-  ].sort((a, b) => a.event - b.event);
+  ].sort((a, b) => sinceOf(a) - sinceOf(b));
   const [earliest] = mistaken;
   const isFirst =
-    earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
+    earliest && !suspects.some(({ event, isDoubtful }) => event < sinceOf(earliest) && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
   const slips = [
     ...slipsOf(field),
     ...lostParts(field),
     ...replacedParts(field),
     ...addedAgain(field),
+    ...strayAdditions(field),
   ].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
@@ -130,7 +134,8 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const isLacking = isForwardRight && missing.length > 0;
   const passed = isLacking ? (clearedPass(field) ?? autogradSuspect(field)) : null;
   const isBefore = !suspects.some(
-    ({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0),
+    ({ event, isDoubtful }) =>
+      !isDoubtful && (event < (passed?.event ?? 0) || isInBackward(field, event)),
   );
   if (passed && isBefore) return [passed];
   const multiple = multipleMistake(field, suspects);
@@ -189,6 +194,16 @@ function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] 
     if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
   }
   return [...found.values()];
+}
+
+/** Whether a statement is of an autograd.Function's backward pass: what autograd makes of it comes after. */
+function isInBackward(
+  { recording: { functions, statements, events } }: Field,
+  event: number,
+): boolean {
+  const { name } = functions[statements[events[event].statement].function];
+  const forward = name.replace(/backward$/, 'forward');
+  return name.endsWith('.backward') && functions.some((other) => other.name === forward);
 }
 
 /** The target of a loss goes by the key of the outputs' gradient. */

@@ -8,6 +8,7 @@ import { othersReturns } from './flow.ts';
 import { Nudges } from './nudges.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
+import { isIn, withoutSizes } from './sizes.ts';
 import { Arrays } from './versions.ts';
 
 /**
@@ -186,23 +187,17 @@ const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 
 const DRAWN =
   /\b(randn?|random|random_sample|standard_normal|normal|uniform|randn_like|rand_like)\(/;
-/** What is asked of a tensor without its numbers, and the names that a comprehension runs through. */
-const SIZES =
-  /\*?[\w.]+(\[[^\]]*\])?\.(shape|size|ndim|dtype|device)\b|\blen\([^()]*\)|_like\([\w.]+|\bfor\b.*$/gs;
-
 /** Random numbers of the size of something, which is all that was read of it. */
 function isRandom({ text, loads }: Recording['statements'][number]): boolean {
   // What is compared is a mask of dropout.
   if (!DRAWN.test(text) || /[<>]/.test(text)) return false;
   const [, value = text] = /^[^=]*=(?!=)(.*)$/s.exec(text) ?? [];
-  const rest = value.replaceAll(SIZES, '');
+  const rest = withoutSizes(value);
   const sizes = new Set(loads.filter((load) => /\.(shape|size|ndim|dtype|device)$/.test(load)));
   const bases = [...sizes].map((load) => load.slice(0, load.lastIndexOf('.')));
   if (sizes.size === 0 && !/_like\(/.test(text)) return false;
-  return bases.every((base) => !new RegExp(`(?<![\\w.])${escaped(base)}(?![\\w.])`).test(rest));
+  return bases.every((base) => !isIn(base, rest));
 }
-
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 const isKnownWrite = ({ how }: Event): boolean =>
   how === 'write' || how === 'update' || how === 'loop-end';

@@ -130,7 +130,8 @@ export function wrongBias(field: Field, { event }: Suspect): Blame | null {
     const exchanged = exchange(shape);
     if (exchanged && agrees(tensor.data, wanted, exchanged) && isLookedUp(field, source)) {
       const note = `${name} has the queries’ positions for the keys’ and the keys’ for the queries’`;
-      return { event: pairs[0] ?? source, note };
+      const lookup = isTurned(field, source) ? originOf(field, source) : undefined;
+      return { event: lookup ?? pairs[0] ?? source, note };
     }
     const lost = pairs.find((id) => !isMadeOf(wanted, recording.tensor(id)!));
     const index = pairs.findLast((id) => /^u?int\d+$/.test(recording.events[id].dtype));
@@ -148,5 +149,20 @@ function isLookedUp({ recording, flow }: Field, id: number): boolean {
     if (!own || !other || /int|bool/.test(recording.events[source].dtype)) return false;
     const known = new Set(other.data);
     return other.data.length > 1 && own.data.every((value) => known.has(value));
+  });
+}
+
+/** Whether a table (heads, queries, keys) has at each place the row of another place's number: it was looked up so. */
+function isTurned({ recording, flow }: Field, id: number): boolean {
+  const own = recording.tensor(id)!;
+  const sources = flow.sources[id].map((source) => recording.tensor(source));
+  const size = own.shape.slice(-2).reduce((total, length) => total * length, 1);
+  const heads = own.data.length / size;
+  const index = sources.find((each) => each?.data.length === size);
+  const table = sources.find((each) => each && each !== index && each.shape.at(-1) === heads);
+  if (!index || !table) return false;
+  return own.data.some((value, at) => {
+    const row = index.data[at % size];
+    return value !== table.data[row * heads + Math.floor(at / size)];
   });
 }
