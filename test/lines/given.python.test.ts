@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
-import { tensor } from '../../src/engine/tensor.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
 import { answer, type Answer } from '../../src/lineRun/answer.ts';
 import type { Recording } from '../../src/lines/recording.ts';
 import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
@@ -16,17 +16,14 @@ const lineOf = (source: string, text: string): number =>
   source.slice(0, source.indexOf(text)).split('\n').length;
 
 /** The tensor that a name of the program stands for first. */
-function named({ events, tensor: read }: Recording, name: string): ReturnType<typeof tensor> {
-  const event = events.find((each) => each.name === name);
-  const found = event && read(event.id);
+function named(recording: Recording, name: string): Tensor {
+  const event = recording.events.find((each) => each.name === name);
+  const found = event && recording.tensor(event.id);
   if (!found) throw new Error(`${name} was not recorded`);
   return found;
 }
 
-function held(
-  source: string,
-  config: (of: (name: string) => ReturnType<typeof tensor>) => HeadConfig,
-): Answer {
+function held(source: string, config: (of: (name: string) => Tensor) => HeadConfig): Answer {
   const { recording } = recorded(source);
   const given = config((name) => named(recording, name));
   const found = answer(recording, {
@@ -40,7 +37,7 @@ function held(
 const plain = { mask: 'none', axes: 'query-first' } as const;
 
 describe.skipIf(!hasNumpy)('a residual connection that the setup lacks', () => {
-  const config = (of: (name: string) => ReturnType<typeof tensor>): HeadConfig => ({
+  const config = (of: (name: string) => Tensor): HeadConfig => ({
     ...{ ...plain, head: 'multihead', heads: 2, kvHeads: 2 },
     x: of('x'),
     weights: { W_Q: of('wq'), W_K: of('wk'), W_V: of('wv'), W_O: of('wo') },
@@ -70,7 +67,7 @@ describe.skipIf(!hasNumpy)('a residual connection that the setup lacks', () => {
 });
 
 describe.skipIf(!hasTorch)('gradients of one sequence after the other', () => {
-  const config = (of: (name: string) => ReturnType<typeof tensor>): HeadConfig => ({
+  const config = (of: (name: string) => Tensor): HeadConfig => ({
     ...{ ...plain, head: 'qkv', heads: 1, kvHeads: 1 },
     x: of('xs'),
     weights: {
