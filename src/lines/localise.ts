@@ -271,8 +271,14 @@ function expected(
   ];
   // Of a gradient no value is made.
   const isBackward = operands.some((keys) => keys.length > 0 && keys.every(isPassedBack));
+  // Nor of values a gradient, while the outputs are still to come.
+  const isForward = !covered.has('v:y') && !operands.some((keys) => keys.some(isPassedBack));
   const open = order.filter(
-    (key) => !covered.has(key) && makers.has(key) && !(isBackward && key.startsWith('v:')),
+    (key) =>
+      !covered.has(key) &&
+      makers.has(key) &&
+      !(isBackward && key.startsWith('v:')) &&
+      !(isForward && key.startsWith('g:')),
   );
   const [best] = open.map((key) => ({ key, value: score(key) })).sort((a, b) => b.value - a.value);
   if (!best || best.value === 0) return { node: null, kind: 'other' };

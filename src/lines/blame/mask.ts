@@ -173,11 +173,10 @@ export function wrongMask(field: Field, suspect: Suspect): Blame | null {
     };
     const origin = originOfMask(field, masks, isWrong);
     const note = 'the mask hides other keys than it should';
-    if (origin === null) {
-      const call = wrongCall(field, suspect);
-      if (call) return { ...call, note };
-    }
-    return { event: elsewhereRight(field, origin, isWrong) ?? origin ?? event, note };
+    const what = { note, node: isOfLogits ? parts.logits : 'P', kind: 'value' as const };
+    const call = origin === null ? wrongCall(field, suspect) : null;
+    if (call) return { ...call, ...what };
+    return { event: elsewhereRight(field, origin, isWrong) ?? origin ?? event, ...what };
   }
   return null;
 }
