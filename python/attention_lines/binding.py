@@ -271,8 +271,11 @@ class Binding(Events):
         else:
             return
         for key, each in found:
-            is_new = self.objects.find(each) is None or (kind == LIST and key == len(base) - 1)
-            if is_new and self.kinds.of(each) != NUMBER:
+            known = self.objects.find(each)
+            is_new = known is None or (kind == LIST and key == len(base) - 1)
+            # Under its name here, so that it is told from what another of the new elements was computed from.
+            is_unnamed = kind == DICT and frame.tensors.get(f"{name}[{key!r}]") is not known
+            if (is_new or is_unnamed) and self.kinds.of(each) != NUMBER:
                 self.bind(frame, statement, f"{name}[{key!r}]", each, "bind", reads, 1)
 
     # ---- What was changed

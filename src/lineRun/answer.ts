@@ -14,6 +14,7 @@ import { goalsOf, isNothing } from '../lines/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import { causesOf } from '../lines/name.ts';
 import { unjudgedSums } from '../lines/laterSums.ts';
+import { unjudgedOf } from '../lines/unjudged.ts';
 import type { Recording } from '../lines/recording.ts';
 import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/result.ts';
 import type { Source } from '../lines/setupDocument.ts';
@@ -118,6 +119,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, seenOnly(judged));
     return { ...reference, judged, result };
   }
+  const sums = unjudgedSums(recording, localised);
   const result = {
     verdict: localised.verdict,
     lines: linesOf(recording, localised),
@@ -126,10 +128,9 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     fixes: [],
     notes: [
       ...(around ? [RESIDUAL] : []),
-      ...(localised.verdict === 'unaligned'
-        ? [NOTHING_ALIGNED]
-        : unjudgedSums(recording, localised)),
+      ...(localised.verdict === 'unaligned' ? [NOTHING_ALIGNED] : sums),
       ...notesOf(recording),
+      ...(sums.length > 0 ? [] : unjudgedOf(recording, catalogue, localised)),
     ],
     // After a mistake that was found there are others to look for.
     notShown: localised.verdict === 'match' ? notShown(reference.config, reference.graph) : [],

@@ -1,7 +1,9 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
 import { wrongMask } from './blame/mask.ts';
-import { hidesNothing, idleFactor, thrownAway } from './blame/nothing.ts';
+import { wrongBias } from './blame/bias.ts';
+import { storedMaxima } from './blame/handedOut.ts';
+import { hidesNothing, idleFactor, thrownAway, zeroed } from './blame/nothing.ts';
 import {
   halfJacobian,
   oddLayout,
@@ -27,12 +29,15 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     missingTiles(field, suspect) ??
     wrongPart(field, suspect) ??
     hidesNothing(field, suspect) ??
+    zeroed(field, suspect) ??
     thrownAway(field, suspect) ??
     idleFactor(field, suspect) ??
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongTokens(field, suspect) ??
     wrongNumber(field, suspect) ??
+    storedMaxima(field, suspect) ??
+    wrongBias(field, suspect) ??
     ofCaller(field, suspect, unfinishedOperand(field, suspect)) ??
     wrongTable(field, suspect) ??
     otherOrder(field, suspect) ??

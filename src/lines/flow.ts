@@ -25,6 +25,30 @@ export function handedOn({ events }: Recording, event: Event): number | null {
   return twin ?? null;
 }
 
+/**
+ * For each event the returns that another result of the same statement is, in `a, b = f(), 2 * g()`: b was not computed
+ * from what f returned.
+ */
+export function othersReturns(recording: Recording): (event: Event) => ReadonlySet<number> {
+  const { events } = recording;
+  const runOf = ({ statement, frame, loops }: Event): string =>
+    `${statement} ${frame} ${loops.join()}`;
+  const taken = new Map<string, Map<number, number>>();
+  for (const event of events) {
+    const from = event.how === 'bind' ? handedOn(recording, event) : null;
+    if (from === null || events[from].how !== 'return' || events[from].name !== 'return') continue;
+    const run = runOf(event);
+    taken.set(run, (taken.get(run) ?? new Map<number, number>()).set(from, event.id));
+  }
+  return (event) => {
+    const all = taken.get(runOf(event));
+    if (!all || event.how !== 'bind') return NONE;
+    return new Set([...all].flatMap(([from, own]) => (own === event.id ? [] : [from])));
+  };
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
 /** The statement that computed an event, under whatever name it was handed on. */
 function madeAt(recording: Recording, event: Event): number {
   const from = handedOn(recording, event);
@@ -45,6 +69,7 @@ export function flowOf(recording: Recording): Flow {
   for (const run of runs.values()) for (const id of run) siblings[id] = run;
   const users: number[][] = events.map(() => []);
   const writes = writesByArray(recording);
+  const others = othersReturns(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
     const isCall =
@@ -61,7 +86,8 @@ export function flowOf(recording: Recording): Flow {
           ? fresh
           : [...read, event.alias];
     const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
-    const distinct = [...new Set(all)].filter((each) => each !== event.id);
+    const foreign = others(event);
+    const distinct = [...new Set(all)].filter((each) => each !== event.id && !foreign.has(each));
     for (const source of distinct) users[source].push(event.id);
     return distinct;
   });
@@ -113,9 +139,17 @@ function readsByName(
   });
 }
 
+const isNumber = (dtype: string): boolean => /^(int|float|bool)$/.test(dtype);
+
 /** Which of the tensors that a statement read an event is of: an argument, or one of several results, is of its own. */
-function ownReads(recording: Recording, { id, how, reads, shape }: Event): readonly number[] {
+function ownReads(
+  recording: Recording,
+  { id, how, reads, shape, dtype }: Event,
+): readonly number[] {
   const before = reads.filter((each) => each < id);
+  // A size or a factor that is given beside tensors is of none of them.
+  if (how === 'argument' && isNumber(dtype))
+    return before.filter((read) => recording.events[read].shape.length === 0);
   if (before.length < 2 || (how !== 'argument' && how !== 'write' && how !== 'bind')) return before;
   if (sizeOf(shape) < 2) return before;
   const own = recording.tensor(id)?.data;

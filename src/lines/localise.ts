@@ -12,18 +12,22 @@ import {
   type Mistaken,
   mistakenNames,
   returnsInOrder,
-  transposedGradients,
 } from './mistaken.ts';
 import type { Catalogue } from './catalogue.ts';
 import { wrongByHand } from './byHand.ts';
+import { duplicateIndices } from './duplicates.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
 import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from './gathered.ts';
 import { coveredKeys, goalsOf } from './goals.ts';
+import { transposedGradients, unmergedOutputs } from './laidOut.ts';
 import { lostParts } from './lost.ts';
 import { multipleMistake } from './multiple.ts';
 import { nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
+import { clearedPass } from './passes.ts';
+import { replacedParts } from './replaced.ts';
+import { strayAdditions } from './stray.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
@@ -80,7 +84,8 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
     goals,
   };
   const suspects = suspectsOf(field);
-  const wrong = wrongOf(field, suspects);
+  const known = wrongOf(field, suspects);
+  const wrong = known.length > 0 ? known : duplicateIndices(field);
   const seen = wrong.flatMap((each) => [each.seen, each.event]);
   const consequences = cone(flow, seen);
   const isAligned = observed.some(({ found, pieces }) =>
@@ -98,6 +103,8 @@ const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
 /** Of a statement in loops more runs that go wrong tell no more. */
 const MOST_RUNS = 8;
 
+const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ?? event);
+
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const mistaken = [
@@ -106,22 +113,29 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
     ...returnsInOrder(field),
     ...exchangedElements(field),
     ...transposedGradients(field),
-  ].sort((a, b) => a.event - b.event);
+    ...unmergedOutputs(field),
+  ].sort((a, b) => sinceOf(a) - sinceOf(b));
   const [earliest] = mistaken;
   const isFirst =
-    earliest && !suspects.some(({ event, isDoubtful }) => event < earliest.event && !isDoubtful);
+    earliest && !suspects.some(({ event, isDoubtful }) => event < sinceOf(earliest) && !isDoubtful);
   if (isFirst) return oneEach(field, mistaken);
-  const slips = [...slipsOf(field), ...lostParts(field), ...addedAgain(field)].sort(
-    (a, b) => a.event - b.event,
-  );
+  const slips = [
+    ...slipsOf(field),
+    ...lostParts(field),
+    ...replacedParts(field),
+    ...addedAgain(field),
+    ...strayAdditions(field),
+  ].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
     return oneEach(field, slips);
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
   const isForwardRight = field.covered.has('v:y');
-  const passed = isForwardRight && missing.length > 0 ? autogradSuspect(field) : null;
+  const isLacking = isForwardRight && missing.length > 0;
+  const passed = isLacking ? (clearedPass(field) ?? autogradSuspect(field)) : null;
   const isBefore = !suspects.some(
-    ({ event, isDoubtful }) => !isDoubtful && event < (passed?.event ?? 0),
+    ({ event, isDoubtful }) =>
+      !isDoubtful && (event < (passed?.event ?? 0) || isInBackward(field, event)),
   );
   if (passed && isBefore) return [passed];
   const multiple = multipleMistake(field, suspects);
@@ -180,6 +194,16 @@ function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] 
     if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
   }
   return [...found.values()];
+}
+
+/** Whether a statement is of an autograd.Function's backward pass: what autograd makes of it comes after. */
+function isInBackward(
+  { recording: { functions, statements, events } }: Field,
+  event: number,
+): boolean {
+  const { name } = functions[statements[events[event].statement].function];
+  const forward = name.replace(/backward$/, 'forward');
+  return name.endsWith('.backward') && functions.some((other) => other.name === forward);
 }
 
 /** The target of a loss goes by the key of the outputs' gradient. */
@@ -247,8 +271,14 @@ function expected(
   ];
   // Of a gradient no value is made.
   const isBackward = operands.some((keys) => keys.length > 0 && keys.every(isPassedBack));
+  // Nor of values a gradient, while the outputs are still to come.
+  const isForward = !covered.has('v:y') && !operands.some((keys) => keys.some(isPassedBack));
   const open = order.filter(
-    (key) => !covered.has(key) && makers.has(key) && !(isBackward && key.startsWith('v:')),
+    (key) =>
+      !covered.has(key) &&
+      makers.has(key) &&
+      !(isBackward && key.startsWith('v:')) &&
+      !(isForward && key.startsWith('g:')),
   );
   const [best] = open.map((key) => ({ key, value: score(key) })).sort((a, b) => b.value - a.value);
   if (!best || best.value === 0) return { node: null, kind: 'other' };

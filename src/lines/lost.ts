@@ -114,7 +114,7 @@ function sameStatement(field: Field, id: number, key: Key): number | null {
 }
 
 /** What an event is of a node, and which part of it. */
-const titlesOf = ({ found }: Observed, key: Key): string[] =>
+export const titlesOf = ({ found }: Observed, key: Key): string[] =>
   found.flatMap((each) => {
     const { title, key: own } = each.entry;
     return own === key && PART.test(title) ? [`${title} ${partOf(each)}`] : [];

@@ -2,8 +2,9 @@
 import type { Key } from '../compare/program/program.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { isWhole } from './align.ts';
-import { handedOn } from './flow.ts';
+import { handedOn, tellingEvent } from './flow.ts';
 import { isNothing } from './goals.ts';
+import { misnamedAt } from './packed.ts';
 import { nodeNamed, type Observed } from './observe.ts';
 import type { Event } from './recording.ts';
 import type { Field } from './suspects.ts';
@@ -13,6 +14,10 @@ export interface Mistaken {
   readonly node: string;
   readonly kind: 'value' | 'gradient';
   readonly note: string;
+  /** The statement where it is told, where that is not the event's. */
+  readonly statement?: number;
+  /** The event that shows it, where that is an earlier one. */
+  readonly since?: number;
 }
 
 /** Queries, keys, values, output: what may be taken for one another. */
@@ -28,6 +33,9 @@ function sideOf(node: string, kind: string): Side | null {
   return found === undefined ? null : { sort: `${kind} ${weight}`, letter };
 }
 
+/** "grads['k']", "grads.k". */
+const KEYED = /(?:\['[qkvo]'\]|\.[qkvo])$/i;
+
 interface Conflict {
   readonly event: number;
   readonly named: Side & { readonly node: string };
@@ -42,7 +50,11 @@ function conflictOf({ event, standing, found, added }: Observed): Conflict | nul
   if (!name || !named) return null;
   const sides = found.map(({ entry }) => sideOf(entry.node, entry.kind));
   if (sides.some((side) => side === null || side.letter === named.letter)) return null;
-  const is = sides.find((side) => side!.sort === named.sort);
+  const kind = named.sort.split(' ')[0];
+  const is =
+    sides.find((side) => side!.sort === named.sort) ??
+    // A dictionary of weights has them under the letters alone.
+    (KEYED.test(event.name) ? sides.find((side) => side!.sort === `${kind} W`) : undefined);
   return is ? { event: event.id, named: { ...named, node: name.node }, is } : null;
 }
 
@@ -55,35 +67,6 @@ function isGeneric({ observed }: Field, { event }: Observed): boolean {
     if (best && other.standing === 'right') letters.add(best.entry.key);
   }
   return letters.size > 2;
-}
-
-/**
- * A gradient that lies transposed beside its equally shaped input: `W -= rate * dW` takes the two for alike. Where the
- * program has it the right way round too, that is the one it uses.
- */
-export function transposedGradients({ observed, catalogue, flow }: Field): Mistaken[] {
-  const order = ({ axes }: Observed['found'][number]): string => axes.flat().join('');
-  const found: Mistaken[] = [];
-  for (const node of catalogue.graph.nodes) {
-    if (node.kind !== 'input' || node.axes.flat().length < 2) continue;
-    const all = (kind: 'value' | 'gradient'): Observed[] =>
-      observed.filter(({ standing, found: [best] }) => {
-        const isNode = best?.entry.role === 'node' && best.entry.node === node.id;
-        return standing === 'right' && isNode && best.entry.kind === kind && isWhole(best);
-      });
-    const values = all('value').filter(({ event }) => event.how !== 'argument');
-    const shapes = new Set(values.map(({ event }) => event.shape.join()));
-    const orders = new Set(values.map(({ found: [best] }) => order(best)));
-    if (orders.size !== 1 || shapes.size !== 1) continue;
-    const gradients = all('gradient').filter(({ event }) => shapes.has(event.shape.join()));
-    if (gradients.length === 0) continue;
-    if (gradients.some(({ found: some }) => some.some((each) => orders.has(order(each))))) continue;
-    const [first] = gradients;
-    if (flow.users[first.event.id].some((user) => observed[user].standing === 'off')) continue;
-    const note = `d${node.id} is transposed`;
-    found.push({ event: first.event.id, node: node.id, kind: 'gradient', note });
-  }
-  return found;
 }
 
 /** All events whose statement makes or hands on something under another's name, where something is missing for it. */
@@ -111,11 +94,12 @@ export function mistakenNames(field: Field): Mistaken[] {
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
     const place =
-      from === null ? (pairedAt(field, event, is) ?? event) : returnOrCall(field, event, from);
+      from === null ? (pairedAt(field, event, is) ?? event) : misnamedAt(field, event, from);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
-    found.push({ event: place, node: named.node, kind, note });
+    const of = typeof place === 'number' ? { event: tellingEvent(recording, place) } : place;
+    found.push({ ...of, since: event, node: named.node, kind, note });
   }
   return found;
 }
@@ -165,34 +149,20 @@ function isWrittenOver({ recording, flow, observed }: Field, id: number): boolea
 /** Of these a right program has each by its name. */
 const isProjected = (node: string): boolean => /^[QKV]h?$/.test(node);
 
-const ORDER = 'QKV';
-
 /** The loop that pairs names with tensors, where it hands on the one that was taken for the other. */
 function pairedAt({ recording, flow, observed }: Field, event: number, is: Side): number | null {
   const { events, statements } = recording;
-  const paired = flow.sources[event].find((source) => {
-    const { kind, targets } = statements[events[source].statement];
-    const isOther = observed[source].found.some(
-      ({ entry }) => sideOf(entry.node, entry.kind)?.letter === is.letter,
-    );
-    return kind === 'for' && targets.length > 1 && isOther;
-  });
-  return paired ?? null;
-}
-
-/** Of a return and the statement that unpacks it: the one that has not the usual order of queries, keys, values. */
-function returnOrCall({ recording }: Field, event: number, from: number): number {
-  const { events } = recording;
-  if (events[from].how !== 'return' || !events[from].name.includes('[')) return event;
-  const letters = (ids: readonly Event[]): string =>
-    ids.map((each) => (nodeNamed(each)?.node ?? '').replace(LETTER, '$2')).join('');
-  const { statement, frame } = events[event];
-  const targets = events.filter((each) => each.statement === statement && each.frame === frame);
-  const isUsual = (order: string): boolean =>
-    Array.from(order)
-      .filter((letter) => ORDER.includes(letter))
-      .every((letter, n, all) => n === 0 || ORDER.indexOf(letter) > ORDER.indexOf(all[n - 1]));
-  return isUsual(letters(targets)) ? from : event;
+  const isOther = (id: number): boolean =>
+    observed[id].found.some(({ entry }) => sideOf(entry.node, entry.kind)?.letter === is.letter);
+  const seen = new Set([event]);
+  for (const id of seen)
+    for (const source of flow.sources[id]) {
+      const { kind, targets } = statements[events[source].statement];
+      if (!isOther(source)) continue;
+      if (kind === 'for' && targets.length > 1) return source;
+      seen.add(source);
+    }
+  return null;
 }
 
 /** The operand, or what it was handed on from, that is something else than its name says. */
@@ -220,9 +190,20 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
     else queue.push(...same);
   }
   if (found.length === 0) return null;
-  const first = Math.min(...found);
+  const first = firstOfName(field, Math.min(...found));
   const { is } = conflictIn(field, first)!;
   return { event: first, note: `${events[first].name} is ${is.letter}` };
+}
+
+/** The first event that gave a name, in the same call, to what it is not. */
+function firstOfName(field: Field, id: number): number {
+  const { events } = field.recording;
+  const { name, frame } = events[id];
+  const first = events.find(
+    (each) =>
+      each.id <= id && each.name === name && each.frame === frame && isConflict(field, each.id),
+  );
+  return first?.id ?? id;
 }
 
 /** The conflict of an event, or of another run of its statement: one alone may be several things. */
@@ -273,17 +254,19 @@ export function returnsInOrder(field: Field): Mistaken[] {
       );
       return sides.length > 0 ? `${sides[0].sort.trim()}${sides[0].letter}` : '';
     };
-    const taken = own
-      .filter(({ how }) => how === 'argument')
-      .map(({ id }) => letterOf(id, 'value'))
-      .filter((letter) => QKV.test(letter));
+    const lettersOf = (all: readonly Event[]): string[] =>
+      all
+        .filter(({ how }) => how === 'argument')
+        .map(({ id }) => letterOf(id, 'value'))
+        .filter((letter) => QKV.test(letter));
+    const taken = [lettersOf(own), lettersOf(aroundOf(field, at))].find(({ length }) => length > 0);
     const returned = own.filter(
       ({ how, name }) => how === 'return' && /^return\[\d+\]$/.test(name),
     );
     const given = returned
       .map(({ id }) => letterOf(id, 'gradient'))
       .filter((letter) => QKV.test(letter));
-    const order = [...new Set(taken)].filter((letter) => given.includes(letter));
+    const order = [...new Set(taken ?? [])].filter((letter) => given.includes(letter));
     if (given.length < 2 || order.length !== given.length || new Set(given).size < given.length)
       return;
     if (order.join('') === given.join('')) return;
@@ -310,6 +293,16 @@ export function returnsInOrder(field: Field): Mistaken[] {
     });
   });
   return found;
+}
+
+/** What the first call of the function recorded in which another one is written: a closure uses what that one takes. */
+function aroundOf({ recording: { functions, statements, events } }: Field, at: number): Event[] {
+  const around = functions[at].name.split('.').slice(0, -1).join('.');
+  const inside = events.filter(({ statement }) => {
+    const { name, file } = functions[statements[statement].function];
+    return around !== '' && name === around && file === functions[at].file;
+  });
+  return inside.filter(({ frame }) => frame === inside[0].frame);
 }
 
 /** "gheads[0][1]" is the gradient of "heads[0][1]". */

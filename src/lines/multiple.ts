@@ -61,7 +61,9 @@ function lastOf(field: Field, first: Multiple): Multiple {
       const next = multipleOf(field, user, first.entry);
       if (!next) continue;
       queue.push(user);
-      if (handedOn(recording, recording.events[user]) === null && user > last.event) last = next;
+      const isFurther = Math.abs(next.factor - last.factor) > 1e-6 * Math.abs(last.factor);
+      const isOwn = handedOn(recording, recording.events[user]) === null;
+      if (isFurther && isOwn && user > last.event) last = next;
     }
   return last;
 }

@@ -4,9 +4,11 @@ import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/reference/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
+import { othersReturns } from './flow.ts';
 import { Nudges } from './nudges.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from './recording.ts';
+import { isIn, withoutSizes } from './sizes.ts';
 import { Arrays } from './versions.ts';
 
 /**
@@ -53,6 +55,7 @@ export class Observer {
   readonly #catalogue: Catalogue;
   readonly aligner: Aligner;
   readonly #contents = new Map<number, Content>();
+  #others: ReturnType<typeof othersReturns> = () => new Set();
 
   constructor(recording: Recording, catalogue: Catalogue) {
     this.#recording = recording;
@@ -66,6 +69,7 @@ export class Observer {
     const arrays = new Arrays(this.#recording);
     const nudges = new Nudges(this.#recording, this.#catalogue);
     const nothing = { found: [], pieces: [], added: false, isMask: false };
+    this.#others = othersReturns(this.#recording);
     for (const event of this.#recording.events) {
       const change = arrays.take(event);
       const isMoved = nudges.take(event, done);
@@ -95,7 +99,9 @@ export class Observer {
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
+    const foreign = this.#others(event);
     const isFree = event.reads.every((read) => {
+      if (foreign.has(read)) return true;
       const standing = read < event.id ? before[read].standing : 'unknown';
       return standing === 'neutral' || standing === 'free';
     });
@@ -183,23 +189,17 @@ const EMPTY = /\b(empty|empty_like|new_empty)\(/;
 
 const DRAWN =
   /\b(randn?|random|random_sample|standard_normal|normal|uniform|randn_like|rand_like)\(/;
-/** What is asked of a tensor without its numbers, and the names that a comprehension runs through. */
-const SIZES =
-  /\*?[\w.]+(\[[^\]]*\])?\.(shape|size|ndim|dtype|device)\b|\blen\([^()]*\)|_like\([\w.]+|\bfor\b.*$/gs;
-
 /** Random numbers of the size of something, which is all that was read of it. */
 function isRandom({ text, loads }: Recording['statements'][number]): boolean {
   // What is compared is a mask of dropout.
   if (!DRAWN.test(text) || /[<>]/.test(text)) return false;
   const [, value = text] = /^[^=]*=(?!=)(.*)$/s.exec(text) ?? [];
-  const rest = value.replaceAll(SIZES, '');
+  const rest = withoutSizes(value);
   const sizes = new Set(loads.filter((load) => /\.(shape|size|ndim|dtype|device)$/.test(load)));
   const bases = [...sizes].map((load) => load.slice(0, load.lastIndexOf('.')));
   if (sizes.size === 0 && !/_like\(/.test(text)) return false;
-  return bases.every((base) => !new RegExp(`(?<![\\w.])${escaped(base)}(?![\\w.])`).test(rest));
+  return bases.every((base) => !isIn(base, rest));
 }
-
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 const isKnownWrite = ({ how }: Event): boolean =>
   how === 'write' || how === 'update' || how === 'loop-end';

@@ -158,10 +158,8 @@ function isLast({ recording, flow }: Field, id: number): boolean {
 }
 
 /** What is incomplete is innocent where a later statement that goes wrong was to complete it. */
-function withoutBeginnings(
-  { flow, observed, catalogue }: Field,
-  suspects: readonly Suspect[],
-): Suspect[] {
+function withoutBeginnings(field: Field, suspects: readonly Suspect[]): Suspect[] {
+  const { flow, observed, catalogue } = field;
   const logits = keyOf(catalogue.parts.logits, 'gradient');
   // A sum that comes out wrong for a term that is incomplete does not complete it.
   const off = new Set(suspects.filter(({ why }) => why === 'off').map(({ event }) => event));
@@ -175,7 +173,8 @@ function withoutBeginnings(
       ? flow.users[event].some(
           (user) => off.has(user) && sizeOf(observed[user].event.shape) === sizeOf(shape),
         )
-      : [...cone(flow, [event])].some((each) => spoilt.has(each) && each !== event);
+      : [...cone(flow, [event])].some((each) => spoilt.has(each) && each !== event) &&
+        !isLeftBehind(field, event, off);
     if (isCompleted) return false;
     const isSuspect = (id: number): boolean =>
       observed[id].standing === 'partial' && suspects.some((other) => other.event === id);
@@ -184,6 +183,29 @@ function withoutBeginnings(
     const isOfPath = (id: number): boolean => isSuspect(id) && pathOf(observed[id]) === path;
     return path !== null ? !flow.users[event].some(isOfPath) : !flow.sources[event].some(isSuspect);
   });
+}
+
+/** A sum that lacks a path, of which nothing that goes wrong later has what the path begins with: it was to be added here. */
+function isLeftBehind(field: Field, event: number, off: ReadonlySet<number>): boolean {
+  const { observed, flow, catalogue } = field;
+  const key = pathOf(observed[event]);
+  if (key === null || !isMissingPath(field, event)) return false;
+  const [, names = ''] = / through ([\w ]+)$/.exec(observed[event].found[0].entry.title) ?? [];
+  const has = new Set(names.split(' and '));
+  if (has.size < 2) return false;
+  const begins = new Set(
+    sourcesOf(catalogue.state.program, key.slice(2))
+      .filter(({ from }) => !has.has(from))
+      .flatMap(({ from }) => [keyOf(from, 'gradient'), keyOf(`${from}h`, 'gradient')]),
+  );
+  const after = cone(flow, [event]);
+  return ![...off].some(
+    (user) =>
+      after.has(user) &&
+      flow.sources[user].some((source) =>
+        keysOf(observed[source]).some((each) => begins.has(each)),
+      ),
+  );
 }
 
 /** Of what some paths contribute to: the key; null for all else. */

@@ -112,7 +112,8 @@ export function passedBack(
   change: { inputs?: readonly Tensor[]; output?: Tensor; upstream?: Tensor },
 ): Tensor {
   const { operation, inputs } = state.program.backward.get(from)!;
-  const own = change.inputs ?? inputs.map((id) => state.value(id));
+  // What is computed otherwise may read more than the node itself.
+  const own = inputs.map((id, n) => change.inputs?.[n] ?? state.value(id));
   const application = { inputs: own, output: change.output ?? state.value(from) };
   return operation.vjp(application, change.upstream ?? state.gradient(from))[slot];
 }

@@ -105,8 +105,12 @@ export function sharedArray(field: Field, { event }: Suspect): Blame | null {
       ({ how, id }) => (how === 'update' || how === 'write') && id > second.id,
     );
     if (written.length === 0 || !isApart(field, first, second)) continue;
+    const spoilt = versions.find(
+      ({ how, id, name }) =>
+        how === 'update' && id > first.id && id < second.id && name === first.name,
+    );
     return {
-      event: second.id,
+      event: spoilt?.id ?? second.id,
       note: `${first.name} and ${second.name} are one and the same array`,
     };
   }
@@ -120,6 +124,12 @@ function isApart({ recording: { statements, events } }: Field, a: Event, b: Even
   const added = (name: string): boolean =>
     inside.some(({ kind, targets }) => kind === 'augmented' && targets.includes(name));
   if (added(a.name) && added(b.name)) return true;
+  const filled = (name: string): boolean =>
+    inside.some(
+      ({ kind, targets }) =>
+        kind === 'assign' && targets.some((target) => target.startsWith(`${name}[`)),
+    );
+  if (filled(a.name) && filled(b.name)) return true;
   return inside.some(({ loads }) => loads.includes(a.name) && loads.includes(b.name));
 }
 

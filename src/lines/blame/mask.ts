@@ -1,11 +1,11 @@
 // Logits that are right but for which of them are hidden.
-import { strides, type Tensor } from '../../engine/tensor.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import type { Alignment } from '../align.ts';
-import type { Catalogue } from '../catalogue.ts';
 import { handedOn } from '../flow.ts';
-import { offsetsIn } from '../lettered.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, MASKED, originOf } from './common.ts';
+import { foldOf, hidesOther, isPart, isPlain, seenBy } from './maskParts.ts';
+import { givingCall, wrongCall } from './operand.ts';
 
 /** Sources that are masks, through other names and through what tells nothing. */
 function masksOf(field: Field, id: number): number[] {
@@ -108,62 +108,130 @@ function offsetsOf(
   return all;
 }
 
-/** Logits that are right but for which of them are hidden: the mask is to blame, unless it is right. */
-export function wrongMask(field: Field, { event }: Suspect): Blame | null {
+/** Which keys a tensor leaves in: of `before` some are hidden, or it is their weights; null where it is neither. */
+function seenIn({ data, shape }: Tensor, before: Tensor): Uint8Array | null {
+  if (data.length !== before.data.length) return null;
+  if (data.some((value) => value <= MASKED))
+    return Uint8Array.from(data, (value) => (value > MASKED ? 1 : 0));
+  const seen = Uint8Array.from(data, (value) => (value > 0 ? 1 : 0));
+  const width = shape.at(-1) ?? 1;
+  if (data.some((value) => value < 0)) return null;
+  return seen.includes(0) && areWeights(data, before.data, seen, width) ? seen : null;
+}
+
+/** Whether rows are the softmax of those of `logits` that are seen. */
+function areWeights(
+  data: Float64Array,
+  logits: Float64Array,
+  seen: Uint8Array,
+  width: number,
+): boolean {
+  for (let start = 0; start < data.length; start += width) {
+    let [peak, total] = [-Infinity, 0];
+    for (let at = start; at < start + width; at++) if (seen[at]) peak = Math.max(peak, logits[at]);
+    for (let at = start; at < start + width; at++)
+      if (seen[at]) total += Math.exp(logits[at] - peak);
+    for (let at = start; at < start + width; at++)
+      if (seen[at] && Math.abs(data[at] - Math.exp(logits[at] - peak) / total) > NEAR) return false;
+  }
+  return true;
+}
+
+const NEAR = 1e-3;
+
+/** Logits, or their weights, that are right but for which are hidden: the mask is to blame, unless it is right. */
+export function wrongMask(field: Field, suspect: Suspect): Blame | null {
+  const { event } = suspect;
   const { recording, observed, flow, catalogue } = field;
   const { visible, parts } = catalogue;
   const tensor = recording.tensor(event);
-  if (!tensor || !tensor.data.some((value) => value <= MASKED)) return null;
+  if (!tensor || tensor.data.every((value) => value > MASKED && value !== 0)) return null;
   const sources = flow.sources[event].flatMap((source) =>
     observed[source].standing === 'neutral' ? [source, ...flow.sources[source]] : [source],
   );
   for (const source of sources) {
     const scores = observed[source].found.find(({ entry }) => /^v:[SZM]$/.test(entry.key));
     const before = recording.tensor(source);
-    if (!scores || !before || before.data.length !== tensor.data.length) continue;
+    const seen = scores && before ? seenIn(tensor, before) : null;
+    if (!scores || !before || !seen) continue;
     const { shape } = recording.events[source];
     const where = visible ? offsetsOf(scores, shape, visible.letters, parts.extents) : null;
     const shouldBe = Uint8Array.from(tensor.data, (_, at) =>
       where ? visible!.data[where[at]] : 1,
     );
-    let isOther = false;
-    for (let at = 0; at < tensor.data.length; at++) {
-      const isSeen = tensor.data[at] > MASKED;
-      if (isSeen !== (shouldBe[at] === 1)) isOther = true;
-      if (isSeen && shouldBe[at] === 1 && tensor.data[at] !== before.data[at]) return null;
-    }
-    if (!isOther) return null;
+    const isOfLogits = tensor.data.some((value) => value <= MASKED);
+    const isKept = (at: number): boolean => tensor.data[at] === before.data[at];
+    if (isOfLogits && seen.some((each, at) => each && shouldBe[at] === 1 && !isKept(at)))
+      return null;
+    if (seen.every((each, at) => each === shouldBe[at])) return null;
     const masks = masksOf(field, event);
     const isWrong = (id: number): boolean => {
       const mask = recording.tensor(id);
-      if (!hidesOther(mask, shouldBe, shape) || isPlain(mask)) return false;
-      return !isPadding(mask, catalogue) && !isIngredient(field, id, masks, shouldBe, shape);
+      if (!mask || !hidesOther(mask, shouldBe, shape) || isPlain(mask)) return false;
+      if (isPart(mask, shouldBe, shape, catalogue)) return false;
+      return !isIngredient(field, id, masks, shouldBe, shape);
     };
     const origin = originOfMask(field, masks, isWrong);
-    return { event: origin ?? event, note: 'the mask hides other keys than it should' };
+    const note = 'the mask hides other keys than it should';
+    const what = { note, node: isOfLogits ? parts.logits : 'P', kind: 'value' as const };
+    const call = origin === null ? wrongCall(field, suspect) : null;
+    if (call) return { ...call, ...what };
+    return { event: elsewhereRight(field, origin, isWrong) ?? origin ?? event, ...what };
   }
   return null;
 }
 
+/** The call that gave something else to a function which makes a right mask when it is called from elsewhere. */
+function elsewhereRight(
+  field: Field,
+  origin: number | null,
+  isWrong: (id: number) => boolean,
+): number | null {
+  const { events } = field.recording;
+  if (origin === null || events[origin].frame === 0) return null;
+  const { statement, name, frame, shape } = events[origin];
+  const isRight = events.some(
+    (each) =>
+      each.statement === statement &&
+      each.name === name &&
+      each.frame !== frame &&
+      each.shape.join() === shape.join() &&
+      !isWrong(each.id),
+  );
+  return isRight ? givingCall(field, frame) : null;
+}
+
 /**
  * Whether a mask is one of several that are joined into one, and hides nothing that should be seen: what it does not hide
- * is left to the others. `x & y` of what may be seen, `x | y` of what is hidden.
+ * is left to the others. `x & y` of what may be seen, `x | y` of what is hidden. Where all others are right in their part
+ * it has to hide the rest.
  */
 function isIngredient(
-  { recording, flow, observed }: Field,
+  { recording, flow, observed, catalogue }: Field,
   id: number,
   masks: readonly number[],
   shouldBe: Uint8Array,
   shape: readonly number[],
 ): boolean {
-  const isJoined = flow.users[id].some(
+  const joins = flow.users[id].filter(
     (user) => masks.includes(user) && joinedIn(recording, observed, user).length > 1,
   );
-  const seen = isJoined ? seenBy(recording.tensor(id), shape) : null;
+  const seen = joins.length > 0 ? seenBy(recording.tensor(id), shape) : null;
   if (!seen) return false;
   const hides = (isSeen: boolean): boolean =>
     seen.every((each, at) => (each === 1) === isSeen || shouldBe[at] === 0);
-  return hides(true) || hides(false);
+  if (!hides(true) && !hides(false)) return false;
+  return joins.every((join) => {
+    const others = joinedIn(recording, observed, join).filter((other) => other !== id);
+    const known = others.map((other) =>
+      foldOf(recording.tensor(other), shouldBe, shape, catalogue),
+    );
+    if (known.some((fold) => fold === null)) return true;
+    return shouldBe.every((wanted, at) => {
+      const left = known.every((fold) => fold![at] === 1);
+      return !left || (seen[at] === 1) === (hides(true) === (wanted === 1));
+    });
+  });
 }
 
 /** The masks that a statement read to make another one. */
@@ -176,62 +244,3 @@ const joinedIn = (
     (read) =>
       observed[read].isMask || (events[read].dtype === 'bool' && events[read].shape.length > 0),
   );
-
-/** A mask broadcast to `shape`, 1 where it is set; null where it does not fit. */
-function seenBy(mask: Tensor | null, shape: readonly number[]): Uint8Array | null {
-  if (!mask || mask.shape.length > shape.length) return null;
-  const full = shape.map((_, axis) => mask.shape[axis - (shape.length - mask.shape.length)] ?? 1);
-  if (full.some((length, axis) => length !== 1 && length < shape[axis])) return null;
-  const steps = strides(full);
-  const size = shape.reduce((total, length) => total * length, 1);
-  return Uint8Array.from({ length: size }, (_, at) => {
-    let [rest, from] = [at, 0];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      if (full[axis] !== 1) from += (rest % shape[axis]) * steps[axis];
-      rest = Math.floor(rest / shape[axis]);
-    }
-    return mask.data[from] !== 0 ? 1 : 0;
-  });
-}
-
-/** Nothing but ones or zeros, of which masks are cut. */
-const isPlain = (mask: Tensor | null): boolean =>
-  mask?.data.every((value) => value === mask.data[0]) ?? false;
-
-/** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
-function hidesOther(mask: Tensor | null, shouldBe: Uint8Array, shape: readonly number[]): boolean {
-  if (!mask || mask.data.length < 2) return false;
-  const seen = seenBy(mask, shape);
-  if (!seen) return true;
-  return (
-    seen.some((each, at) => each !== shouldBe[at]) && seen.some((each, at) => each === shouldBe[at])
-  );
-}
-
-/** Whether a mask tells, of some letters, which keys are seen: keys of each sequence, keys alone. */
-function isPadding(mask: Tensor | null, { visible, parts }: Catalogue): boolean {
-  if (!mask || !visible) return false;
-  const { letters, data } = visible;
-  const shape = mask.shape.filter((length) => length !== 1);
-  const chosen: string[] = [];
-  const matches = (): boolean => {
-    const fold = offsetsIn(letters, chosen, parts.extents);
-    const seen = new Uint8Array(mask.data.length);
-    data.forEach((value, at) => {
-      if (value) seen[fold[at]] = 1;
-    });
-    const same = mask.data.every((value, at) => (value !== 0) === (seen[at] === 1));
-    return same || mask.data.every((value, at) => (value !== 0) !== (seen[at] === 1));
-  };
-  const choose = (axis: number): boolean =>
-    axis === shape.length
-      ? matches()
-      : letters.some((letter) => {
-          if (chosen.includes(letter) || parts.extents[letter] !== shape[axis]) return false;
-          chosen[axis] = letter;
-          const found = choose(axis + 1);
-          chosen.length = axis;
-          return found;
-        });
-  return choose(0);
-}

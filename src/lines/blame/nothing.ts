@@ -1,4 +1,5 @@
 // Statements that do nothing: a mask that hides nothing, a factor that is always 1, a result that is thrown away.
+import { sizeOf } from '../../engine/tensor.ts';
 import { handedOn } from '../flow.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
@@ -65,6 +66,33 @@ export function idleFactor({ recording, flow, observed }: Field, { event }: Susp
     return { event: source, note: `${name} is 1 in every iteration: it rescales nothing` };
   }
   return null;
+}
+
+/** A statement that makes nothing but zeros, in all its runs, of a gradient that is right and as large. */
+export function zeroed(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  const isZero = (id: number): boolean => {
+    const data = recording.tensor(id)?.data;
+    return data !== undefined && data.length > 1 && data.every((value) => value === 0);
+  };
+  const seen = new Set(flow.sources[event].filter(isZero));
+  const found: number[] = [];
+  for (const id of seen) {
+    const { statement, name, shape } = events[id];
+    const isLost = flow.sources[id].some((source) => {
+      const { standing, found: forms, event: own } = observed[source];
+      const isGradient = forms.some(({ entry }) => entry.kind === 'gradient');
+      const isRight = standing === 'right' || standing === 'partial';
+      return isRight && isGradient && sizeOf(own.shape) === sizeOf(shape);
+    });
+    const runs = events.filter((each) => each.statement === statement && each.name === name);
+    if (isLost && runs.every((each) => isZero(each.id))) found.push(id);
+    for (const source of flow.sources[id]) if (isZero(source)) seen.add(source);
+  }
+  if (found.length === 0) return null;
+  const first = Math.min(...found);
+  return { event: first, note: `${events[first].name} is nothing but zeros` };
 }
 
 /** A call between an operand and its use that gives something else back, which nobody takes. */

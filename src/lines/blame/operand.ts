@@ -1,6 +1,7 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
 import type { Alignment, Range } from '../align.ts';
 import { handedOn, tellingEvent } from '../flow.ts';
+import { isIn, withoutSizes } from '../sizes.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
@@ -94,6 +95,8 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
     scale * Math.sqrt(width),
     1 / (scale * Math.sqrt(width)),
     scale * Math.LOG2E,
+    // Of a temperature that is held as its logarithm; of a scale of queries and keys alike.
+    ...[Math.log(scale), -Math.log(scale), Math.sqrt(scale), 1 / Math.sqrt(scale)],
     config.softcap ?? scale,
     // Whether to be dropped or kept is of the statement that uses it.
     ...(dropout ? [dropout.p, 1 - dropout.p, 1 / (1 - dropout.p)] : []),
@@ -134,9 +137,15 @@ function numberOf({ recording }: Field, id: number): number | null {
 }
 
 /** Whether a number was computed from sizes and numbers alone. */
-function isPlain({ recording: { events }, flow }: Field, id: number): boolean {
+function isPlain({ recording: { events, statements }, flow }: Field, id: number): boolean {
   const seen = new Set([id]);
-  for (const each of seen) for (const source of flow.sources[each]) seen.add(source);
+  for (const each of seen) {
+    const rest = withoutSizes(statements[events[each].statement].text);
+    const isNumber = events[each].shape.length === 0;
+    for (const source of flow.sources[each])
+      if (!isNumber || events[source].shape.length === 0 || isIn(events[source].name, rest))
+        seen.add(source);
+  }
   return [...seen].every(
     (each) =>
       events[each].shape.length === 0 && /^(u?int|b?float|bool)\d*$/.test(events[each].dtype),
@@ -270,6 +279,11 @@ function wrongPick(
   const isOfIteration = ({ value }: { readonly value: number }): boolean => loops.includes(value);
   if (!places.some(isOfIteration)) return null;
   for (const place of places) {
+    const array = isOfIteration(place) ? undefined : wrongArray(field, place.source);
+    if (array !== undefined) {
+      const { name } = events[array];
+      return { event: array, note: `${name} holds something else where head ${loops.at(-1)} was` };
+    }
     const origin = originOf(field, place.source);
     const [, index] = /\[(\d+)\]$/.exec(events[origin].name) ?? [];
     if (index === undefined || Number(index) === place.value) continue;
@@ -278,6 +292,12 @@ function wrongPick(
   }
   return null;
 }
+
+/** The array that a loop filled, wrongly, and that an operand was picked from. */
+const wrongArray = ({ observed, flow, recording }: Field, id: number): number | undefined =>
+  flow.sources[id].find(
+    (source) => recording.events[source].how === 'loop-end' && observed[source].standing === 'off',
+  );
 
 /** Of the softmax's Jacobian diag(P) or P Pᵀ alone. */
 export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Blame | null {
@@ -322,6 +342,34 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
   return isElsewhere
     ? { event: caller, note: `what is called here is right when it is called elsewhere` }
     : null;
+}
+
+/**
+ * The call that gave something wrong to a function, from the one that called it on: what a caller only hands on of what it
+ * was given itself, and no tensor is, is its caller's.
+ */
+export function givingCall({ recording, observed }: Field, frame: number): number | null {
+  const { events, statements } = recording;
+  let at = callOf(recording, frame);
+  while (at !== null && events[at].frame !== 0) {
+    const { statement, frame: own } = events[at];
+    const { loads, function: of } = statements[statement];
+    const given = new Set(
+      statements.flatMap(({ kind, function: other, text }) =>
+        kind === 'parameter' && other === of ? [text.replace(/[:=].*$/s, '').trim()] : [],
+      ),
+    );
+    const isTensor = (name: string): boolean =>
+      events.some(
+        (each) =>
+          each.frame === own && each.name === name && observed[each.id].standing === 'right',
+      );
+    if (!loads.some((name) => given.has(name) && name !== 'self' && !isTensor(name))) return at;
+    const next = callOf(recording, own);
+    if (next === null) return at;
+    at = next;
+  }
+  return at;
 }
 
 /** "grads['Wq']" and "grads['Wk']" are of one statement. */

@@ -9,6 +9,7 @@ import { isNamedGradient, nodeNamed } from '../observe.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { callOf } from './operand.ts';
+import { droppedAt } from './handedOut.ts';
 import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
 
 /** Whether a cap stands between the scaled scores and the node that they belong to. */
@@ -44,6 +45,8 @@ function takenFor({ catalogue }: Field, { entry }: Alignment): Key[] {
   };
   const keys = role === 'node' ? [next[key] ?? ''] : [key, next[key] ?? ''];
   if (key === 'v:S' && isCappedLater(catalogue)) keys.unshift(key);
+  // Where it passes the softmax by, it passes the mask by too.
+  if (key === 'g:P' && role === 'node') keys.push('g:Z', 'g:S');
   return keys.filter((each) => each !== '' && has(each.slice(2)));
 }
 
@@ -92,13 +95,15 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         const isScaled = key === 'v:S';
         const name = `${isScaled ? 'scale ' : ''}${key.startsWith('v:') ? '' : 'd'}${key.slice(2)}`;
         const note = `${alignment.entry.title} is used as ${name}`;
+        const dropped = droppedAt(field, key, event);
+        const kind = key.startsWith('v:') ? 'value' : 'gradient';
+        if (dropped !== null) return { event: dropped, note, node: key.slice(2), kind };
         const atHand = framesAtHand(field, key, alignment, source, event);
         if (atHand.size > 0) return { event: pickedAt(field, source, event, atHand), note };
         const stated = isRotated(alignment, key)
           ? (passedAt(field, source) ?? besideOther(field, source, event))
           : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
         if (stated === null || stated === event) return { event, note };
-        const kind = key.startsWith('v:') ? 'value' : 'gradient';
         return { event: stated, note, node: key.slice(2), kind };
       }
     }
@@ -233,14 +238,18 @@ function statedAt(
 function namedAt({ recording, observed, flow }: Field, argument: number, used: Key): number | null {
   const { events } = recording;
   let at: number | null = argument;
+  // What is computed in the call itself has its name from the parameter.
+  const own = nodeNamed(events[argument]);
+  const isNamed = own !== null && keyOf(own.node, own.kind) === used;
+  if (isNamed && handedOn(recording, events[argument]) === null) return argument;
   while (at !== null && events[at].how === 'argument') at = handedOn(recording, events[at]);
   while (at !== null && events[at].how === 'return' && handedOn(recording, events[at]) !== null)
     at = handedOn(recording, events[at]);
   if (at === null || handedOn(recording, events[at]) !== null) return null;
   // The upstream gradient that was computed from outputs, and is these outputs.
-  const own = observed[at].found.map(({ entry }) => entry.key);
+  const keys = observed[at].found.map(({ entry }) => entry.key);
   const isCopy = flow.sources[at].some((source) =>
-    observed[source].found.some(({ entry }) => own.includes(entry.key)),
+    observed[source].found.some(({ entry }) => keys.includes(entry.key)),
   );
   if (used === 'g:y' && isCopy) return at;
   const name = nodeNamed(events[at]);

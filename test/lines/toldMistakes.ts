@@ -1,0 +1,259 @@
+// Mistakes in programs that are held against a setup, which show later than where they are.
+
+/** What is wrong, the text and what it is replaced by; text on the line to be told, where that is another. */
+interface Mistake {
+  readonly what: string;
+  readonly from: string;
+  readonly to: string;
+  readonly at?: string;
+}
+
+interface Program {
+  /** In kinds/. */
+  readonly name: string;
+  readonly needs: 'numpy' | 'torch';
+  readonly mistakes: readonly Mistake[];
+}
+
+export const programs: readonly Program[] = [
+  {
+    name: 'recomputed',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a table made when it is imported',
+        from: 'POSITION[None, :] <= POSITION[:, None]',
+        to: 'POSITION[None, :] < POSITION[:, None] + 2',
+      },
+      {
+        what: 'a table that is transposed',
+        from: 'EARLIER = POSITION[None, :] <= POSITION[:, None]',
+        to: 'EARLIER = POSITION[:, None] <= POSITION[None, :]',
+      },
+      {
+        what: 'arguments that are exchanged',
+        from: '    p = weights(q, k, lengths)',
+        to: '    p = weights(k, q, lengths)',
+      },
+      {
+        what: 'arguments that are exchanged, two calls above',
+        from: 'attention_grads(do, q, k, v, LENGTHS)',
+        to: 'attention_grads(do, q, v, k, LENGTHS)',
+      },
+      {
+        what: 'other lengths, handed on to the mask',
+        from: '    dq, dk, dv = attention_grads(do, q, k, v, LENGTHS)',
+        to: '    dq, dk, dv = attention_grads(do, q, k, v, (T, T))',
+      },
+      {
+        what: 'a tuple that is packed out of order',
+        from: 'return merge(o) @ params["o"], (q, k, v, o)',
+        to: 'return merge(o) @ params["o"], (k, q, v, o)',
+      },
+      {
+        what: 'names that are paired with others',
+        from: '(("q", dq), ("k", dk), ("v", dv))',
+        to: '(("q", dq), ("k", dv), ("v", dk))',
+      },
+      {
+        what: 'the sign of an argument',
+        from: 'dx, grads = backward(y - target',
+        to: 'dx, grads = backward(target - y',
+      },
+    ],
+  },
+  {
+    name: 'closures',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a mask made when it is imported',
+        from: 'HIDDEN = DISTANCE < 0',
+        to: 'HIDDEN = DISTANCE > 0',
+      },
+      {
+        what: 'the results of a closure out of order',
+        from: 'return dq, dk, dv\n\n    return o',
+        to: 'return dk, dq, dv\n\n    return o',
+      },
+      {
+        what: 'a closure that is not called',
+        from: 'dz = softmax_back(np.einsum("hid,hjd->hij", do, v))',
+        to: 'dz = np.einsum("hid,hjd->hij", do, v)',
+      },
+    ],
+  },
+  {
+    name: 'function',
+    needs: 'torch',
+    mistakes: [
+      {
+        what: 'a window that is one too wide',
+        from: '(back < size)',
+        to: '(back <= size)',
+      },
+      {
+        what: 'tensors that are saved out of order',
+        from: 'ctx.save_for_backward(q, k, v, p, o)',
+        to: 'ctx.save_for_backward(q, v, k, p, o)',
+      },
+      {
+        what: 'values for outputs in a backward function',
+        from: 'delta = (do * o).sum(dim=-1, keepdim=True)',
+        to: 'delta = (do * v).sum(dim=-1, keepdim=True)',
+      },
+      {
+        what: 'a part of a fused tensor for another',
+        from: 'v = qkv[..., 2 * width:]',
+        to: 'v = qkv[..., width:2 * width]',
+      },
+      {
+        what: 'arguments of an autograd function that are exchanged',
+        from: 'Local.apply(q, k, v, 3, d**-0.5)',
+        to: 'Local.apply(k, q, v, 3, d**-0.5)',
+      },
+      {
+        what: 'a scale that is given to a function',
+        from: 'Local.apply(q, k, v, 3, d**-0.5)',
+        to: 'Local.apply(q, k, v, 3, width**-0.5)',
+      },
+      {
+        what: 'no scale in a backward function',
+        from: 'dq = torch.matmul(ds, k) * ctx.scale',
+        to: 'dq = torch.matmul(ds, k)',
+      },
+      {
+        what: 'a scale of the tokens, kept for the backward pass',
+        from: 'ctx.scale = scale',
+        to: 'ctx.scale = q.shape[-2] ** -0.5',
+      },
+    ],
+  },
+  {
+    name: 'samples',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'all heads written by each',
+        from: 'self.p[b, h] = z\n',
+        to: 'self.p[b, :] = z\n',
+      },
+      {
+        what: 'a path that replaces another in an array',
+        from: 'dx[b] += dk @ self.params["wk"].T',
+        to: 'dx[b] = dk @ self.params["wk"].T',
+      },
+      {
+        what: 'a gradient added to another',
+        from: 'g["wk"] += x[b].T @ dk',
+        to: 'g["wq"] += x[b].T @ dk',
+      },
+      {
+        what: 'weights that are overwritten',
+        from: 'dz = p * (dp - (p * dp).sum(axis=1)[:, None])',
+        to: 'p *= dp - (p * dp).sum(axis=1)[:, None]\n                dz = p',
+      },
+      {
+        what: 'three names for one array',
+        from: 'dq, dk, dv = (np.empty_like(self.q[b]) for _ in range(3))',
+        to: 'dq = dk = dv = np.empty_like(self.q[b])',
+      },
+      {
+        what: 'one array under all keys',
+        from: 'self.grads = {name: np.zeros_like(w) for name, w in self.params.items()}',
+        to: 'self.grads = dict.fromkeys(self.params, np.zeros((width, width)))',
+      },
+    ],
+  },
+  {
+    name: 'relative',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'distances of the other sign',
+        from: 'distance = key - query',
+        to: 'distance = query - key',
+      },
+      {
+        what: 'distances clipped at nought',
+        from: 'np.clip(distance, -FAR, FAR) + FAR',
+        to: 'np.clip(distance, 0, FAR) + FAR',
+      },
+      {
+        what: 'a table looked up for the other side',
+        from: 'w["bias"][of].transpose(2, 0, 1)',
+        to: 'w["bias"][of].transpose(2, 1, 0)',
+      },
+      {
+        what: 'an index that names entries twice',
+        from: 'np.add.at(g["bias"], of, ds.transpose(1, 2, 0))',
+        to: 'g["bias"][of] += ds.transpose(1, 2, 0)',
+      },
+      {
+        what: 'a gradient that is transposed',
+        from: 'g[name] = x.T @ merge(d)',
+        to: 'g[name] = merge(d).T @ x',
+      },
+    ],
+  },
+  {
+    name: 'lambdas',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'functions that see the last slope',
+        from: 'lambda i, j, slope=slope:',
+        to: 'lambda i, j:',
+      },
+      {
+        what: 'a zip out of order',
+        from: 'for each in zip(dos, qs, ks, vs, ps)',
+        to: 'for each in zip(dos, ks, qs, vs, ps)',
+      },
+    ],
+  },
+  {
+    name: 'kernels',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'heads that are not merged',
+        from: '                to[c:c + W] = x[a:a + W]',
+        to: '                to[a:a + W] = x[a:a + W]',
+      },
+    ],
+  },
+  {
+    name: '../right/log_temperature',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the sign of a logarithm',
+        from: "logits = np.exp(p['log_temperature'])",
+        to: "logits = np.exp(-p['log_temperature'])",
+      },
+    ],
+  },
+  {
+    name: '../right/micro_batches',
+    needs: 'torch',
+    mistakes: [
+      {
+        what: 'gradients cleared in each pass',
+        from: '    loss.backward()',
+        to: '    model.zero_grad()\n    loss.backward()',
+      },
+    ],
+  },
+  {
+    name: 'tiles',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the row maxima alone kept',
+        from: 'lse[i:end] = top + np.log(total)',
+        to: 'lse[i:end] = top',
+      },
+    ],
+  },
+];

@@ -1,0 +1,75 @@
+// Setups of programs in kinds/ of which none is inferred, made of what the right program recorded.
+import type { HeadConfig } from '../../src/engine/config.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import type { Recording } from '../../src/lines/recording.ts';
+
+/** The last tensor that the program bound to a name. */
+function tensorOf(recording: Recording, name: string): Tensor {
+  const event = recording.events.findLast((each) => each.name === name && each.how !== 'gradient');
+  const tensor = event && recording.tensor(event.id);
+  if (!tensor) throw new Error(`${name} was not recorded`);
+  return tensor;
+}
+
+const stacked = (tensors: readonly Tensor[]): Tensor => ({
+  shape: [tensors.length, ...tensors[0].shape],
+  data: Float64Array.from(tensors.flatMap(({ data }) => [...data])),
+});
+
+/** Heads side by side, (heads, in, width) as (in, heads * width). */
+function sideBySide(tensors: readonly Tensor[]): Tensor {
+  const [rows, width] = tensors[0].shape;
+  const data = Float64Array.from({ length: rows * width * tensors.length }, (_, at) => {
+    const row = Math.floor(at / (width * tensors.length));
+    const head = Math.floor(at / width) % tensors.length;
+    return tensors[head].data[row * width + (at % width)];
+  });
+  return { shape: [rows, width * tensors.length], data };
+}
+
+const MULTI = { head: 'multihead', axes: 'query-first' } as const;
+
+export const configs: Readonly<Record<string, (recording: Recording) => HeadConfig>> = {
+  relative: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = { W_Q: of("w['q']"), W_K: of("w['k']"), W_V: of("w['v']"), W_O: of("w['o']") };
+    const mask = { tensor: of('bias'), meaning: 'add' as const };
+    const loss = { kind: 'upstream' as const, G: of('dy') };
+    return { ...MULTI, x: of('x'), weights, heads: 2, kvHeads: 2, scale: 1, mask, loss };
+  },
+  lambdas: (recording) => {
+    const [N, H] = [5, 3];
+    const each = (name: string): Tensor[] =>
+      Array.from({ length: H }, (_, h) => tensorOf(recording, `${name}[${h}]`));
+    const out = stacked(each('w_o'));
+    const weights = {
+      W_Q: sideBySide(each('w_q')),
+      W_K: sideBySide(each('w_k')),
+      W_V: sideBySide(each('w_v')),
+      W_O: { shape: [out.shape[0] * out.shape[1], out.shape[2]], data: out.data },
+    };
+    const data = Float64Array.from({ length: H * N * N }, (_, at) => {
+      const [h, i, j] = [Math.floor(at / N / N), Math.floor(at / N) % N, at % N];
+      return -(2 ** -(h + 1)) * Math.abs(i - j);
+    });
+    const mask = { tensor: { shape: [H, N, N], data }, meaning: 'add' as const };
+    const loss = { kind: 'upstream' as const, G: tensorOf(recording, 'dy') };
+    const x = tensorOf(recording, 'x');
+    return { ...MULTI, x, weights, heads: H, kvHeads: H, scale: 0.5, mask, loss };
+  },
+  samples: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = {
+      W_Q: of("layer.params['wq']"),
+      W_K: of("layer.params['wk']"),
+      W_V: of("layer.params['wv']"),
+      W_O: of("layer.params['wo']"),
+    };
+    const loss = {
+      kind: 'expression' as const,
+      expression: 'sum((y - T) .^ 2) / 90',
+      constants: { T: of('target') },
+    };
+    return { ...MULTI, x: of('x'), weights, heads: 2, kvHeads: 2, mask: 'none', loss };
+  },
+};
