@@ -53,6 +53,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['drawn_together', 's = q @ k.T / np.sqrt(d)', 's = q @ k.T'],
     ['drawn_together', 'e.sum(-1, keepdims=True)', 'e.sum(0, keepdims=True)'],
     ['drawn_together', 'dx = dx + dy', 'dx = dx + dh'],
+    ['drawn_together', ' + dv @ wv.T', ''],
+    ['drawn_together', 'keepdims=True)) / np.sqrt(d)', 'keepdims=True))'],
     ['drawn_together', '(dy * hat).sum(0), dy', '(dy * dhat).sum(0), dy'],
     ['lists', 'dk = product(transposed(ds), q)', 'dk = product(ds, q)'],
     ['lists', '(dp[j][i] - row)', '(dp[j][i] + row)'],

@@ -1,6 +1,6 @@
 // Forms of the backward pass: the row term of the softmax, gradients before the scale, one path's contribution.
 import { isOfHeads, type Extents, type Letter } from '../../engine/axes.ts';
-import { hasNode, type NodeId } from '../../engine/graph.ts';
+import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program/program.ts';
 import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
 import { lettered } from '../lettered.ts';
@@ -99,27 +99,33 @@ export function addUnscaled(forms: Forms, parts: Parts): void {
 
 /** What reaches x (or x') by each of its paths, and sums of some of them. */
 export function addContributions(forms: Forms, parts: Parts): void {
-  const { graph, state, extents, scale } = parts;
-  for (const { id, axes } of graph.nodes) {
-    const sources = sourcesOf(state.program, id);
-    const through = sources.map(({ from, slot }) => lettered(axes, state.contribution(from, slot)));
-    const scores = sources.map(({ from }) => /^[QK]/.test(from));
-    const sum = (some: readonly number[], unscaled: boolean): Lettered =>
-      some
-        .map((n) => (unscaled && scores[n] ? times(through[n], 1 / scale) : through[n]))
-        .reduce((a, b) => zip(a, b, extents, (one, other) => one + other));
-    const namesOf = (some: readonly number[]): string =>
-      some.map((n) => sources[n].from).join(' and ');
-    for (let chosen = 1; chosen < 2 ** sources.length; chosen++) {
-      const some = sources.flatMap((_, n) => ((chosen >> n) & 1 ? [n] : []));
-      const isAll = some.length === sources.length;
-      const names = namesOf(some);
-      if (!isAll) forms.add('partial', 'gradient', id, `d${id} through ${names}`, sum(some, false));
-      if (scale === 1 || sources.length < 2 || !some.some((n) => scores[n])) continue;
-      const title = `d${id} through ${names}, before the scale`;
-      forms.add('partial', 'gradient', id, title, sum(some, true));
-    }
+  for (const { id } of parts.graph.nodes)
+    for (const { title, form } of contributionsOf(parts, id))
+      forms.add('partial', 'gradient', id, title, form);
+}
+
+/** What reaches a node by some of its paths, or before the scale of the scores: less than its gradient. */
+export function contributionsOf(
+  { graph, state, extents, scale }: Parts,
+  id: NodeId,
+): { readonly title: string; readonly form: Lettered }[] {
+  const { axes } = nodeOf(graph, id);
+  const sources = sourcesOf(state.program, id);
+  const through = sources.map(({ from, slot }) => lettered(axes, state.contribution(from, slot)));
+  const scores = sources.map(({ from }) => /^[QK]/.test(from));
+  const sum = (some: readonly number[], unscaled: boolean): Lettered =>
+    some
+      .map((n) => (unscaled && scores[n] ? times(through[n], 1 / scale) : through[n]))
+      .reduce((a, b) => zip(a, b, extents, (one, other) => one + other));
+  const found: { title: string; form: Lettered }[] = [];
+  for (let chosen = 1; chosen < 2 ** sources.length; chosen++) {
+    const some = sources.flatMap((_, n) => ((chosen >> n) & 1 ? [n] : []));
+    const title = `d${id} through ${some.map((n) => sources[n].from).join(' and ')}`;
+    if (some.length < sources.length) found.push({ title, form: sum(some, false) });
+    if (scale === 1 || sources.length < 2 || !some.some((n) => scores[n])) continue;
+    found.push({ title: `${title}, before the scale`, form: sum(some, true) });
   }
+  return found;
 }
 
 /** Each head's part of y, of d merged and of the inputs' gradients. */

@@ -3,6 +3,7 @@ import type { Letter } from '../../engine/axes.ts';
 import type { Norm } from '../../engine/config.ts';
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { type Lettered, mapEach, sumOver, times, zip } from '../lettered.ts';
+import { contributionsOf } from './backward.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 interface Place {
@@ -41,39 +42,55 @@ function placesOf({ graph, config: { block } }: Parts): Place[] {
   });
 }
 
-function addNorm(forms: Forms, parts: Parts, { id, of, norm, gain, bias }: Place): void {
+/** x̂, what it is made of, and how to sum over the features. */
+interface Normalised {
+  readonly middle: Lettered;
+  readonly off: Lettered;
+  readonly square: Lettered;
+  readonly inverse: Lettered;
+  readonly hat: Lettered;
+  readonly gains: Lettered | undefined;
+  readonly sum: (each: Lettered) => Lettered;
+  readonly mean: (each: Lettered) => Lettered;
+  readonly combine: (a: Lettered, b: Lettered, fn: (a: number, b: number) => number) => Lettered;
+}
+
+function normalised(parts: Parts, { of, norm, gain }: Place): Normalised {
   const { graph, extents } = parts;
   const over: readonly Letter[] = nodeOf(graph, of).axes.at(-1) ?? [];
   const count = over.reduce((size, letter) => size * extents[letter], 1);
   const sum = (each: Lettered): Lettered =>
     over.reduce((rest, letter) => sumOver(rest, letter, extents), each);
   const mean = (each: Lettered): Lettered => times(sum(each), 1 / count);
-  const combine = (a: Lettered, b: Lettered, fn: (a: number, b: number) => number): Lettered =>
-    zip(a, b, extents, fn);
-  const value = (title: string, form: Lettered, role: 'form' | 'partial' = 'form'): void =>
-    forms.add(role, 'value', id, title, form);
+  const combine: Normalised['combine'] = (a, b, fn) => zip(a, b, extents, fn);
   const x = valueOf(parts, of);
   const middle = mean(x);
   const off = norm.kind === 'layer' ? combine(x, middle, (a, b) => a - b) : x;
   const square = mean(mapEach(off, (each) => each * each));
   const inverse = mapEach(square, (each) => 1 / Math.sqrt(each + norm.eps));
   const hat = combine(off, inverse, (a, b) => a * b);
+  const offset = norm.unitOffset ? 1 : 0;
+  const gains =
+    gain === undefined ? undefined : mapEach(valueOf(parts, gain), (each) => each + offset);
+  return { middle, off, square, inverse, hat, gains, sum, mean, combine };
+}
+
+function addNorm(forms: Forms, parts: Parts, place: Place): void {
+  const { id, of, norm, gain, bias } = place;
+  const own = normalised(parts, place);
+  const { middle, off, square, inverse, hat, gains, combine } = own;
+  const value = (title: string, form: Lettered, role: 'form' | 'partial' = 'form'): void =>
+    forms.add(role, 'value', id, title, form);
   if (norm.kind === 'layer') {
     value(`mean of ${of}`, middle);
     value(`${of} − mean`, off, 'partial');
   }
   value(`mean square of ${of}`, square);
-  value(
-    'mean square + eps',
-    mapEach(square, (each) => each + norm.eps),
-  );
-  value(
-    'sqrt(mean square + eps)',
-    mapEach(inverse, (each) => 1 / each),
-  );
+  const wide = mapEach(square, (each) => each + norm.eps);
+  value('mean square + eps', wide);
+  value('sqrt(mean square + eps)', mapEach(wide, Math.sqrt));
   value('1 / sqrt(mean square + eps)', inverse);
   value(`${of} normalised`, hat, gain || bias ? 'partial' : 'form');
-  const gains = gain && mapEach(valueOf(parts, gain), (each) => each + (norm.unitOffset ? 1 : 0));
   if (gains && bias)
     value(
       `gain times ${of} normalised`,
@@ -86,38 +103,72 @@ function addNorm(forms: Forms, parts: Parts, { id, of, norm, gain, bias }: Place
     forms.add('partial', 'gradient', gain, `terms of d${gain}`, terms);
   }
   // Right in themselves: what becomes of them is judged where they come together.
-  const back = (title: string, form: Lettered): void =>
+  for (const [title, form] of backward(own, place, upstream, `d${id}`))
     forms.add('form', 'gradient', id, title, form);
-  const inner = gains ? combine(upstream, gains, (a, b) => a * b) : upstream;
-  const along = combine(inner, hat, (a, b) => a * b);
-  const alongHat = combine(hat, mean(along), (a, b) => a * b);
-  const ofOff = combine(inner, off, (a, b) => a * b);
-  if (gains) back(`d${id} times the gain`, inner);
-  back(
-    `d${id} over the length`,
-    combine(inner, inverse, (a, b) => a * b),
-  );
-  for (const [name, each] of [
-    [`d${id} · ${of} normalised`, along],
-    [`d${id} · ${of}`, ofOff],
-  ] as const) {
-    back(`terms of ${name}`, each);
-    back(`sum of ${name}`, sum(each));
-    back(`mean of ${name}`, mean(each));
+  if (hat.data.length <= LARGEST) addIncomplete(forms, parts, place, own);
+}
+
+/** Incomplete gradients of larger inputs are not followed through a norm. */
+const LARGEST = 10_000;
+
+/** The same of what reaches the norm by some of its paths alone, and what comes of it where its input is. */
+function addIncomplete(forms: Forms, parts: Parts, place: Place, own: Normalised): void {
+  const { id, of, gain, bias } = place;
+  const { combine, inverse, hat } = own;
+  const over = (each: Lettered, to: NodeId): Lettered => {
+    const kept = valueOf(parts, to).letters;
+    return each.letters
+      .filter((letter) => !kept.includes(letter))
+      .reduce((rest, letter) => sumOver(rest, letter, parts.extents), each);
+  };
+  const passed = (steps: [string, Lettered][]): Lettered =>
+    combine(steps.at(-1)![1], inverse, (a, b) => a * b);
+  const whole = gradientOf(parts, of);
+  const through = passed(backward(own, place, gradientOf(parts, id), ''));
+  const beside = combine(whole, through, (a, b) => a - b);
+  for (const { title: name, form } of contributionsOf(parts, id)) {
+    const steps = backward(own, place, form, name);
+    for (const [title, each] of steps) forms.add('partial', 'gradient', id, title, each);
+    if (gain) {
+      const terms = combine(form, hat, (a, b) => a * b);
+      forms.add('partial', 'gradient', gain, `terms of d${gain} of ${name}`, terms);
+      forms.add('partial', 'gradient', gain, `d${gain} of ${name}`, over(terms, gain));
+    }
+    if (bias) forms.add('partial', 'gradient', bias, `d${bias} of ${name}`, over(form, bias));
+    const last = passed(steps);
+    forms.add('partial', 'gradient', of, `d${of} of ${name}`, last);
+    const sum = combine(last, beside, (a, b) => a + b);
+    forms.add('partial', 'gradient', of, `d${of} with ${name}`, sum);
   }
-  back(`${of} normalised times its mean with d${id}`, alongHat);
+}
+
+/** What is computed of an upstream gradient on its way back through a norm. */
+function backward(
+  { inverse, hat, off, gains, sum, mean, combine }: Normalised,
+  { of, norm }: Place,
+  upstream: Lettered,
+  name: string,
+): [title: string, form: Lettered][] {
+  const times2 = (a: Lettered, b: Lettered): Lettered => combine(a, b, (one, other) => one * other);
+  const inner = gains ? times2(upstream, gains) : upstream;
+  const along = times2(inner, hat);
+  const alongHat = times2(hat, mean(along));
   const less = combine(inner, alongHat, (a, b) => a - b);
-  if (norm.kind !== 'layer') {
-    back(
-      `what is along ${of}, over its length`,
-      combine(alongHat, inverse, (a, b) => a * b),
-    );
-    return back(`d${id} less what is along ${of}`, less);
+  const found: [string, Lettered][] = gains ? [[`${name} times the gain`, inner]] : [];
+  found.push([`${name} over the length`, times2(inner, inverse)]);
+  for (const [product, each] of [
+    [`${name} · ${of} normalised`, along],
+    [`${name} · ${of}`, times2(inner, off)],
+  ] as const) {
+    found.push([`terms of ${product}`, each]);
+    found.push([`sum of ${product}`, sum(each)], [`mean of ${product}`, mean(each)]);
   }
-  back(`mean of d${id}`, mean(inner));
-  back(`sum of d${id}`, sum(inner));
-  back(
-    `d${id} less its mean and what is along ${of}`,
-    combine(less, mean(inner), (a, b) => a - b),
-  );
+  found.push([`${of} normalised times its mean with ${name}`, alongHat]);
+  if (norm.kind !== 'layer') {
+    found.push([`what of ${name} is along ${of}, over its length`, times2(alongHat, inverse)]);
+    return [...found, [`${name} less what is along ${of}`, less]];
+  }
+  found.push([`mean of ${name}`, mean(inner)], [`sum of ${name}`, sum(inner)]);
+  const rest = combine(less, mean(inner), (a, b) => a - b);
+  return [...found, [`${name} less its mean and what is along ${of}`, rest]];
 }
