@@ -294,6 +294,7 @@ export function guessOutput(
     .sort((a, b) => a.time - b.time);
   const candidates = unused(values, taken)
     .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
+    .filter((weight) => !isCalled(weight, isGradientName))
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
   for (const { weight, called } of candidates.sort((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {

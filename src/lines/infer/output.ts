@@ -5,7 +5,7 @@ import type { Mixed } from './mixed.ts';
 import type { Lookup } from './lookup.ts';
 import { matchColumns, type Matrix, stridesOf } from './projections.ts';
 import { type Operand, biasOf, type Projection } from './trace.ts';
-import { weightRole } from './names.ts';
+import { isGradientName, weightRole } from './names.ts';
 import { isBlank, isGradient, type Value, type Values } from './values.ts';
 
 export interface Output {
@@ -93,7 +93,8 @@ const LATER = 24;
 
 /** A leaf, or what is called the output's weight. */
 const isProjectionWeight = (values: Values, value: Value): boolean =>
-  values.isLeaf(value) || value.events.some(({ name }) => weightRole(name) === 'O');
+  !value.events.some(({ name }) => isGradientName(name)) &&
+  (values.isLeaf(value) || value.events.some(({ name }) => weightRole(name) === 'O'));
 
 /**
  * The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. Where none is, what
@@ -163,12 +164,19 @@ export function outputsOf(
       if (!isSummand(values, stream, sum)) continue;
       const rest = lessOf(sum.tensor, stream.tensor);
       const eps = Math.max(sum.eps, stream.eps);
+      if (!isAdded(rest, sum.tensor, eps)) continue;
       const [fit] = fitsOf(sum, { tensor: rest, eps }).filter(({ score }) => score >= 0);
       const y = fit && values.addVirtual(rest, [sum, stream]);
       if (y) return [{ ...fit, y, operand: { ...fit.operand, value: y } }];
     }
   }
   return [];
+}
+
+/** Whether nearly all entries were added to: a numerical gradient moves one of them a little. */
+function isAdded({ data }: Tensor, sum: Tensor, eps: number): boolean {
+  const size = sum.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return data.filter((value) => Math.abs(value) > 4 * eps * size).length >= 0.8 * data.length;
 }
 
 /** What a sum is more than one of its summands. */
