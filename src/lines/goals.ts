@@ -37,6 +37,20 @@ export function goalsOf(graph: Graph): Key[] {
   return ['v:y', ...inputs.map(({ id }) => keyOf(id, 'gradient'))];
 }
 
+/**
+ * Of the gradients of inputs those that a program on autograd asks for: data that is no parameter gets none, and nothing
+ * is lost with that.
+ */
+export function askedFor(goals: readonly Key[], observed: readonly Observed[]): Key[] {
+  if (!observed.some(({ event: { how } }) => how === 'gradient')) return [...goals];
+  const isLeaf = new Map<string, boolean>();
+  for (const { event, found } of observed)
+    for (const { entry } of found)
+      if (entry.role === 'node' && entry.kind === 'value' && event.requiresGrad !== undefined)
+        isLeaf.set(entry.node, (isLeaf.get(entry.node) ?? false) || event.requiresGrad);
+  return goals.filter((goal) => !goal.startsWith('g:') || isLeaf.get(goal.slice(2)) !== false);
+}
+
 /** Marks which entries of a form an alignment covers. */
 function mark({ entry, ranges }: Alignment, seen: Uint8Array): void {
   const { letters, strides } = entry;

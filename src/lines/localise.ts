@@ -19,7 +19,7 @@ import { duplicateIndices } from './duplicates.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from './flow.ts';
 import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from './gathered.ts';
-import { coveredKeys, goalsOf } from './goals.ts';
+import { askedFor, coveredKeys, goalsOf } from './goals.ts';
 import { transposedGradients, unmergedOutputs } from './laidOut.ts';
 import { lostParts } from './lost.ts';
 import { multipleMistake } from './multiple.ts';
@@ -70,7 +70,7 @@ export function localise(recording: Recording, catalogue: Catalogue): Localised 
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
   for (const key of wrongByHand(recording, catalogue, observed, flow)) covered.delete(key);
-  const goals = goalsOf(catalogue.graph);
+  const goals = askedFor(goalsOf(catalogue.graph), observed);
   const leads = leadsToRight(recording, catalogue, flow, observed);
   const field: Field = {
     recording,

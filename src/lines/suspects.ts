@@ -10,6 +10,7 @@ import type { Gathered } from './gathered.ts';
 import { ancestorsOf } from './goals.ts';
 import { isNamedGradient, nodeNamed, type Observed } from './observe.ts';
 import { isGradientName } from './infer/names.ts';
+import { otherCalls } from './otherCalls.ts';
 import type { Event, Recording } from './recording.ts';
 
 export interface Suspect {
@@ -87,12 +88,13 @@ const isInOtherOrder = ({ found }: Observed): boolean =>
 export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, leads } = field;
   const found: Suspect[] = [];
+  const isOfOtherCall = otherCalls(observed);
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
-    if (isOtherGradient(field, event)) continue;
+    if (isOtherGradient(field, event) || isOfOtherCall(event)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands) continue;
     // Of a sum the last version is judged.

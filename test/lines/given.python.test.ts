@@ -89,6 +89,35 @@ describe.skipIf(!hasTorch)('gradients of one sequence after the other', () => {
   });
 });
 
+describe.skipIf(!hasTorch)('what is asked of autograd', () => {
+  const weights = (of: (name: string) => Tensor): HeadConfig['weights'] => ({
+    ...{ W_Q: of('wq'), W_K: of('wk'), W_V: of('wv') },
+  });
+  const single = { head: 'qkv', heads: 1, kvHeads: 1, axes: 'query-first' } as const;
+
+  test('is no gradient of data that is no parameter', () => {
+    const { result } = held(sourceOf('plainData'), (of) => ({
+      ...{ ...single, head: 'multihead', mask: 'causal', x: of('x') },
+      weights: { ...weights(of), sinks: of('sinks') },
+      loss: { kind: 'target', T: of('target') },
+    }));
+    expect(result.first).toBeNull();
+    expect(result.verdict).toBe('match');
+  });
+
+  test('by a gradient check is another gradient for each output', () => {
+    const config = (of: (name: string) => Tensor): HeadConfig => ({
+      ...{ ...single, mask: 'none', x: of('x'), weights: weights(of) },
+      loss: { kind: 'upstream', G: of('G') },
+    });
+    const right = sourceOf('checked');
+    expect(held(right, config).result.first).toBeNull();
+    const wrong = right.replace('x.T @ dk,', 'x.T @ dq,');
+    const { first } = held(wrong, config).result;
+    expect(first).toMatchObject({ line: lineOf(wrong, 'g_wq, g_wk, g_wv') });
+  });
+});
+
 describe.skipIf(!hasNumpy)('a program of which little is recognised', () => {
   const source = `
 import numpy as np
