@@ -113,6 +113,8 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, GRADIENTS_LEFT);
     return { ...reference, judged, result };
   }
+  if (isGuessed(reference, localised))
+    return { ...reference, judged, result: unalignedResult(recording, localised, GUESSED) };
   if (isOfAnother(reference, localised))
     return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
   if (isSeenInPart(judged)) {
@@ -156,6 +158,18 @@ function seenOnly({ localised: { observed } }: Judged): string {
 /** Why nothing is said of lines. */
 const ANOTHER =
   'the setup that was inferred gives none of the scores, weights and outputs that the program computes';
+
+const GUESSED =
+  'neither queries nor keys nor values are products of the tensors that the setup that was inferred takes for inputs and weights';
+
+/** Whether no projection of a program that is called wrong is what its numbers say: all of them are guesses. */
+const isGuessed = ({ inferred }: Reference, { verdict }: Judged['localised']): boolean =>
+  verdict === 'diverges' &&
+  ['Q', 'K', 'V'].every((letter) =>
+    inferred.some(
+      ({ entry, sure }) => !sure && [`weights.W_${letter}`, `start.${letter}`].includes(entry),
+    ),
+  );
 
 /** Whether a gradient is called wrong by a setup that was inferred, of whose forward pass nothing is recognised. */
 const isOfAnother = ({ inferred }: Reference, { wrong, covered }: Judged['localised']): boolean =>

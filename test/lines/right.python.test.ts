@@ -26,6 +26,10 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
 
+  test('of which no setup is inferred is not called wrong: keys in parts, each with a softmax of its own', () => {
+    expect(answered(source('split'))?.verdict).not.toBe('diverges');
+  });
+
   // What goes past the attention and what it gives, in one statement.
   test.each([
     'y = x + z @ wo',

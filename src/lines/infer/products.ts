@@ -50,7 +50,25 @@ function assignments(operand: readonly number[], target: readonly number[]): num
   return found;
 }
 
+/** Of three shapes, told by their text: a program has few shapes and many tensors. */
+const patternsOfShapes = new Map<string, readonly Pattern[]>();
+const MOST_SHAPES = 4096;
+
 function patterns(
+  left: readonly number[],
+  right: readonly number[],
+  target: readonly number[],
+): readonly Pattern[] {
+  const key = `${left.join()}|${right.join()}|${target.join()}`;
+  const known = patternsOfShapes.get(key);
+  if (known) return known;
+  if (patternsOfShapes.size >= MOST_SHAPES) patternsOfShapes.clear();
+  const made = findPatterns(left, right, target);
+  patternsOfShapes.set(key, made);
+  return made;
+}
+
+function findPatterns(
   left: readonly number[],
   right: readonly number[],
   target: readonly number[],
@@ -159,11 +177,15 @@ function crossProbes({ shape, data }: Tensor, u: number, w: number): Probe[] {
   return largestFirst(probes);
 }
 
-const largestFirst = (probes: Probe[]): Probe[] =>
-  probes.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-
 /** Different numbers without which a product tells nothing. */
 const LEAST_PROBES = 5;
+
+/** None where they tell nothing. */
+function largestFirst(probes: Probe[]): Probe[] {
+  const sizes = new Set(probes.map(({ value }) => Math.abs(value)));
+  if (sizes.size < LEAST_PROBES || Math.max(...sizes) < 1e-12) return [];
+  return probes.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+}
 
 /** The factor between probes of a target and of a product; null where they are not proportional. */
 function factorOf(
@@ -172,9 +194,8 @@ function factorOf(
   right: Operand,
   eps: number,
 ): number | null {
-  if (new Set(probes.map(({ value }) => Math.abs(value))).size < LEAST_PROBES) return null;
+  if (probes.length === 0) return null;
   const size = Math.abs(probes[0].value);
-  if (size < 1e-12) return null;
   let factor: number | null = null;
   for (const { value, entries } of probes) {
     let predicted = 0;
@@ -228,15 +249,25 @@ export function findProducts<C extends Candidate>(
     probesOf.set(key, made);
     return made;
   };
+  const operands = new Map<C, Map<string, Operand>>();
+  const operandOf = (each: C, axes: readonly number[]): Operand => {
+    const own = operands.get(each) ?? new Map<string, Operand>();
+    operands.set(each, own);
+    const key = axes.join();
+    const made = own.get(key) ?? new Operand(each.tensor, axes, shape.length);
+    own.set(key, made);
+    return made;
+  };
   const isSymmetric = (lefts as unknown) === rights;
   const found: Product<C>[] = [];
   lefts.forEach((left, n) => {
     for (const right of isSymmetric ? rights.slice(n) : rights) {
       const eps = Math.max(target.eps, left.eps, right.eps);
       for (const pattern of patterns(left.tensor.shape, right.tensor.shape, shape)) {
-        const a = new Operand(left.tensor, pattern.leftAxes, shape.length);
-        const b = new Operand(right.tensor, pattern.rightAxes, shape.length);
-        const factor = factorOf(probes(pattern), a, b, eps);
+        const told = probes(pattern);
+        if (told.length === 0) continue;
+        const a = operandOf(left, pattern.leftAxes);
+        const factor = factorOf(told, a, operandOf(right, pattern.rightAxes), eps);
         if (factor !== null) found.push({ left, right, ...pattern, factor });
       }
     }

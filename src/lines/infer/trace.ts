@@ -219,8 +219,6 @@ function gatherOffsets({ offset, axes }: Layout): number[] {
 
 /** Projections x W + b that give the operand itself, the likeliest first. */
 export function projectionsOf(values: Values, operand: Operand, before: number): Projection[] {
-  const eps = operand.value.eps;
-  const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const all = values.all.filter(
     ({ kind, tensor, time, isVirtual, parts }) =>
       kind === 'float' &&
@@ -232,13 +230,38 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
   );
   // What it was computed from, as far as that is known.
   const known = all.filter((value) => values.descends(operand.value, value));
-  const sources = known.length > 1 ? known : all;
+  const ofIt = (known.length > 1 ? known : all).filter((value) => value !== operand.value);
+  const leaves = ofIt.filter((value) => values.isLeaf(value)).slice(0, MOST_LEAVES);
+  const computed = ofIt.filter((value) => !values.isLeaf(value)).slice(-MOST_COMPUTED);
+  const sources = [...leaves, ...computed];
+  const byLeaves = projectionsBy(values, operand, sources, leaves);
+  // Nothing that was computed comes before a weight that is none.
+  if (byLeaves.length > 0 && byLeaves[0].score >= LEAF_WEIGHT) return byLeaves;
+  return byScore([...byLeaves, ...projectionsBy(values, operand, sources, computed)]);
+}
+
+/** A program of thousands of tensors, such as the nodes of an engine of its own, has its operands close by. */
+const MOST_LEAVES = 256;
+const MOST_COMPUTED = 128;
+
+/** What speaks for a projection by a weight that was not computed: more than all else together. */
+const LEAF_WEIGHT = 4;
+
+const byScore = (found: Projection[]): Projection[] => found.sort((a, b) => b.score - a.score);
+
+function projectionsBy(
+  values: Values,
+  operand: Operand,
+  sources: readonly Value[],
+  weights: readonly Value[],
+): Projection[] {
+  const eps = operand.value.eps;
+  const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const found: Projection[] = [];
   for (const x of sources) {
-    if (x === operand.value) continue;
     for (const rows of rowsOf(x, operand)) {
-      for (const weight of sources) {
-        if (weight === x || weight === operand.value) continue;
+      for (const weight of weights) {
+        if (weight === x) continue;
         weight.tensor.shape.forEach((length, summed) => {
           if (length !== rows.feature.size) return;
           if (weight.tensor.data.length / length < operand.feature.size) return;
@@ -247,7 +270,7 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
           const allowed = 40 * eps * size;
           const bias = biasOf(values, fit.shift, biasPlaces(fit), { factor: fit.factor, allowed });
           const score =
-            (values.isLeaf(weight) ? 4 : 0) +
+            (values.isLeaf(weight) ? LEAF_WEIGHT : 0) +
             (Math.abs(fit.factor - 1) < 1e-9 ? 0.5 : 0) +
             (values.isLeaf(x) ? 2 : 0) +
             (bias === null ? -4 : 0) +
@@ -259,7 +282,7 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
       }
     }
   }
-  return found.sort((a, b) => b.score - a.score);
+  return byScore(found);
 }
 
 /** The operand's axes in another tensor of the same axes in any order, or with heads and features merged. */
