@@ -106,7 +106,7 @@ export function receive(message: ToWebview): void {
       know(message.ahead);
       break;
     case 'agreed':
-      if (message.id !== null) settle(message.id);
+      settle(message.id);
       break;
     case 'computing':
       computing.value = message;

@@ -63,7 +63,7 @@ export type ToWebview =
   /** The steps that single moves from here lead to: the page shows them without waiting for an answer. */
   | { readonly type: 'ahead'; readonly ahead: Ahead }
   /** The move led to the step of `ahead` that the page has shown. */
-  | { readonly type: 'agreed'; readonly id: number | null }
+  | { readonly type: 'agreed'; readonly id: number }
   /** Asked to run to a breakpoint, of which there is none: says so. */
   | { readonly type: 'noBreakpoint'; readonly id: number | null }
   /** The person's tensors against this run, or none; `problem` where they cannot be compared. */

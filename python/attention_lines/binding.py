@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import sys
 
 from . import grids, tensors, values
@@ -241,7 +240,7 @@ class Binding(Events):
         if any(type(each) not in (float, int) for each in numbers):
             self.events.pop()
             return
-        data = struct.pack(f"<{len(numbers)}d", *numbers)
+        data = grids.bytes_of(numbers)
         event["at"] = (self.writer.append(data), len(data))
         known.event = event["id"]
         if not statement.depth:

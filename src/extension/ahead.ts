@@ -4,6 +4,8 @@ import type { FromWebview, ToWebview } from '../protocol.ts';
 import type { Move } from '../stepper/cursor.ts';
 import type { Session } from '../stepper/session.ts';
 
+type MoveMessage = Extract<FromWebview, { readonly type: 'move' }>;
+
 /** The moves that people repeat. */
 const MOVES: readonly Move[] = ['over', 'back', 'into', 'out'];
 
@@ -35,10 +37,16 @@ export class LookAhead {
    * Takes note of what the page asks: true where it is a move whose step the page shows already, and nothing has
    * changed since.
    */
-  hears(message: FromWebview): boolean {
+  hears(message: FromWebview): message is MoveMessage {
     // A page that is loaded anew counts from the beginning; what is asked in its name has no number.
     if (message.type === 'ready') this.#heard = 0;
     if ('id' in message && message.id > 0) this.#heard = message.id;
     return message.type === 'move' && message.shown === this.#serial;
   }
+}
+
+/** Makes a move whose step the page shows already: there is nothing to send but that it is so. */
+export function agreed(session: Session, { move, id }: MoveMessage): ToWebview {
+  session.move(move);
+  return { type: 'agreed', id };
 }

@@ -8,7 +8,7 @@ import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
 import { type SeenAt, seenAt } from '../stepper/timeline.ts';
 import type { Move } from '../stepper/cursor.ts';
-import { LookAhead } from './ahead.ts';
+import { agreed, LookAhead } from './ahead.ts';
 import { computingMessage } from './computing.ts';
 import { answer, moved, runMessage } from './panelMessages.ts';
 import { Command } from './commands.ts';
@@ -108,8 +108,7 @@ export class Panel implements vscode.Disposable {
       this.#disposed.fire();
     });
     panel.webview.html = webviewPage(panel.webview, services.extension, {
-      title: 'Attention',
-      bundle: 'webview',
+      ...{ title: 'Attention', bundle: 'webview' },
       data: { setup: model.uri.toString() },
     });
     const trace = resume ? services.memory.get<string>(this.#traceKey) : undefined;
@@ -341,8 +340,9 @@ export class Panel implements vscode.Disposable {
     }
     if (!this.#session) return;
     try {
-      const reply = answer(this.#session, message, look());
-      if (reply) this.#send(isShown && 'id' in reply ? { type: 'agreed', id: reply.id } : reply);
+      const session = this.#session;
+      const reply = isShown ? agreed(session, message) : answer(session, message, look());
+      if (reply) this.#send(reply);
       this.#saveSoon();
     } catch (error) {
       this.#services.log.error(error as Error);

@@ -3,7 +3,7 @@ import { compare } from '../../src/compare/check.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { run } from '../../src/engine/run.ts';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
-import { LookAhead } from '../../src/extension/ahead.ts';
+import { agreed, LookAhead } from '../../src/extension/ahead.ts';
 import { answer, runMessage } from '../../src/extension/panelMessages.ts';
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
@@ -83,9 +83,10 @@ const unheard: FromWebview[] = [];
 function hear(message: FromWebview): void {
   const isShown = lookAhead.hears(message);
   const { session } = host;
-  const reply = session && answer(session, message);
+  if (!session) return;
+  const reply = isShown ? agreed(session, message) : answer(session, message);
   if (!reply) return;
-  host.send(isShown && 'id' in reply ? { type: 'agreed', id: reply.id } : reply);
+  host.send(reply);
   lookAhead.after(session, (next) => host.send(next));
 }
 

@@ -231,8 +231,9 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
   // What it was computed from, as far as that is known.
   const known = all.filter((value) => values.descends(operand.value, value));
   const ofIt = (known.length > 1 ? known : all).filter((value) => value !== operand.value);
-  const leaves = ofIt.filter((value) => values.isLeaf(value)).slice(0, MOST_LEAVES);
-  const computed = ofIt.filter((value) => !values.isLeaf(value)).slice(-MOST_COMPUTED);
+  const areLeaves = new Set(ofIt.filter((value) => values.isLeaf(value)));
+  const leaves = [...areLeaves].slice(0, MOST_LEAVES);
+  const computed = ofIt.filter((value) => !areLeaves.has(value)).slice(-MOST_COMPUTED);
   const sources = [...leaves, ...computed];
   const byLeaves = projectionsBy(values, operand, sources, leaves);
   // Nothing that was computed comes before a weight that is none.
