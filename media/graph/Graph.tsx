@@ -42,11 +42,11 @@ function reveal(
 
 export function Graph({ run, step, ranges }: Shown): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const { width, height } = useRoom(box);
+  const { width, height, most } = useRoom(box);
   const shape = shapeOf(run);
   const { layout, scale } = useMemo(
-    () => fitGraph(run.nodes, Math.max(width, 1), height),
-    [shape, width, height],
+    () => fitGraph(run.nodes, Math.max(width, 1), height, most),
+    [shape, width, height, most],
   );
   const flow = flows(run, step);
   const receiving = receivers(step);

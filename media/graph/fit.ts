@@ -9,8 +9,20 @@ export interface Fit {
 
 const styles: readonly CardStyle[] = ['wide', 'tall', 'low', 'small'];
 
-/** `height`: Infinity where the page scrolls and height is no limit. */
-export function fitGraph(nodes: readonly LayoutNode[], width: number, height = Infinity): Fit {
+/** A hair's breadth is rounding. */
+const isWhole = ({ layout, scale }: Fit, width: number, height: number): boolean =>
+  layout.width * scale <= width + 0.01 && layout.height * scale <= height + 0.01;
+
+/**
+ * `height`: Infinity where the page scrolls and height is no limit. `most`: what may be taken of it rather than that
+ * the graph is cut.
+ */
+export function fitGraph(
+  nodes: readonly LayoutNode[],
+  width: number,
+  height = Infinity,
+  most = height,
+): Fit {
   const fits = styles.map((style): Fit => {
     const layout = layoutGraph(nodes, style);
     const scale = Math.min(LARGEST_SCALE, width / layout.width, height / layout.height);
@@ -19,5 +31,9 @@ export function fitGraph(nodes: readonly LayoutNode[], width: number, height = I
   const readable = fits.find(({ scale }) => scale >= COMFORTABLE_SCALE);
   if (readable) return readable;
   const best = fits.reduce((a, b) => (b.scale > a.scale ? b : a));
+  if (most > height && best.scale < SMALLEST_SCALE) {
+    const roomier = fitGraph(nodes, width, most);
+    if (isWhole(roomier, width, most)) return roomier;
+  }
   return { ...best, scale: Math.max(SMALLEST_SCALE, best.scale) };
 }

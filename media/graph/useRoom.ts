@@ -6,16 +6,18 @@ export interface Room {
   readonly width: number;
   /** Infinity where the page scrolls and height is no limit. */
   readonly height: number;
+  /** What may be taken of it rather than that the graph is cut. */
+  readonly most: number;
 }
 
 const pixels = (...lengths: readonly string[]): number =>
   lengths.reduce((sum, length) => sum + (parseFloat(length) || 0), 0);
 
-/** The pane's own height where it is given, else the part of the space above and below that it may take. */
-function heightOf(pane: HTMLElement): number {
+/** The pane's own height where it is given, else the part of the space above and below that it may take by this property. */
+function heightOf(pane: HTMLElement, property: string): number {
   const style = getComputedStyle(pane);
   if (style.overflowY !== 'auto') return Infinity;
-  const share = parseFloat(style.getPropertyValue('--most-of-height'));
+  const share = parseFloat(style.getPropertyValue(property));
   const whole = pane.parentElement?.clientHeight ?? 0;
   const height = Number.isNaN(share) ? pane.clientHeight : whole * share;
   return height - pixels(style.paddingTop, style.paddingBottom);
@@ -23,26 +25,29 @@ function heightOf(pane: HTMLElement): number {
 
 function measure(area: HTMLElement): Room {
   const pane = area.parentElement;
-  if (!pane) return { width: area.clientWidth, height: Infinity };
+  if (!pane) return { width: area.clientWidth, height: Infinity, most: Infinity };
   const others = [...pane.children].filter((child) => child !== area);
   const taken = others.reduce((sum, child) => {
     const { marginTop, marginBottom } = getComputedStyle(child);
     return sum + child.getBoundingClientRect().height + pixels(marginTop, marginBottom);
   }, 0);
-  return { width: area.clientWidth, height: Math.max(0, heightOf(pane) - taken) };
+  const room = (property: string): number => Math.max(0, heightOf(pane, property) - taken);
+  return {
+    ...{ width: area.clientWidth, height: room('--most-of-height') },
+    most: room('--most-when-cut'),
+  };
 }
 
 export function useRoom(element: RefObject<HTMLElement>): Room {
-  const [room, setRoom] = useState<Room>({ width: 0, height: Infinity });
+  const [room, setRoom] = useState<Room>({ width: 0, height: Infinity, most: Infinity });
   useLayoutEffect(() => {
     const area = element.current;
     const pane = area?.parentElement;
     if (!area || !pane) return undefined;
     const update = (): void => {
       const next = measure(area);
-      setRoom((before) =>
-        before.width === next.width && before.height === next.height ? before : next,
-      );
+      const sides = ['width', 'height', 'most'] as const;
+      setRoom((before) => (sides.every((side) => before[side] === next[side]) ? before : next));
     };
     update();
     const observer = new ResizeObserver(update);

@@ -7,6 +7,10 @@ const sideBySide = window.matchMedia('(min-width: 900px)');
 /** The equations are open without being asked for. */
 const roomy = window.matchMedia('(min-width: 900px) and (min-height: 720px)');
 
+/** The step's numbers are scrolled to anyway: the graph comes first. */
+const narrow = window.matchMedia('(max-width: 440px)');
+
+export const isNarrow = signal(narrow.matches);
 export const isSideBySide = signal(sideBySide.matches);
 export const isRoomy = signal(roomy.matches);
 
@@ -21,4 +25,5 @@ export const stepWidth = computed(() => {
 
 window.addEventListener('resize', () => (pageWidth.value = window.innerWidth));
 sideBySide.addEventListener('change', ({ matches }) => (isSideBySide.value = matches));
+narrow.addEventListener('change', ({ matches }) => (isNarrow.value = matches));
 roomy.addEventListener('change', ({ matches }) => (isRoomy.value = matches));

@@ -343,4 +343,20 @@ describe('layout of the graph', () => {
       if (width >= 396) expect(layout.width * scale).toBeLessThanOrEqual(width + 0.01);
     }
   });
+
+  it('takes more of the height where the graph would be cut, and only where that shows it whole', () => {
+    const nodes = buildGraph(cases[0][1]).nodes.map((node) => ({
+      id: node.id,
+      inputs: node.kind === 'input' ? [] : node.inputs,
+    }));
+    const heightIn = (width: number, height: number, most?: number): number => {
+      const { layout, scale } = fitGraph(nodes, width, height, most);
+      return layout.height * scale;
+    };
+    expect(heightIn(342, 150)).toBeGreaterThan(150);
+    expect(heightIn(342, 150, 250)).toBeGreaterThan(heightIn(342, 150));
+    expect(heightIn(342, 150, 250)).toBeLessThanOrEqual(250.01);
+    expect(heightIn(200, 150, 250)).toBe(heightIn(200, 150));
+    expect(heightIn(342, 400, 500)).toBe(heightIn(342, 400));
+  });
 });
