@@ -13,7 +13,7 @@ import { Header } from '../toolbar/Header.tsx';
 import { Computing } from './Computing.tsx';
 import { EmptyState } from './EmptyState.tsx';
 import { Notices, Problems } from './Notices.tsx';
-import { isNarrow, isSideBySide } from './room.ts';
+import { isGraphFirst, isSideBySide } from './room.ts';
 import { Splitter } from './Splitter.tsx';
 
 export function App(): JSX.Element {
@@ -29,9 +29,9 @@ export function App(): JSX.Element {
 
 /** Percent of the height; a comparison's verdicts on top leave less of the whole. */
 const graphHeight = computed(() => ui.value.graphHeight ?? (comparison.value ? 58 : 52));
-/** Percent that may be taken in a narrow column rather than that the graph is cut; a comparison's numbers matter more. */
+/** Percent that may be taken rather than that the graph is cut; a comparison's numbers matter more. */
 const graphHeightWhenCut = computed(() =>
-  isNarrow.value && ui.value.graphHeight === null && !comparison.value ? 58 : graphHeight.value,
+  isGraphFirst.value && ui.value.graphHeight === null && !comparison.value ? 58 : graphHeight.value,
 );
 
 /** Between the graph and the step beside or below it. */

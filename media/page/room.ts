@@ -7,10 +7,10 @@ const sideBySide = window.matchMedia('(min-width: 900px)');
 /** The equations are open without being asked for. */
 const roomy = window.matchMedia('(min-width: 900px) and (min-height: 720px)');
 
-/** The step's numbers are scrolled to anyway: the graph comes first. */
-const narrow = window.matchMedia('(max-width: 440px)');
+/** The graph may take more of the height: of a tall page, or of a narrow one, where the step's numbers are scrolled to anyway. */
+const graphFirst = window.matchMedia('(max-width: 440px), (min-height: 780px)');
 
-export const isNarrow = signal(narrow.matches);
+export const isGraphFirst = signal(graphFirst.matches);
 export const isSideBySide = signal(sideBySide.matches);
 export const isRoomy = signal(roomy.matches);
 
@@ -25,5 +25,5 @@ export const stepWidth = computed(() => {
 
 window.addEventListener('resize', () => (pageWidth.value = window.innerWidth));
 sideBySide.addEventListener('change', ({ matches }) => (isSideBySide.value = matches));
-narrow.addEventListener('change', ({ matches }) => (isNarrow.value = matches));
+graphFirst.addEventListener('change', ({ matches }) => (isGraphFirst.value = matches));
 roomy.addEventListener('change', ({ matches }) => (isRoomy.value = matches));
