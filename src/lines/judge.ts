@@ -9,7 +9,9 @@ import {
   type NumberType,
 } from '../compare/reference/dtypes.ts';
 import { buildCatalogue, type Catalogue } from './catalogue.ts';
+import { Contents } from './contents.ts';
 import { type Localised, localise } from './localise.ts';
+import type { Content } from './observe.ts';
 import type { Recording } from './recording.ts';
 
 export interface Judged {
@@ -34,17 +36,38 @@ function typeOfRecording({ events }: Recording): NumberType {
   return TYPES.find(({ name }) => (counts.get(name) ?? 0) >= Math.max(FEW, SHARE * all)) ?? FLOAT64;
 }
 
+const judges = new WeakMap<HeadConfig, { readonly graph: Graph; readonly judge: Judge }>();
+
+type Judge = (recording: Recording) => Judged;
+
+/** What was found out for one run of a setup is there for the next one. */
 export function judge(recording: Recording, config: HeadConfig, graph: Graph): Judged {
   return judging(config, graph)(recording);
 }
 
 /** Judges several runs of programs that are to compute the same. */
-export function judging(config: HeadConfig, graph: Graph): (recording: Recording) => Judged {
-  const catalogues = new Map<NumberType, Catalogue>();
+export function judging(config: HeadConfig, graph: Graph): Judge {
+  const before = judges.get(config);
+  if (before?.graph === graph) return before.judge;
+  const own = newJudge(config, graph);
+  judges.set(config, { graph, judge: own });
+  return own;
+}
+
+function newJudge(config: HeadConfig, graph: Graph): Judge {
+  const catalogues = new Map<
+    NumberType,
+    { readonly own: Catalogue; readonly known: Contents<Content> }
+  >();
   return (recording) => {
     const type = typeOfRecording(recording);
-    const catalogue = catalogues.get(type) ?? buildCatalogue(config, graph, type);
-    catalogues.set(type, catalogue);
-    return { catalogue, localised: localise(recording, catalogue) };
+    const { own, known } = catalogues.get(type) ?? {
+      own: buildCatalogue(config, graph, type),
+      known: new Contents<Content>(),
+    };
+    catalogues.set(type, { own, known });
+    // The tiles of one run are no forms of the next one.
+    const catalogue = { ...own, entries: [...own.entries] };
+    return { catalogue, localised: localise(recording, catalogue, known) };
   };
 }

@@ -13,6 +13,7 @@ import {
   mistakenNames,
   returnsInOrder,
 } from './mistaken.ts';
+import { Contents } from './contents.ts';
 import type { Catalogue } from './catalogue.ts';
 import { wrongByHand } from './byHand.ts';
 import { duplicateIndices } from './duplicates.ts';
@@ -23,7 +24,7 @@ import { askedFor, coveredKeys, goalsOf } from './goals.ts';
 import { transposedGradients, unmergedOutputs } from './laidOut.ts';
 import { lostParts } from './lost.ts';
 import { multipleMistake } from './multiple.ts';
-import { nodeNamed, type Observed, Observer } from './observe.ts';
+import { type Content, nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
 import { clearedPass } from './passes.ts';
 import { replacedParts } from './replaced.ts';
@@ -56,8 +57,13 @@ export interface Localised {
   readonly consequences: ReadonlySet<number>;
 }
 
-export function localise(recording: Recording, catalogue: Catalogue): Localised {
-  const observer = new Observer(recording, catalogue);
+/** `contents` are kept from one run to the next. */
+export function localise(
+  recording: Recording,
+  catalogue: Catalogue,
+  contents = new Contents<Content>(),
+): Localised {
+  const observer = new Observer(recording, catalogue, contents);
   let observed = observer.observe();
   if (addTiles(catalogue, observed, recording)) {
     observer.refresh();

@@ -4,6 +4,7 @@ import { BFLOAT16, FLOAT16, FLOAT32 } from '../compare/reference/dtypes.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
+import { Contents } from './contents.ts';
 import { othersReturns } from './flow.ts';
 import { Nudges } from './nudges.ts';
 import { type Piece, piecesOf } from './pieces.ts';
@@ -33,7 +34,8 @@ export interface Observed {
   readonly isMask: boolean;
 }
 
-interface Content {
+/** What the numbers of a tensor alone tell. */
+export interface Content {
   readonly standing: 'right' | 'partial' | 'neutral' | 'off';
   readonly found: readonly Alignment[];
   readonly pieces: readonly Piece[];
@@ -55,11 +57,17 @@ export class Observer {
   readonly #catalogue: Catalogue;
   readonly aligner: Aligner;
   readonly #contents = new Map<number, Content>();
+  readonly #known: Contents<Content>;
+  /** How many entries the catalogue came with, and a name for those that were added. */
+  readonly #own: number;
+  #added = '';
   #others: ReturnType<typeof othersReturns> = () => new Set();
 
-  constructor(recording: Recording, catalogue: Catalogue) {
+  constructor(recording: Recording, catalogue: Catalogue, known = new Contents<Content>()) {
     this.#recording = recording;
     this.#catalogue = catalogue;
+    this.#known = known;
+    this.#own = catalogue.entries.length;
     this.aligner = new Aligner(catalogue);
   }
 
@@ -82,6 +90,10 @@ export class Observer {
 
   /** Looks again at what was off, after forms were added. */
   refresh(): void {
+    const { entries } = this.#catalogue;
+    const { name, same } = this.#known.added(entries.slice(this.#own));
+    entries.splice(this.#own, same.length, ...same);
+    this.#added = name;
     this.aligner.refresh();
     for (const [id, { standing }] of this.#contents)
       if (standing === 'off') this.#contents.delete(id);
@@ -136,7 +148,9 @@ export class Observer {
   #contentOf(id: number, event: Event, tensor: Tensor): Content {
     const known = this.#contents.get(id);
     if (known) return known;
-    const content = this.#look(event, tensor);
+    const content = this.#known.of(this.#added, event.dtype, tensor, () =>
+      this.#look(event, tensor),
+    );
     this.#contents.set(id, content);
     return content;
   }
