@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'python')
 import numpy as np
 import torch
 
-from attention_lines.mutate import frame
+from attention_lines.mutate import frame, vary
 from attention_lines.mutate.candidates import candidates
 from attention_lines.mutate.launch import _keep_outer
 from attention_lines.mutate.scope import Scope
@@ -61,6 +61,11 @@ class Node:
     def T(self):
         return Node(self.data.T)
 oq, ok, ow = Node(Q), Node(K), Node(wide)
+def maker(n):
+    def times(a):
+        return n * a
+    return times
+five = maker(5)
 """
 
 # What the person wrote, and what was meant.
@@ -114,6 +119,11 @@ MISTAKES = [
     ('r = oq @ oq.T', 'r = oq @ ok.T'),
     ('r = oq @ ow', 'r = oq.T @ ow'),
     ('r = S * ow.shape[1]', 'r = S * oq.shape[1]'),
+    ('r = (tq @ tk.T).sum(dim=0)', 'r = (tq @ tk.T).logsumexp(dim=0)'),
+    ('r = np.arange(8) % H', 'r = np.arange(8) // D'),
+    ('r = dP * (P > 0)', 'r = dP * pad'),
+    ('r = dO * (np.random.default_rng(1).random(dO.shape) > 0.5)', 'r = dO * Q'),
+    ('r = P * (dP - inner)', 'r = five(dP)'),
     ('dP *= P', 'dP = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
 ]
 
@@ -139,6 +149,7 @@ PROGRAMS = [
     ('r = P.astype(float) + np.finfo(float).tiny', 'np.finfo(float).tiny', 'np.finfo(float).min'),
     ('keys = D\nr = np.triu(np.ones((T, keys)), k=1)', 'k=1', 'k=keys - T + 1'),
     ('r = [lambda a: a * n for n in range(3)]', 'lambda a:', 'lambda a, n=n:'),
+    ('for t in range(2):\n    for u in range(2):\n        r = P[t, t]', 't, t]', 't, u]'),
     ('r = m_old', 'r = m_old', 'r = m_old + np.log(m_new)'),
     ('r = (tq.detach(), tk.detach())', '(tq.detach(), tk.detach())', '(tq, tk)'),
     ('tq.masked_fill(tq > 0, 0.0)\nr = tq @ tk.T', 'tq.masked', 'tq = tq.masked'),
@@ -159,7 +170,7 @@ class Generated(unittest.TestCase):
             with self.subTest(wrong=wrong):
                 text = '%s%s\n' % (BEFORE, wrong)
                 source = Source(text)
-                names = {'__name__': 'program', 'optimizer': None, 'total': np.ones((5, 4))}
+                names = {'__name__': 'program', 'optimizer': None, 'total': np.ones((5, 4)), 't': 0, 'u': 0}
                 exec(BEFORE, names)
                 statement = source.statement_at(len(text.splitlines()))
                 found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
@@ -238,6 +249,29 @@ class Generated(unittest.TestCase):
         source, statement, names = at_last_line(BEFORE + 'α = 2.0; r = "é", P @ V.T\n'.replace('α = 2.0; ', ''))
         found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
         self.assertIn('r = "é", P @ V', [source.apply(each.edits).splitlines()[-1] for each in found])
+
+
+class Varied(unittest.TestCase):
+    def test_what_an_archive_holds_is_other_numbers_and_whole_numbers_stay(self):
+        file = os.path.join(tempfile.mkdtemp(), 'data.npz')
+        np.savez(file, x=np.linspace(0.1, 1, 6).reshape(2, 3), keep=np.array([0.0, 1.0]), lengths=np.array([3, 2]))
+        with vary.shifted(np.load(file), 1) as held, np.load(file) as own:
+            self.assertEqual(held.files, own.files)
+            self.assertFalse(np.isclose(held['x'], own['x']).any())
+            self.assertTrue(np.array_equal(held['x'], dict(held)['x']))
+            for name in ('keep', 'lengths'):
+                self.assertTrue(np.array_equal(held[name], own[name]))
+
+    def test_data_is_varied_wherever_it_is_loaded(self):
+        folder = tempfile.mkdtemp()
+        file = os.path.join(folder, 'program.py')
+        text = 'import numpy as np\ndef train():\n    with np.load("d.npz") as z:\n        return z["x"]\n'
+        with open(file, 'w') as out:
+            out.write(text)
+        seeds = vary.variations({'file': file, 'sources': {}})['seeds']
+        self.assertEqual(len(seeds), 2)
+        edits = tuple(Edit(*each) for each in seeds[0]['edits']['program.py'])
+        self.assertIn('shifted(np.load("d.npz"), 1) as z', Source(text).apply(edits))
 
 
 class Evaluated(unittest.TestCase):

@@ -8,7 +8,7 @@ from .mutation import Mutation, Site
 from .source import ATOM, PRODUCT, Edit
 
 _EXCHANGED = [
-    ('sum', 'mean', 'max'), ('triu', 'tril'), ('max', 'min', 'sum'), ('exp', 'exp2', 'log', 'log2'), ('sin', 'cos'),
+    ('sum', 'mean', 'max'), ('sum', 'logsumexp'), ('triu', 'tril'), ('max', 'min', 'sum'), ('exp', 'exp2', 'log', 'log2'), ('sin', 'cos'),
     ('zeros', 'ones'), ('zeros_like', 'ones_like', 'empty_like'), ('repeat_interleave', 'repeat'), ('repeat', 'tile'),
     ('maximum', 'minimum'), ('softmax', 'log_softmax'), ('reshape', 'transpose'), ('amax', 'amin'), ('tanh', 'sinh'),
     ('matmul', 'multiply'), ('dot', 'outer'), ('view', 'reshape'), ('triu_indices', 'tril_indices'), ('mse_loss', 'l1_loss'),
@@ -452,6 +452,11 @@ def wrapped(site: Site) -> Iterator[Mutation]:
                 yield site.put('%s(%s)' % (text, site.text), 1.4, 'function')
                 if isinstance(site.node, ast.Call) and len(site.node.args) == 1:
                     yield site.put('%s(%s)' % (text, site.source.of(site.node.args[0])), 1.3, 'function')
+                if isinstance(site.node, ast.BinOp):
+                    names = dict.fromkeys(n.id for n in ast.walk(site.node) if isinstance(n, ast.Name))
+                    for name in names:
+                        if site.scope.known_text(name).sort == 'tensor':
+                            yield site.put('%s(%s)' % (text, name), 1.5, 'function')
 
 
 OPERATORS = (drop, exchange, mirrored, axes, arguments, einsum, einsum_axis, layout, relayout, keeping, types, repeated, length, wherever, matrix, through, wrapped)

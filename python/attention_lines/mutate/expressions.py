@@ -37,7 +37,7 @@ def operand(site: Site) -> Iterator[Mutation]:
         stale = 0.6 if each.text in site.scope.bound else 0
         cost = 1.0 + each.distance + (0.3 if isinstance(node, ast.Call) else 0) + stale
         if known.sort == 'number':
-            if each.known.value != known.value:
+            if site.scope.is_other(each, known, site.text):
                 # In a lambda all of one value are tried by runs of the program: after one of each other value.
                 again = values.count(each.known.value) if site.lambdas else 0
                 values.append(each.known.value)
@@ -51,6 +51,37 @@ def operand(site: Site) -> Iterator[Mutation]:
             yield site.put(each.text, cost + 1.2, 'operand')
             for text in transposed(site, each.text):
                 yield site.put(text, cost + 1.6, 'operand')
+
+
+def stands_for(site: Site) -> Iterator[Mutation]:
+    """A tensor that is in scope already where one is computed, compared or drawn anew."""
+    node, known = site.node, site.known
+    if not isinstance(node, (ast.BinOp, ast.Compare, ast.Call)):
+        return
+    is_drawn = known.sort == 'other' and _draws(node)
+    if not is_drawn and (isinstance(node, ast.Call) or known.sort not in ('tensor', 'flag') or not known.shape):
+        return
+    for each in site.scope.tensors() + site.scope.tensors('flag'):
+        if ' ' in each.text or each.text in site.scope.bound:
+            continue
+        if is_drawn or each.known.shape == known.shape:
+            yield site.put(each.text, 1.4 + each.distance + (0 if each.known.sort == known.sort else 0.1), 'operand')
+
+
+def _draws(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr in ('random', 'rand', 'rand_like', 'bernoulli', 'uniform') for n in ast.walk(node))
+
+
+def divided(site: Site) -> Iterator[Mutation]:
+    """The other of `//` and `%`, by another number: which group a head is in, or its place in the group."""
+    node, source = site.node, site.source
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.FloorDiv, ast.Mod)):
+        return
+    other = '%' if isinstance(node.op, ast.FloorDiv) else '//'
+    left, right = source.grouped(node.left, PRODUCT), source.of(node.right)
+    for each in site.scope.numbers()[:24]:
+        if isinstance(each.known.value, int) and each.known.value > 0 and each.text != right and each.text not in site.scope.counters:
+            yield site.put('%s %s %s' % (left, other, each.text if each.binds > PRODUCT else '(%s)' % each.text), 1.3 + each.distance, 'operator')
 
 
 def callee(site: Site) -> Iterator[Mutation]:
@@ -133,7 +164,7 @@ def number(site: Site) -> Iterator[Mutation]:
     else:
         return
     for each in site.scope.numbers()[:24]:
-        if each.known.value != value:
+        if site.scope.is_other(each, site.known):
             yield site.put(each.text, 1.4 + each.distance, 'number')
 
 
@@ -275,7 +306,8 @@ def factor(site: Site) -> Iterator[Mutation]:
     texts: List[Tuple[str, int, float]] = []
     for each in site.scope.numbers():
         value = float(each.known.value)
-        if value in (0.0, 1.0):
+        is_index = each.text in site.scope.counters and not isinstance(site.known.value, int)
+        if value in (0.0, 1.0) or is_index:
             continue
         texts.append((each.text, each.binds, each.distance))
         if float(value).is_integer() and value > 1 and root:
@@ -607,6 +639,6 @@ def conjugate(site: Site) -> Iterator[Mutation]:
 
 
 OPERATORS = (
-    operand, callee, number, counted, given_later, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden,
+    operand, stands_for, divided, callee, number, counted, given_later, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden,
     triangle, rescaled, conjugate,
 )

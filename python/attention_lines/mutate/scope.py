@@ -3,7 +3,7 @@ import ast
 import math
 import sys
 import types
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from .source import Source, binding
 
@@ -132,9 +132,20 @@ class Scope:
         self.torch = self._alias('torch')
         self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
         self.bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.counters = self._counters()
         self._unary: Optional[List[str]] = None
         self._numbers: Optional[List[Ingredient]] = None
         self.ingredients = self._collect()
+
+    def _counters(self) -> Set[str]:
+        """Names of the loops around the statement that hold whole numbers: equal ones are so in this iteration alone."""
+        found: Set[str] = set()
+        node: ast.AST = self.statement
+        while node in self.source.parents and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node = self.source.parents[node]
+            if isinstance(node, ast.For):
+                found |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+        return {name for name in found if isinstance(self.merged.get(name), int)}
 
     def _alias(self, module: str) -> Optional[str]:
         wanted = sys.modules.get(module)
@@ -274,8 +285,23 @@ class Scope:
                     found.append('self.' + node.name)
                 elif len(names) - len(node.args.defaults) == 1 and isinstance(self.merged.get(node.name), types.FunctionType):
                     found.append(node.name)
-            self._unary = found[:MOST_UNARY]
+            self._unary = (self._closures() + found)[:MOST_UNARY]
         return self._unary
+
+    def _closures(self) -> List[str]:
+        """Names of functions that other functions of the file made: of one argument, and only computing."""
+        made = {
+            (node.name, node.lineno): node
+            for node in ast.walk(self.source.tree)
+            if isinstance(node, ast.FunctionDef) and self.source.function_of(node) is not self.source.tree
+        }
+        found = []
+        for name, value in self.names.items():
+            code = value.__code__ if isinstance(value, types.FunctionType) else None
+            node = made.get((code.co_name, code.co_firstlineno)) if code else None
+            if node is not None and len(node.args.args) - len(node.args.defaults) == 1 and _only_computes(node):
+                found.append(name)
+        return found
 
     def tensors(self, sort: str = 'tensor') -> List[Ingredient]:
         return [each for each in self.ingredients if each.known.sort == sort and each.known.shape]
@@ -287,10 +313,17 @@ class Scope:
             self._numbers = []
             for each in self.ingredients:
                 value = _real(each.known.value) if each.known.sort == 'number' else math.nan
-                if math.isfinite(value) and names.get(value, 0) < MOST_NAMES:
+                if each.text in self.counters:
+                    self._numbers.append(each)
+                elif math.isfinite(value) and names.get(value, 0) < MOST_NAMES:
                     names[value] = names.get(value, 0) + 1
                     self._numbers.append(each)
+            self._numbers.sort(key=lambda each: each.text not in self.counters)
         return self._numbers[:60]
+
+    def is_other(self, one: Ingredient, known: Value, text: str = '') -> bool:
+        """Whether a number is another one than what `text` is, in this iteration or in the next ones."""
+        return one.known.value != known.value or one.text in self.counters or text in self.counters
 
 
 MOST_UNARY = 6

@@ -61,17 +61,16 @@ def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]
 
 def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
     """Other numbers where they are loaded, written down or computed from indices: a wave is added."""
-    edits, opened = [], set()
+    places: List[ast.AST] = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call) and _called(n) in _LOADING]
     for node in _outside(source.tree):
         if not isinstance(node, ast.Assign) or not all(isinstance(each, ast.Name) for each in node.targets):
             continue
-        held = node.value.value if isinstance(node.value, ast.Subscript) else None
-        is_opened = isinstance(held, ast.Name) and held.id in opened
-        given = [n for n in ast.walk(node.value) if isinstance(n, ast.Call) and _is_data(n)]
-        if not given and not is_opened:
-            continue
-        opened.update(target.id for target in node.targets)
-        start, end = source.span(node.value)
+        inside = [n for n in ast.walk(node.value) if isinstance(n, ast.Call)]
+        if any(_is_data(n) for n in inside) and not any(n in places for n in inside):
+            places.append(node.value)
+    edits = []
+    for place in places:
+        start, end = source.span(place)
         edits += [[start, start, _WAVE], [end, end, ", %d)" % k]]
     return {"edits": {name: edits}} if edits else {}
 
@@ -80,20 +79,40 @@ _WAVE = "__import__('%s', fromlist=['shifted']).shifted(" % __name__
 
 
 def shifted(value: Any, k: int) -> Any:
-    """Other numbers of the same shape and type; what is no tensor of floating point numbers as it is."""
+    """
+    Other numbers of the same shape and type, of all that an archive or a dictionary holds: near those that were there for
+    an odd `k`, others in all places for an even one. What is no tensor of floating point numbers stays, and so do whole
+    numbers: masks, positions, lengths.
+    """
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor) and value.is_floating_point():
+        if bool((value == value.round()).all()):
+            return value
         wave = torch.sin(k + torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
-        return (value.detach() + 0.1 * wave.to(value.dtype)).requires_grad_(value.requires_grad)
+        base = value.detach() if k % 2 else value.detach().flatten().flip(0).reshape(value.shape)
+        return (base + 0.1 * wave.to(value.dtype)).requires_grad_(value.requires_grad)
     if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype.kind == "f":
-        return (value + 0.1 * numpy.sin(k + numpy.arange(value.size)).reshape(value.shape)).astype(value.dtype)
+        if bool((value == numpy.round(value)).all()):
+            return value
+        base = value if k % 2 else value.reshape(-1)[::-1].reshape(value.shape)
+        return (base + 0.1 * numpy.sin(k + numpy.arange(value.size)).reshape(value.shape)).astype(value.dtype)
+    if isinstance(value, dict):
+        for key in list(value):
+            value[key] = shifted(value[key], k)
+    kind = type(value)
+    if numpy is not None and kind.__name__ == "NpzFile":
+        get = kind.__getitem__
+        value.__class__ = type("NpzFile", (kind,), {"__getitem__": lambda self, key: shifted(get(self, key), k)})
     return value
+
+
+_LOADING = frozenset(("load", "loadtxt", "genfromtxt", "fromfile", "load_file"))
 
 
 def _is_data(node: ast.Call) -> bool:
     """Whether a call reads a file, or makes a tensor of numbers that are written down or counted."""
     called = _called(node)
-    if called in ("load", "loadtxt", "genfromtxt", "fromfile", "load_file", "linspace"):
+    if called in _LOADING or called == "linspace":
         return True
     return called in ("array", "tensor", "asarray", "as_tensor") and any(
         isinstance(n, ast.Constant) and isinstance(n.value, float) for n in ast.walk(node)
@@ -206,7 +225,7 @@ def _may_be_size(source: Source, node: ast.AST) -> bool:
             return "seed" not in source.of(owner.args[0])
         if parent.arg == "dim" and isinstance(owner, ast.Call) and _called(owner)[:1].isupper():
             return True
-        return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state")
+        return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state", "precision", "linewidth", "edgeitems")
     if isinstance(parent, ast.Call):
         return _called(parent) not in _SEEDING | {"round", "transpose", "permute", "swapaxes", "sum", "mean", "print"}
     if isinstance(parent, (ast.Assign, ast.AnnAssign)):
