@@ -12,6 +12,7 @@ import { notebookFix } from '../lines/repair/notebook.ts';
 import { newKnown, prove } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair, type Tried } from '../lines/repair/repair.ts';
 import type { Bench } from '../lines/repair/bench.ts';
+import { withResidual } from './residual.ts';
 import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
 
 export interface FixOptions {
@@ -47,7 +48,12 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
   const { config, graph, bench: benchOptions, limits, onFix } = options;
   const fixes: { readonly fix: Fix; readonly cost: number; readonly left: string }[] = [];
   const known = newKnown();
-  const judge = judging(config, graph);
+  const plain = judging(config, graph);
+  // That the input is added to the output may be seen only where the output is right.
+  const judge = (recording: Recording): Judged => {
+    const judged = plain(recording);
+    return withResidual(recording, { config, graph }, judged)?.judged ?? judged;
+  };
   const within = { ...LIMITS, ...limits };
   const until = seconds() + within.seconds + LAST_SECONDS;
   const bench = options.opened ?? (await openBench(benchOptions));

@@ -2,6 +2,7 @@
 import { handedOn } from '../flow.ts';
 import type { Judged } from '../judge.ts';
 import type { Event, Recording } from '../recording.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
 
 export interface Place {
@@ -36,6 +37,7 @@ const FAR = {
   number: 0.5,
   handed: 0.45,
   neighbour: 2.2,
+  proven: 2,
   line: 0.1,
 };
 
@@ -43,9 +45,12 @@ const FAR = {
 export function placesOf({ recording, judged, missing }: Standing): Place[] {
   const { observed, consequences, flow } = judged.localised;
   const found = new Map<number, { readonly place: Place; readonly far: number }>();
-  const add = (id: number, far: number, seenIn: Missing): void => {
+  const proven = provenFunctions(recording, judged);
+  const add = (id: number, near: number, seenIn: Missing): void => {
     const event = recording.events[id];
     const known = found.get(event.statement);
+    const isProven = proven.has(recording.statements[event.statement].function);
+    const far = near + (isProven ? FAR.proven : 0);
     if (recording.statements[event.statement].kind === 'parameter' || (known && known.far <= far))
       return;
     found.set(event.statement, { place: placeAt(recording, event, seenIn), far });
@@ -58,6 +63,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     const near = n * FAR.wrong;
     const { event, seen } = each;
     add(event, near, each);
+    addNumbers(event, near + FAR.operand, each);
     add(seen, near + 0.1, each);
     for (const id of frontierOf(recording, judged, seen)) {
       add(id, near + FAR.frontier, each);
@@ -74,6 +80,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         const next = far + (from !== null ? 0.2 : isRight ? FAR.rightOperand : FAR.operand);
         reached.set(source, next);
         add(source, next, each);
+        if (far === near) addNumbers(source, next, each);
       }
     }
     // What follows may be where a right operand was to be put to use, by whatever name it is handed on there.
@@ -89,7 +96,8 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
       }
     // A loop that begins late, or ends early.
     for (const loop of loopsAround(recording, recording.events[event])) {
-      const far = near + FAR.loop;
+      const isProven = proven.has(recording.statements[loop].function);
+      const far = near + FAR.loop + (isProven ? FAR.proven : 0);
       if ((found.get(loop)?.far ?? Infinity) <= far) continue;
       found.set(loop, { place: placeAround(recording, loop, recording.events[event], each), far });
     }
@@ -100,6 +108,35 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
+}
+
+/**
+ * Functions that gave something right in one call and nothing wrong: where they give something wrong in another one, they
+ * were given it.
+ */
+function provenFunctions(
+  { events, statements, functions }: Recording,
+  { localised: { observed } }: Judged,
+): ReadonlySet<number> {
+  const calls = new Map<string, { readonly function: number; isRight: boolean; isOff: boolean }>();
+  for (const { id, statement, frame, how, shape } of events) {
+    const inside = statements[statement].function;
+    if (how === 'argument' || how === 'leaf' || sizeOf(shape) < 2) continue;
+    if (functions[inside].calls < 2) continue;
+    const call = calls.get(`${inside} ${frame}`) ?? {
+      ...{ function: inside, isRight: false, isOff: false },
+    };
+    calls.set(`${inside} ${frame}`, call);
+    const { standing, found, pieces } = observed[id];
+    if (standing === 'off') call.isOff = true;
+    // What is handed through was right before.
+    const isMade = events[id].alias === undefined && events[id].same === undefined;
+    const isNode = pieces.length > 0 || found.some(({ entry }) => entry.role === 'node');
+    if (standing === 'right' && isMade && isNode) call.isRight = true;
+  }
+  return new Set(
+    [...calls.values()].flatMap((call) => (call.isRight && !call.isOff ? [call.function] : [])),
+  );
 }
 
 /** Of what an event was computed from, step by step, the first that is not right: all that they were computed from is. */
@@ -157,7 +194,8 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     there.function === inside &&
     there.line > line &&
     wrong.frame === event.frame;
-  if (there.function === inside && isOneNumber(wrong) && event.loops.length > 0)
+  const isAlone = event.loops.length > 0 && there.function === inside && isOneNumber(wrong);
+  if (isAlone || writesOneNumber(recording, event))
     return placeAround(recording, event.statement, event, seenIn);
   const isThere = wrong.statement === event.statement || seenIn.seen === event.id;
   return {
@@ -206,6 +244,16 @@ function loopsAround({ statements }: Recording, { statement, loops }: Event): nu
 
 const isOneNumber = ({ shape, how }: Event): boolean =>
   how !== 'loop-end' && shape.every((length) => length === 1);
+
+/** Whether its statement writes single numbers in loops: what it gives shows in all of them together. */
+const writesOneNumber = ({ events }: Recording, { statement }: Event): boolean =>
+  events.some(
+    (each) =>
+      each.statement === statement &&
+      each.loops.length > 0 &&
+      isOneNumber(each) &&
+      each.how !== 'expression',
+  );
 
 /** First events of the statements just before and behind, in the same function, with how many lines are between. */
 function neighboursOf(recording: Recording, id: number): [event: number, lines: number][] {

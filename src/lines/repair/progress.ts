@@ -2,11 +2,11 @@
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
-import type { Alignment } from '../align.ts';
-import { ancestorsOf, goalsOf } from '../goals.ts';
+import { type Alignment, isReordered, isWhole as isAllOf } from '../align.ts';
+import { ancestorsOf, askedFor, goalsOf } from '../goals.ts';
 import type { Judged } from '../judge.ts';
 import { isAsFound, nodeNamed, type Observed } from '../observe.ts';
-import type { Recording } from '../recording.ts';
+import type { Event, Recording } from '../recording.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {
@@ -86,14 +86,19 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.missing.length === 0 &&
   !holdsTwice(before, standing) &&
   !isSpoilt(standing) &&
-  (isComplete(standing) || !(hasLooseEnds(standing) || isCut(standing)));
+  (isComplete(before, standing) || !(hasLooseEnds(standing) || isCut(standing)));
 
 /** Not all of it was recorded. */
 const isCut = ({ recording: { leftOut } }: Standing): boolean =>
   leftOut.events > 0 || leftOut.bytes > 0;
 
-const isComplete = ({ judged, covered }: Standing): boolean =>
-  goalsOf(judged.catalogue.graph).every((key) => covered.has(key));
+/** Whether all outputs and gradients are there that a program asks for, before an edit or after it. */
+function isComplete(before: Standing, { judged, covered }: Standing): boolean {
+  const goals = goalsOf(judged.catalogue.graph);
+  return [before.judged, judged].every(({ localised: { observed } }) =>
+    askedFor(goals, observed).every((key) => covered.has(key)),
+  );
+}
 
 /**
  * Whether a loop leaves something else where it had the gradient that its array is named for: a part was added once more
@@ -115,8 +120,9 @@ function isSpoilt({ judged: { localised, catalogue } }: Standing): boolean {
 }
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
-function hasLooseEnds({ judged: { localised } }: Standing): boolean {
+function hasLooseEnds({ recording, judged: { localised } }: Standing): boolean {
   const { observed, flow, covered } = localised;
+  const repeated = repeatedResults(recording, observed);
   // What autograd tells of a node is no result of its own where that gradient is there as a whole.
   const isTold = ({ event: { of, how } }: Observed): boolean =>
     how === 'gradient' &&
@@ -127,8 +133,29 @@ function hasLooseEnds({ judged: { localised } }: Standing): boolean {
     const { event, standing } = each;
     const isLoose = event.how === 'loop-end' || flow.users[event.id].length === 0;
     const isRight = standing !== 'off' && standing !== 'partial';
-    return !isRight && isLoose && sizeOf(event.shape) > 1 && !isTold(each);
+    if (isRight || !isLoose || sizeOf(event.shape) <= 1 || isTold(each)) return false;
+    return !repeated.has(resultOf(event));
   });
+}
+
+/** What a statement gives under one name, whichever element of a list it is. */
+const resultOf = ({ statement, name, how }: Event): string =>
+  `${statement} ${how} ${name.replaceAll(/\[\d+\]/g, '[]')}`;
+
+/**
+ * What further steps of a training give, of which the first one gave what is right, and the parameters that they have: no
+ * setup tells of their numbers.
+ */
+function repeatedResults({ events }: Recording, observed: readonly Observed[]): Set<string> {
+  const found = new Set<string>();
+  for (const { event, found: parts } of observed) {
+    if (parts.some((each) => each.entry.role === 'node' && isAllOf(each) && !isReordered(each)))
+      found.add(resultOf(event));
+    const read = event.reads.flatMap((id) => observed[id].found.map(({ entry }) => entry.key));
+    const isStep = read.some((key) => key.startsWith('v:') && read.includes(`g:${key.slice(2)}`));
+    if (isStep && events[event.id].how !== 'argument') found.add(resultOf(event));
+  }
+  return found;
 }
 
 /** What it is, or what it is joined of. */
@@ -219,7 +246,10 @@ function keptBy({ recording: { events }, judged, covered, missing }: Standing): 
   for (const { event, found, pieces } of observed)
     if (!statements.has(event.statement) && !consequences.has(event.id))
       for (const { entry } of [...found, ...pieces]) elsewhere.add(entry.key);
-  return [...covered].filter((key) => elsewhere.has(key));
+  // What is given an edit does not spoil; beside other tensors it may be too small to be recognised.
+  const isGiven = (key: Key): boolean =>
+    key.startsWith('v:') && nodeOf(judged.catalogue.graph, key.slice(2)).kind === 'input';
+  return [...covered].filter((key) => elsewhere.has(key) && !isGiven(key));
 }
 
 /** A number that is none where it has no effect is one all the same; but not what was in memory before. */
@@ -241,11 +271,27 @@ export function compareStandings(
   after: Standing,
 ): 'right' | 'better' | 'neither' {
   if (after.recording.exit.code !== before.recording.exit.code) return 'neither';
-  if (!includes(after.covered, keptBy(before))) return 'neither';
+  const lost = keptBy(before).filter((key) => !after.covered.has(key));
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
   const gained = after.covered.size - before.covered.size;
-  if (!isWhole(before, after)) return gained > 0 ? 'better' : 'neither';
+  if (!isWhole(before, after)) return gained > 0 && lost.length === 0 ? 'better' : 'neither';
+  if (lost.length > 0 && !isReplaced(before, after, lost)) return 'neither';
   return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';
+}
+
+/** Whether where each of these was another node is now: dZ in the place of dS is right, and not what was to be there. */
+function isReplaced(before: Standing, after: Standing, lost: readonly Key[]): boolean {
+  const goals = new Set(goalsOf(before.judged.catalogue.graph));
+  const places = keysByPlace(after);
+  return lost.every(
+    (key) =>
+      !goals.has(key) &&
+      before.judged.localised.observed.every(
+        ({ event, found }) =>
+          !found.some(({ entry }) => entry.key === key) ||
+          (places.get(placeName(before.recording, event.id))?.size ?? 0) > 0,
+      ),
+  );
 }
 
 /**

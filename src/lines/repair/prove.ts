@@ -6,6 +6,7 @@ import { type Known, rebound, withChoices } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
 import type { Catalogue } from '../catalogue.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import { offsetsIn } from '../lettered.ts';
 import { hasBlindQuery } from '../sees/masks.ts';
 import { Bound } from './bound.ts';
@@ -162,6 +163,7 @@ class Proof {
       return (await this.#ranBefore(all)) ? 'wrong' : 'useless';
     const isResized = all[0].of === 'sizes';
     if (isResized && !hasOtherShapes(recording, standing.recording)) return 'useless';
+    if (!isResized && !hasOtherNumbers(recording, standing.recording)) return 'useless';
     const configs = this.#bound?.configsIn(recording) ?? [];
     const judged = configs.flatMap((config) => judgedWith(config, recording) ?? []);
     if (judged.some((each) => isRightAs(standing, each))) return 'right';
@@ -333,6 +335,19 @@ function hasOtherShapes(one: Recording, other: Recording): boolean {
   const shapes = (recording: Recording): string =>
     JSON.stringify(recording.events.slice(0, 400).map(({ shape }) => shape));
   return shapes(one) !== shapes(other);
+}
+
+/** Whether a good part of what was recorded has other numbers. */
+function hasOtherNumbers(one: Recording, other: Recording): boolean {
+  let [same, all] = [0, 0];
+  one.events.slice(0, 400).forEach(({ shape }, id) => {
+    if (sizeOf(shape) < 2 || id >= other.events.length) return;
+    const [a, b] = [one.tensor(id)?.data, other.tensor(id)?.data];
+    if (!a || !b || !a.some((value) => !Number.isInteger(value))) return;
+    all++;
+    if (a.length === b.length && a.every((value, at) => Object.is(value, b[at]))) same++;
+  });
+  return all > 0 && same < 0.5 * all;
 }
 
 type Edits = readonly (readonly [number, number, string])[];

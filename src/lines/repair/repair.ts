@@ -94,7 +94,7 @@ const NEARLY = 0.6;
  * What comes when, in statements: each next one is a step later. What is likely comes first: edits whose result is what
  * should come out, then those whose result is right at all, and at last two at once, and all others.
  */
-const LATER = { statement: 1, rest: 2, promising: 8, pairs: 18, others: 24 };
+const LATER = { statement: 1, rest: 5, promising: 9, pairs: 18, others: 24 };
 /** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner. */
 const FOLLOWED = { least: 0.5, most: 4 };
 

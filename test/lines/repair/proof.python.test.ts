@@ -127,6 +127,39 @@ test.skipIf(!hasNumpy)('data that is written down is varied, too', async () => {
   expect((await attempt(meant, unscaled(meant), meant)).verified).toMatchObject({ seeds: 3 });
 });
 
+test.skipIf(!hasNumpy)('data in an archive is varied, wherever it is read', async () => {
+  const names = ['x', 'dy', 'Wq', 'Wk', 'Wv'];
+  const saved = `${WRITTEN}np.savez('held.npz', ${names.map((name) => `${name}=${name}`).join(', ')})\n`;
+  spawnSync(python, ['-c', `import numpy as np\n${saved}`], { cwd: folder });
+  const meant = program(`with np.load('held.npz') as held:
+    ${names.join(', ')} = (held[name] for name in '${names.join(' ')}'.split())
+T, C, D = 5, 3, 4
+`);
+  const edited = meant.replace(SCALED, 'keepdims=True)) / x[1, 0]');
+  const { how, verified } = await attempt(meant, unscaled(meant), edited);
+  expect(how).toBe('right');
+  expect(verified).toBeNull();
+  expect((await attempt(meant, unscaled(meant), meant)).verified).toMatchObject({ seeds: 3 });
+});
+
+test.skipIf(!hasNumpy)('further steps of a training are held against no fix', async () => {
+  const [head, body] = REST.replace(/^dWq, .*\ndx = .*\n/m, '').split(/(?<=Wv\n)/);
+  const meant = `import numpy as np
+${DRAWN}params = {'q': Wq, 'k': Wk, 'v': Wv}
+def gradients(params):
+${(head.replaceAll(/W(\w)/g, "params['$1']") + body).replaceAll(/^(?=.)/gm, '    ')}    return {'q': x.T @ dQ, 'k': x.T @ dK, 'v': x.T @ dV}
+log = []
+for step in range(3):
+    grads = gradients(params)
+    log.append(grads)
+    for name in params:
+        params[name] = params[name] - 0.1 * grads[name]
+`;
+  const { how, verified } = await attempt(meant, unscaled(meant), meant);
+  expect(how).toBe('right');
+  expect(verified).toMatchObject({ seeds: 3 });
+});
+
 test.skipIf(!hasNumpy)('a size at which queries see no key is held against no fix', async () => {
   const drawn = `rng = np.random.default_rng(4)
 Q, dy = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
