@@ -16,8 +16,7 @@ import {
   staleOperands,
 } from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
-import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
-import { norms } from '../mistakes/names/norms.ts';
+import { options } from '../mistakes/names/options.ts';
 import { limits } from './limits.ts';
 import { loss } from '../mistakes/names/loss.ts';
 import { mask, maskBias, strangeMasks } from '../mistakes/names/masking.ts';
@@ -64,7 +63,7 @@ const KNOWN: readonly Family[] = [
     fused,
   ],
   ...[kernelBackward, partsOfSums, kernelLogged],
-  ...[norms, moduleOptions, letters, extraTerm, emptySlots],
+  ...[options, letters, extraTerm, emptySlots],
   ...[upstreamIgnored, staleOperands, seenSums, unreset],
 ];
 
