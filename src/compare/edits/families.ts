@@ -8,13 +8,7 @@ import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
 import { heads } from '../mistakes/names/groupedHeads.ts';
-import {
-  letters,
-  partsOfSums,
-  reduction,
-  seenSums,
-  staleOperands,
-} from '../mistakes/names/contributions.ts';
+import { letters, partsOfSums, reduction } from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
 import { options } from '../mistakes/names/options.ts';
 import { limits } from './limits.ts';
@@ -32,12 +26,7 @@ import { rope } from '../mistakes/names/rope.ts';
 import { scale } from './scale.ts';
 import { skip } from './skip.ts';
 import { softcap } from './softcap.ts';
-import {
-  dropoutOnScores,
-  emptySlots,
-  similarity,
-  upstreamIgnored,
-} from '../mistakes/names/others.ts';
+import { dropoutOnScores, emptySlots, similarity } from '../mistakes/names/others.ts';
 import { scores } from '../mistakes/names/scores.ts';
 import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
 import { softmaxForward } from '../mistakes/names/softmaxForward.ts';
@@ -64,7 +53,7 @@ const KNOWN: readonly Family[] = [
   ],
   ...[kernelBackward, partsOfSums, kernelLogged],
   ...[options, letters, extraTerm, emptySlots],
-  ...[upstreamIgnored, staleOperands, seenSums, unreset],
+  unreset,
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

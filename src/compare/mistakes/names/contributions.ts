@@ -1,10 +1,9 @@
 // What one step passes back to an operand, with another tensor, index or part of a sum in the place of the right one.
 import { axisName } from '../../../engine/axes.ts';
-import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../../engine/graph.ts';
+import { nodeOf, type NodeId, type OperationNode } from '../../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../../engine/tensor.ts';
-import { type Family, longLetters, operationAt, roles, type Site } from '../../edits/edit.ts';
+import { type Family, longLetters, operationAt, type Site } from '../../edits/edit.ts';
 import { contributionsTo } from '../../edits/make.ts';
-import { groupsOf, indexName, plural } from '../../program/transforms/indices.ts';
 import { familyOf, type Row } from '../table.ts';
 import { blockSizes, SMALL } from './kernels.ts';
 import { subsets } from './softmaxBackward.ts';
@@ -248,142 +247,5 @@ export const letters = ifSmall(
         ...readings(site, own, other, lettersOf(site, other)),
       ].map((each) => ({ ...each, id: `backward-${each.id}` }));
     })(site);
-  }),
-);
-
-/** One index for all: P of the last head, of the first batch entry; a buffer that is used again. */
-export const staleOperands = ifSmall(
-  familyOf(
-    contributions((passed) => {
-      const { site, own, from, slot } = passed;
-      const { graph } = site;
-      const inputs = isProduct(passed)
-        ? from.inputs.filter((_, n) => n !== slot && n < 2).map((id) => [id, id] as const)
-        : [];
-      const isSoftmax = from.operation.name === 'softmax';
-      const output = isSoftmax ? [[from.id, from.id] as const] : [];
-      return [...inputs, ...output, [`d${from.id}`, from.id] as const].flatMap(([name, id]) => {
-        const groups = groupsOf(nodeOf(graph, id).axes, graph.extents).filter((group) =>
-          group.every((letter) => /^[bhrgij]$/.test(letter)),
-        );
-        const what =
-          isSoftmax && name === from.id ? 'the softmax backward uses' : `${own} is computed with`;
-        return groups.flatMap((group) =>
-          (['last', 'first'] as const).map((which) => {
-            const one = indexName(group);
-            const by = group.reduce(
-              (inner, letter) =>
-                `at(${letter}, ${which === 'last' ? graph.extents[letter] - 1 : 0}, ${inner})`,
-              name,
-            );
-            const named = {
-              id: `backward-${which}-for-all`,
-              title: `${what} ${name} of the ${which} ${one} for all ${plural(one)}`,
-              why: `${own} comes out exactly if ${name} is read at the ${which} ${one} everywhere: a buffer of one ${one} is used again, or its pointer is not moved on.`,
-              cost: 1.2 + (which === 'first' ? 0.02 : 0),
-            };
-            return row(passed, named, name, by);
-          }),
-        );
-      });
-    }),
-  ),
-);
-
-/** Which of the seen entries of a row (or column) are kept, `c` being how many up to there and `t` all. */
-const KEPT = [
-  {
-    id: 'only-last-seen',
-    words: (what: string) => `only the last ${what}: each overwrites the one before (= for +=)`,
-    ...{ formula: '(t <= c)', cost: 1.12 },
-  },
-  {
-    id: 'only-first-seen',
-    words: (what: string) => `only the first ${what}`,
-    ...{ formula: '(c <= 1)', cost: 1.2 },
-  },
-  {
-    id: 'last-seen-skipped',
-    words: (what: string) => `all but the last ${what}: the loop ends one too early`,
-    ...{ formula: '(c < t)', cost: 1.16 },
-  },
-  {
-    id: 'first-seen-skipped',
-    words: (what: string) => `all but the first ${what}: the loop begins one too late`,
-    ...{ formula: '(1 < c)', cost: 1.2 },
-  },
-];
-
-/** A mean over what sees it: the sum divided by how many there are. */
-const AVERAGED = {
-  id: 'averaged-over-seen',
-  words: (what: string) => `the mean, not the sum, over each ${what}`,
-  ...{ formula: '(1 / t)', cost: 1.2 },
-};
-
-const counted = (letter: string): string =>
-  `seen = not(not(P)); c = running_${letter}(seen); t = sum_${letter}(seen)`;
-
-/** Of a product with the scores' gradients, or the weights, only some tokens. */
-function seenTokens(passed: Passed): Row[] {
-  const { site, own, from, slot } = passed;
-  const letter = summedToken(passed);
-  const { weights } = roles(site.graph);
-  const at = from.inputs.indexOf(weights);
-  if (!isBetweenTokens(passed) || letter === undefined) return [];
-  if (from.id !== 'S' && (at < 0 || at === slot)) return [];
-  const what = letter === 'i' ? 'key that a query sees' : 'query that sees a key';
-  const name = from.id === 'S' ? 'dS' : weights;
-  return [...KEPT, AVERAGED].map(({ id, words, formula, cost }) => ({
-    ...{ on: own, cost, id: `backward-${id}-${letter === 'i' ? 'key' : 'query'}` },
-    title: `${own} has ${words(what)}`,
-    why: `${own} is a sum over the ${letter === 'i' ? 'keys that a query sees' : 'queries that see a key'}; here it has ${words(what)}.`,
-    wrong: `${own} over ${id.replaceAll('-', ' ')} ${letter === 'i' ? 'keys' : 'queries'}`,
-    formula: `${counted(letter)}; ${name} := seen * ${formula} * ${name}`,
-  }));
-}
-
-/** dM = P ∘ (dP − D) with a loop over the keys that ends before the last one a query sees: its own, if causal. */
-function seenRows({ config, graph }: Site): Row[] {
-  const isCausal = config.mask === 'causal' || config.mask === 'causal-bottom-right';
-  return KEPT.slice(2).flatMap(({ id, formula, cost }) => {
-    const isLast = id.startsWith('last');
-    const diagonal = 'the diagonal key (a query’s own place, the last that it sees)';
-    const last = isCausal ? diagonal : 'the last key that a query sees';
-    const key = isLast ? last : 'the first key that a query sees';
-    const loop = isLast ? 'the loop ends one too early' : 'the loop begins one too late';
-    const before = `${counted('i')}; kept = seen * ${formula}; part = sum_i(kept * P * dP)`;
-    const ways = [
-      {
-        title: `${key} is left out of the row sum Σ P ∘ dP`,
-        ...{ text: 'P * (dP - part)', wrong: 'P ∘ (dP − Σ P ∘ dP without it)' },
-      },
-      {
-        title: `${key} is left out of the sum over the keys of the Jacobian`,
-        text: 'P * (kept * dP - part)',
-        wrong: 'Σ over l P[l] (δ[l,i] − P[i]) dP[l], without l = it',
-      },
-      {
-        title: `no gradient arrives at ${key}`,
-        ...{ text: 'kept * P * (dP - sum_i(P * dP))', wrong: 'P ∘ (dP − Σ P ∘ dP), 0 there' },
-      },
-    ];
-    return ways.map(({ title, text, wrong }, n): Row => ({
-      wrong: `d${roles(graph).logits} = ${wrong}`,
-      ...{ on: `d${roles(graph).logits}`, cost: cost + n / 100 },
-      id: `softmax-backward-${isLast ? 'last' : 'first'}-key-skipped`,
-      title: `softmax backward: ${title}`,
-      why: `Σ P ∘ dP runs over all keys that a query sees; ${loop}.`,
-      formula: `${before}; ${text}`,
-    }));
-  });
-}
-
-/** Sums over what a query sees (or what sees a key) that lose some of it. */
-export const seenSums = ifSmall(
-  familyOf((site) => {
-    const { node, kind, graph } = site;
-    if (kind !== 'gradient' || !hasNode(graph, 'M')) return [];
-    return node.id === roles(graph).logits ? seenRows(site) : contributions(seenTokens)(site);
   }),
 );

@@ -1,6 +1,5 @@
-// Scores that are no products, keys of zeros, dropout before the softmax, a backward pass that ignores its upstream gradient.
-import { roles, type Site } from '../../edits/edit.ts';
-import { contributionsTo } from '../../edits/make.ts';
+// Scores that are no products, keys of zeros, dropout before the softmax.
+import type { Site } from '../../edits/edit.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 
 /** `d`: the squared distance of a query and a key. */
@@ -62,29 +61,4 @@ export const emptySlots = familyOf(({ graph, config, moreKeys = 0 }: Site): Row[
       pytorch: `M[..., ${keys}:] = float("-inf")${cut}`,
     };
   });
-});
-
-/** A backward function that does not read the gradient it is given: ones, or 1/N, stand in its place. */
-export const upstreamIgnored = familyOf((site) => {
-  const { node, kind, graph } = site;
-  if (kind !== 'gradient') return [];
-  const { output } = roles(graph);
-  const sources = contributionsTo(site, node.id).map(({ from }) => from);
-  return sources
-    .filter(({ id }) => id === output || id === 'y')
-    .flatMap(({ id, inputs, shape }) => {
-      const count = shape.reduce((size, length) => size * length, 1);
-      const use = (words: string, by: string, cost: number): Row => ({
-        ...{ on: `d${node.id}`, id: 'upstream-ignored', cost },
-        title: `the backward pass ignores its upstream gradient: it computes as if d${id} were ${words}`,
-        why: `What follows comes out exactly if d${id} is ${words}. The loss is then not the one that is differentiated: f = Σ y has such a gradient, and with another one nothing of it arrives.`,
-        formula: inputs.map((input) => `d${input}: d${id} := ${by}`).join('\n'),
-        numpy: `def backward(d${id}): ...  # use the d${id} that is passed in, not np.ones_like(${id})`,
-        pytorch: `def backward(ctx, d${id}): ...  # use d${id}, not torch.ones_like(${id})`,
-      });
-      return [
-        use('all ones', '1', 1.12),
-        use('the mean’s, 1/N in every entry', `1 / ${count}`, 1.25),
-      ];
-    });
 });
