@@ -141,7 +141,7 @@ it('the fix has the loss, the mask, the rotation and the groups of the setup', a
   expect(await fix('v:Kh')).toContain('rotate(K.reshape');
   expect(await fix('g:Q')).toContain('rotate(dQh, cos, -sin)');
   // One head of keys for two of queries.
-  expect(await fix('v:S')).toMatch(/^S = .*Qh.*Kh/);
+  expect(await fix('v:S')).toMatch(/^S = .*Kh.*Qh/);
   expect(await fix('g:Kh')).toMatch(/^dKh = .*dS.*Qh/);
 });
 
