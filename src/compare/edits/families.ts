@@ -17,7 +17,7 @@ import { mask, maskBias, strangeMasks } from '../mistakes/names/masking.ts';
 import { maskSolved } from '../mistakes/maskSolved.ts';
 import { operands } from './operands.ts';
 import { overflow } from './overflow.ts';
-import { past } from './past.ts';
+import { past } from '../mistakes/names/past.ts';
 import { permute } from './permute.ts';
 import { piecewise } from './piecewise.ts';
 import { positionBias } from '../mistakes/names/positionBias.ts';
