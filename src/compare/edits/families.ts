@@ -25,8 +25,7 @@ import { precision } from './precision.ts';
 import { rope } from '../mistakes/names/rope.ts';
 import { scale } from './scale.ts';
 import { skip } from './skip.ts';
-import { softcap } from './softcap.ts';
-import { dropoutOnScores, emptySlots, similarity } from '../mistakes/names/others.ts';
+import { averaged, dropoutOnScores, emptySlots, similarity } from '../mistakes/names/others.ts';
 import { scores } from '../mistakes/names/scores.ts';
 import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
 import { softmaxForward, softmaxShapes } from '../mistakes/names/softmaxForward.ts';
@@ -38,7 +37,7 @@ import { unwritten } from './unwritten.ts';
 
 /** The mistakes that people are known for, the commonest first. */
 const KNOWN: readonly Family[] = [
-  ...[scale, accumulate, precision, skip, mask, dropout, softcap, scores, softmaxForward, overflow],
+  ...[scale, accumulate, precision, skip, mask, dropout, scores, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[
     positionBias,
@@ -52,7 +51,7 @@ const KNOWN: readonly Family[] = [
   ],
   ...[kernelBackward, partsOfSums, kernelLogged],
   ...[options, letters, extraTerm, emptySlots],
-  unreset,
+  ...[averaged, unreset],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

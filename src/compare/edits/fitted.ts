@@ -5,17 +5,16 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { largestMagnitude, sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../search/constants.ts';
+import { namesOf, shortNumber } from '../search/constants.ts';
 import { difference } from '../judge/judge.ts';
 import { normalised, onOperand, times } from '../program/operations.ts';
 import { isMisfit, type Program, type StepOperation, withStep } from '../program/program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';
-import { makeEdit } from './make.ts';
+import { makeEdit, type Say } from './make.ts';
 
 interface Parameter {
-  readonly id: string;
-  readonly title: (value: string) => string;
+  readonly say: (value: number) => Pick<Say, 'id' | 'title'>;
   /** What it should be; where the search begins. */
   readonly right: number;
   /** The steps that it is in. */
@@ -46,6 +45,8 @@ export const fitted: Family = (site) => {
     });
 };
 
+const UNWANTED = 'softcap-unwanted';
+
 type Option = readonly [
   id: string,
   name: string,
@@ -67,7 +68,10 @@ function optionsOf({ config, graph }: Site): Option[] {
   const scale = scaleFactor(config, graph.extents['a']);
   return [
     ['scale-value', 'the scale', scale, ['Z'], (value) => ({ scale: value })],
-    ['softcap-value', 'the softcap', config.softcap, ['Z'], (value) => ({ softcap: value })],
+    [
+      ...([config.softcap === undefined ? UNWANTED : 'softcap-value', 'the softcap'] as const),
+      ...([config.softcap ?? 30, ['Z'], (value: number) => ({ softcap: value })] as const),
+    ],
     [
       ...(['rope-base', 'the base of the rotation', rope?.base, ['Kh', 'Qh']] as const),
       (base) => ({ rope: { ...rope!, base } }),
@@ -93,8 +97,14 @@ function parametersOf(site: Site): Parameter[] {
     if (typeof right !== 'number' || steps.some((step) => !hasNode(graph, step))) return [];
     return [
       {
-        ...{ id, right, steps },
-        title: (value) => `${name} is ${value} instead of ${shortNumber(right)}`,
+        ...{ right, steps },
+        say: (value) =>
+          id === UNWANTED
+            ? {
+                id,
+                title: `a softcap of ${value} (tanh) is applied that the setup does not ask for`,
+              }
+            : { id, title: `${name} is ${value} instead of ${shortNumber(right)}` },
         /** Of the graph of a changed setup. */
         operations: (value) => {
           const other = buildGraph({ ...config, ...change(value) });
@@ -103,15 +113,42 @@ function parametersOf(site: Site): Parameter[] {
       },
     ];
   });
-  return [...options, ...denominators(site), ...scaledInput(site)];
+  return [...options, temperature(site), ...denominators(site), ...scaledInput(site)];
+}
+
+/** Of a softmax's base. */
+const BASES: readonly (readonly [number, string, string])[] = [
+  [Math.LN2, 'softmax-of-base-2', 'powers of 2 (exp2) instead of exponentials, without log2(e)'],
+  [Math.LN10, 'softmax-of-base-10', 'powers of 10 instead of exponentials'],
+  [Math.LOG2E, 'softmax-of-base-2', 'exp(log2(e) · scores): the factor log2(e) without exp2'],
+];
+
+/** The scores times a number. */
+function temperature(site: Site): Parameter {
+  const { logits } = roles(site.graph);
+  return {
+    ...{ right: 1, steps: ['P'] },
+    say: (value) => {
+      const base = BASES.find(([each]) => Math.abs(value / each - 1) < 1e-3);
+      if (base) return { id: base[1], title: base[2] };
+      const [name] = namesOf(value, site, logits, 'value', 1e-6);
+      const other = `a temperature of ${shortNumber(1 / value)} that does not belong here`;
+      const title = `softmax of ${shortNumber(value)} · ${logits}: ${name?.meaning ?? other}`;
+      return { id: 'softmax-temperature', title };
+    },
+    operations: (value) => [
+      onOperand((nodeOf(site.graph, 'P') as OperationNode).operation, 0, times(value)),
+    ],
+  };
 }
 
 /** A term in the softmax's denominator, before or after the maximum is subtracted. */
 const denominators = ({ graph }: Site): Parameter[] =>
   [false, true].map((late) => ({
-    id: 'softmax-denominator-eps',
-    title: (value) =>
-      `${value} is added to the denominator of the softmax of ${roles(graph).logits}${late ? ', after the maximum is subtracted' : ''}`,
+    say: (value) => ({
+      id: 'softmax-denominator-eps',
+      title: `an eps of ${value} is added to the denominator of the softmax${late ? ', after the maximum is subtracted' : ''}`,
+    }),
     ...{ right: 0.1, small: 1e-8, steps: ['P'] },
     operations: (extra) => [
       normalised(nodeOf(graph, 'P').axes, ['i'], graph.extents, Math.exp, (_, own) => own, {
@@ -127,8 +164,10 @@ function scaledInput({ graph, state }: Site): Parameter[] {
   const operationOf = (id: NodeId): StepOperation => (nodeOf(graph, id) as OperationNode).operation;
   return [
     {
-      id: 'input-scaled',
-      title: (value) => `x is multiplied by ${value} before the projections`,
+      say: (value) => ({
+        id: 'input-scaled',
+        title: `x is multiplied by ${value} before the projections`,
+      }),
       ...{ right: 1, steps },
       operations: (value) => steps.map((id) => onOperand(operationOf(id), 0, times(value))),
     },
@@ -136,17 +175,15 @@ function scaledInput({ graph, state }: Site): Parameter[] {
 }
 
 function editOf(site: Site, parameter: Parameter, value: number): Edit {
-  const { id, title, steps, operations } = parameter;
-  const text = title(String(value));
+  const { say, steps, operations } = parameter;
   return makeEdit(
     site,
     steps[0],
     'value',
     {
-      id,
-      title: text,
+      ...say(value),
       why: `All ${site.goal.user.data.length} entries of the first wrong tensor come out with this one number, which was fitted to them.`,
-      wrong: text,
+      wrong: say(value).title,
       cost: 1.5,
     },
     (program: Program) => {

@@ -51,7 +51,6 @@ export function explain(
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';
-  const isFirst = before === 'nothing';
   const { meter } = context.state;
   const left = meter.brief ?? BRIEF_WORK;
   if (isBrief && left <= 0) return null;
@@ -59,13 +58,13 @@ export function explain(
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;
   if (size > LARGE) {
-    const inSlice = explainedInSlice(context, target, given, { isFirst, share });
+    const inSlice = explainedInSlice(context, target, given, share);
     if (inSlice.found) return inSlice.found;
     const { isSearched: isMixing } = inSlice;
     const budget = share * (isMixing ? REST : WHOLE);
-    return search(context, target, judge, { isFirst, budget, isMixing });
+    return search(context, target, judge, { budget, isMixing });
   }
-  if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
+  if (!isBrief) return search(context, target, judge, { budget: share, inPairs });
   const began = meter.work;
   const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
   meter.brief = left - (meter.work - began);
@@ -82,7 +81,7 @@ function explainedInSlice(
   context: Context,
   target: Target,
   given: ReadonlyMap<Key, Tensor>,
-  { isFirst, share }: { readonly isFirst: boolean; readonly share: number },
+  share: number,
 ): InSlice {
   let isSearched = false;
   const { i: keys } = context.graph.extents;
@@ -102,7 +101,7 @@ function explainedInSlice(
     });
     const judge = sliceJudge(slice.context.state, cut, part.precision);
     const found = search(slice.context, part, judge, {
-      ...{ isFirst, budget: share * (isSearched ? own : ALONE * own) },
+      budget: share * (isSearched ? own : ALONE * own),
       ...{ inPairs: false, isMixing: one.size === 0 },
     });
     isSearched = true;

@@ -22,6 +22,21 @@ S scores-are-distances: the scores are negative distances (norms of the differen
   })),
 );
 
+/** A sum over what is seen, divided by how much that is. */
+export const averaged = familyOf(
+  rowsOf(
+    `
+dkeys backward-averaged-over-seen-query [M]: d{keys} has the mean, not the sum, over each query that sees a key
+  dS := dS / sum_j(not(not(P)))
+dvalues backward-averaged-over-seen-query [M]: d{values} has the mean, not the sum, over each query that sees a key
+  weights := weights / sum_j(not(not(P)))
+dqueries backward-averaged-over-seen-key [M]: d{queries} has the mean, not the sum, over each key that a query sees
+  dS := dS / sum_i(not(not(P)))
+`,
+    { cost: 1.2 },
+  ),
+);
+
 /** The keep-mask on the scores, and none on the weights or that too. */
 export const dropoutOnScores = familyOf(
   [
