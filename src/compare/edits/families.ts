@@ -25,7 +25,13 @@ import { precision } from './precision.ts';
 import { rope } from '../mistakes/names/rope.ts';
 import { scale } from './scale.ts';
 import { skip } from './skip.ts';
-import { averaged, dropoutOnScores, emptySlots, similarity } from '../mistakes/names/others.ts';
+import {
+  averaged,
+  dropoutOnScores,
+  emptySlots,
+  similarity,
+  upstreamIgnored,
+} from '../mistakes/names/others.ts';
 import { scores } from '../mistakes/names/scores.ts';
 import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
 import { softmaxForward, softmaxShapes } from '../mistakes/names/softmaxForward.ts';
@@ -51,7 +57,7 @@ const KNOWN: readonly Family[] = [
   ],
   ...[kernelBackward, partsOfSums, kernelLogged],
   ...[options, letters, extraTerm, emptySlots],
-  ...[averaged, unreset],
+  ...[upstreamIgnored, averaged, unreset],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

@@ -1,5 +1,7 @@
-// Scores that are no products, keys of zeros, dropout before the softmax.
-import type { Site } from '../../edits/edit.ts';
+// Scores that are no products, keys of zeros, dropout before the softmax, a backward pass that ignores its upstream gradient.
+import { nodeOf, type OperationNode } from '../../../engine/graph.ts';
+import { sizeOf } from '../../../engine/tensor.ts';
+import { roles, type Site } from '../../edits/edit.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 
 /** `d`: the squared distance of a query and a key. */
@@ -76,4 +78,27 @@ export const emptySlots = familyOf(({ graph, config, moreKeys = 0 }: Site): Row[
       pytorch: `M[..., ${keys}:] = float("-inf")${cut}`,
     };
   });
+});
+
+/** A backward function that does not read the gradient it is given: ones, or 1/N, stand in its place. */
+export const upstreamIgnored = familyOf(({ graph }) => {
+  const { output } = roles(graph);
+  return ['y', output]
+    .filter((id, n) => (n === 0 || id !== 'y') && nodeOf(graph, id).kind === 'operation')
+    .flatMap((id) => {
+      const { inputs } = nodeOf(graph, id) as OperationNode;
+      return rowsOf(
+        `
+${inputs.map((input) => `d${input}`).join(',')} upstream-ignored 1.12: the backward pass ignores its upstream gradient: it computes as if d${id} were all ones
+  ${inputs.map((input) => `d${input}: d${id} := 1`).join('\n  ')}
+${inputs.map((input) => `d${input}`).join(',')} upstream-ignored 1.25: the backward pass ignores its upstream gradient: it computes as if d${id} were the mean’s, 1/N in every entry
+  ${inputs.map((input) => `d${input}: d${id} := 1 / ${sizeOf(nodeOf(graph, id).shape)}`).join('\n  ')}
+`,
+        {
+          why: `The loss is then not the one that is differentiated: f = Σ y has such a gradient, and with another one nothing of it arrives.`,
+          numpy: `def backward(d${id}): ...  # use the d${id} that is passed in, not np.ones_like(${id})`,
+          pytorch: `def backward(ctx, d${id}): ...  # use d${id}, not torch.ones_like(${id})`,
+        },
+      );
+    });
 });
