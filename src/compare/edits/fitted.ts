@@ -7,7 +7,8 @@ import { scaleFactor } from '../../engine/heads/weights.ts';
 import { largestMagnitude, sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../search/constants.ts';
 import { difference } from '../judge/judge.ts';
-import { normalised, onOperand, times } from '../program/operations.ts';
+import { onOperand, times } from '../program/operations.ts';
+import { formulaOperation } from '../program/transforms/formulaOperation.ts';
 import { isMisfit, type Program, type StepOperation, withStep } from '../program/program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';
@@ -150,11 +151,11 @@ const denominators = ({ graph }: Site): Parameter[] =>
       title: `an eps of ${value} is added to the denominator of the softmax${late ? ', after the maximum is subtracted' : ''}`,
     }),
     ...{ right: 0.1, small: 1e-8, steps: ['P'] },
-    operations: (extra) => [
-      normalised(nodeOf(graph, 'P').axes, ['i'], graph.extents, Math.exp, (_, own) => own, {
-        ...{ extra, late },
-      }),
-    ],
+    operations: (extra) => {
+      const shifted = late ? 'X - finite(max_k(X))' : 'X';
+      const text = `e = exp(${shifted}); e / (${extra} + sum_k(e))`;
+      return [formulaOperation('softmax', text, nodeOf(graph, 'P').axes, graph.extents, ['i'])];
+    },
   }));
 
 /** x (in self-attention all that is made of it) times a number. */
