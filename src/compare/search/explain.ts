@@ -54,17 +54,18 @@ export function explain(
   const { meter } = context.state;
   const left = meter.brief ?? BRIEF_WORK;
   if (isBrief && left <= 0) return null;
+  const isFirst = before === 'nothing';
   const share = before === 'known' ? LATER : 1;
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;
   if (size > LARGE) {
-    const inSlice = explainedInSlice(context, target, given, share);
+    const inSlice = explainedInSlice(context, target, given, { isFirst, share });
     if (inSlice.found) return inSlice.found;
     const { isSearched: isMixing } = inSlice;
     const budget = share * (isMixing ? REST : WHOLE);
-    return search(context, target, judge, { budget, isMixing });
+    return search(context, target, judge, { isFirst, budget, isMixing });
   }
-  if (!isBrief) return search(context, target, judge, { budget: share, inPairs });
+  if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
   const began = meter.work;
   const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
   meter.brief = left - (meter.work - began);
@@ -81,7 +82,7 @@ function explainedInSlice(
   context: Context,
   target: Target,
   given: ReadonlyMap<Key, Tensor>,
-  share: number,
+  { isFirst, share }: { readonly isFirst: boolean; readonly share: number },
 ): InSlice {
   let isSearched = false;
   const { i: keys } = context.graph.extents;
@@ -101,7 +102,7 @@ function explainedInSlice(
     });
     const judge = sliceJudge(slice.context.state, cut, part.precision);
     const found = search(slice.context, part, judge, {
-      budget: share * (isSearched ? own : ALONE * own),
+      ...{ isFirst, budget: share * (isSearched ? own : ALONE * own) },
       ...{ inPairs: false, isMixing: one.size === 0 },
     });
     isSearched = true;

@@ -91,13 +91,15 @@ function editsOf(family: Family, site: Site): readonly Edit[] {
 }
 
 /**
- * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; those that
- * mix heads, batch entries or tokens before all others where it `isMixing`: slices have shown that it is hardly another.
+ * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas that
+ * have no name only where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or
+ * tokens before all others where it `isMixing`: slices have shown that it is hardly another.
  */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
+  readonly isFirst?: boolean;
   readonly isMixing?: boolean;
 }
 
@@ -216,7 +218,11 @@ class Search {
   }
 
   *#formulas(): Generator<Candidate> {
-    for (const edit of formulas(this.#sites[0])) yield this.#single(edit, sameMistake(edit));
+    const { isFirst = true } = this.#effort;
+    for (const edit of formulas(this.#sites[0])) {
+      // What comes after a first mistake may follow from it: any formula that fits would be another.
+      if (isFirst || !edit.id.startsWith('formula-')) yield this.#single(edit, sameMistake(edit));
+    }
   }
 
   /** One edit and one factor. */
