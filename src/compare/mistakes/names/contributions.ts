@@ -2,9 +2,9 @@
 import { axisName } from '../../../engine/axes.ts';
 import { nodeOf, type NodeId, type OperationNode } from '../../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../../engine/tensor.ts';
-import { type Family, longLetters, operationAt, type Site } from '../../edits/edit.ts';
+import { type Family, longLetters, operationAt, roles, type Site } from '../../edits/edit.ts';
 import { contributionsTo } from '../../edits/make.ts';
-import { familyOf, type Row } from '../table.ts';
+import { familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
 import { blockSizes, SMALL } from './kernels.ts';
 import { subsets } from './softmaxBackward.ts';
 
@@ -36,9 +36,6 @@ const ifSmall =
 const isProduct = ({ from }: Passed): boolean => from.operation.name === 'contraction';
 const isBetweenTokens = (passed: Passed): boolean =>
   isProduct(passed) && /^(S|O|y)$/.test(passed.from.id);
-/** The token letter that a product sums to make the gradient. */
-const summedToken = ({ site }: Passed): 'i' | 'j' | undefined =>
-  (['i', 'j'] as const).find((letter) => !site.node.axes.flat().includes(letter));
 
 type Named = Pick<Row, 'id' | 'title' | 'why' | 'cost'>;
 const row = ({ own }: Passed, named: Named, name: string, by: string): Row => ({
@@ -140,62 +137,43 @@ export const reduction = familyOf(
   }),
 );
 
-/** A sum over keys or queries that has only its last tokens, or lacks them: blocks overwrite each other. */
+/** A loop over blocks of {B} tokens {t} of {n} that overwrites what it should add to, or loses some of it. */
+const BLOCKS = rowsOf(
+  `
+{own} kernel-backward-scaled-in-loop 1.4: {own} is multiplied by the scale inside the loop (blocks of {B} {tokens}): what the blocks before gave is scaled again with each
+  {up} := {up} * scale^(floor(({n} - 1) / B) - floor({t} / B))
+  | The scale belongs to each block’s part, or behind the loop, once.
+{own} kernel-backward-only-last-block 1.3: {own} has only the last block of {tokens} (blocks of {B}): = for +=
+  {up} := ({n} - 1 - ({n} - 1) % B <= {t}) * {up}
+{own} kernel-backward-only-first-block [three] 1.3: {own} has only the first block of {tokens} (blocks of {B}): the loop ends after it
+  {up} := ({t} < B) * {up}
+{own} kernel-backward-last-block-skipped 1.3: {own} lacks the last block of {tokens} (blocks of {B})
+  {up} := ({t} < {n} - 1 - ({n} - 1) % B) * {up}
+`,
+  { why: 'It is a sum over all tokens: each block adds to what the blocks before it gave (+=).' },
+);
+
+/** Of what the sum over the keys, or the queries, is made. */
+const LOOPS: readonly Words[] = [
+  { of: 'queries', up: 'dS', t: 'i', n: 'n', tokens: 'keys' },
+  { of: 'keys', up: 'dS', t: 'j', n: 'm', tokens: 'queries' },
+  { of: 'values', up: 'doutput', t: 'j', n: 'm', tokens: 'queries' },
+];
+
 export const partsOfSums = ifSmall(
-  familyOf(
-    contributions((passed) => {
-      const { site, own, from } = passed;
-      const letter = summedToken(passed);
-      if (!isBetweenTokens(passed) || letter === undefined || site.config.dropout) return [];
-      if (!from.axes.flat().includes(letter)) return [];
-      const what = letter === 'i' ? 'keys' : 'queries';
-      const length = site.graph.extents[letter];
-      const why = `${own} is a sum over all ${what}: each block adds to what the blocks before it gave (+=).`;
-      return blockSizes(length).flatMap((size) => {
-        const first = Math.floor((length - 1) / size) * size;
-        const only = `has only the last block of ${what} (blocks of ${size}): = for +=`;
-        const skipped = `lacks the last block of ${what} (blocks of ${size})`;
-        const begun = `has only the first block of ${what} (blocks of ${size}): the loop ends after it`;
-        const named = { why, cost: 1.3 };
-        const last = Math.floor((length - 1) / size);
-        const scaled = `(blocks of ${size} ${what}): what the blocks before gave is scaled again with each`;
-        return [
-          row(
-            passed,
-            {
-              ...{ id: 'kernel-backward-scaled-in-loop', cost: 1.4 },
-              title: `${own} is multiplied by the scale inside the loop ${scaled}`,
-              why: 'The scale belongs to each block’s part, or behind the loop, once.',
-            },
-            `d${from.id}`,
-            `d${from.id} * scale^(${last} - floor(${letter} / ${size}))`,
-          ),
-          row(
-            passed,
-            { ...named, id: 'kernel-backward-only-last-block', title: `${own} ${only}` },
-            `d${from.id}`,
-            `(${first} <= ${letter}) * d${from.id}`,
-          ),
-          // Of two, the last is skipped.
-          ...(2 * size < length
-            ? [
-                row(
-                  passed,
-                  { ...named, id: 'kernel-backward-only-first-block', title: `${own} ${begun}` },
-                  `d${from.id}`,
-                  `(${letter} < ${size}) * d${from.id}`,
-                ),
-              ]
-            : []),
-          row(
-            passed,
-            { ...named, id: 'kernel-backward-last-block-skipped', title: `${own} ${skipped}` },
-            `d${from.id}`,
-            `(${letter} < ${first}) * d${from.id}`,
-          ),
-        ];
-      });
-    }),
+  familyOf(({ graph, config, kind }) =>
+    kind === 'value' || config.dropout
+      ? []
+      : LOOPS.flatMap((words) => {
+          const length = graph.extents[String(words['t'])];
+          const own = `d${roles(graph)[words['of'] as 'keys']}`;
+          return blockSizes(length).flatMap((B) =>
+            // Of two, the last is skipped.
+            withWords(BLOCKS, { ...words, own, B, three: 2 * B < length }).map((row) => ({
+              ...{ ...row, numbers: { B } },
+            })),
+          );
+        }),
   ),
 );
 
