@@ -169,8 +169,9 @@ export const partsOfSums = ifSmall(
           const own = `d${roles(graph)[words['of'] as 'keys']}`;
           return blockSizes(length).flatMap((B) =>
             // Of two, the last is skipped.
-            withWords(BLOCKS, { ...words, own, B, three: 2 * B < length }).map((row) => ({
-              ...{ ...row, numbers: { B } },
+            withWords(BLOCKS, { ...words, own, B, three: 2 * B < length }).map((each) => ({
+              ...each,
+              numbers: { B },
             })),
           );
         }),
