@@ -154,19 +154,19 @@ describe('sums of the backward pass', () => {
       'the softmax backward of every head uses P of the last head',
       { dM: ({ dP }, _, all) => softmaxBack(all[all.length - 1].P, dP) },
       'dM',
-      /P of the last head for all heads/,
+      /the weights of the last head are used for all heads/,
     ],
     [
       'the diagonal key is left out of the row sum',
       { dM: ({ P, dP }) => skipsDiagonal(P, dP) },
       'dM',
-      /diagonal key .* left out/,
+      /the sum ends before the query’s own key|own key is left out/,
     ],
     [
       '= for += over the keys',
       { dQ: ({ dS, K }) => dS.map((row, j) => K[j].map((value) => row[j] * value)) },
       'dQh',
-      /only the last key that a query sees/,
+      /only the last visible key counts/,
     ],
     [
       'dP stands for P',

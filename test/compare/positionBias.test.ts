@@ -89,5 +89,5 @@ test('a gradient of the table that is not summed over the batch', async () => {
   });
   const { first, causes } = check({ ...own, trace, names: {}, resolve: resolveName });
   expect(first).toEqual({ node: 'B', kind: 'gradient' });
-  expect(causes[0].title).toMatch(/averaged|half|batch|0\.5/);
+  expect(causes[0].title).toMatch(/averaged|halved|batch|0\.5/);
 });

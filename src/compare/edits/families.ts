@@ -8,23 +8,16 @@ import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
 import { fused } from './fused.ts';
 import { heads } from '../mistakes/names/groupedHeads.ts';
-import {
-  letters,
-  partsOfSums,
-  reduction,
-  seenSums,
-  staleOperands,
-} from '../mistakes/names/contributions.ts';
+import { letters, partsOfSums, reduction } from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
-import { moduleOptions } from '../mistakes/names/moduleOptions.ts';
-import { norms } from '../mistakes/names/norms.ts';
+import { options } from '../mistakes/names/options.ts';
 import { limits } from './limits.ts';
 import { loss } from '../mistakes/names/loss.ts';
 import { mask, maskBias, strangeMasks } from '../mistakes/names/masking.ts';
 import { maskSolved } from '../mistakes/maskSolved.ts';
 import { operands } from './operands.ts';
 import { overflow } from './overflow.ts';
-import { past } from './past.ts';
+import { past } from '../mistakes/names/past.ts';
 import { permute } from './permute.ts';
 import { piecewise } from './piecewise.ts';
 import { positionBias } from '../mistakes/names/positionBias.ts';
@@ -32,8 +25,8 @@ import { precision } from './precision.ts';
 import { rope } from '../mistakes/names/rope.ts';
 import { scale } from './scale.ts';
 import { skip } from './skip.ts';
-import { softcap } from './softcap.ts';
 import {
+  averaged,
   dropoutOnScores,
   emptySlots,
   similarity,
@@ -41,8 +34,7 @@ import {
 } from '../mistakes/names/others.ts';
 import { scores } from '../mistakes/names/scores.ts';
 import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
-import { softmaxForward } from '../mistakes/names/softmaxForward.ts';
-import { softmaxShapes } from './softmaxShapes.ts';
+import { softmaxForward, softmaxShapes } from '../mistakes/names/softmaxForward.ts';
 import { softmaxSolved } from './softmaxSolved.ts';
 import { unreset } from './unreset.ts';
 import { rowTerm } from './rowTerm.ts';
@@ -51,7 +43,7 @@ import { unwritten } from './unwritten.ts';
 
 /** The mistakes that people are known for, the commonest first. */
 const KNOWN: readonly Family[] = [
-  ...[scale, accumulate, precision, skip, mask, dropout, softcap, scores, softmaxForward, overflow],
+  ...[scale, accumulate, precision, skip, mask, dropout, scores, softmaxForward, overflow],
   ...[softmaxBackward, reduction, heads, rope, bias, permute, operands, past, loss, extra],
   ...[
     positionBias,
@@ -64,8 +56,8 @@ const KNOWN: readonly Family[] = [
     fused,
   ],
   ...[kernelBackward, partsOfSums, kernelLogged],
-  ...[norms, moduleOptions, letters, extraTerm, emptySlots],
-  ...[upstreamIgnored, staleOperands, seenSums, unreset],
+  ...[options, letters, extraTerm, emptySlots],
+  ...[upstreamIgnored, averaged, unreset],
 ];
 
 /** Whatever can be done to a tensor: tried where no known mistake reproduces the person's. */

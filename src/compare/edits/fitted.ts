@@ -5,17 +5,17 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { largestMagnitude, sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { shortNumber } from '../search/constants.ts';
+import { namesOf, shortNumber } from '../search/constants.ts';
 import { difference } from '../judge/judge.ts';
-import { normalised, onOperand, times } from '../program/operations.ts';
+import { onOperand, times } from '../program/operations.ts';
+import { formulaOperation } from '../program/transforms/formulaOperation.ts';
 import { isMisfit, type Program, type StepOperation, withStep } from '../program/program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';
-import { makeEdit } from './make.ts';
+import { makeEdit, type Say } from './make.ts';
 
 interface Parameter {
-  readonly id: string;
-  readonly title: (value: string) => string;
+  readonly say: (value: number) => Pick<Say, 'id' | 'title'>;
   /** What it should be; where the search begins. */
   readonly right: number;
   /** The steps that it is in. */
@@ -46,115 +46,145 @@ export const fitted: Family = (site) => {
     });
 };
 
+const UNWANTED = 'softcap-unwanted';
+
+type Option = readonly [
+  id: string,
+  name: string,
+  right: number | null | undefined | false,
+  steps: readonly NodeId[],
+  change: (value: number) => Partial<HeadConfig>,
+];
+
+/** The numbers of a setup. */
+function optionsOf({ config, graph }: Site): Option[] {
+  const { rope, dropout, heads } = config;
+  const hasAlibi = config.alibi === true;
+  const slopes = alibiSlopes(heads);
+  const withSlopes = (of: (slope: number, head: number) => number): Partial<HeadConfig> => ({
+    alibi: { shape: [heads], data: slopes.map(of) },
+  });
+  const exponent = -Math.log2(slopes[0]);
+  const name = 'the exponent by which the ALiBi slopes fall';
+  const scale = scaleFactor(config, graph.extents['a']);
+  return [
+    ['scale-value', 'the scale', scale, ['Z'], (value) => ({ scale: value })],
+    [
+      ...([config.softcap === undefined ? UNWANTED : 'softcap-value', 'the softcap'] as const),
+      ...([config.softcap ?? 30, ['Z'], (value: number) => ({ softcap: value })] as const),
+    ],
+    [
+      ...(['rope-base', 'the base of the rotation', rope?.base, ['Kh', 'Qh']] as const),
+      (base) => ({ rope: { ...rope!, base } }),
+    ],
+    [
+      ...(['dropout-rate', 'p of the dropout', dropout?.p, ['Pd']] as const),
+      (p) => ({ dropout: { ...dropout!, p: Math.min(p, 0.999) } }),
+    ],
+    [
+      ...(['alibi-slopes', name, hasAlibi && exponent, ['M']] as const),
+      (value) => withSlopes((_, head) => 2 ** (-value * (head + 1))),
+    ],
+    [
+      ...(['alibi-factor', 'a factor on all ALiBi slopes', hasAlibi && 1, ['M']] as const),
+      (value) => withSlopes((slope) => slope * value),
+    ],
+  ];
+}
+
 function parametersOf(site: Site): Parameter[] {
   const { config, graph } = site;
-  const { extents } = graph;
-  const { rope, softcap, dropout, alibi } = config;
-  const found: Parameter[] = [];
-  /** The operations of the graph of a changed setup. */
-  const add = (
-    id: string,
-    name: string,
-    right: number,
-    steps: readonly NodeId[],
-    change: (value: number) => Partial<HeadConfig>,
-  ): void => {
-    found.push({
-      id,
-      title: (value) => `${name} is ${value} instead of ${shortNumber(right)}`,
-      ...{ right, steps },
-      operations: (value) => {
-        const other = buildGraph({ ...config, ...change(value) });
-        return steps.map((step) => {
-          const own = nodeOf(other, step);
-          if (own.kind !== 'operation') throw new RangeError(`${step} is no operation`);
-          return own.operation;
-        });
-      },
-    });
-  };
-  const scale = scaleFactor(config, extents['a']);
-  if (scale !== null && hasNode(graph, 'Z')) {
-    add('scale-value', 'the scale', scale, ['Z'], (value) => ({ scale: value }));
-    if (softcap !== undefined)
-      add('softcap-value', 'the softcap', softcap, ['Z'], (value) => ({ softcap: value }));
-  }
-  if (rope)
-    add('rope-base', 'the base of the rotation', rope.base, ['Kh', 'Qh'], (base) => ({
-      rope: { ...rope, base },
-    }));
-  if (dropout && hasNode(graph, 'Pd'))
-    add('dropout-rate', 'p of the dropout', dropout.p, ['Pd'], (p) => ({
-      dropout: { ...dropout, p: Math.min(p, 0.999) },
-    }));
-  if (alibi === true && hasNode(graph, 'M')) {
-    const slopes = alibiSlopes(config.heads);
-    const exponent = -Math.log2(slopes[0]);
-    add(
-      'alibi-slopes',
-      'the exponent by which the ALiBi slopes fall',
-      exponent,
-      ['M'],
-      (value) => ({
-        alibi: {
-          shape: [config.heads],
-          data: slopes.map((_, head) => 2 ** (-value * (head + 1))),
+  const options = optionsOf(site).flatMap(([id, name, right, steps, change]): Parameter[] => {
+    if (typeof right !== 'number' || steps.some((step) => !hasNode(graph, step))) return [];
+    return [
+      {
+        ...{ right, steps },
+        say: (value) =>
+          id === UNWANTED
+            ? {
+                id,
+                title: `a softcap of ${value} (tanh) is applied that the setup does not ask for`,
+              }
+            : { id, title: `${name} is ${value} instead of ${shortNumber(right)}` },
+        /** Of the graph of a changed setup. */
+        operations: (value) => {
+          const other = buildGraph({ ...config, ...change(value) });
+          return steps.map((step) => (nodeOf(other, step) as OperationNode).operation);
         },
-      }),
-    );
-    add('alibi-factor', 'a factor on all ALiBi slopes', 1, ['M'], (value) => ({
-      alibi: { shape: [config.heads], data: slopes.map((slope) => slope * value) },
-    }));
-  }
-  return [...found, ...denominators(site), ...scaledInput(site)];
+      },
+    ];
+  });
+  return [...options, temperature(site), ...denominators(site), ...scaledInput(site)];
+}
+
+/** Of a softmax's base. */
+const BASES: readonly (readonly [number, string, string])[] = [
+  [Math.LN2, 'softmax-of-base-2', 'powers of 2 (exp2) instead of exponentials, without log2(e)'],
+  [Math.LN10, 'softmax-of-base-10', 'powers of 10 instead of exponentials'],
+  [Math.LOG2E, 'softmax-of-base-2', 'exp(log2(e) · scores): the factor log2(e) without exp2'],
+];
+
+/** The scores times a number. */
+function temperature(site: Site): Parameter {
+  const { logits } = roles(site.graph);
+  return {
+    ...{ right: 1, steps: ['P'] },
+    say: (value) => {
+      const base = BASES.find(([each]) => Math.abs(value / each - 1) < 1e-3);
+      if (base) return { id: base[1], title: base[2] };
+      const [name] = namesOf(value, site, logits, 'value', 1e-6);
+      const other = `a temperature of ${shortNumber(1 / value)} that does not belong here`;
+      const title = `softmax of ${shortNumber(value)} · ${logits}: ${name?.meaning ?? other}`;
+      return { id: 'softmax-temperature', title };
+    },
+    operations: (value) => [
+      onOperand((nodeOf(site.graph, 'P') as OperationNode).operation, 0, times(value)),
+    ],
+  };
 }
 
 /** A term in the softmax's denominator, before or after the maximum is subtracted. */
-function denominators({ graph }: Site): Parameter[] {
-  const { logits } = roles(graph);
-  const { axes } = nodeOf(graph, 'P');
-  return [false, true].map((late) => ({
-    id: 'softmax-denominator-eps',
-    title: (value) =>
-      `${value} is added to the denominator of the softmax of ${logits}${late ? ', after the maximum is subtracted' : ''}`,
-    right: 0.1,
-    small: 1e-8,
-    steps: ['P'],
-    operations: (extra) => [
-      normalised(axes, ['i'], graph.extents, Math.exp, (_, own) => own, { extra, late }),
-    ],
+const denominators = ({ graph }: Site): Parameter[] =>
+  [false, true].map((late) => ({
+    say: (value) => ({
+      id: 'softmax-denominator-eps',
+      title: `an eps of ${value} is added to the denominator of the softmax${late ? ', after the maximum is subtracted' : ''}`,
+    }),
+    ...{ right: 0.1, small: 1e-8, steps: ['P'] },
+    operations: (extra) => {
+      const shifted = late ? 'X - finite(max_k(X))' : 'X';
+      const text = `e = exp(${shifted}); e / (${extra} + sum_k(e))`;
+      return [formulaOperation('softmax', text, nodeOf(graph, 'P').axes, graph.extents, ['i'])];
+    },
   }));
-}
 
 /** x (in self-attention all that is made of it) times a number. */
 function scaledInput({ graph, state }: Site): Parameter[] {
   const steps = ['K', 'Q', 'V'].filter((id) => state.program.forward.get(id)?.inputs[0] === 'x');
   if (steps.length === 0) return [];
+  const operationOf = (id: NodeId): StepOperation => (nodeOf(graph, id) as OperationNode).operation;
   return [
     {
-      id: 'input-scaled',
-      title: (value) => `x is multiplied by ${value} before the projections`,
+      say: (value) => ({
+        id: 'input-scaled',
+        title: `x is multiplied by ${value} before the projections`,
+      }),
       ...{ right: 1, steps },
-      operations: (value) =>
-        steps.map((id) =>
-          onOperand((nodeOf(graph, id) as OperationNode).operation, 0, times(value)),
-        ),
+      operations: (value) => steps.map((id) => onOperand(operationOf(id), 0, times(value))),
     },
   ];
 }
 
 function editOf(site: Site, parameter: Parameter, value: number): Edit {
-  const { id, title, steps, operations } = parameter;
-  const text = title(String(value));
+  const { say, steps, operations } = parameter;
   return makeEdit(
     site,
     steps[0],
     'value',
     {
-      id,
-      title: text,
+      ...say(value),
       why: `All ${site.goal.user.data.length} entries of the first wrong tensor come out with this one number, which was fitted to them.`,
-      wrong: text,
+      wrong: say(value).title,
       cost: 1.5,
     },
     (program: Program) => {
@@ -171,32 +201,24 @@ function editOf(site: Site, parameter: Parameter, value: number): Edit {
   );
 }
 
-/** The logarithm of a small number by which the goal may be off in proportion. */
-function linearStart(
-  { goal, state }: Site,
-  { small, right }: Parameter,
-  predict: (value: number) => Tensor | null,
-): number[] {
-  if (small === undefined) return [];
-  const none = goal.look(state.predict(goal.key)).data;
-  const some = predict(small)?.data;
-  if (!some) return [];
+/** How far along the line from one tensor to another, which is a step away, a third is. */
+function along(from: Tensor, to: Tensor, step: number, user: Tensor): number {
   let [products, squares] = [0, 0];
-  for (let at = 0; at < none.length; at++) {
-    const slope = (some[at] - none[at]) / small;
-    const off = goal.user.data[at] - none[at];
+  for (let at = 0; at < user.data.length; at++) {
+    const slope = (to.data[at] - from.data[at]) / step;
+    const off = user.data[at] - from.data[at];
     if (!Number.isFinite(slope) || !Number.isFinite(off)) continue;
     products += slope * off;
     squares += slope * slope;
   }
-  const value = products / squares;
-  return value > 0 ? [Math.log(value / right)] : [];
+  return products / squares;
 }
 
 /** Gauss and Newton's method for the logarithm of one number; null where none reproduces the goal. */
 function fit(site: Site, parameter: Parameter): number | null {
   const { goal, state, precision } = site;
   const { user, key, look } = goal;
+  const { right, small } = parameter;
   const predict = (value: number): Tensor | null => {
     try {
       const edited = state.under(editOf(site, parameter, value).apply(state.program));
@@ -213,31 +235,28 @@ function fit(site: Site, parameter: Parameter): number | null {
     const found = predict(value);
     return found !== null && difference(found, user).maxAbs <= accepted;
   };
-  for (const start of [...linearStart(site, parameter, predict), ...STARTS]) {
-    let t = start;
-    for (let step = 0; step < MOST_STEPS; step++) {
-      const here = predict(parameter.right * Math.exp(t));
-      const there = here && predict(parameter.right * Math.exp(t + SLOPE_STEP));
-      if (!there) break;
-      let [products, squares] = [0, 0];
-      for (let at = 0; at < user.data.length; at++) {
-        const slope = (there.data[at] - here.data[at]) / SLOPE_STEP;
-        const off = user.data[at] - here.data[at];
-        if (!Number.isFinite(slope) || !Number.isFinite(off)) continue;
-        products += slope * off;
-        squares += slope * slope;
-      }
-      if (squares === 0) break;
-      const change = Math.max(-1, Math.min(1, products / squares));
-      t += change;
-      if (!(Math.abs(t) < MOST_LOGARITHM)) break;
-      if (Math.abs(change) < 1e-9) break;
-    }
-    const value = parameter.right * Math.exp(t);
+  const some = small === undefined ? null : predict(small);
+  const first = some && along(look(state.predict(key)), some, small!, user);
+  for (const start of [...(first && first > 0 ? [Math.log(first / right)] : []), ...STARTS]) {
+    const value = right * Math.exp(descent(start, (t) => predict(right * Math.exp(t)), user));
     if (!Number.isFinite(value) || !isExact(value)) continue;
-    if (Math.abs(value / parameter.right - 1) < 1e-9) return null;
+    if (Math.abs(value / right - 1) < 1e-9) return null;
     const digits = Array.from({ length: 16 }, (_, n) => Number(value.toPrecision(n + 1)));
     return digits.find(isExact) ?? value;
   }
   return null;
+}
+
+function descent(start: number, predict: (t: number) => Tensor | null, user: Tensor): number {
+  let t = start;
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const here = predict(t);
+    const there = here && predict(t + SLOPE_STEP);
+    const way = there && along(here, there, SLOPE_STEP, user);
+    if (way === null || Number.isNaN(way)) break;
+    const change = Math.max(-1, Math.min(1, way));
+    t += change;
+    if (!(Math.abs(t) < MOST_LOGARITHM) || Math.abs(change) < 1e-9) break;
+  }
+  return t;
 }

@@ -1,10 +1,11 @@
 // Limits read off the tensor itself: entries clipped at a value, a constant floor, NaN born at some entries.
 import { tensorName } from '../../engine/graph.ts';
-import { indexOf, map } from '../../engine/tensor.ts';
+import { indexOf } from '../../engine/tensor.ts';
 import { shortNumber } from '../search/constants.ts';
-import { after, entrywise } from '../program/operations.ts';
+import { entrywise } from '../program/operations.ts';
 import { type Edit, type Family, operationAt, type Site } from './edit.ts';
-import { contributionsTo, gradientEdit, type Say, stepEdit } from './make.ts';
+import { contributionsTo, type Say } from './make.ts';
+import { onResult } from './spots.ts';
 
 type Target = NonNullable<Site['target']>;
 
@@ -19,14 +20,11 @@ export const limits: Family = (site) => {
   const { target, node, kind } = site;
   if (!target || node.shape.length === 0 || (kind === 'value' && !operationAt(site))) return [];
   const use: Use = (say, value, passes = () => true) =>
-    kind === 'gradient'
-      ? gradientEdit(site, node.id, say, (right) => map(right(), value))
-      : stepEdit(site, node.id, say, ({ operation }) =>
-          after(
-            operation,
-            entrywise(value, (entry) => Number(passes(entry))),
-          ),
-        );
+    onResult(
+      site,
+      say,
+      entrywise(value, (entry) => Number(passes(entry))),
+    );
   return [...clipped(site, target, use), ...rounded(site, target, use), ...born(site, target, use)];
 };
 

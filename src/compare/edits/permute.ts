@@ -1,27 +1,12 @@
 // Entries in the wrong places: transposed, viewed without a transpose, heads split or merged the wrong way.
 import type { GraphNode } from '../../engine/graph.ts';
-import { nodeOf, tensorName } from '../../engine/graph.ts';
+import { nodeOf } from '../../engine/graph.ts';
 import { isOfHeads, axisLength, axisName } from '../../engine/axes.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { after, gather, onOperand, permutationTable } from '../program/operations.ts';
+import { after, gather, permutationTable } from '../program/operations.ts';
 import { type StepOperation, withStep } from '../program/program.ts';
-import {
-  type Context,
-  type Edit,
-  type Family,
-  longLetters,
-  operationAt,
-  type Site,
-} from './edit.ts';
-import {
-  contributionEdit,
-  contributionsTo,
-  gradientEdit,
-  makeEdit,
-  passedBack,
-  type Say,
-  stepEdit,
-} from './make.ts';
+import { type Context, type Edit, type Family, longLetters, type Site } from './edit.ts';
+import { makeEdit, type Say } from './make.ts';
+import { spotsOf } from './spots.ts';
 
 interface Order {
   readonly letters: readonly string[];
@@ -113,53 +98,27 @@ function say(name: string, order: Order, role: string, cost: number): Say {
   };
 }
 
+/** By role: how an id begins, what it costs, and whether all orders are tried. */
+const ROLES = {
+  result: ['result-', 1.2, true],
+  operand: ['operand-', 1.3, false],
+  input: ['input-', 1, true],
+  gradient: ['gradient-', 1.2, true],
+  upstream: ['backward-operand-', 1.1, false],
+  backwardOperand: ['backward-operand-', 1, false],
+} as const;
+
+/** dK = dS Q for dK = dS^T Q: a tensor in the wrong orientation. */
 export const permute: Family = (site) => {
-  const { node, kind } = site;
-  const edits: Edit[] = [];
-  const name = tensorName(node.id, kind);
-  const isTarget = site.target !== undefined;
-  for (const order of orders(node, site, true)) {
-    const operation = move(node, order, site);
-    if (kind === 'gradient') {
-      edits.push(
-        gradientEdit(site, node.id, say(name, order, 'gradient-', 1.2), (own) =>
-          operation.forward([own()]),
-        ),
-      );
-    } else if (node.kind === 'operation') {
-      edits.push(
-        stepEdit(site, node.id, say(name, order, 'result-', 1.2), (step) =>
-          after(step.operation, operation),
-        ),
-      );
-    } else if (isTarget) {
-      edits.push(inputEdit(site, order, operation));
-    }
-  }
-  if (kind === 'value' && /^[QKV]h$/.test(node.id)) edits.push(...allHeads(site));
-  const own = operationAt(site);
-  if (kind === 'value' && own) {
-    own.inputs.forEach((input, slot) => {
-      const operand = nodeOf(site.graph, input);
-      for (const order of orders(operand, site, false)) {
-        const text = say(
-          `${input} in ${node.id}`,
-          order,
-          'operand-',
-          operand.kind === 'input' ? 1 : 1.3,
-        );
-        edits.push(
-          stepEdit(site, node.id, text, (step) =>
-            onOperand(step.operation, slot, move(operand, order, site)),
-          ),
-        );
-      }
-    });
-  }
-  if (kind === 'gradient')
-    for (const each of contributionsTo(site, node.id))
-      edits.push(...operandsOfGradient(site, each));
-  return edits;
+  const edits = spotsOf(site).flatMap(({ role, node, name, put }) => {
+    const [prefix, cost, isAll] = ROLES[role];
+    const own = role === 'operand' && node.kind === 'input' ? 1 : cost;
+    return orders(node, site, isAll).map((order) =>
+      put(say(name, order, prefix, own), move(node, order, site)),
+    );
+  });
+  const isSplit = site.kind === 'value' && /^[QKV]h$/.test(site.node.id);
+  return isSplit ? [...edits, ...allHeads(site)] : edits;
 };
 
 /** Queries, keys and values all split into heads the same wrong way. */
@@ -180,56 +139,4 @@ function allHeads(site: Site): Edit[] {
       }, program),
     );
   });
-}
-
-/** A weight or x that the person's program holds in another order than the setup. */
-function inputEdit(site: Site, order: Order, operation: StepOperation): Edit {
-  const { node } = site;
-  return makeEdit(site, node.id, 'value', say(node.id, order, 'input-', 1), (program) => {
-    const forward = (): Tensor =>
-      operation.forward([node.kind === 'input' ? node.value : site.state.value(node.id)]);
-    const fixed = { name: 'given', forward, vjp: () => [] };
-    return {
-      ...program,
-      forward: new Map(program.forward).set(node.id, { operation: fixed, inputs: [] }),
-    };
-  });
-}
-
-/** dK = dS Q for dK = dS^T Q: an operand or the upstream gradient in the wrong orientation. */
-function operandsOfGradient(
-  site: Context,
-  { from, slot }: ReturnType<typeof contributionsTo>[number],
-): Edit[] {
-  const to = from.inputs[slot];
-  const edits: Edit[] = [];
-  for (const order of orders(from, site, false)) {
-    const operation = move(from, order, site);
-    const text = say(`d${from.id} in d${to}`, order, 'backward-operand-', 1.1);
-    edits.push(
-      contributionEdit(site, from.id, slot, text, (_, state) =>
-        passedBack(state, from.id, slot, {
-          upstream: operation.forward([state.gradient(from.id)]),
-        }),
-      ),
-    );
-  }
-  if (from.operation.name !== 'contraction') return edits;
-  from.inputs.forEach((input, n) => {
-    if (n === slot) return;
-    const operand = nodeOf(site.graph, input);
-    for (const order of orders(operand, site, false)) {
-      const operation = move(operand, order, site);
-      const text = say(`${input} in d${to}`, order, 'backward-operand-', 1);
-      edits.push(
-        contributionEdit(site, from.id, slot, text, (_, state) => {
-          const inputs = from.inputs.map((id, at) =>
-            at === n ? operation.forward([state.value(id)]) : state.value(id),
-          );
-          return passedBack(state, from.id, slot, { inputs });
-        }),
-      );
-    }
-  });
-  return edits;
 }

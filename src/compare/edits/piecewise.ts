@@ -8,12 +8,12 @@ import {
   letterStrides,
   offsetTable,
 } from '../../engine/axes.ts';
-import { largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
+import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../search/constants.ts';
-import { after, entrywise } from '../program/operations.ts';
+import { entrywise } from '../program/operations.ts';
 import { groupsOf, indexName, plural, reindexed } from '../program/transforms/indices.ts';
 import type { Edit, Family, Site } from './edit.ts';
-import { gradientEdit, stepEdit } from './make.ts';
+import { onResult } from './spots.ts';
 
 /** Entries for each factor, enough to tell one from chance. */
 const ENOUGH = 3;
@@ -31,18 +31,6 @@ export function indexAlong(
   for (const start of offsetTable(rest, strides, extents))
     steps.forEach((step, n) => (out[start + step] = n));
   return out;
-}
-
-/** A tensor with 0 wherever the index along `letter` is not from `first` up to `end`. */
-export function partAlong(
-  tensor: Tensor,
-  axes: readonly AxisLetters[],
-  letter: Letter,
-  [first, end]: readonly [number, number],
-  extents: Extents,
-): Tensor {
-  const index = indexAlong(axes, [letter], extents);
-  return map(tensor, (value, at) => (index[at] >= first && index[at] < end ? value : 0));
 }
 
 /** The factor of each index by which `user` is `predicted`, or null where it is no factor; NaN where nothing tells. */
@@ -125,21 +113,11 @@ export const piecewise: Family = (site) => {
         (snapped === 0 || name ? 0 : 0.5) +
         (/feature/.test(one) ? 0.2 : 0),
     };
-    return [
-      kind === 'gradient'
-        ? gradientEdit(site, node.id, text, (value) =>
-            map(value(), (entry, n) => entry * at(index[n])),
-          )
-        : stepEdit(site, node.id, text, ({ operation }) =>
-            after(
-              operation,
-              entrywise(
-                (entry, n) => (at(index[n]) === 0 ? 0 : entry * at(index[n])),
-                (_, n) => at(index[n]),
-              ),
-            ),
-          ),
-    ];
+    const change = entrywise(
+      (entry, n) => (at(index[n]) === 0 ? 0 : entry * at(index[n])),
+      (_, n) => at(index[n]),
+    );
+    return [onResult(site, text, change)];
   });
 };
 
@@ -180,9 +158,5 @@ function permutation(site: Site, group: readonly Letter[]): Edit[] {
     cost: 1.6 + (/feature/.test(one) ? 0.2 : 0),
   };
   const move = reindexed(node.axes, node.shape, group, graph.extents, (n) => order[n]);
-  return [
-    kind === 'gradient'
-      ? gradientEdit(site, node.id, say, (value) => move.forward([value()]))
-      : stepEdit(site, node.id, say, ({ operation }) => after(operation, move)),
-  ];
+  return [onResult(site, say, move)];
 }

@@ -16,12 +16,12 @@ import { type Edit, type Family, operationAt, type Site } from './edit.ts';
 import {
   contributionEdit,
   contributionsTo,
-  gradientEdit,
   makeEdit,
   passedBack,
   type Say,
   stepEdit,
 } from './make.ts';
+import { onResult } from './spots.ts';
 
 const say = (own: string, type: NumberType, of: string): Say => ({
   id: 'low-precision',
@@ -33,33 +33,25 @@ const say = (own: string, type: NumberType, of: string): Say => ({
   cost: 1.1,
 });
 
+const rounding = (type: NumberType): StepOperation =>
+  entrywise(
+    (value) => type.round(value),
+    () => 1,
+  );
+
 /** A step that is not given, in a narrower type; only where the error is small enough for that. */
 function hidden(site: Site): Edit[] {
   const { node, kind, type, deviation } = site;
   const own = tensorName(node.id, kind);
-  const inputs = inputsOf(site);
-  const isStep = kind === 'gradient' || node.kind === 'operation';
+  if (kind === 'value' && node.kind === 'input') return [];
   const types = [BFLOAT16, FLOAT16, FLOAT32].filter(
     ({ epsilon }) => epsilon > type.epsilon && deviation <= 16 * epsilon,
   );
-  return types.flatMap((each) => {
-    const round = entrywise(
-      (value) => each.round(value),
-      () => 1,
-    );
-    if (!isStep) return [];
-    if (kind === 'value')
-      return [
-        ...inputs.map((ids) => keptEdit(site, ids, each)),
-        stepEdit(site, node.id, say(own, each, own), ({ operation }) => after(operation, round)),
-      ];
-    return [
-      gradientEdit(site, node.id, say(own, each, own), (value) =>
-        map(value(), (entry) => each.round(entry)),
-      ),
-      ...operandsBackward(site, each),
-    ];
-  });
+  return types.flatMap((each) => [
+    ...inputsOf(site).map((ids) => keptEdit(site, ids, each)),
+    onResult(site, say(own, each, own), rounding(each)),
+    ...(kind === 'gradient' ? operandsBackward(site, each) : []),
+  ]);
 }
 
 /** Inputs that may be kept in a narrower type, told at the first step that reads them: one, or all. */
@@ -141,51 +133,38 @@ export const precision: Family = (site) => {
       ),
     });
     edits.push(
-      kind === 'gradient'
-        ? gradientEdit(site, node.id, say(own, stored, own), (value) => snap(value()))
-        : stepEdit(site, node.id, say(own, stored, own), ({ operation }) =>
-            after(operation, {
-              name: 'round',
-              forward: ([value]) => snap(value),
-              vjp: (_, upstream) => [upstream],
-            }),
-          ),
+      onResult(site, say(own, stored, own), {
+        name: 'round',
+        forward: ([value]) => snap(value),
+        vjp: (_, upstream) => [upstream],
+      }),
     );
   }
-  const step = operationAt(site);
-  for (const each of near) {
-    const rounded = entrywise(
-      (value) => each.round(value),
-      () => 1,
-    );
-    if (kind === 'value' && step) {
-      edits.push(
-        stepEdit(site, node.id, say(own, each, own), ({ operation }) => after(operation, rounded)),
-      );
-      step.inputs.forEach((input, slot) => {
-        if (nodeOf(site.graph, input).shape.length > 0)
-          edits.push(
-            stepEdit(site, node.id, say(own, each, input), ({ operation }) =>
-              onOperand(operation, slot, rounded),
-            ),
-          );
-      });
-      edits.push(
-        stepEdit(site, node.id, say(own, each, 'all operands'), ({ operation }) =>
-          step.inputs.reduce((inner, _, slot) => onOperand(inner, slot, rounded), operation),
-        ),
-        stepEdit(site, node.id, say(own, each, 'operands and result'), ({ operation }) =>
-          after(
-            step.inputs.reduce((inner, _, slot) => onOperand(inner, slot, rounded), operation),
-            rounded,
-          ),
-        ),
-      );
-    }
-    if (kind === 'gradient') edits.push(...operandsBackward(site, each));
-  }
-  return edits;
+  const edit = kind === 'value' ? operandsForward : operandsBackward;
+  return [...edits, ...near.flatMap((each) => edit(site, each))];
 };
+
+/** A step whose result or operands are rounded. */
+function operandsForward(site: Site, type: NumberType): Edit[] {
+  const { node } = site;
+  const step = operationAt(site);
+  if (!step) return [];
+  const round = rounding(type);
+  const all = (operation: StepOperation): StepOperation =>
+    step.inputs.reduce((inner, _, slot) => onOperand(inner, slot, round), operation);
+  const edit = (of: string, change: (operation: StepOperation) => StepOperation): Edit =>
+    stepEdit(site, node.id, say(node.id, type, of), ({ operation }) => change(operation));
+  return [
+    edit(node.id, (own) => after(own, round)),
+    ...step.inputs.flatMap((input, slot) =>
+      nodeOf(site.graph, input).shape.length > 0
+        ? [edit(input, (own) => onOperand(own, slot, round))]
+        : [],
+    ),
+    edit('all operands', all),
+    edit('operands and result', (own) => after(all(own), round)),
+  ];
+}
 
 /** Gradients whose operands, or whose upstream gradient, are rounded. */
 function operandsBackward(site: Site, type: NumberType): Edit[] {

@@ -5,13 +5,18 @@ import { identity } from '../program/operations.ts';
 import { type Edit, type Family, operationAt } from './edit.ts';
 import { contributionEdit, contributionsTo, stepEdit } from './make.ts';
 
+const slug = (step: string): string => step.toLowerCase().replaceAll(/[^a-z]+/g, '-');
+
+/** Steps that change their first operand by the others. */
+const CHANGING = /^(gate|residual|position bias|.* norm)$/;
+
 export const skip: Family = (site) => {
   const { node, kind, graph } = site;
   const own = operationAt(site);
   if (kind === 'value') {
     if (own?.operation.name === 'contraction') return products(site, own.inputs);
-    if (own?.inputs.length !== 1 || !sameShape(nodeOf(graph, own.inputs[0]).shape, node.shape))
-      return [];
+    const isOne = own?.inputs.length === 1 || CHANGING.test(own?.operation.name ?? '');
+    if (!own || !isOne || !sameShape(nodeOf(graph, own.inputs[0]).shape, node.shape)) return [];
     const [input] = own.inputs;
     const step = own.operation.name;
     return [
@@ -19,7 +24,7 @@ export const skip: Family = (site) => {
         site,
         node.id,
         {
-          id: `${step.replaceAll(/[^a-z]+/g, '-')}-missing`,
+          id: `${slug(step)}-missing`,
           title: `no ${step}: ${node.id} is ${input}`,
           why: `${node.id} equals ${input}: the step between them (${step}) is not done.`,
           wrong: `${node.id} = ${input}`,
@@ -31,7 +36,8 @@ export const skip: Family = (site) => {
   return contributionsTo(site, node.id).flatMap(({ from, slot }) => {
     if (!sameShape(from.shape, node.shape) || (slot > 0 && from.inputs.length > 1)) return [];
     const isProduct = from.operation.name === 'contraction';
-    if (from.inputs.length !== 1 && !isProduct) return [];
+    const isOne = from.inputs.length === 1 || CHANGING.test(from.operation.name);
+    if (!isOne && !isProduct) return [];
     const step = isProduct ? `product with ${from.inputs[1]}` : from.operation.name;
     return [
       contributionEdit(
@@ -39,7 +45,7 @@ export const skip: Family = (site) => {
         from.id,
         slot,
         {
-          id: `backward-${isProduct ? 'product' : step.replaceAll(/[^a-z]+/g, '-')}-missing`,
+          id: `backward-${isProduct ? 'product' : slug(step)}-missing`,
           title: `the backward pass leaves out the ${step}: d${node.id} is d${from.id}`,
           why: `d${node.id} equals d${from.id}: the derivative of the ${step} between them is not applied.`,
           wrong: `d${node.id} = d${from.id}`,

@@ -8,17 +8,12 @@ import { rightOf } from '../mistakes/forms.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { shortNumber } from '../search/constants.ts';
 import type { Kind } from '../program/program.ts';
-import { type Context, roles } from './edit.ts';
+import type { Context } from './edit.ts';
 
 export interface Snippet {
   readonly numpy: string;
   readonly pytorch: string;
 }
-
-const T = (name: string): Snippet => ({
-  numpy: `${name}.swapaxes(-1, -2)`,
-  pytorch: `${name}.transpose(-2, -1)`,
-});
 
 /** The formulas of the engine: how a node's value, or its gradient's contributions, are computed. */
 export function rightFormula({ graph }: Context, id: NodeId, kind: Kind): string {
@@ -37,12 +32,9 @@ export function rightFormula({ graph }: Context, id: NodeId, kind: Kind): string
 
 /** One line in each library that computes a node's value, or its gradient, as it should be. */
 export function snippet(context: Context, id: NodeId, kind: Kind): Snippet {
-  const known = (kind === 'value' ? valueSnippets : gradientSnippets)(context)[id];
   const { graph } = context;
-  const weights = graph.nodes.find((node) => node.id === 'P');
-  const isPlain = weights?.kind !== 'operation' || weights.operation.name === 'softmax';
-  const hasOptions = !isPlain || BEYOND.some((each) => hasNode(graph, each));
-  if (known && !hasOptions) return known;
+  const known = (kind === 'value' ? valueSnippets : gradientSnippets)(context)[id];
+  if (known && !BEYOND.some((each) => hasNode(graph, each))) return known;
   return printed(context, id, kind) ?? FALLBACK(id, kind);
 }
 
@@ -71,40 +63,6 @@ const FALLBACK = (id: NodeId, kind: Kind): Snippet => {
 };
 
 const same = (code: string): Snippet => ({ numpy: code, pytorch: code });
-const both = (write: (transposed: (name: string) => string) => string): Snippet => ({
-  numpy: write((name) => T(name).numpy),
-  pytorch: write((name) => T(name).pytorch),
-});
-
-/** Code with a key/value tensor repeated for the query heads of its group. */
-function repeated(
-  { graph }: Context,
-  name: string,
-  write: (name: string, transposed: (name: string) => string) => string,
-): Snippet {
-  const members = graph.extents['g'] ?? 1;
-  if (members === 1) return both((t) => write(name, t));
-  return {
-    numpy: write(`np.repeat(${name}, ${members}, axis=-3)`, (each) => T(each).numpy),
-    pytorch: write(`${name}.repeat_interleave(${members}, dim=-3)`, (each) => T(each).pytorch),
-  };
-}
-
-/** A gradient of keys or values: its terms summed over the query heads of a group. */
-function summedOverGroup(
-  { graph }: Context,
-  name: string,
-  write: (transposed: (name: string) => string) => string,
-): Snippet {
-  const members = graph.extents['g'] ?? 1;
-  const { numpy, pytorch } = both(write);
-  const why = '  # over the query heads of each KV head';
-  if (members === 1) return { numpy: `${name} = ${numpy}`, pytorch: `${name} = ${pytorch}` };
-  return {
-    numpy: `G = ${numpy}; ${name} = G.reshape(*G.shape[:-3], -1, ${members}, *G.shape[-2:]).sum(axis=-3)${why}`,
-    pytorch: `${name} = (${pytorch}).unflatten(-3, (-1, ${members})).sum(-3)${why}`,
-  };
-}
 
 /** The mask: what is hidden, and what is added where nothing is. */
 function masked({ config }: Context): Snippet {
@@ -149,148 +107,75 @@ export function scaleInCode({ config, graph, whole }: Context): { code: string; 
     : { code: String(value), words: `scale = ${shortNumber(value)}, as the setup says` };
 }
 
-function valueSnippets(context: Context): Record<NodeId, Snippet> {
-  const { graph, config } = context;
-  const { logits, weights, output, values, keys, queries } = roles(graph);
-  const keyFirst = config.axes === 'key-first';
-  const axis = keyFirst ? -2 : -1;
-  const source = graph.selfAttention ? 'x' : 'xPrime';
-  const project = (id: string, from: string): Snippet =>
-    same(`${id} = ${from} @ W_${id}${hasNode(graph, `b_${id}`) ? ` + b_${id}` : ''}`);
-  const split = (id: string, heads: string): Snippet => {
-    const turned = (code: string): string =>
-      config.rope && id !== 'V' ? `rotate(${code}, cos, sin)` : code;
-    const numpy = turned(`${id}.reshape(*${id}.shape[:-1], ${heads}, -1).swapaxes(-2, -3)`);
-    const pytorch = turned(`${id}.view(*${id}.shape[:-1], ${heads}, -1).transpose(-3, -2)`);
-    const hasPast = config.past && id !== 'Q';
-    return {
+/** What is turned or has earlier tokens in front, which formulas write in the engine's own names. */
+function splitSnippets({ config }: Context, id: 'K' | 'Q' | 'V'): [value: Snippet, back: Snippet] {
+  const heads = id === 'Q' ? 'heads' : 'kv_heads';
+  const hasPast = config.past !== undefined && id !== 'Q';
+  const turned = (code: string, sine: string): string =>
+    config.rope && id !== 'V' ? `rotate(${code}, cos, ${sine})` : code;
+  const numpy = turned(`${id}.reshape(*${id}.shape[:-1], ${heads}, -1).swapaxes(-2, -3)`, 'sin');
+  const pytorch = turned(`${id}.view(*${id}.shape[:-1], ${heads}, -1).transpose(-3, -2)`, 'sin');
+  const back = turned(`d${id}h${hasPast ? '[..., past:, :]' : ''}`, '-sin');
+  return [
+    {
       numpy: `${id}h = ${hasPast ? `np.concatenate([past_${id}, ${numpy}], axis=-2)` : numpy}`,
       pytorch: `${id}h = ${hasPast ? `torch.cat([past_${id}, ${pytorch}], dim=-2)` : pytorch}`,
-    };
-  };
+    },
+    {
+      numpy: `d${id} = ${back}.swapaxes(-2, -3).reshape(*tokens, -1)`,
+      pytorch: `d${id} = ${back}.transpose(-3, -2).flatten(-2)`,
+    },
+  ];
+}
+
+const isTurned = ({ config, graph }: Context): boolean =>
+  graph.head === 'multihead' && (config.rope !== undefined || config.past !== undefined);
+
+function valueSnippets(context: Context): Record<NodeId, Snippet> {
+  const { config } = context;
   const scale = scaleInCode(context);
   const isPlain = config.head === 'kq' && config.scale === undefined;
   const scaled = isPlain ? 'S' : `S * ${scale.code}`;
   const why = isPlain ? '' : `  # ${scale.words}`;
+  const { softcap } = config;
+  const capped = (library: string): string =>
+    softcap ? `${softcap} * ${library}.tanh(${scaled} / ${softcap})` : scaled;
+  const split = isTurned(context)
+    ? (['K', 'Q', 'V'] as const).map((id) => [`${id}h`, splitSnippets(context, id)[0]])
+    : [];
   return {
-    K: project('K', 'x'),
-    Q: project('Q', source),
-    V: project('V', 'x'),
-    Kh: split('K', 'kv_heads'),
-    Qh: split('Q', 'heads'),
-    Vh: split('V', 'kv_heads'),
-    S: repeated(context, keys, (K, t) =>
-      keyFirst ? `S = ${K} @ ${t(queries)}` : `S = ${queries} @ ${t(K)}`,
-    ),
-    Z: config.softcap
-      ? {
-          numpy: `Z = ${config.softcap} * np.tanh(${scaled} / ${config.softcap})${why}`,
-          pytorch: `Z = ${config.softcap} * torch.tanh(${scaled} / ${config.softcap})${why}`,
-        }
-      : same(`Z = ${scaled}${why}`),
+    ...Object.fromEntries(split),
+    Z: { numpy: `Z = ${capped('np')}${why}`, pytorch: `Z = ${capped('torch')}${why}` },
     M: masked(context),
-    P: {
-      numpy: `E = np.exp(${logits} - ${logits}.max(axis=${axis}, keepdims=True)); P = E / E.sum(axis=${axis}, keepdims=True)`,
-      pytorch: `P = torch.softmax(${logits}, dim=${axis})`,
-    },
-    Pd: same('Pd = P * keep / (1 - p)'),
-    O: repeated(context, values, (V, t) => `O = ${keyFirst ? t(weights) : weights} @ ${V}`),
-    C: {
-      numpy: 'C = O.swapaxes(-2, -3).reshape(*y.shape[:-1], -1)',
-      pytorch: 'C = O.transpose(-3, -2).flatten(-2)',
-    },
-    y:
-      output === 'y'
-        ? both((t) => `y = ${keyFirst ? t(weights) : weights} @ ${values}`)
-        : hasNode(graph, 'W_O')
-          ? same(`y = C @ W_O${hasNode(graph, 'b_O') ? ' + b_O' : ''}`)
-          : {
-              numpy: 'y = O.swapaxes(-2, -3).reshape(*shape)',
-              pytorch: 'y = O.transpose(-3, -2).flatten(-2)',
-            },
   };
 }
 
 function gradientSnippets(context: Context): Record<NodeId, Snippet> {
   const { graph, config } = context;
-  const { logits, weights, output, values, keys, queries } = roles(graph);
-  const keyFirst = config.axes === 'key-first';
-  const axis = keyFirst ? -2 : -1;
   const scale = scaleInCode(context);
-  const weight = (id: string, from: string): Snippet =>
-    both(
-      (t) =>
-        `dW_${id} = ${t(from)} @ d${id}${graph.extents['b'] > 1 ? '  # summed over the batch' : ''}`,
-    );
-  const bias = (id: string, up: string): Snippet => ({
-    numpy: `db_${id} = ${up}.reshape(-1, ${up}.shape[-1]).sum(axis=0)`,
-    pytorch: `db_${id} = ${up}.flatten(0, -2).sum(0)`,
-  });
-  const logitGradient: Snippet = {
-    numpy: `d${logits} = P * (dP - (P * dP).sum(axis=${axis}, keepdims=True))`,
-    pytorch: `d${logits} = P * (dP - (P * dP).sum(dim=${axis}, keepdim=True))`,
-  };
-  const merge: Snippet = {
-    numpy: '.swapaxes(-2, -3).reshape(*tokens, -1)',
-    pytorch: '.transpose(-3, -2).flatten(-2)',
-  };
-  const merged = (id: string): Snippet => {
-    const own = `d${id}h${config.past && id !== 'Q' ? '[..., past:, :]' : ''}`;
-    const back = config.rope && id !== 'V' ? `rotate(${own}, cos, -sin)` : own;
-    return { numpy: `d${id} = ${back}${merge.numpy}`, pytorch: `d${id} = ${back}${merge.pytorch}` };
-  };
-  const paths = both((t) =>
-    ['K', ...(graph.selfAttention ? ['Q'] : []), ...(graph.head === 'kq' ? [] : ['V'])]
-      .map((id) => `d${id} @ ${t(`W_${id}`)}`)
-      .concat(graph.head === 'kq' ? [`${keyFirst ? 'P' : t('P')} @ dy`] : [])
-      .join(' + ')
-      .replace(/^/, 'dx = '),
+  const slope = config.softcap ? ` * (1 - (Z / ${config.softcap}) ** 2)` : '';
+  const projections = ['K', 'Q', 'V'].filter((id) =>
+    graph.nodes.some(
+      (node) => node.kind === 'operation' && node.id === id && node.inputs[0] === 'x',
+    ),
   );
-  const result: Record<NodeId, Snippet> = {
-    [weights]: repeated(context, values, (V, t) =>
-      keyFirst ? `d${weights} = ${V} @ ${t(`d${output}`)}` : `d${weights} = d${output} @ ${t(V)}`,
-    ),
-    ...(weights === 'Pd' && { P: same('dP = dPd * keep / (1 - p)') }),
-    M: same('dM = dZ'),
-    Z: {
-      numpy: 'dZ = np.where(hidden, 0, dM)',
-      pytorch: 'dZ = dM.masked_fill(hidden, 0)',
-    },
-    S: config.softcap
-      ? same(`dS = dZ * ${scale.code} * (1 - (Z / ${config.softcap}) ** 2)  # ${scale.words}`)
-      : same(`dS = dZ * ${scale.code}  # ${scale.words}`),
-    [queries]: repeated(
-      context,
-      keys,
-      (K, t) => `d${queries} = ${keyFirst ? t('dS') : 'dS'} @ ${K}`,
-    ),
-    [keys]: summedOverGroup(
-      context,
-      `d${keys}`,
-      (t) => `${keyFirst ? 'dS' : t('dS')} @ ${queries}`,
-    ),
-    [values]: summedOverGroup(
-      context,
-      `d${values}`,
-      (t) => `${keyFirst ? weights : t(weights)} @ d${output}`,
-    ),
-    ...(graph.head === 'multihead' && { K: merged('K'), Q: merged('Q'), V: merged('V') }),
-    O: {
-      numpy: 'dO = dC.reshape(*tokens, heads, -1).swapaxes(-2, -3)',
-      pytorch: 'dO = dC.unflatten(-1, (heads, -1)).transpose(-3, -2)',
-    },
-    C: both((t) => `dC = dy @ ${t('W_O')}`),
-    x: paths,
-    xPrime: both((t) => `dxPrime = dQ @ ${t('W_Q')}`),
-    ...{
-      W_K: weight('K', 'x'),
-      W_Q: weight('Q', graph.selfAttention ? 'x' : 'xPrime'),
-      W_V: weight('V', 'x'),
-    },
-    W_O: both((t) => `dW_O = ${t('C')} @ dy`),
-    ...{ b_K: bias('K', 'dK'), b_Q: bias('Q', 'dQ'), b_V: bias('V', 'dV'), b_O: bias('O', 'dy') },
+  const paths = (turn: string): string =>
+    `dx = ${projections.map((id) => `d${id} @ W_${id}${turn}`).join(' + ')}`;
+  const split = isTurned(context)
+    ? (['K', 'Q', 'V'] as const).map((id) => [id, splitSnippets(context, id)[1]])
+    : [];
+  return {
+    ...Object.fromEntries(split),
+    ...(hasNode(graph, 'M') && {
+      Z: {
+        numpy: 'dZ = np.where(hidden, 0, dM)',
+        pytorch: 'dZ = dM.masked_fill(hidden, 0)',
+      },
+    }),
+    S: same(`dS = dZ * ${scale.code}${slope}  # ${scale.words}`),
+    ...(graph.head === 'multihead' && {
+      x: { numpy: paths('.swapaxes(-1, -2)'), pytorch: paths('.transpose(-2, -1)') },
+    }),
     y: lossGradient(context),
   };
-  result[logits] = logitGradient;
-  return result;
 }

@@ -1,22 +1,14 @@
 // Any transform at any place: of a step's result or operand, of a gradient or of what it is computed from.
-import { type GraphNode, hasNode, nodeOf, type OperationNode } from '../../engine/graph.ts';
+import { type GraphNode, hasNode, nodeOf } from '../../engine/graph.ts';
 import { after, onOperand } from '../program/operations.ts';
 import { DoesNotFit, withStep } from '../program/program.ts';
 import { FUNCTIONS } from '../program/transforms/functions.ts';
-import type { Tensor } from '../../engine/tensor.ts';
 import { groupsOf, indexTransforms } from '../program/transforms/indices.ts';
 import { normTransforms } from '../program/transforms/norms.ts';
 import type { Transform } from '../program/transforms/transform.ts';
 import { type Context, type Edit, type Family, operationAt, type Site } from './edit.ts';
-import {
-  contributionEdit,
-  contributionsTo,
-  gradientEdit,
-  makeEdit,
-  passedBack,
-  type Say,
-  stepEdit,
-} from './make.ts';
+import { makeEdit, type Say, stepEdit } from './make.ts';
+import { type Spot, spotsOf } from './spots.ts';
 
 /** All transforms that fit a node's axes, or only those that a gradient can go through as well. */
 function transformsOf({ axes }: GraphNode, { graph }: Context, linear: boolean): Transform[] {
@@ -46,72 +38,45 @@ const say = (
   cost: transform.cost + cost,
 });
 
+/** By role: how an id begins, and what it costs beside the transform itself. */
+const ROLES = {
+  result: ['', 0],
+  operand: ['operand-', 0.1],
+  input: ['input-', 0],
+  gradient: ['gradient-', 0.05],
+  upstream: ['backward-', 0.1],
+  backwardOperand: ['backward-', 0.08],
+} as const;
+
 export const transformed: Family = (site) => {
-  if (site.kind === 'value') return values(site);
-  return site.node.shape.length === 0 ? [] : gradients(site);
-};
-
-function values(site: Site): Edit[] {
-  const own = operationAt(site);
-  if (!own) return site.target ? ofInput(site, site.target.predicted) : [];
-  const { node, graph, target } = site;
-  const results = node.shape.length === 0 ? [] : transformsOf(node, site, false);
-  const edits = results.map((each) =>
-    stepEdit(
-      site,
-      node.id,
-      say(each, '', node.id, node.id, `${node.id} = ${each.formula(`right ${node.id}`)}`),
-      ({ operation }) => after(operation, each.operation),
-    ),
-  );
-  own.inputs.forEach((input, slot) => {
-    const operand = nodeOf(graph, input);
+  const { node, kind, target, state } = site;
+  const isScalar = node.shape.length === 0;
+  if (kind === 'gradient' && isScalar) return [];
+  const edits = spotsOf(site).flatMap((spot): Edit[] => {
+    const { role, node: at } = spot;
+    if (at.shape.length === 0 && role !== 'operand') return [];
     // A hidden operand that is transformed is its own place.
-    const isGiven = operand.kind === 'input' || site.state.given.values.has(input);
-    if (!target && !isGiven) return;
-    for (const each of transformsOf(operand, site, false)) {
-      const text = say(
-        each,
-        'operand-',
-        `${input} in ${node.id}`,
-        node.id,
-        `${node.id} with ${each.formula(input)} for ${input}`,
-        operand.kind === 'input' ? 0.02 : 0.1,
-      );
-      edits.push(
-        stepEdit(site, node.id, text, (step) => onOperand(step.operation, slot, each.operation)),
-      );
-    }
-  });
-  return [...edits, ...together(site), ...bothOperands(site, own)];
-}
-
-/** An input that is not the setup's as it is: normalised before, or in another order. */
-function ofInput(site: Site, right: Tensor): Edit[] {
-  const { node } = site;
-  if (node.shape.length === 0) return [];
-  return transformsOf(node, site, false).map((each) => {
-    const wrong = `${node.id} = ${each.formula(`the setup's ${node.id}`)}`;
-    return makeEdit(
-      site,
-      node.id,
-      'value',
-      say(each, 'input-', `${node.id}, an input,`, node.id, wrong),
-      (program) => {
-        const fixed = {
-          name: 'given',
-          forward: () => each.operation.forward([right]),
-          vjp: () => [],
-        };
-        const forward = new Map(program.forward).set(node.id, { operation: fixed, inputs: [] });
-        return { ...program, forward };
-      },
+    const isHidden = at.kind === 'operation' && !state.given.values.has(at.id);
+    if (role === 'operand' && !target && isHidden) return [];
+    const isLinear = kind === 'gradient' && (role !== 'gradient' || !target);
+    return transformsOf(at, site, isLinear).map((each) =>
+      spot.put(sayOf(spot, each), each.operation),
     );
   });
+  const own = kind === 'value' ? operationAt(site) : null;
+  return own ? [...edits, ...together(site), ...bothOperands(site, own.inputs)] : edits;
+};
+
+function sayOf({ role, node, name, own, wrong }: Spot, each: Transform): Say {
+  const [prefix, cost] = ROLES[role];
+  const isInput = role === 'operand' && node.kind === 'input';
+  const what = role === 'input' ? `${name}, an input,` : name;
+  return say(each, prefix, what, own, wrong(each.formula), isInput ? 0.02 : cost);
 }
 
 /** One transform of both operands of a product: unit vectors in place of queries and keys. */
-function bothOperands(site: Site, { id, inputs }: OperationNode): Edit[] {
+function bothOperands(site: Site, inputs: readonly string[]): Edit[] {
+  const { id } = site.node;
   if (!site.target || inputs.length !== 2) return [];
   const [first, second] = inputs.map((input) =>
     transformsOf(nodeOf(site.graph, input), site, false),
@@ -179,62 +144,5 @@ function together(site: Site): Edit[] {
   };
   if (pair !== undefined && hasNode(graph, pair)) both(pair);
   if (node.id === 'Kh') both('Vh');
-  return edits;
-}
-
-function gradients(site: Site): Edit[] {
-  const { node, target, graph } = site;
-  const own = `d${node.id}`;
-  const edits = transformsOf(node, site, !target).map((each) =>
-    gradientEdit(
-      site,
-      node.id,
-      say(each, 'gradient-', own, own, `${own} = ${each.formula(`right ${own}`)}`, 0.05),
-      (value) => each.operation.forward([value()]),
-    ),
-  );
-  for (const { from, slot } of contributionsTo(site, node.id)) {
-    if (from.shape.length === 0) continue;
-    for (const each of transformsOf(from, site, true)) {
-      const text = say(
-        each,
-        'backward-',
-        `d${from.id} in ${own}`,
-        own,
-        `${own} with ${each.formula(`d${from.id}`)}`,
-        0.1,
-      );
-      edits.push(
-        contributionEdit(site, from.id, slot, text, (_, state) =>
-          passedBack(state, from.id, slot, {
-            upstream: each.operation.forward([state.gradient(from.id)]),
-          }),
-        ),
-      );
-    }
-    if (from.operation.name !== 'contraction') continue;
-    from.inputs.forEach((input, n) => {
-      if (n === slot) return;
-      for (const each of transformsOf(nodeOf(graph, input), site, true)) {
-        const text = say(
-          each,
-          'backward-',
-          `${input} in ${own}`,
-          own,
-          `${own} with ${each.formula(input)} for ${input}`,
-          0.08,
-        );
-        edits.push(
-          contributionEdit(site, from.id, slot, text, (_, state) =>
-            passedBack(state, from.id, slot, {
-              inputs: from.inputs.map((id, at) =>
-                at === n ? each.operation.forward([state.value(id)]) : state.value(id),
-              ),
-            }),
-          ),
-        );
-      }
-    });
-  }
   return edits;
 }

@@ -1,17 +1,9 @@
 // What masked scores or weights tell by themselves: which entries are hidden, in which heads.
-import type { AxisLetters } from '../../engine/axes.ts';
 import type { Operand } from '../../engine/evaluate.ts';
 import { symbol } from '../../engine/formula.ts';
 import { type GraphNode, nodeOf } from '../../engine/graph.ts';
 import { FILL } from '../judge/conventions.ts';
-import {
-  type Context,
-  type Family,
-  operationAt,
-  pastTokens,
-  roles,
-  type Site,
-} from '../edits/edit.ts';
+import { type Context, type Family, pastTokens, roles, type Site } from '../edits/edit.ts';
 import { indexAlong } from '../edits/piecewise.ts';
 import { fibres } from '../program/operations.ts';
 import { indexName, plural } from '../program/transforms/indices.ts';
@@ -29,17 +21,10 @@ P late 0.05: the mask {words}, after the softmax
   not(own) * whole
 `);
 
-/** `lacking` is 1 where there is no mask; `hidden` and `bias` are the right one's. */
-const PARTLY = rowsOf(`
-M mask-missing-in-some 0.95: the mask is missing in {where}
-  (1 - (1 - lacking) * hidden) * unmasked + (1 - lacking) * bias + hide((1 - lacking) * hidden)
-`);
-
 export const maskSolved: Family = (site) => {
   const { node, kind, target } = site;
   if (kind !== 'value' || !target) return [];
-  const rows = node.id === 'M' || node.id === 'P' ? hidden(site) : [];
-  const steps = node.id === 'M' ? [...partly(site), ...rows] : rows;
+  const steps = node.id === 'M' || node.id === 'P' ? hidden(site) : [];
   return ['M', 'P']
     .filter((id) => steps.some(({ on }) => on === id))
     .flatMap((id) => editsOf({ ...site, node: nodeOf(site.graph, id) }, steps));
@@ -162,44 +147,6 @@ function isSlices(own: Uint8Array, right: Float64Array, { node, graph, state }: 
       (own[at] === 1 ? more : seen).add(index[at]);
     }
     return more.size > 0 && [...more].every((n) => !seen.has(n));
-  });
-}
-
-/** The mask left out in some heads or batch entries only. */
-function partly(site: Site): Row[] {
-  const { node, target, graph } = site;
-  const step = operationAt(site)!;
-  const unmasked = site.state.value(step.inputs[0]).data;
-  const { user, predicted } = target!;
-  const right = rightMask(site, node).data;
-  const isHidden = right.map((value) => Number(value === -Infinity));
-  const bias = right.map((value) => (value === -Infinity ? 0 : value));
-  return ['b', 'h', 'r', 'g'].flatMap((letter): Row[] => {
-    const count = graph.extents[letter] ?? 1;
-    if (count === 1 || !node.axes.flat().includes(letter)) return [];
-    const index = indexAlong(node.axes, [letter], graph.extents);
-    const lacking = new Set<number>();
-    for (let at = 0; at < index.length; at++) {
-      if (user.data[at] !== predicted.data[at] && user.data[at] === unmasked[at])
-        lacking.add(index[at]);
-    }
-    if (lacking.size === 0 || lacking.size === count) return [];
-    const one = indexName([letter]);
-    const where = `${lacking.size > 1 ? plural(one) : one} ${[...lacking].join(', ')}`;
-    const axes: AxisLetters[] = [[letter]];
-    const along = givenOf(
-      { axes, shape: [count] },
-      { lacking: Array.from({ length: count }, (_, n) => Number(lacking.has(n))) },
-    );
-    const mask = givenOf(node, { hidden: isHidden, bias });
-    return PARTLY.map((row) => ({
-      ...row,
-      title: row.title.replace('{where}', where),
-      why: `There M is ${step.inputs[0]}; in the others the mask is right: a loop ends early, or the mask is broadcast along the wrong axis.`,
-      wrong: `M[${where}] = ${step.inputs[0]}`,
-      terms: { ...mask.terms, ...along.terms },
-      given: { ...mask.given, ...along.given },
-    }));
   });
 }
 

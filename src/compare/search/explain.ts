@@ -51,10 +51,10 @@ export function explain(
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';
-  const isFirst = before === 'nothing';
   const { meter } = context.state;
   const left = meter.brief ?? BRIEF_WORK;
   if (isBrief && left <= 0) return null;
+  const isFirst = before === 'nothing';
   const share = before === 'known' ? LATER : 1;
   // It takes seconds, and what comes after an unknown step may follow from it.
   if (isBrief && size > LARGE) return null;

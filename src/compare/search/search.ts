@@ -91,9 +91,9 @@ function editsOf(family: Family, site: Site): readonly Edit[] {
 }
 
 /**
- * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas only
- * where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or tokens before all
- * others where it `isMixing`: slices have shown that it is hardly another.
+ * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas that
+ * have no name only where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or
+ * tokens before all others where it `isMixing`: slices have shown that it is hardly another.
  */
 export interface Effort {
   readonly budget?: number;
@@ -164,14 +164,13 @@ class Search {
   }
 
   found(): Found | null {
-    const { isBrief = false, isFirst = true } = this.#effort;
+    const { isBrief = false } = this.#effort;
     const isUsual = this.#stages === STAGES;
     this.#takeFrom(this.#known());
     if (this.#accepted.length === 0) this.#acceptNearest();
     const known = this.#best();
-    // What comes after a first mistake may follow from it: any formula that fits would be another.
     const isReadOff = known?.edits.some((edit) => edit.isReadOff) === true;
-    if ((known && !isReadOff) || isBrief || !isFirst || !isUsual) return known;
+    if ((known && !isReadOff) || isBrief || !isUsual) return known;
     // What no known mistake explains, or only such as would spoil what is right.
     this.#accepted = [];
     this.#dearest = Infinity;
@@ -219,7 +218,11 @@ class Search {
   }
 
   *#formulas(): Generator<Candidate> {
-    for (const edit of formulas(this.#sites[0])) yield this.#single(edit, sameMistake(edit));
+    const { isFirst = true } = this.#effort;
+    for (const edit of formulas(this.#sites[0])) {
+      // What comes after a first mistake may follow from it: any formula that fits would be another.
+      if (isFirst || !edit.id.startsWith('formula-')) yield this.#single(edit, sameMistake(edit));
+    }
   }
 
   /** One edit and one factor. */

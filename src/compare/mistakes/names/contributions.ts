@@ -1,11 +1,10 @@
 // What one step passes back to an operand, with another tensor, index or part of a sum in the place of the right one.
 import { axisName } from '../../../engine/axes.ts';
-import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../../engine/graph.ts';
+import { nodeOf, type NodeId, type OperationNode } from '../../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../../engine/tensor.ts';
 import { type Family, longLetters, operationAt, roles, type Site } from '../../edits/edit.ts';
 import { contributionsTo } from '../../edits/make.ts';
-import { groupsOf, indexName, plural } from '../../program/transforms/indices.ts';
-import { familyOf, type Row } from '../table.ts';
+import { familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
 import { blockSizes, SMALL } from './kernels.ts';
 import { subsets } from './softmaxBackward.ts';
 
@@ -37,9 +36,6 @@ const ifSmall =
 const isProduct = ({ from }: Passed): boolean => from.operation.name === 'contraction';
 const isBetweenTokens = (passed: Passed): boolean =>
   isProduct(passed) && /^(S|O|y)$/.test(passed.from.id);
-/** The token letter that a product sums to make the gradient. */
-const summedToken = ({ site }: Passed): 'i' | 'j' | undefined =>
-  (['i', 'j'] as const).find((letter) => !site.node.axes.flat().includes(letter));
 
 type Named = Pick<Row, 'id' | 'title' | 'why' | 'cost'>;
 const row = ({ own }: Passed, named: Named, name: string, by: string): Row => ({
@@ -141,62 +137,44 @@ export const reduction = familyOf(
   }),
 );
 
-/** A sum over keys or queries that has only its last tokens, or lacks them: blocks overwrite each other. */
+/** A loop over blocks of {B} tokens {t} of {n} that overwrites what it should add to, or loses some of it. */
+const BLOCKS = rowsOf(
+  `
+{own} kernel-backward-scaled-in-loop 1.4: {own} is multiplied by the scale inside the loop (blocks of {B} {tokens}): what the blocks before gave is scaled again with each
+  {up} := {up} * scale^(floor(({n} - 1) / B) - floor({t} / B))
+  | The scale belongs to each block’s part, or behind the loop, once.
+{own} kernel-backward-only-last-block 1.3: {own} has only the last block of {tokens} (blocks of {B}): = for +=
+  {up} := ({n} - 1 - ({n} - 1) % B <= {t}) * {up}
+{own} kernel-backward-only-first-block [three] 1.3: {own} has only the first block of {tokens} (blocks of {B}): the loop ends after it
+  {up} := ({t} < B) * {up}
+{own} kernel-backward-last-block-skipped 1.3: {own} lacks the last block of {tokens} (blocks of {B})
+  {up} := ({t} < {n} - 1 - ({n} - 1) % B) * {up}
+`,
+  { why: 'It is a sum over all tokens: each block adds to what the blocks before it gave (+=).' },
+);
+
+/** Of what the sum over the keys, or the queries, is made. */
+const LOOPS: readonly Words[] = [
+  { of: 'queries', up: 'dS', t: 'i', n: 'n', tokens: 'keys' },
+  { of: 'keys', up: 'dS', t: 'j', n: 'm', tokens: 'queries' },
+  { of: 'values', up: 'doutput', t: 'j', n: 'm', tokens: 'queries' },
+];
+
 export const partsOfSums = ifSmall(
-  familyOf(
-    contributions((passed) => {
-      const { site, own, from } = passed;
-      const letter = summedToken(passed);
-      if (!isBetweenTokens(passed) || letter === undefined || site.config.dropout) return [];
-      if (!from.axes.flat().includes(letter)) return [];
-      const what = letter === 'i' ? 'keys' : 'queries';
-      const length = site.graph.extents[letter];
-      const why = `${own} is a sum over all ${what}: each block adds to what the blocks before it gave (+=).`;
-      return blockSizes(length).flatMap((size) => {
-        const first = Math.floor((length - 1) / size) * size;
-        const only = `has only the last block of ${what} (blocks of ${size}): = for +=`;
-        const skipped = `lacks the last block of ${what} (blocks of ${size})`;
-        const begun = `has only the first block of ${what} (blocks of ${size}): the loop ends after it`;
-        const named = { why, cost: 1.3 };
-        const last = Math.floor((length - 1) / size);
-        const scaled = `(blocks of ${size} ${what}): what the blocks before gave is scaled again with each`;
-        return [
-          row(
-            passed,
-            {
-              ...{ id: 'kernel-backward-scaled-in-loop', cost: 1.4 },
-              title: `${own} is multiplied by the scale inside the loop ${scaled}`,
-              why: 'The scale belongs to each block’s part, or behind the loop, once.',
-            },
-            `d${from.id}`,
-            `d${from.id} * scale^(${last} - floor(${letter} / ${size}))`,
-          ),
-          row(
-            passed,
-            { ...named, id: 'kernel-backward-only-last-block', title: `${own} ${only}` },
-            `d${from.id}`,
-            `(${first} <= ${letter}) * d${from.id}`,
-          ),
-          // Of two, the last is skipped.
-          ...(2 * size < length
-            ? [
-                row(
-                  passed,
-                  { ...named, id: 'kernel-backward-only-first-block', title: `${own} ${begun}` },
-                  `d${from.id}`,
-                  `(${letter} < ${size}) * d${from.id}`,
-                ),
-              ]
-            : []),
-          row(
-            passed,
-            { ...named, id: 'kernel-backward-last-block-skipped', title: `${own} ${skipped}` },
-            `d${from.id}`,
-            `(${letter} < ${first}) * d${from.id}`,
-          ),
-        ];
-      });
-    }),
+  familyOf(({ graph, config, kind }) =>
+    kind === 'value' || config.dropout
+      ? []
+      : LOOPS.flatMap((words) => {
+          const length = graph.extents[String(words['t'])];
+          const own = `d${roles(graph)[words['of'] as 'keys']}`;
+          return blockSizes(length).flatMap((B) =>
+            // Of two, the last is skipped.
+            withWords(BLOCKS, { ...words, own, B, three: 2 * B < length }).map((each) => ({
+              ...each,
+              numbers: { B },
+            })),
+          );
+        }),
   ),
 );
 
@@ -248,142 +226,5 @@ export const letters = ifSmall(
         ...readings(site, own, other, lettersOf(site, other)),
       ].map((each) => ({ ...each, id: `backward-${each.id}` }));
     })(site);
-  }),
-);
-
-/** One index for all: P of the last head, of the first batch entry; a buffer that is used again. */
-export const staleOperands = ifSmall(
-  familyOf(
-    contributions((passed) => {
-      const { site, own, from, slot } = passed;
-      const { graph } = site;
-      const inputs = isProduct(passed)
-        ? from.inputs.filter((_, n) => n !== slot && n < 2).map((id) => [id, id] as const)
-        : [];
-      const isSoftmax = from.operation.name === 'softmax';
-      const output = isSoftmax ? [[from.id, from.id] as const] : [];
-      return [...inputs, ...output, [`d${from.id}`, from.id] as const].flatMap(([name, id]) => {
-        const groups = groupsOf(nodeOf(graph, id).axes, graph.extents).filter((group) =>
-          group.every((letter) => /^[bhrgij]$/.test(letter)),
-        );
-        const what =
-          isSoftmax && name === from.id ? 'the softmax backward uses' : `${own} is computed with`;
-        return groups.flatMap((group) =>
-          (['last', 'first'] as const).map((which) => {
-            const one = indexName(group);
-            const by = group.reduce(
-              (inner, letter) =>
-                `at(${letter}, ${which === 'last' ? graph.extents[letter] - 1 : 0}, ${inner})`,
-              name,
-            );
-            const named = {
-              id: `backward-${which}-for-all`,
-              title: `${what} ${name} of the ${which} ${one} for all ${plural(one)}`,
-              why: `${own} comes out exactly if ${name} is read at the ${which} ${one} everywhere: a buffer of one ${one} is used again, or its pointer is not moved on.`,
-              cost: 1.2 + (which === 'first' ? 0.02 : 0),
-            };
-            return row(passed, named, name, by);
-          }),
-        );
-      });
-    }),
-  ),
-);
-
-/** Which of the seen entries of a row (or column) are kept, `c` being how many up to there and `t` all. */
-const KEPT = [
-  {
-    id: 'only-last-seen',
-    words: (what: string) => `only the last ${what}: each overwrites the one before (= for +=)`,
-    ...{ formula: '(t <= c)', cost: 1.12 },
-  },
-  {
-    id: 'only-first-seen',
-    words: (what: string) => `only the first ${what}`,
-    ...{ formula: '(c <= 1)', cost: 1.2 },
-  },
-  {
-    id: 'last-seen-skipped',
-    words: (what: string) => `all but the last ${what}: the loop ends one too early`,
-    ...{ formula: '(c < t)', cost: 1.16 },
-  },
-  {
-    id: 'first-seen-skipped',
-    words: (what: string) => `all but the first ${what}: the loop begins one too late`,
-    ...{ formula: '(1 < c)', cost: 1.2 },
-  },
-];
-
-/** A mean over what sees it: the sum divided by how many there are. */
-const AVERAGED = {
-  id: 'averaged-over-seen',
-  words: (what: string) => `the mean, not the sum, over each ${what}`,
-  ...{ formula: '(1 / t)', cost: 1.2 },
-};
-
-const counted = (letter: string): string =>
-  `seen = not(not(P)); c = running_${letter}(seen); t = sum_${letter}(seen)`;
-
-/** Of a product with the scores' gradients, or the weights, only some tokens. */
-function seenTokens(passed: Passed): Row[] {
-  const { site, own, from, slot } = passed;
-  const letter = summedToken(passed);
-  const { weights } = roles(site.graph);
-  const at = from.inputs.indexOf(weights);
-  if (!isBetweenTokens(passed) || letter === undefined) return [];
-  if (from.id !== 'S' && (at < 0 || at === slot)) return [];
-  const what = letter === 'i' ? 'key that a query sees' : 'query that sees a key';
-  const name = from.id === 'S' ? 'dS' : weights;
-  return [...KEPT, AVERAGED].map(({ id, words, formula, cost }) => ({
-    ...{ on: own, cost, id: `backward-${id}-${letter === 'i' ? 'key' : 'query'}` },
-    title: `${own} has ${words(what)}`,
-    why: `${own} is a sum over the ${letter === 'i' ? 'keys that a query sees' : 'queries that see a key'}; here it has ${words(what)}.`,
-    wrong: `${own} over ${id.replaceAll('-', ' ')} ${letter === 'i' ? 'keys' : 'queries'}`,
-    formula: `${counted(letter)}; ${name} := seen * ${formula} * ${name}`,
-  }));
-}
-
-/** dM = P ∘ (dP − D) with a loop over the keys that ends before the last one a query sees: its own, if causal. */
-function seenRows({ config, graph }: Site): Row[] {
-  const isCausal = config.mask === 'causal' || config.mask === 'causal-bottom-right';
-  return KEPT.slice(2).flatMap(({ id, formula, cost }) => {
-    const isLast = id.startsWith('last');
-    const diagonal = 'the diagonal key (a query’s own place, the last that it sees)';
-    const last = isCausal ? diagonal : 'the last key that a query sees';
-    const key = isLast ? last : 'the first key that a query sees';
-    const loop = isLast ? 'the loop ends one too early' : 'the loop begins one too late';
-    const before = `${counted('i')}; kept = seen * ${formula}; part = sum_i(kept * P * dP)`;
-    const ways = [
-      {
-        title: `${key} is left out of the row sum Σ P ∘ dP`,
-        ...{ text: 'P * (dP - part)', wrong: 'P ∘ (dP − Σ P ∘ dP without it)' },
-      },
-      {
-        title: `${key} is left out of the sum over the keys of the Jacobian`,
-        text: 'P * (kept * dP - part)',
-        wrong: 'Σ over l P[l] (δ[l,i] − P[i]) dP[l], without l = it',
-      },
-      {
-        title: `no gradient arrives at ${key}`,
-        ...{ text: 'kept * P * (dP - sum_i(P * dP))', wrong: 'P ∘ (dP − Σ P ∘ dP), 0 there' },
-      },
-    ];
-    return ways.map(({ title, text, wrong }, n): Row => ({
-      wrong: `d${roles(graph).logits} = ${wrong}`,
-      ...{ on: `d${roles(graph).logits}`, cost: cost + n / 100 },
-      id: `softmax-backward-${isLast ? 'last' : 'first'}-key-skipped`,
-      title: `softmax backward: ${title}`,
-      why: `Σ P ∘ dP runs over all keys that a query sees; ${loop}.`,
-      formula: `${before}; ${text}`,
-    }));
-  });
-}
-
-/** Sums over what a query sees (or what sees a key) that lose some of it. */
-export const seenSums = ifSmall(
-  familyOf((site) => {
-    const { node, kind, graph } = site;
-    if (kind !== 'gradient' || !hasNode(graph, 'M')) return [];
-    return node.id === roles(graph).logits ? seenRows(site) : contributions(seenTokens)(site);
   }),
 );

@@ -1,6 +1,7 @@
 // Scores that are no products, keys of zeros, dropout before the softmax, a backward pass that ignores its upstream gradient.
+import { nodeOf, type OperationNode } from '../../../engine/graph.ts';
+import { sizeOf } from '../../../engine/tensor.ts';
 import { roles, type Site } from '../../edits/edit.ts';
-import { contributionsTo } from '../../edits/make.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 
 /** `d`: the squared distance of a query and a key. */
@@ -21,6 +22,21 @@ S scores-are-distances: the scores are negative distances (norms of the differen
     ...row,
     formula: `d = sum_a(keys^2) + sum_a(queries^2) - 2 * sum_a(keys * queries); ${row.formula}`,
   })),
+);
+
+/** A sum over what is seen, divided by how much that is. */
+export const averaged = familyOf(
+  rowsOf(
+    `
+dkeys backward-averaged-over-seen-query [M]: d{keys} has the mean, not the sum, over each query that sees a key
+  dS := dS / sum_j(not(not(P)))
+dvalues backward-averaged-over-seen-query [M]: d{values} has the mean, not the sum, over each query that sees a key
+  weights := weights / sum_j(not(not(P)))
+dqueries backward-averaged-over-seen-key [M]: d{queries} has the mean, not the sum, over each key that a query sees
+  dS := dS / sum_i(not(not(P)))
+`,
+    { cost: 1.2 },
+  ),
 );
 
 /** The keep-mask on the scores, and none on the weights or that too. */
@@ -65,26 +81,24 @@ export const emptySlots = familyOf(({ graph, config, moreKeys = 0 }: Site): Row[
 });
 
 /** A backward function that does not read the gradient it is given: ones, or 1/N, stand in its place. */
-export const upstreamIgnored = familyOf((site) => {
-  const { node, kind, graph } = site;
-  if (kind !== 'gradient') return [];
+export const upstreamIgnored = familyOf(({ graph }) => {
   const { output } = roles(graph);
-  const sources = contributionsTo(site, node.id).map(({ from }) => from);
-  return sources
-    .filter(({ id }) => id === output || id === 'y')
-    .flatMap(({ id, inputs, shape }) => {
-      const count = shape.reduce((size, length) => size * length, 1);
-      const use = (words: string, by: string, cost: number): Row => ({
-        ...{ on: `d${node.id}`, id: 'upstream-ignored', cost },
-        title: `the backward pass ignores its upstream gradient: it computes as if d${id} were ${words}`,
-        why: `What follows comes out exactly if d${id} is ${words}. The loss is then not the one that is differentiated: f = Σ y has such a gradient, and with another one nothing of it arrives.`,
-        formula: inputs.map((input) => `d${input}: d${id} := ${by}`).join('\n'),
-        numpy: `def backward(d${id}): ...  # use the d${id} that is passed in, not np.ones_like(${id})`,
-        pytorch: `def backward(ctx, d${id}): ...  # use d${id}, not torch.ones_like(${id})`,
-      });
-      return [
-        use('all ones', '1', 1.12),
-        use('the mean’s, 1/N in every entry', `1 / ${count}`, 1.25),
-      ];
+  return ['y', output]
+    .filter((id, n) => (n === 0 || id !== 'y') && nodeOf(graph, id).kind === 'operation')
+    .flatMap((id) => {
+      const { inputs } = nodeOf(graph, id) as OperationNode;
+      return rowsOf(
+        `
+${inputs.map((input) => `d${input}`).join(',')} upstream-ignored 1.12: the backward pass ignores its upstream gradient: it computes as if d${id} were all ones
+  ${inputs.map((input) => `d${input}: d${id} := 1`).join('\n  ')}
+${inputs.map((input) => `d${input}`).join(',')} upstream-ignored 1.25: the backward pass ignores its upstream gradient: it computes as if d${id} were the mean’s, 1/N in every entry
+  ${inputs.map((input) => `d${input}: d${id} := 1 / ${sizeOf(nodeOf(graph, id).shape)}`).join('\n  ')}
+`,
+        {
+          why: `The loss is then not the one that is differentiated: f = Σ y has such a gradient, and with another one nothing of it arrives.`,
+          numpy: `def backward(d${id}): ...  # use the d${id} that is passed in, not np.ones_like(${id})`,
+          pytorch: `def backward(ctx, d${id}): ...  # use d${id}, not torch.ones_like(${id})`,
+        },
+      );
     });
 });

@@ -1,4 +1,4 @@
-// A learned bias by position: left out, looked up by other distances, its gradient not added up.
+// A learned bias by position that is looked up by other distances.
 import type { PositionBias } from '../../../engine/config.ts';
 import type { Formula } from '../../../engine/formula.ts';
 import { hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
@@ -7,37 +7,6 @@ import { renamed } from '../../../engine/where.ts';
 import { pastTokens, type Site } from '../../edits/edit.ts';
 import { TURNED } from '../text.ts';
 import { familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
-
-/** B stands for the table, whole or looked up. */
-export const FACTORS = rowsOf(
-  `
-Zb position-bias-missing: the position bias is missing
-  B := 0 * B
-  : Zb = Z + 0 · B
-Zb position-bias-subtracted: the position bias is subtracted
-  B := -B
-  : Zb = Z − B
-Zb position-bias-twice: the position bias is added twice
-  B := 2 * B
-  : Zb = Z + 2 · B
-`,
-  { why: 'The table is added as it is.' },
-);
-
-export const GRADIENTS = rowsOf(
-  `
-dB position-bias-batch-mean: dB is averaged over the batch
-  dZb := dZb / batch
-  : dB = mean over b
-dB position-bias-one-entry: dB is that of the first batch entry
-  dZb := dZb * (b < 1)
-  : dB = dZb[0]
-dB position-bias-one-entry: dB is that of the last batch entry
-  dZb := dZb * (batch - 1 <= b)
-  : dB = dZb[-1]
-`,
-  { why: 'All batch entries share the table: their gradients are added up.' },
-);
 
 /** The table is looked up in another row than the right one, `bucket`. */
 export const LOOKUPS = rowsOf(`
@@ -114,7 +83,5 @@ function lookups(site: Site, own: PositionBias): Row[] {
 export const positionBias = familyOf((site) => {
   const { config, graph } = site;
   if (!config.positionBias || !hasNode(graph, 'Zb')) return [];
-  const batch = graph.extents['b'] ?? 1;
-  const gradients = GRADIENTS.map((row) => ({ ...row, numbers: { batch } }));
-  return [...lookups(site, config.positionBias), ...FACTORS, ...(batch > 1 ? gradients : [])];
+  return lookups(site, config.positionBias);
 });

@@ -2,9 +2,8 @@
 import { isPlainRope } from '../../../engine/config.ts';
 import { hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
 import { shortNumber } from '../../search/constants.ts';
-import { type Family, pastTokens, type Site } from '../../edits/edit.ts';
-import { solvedAngles } from '../anglesSolved.ts';
-import { editsOf, familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
+import { pastTokens, type Site } from '../../edits/edit.ts';
+import { familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
 import { type Base, byOptions, PLAIN, type Turned, turnOf } from '../turning.ts';
 import { otherOptions } from './ropeOptions.ts';
 
@@ -241,7 +240,7 @@ const isOneStep = ({ graph, config }: Site): boolean =>
   config.rope !== undefined &&
   ['Qh', 'Ks', 'Qs'].every((id, n) => hasNode(graph, id) === (n === 0));
 
-const known = familyOf((site) => {
+export const rope = familyOf((site) => {
   const { graph, node } = site;
   const [, id] = /^([QKV])h?$/.exec(node.id) ?? [];
   if (id === undefined || !isOneStep(site)) return [];
@@ -270,16 +269,3 @@ const known = familyOf((site) => {
       .map((row) => unfolded(site, base, row)),
   );
 });
-
-export const rope: Family = (site) => {
-  const id = /^([QK])h$/.exec(site.node.id)?.[1] as 'Q' | 'K' | undefined;
-  const { kind, target, config } = site;
-  if (!id || kind !== 'value' || !target || !isOneStep(site) || !isPlainRope(config.rope!))
-    return known(site);
-  const solved = solvedAngles(site, id).flatMap(([base, row]) =>
-    bothWays(row).flatMap((each) => rowsFor(each, id).map((own) => unfolded(site, base, own))),
-  );
-  // Of the one tensor that tells them.
-  const alone = solved.filter(({ title }) => title.startsWith(`${id} is`));
-  return [...known(site), ...editsOf(site, alone)];
-};

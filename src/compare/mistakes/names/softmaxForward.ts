@@ -1,6 +1,7 @@
 // Other ways to turn logits into weights: over the wrong axis, not normalised, another function than exp, loops that lose something.
 import { axisName } from '../../../engine/axes.ts';
 import { longLetters, type Site } from '../../edits/edit.ts';
+import { ENTRY_FUNCTIONS } from '../../program/transforms/functions.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 import { letterNames, subsets } from './softmaxBackward.ts';
 
@@ -133,3 +134,29 @@ export const softmaxForward = familyOf((site) => {
     title: row.title.replace('{short}', short),
   }));
 });
+
+/** What is made of the functions w of the scores that are seen. */
+const DIVIDED: readonly (readonly [words: string, formula: string, cost: number])[] = [
+  ['as they are', 'w', 0.2],
+  ['divided by its sum over the keys (normalised again)', 'w / sum_i(w)', 0.1],
+  ['divided by its L2 norm over the keys', 'w / sqrt(sum_i(w^2))', 0.1],
+  ['divided by its maximum over the keys', 'w / max_i(w)', 0.1],
+  ['divided by the number of keys', 'w / n', 0.3],
+  ['divided by the root of the number of keys', 'w / sqrt(n)', 0.3],
+];
+
+/** Any function of the scores with any way to normalise it, where exp and the sum over the keys belong. */
+export const softmaxShapes = familyOf(
+  [{ id: 'no-exponential', cost: 1.3, written: '@', formula: 'X' }, ...ENTRY_FUNCTIONS].flatMap(
+    ({ id, cost, written, formula }) =>
+      DIVIDED.map(([words, by, more]): Row => {
+        const own = `${written.replace('@', '{logits}')} ${words}`;
+        return {
+          ...{ on: 'P', id: id === 'exponential' ? 'softmax-not-normalised-by-sum' : id },
+          title: `the weights are ${own}, not exp({logits}) divided by its sum (softmax)`,
+          formula: `seen = not(not(exp(logits))); X = finite(logits) + not(seen); w = seen * (${formula}); ${by}`,
+          cost: cost + more,
+        };
+      }),
+  ),
+);

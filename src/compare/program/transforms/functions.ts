@@ -3,7 +3,7 @@ import { formulaOperation } from './formulaOperation.ts';
 import type { Transform } from './transform.ts';
 
 /** A line each: id, cost: what is said of it; how it is written; its formula. */
-const ROWS = `
+const LINES = `
 absolute-value 1.4: has its absolute value taken: the signs are lost; abs(@); abs(X)
 relu 1.4: goes through a ReLU: negative entries are 0; relu(@); relu(X)
 leaky-relu 1.6: goes through a leaky ReLU (slope 0.01); leaky_relu(@); relu(X) - 0.01 * relu(-X)
@@ -29,14 +29,28 @@ clipped 1.5: is clipped to −1 … 1; clip(@, −1, 1); 2 * clip((X + 1) / 2) -
 sign-only 1.6: has only its signs left; sign(@); sign(X)
 `;
 
-export const FUNCTIONS: readonly Transform[] = ROWS.trim()
+interface EntryFunction {
+  readonly id: string;
+  readonly cost: number;
+  readonly words: string;
+  /** With @ for the tensor. */
+  readonly written: string;
+  /** Of X. */
+  readonly formula: string;
+}
+
+export const ENTRY_FUNCTIONS: readonly EntryFunction[] = LINES.trim()
   .split('\n')
   .map((line) => {
     const [, id, cost, words, written, formula] = /^(\S+) ([\d.]+): (.*); (.*); (.*)$/.exec(line)!;
-    return {
-      ...{ id, cost: Number(cost), isLinear: false },
-      title: (name) => `${name} ${words}`,
-      formula: (name) => written.replaceAll('@', name),
-      operation: formulaOperation('entrywise', formula),
-    };
+    return { id, cost: Number(cost), words, written, formula };
   });
+
+export const FUNCTIONS = ENTRY_FUNCTIONS.map(
+  ({ id, cost, words, written, formula }): Transform => ({
+    ...{ id, cost, isLinear: false },
+    title: (name) => `${name} ${words}`,
+    formula: (name) => written.replaceAll('@', name),
+    operation: formulaOperation('entrywise', formula),
+  }),
+);
