@@ -1,5 +1,7 @@
-// The document of every webview: one script and one style sheet of dist/, and nothing else may load.
+// The document of every webview: one script and one style sheet of dist/, both in the text itself, and nothing but its
+// fonts may load: every file that a webview asks for comes by way of VS Code's processes.
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import * as vscode from 'vscode';
 
 export interface WebviewPage {
@@ -10,14 +12,26 @@ export interface WebviewPage {
   readonly data: Readonly<Record<string, string>>;
 }
 
+const texts = new Map<string, string>();
+
+/** A file of dist/, read once. */
+function textOf(file: vscode.Uri): string {
+  const text = texts.get(file.fsPath) ?? readFileSync(file.fsPath, 'utf8');
+  texts.set(file.fsPath, text);
+  return text;
+}
+
 export function webviewPage(
   webview: vscode.Webview,
   extension: vscode.Uri,
   { title, bundle, data }: WebviewPage,
 ): string {
   const nonce = randomBytes(16).toString('base64');
-  const asset = (name: string): string =>
-    webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', name)).toString();
+  const asset = (name: string): vscode.Uri => vscode.Uri.joinPath(extension, 'dist', name);
+  const css = textOf(asset(`${bundle}.css`)).replaceAll(
+    /url\("\.\/([\w.-]+)"\)/g,
+    (_, font: string) => `url("${webview.asWebviewUri(asset(font)).toString()}")`,
+  );
   const policy = [
     "default-src 'none'",
     `style-src ${webview.cspSource} 'unsafe-inline'`,
@@ -33,12 +47,12 @@ export function webviewPage(
   <meta charset="utf-8">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
   <meta name="viewport" content="width=device-width, initial-scale=1">
-  <link rel="stylesheet" href="${asset(`${bundle}.css`)}">
+  <style>${css}</style>
   <title>${title}</title>
 </head>
 <body${attributes.join('')}>
   <div id="root"></div>
-  <script nonce="${nonce}" src="${asset(`${bundle}.js`)}"></script>
+  <script nonce="${nonce}">${textOf(asset(`${bundle}.js`))}</script>
 </body>
 </html>`;
 }
