@@ -6,7 +6,7 @@ import type { Family } from './edit.ts';
 import { extra, mixed } from './extra.ts';
 import { extraTerm } from './extraTerm.ts';
 import { fitted } from './fitted.ts';
-import { fused } from './fused.ts';
+import { fused } from '../mistakes/names/fused.ts';
 import { heads } from '../mistakes/names/groupedHeads.ts';
 import { letters, partsOfSums, reduction } from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';

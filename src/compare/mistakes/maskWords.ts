@@ -94,52 +94,52 @@ export function madeLate(axes: readonly AxisLetters[], make: () => Tensor): Oper
 /** Entries of what masks have in common that are kept for the next. */
 const MOST_KEPT = 1e6;
 
-export function maskWords(context: Context, node: GraphNode): MaskWords {
-  const { config, graph } = context;
-  const { extents } = graph;
-  const layout = layoutOf(context, node);
-  const [n, m, past, offset] = [extents['i'], extents['j'], layout.past, offsetOf(context)];
+/** The setup's mask, and without some of its parts; where it hides, and what it adds elsewhere. */
+function tensorsOf(
+  context: Context,
+  node: GraphNode,
+  layout: ScoreLayout,
+): Readonly<Record<string, Operand>> {
+  const { config } = context;
   const given: Record<string, Operand> = {};
   const give = (name: string, make: () => Tensor, axes = node.axes): void => {
     given[name] = madeLate(axes, make);
   };
   for (const [name, change] of Object.entries(changesOf(config)))
     give(name, () => maskWith(context, node, change));
-  const right = (change: (value: number) => number) => (): Tensor =>
-    map(given['right'].tensor, change);
-  give(
-    'hidden',
-    right((value) => Number(value === -Infinity)),
-  );
-  give(
-    'bias',
-    right((value) => (value === -Infinity ? 0 : value)),
-  );
-  // Of given masks, -1e9 hides too.
-  give(
-    'masked',
-    right((value) => Number(value <= FILL)),
-  );
-  give(
-    'rest',
-    right((value) => (value <= FILL ? 0 : value)),
-  );
-  const { mask } = config;
+  const changes: Readonly<Record<string, (value: number) => number>> = {
+    hidden: (value) => Number(value === -Infinity),
+    bias: (value) => (value === -Infinity ? 0 : value),
+    // Of given masks, -1e9 hides too.
+    masked: (value) => Number(value <= FILL),
+    rest: (value) => (value <= FILL ? 0 : value),
+  };
+  for (const [name, change] of Object.entries(changes))
+    give(name, () => map(given['right'].tensor, change));
+  const { mask, alibi } = config;
   if (typeof mask === 'object' && layout.nulls === 0)
     give('given', () => broadcast('mask', mask.tensor, layout));
-  const { alibi } = config;
   if (alibi !== undefined) {
     const data = typeof alibi === 'object' ? alibi.data : alibiSlopes(config.heads);
     const shape = layout.heads.length > 0 ? [data.length] : [];
     give('slope', () => ({ shape, data }), layout.heads.length > 0 ? [layout.heads] : []);
   }
+  return given;
+}
+
+export function maskWords(context: Context, node: GraphNode): MaskWords {
+  const { config, graph } = context;
+  const { extents } = graph;
+  const layout = layoutOf(context, node);
+  const [n, m, past, offset] = [extents['i'], extents['j'], layout.past, offsetOf(context)];
+  const given = tensorsOf(context, node, layout);
   const evaluatorOf = (): Evaluator => new Evaluator((name) => given[name], extents);
   let evaluator = evaluatorOf();
   const numbers: Readonly<Record<string, number | undefined>> = {
     ...{ n, m, past, offset, window: config.window, H: config.heads },
   };
   const terms = new Map<string, Formula | null>();
-  const texts = { d: 'offset + j - i', ...(alibi !== undefined && headTexts(layout)) };
+  const texts = { d: 'offset + j - i', ...(config.alibi !== undefined && headTexts(layout)) };
   const vocabulary: Vocabulary = {
     term(name) {
       const known = terms.get(name);

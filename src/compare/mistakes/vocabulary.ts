@@ -89,6 +89,7 @@ export function vocabularyOf(context: Context): Vocabulary {
     letters(name) {
       if (name === 'feature') return featureOf(context);
       if (name === 'y') return nodeOf(graph, 'y').axes.flat();
+      if (name.endsWith('′') && name.slice(0, -1) in extents) return [name];
       const all = name in extents || KEYS.includes(name) ? [name] : name.split('');
       return all.filter((letter) => letter in extents || KEYS.includes(letter));
     },
