@@ -238,6 +238,7 @@ describe('what no list of mistakes had', () => {
   const padded = [5, 3];
   const pads = (_: number, i: number, b: number): boolean => i >= padded[b];
   const mask = padded.map((length) => [[Array.from({ length: 5 }, (_, i) => i < length)]]);
+  const uncapped = (z: number): number => 0.7 * Math.atanh(z / 0.7);
   /** Of the scores of a query, the logarithm of the sum, in powers of 2. */
   const inBase2 = (Z: number[][], P: number[][]): number[][] =>
     mapped(Z, (z, j) => z - (Z[j][0] - Math.log(P[j][0])) / Math.LN2).map((row) =>
@@ -338,6 +339,49 @@ describe('what no list of mistakes had', () => {
       /the log-sum-exp is kept in powers of 2/,
     ],
     [
+      'a log-sum-exp of the scores before they are scaled',
+      {
+        dV: ({ Z, dO }) =>
+          times(
+            turned(mapped(Z, (z, j) => Math.exp(z) / sumOf(Z[j].map((s) => Math.exp(2 * s))))),
+            dO,
+          ),
+      },
+      {},
+      'dVh',
+      /the log-sum-exp is that of the scores before they are scaled/,
+    ],
+    [
+      'weights recomputed without the softcap',
+      {
+        ...{ softcap: 0.7 },
+        dV: ({ Z, P, dO }) =>
+          times(
+            turned(mapped(Z, (z, j, i) => (P[j][i] / Math.exp(z)) * Math.exp(uncapped(z)))),
+            dO,
+          ),
+      },
+      { softcap: 0.7 },
+      'dVh',
+      /the weights are recomputed without the softcap/,
+    ],
+    [
+      'a log-sum-exp of the scores before the softcap',
+      {
+        ...{ softcap: 0.7 },
+        dV: ({ Z, dO }) =>
+          times(
+            turned(
+              mapped(Z, (z, j) => Math.exp(z) / sumOf(Z[j].map((s) => Math.exp(uncapped(s))))),
+            ),
+            dO,
+          ),
+      },
+      { softcap: 0.7 },
+      'dVh',
+      /the log-sum-exp is that of the scores before the softcap/,
+    ],
+    [
       'a log-sum-exp without the last tile of keys',
       {
         dV: ({ P, dO }) =>
@@ -387,6 +431,14 @@ describe('what no list of mistakes had', () => {
         expect(firstOf(report)).toBe(isCausal ? first : first.replace('dM', 'dZ'));
       expect(report.causes.map(({ title }) => title)).toEqual([expect.stringMatching(words)]);
     }
+  });
+
+  it('a scale of d ** -1 / 2', async () => {
+    const own = { ...sizes, d: 3 };
+    const report = await reportOn(own, { scale: 3 ** -1 / 2 }, {}, ['P', 'O']);
+    expect(report.causes.map(({ title }) => title)).toEqual([
+      expect.stringMatching(/divided by 2 · 3: d \*\* -1 \/ 2/),
+    ]);
   });
 
   it('weights that are smoothed, and a gradient that holds something else beside', async () => {

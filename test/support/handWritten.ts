@@ -24,6 +24,8 @@ export interface Slips {
   readonly hides?: Hides;
   readonly backwardHides?: Hides;
   readonly scale?: number;
+  /** Right where the setup has it too. */
+  readonly softcap?: number;
   /** Added to the scores. */
   readonly bias?: (j: number, i: number, b: number, h: number) => number;
   /** The gradient of the masked scores of one head; `all`: the heads of this batch entry. */
@@ -81,6 +83,9 @@ export function program(sizes: Sizes, slips: Slips = {}): Map<string, NamedTenso
   const inputs = inputsOf(sizes);
   const scale = slips.scale ?? 1 / Math.sqrt(d);
   const hides = slips.hides ?? (() => false);
+  const cap = slips.softcap;
+  const capped = (score: number): number =>
+    cap === undefined ? score : cap * Math.tanh(score / cap);
   const logged = new Map<string, number[]>();
   const log = (name: string, rows: number[][]): void => {
     logged.set(name, [...(logged.get(name) ?? []), ...rows.flat()]);
@@ -94,7 +99,7 @@ export function program(sizes: Sizes, slips: Slips = {}): Map<string, NamedTenso
       const [Q, K, V, G] = (['Q', 'K', 'V', 'G'] as const).map((name) => headOf(name, b, h));
       const Z = mapped(
         times(Q, turned(K)),
-        (value, j, i) => value * scale + (slips.bias?.(j, i, b, h) ?? 0),
+        (value, j, i) => capped(value * scale) + (slips.bias?.(j, i, b, h) ?? 0),
       );
       const exps = mapped(Z, (value, j, i) => (hides(j, i, b, h) ? 0 : Math.exp(value)));
       const P = mapped(exps, (value, j) => value / sum(n, (l) => exps[j][l]));
@@ -113,7 +118,8 @@ export function program(sizes: Sizes, slips: Slips = {}): Map<string, NamedTenso
     heads.forEach((own, h) => {
       const { Q, K, P, Pb, dP, D, dO, O } = own;
       const dM = slips.dM?.(own, h, heads) ?? mapped(Pb, (p, j, i) => p * (dP[j][i] - D[j][0]));
-      const dS = mapped(dM, (value) => value * scale);
+      const slope = (z: number): number => scale * (cap === undefined ? 1 : 1 - (z / cap) ** 2);
+      const dS = mapped(dM, (value, j, i) => value * slope(own['Z'][j][i]));
       const all = { ...own, dM, dS };
       const after = slips.after ?? ((rows: number[][]) => rows);
       log('P', P);
