@@ -13,6 +13,7 @@ import { isMisfit, type Program, type StepOperation, withStep } from '../program
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { SMALL } from '../mistakes/names/kernels.ts';
 import { makeEdit, type Say } from './make.ts';
+import { shareOf } from './solve.ts';
 
 interface Parameter {
   readonly say: (value: number) => Pick<Say, 'id' | 'title'>;
@@ -201,19 +202,6 @@ function editOf(site: Site, parameter: Parameter, value: number): Edit {
   );
 }
 
-/** How far along the line from one tensor to another, which is a step away, a third is. */
-function along(from: Tensor, to: Tensor, step: number, user: Tensor): number {
-  let [products, squares] = [0, 0];
-  for (let at = 0; at < user.data.length; at++) {
-    const slope = (to.data[at] - from.data[at]) / step;
-    const off = user.data[at] - from.data[at];
-    if (!Number.isFinite(slope) || !Number.isFinite(off)) continue;
-    products += slope * off;
-    squares += slope * slope;
-  }
-  return products / squares;
-}
-
 /** Gauss and Newton's method for the logarithm of one number; null where none reproduces the goal. */
 function fit(site: Site, parameter: Parameter): number | null {
   const { goal, state, precision } = site;
@@ -236,8 +224,8 @@ function fit(site: Site, parameter: Parameter): number | null {
     return found !== null && difference(found, user).maxAbs <= accepted;
   };
   const some = small === undefined ? null : predict(small);
-  const first = some && along(look(state.predict(key)), some, small!, user);
-  for (const start of [...(first && first > 0 ? [Math.log(first / right)] : []), ...STARTS]) {
+  const first = small! * ((some && shareOf(user, look(state.predict(key)), some)) ?? NaN);
+  for (const start of [...(first > 0 ? [Math.log(first / right)] : []), ...STARTS]) {
     const value = right * Math.exp(descent(start, (t) => predict(right * Math.exp(t)), user));
     if (!Number.isFinite(value) || !isExact(value)) continue;
     if (Math.abs(value / right - 1) < 1e-9) return null;
@@ -252,9 +240,9 @@ function descent(start: number, predict: (t: number) => Tensor | null, user: Ten
   for (let step = 0; step < MOST_STEPS; step++) {
     const here = predict(t);
     const there = here && predict(t + SLOPE_STEP);
-    const way = there && along(here, there, SLOPE_STEP, user);
-    if (way === null || Number.isNaN(way)) break;
-    const change = Math.max(-1, Math.min(1, way));
+    const steps = there && shareOf(user, here, there);
+    if (steps === null) break;
+    const change = Math.max(-1, Math.min(1, steps * SLOPE_STEP));
     t += change;
     if (!(Math.abs(t) < MOST_LOGARITHM) || Math.abs(change) < 1e-9) break;
   }

@@ -1,8 +1,10 @@
 // What the weights themselves tell: dropout that the setup does not have, a threshold.
+import { map } from '../../engine/tensor.ts';
 import { shortNumber } from '../search/constants.ts';
 import { after, entrywise } from '../program/operations.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { stepEdit } from './make.ts';
+import { shareOf } from './solve.ts';
 
 export const softmaxSolved: Family = (site) => {
   const { node, kind, target } = site;
@@ -42,14 +44,10 @@ function dropped(site: Site): Edit[] {
   const { config, target, precision } = site;
   if (config.dropout) return [];
   const { user, predicted } = target!;
-  let [products, squares, zeros] = [0, 0, 0];
-  user.data.forEach((value, at) => {
-    if (value === 0 && predicted.data[at] !== 0) zeros++;
-    if (value === 0) return;
-    products += value * predicted.data[at];
-    squares += predicted.data[at] ** 2;
-  });
-  const factor = products / squares;
+  const zeros = user.data.filter((value, at) => value === 0 && predicted.data[at] !== 0).length;
+  const left = map(predicted, (value, at) => (user.data[at] === 0 ? NaN : value));
+  const none = map(predicted, () => 0);
+  const factor = shareOf(user, none, left) ?? NaN;
   if (zeros === 0 || !(factor > 1 + 10 * precision)) return [];
   const p = 1 - 1 / factor;
   const kept = user.data.map((value) => Number(value !== 0));

@@ -27,3 +27,16 @@ export function solve(terms: readonly Tensor[], total: Tensor): number[] | null 
   const factors = rows.map((row, n) => row[size] / row[n]);
   return factors.every(Number.isFinite) ? factors : null;
 }
+
+/** c in user = zero + c (one − zero), by least squares over what is finite; null where nothing tells it. */
+export function shareOf(user: Tensor, zero: Tensor, one: Tensor): number | null {
+  let [dot, square] = [0, 0];
+  for (let at = 0; at < user.data.length; at++) {
+    const step = one.data[at] - zero.data[at];
+    const rest = user.data[at] - zero.data[at];
+    if (!Number.isFinite(step) || !Number.isFinite(rest)) continue;
+    dot += step * rest;
+    square += step * step;
+  }
+  return square === 0 ? null : dot / square;
+}

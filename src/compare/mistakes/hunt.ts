@@ -6,6 +6,7 @@ import { identityOf } from '../../engine/identity.ts';
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import { mapInner } from '../../engine/where.ts';
 import type { Site } from '../edits/edit.ts';
+import { shareOf } from '../edits/solve.ts';
 import { isMisfit, type Key, referenceProgram } from '../program/program.ts';
 import { dependentsOf } from '../search/reach.ts';
 import { type Agreement, agreement, isTelling } from './evidence.ts';
@@ -284,7 +285,7 @@ class Hunt {
       if (this.#isLate(MOST_WORK / 2)) return;
       const [zero, one] = [0, 1].map((value) => this.#value(filled(open, value)));
       if (!zero || !one) continue;
-      const c = leastSquares(this.#user, zero, one);
+      const c = shareOf(this.#user, zero, one);
       if (c === null) continue;
       const value = this.#value(filled(open, c));
       if (!value || !this.#matches(value, 1)) continue;
@@ -348,17 +349,4 @@ function* withHoles(formula: Formula, isBackward: boolean): Generator<Open> {
 function filled(formula: Formula, value: number): Formula {
   if (formula.kind === 'hole') return number(value);
   return mapInner(formula, (inner) => filled(inner, value));
-}
-
-/** c in user = zero + c (one − zero), or null where nothing tells it. */
-function leastSquares(user: Tensor, zero: Tensor, one: Tensor): number | null {
-  let [dot, square] = [0, 0];
-  for (let at = 0; at < user.data.length; at++) {
-    const step = one.data[at] - zero.data[at];
-    const rest = user.data[at] - zero.data[at];
-    if (!Number.isFinite(step) || !Number.isFinite(rest)) continue;
-    dot += step * rest;
-    square += step * step;
-  }
-  return square === 0 ? null : dot / square;
 }

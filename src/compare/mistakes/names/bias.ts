@@ -1,7 +1,9 @@
 // Biases: missing, added twice, subtracted, added before the product, another one.
 import { type Graph, nodeOf, type OperationNode } from '../../../engine/graph.ts';
 import { scaleFactor } from '../../../engine/heads/weights.ts';
+import { map } from '../../../engine/tensor.ts';
 import { type Family, operationAt, type Site } from '../../edits/edit.ts';
+import { shareOf } from '../../edits/solve.ts';
 import { shortNumber } from '../../search/constants.ts';
 import { editsOf, type Row, rowsOf } from '../table.ts';
 
@@ -60,13 +62,8 @@ function solved({ target, state, precision, config, graph }: Site, own: Operatio
   if (!target) return [];
   const { user, predicted } = target;
   const added = state.value(own.inputs[2]).data;
-  let [products, squares] = [0, 0];
-  for (let at = 0; at < user.data.length; at++) {
-    const entry = added[at % added.length];
-    products += (user.data[at] - predicted.data[at]) * entry;
-    squares += entry ** 2;
-  }
-  const factor = 1 + products / squares;
+  const without = map(predicted, (value, at) => value - added[at % added.length]);
+  const factor = shareOf(user, without, predicted) ?? NaN;
   const isKnown = [0, 1, 2, -1].some((each) => Math.abs(factor - each) < 100 * precision);
   if (!Number.isFinite(factor) || isKnown) return [];
   const usual: readonly (readonly [number, string])[] = [

@@ -8,6 +8,7 @@ import { map, type Tensor } from '../../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../../search/constants.ts';
 import { type Edit, type Family, longLetters, type Site } from '../../edits/edit.ts';
 import { makeEdit, stepEdit } from '../../edits/make.ts';
+import { shareOf } from '../../edits/solve.ts';
 import { fibres, notANumber } from '../../program/operations.ts';
 import { withStep } from '../../program/program.ts';
 import { layoutOf, madeLate, rightMask } from '../maskWords.ts';
@@ -308,15 +309,9 @@ function ownFactor(
   unmasked: string,
 ): number[] {
   if (!target) return [];
-  let [products, squares] = [0, 0];
-  const { data } = state.value(unmasked);
-  right.forEach((bias, at) => {
-    const off = target.user.data[at] - data[at];
-    if (!Number.isFinite(bias) || !Number.isFinite(off)) return;
-    products += off * bias;
-    squares += bias * bias;
-  });
-  const beta = products / squares;
+  const before = state.value(unmasked);
+  const once = map(before, (value, at) => value + right[at]);
+  const beta = shareOf(target.user, before, once) ?? NaN;
   const isUsual = [0, -1, 2, 0.5].some((each) => Math.abs(beta - each) < 1e-6);
   return Number.isFinite(beta) && !isUsual && Math.abs(beta - 1) > 10 * precision ? [beta] : [];
 }
