@@ -136,74 +136,44 @@ function allLeaves(site: Site): Edit[] {
 
 /** Not zeroed between steps, or divided afterwards. */
 function byOneFactor(site: Site, leaves: readonly NodeId[], words: string): Edit[] {
-  const { node, ratio } = site;
-  const scaled = (factor: number, say: Say): Edit =>
-    makeEdit(site, node.id, 'gradient', say, (program: Program) =>
-      leaves.reduce(
-        (own, id) =>
-          withAccumulator(own, id, (value): Tensor => map(value(), (entry) => entry * factor)),
-        program,
-      ),
-    );
+  const { node, ratio, precision, state } = site;
   if (ratio === null || ratio === 1) return [];
+  const near = Math.max(1e-9, 4 * precision);
   const times = Math.round(ratio);
+  const isWhole = times >= 2 && times <= MOST_STEPS && Math.abs(ratio / times - 1) < near;
+  const factor = isWhole ? times : ratio;
+  const number = isWhole ? String(times) : shortNumber(ratio);
   // With no gradient between f and the inputs in the trace the factor may come from anywhere above.
-  const seen = [...site.state.given.gradients.keys()].some(
-    (id) => id !== 'f' && !leaves.includes(id),
-  );
-  const given = leaves.filter((id) => site.state.given.gradients.has(id));
-  const [only] = given.length === 1 ? given : [];
-  const areTimes =
-    only === undefined
-      ? `the gradients of the ${words} are ${times} times too large`
-      : `d${only} is ${times} times too large`;
-  const each =
-    only === undefined ? `Each of the ${given.length} given gradients of the ${words}` : `d${only}`;
-  if (
-    times >= 2 &&
-    times <= MOST_STEPS &&
-    Math.abs(ratio / times - 1) < Math.max(1e-9, 4 * site.precision)
-  ) {
-    return [
-      scaled(times, {
-        ...{
-          id: 'gradients-not-zeroed',
-          title: `${areTimes}: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
-        },
-        ...{
-          why: seen
-            ? `${each} is ${times} times the right one while those of the steps between are right: ${times} backward passes were added up.`
-            : `${each} is ${times} times the right one: ${times} backward passes were added up, or dy is ${times} times too large (a loss without its 1/2). Log dy, and it can be told.`,
-          wrong: `.grad after ${times} backward passes without zero_grad`,
-        },
-        ...{
-          numpy: 'dW = np.zeros_like(W)  # before each backward pass',
-          pytorch: 'optimizer.zero_grad()  # before each backward pass',
-          cost: 0.98,
-        },
-      }),
-    ];
-  }
-  const [name] = namesOf(ratio, site, node.id, 'gradient', Math.max(1e-9, 4 * site.precision));
-  return [
-    scaled(ratio, {
-      ...{
+  const seen = [...state.given.gradients.keys()].some((id) => id !== 'f' && !leaves.includes(id));
+  const given = leaves.filter((id) => state.given.gradients.has(id));
+  const isOne = given.length === 1;
+  const which = isOne ? `d${given[0]} is` : `the gradients of the ${words} are`;
+  const each = isOne ? which : `Each of the ${given.length} given gradients of the ${words} is`;
+  const [name] = namesOf(ratio, site, node.id, 'gradient', near);
+  const say: Say = isWhole
+    ? {
+        id: 'gradients-not-zeroed',
+        title: `${which} ${number} times too large: not zeroed between steps${seen ? '' : ', or the upstream gradient has that factor'}`,
+        why: `${each} ${number} times the right one${seen ? ' while those of the steps between are right' : ''}: ${number} backward passes were added up${seen ? '.' : `, or dy is ${number} times too large (a loss without its 1/2). Log dy, and it can be told.`}`,
+        wrong: `.grad after ${number} backward passes without zero_grad`,
+        numpy: 'dW = np.zeros_like(W)  # before each backward pass',
+        pytorch: 'optimizer.zero_grad()  # before each backward pass',
+        cost: 0.98,
+      }
+    : {
         id: 'gradients-of-inputs-scaled',
-        title: `${areRatio(only, words, ratio)}${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
-      },
-      ...{
+        title: `${which} ${number} times the right one${isOne ? '' : 's'}${name ? `: ${name.meaning}` : ` (${unnamed(ratio)})`}`,
         why: 'One factor on what the backward pass made of the parameters: an average, a learning rate or a clipped norm.',
-        wrong: `${only === undefined ? 'all gradients' : `d${only}`} · ${shortNumber(ratio)}`,
+        wrong: `${isOne ? `d${given[0]}` : 'all gradients'} · ${number}`,
         cost: 1.6,
-      },
-    }),
+      };
+  const scaled = (value: () => Tensor): Tensor => map(value(), (entry) => entry * factor);
+  return [
+    makeEdit(site, node.id, 'gradient', say, (program: Program) =>
+      leaves.reduce((own, id) => withAccumulator(own, id, scaled), program),
+    ),
   ];
 }
-
-const areRatio = (only: NodeId | undefined, words: string, ratio: number): string =>
-  only === undefined
-    ? `the gradients of the ${words} are ${shortNumber(ratio)} times the right ones`
-    : `d${only} is ${shortNumber(ratio)} times the right one`;
 
 function unnamed(ratio: number): string {
   const power = Math.log2(Math.abs(ratio));
