@@ -91,13 +91,21 @@ export function withAccumulator(program: Program, node: NodeId, rewrite: Rewrite
   return { ...program, accumulators };
 }
 
-/** What passes a gradient to `node`, in the order of reverse mode. */
-export function sourcesOf({ backward }: Program, node: NodeId): { from: NodeId; slot: number }[] {
-  return [...backward]
-    .reverse()
-    .flatMap(([from, { inputs }]) =>
-      inputs.flatMap((input, slot) => (input === node ? [{ from, slot }] : [])),
-    );
+type Source = { readonly from: NodeId; readonly slot: number };
+
+const sources = new WeakMap<Program['backward'], ReadonlyMap<NodeId, readonly Source[]>>();
+
+/** What passes a gradient to `node`, in the order of reverse mode. Every edit of a backward pass asks for it. */
+export function sourcesOf({ backward }: Program, node: NodeId): readonly Source[] {
+  const known = sources.get(backward);
+  if (known) return known.get(node) ?? [];
+  const own = new Map<NodeId, Source[]>();
+  for (const [from, { inputs }] of [...backward].reverse())
+    inputs.forEach((input, slot) => {
+      if (!own.get(input)?.push({ from, slot })) own.set(input, [{ from, slot }]);
+    });
+  sources.set(backward, own);
+  return own.get(node) ?? [];
 }
 
 /** Where two programs differ: the keys to be computed anew. */
