@@ -39,6 +39,7 @@ export function factorsAlong(
   user: Tensor,
   predicted: Tensor,
   precision: number,
+  enough = ENOUGH,
 ): Float64Array | null {
   const count = index.reduce((most, n) => Math.max(most, n), 0) + 1;
   const [products, squares, entries] = [1, 2, 3].map(() => new Float64Array(count));
@@ -52,7 +53,7 @@ export function factorsAlong(
     squares[index[at]] += b * b;
     if (b !== 0) entries[index[at]]++;
   }
-  const factors = products.map((product, n) => (entries[n] < ENOUGH ? NaN : product / squares[n]));
+  const factors = products.map((product, n) => (entries[n] < enough ? NaN : product / squares[n]));
   const most = precision * largestMagnitude(user);
   for (let at = 0; at < index.length; at++) {
     if (!Number.isFinite(user.data[at])) continue;

@@ -6,6 +6,7 @@ import { fibres, weigh } from '../program/operations.ts';
 import { type State, withAccumulator } from '../program/program.ts';
 import { type Edit, type Family, roles, type Site } from './edit.ts';
 import { contributionEdit, type Say } from './make.ts';
+import { factorsAlong, indexAlong } from './piecewise.ts';
 
 export const rowTerm: Family = (site) => {
   const { node, kind, graph, goal } = site;
@@ -36,29 +37,21 @@ function readOff(site: Site): Float64Array | null {
   const slopes = goal.look(state.under(ones).predict(goal.key)).data;
   const slope = (at: number): number => (goal.key === `g:${logits}` ? 1 : slopes[at]);
   const weighted = weigh(P, own);
-  const { starts, steps } = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
-  const most = precision * largestMagnitude(goal.user);
-  const D = new Float64Array(starts.length);
-  let told = 0;
-  for (const [row, start] of starts.entries()) {
-    const seen = steps.filter((step) => P.data[start + step] !== 0 && slope(start + step) !== 0);
-    let [products, squares] = [0, 0];
-    for (const step of seen) {
-      const by = slope(start + step) * P.data[start + step];
-      products +=
-        by * (slope(start + step) * weighted.data[start + step] - goal.user.data[start + step]);
-      squares += by * by;
-    }
-    if (seen.length === 0) continue;
-    D[row] = products / squares;
-    told += seen.length - 1;
-    for (const step of seen) {
-      const at = start + step;
-      const made = slope(start + step) * (weighted.data[at] - P.data[at] * D[row]);
-      if (!(Math.abs(made - goal.user.data[at]) <= most)) return null;
-    }
-  }
-  return told >= starts.length ? D : null;
+  const { axes } = nodeOf(graph, 'P');
+  const row = indexAlong(
+    axes,
+    axes.flat().filter((letter) => letter !== 'i'),
+    graph.extents,
+  );
+  const by = map(P, (w, at) => slope(at) * w);
+  const off = map(by, (each, at) =>
+    each === 0 ? 0 : slope(at) * weighted.data[at] - goal.user.data[at],
+  );
+  const accepted = (precision * largestMagnitude(goal.user)) / (largestMagnitude(off) || 1);
+  const D = factorsAlong(row, off, by, accepted, 1)?.map((each) => (Number.isNaN(each) ? 0 : each));
+  // Each row has one number that is free.
+  const seen = by.data.filter((each) => each !== 0).length;
+  return D && seen >= 2 * D.length ? D : null;
 }
 
 /** Whatever the numbers are: that nothing else is wrong, and what stands where. */
