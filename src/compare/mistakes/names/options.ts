@@ -8,15 +8,15 @@ import { familyOf, type Row, rowsOf, withWords } from '../table.ts';
 /** x is normed to y over the letters {s}: `square` is their mean square, X what is divided by its root. */
 const NORMS = rowsOf(`
 {y} norm-gain-offset [gamma]: the gain is {offset}, not {gain}
-  {offset} * X / sqrt(square + eps) + {bias}
+  {offset} * X / sqrt(square + eps){bias}
 {y} norm-eps-outside-root: eps is added outside of the root, not inside
-  {gain} * X / (sqrt(square) + eps) + {bias}
+  {gain} * X / (sqrt(square) + eps){bias}
 {y} norm-eps-left-out: eps is left out
-  {gain} * X / sqrt(square) + {bias}
+  {gain} * X / sqrt(square){bias}
 {y} norm-eps-other [E] 1.05: eps is {E}, not {eps}
-  {gain} * X / sqrt(square + {E}) + {bias}
+  {gain} * X / sqrt(square + {E}){bias}
 {y} norm-wrong-axis [others]: the mean is over {words}
-  {gain} * X / sqrt(mean_{others}(X^2) + eps) + {bias}
+  {gain} * X / sqrt(mean_{others}(X^2) + eps){bias}
 `);
 
 /** For ones that people write or that are another library's own. */
@@ -38,6 +38,7 @@ function ofNorm({ graph, config }: Site, { id: y, inputs, axes }: OperationNode)
   if (!own) return [];
   const [x, ...parameters] = inputs;
   const gamma = parameters.find((each) => each.startsWith('gamma'));
+  const beta = parameters.find((each) => each.startsWith('beta'));
   const letters = axes.flat();
   const feature = letters.at(-1)!;
   const isAll = /^[KQ]/.test(y) && config.qkNorm?.over === 'all';
@@ -49,7 +50,7 @@ function ofNorm({ graph, config }: Site, { id: y, inputs, axes }: OperationNode)
     ...{ y, gamma, eps: own.eps },
     gain: own.unitOffset ? shifted : (gamma ?? '1'),
     offset: own.unitOffset ? gamma : shifted,
-    bias: parameters.find((each) => each.startsWith('beta')) ?? '0',
+    bias: beta === undefined ? '' : ` + ${beta}`,
   };
   const rest = letters.filter((each) => !over.includes(each) && graph.extents[each] > 1);
   const others = rest.map((letter) =>
