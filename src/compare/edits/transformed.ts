@@ -1,7 +1,7 @@
 // Any transform at any place: of a step's result or operand, of a gradient or of what it is computed from.
-import { type GraphNode, hasNode, nodeOf } from '../../engine/graph.ts';
+import { type GraphNode, hasNode, nodeOf, type NodeId } from '../../engine/graph.ts';
 import { after, onOperand } from '../program/operations.ts';
-import { DoesNotFit, withStep } from '../program/program.ts';
+import { DoesNotFit, type Program, type StepOperation, withStep } from '../program/program.ts';
 import { FUNCTIONS } from '../program/transforms/functions.ts';
 import { groupsOf, indexTransforms } from '../program/transforms/indices.ts';
 import { normTransforms } from '../program/transforms/norms.ts';
@@ -74,75 +74,53 @@ function sayOf({ role, node, name, own, wrong }: Spot, each: Transform): Say {
   return say(each, prefix, what, own, wrong(each.formula), isInput ? 0.02 : cost);
 }
 
+/** The transforms that two nodes have alike, each for the one and for the other. */
+function twinsOf(site: Site, one: NodeId, other: NodeId): [Transform, Transform][] {
+  const [mine, others] = [one, other].map((id) =>
+    transformsOf(nodeOf(site.graph, id), site, false),
+  );
+  return mine.flatMap((each): [Transform, Transform][] => {
+    const twin = others.find(({ id, title }) => id === each.id && title('') === each.title(''));
+    return twin ? [[each, twin]] : [];
+  });
+}
+
 /** One transform of both operands of a product: unit vectors in place of queries and keys. */
-function bothOperands(site: Site, inputs: readonly string[]): Edit[] {
+function bothOperands(site: Site, inputs: readonly NodeId[]): Edit[] {
   const { id } = site.node;
   if (!site.target || inputs.length !== 2) return [];
-  const [first, second] = inputs.map((input) =>
-    transformsOf(nodeOf(site.graph, input), site, false),
-  );
-  return first.flatMap((each) => {
-    const twin = second.find((other) => other.id === each.id && other.title('') === each.title(''));
-    if (!twin) return [];
-    const text = say(
-      each,
-      'operands-',
-      `each of ${inputs.join(' and ')}`,
-      id,
-      `${id} with ${each.formula('each operand')}`,
-      0.12,
+  return twinsOf(site, inputs[0], inputs[1]).map(([each, twin]) => {
+    const wrong = `${id} with ${each.formula('each operand')}`;
+    const text = say(each, 'operands-', `each of ${inputs.join(' and ')}`, id, wrong, 0.12);
+    return stepEdit(site, id, text, ({ operation }) =>
+      onOperand(onOperand(operation, 0, each.operation), 1, twin.operation),
     );
-    return [
-      stepEdit(site, id, text, ({ operation }) =>
-        onOperand(onOperand(operation, 0, each.operation), 1, twin.operation),
-      ),
-    ];
   });
 }
 
 /** Queries and keys both (normalised before the product), or keys and values both (heads taken in another order). */
 function together(site: Site): Edit[] {
-  const { node, graph } = site;
-  const pair =
-    graph.head === 'multihead'
-      ? ({ Qh: 'Kh', Kh: 'Qh', Q: 'K', K: 'Q' } as const)[node.id]
-      : ({ Q: 'K', K: 'Q' } as const)[node.id];
-  const edits: Edit[] = [];
-  const both = (other: string): void => {
-    const [mine, others] = [
-      transformsOf(node, site, false),
-      transformsOf(nodeOf(graph, other), site, false),
-    ];
-    for (const each of mine) {
-      const twin = others.find(({ id, title }) => id === each.id && title('') === each.title(''));
-      if (!twin) continue;
-      const name = `${node.id} and ${other} each`;
-      edits.push(
-        makeEdit(
-          site,
-          node.id,
-          'value',
-          say(each, '', name, node.id, `${node.id} and ${other}: ${each.formula('each')}`, 0.05),
-          (program) =>
-            (
-              [
-                [node.id, each.operation],
-                [other, twin.operation],
-              ] as const
-            ).reduce((changed, [id, operation]) => {
-              const step = changed.forward.get(id);
-              // One of the two may be where the setup starts.
-              if (!step) throw new DoesNotFit(`${id} has no step`);
-              return withStep(changed, id, {
-                ...step,
-                operation: after(step.operation, operation),
-              });
-            }, program),
-        ),
-      );
-    }
+  const { graph } = site;
+  const { id } = site.node;
+  const pairs: Readonly<Record<string, readonly NodeId[]>> = {
+    ...{ Q: ['K'], K: ['Q'] },
+    ...(graph.head === 'multihead' && { Qh: ['Kh'], Kh: ['Qh', 'Vh'] }),
   };
-  if (pair !== undefined && hasNode(graph, pair)) both(pair);
-  if (node.id === 'Kh') both('Vh');
-  return edits;
+  const then = (program: Program, at: NodeId, operation: StepOperation): Program => {
+    const step = program.forward.get(at);
+    // One of the two may be where the setup starts.
+    if (!step) throw new DoesNotFit(`${at} has no step`);
+    return withStep(program, at, { ...step, operation: after(step.operation, operation) });
+  };
+  return (pairs[id] ?? [])
+    .filter((other) => hasNode(graph, other))
+    .flatMap((other) =>
+      twinsOf(site, id, other).map(([each, twin]) => {
+        const wrong = `${id} and ${other}: ${each.formula('each')}`;
+        const text = say(each, '', `${id} and ${other} each`, id, wrong, 0.05);
+        return makeEdit(site, id, 'value', text, (program) =>
+          then(then(program, id, each.operation), other, twin.operation),
+        );
+      }),
+    );
 }
