@@ -36,7 +36,7 @@ export const onResult = (site: Site, say: Say, operation: StepOperation): Edit =
     : stepEdit(site, site.node.id, say, (step) => after(step.operation, operation));
 
 /** An input that the person's program holds otherwise than the setup. */
-const inputEdit = (site: Site, say: Say, forward: () => Tensor): Edit =>
+export const inputEdit = (site: Site, say: Say, forward: () => Tensor): Edit =>
   makeEdit(site, site.node.id, 'value', say, (program) => ({
     ...program,
     forward: new Map(program.forward).set(site.node.id, {
