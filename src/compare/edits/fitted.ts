@@ -16,7 +16,7 @@ import { makeEdit, type Say } from './make.ts';
 import { shareOf } from './solve.ts';
 
 interface Parameter {
-  readonly say: (value: number) => Pick<Say, 'id' | 'title'>;
+  readonly say: (value: number) => Pick<Say, 'id' | 'title' | 'cost'>;
   /** What it should be; where the search begins. */
   readonly right: number;
   /** The steps that it is in. */
@@ -136,7 +136,8 @@ function temperature(site: Site): Parameter {
       const [name] = namesOf(value, site, logits, 'value', 1e-6);
       const other = `a temperature of ${shortNumber(1 / value)} that does not belong here`;
       const title = `softmax of ${shortNumber(value)} · ${logits}: ${name?.meaning ?? other}`;
-      return { id: 'softmax-temperature', title };
+      // The setup's own scale is the likelier number.
+      return { id: 'softmax-temperature', title, cost: 1.55 };
     },
     operations: (value) => [
       onOperand((nodeOf(site.graph, 'P') as OperationNode).operation, 0, times(value)),
@@ -183,10 +184,10 @@ function editOf(site: Site, parameter: Parameter, value: number): Edit {
     steps[0],
     'value',
     {
+      cost: 1.5,
       ...say(value),
       why: `All ${site.goal.user.data.length} entries of the first wrong tensor come out with this one number, which was fitted to them.`,
       wrong: say(value).title,
-      cost: 1.5,
     },
     (program: Program) => {
       const own = operations(value);
