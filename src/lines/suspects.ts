@@ -1,7 +1,8 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
 import { nodeOf } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
-import { type Key, keyOf, sourcesOf } from '../compare/program/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
+import { sourcesOf } from '../compare/program/sources.ts';
 import { type Aligner, isReordered } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { cone, type Flow, handedOn } from './flow.ts';

@@ -1,6 +1,7 @@
 // Outputs and gradients that a program names and never has whole: a path that was overwritten, tokens that were left out.
 import { isUsedBeside } from './autograd.ts';
-import { type Key, keyOf, sourcesOf } from '../compare/program/program.ts';
+import { type Key, keyOf } from '../compare/program/program.ts';
+import { sourcesOf } from '../compare/program/sources.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import type { Wrong } from './localise.ts';

@@ -1,7 +1,8 @@
 // Between which of a person's tensors an unknown mistake lies, what is ruled out, and what to log next.
 import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
 import { causalOrder } from '../judge/causalOrder.ts';
-import { type Key, type Kind, sourcesOf, type State } from '../program/program.ts';
+import { type Key, type Kind, type State } from '../program/program.ts';
+import { sourcesOf } from '../program/sources.ts';
 
 const MOST_TOLD = 6;
 

@@ -10,13 +10,13 @@ import {
   type State,
   type Step,
   type StepOperation,
-  sourcesOf,
   withAccumulator,
   withContribution,
   withStep,
 } from '../program/program.ts';
 import type { Context, Edit } from './edit.ts';
 import { rightFormula, snippet } from './snippets.ts';
+import { sourcesOf } from '../program/sources.ts';
 
 export interface Say {
   readonly id: string;

@@ -10,7 +10,6 @@ import type { Context } from '../edits/edit.ts';
 import {
   type Kind,
   type Program,
-  sourcesOf,
   type State,
   type Step,
   withAccumulator,
@@ -18,6 +17,7 @@ import {
   withStep,
 } from '../program/program.ts';
 import { extentsOf, readOf } from './hunt.ts';
+import { sourcesOf } from '../program/sources.ts';
 
 /** What a tensor is made of in a mistaken program. */
 export interface Part {

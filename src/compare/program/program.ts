@@ -4,6 +4,7 @@ import { nodeOf, operationNodes } from '../../engine/graph.ts';
 import type { Operation } from '../../engine/operation.ts';
 import type { Contribution, Run } from '../../engine/run.ts';
 import { add, scalar, sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
+import { sourcesOf } from './sources.ts';
 
 /** What a step needs of an operation. */
 export type StepOperation = Pick<Operation, 'name' | 'forward' | 'vjp' | 'cancelled'>;
@@ -89,23 +90,6 @@ export function withAccumulator(program: Program, node: NodeId, rewrite: Rewrite
     rewrite,
   ]);
   return { ...program, accumulators };
-}
-
-type Source = { readonly from: NodeId; readonly slot: number };
-
-const sources = new WeakMap<Program['backward'], ReadonlyMap<NodeId, readonly Source[]>>();
-
-/** What passes a gradient to `node`, in the order of reverse mode. Every edit of a backward pass asks for it. */
-export function sourcesOf({ backward }: Program, node: NodeId): readonly Source[] {
-  const known = sources.get(backward);
-  if (known) return known.get(node) ?? [];
-  const own = new Map<NodeId, Source[]>();
-  for (const [from, { inputs }] of [...backward].reverse())
-    inputs.forEach((input, slot) => {
-      if (!own.get(input)?.push({ from, slot })) own.set(input, [{ from, slot }]);
-    });
-  sources.set(backward, own);
-  return own.get(node) ?? [];
 }
 
 /** Where two programs differ: the keys to be computed anew. */

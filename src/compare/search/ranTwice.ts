@@ -3,9 +3,10 @@ import { type Graph, type NodeId, nodeOf, tensorName } from '../../engine/graph.
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import { solve } from '../edits/solve.ts';
 import { constantRatio } from '../judge/judge.ts';
-import { type Key, sourcesOf, type State } from '../program/program.ts';
+import { type Key, type State } from '../program/program.ts';
 import type { Reference } from '../reference/reference.ts';
 import type { Cause } from '../report.ts';
+import { sourcesOf } from '../program/sources.ts';
 
 /** Distinct factors that are no coincidence, and how large the deepest must be. */
 const DISTINCT = 3;

@@ -1,7 +1,7 @@
 // Forms of the backward pass: the row term of the softmax, gradients before the scale, one path's contribution.
 import { isOfHeads, type Extents, type Letter } from '../../engine/axes.ts';
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
-import { sourcesOf } from '../../compare/program/program.ts';
+import { sourcesOf } from '../../compare/program/sources.ts';
 import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
 import { lettered } from '../lettered.ts';
 import { type Forms, gradientOf, type Parts, projectionsOf, valueOf } from './form.ts';
