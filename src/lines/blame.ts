@@ -1,5 +1,6 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
+import { asWritten } from './blame/asWritten.ts';
 import { wrongMask } from './blame/mask.ts';
 import { wrongBias } from './blame/bias.ts';
 import { storedMaxima } from './blame/handedOut.ts';
@@ -40,6 +41,7 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     wrongBias(field, suspect) ??
     ofCaller(field, suspect, unfinishedOperand(field, suspect)) ??
     wrongTable(field, suspect) ??
+    asWritten(field, suspect) ??
     otherOrder(field, suspect) ??
     wrongCall(field, suspect) ??
     staleOperand(field, suspect) ??

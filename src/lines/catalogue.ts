@@ -26,7 +26,7 @@ import {
 } from './forms/projections.ts';
 import { addNorms } from './forms/norms.ts';
 import { addRope } from './forms/rope.ts';
-import { addJacobian, addScores, addSoftmax } from './forms/scores.ts';
+import { addBeside, addJacobian, addScores, addSoftmax } from './forms/scores.ts';
 import { addProjectionTerms, addTerms } from './forms/terms.ts';
 import { isSubset, type Lettered, lengthsOf, offsetsIn } from './lettered.ts';
 
@@ -78,6 +78,7 @@ function formsOf(parts: Parts): Form[] {
   }
   addScores(forms, parts);
   addSoftmax(forms, parts);
+  addBeside(forms, parts);
   addSoftmaxBackward(forms, parts);
   addUnscaled(forms, parts);
   addContributions(forms, parts);

@@ -3,8 +3,10 @@ import { operationNodes, type NodeId } from '../engine/graph.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../compare/program/program.ts';
 import { addedAgain } from './addedAgain.ts';
+import { assignedParts } from './assigned.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
+import { isUsedRightly } from './blame/asWritten.ts';
 import { originOf } from './blame/common.ts';
 import {
   exchangedElements,
@@ -29,6 +31,7 @@ import type { Recording } from './recording.ts';
 import { clearedPass } from './passes.ts';
 import { replacedParts } from './replaced.ts';
 import { strayAdditions } from './stray.ts';
+import { isIn } from './sizes.ts';
 import { type Slip, slipsOf } from './sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { addTiles } from './tiles.ts';
@@ -112,7 +115,9 @@ const MOST_RUNS = 8;
 const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ?? event);
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
-function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
+function wrongOf(field: Field, all: readonly Suspect[]): Wrong[] {
+  const assigned = assignedParts(field);
+  const suspects = all.filter(({ event }) => !assigned.some(({ runs }) => runs.has(event)));
   const mistaken = [
     ...mistakenNames(field),
     ...exchangedReturns(field),
@@ -128,13 +133,17 @@ function wrongOf(field: Field, suspects: readonly Suspect[]): Wrong[] {
   const slips = [
     ...slipsOf(field),
     ...lostParts(field),
+    ...assigned,
     ...replacedParts(field),
     ...addedAgain(field),
     ...strayAdditions(field),
   ].sort((a, b) => a.event - b.event);
   const [slip] = slips;
   if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
-    return oneEach(field, slips);
+    return oneEach(
+      field,
+      slips.map((each) => placedBy(field, each)),
+    );
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
   const isForwardRight = field.covered.has('v:y');
   const isLacking = isForwardRight && missing.length > 0;
@@ -190,6 +199,26 @@ function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
   );
   return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
+
+/**
+ * The number that an iteration computes for the place where it writes, where that place is wrong and nothing right was
+ * picked by it.
+ */
+function placedBy(field: Field, slip: Mistaken | Slip): Mistaken | Slip {
+  const { recording, flow } = field;
+  const { events, statements } = recording;
+  if (!MISPLACED.test(slip.note) || slip.note === '') return slip;
+  const [, index = ''] = /\[(.*)\]$/s.exec(events[slip.event].name) ?? [];
+  const places = flow.sources[slip.event].filter((id) => {
+    const { name, dtype, loops, statement } = events[id];
+    const isPlace = /^u?int\d*$/.test(dtype) && isIn(name, index) && loops.length > 0;
+    return isPlace && statements[statement].kind === 'assign' && !isUsedRightly(field, id, []);
+  });
+  if (places.length !== 1) return slip;
+  return { ...slip, event: places[0] };
+}
+
+const MISPLACED = / go to one and the same entry$/;
 
 /** One for each statement. */
 function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] {

@@ -53,6 +53,7 @@ function overwritten(field: Field): Mistaken[] {
 function unused(field: Field): Mistaken[] {
   const { recording, observed, flow } = field;
   const { events } = recording;
+  const madeAt = (source: number): number => events[originOf(field, source)].statement;
   return observed.flatMap((each): Mistaken[] => {
     const { id, how, frame } = each.event;
     if (!COMPUTED.has(how) || flow.users[id].length > 0) return [];
@@ -72,6 +73,14 @@ function unused(field: Field): Mistaken[] {
         flow.sources[other.id].some((own) => isOther(own)),
     );
     if (!taker) return [];
+    // One statement makes them all, and assigns each anew.
+    const again = flow.sources[taker.id].find(
+      (own) => isOther(own) && madeAt(own) === each.event.statement,
+    );
+    if (again !== undefined && recording.statements[each.event.statement].kind === 'assign') {
+      const note = `each part of d${node} replaces the one before`;
+      return [{ event: id, node, kind, note }];
+    }
     return [{ event: taker.id, node, kind, note: `${title} is computed and never added` }];
   });
 }

@@ -130,7 +130,13 @@ function withoutOtherForms({ recording, observed, covered }: Field, found: Suspe
 function isOtherGradient({ flow, recording }: Field, { id, name, shape }: Event): boolean {
   if (sizeOf(shape) !== 1 || nodeNamed(recording.events[id])) return false;
   if (!/^(d|g|grads?|gradients?)\[/.test(name) && !isGradientName(name)) return false;
-  return flow.users[id].every((user) => sizeOf(recording.events[user].shape) === 1);
+  const queue = [id];
+  for (const each of queue)
+    for (const user of flow.users[each]) {
+      if (sizeOf(recording.events[user].shape) > 1) return false;
+      if (handedOn(recording, recording.events[user]) !== null) queue.push(user);
+    }
+  return true;
 }
 
 /** When an array that a loop filled was first written by the statement that it is told at. */

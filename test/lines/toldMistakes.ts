@@ -88,6 +88,11 @@ export const programs: readonly Program[] = [
     needs: 'torch',
     mistakes: [
       {
+        what: 'outputs saved for values',
+        from: 'ctx.save_for_backward(q, k, v, p, o)',
+        to: 'ctx.save_for_backward(q, k, torch.matmul(p, v), p, o)',
+      },
+      {
         what: 'a window that is one too wide',
         from: '(back < size)',
         to: '(back <= size)',
@@ -253,6 +258,48 @@ export const programs: readonly Program[] = [
         what: 'the row maxima alone kept',
         from: 'lse[i:end] = top + np.log(total)',
         to: 'lse[i:end] = top',
+      },
+    ],
+  },
+  {
+    name: 'picked',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the number of another group, by which keys are picked',
+        from: 'group = h // (HEADS // SHARED)',
+        to: 'group = h % SHARED',
+      },
+      {
+        what: 'the number of another group in the backward pass',
+        from: 'of = h * SHARED // HEADS',
+        to: 'of = h % SHARED',
+      },
+      {
+        what: 'scores kept for weights',
+        from: 'kept.append((keys, values, p, dropped))',
+        to: 'kept.append((keys, values, s, dropped))',
+      },
+      {
+        what: 'a factor of dropout without its brackets',
+        from: 'factor = own / (1 - rate)',
+        to: 'factor = own / 1 - rate',
+      },
+      {
+        what: 'gradients of which each replaces the one before',
+        from: 'total[name] += part[name]',
+        to: 'total[name] = part[name]',
+      },
+    ],
+  },
+  {
+    name: 'beside',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the 1 beside the sum that is not shifted',
+        from: 'e.sum(axis=-1, keepdims=True) + np.exp(-top))',
+        to: 'e.sum(axis=-1, keepdims=True) + 1)',
       },
     ],
   },

@@ -57,6 +57,24 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
     const x = tensorOf(recording, 'x');
     return { ...MULTI, x, weights, heads: H, kvHeads: H, scale: 0.5, mask, loss };
   },
+  picked: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = {
+      ...{ W_Q: of("weights['q']"), W_K: of("weights['k']") },
+      ...{ W_V: of("weights['v']"), W_O: of("weights['o']") },
+    };
+    const dropout = { p: 0.3, keep: of('keep') };
+    const loss = { kind: 'upstream' as const, G: of('dys') };
+    const shape = { ...MULTI, heads: 4, kvHeads: 2, mask: 'none' as const, dropout, loss };
+    return { ...shape, x: of('xs'), weights };
+  },
+  beside: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = { W_Q: of('w_q'), W_K: of('w_k'), W_V: of('w_v') };
+    const loss = { kind: 'target' as const, T: of('goal') };
+    const shape = { head: 'qkv' as const, axes: 'query-first' as const, heads: 1, kvHeads: 1 };
+    return { ...shape, softmax: 'plus-one', mask: 'none', x: of('x'), weights, loss };
+  },
   samples: (recording) => {
     const of = (name: string): Tensor => tensorOf(recording, name);
     const weights = {

@@ -12,11 +12,13 @@ interface Place {
   readonly norm: Norm;
   readonly gain: NodeId | undefined;
   readonly bias: NodeId | undefined;
+  /** The letters that are normalised over. */
+  readonly over: readonly Letter[];
 }
 
 /** Means, deviations, x̂, what comes of the gradient before it leaves each norm of the block. */
 export function addNorms(forms: Forms, parts: Parts): void {
-  for (const place of placesOf(parts)) addNorm(forms, parts, place);
+  for (const place of [...placesOf(parts), ...betweenOf(parts)]) addNorm(forms, parts, place);
 }
 
 function placesOf({ graph, config: { block } }: Parts): Place[] {
@@ -38,7 +40,24 @@ function placesOf({ graph, config: { block } }: Parts): Place[] {
     return {
       ...{ id: node.id, of: node.inputs[0], norm },
       ...{ gain: own(`gamma_${name}`), bias: own(`beta_${name}`) },
+      over: nodeOf(graph, node.inputs[0]).axes.at(-1) ?? [],
     };
+  });
+}
+
+/** Norms of queries and keys that stand alone: where one node rotates or splits them as well, its steps are not followed. */
+function betweenOf({ graph, config: { qkNorm } }: Parts): Place[] {
+  if (!qkNorm) return [];
+  return ['Q', 'K'].flatMap((of) => {
+    const node = graph.nodes.find(({ id }) => id === `${of}n`);
+    if (node?.kind !== 'operation' || node.inputs[0] !== of || qkNorm.place !== 'before-rope')
+      return [];
+    const [gain, bias] = [`gamma_${of}`, `beta_${of}`].map((id) =>
+      hasNode(graph, id) ? id : undefined,
+    );
+    const all = nodeOf(graph, of).axes.at(-1) ?? [];
+    const over = qkNorm.over === 'head' ? all.slice(-1) : all;
+    return { id: node.id, of, norm: qkNorm, gain, bias, over };
   });
 }
 
@@ -55,9 +74,8 @@ interface Normalised {
   readonly combine: (a: Lettered, b: Lettered, fn: (a: number, b: number) => number) => Lettered;
 }
 
-function normalised(parts: Parts, { of, norm, gain }: Place): Normalised {
-  const { graph, extents } = parts;
-  const over: readonly Letter[] = nodeOf(graph, of).axes.at(-1) ?? [];
+function normalised(parts: Parts, { of, norm, gain, over }: Place): Normalised {
+  const { extents } = parts;
   const count = over.reduce((size, letter) => size * extents[letter], 1);
   const sum = (each: Lettered): Lettered =>
     over.reduce((rest, letter) => sumOver(rest, letter, extents), each);

@@ -1,7 +1,7 @@
 // Forms between the projections and the output: scaled and masked scores, the steps inside the softmax.
 import type { Extents } from '../../engine/axes.ts';
 import { hasNode } from '../../engine/graph.ts';
-import { mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
+import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 const LOG2E = Math.LOG2E;
@@ -112,6 +112,60 @@ export function addSoftmax(forms: Forms, parts: Parts): void {
       b === 0 ? 0 : a / b,
     );
     forms.add('form', 'value', 'Pd', 'keep / (1 − p)', keep);
+  }
+}
+
+/**
+ * Beside the keys a logit that takes weight and gives no value: of a sink, or 0 where 1 is added to the sum. The shift is the
+ * row's maximum, with or without that logit.
+ */
+export function addBeside(forms: Forms, parts: Parts): void {
+  const { extents, logits, config, graph } = parts;
+  const isPlusOne = config.softmax === 'plus-one';
+  const hasSinks = hasNode(graph, 'sinks');
+  if (!isPlusOne && !hasSinks) return;
+  const value = valueOf(parts, logits);
+  const own = reduce(value, 'i', extents, -Infinity, Math.max);
+  const zero = mapEach(own, () => 0);
+  const other = hasSinks ? zip(zero, valueOf(parts, 'sinks'), extents, (_, sink) => sink) : zero;
+  const both = zip(own, other, extents, Math.max);
+  const name = hasSinks ? 'the sink' : '0';
+  const add = (title: string, form: Lettered, node = 'P'): void =>
+    forms.add('form', 'value', node, title, form);
+  add(`row maxima of ${logits} and ${name}`, both);
+  for (const [peak, title] of [
+    [own, 'row maximum'],
+    [both, `maximum with ${name}`],
+    [zero, ''],
+  ] as const) {
+    const minus = title === '' ? '' : ` − ${title}`;
+    const exps = mapEach(
+      zip(value, peak, extents, (a, b) => a - b),
+      Math.exp,
+    );
+    const sums = sumOver(exps, 'i', extents);
+    const beside = mapEach(
+      zip(other, peak, extents, (a, b) => a - b),
+      Math.exp,
+    );
+    const all = zip(sums, beside, extents, (a, b) => a + b);
+    if (peak === both) {
+      add(
+        `${logits}${minus}`,
+        zip(value, peak, extents, (a, b) => a - b),
+      );
+      add(`exp(${logits}${minus})`, exps);
+      add(`row sums of exp(${logits}${minus})`, sums);
+    }
+    if (title !== '' || hasSinks) add(`exp(${name}${minus})`, beside);
+    add(`row sums of exp(${logits}${minus}) and exp(${name}${minus})`, all);
+    if (peak !== own) continue;
+    const weight = zip(beside, all, extents, (a, b) => a / b);
+    add(`the weight of ${name}`, weight);
+    add(
+      'log-sum-exp of all',
+      zip(peak, mapEach(all, Math.log), extents, (a, b) => a + b),
+    );
   }
 }
 

@@ -1,0 +1,254 @@
+// One statement of a recording, computed again: as it is, or with other operands.
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { loopsAround } from '../loops.ts';
+import type { Event, Recording } from '../recording.ts';
+import { Arrays } from '../versions.ts';
+import { broadcast, NotComputed, reshape } from './arrays.ts';
+import { isList, numberOf, tensorOf, type Value } from './values.ts';
+import { binary, evaluate, type Lookup } from './evaluate.ts';
+import { type Expression, parseLoop, parseStatement, pathOf } from './parse.ts';
+
+/** What other events are to be taken for. */
+export type Instead = ReadonlyMap<number, Tensor>;
+
+export interface Made {
+  readonly value: Tensor;
+  /** The events that the statement named. */
+  readonly operands: readonly number[];
+}
+
+/** Numbers that masks are made of are all alike. */
+const HIDDEN = -1e3;
+
+const EPSILONS: Readonly<Record<string, number>> = {
+  ...{ float64: 1e-9, double: 1e-9, float32: 2e-5, float16: 2e-2, bfloat16: 6e-2 },
+};
+
+export class Rerun {
+  readonly #recording: Recording;
+  readonly #byName = new Map<string, number[]>();
+  readonly #changes = new Map<number, Tensor>();
+  readonly #firsts = new Map<string, number>();
+
+  constructor(recording: Recording) {
+    this.#recording = recording;
+    const arrays = new Arrays(recording);
+    for (const event of recording.events) {
+      const { id, name, how } = event;
+      const change = arrays.take(event);
+      if (change) this.#changes.set(id, change);
+      const run = runOf(event);
+      if (!this.#firsts.has(run)) this.#firsts.set(run, id);
+      if (how === 'gradient' || how === 'expression') continue;
+      const named = this.#byName.get(name);
+      if (named) named.push(id);
+      else this.#byName.set(name, [id]);
+    }
+  }
+
+  /** What an event adds to its array, where that is what its statement computes; else its tensor. */
+  resultOf(id: number): Tensor | null {
+    const { how, statement } = this.#recording.events[id];
+    const { kind } = this.#recording.statements[statement];
+    const isSum = how === 'write' && kind === 'augmented';
+    return (isSum ? this.#changes.get(id) : this.#recording.tensor(id)) ?? null;
+  }
+
+  /** Null where the statement is not read, or computes something else here than it did there. */
+  asItWas(id: number): Made | null {
+    const made = this.make(id, new Map());
+    const own = this.resultOf(id);
+    if (!made || !own) return null;
+    return this.isSame(id, made.value, own) ? made : null;
+  }
+
+  isSame(id: number, one: Tensor, other: Tensor): boolean {
+    if (one.data.length !== other.data.length) return false;
+    const epsilon = EPSILONS[this.#recording.events[id].dtype] ?? 1e-9;
+    let size = 0;
+    for (const value of other.data)
+      if (value > HIDDEN && value < Infinity) size = Math.max(size, Math.abs(value));
+    return one.data.every((value, at) => {
+      const right = other.data[at];
+      if (value === right || (value <= HIDDEN && right <= HIDDEN)) return true;
+      if (Number.isNaN(value) && Number.isNaN(right)) return true;
+      return Math.abs(value - right) <= epsilon * Math.max(size, 1e-3);
+    });
+  }
+
+  /** What the statement of an event leaves in it with other operands. */
+  make(id: number, instead: Instead): Made | null {
+    const event = this.#recording.events[id];
+    const { text } = this.#recording.statements[event.statement];
+    const read = parseStatement(text);
+    if (!read) return null;
+    const operands = new Set<number>();
+    const lookup = this.#lookupOf(event, instead, operands);
+    try {
+      const value = this.#valueFor(event, read, lookup);
+      return value && { value, operands: [...operands] };
+    } catch (error) {
+      if (error instanceof NotComputed) return null;
+      throw error;
+    }
+  }
+
+  #valueFor(
+    event: Event,
+    { targets, operator, value }: NonNullable<ReturnType<typeof parseStatement>>,
+    lookup: Lookup,
+  ): Tensor | null {
+    const { kind } = this.#recording.statements[event.statement];
+    const fitted = (made: Value): Tensor => {
+      const tensor = tensorOf(made);
+      if (tensor.shape.join() === event.shape.join()) return tensor;
+      return tensor.data.length === sizeOf(event.shape)
+        ? reshape(tensor, event.shape)
+        : broadcast(tensor, event.shape);
+    };
+    if (kind === 'return')
+      return fitted(elementOf(value, /^return\[(\d+)\]$/.exec(event.name)?.[1], lookup));
+    if (kind === 'expression')
+      return event.how === 'update' ? fitted(evaluate(value, lookup)) : null;
+    if (kind === 'augmented') {
+      const own = evaluate(value, lookup);
+      const sign = operator.slice(0, -1);
+      if (event.how === 'write' && (sign === '+' || sign === '-'))
+        return fitted(sign === '+' ? own : binary('-', 0, own));
+      return fitted(binary(sign, evaluate(targets[0], lookup), own));
+    }
+    if (kind !== 'assign') return null;
+    for (const target of targets) {
+      if (target.kind === 'list') {
+        const at = target.items.findIndex((item) => pathOf(item) === event.name);
+        if (at >= 0) return fitted(elementOf(value, String(at), lookup));
+      } else if (event.how === 'write' || pathOf(target) === event.name)
+        return fitted(evaluate(value, lookup));
+    }
+    return null;
+  }
+
+  #lookupOf(event: Event, instead: Instead, operands: Set<number>): Lookup {
+    const { events } = this.#recording;
+    const before = this.#firsts.get(runOf(event)) ?? event.id;
+    const found = new Map<string, Value | undefined>();
+    const valueOf = (id: number): Value | undefined => {
+      operands.add(id);
+      const other = instead.get(id);
+      if (other) return other.shape.length === 0 ? other.data[0] : other;
+      const { value, dtype } = events[id];
+      if (value !== undefined) return value;
+      if (dtype === 'str') return undefined;
+      return this.#recording.tensor(id) ?? undefined;
+    };
+    const look = (path: string, loops: boolean): Value | undefined => {
+      const at = this.#newest(path, event, before);
+      if (at !== null) return valueOf(at);
+      const items = this.#items(path, event, before);
+      if (items.length > 0) return items.map((each) => look(each, false)!);
+      if (!loops) return undefined;
+      return this.#loopValue(path, event, lookup) ?? this.#plainValue(path, event, lookup);
+    };
+    const lookup: Lookup = (path) => {
+      if (!found.has(path)) found.set(path, look(path, true));
+      return found.get(path);
+    };
+    return lookup;
+  }
+
+  /** The newest event of a name that a statement can see. */
+  #newest(path: string, event: Event, before: number): number | null {
+    const ids = this.#byName.get(path);
+    if (!ids) return null;
+    const { events } = this.#recording;
+    const last = (isSeen: (id: number) => boolean): number | null => {
+      for (let n = ids.length - 1; n >= 0; n--)
+        if (ids[n] < before && isSeen(ids[n])) return ids[n];
+      return null;
+    };
+    return (
+      last((id) => events[id].frame === event.frame) ??
+      last((id) => event.reads.includes(id)) ??
+      last((id) => events[id].frame === 0) ??
+      (path.includes('.') ? null : last((id) => this.#isAround(events[id], event)))
+    );
+  }
+
+  /** Whether a function stands in the one of another event. */
+  #isAround(outer: Event, inner: Event): boolean {
+    const { statements, functions } = this.#recording;
+    const [one, other] = [outer, inner].map(
+      ({ statement }) => functions[statements[statement].function].name,
+    );
+    return one !== '' && other.startsWith(`${one}.`);
+  }
+
+  #items(path: string, event: Event, before: number): string[] {
+    const found: string[] = [];
+    for (;;) {
+      const next = `${path}[${found.length}]`;
+      const isThere =
+        this.#newest(next, event, before) !== null ||
+        (found.length < 1000 && this.#byName.has(`${next}[0]`));
+      if (!isThere) return found;
+      found.push(next);
+    }
+  }
+
+  /** What is no tensor and no number is not recorded: a slice. */
+  #plainValue(name: string, { statement }: Event, lookup: Lookup): Value | undefined {
+    const { statements } = this.#recording;
+    const own = statements[statement];
+    const given = statements.findLast(
+      ({ kind, line, targets, file, function: inside }) =>
+        kind === 'assign' &&
+        line < own.line &&
+        file === own.file &&
+        inside === own.function &&
+        targets.length === 1 &&
+        targets[0] === name,
+    );
+    const read = given && /\bslice\(/.test(given.text) ? parseStatement(given.text) : null;
+    return read ? evaluate(read.value, lookup) : undefined;
+  }
+
+  /** What a loop's variable is, where the loop counts. */
+  #loopValue(name: string, event: Event, lookup: Lookup): Value | undefined {
+    const { statements } = this.#recording;
+    const around = loopsAround(this.#recording, event.statement).slice(0, event.loops.length);
+    const at = around.findLastIndex((loop) => statements[loop].targets.includes(name));
+    if (at < 0) return undefined;
+    const { text } = statements[around[at]];
+    const read = parseLoop(text.split('\n')[0]);
+    const over = read?.over;
+    if (!read || over?.kind !== 'call' || over.of.kind !== 'name') return undefined;
+    const n = event.loops[at];
+    const isFirst = read.target.kind === 'list' && pathOf(read.target.items[0]) === name;
+    if (over.of.name === 'enumerate') return isFirst ? n : undefined;
+    if (over.of.name !== 'range' || read.target.kind === 'list') return undefined;
+    const bounds = over.args.map((arg) => numberOf(evaluate(arg, lookup)));
+    const [start, step] = bounds.length === 1 ? [0, 1] : [bounds[0], bounds[2] ?? 1];
+    return start + n * step;
+  }
+}
+
+const runOf = ({ statement, frame, loops, how }: Event): string =>
+  `${statement} ${frame} ${loops.join()} ${how === 'loop-end'}`;
+
+/** One of several values that are assigned or returned at once. */
+function elementOf(value: Expression, at: string | undefined, lookup: Lookup): Value {
+  if (at === undefined) return evaluate(value, lookup);
+  if (value.kind === 'list') return evaluate(value.items[Number(at)], lookup);
+  const all = evaluate(value, lookup);
+  const found = isList(all) ? all[Number(at)] : undefined;
+  if (found === undefined) throw new NotComputed('unpacking');
+  return found;
+}
+
+const known = new WeakMap<Recording, Rerun>();
+
+export function rerunOf(recording: Recording): Rerun {
+  const found = known.get(recording) ?? new Rerun(recording);
+  known.set(recording, found);
+  return found;
+}
