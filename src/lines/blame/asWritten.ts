@@ -101,8 +101,12 @@ export function isUsedRightly(
       const isAgain = events[user].statement === events[id].statement;
       if (handedOn(recording, events[user]) !== null) {
         if (!isAgain) queue.push(user);
-      } else if (observed[user].standing === 'right' && observed[user].found.length > 0)
-        return true;
+        continue;
+      }
+      const isRight = observed[user].standing === 'right' && observed[user].found.length > 0;
+      // Which of several returned results was computed from it is not known.
+      const isOneOfMany = events[user].how === 'return' && flow.siblings[user].length > 1;
+      if (isRight && !isOneOfMany) return true;
     }
   return false;
 }
@@ -204,7 +208,7 @@ function savedAt(
 
 /** Where an operand became what it should not be. */
 function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution): number | null {
-  const { recording } = field;
+  const { recording, flow, observed } = field;
   const passed = [event];
   const { isOtherLayout } = solution;
   let { operand: at, value } = solution;
@@ -221,6 +225,9 @@ function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution):
     const { text } = recording.statements[recording.events[at].statement];
     if (isOtherLayout && LAYS_OUT.test(text)) return at;
     step++;
+    // Picked from what is wrong itself.
+    const off = flow.sources[at].find((source) => observed[source].standing === 'off');
+    if (off !== undefined) return off;
     const made = rerun.asItWas(at);
     const next = made?.operands.flatMap((operand): Solution[] => {
       const doubt = doubtOf(field, operand, [...passed, at]);
