@@ -29,6 +29,7 @@ import { multipleMistake } from './multiple.ts';
 import { type Content, nodeNamed, type Observed, Observer } from './observe.ts';
 import type { Recording } from './recording.ts';
 import { clearedPass } from './passes.ts';
+import { misplacedResets } from './resets.ts';
 import { replacedParts } from './replaced.ts';
 import { strayAdditions } from './stray.ts';
 import { isIn } from './sizes.ts';
@@ -78,7 +79,8 @@ export function localise(
   const { sweeps } = gathered;
   const flow = flowOf(recording);
   const covered = coveredKeys(catalogue, observed);
-  for (const key of wrongByHand(recording, catalogue, observed, flow)) covered.delete(key);
+  const byHand = wrongByHand(recording, catalogue, observed, flow);
+  for (const key of byHand) covered.delete(key);
   const goals = askedFor(goalsOf(catalogue.graph), observed);
   const leads = leadsToRight(recording, catalogue, flow, observed);
   const field: Field = {
@@ -93,7 +95,7 @@ export function localise(
     goals,
   };
   const suspects = suspectsOf(field);
-  const known = wrongOf(field, suspects);
+  const known = wrongOf(field, suspects, new Set(byHand));
   const wrong = known.length > 0 ? known : duplicateIndices(field);
   const seen = wrong.flatMap((each) => [each.seen, each.event]);
   const consequences = cone(flow, seen);
@@ -115,7 +117,7 @@ const MOST_RUNS = 8;
 const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ?? event);
 
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
-function wrongOf(field: Field, all: readonly Suspect[]): Wrong[] {
+function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>): Wrong[] {
   const assigned = assignedParts(field);
   const suspects = all.filter(({ event }) => !assigned.some(({ runs }) => runs.has(event)));
   const mistaken = [
@@ -134,6 +136,7 @@ function wrongOf(field: Field, all: readonly Suspect[]): Wrong[] {
     ...slipsOf(field),
     ...lostParts(field),
     ...assigned,
+    ...misplacedResets(field),
     ...replacedParts(field),
     ...addedAgain(field),
     ...strayAdditions(field),
@@ -146,7 +149,8 @@ function wrongOf(field: Field, all: readonly Suspect[]): Wrong[] {
     );
   const missing = field.goals.filter((goal) => !field.covered.has(goal));
   const isForwardRight = field.covered.has('v:y');
-  const isLacking = isForwardRight && missing.length > 0;
+  // What autograd has right, and is wrong as it is written out, did not get lost in the graph.
+  const isLacking = isForwardRight && missing.some((goal) => !byHand.has(goal));
   const passed = isLacking ? (clearedPass(field) ?? autogradSuspect(field)) : null;
   const isBefore = !suspects.some(
     ({ event, isDoubtful }) =>

@@ -303,4 +303,38 @@ export const programs: readonly Program[] = [
       },
     ],
   },
+  {
+    name: 'retained',
+    needs: 'torch',
+    mistakes: [
+      {
+        what: 'a sum that is thrown away',
+        from: 'de += torch.ones_like(e) * de_sum',
+        to: 'de + torch.ones_like(e) * de_sum',
+      },
+      {
+        what: 'a gradient by hand that autograd has right',
+        from: 'dk = ds.T @ q',
+        to: 'dk = ds @ q',
+      },
+    ],
+  },
+  {
+    name: 'scalars',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a sum that begins anew for each key',
+        from: '    dot = 0.0\n    for j in range(i + 1):\n',
+        to: '    for j in range(i + 1):\n        dot = 0.0\n',
+        at: '        dot = 0.0',
+      },
+      {
+        what: 'a sum that begins anew for no query',
+        from: 'for i in range(n):\n    dot = 0.0\n',
+        to: 'dot = 0.0\nfor i in range(n):\n',
+        at: 'dot = 0.0',
+      },
+    ],
+  },
 ];

@@ -29,6 +29,16 @@ function sideBySide(tensors: readonly Tensor[]): Tensor {
 
 const MULTI = { head: 'multihead', axes: 'query-first' } as const;
 
+/** One head with matrices w_q, w_k, w_v, half the squared error to `goal`. */
+function single(recording: Recording, mask: 'none' | 'causal'): HeadConfig {
+  const of = (name: string): Tensor => tensorOf(recording, name);
+  return {
+    ...{ head: 'qkv', axes: 'query-first', heads: 1, kvHeads: 1, mask, x: of('x') },
+    weights: { W_Q: of('w_q'), W_K: of('w_k'), W_V: of('w_v') },
+    loss: { kind: 'target', T: of('goal') },
+  };
+}
+
 export const configs: Readonly<Record<string, (recording: Recording) => HeadConfig>> = {
   relative: (recording) => {
     const of = (name: string): Tensor => tensorOf(recording, name);
@@ -68,13 +78,9 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
     const shape = { ...MULTI, heads: 4, kvHeads: 2, mask: 'none' as const, dropout, loss };
     return { ...shape, x: of('xs'), weights };
   },
-  beside: (recording) => {
-    const of = (name: string): Tensor => tensorOf(recording, name);
-    const weights = { W_Q: of('w_q'), W_K: of('w_k'), W_V: of('w_v') };
-    const loss = { kind: 'target' as const, T: of('goal') };
-    const shape = { head: 'qkv' as const, axes: 'query-first' as const, heads: 1, kvHeads: 1 };
-    return { ...shape, softmax: 'plus-one', mask: 'none', x: of('x'), weights, loss };
-  },
+  retained: (recording) => single(recording, 'none'),
+  scalars: (recording) => single(recording, 'causal'),
+  beside: (recording) => ({ ...single(recording, 'none'), softmax: 'plus-one' }),
   samples: (recording) => {
     const of = (name: string): Tensor => tensorOf(recording, name);
     const weights = {

@@ -1,5 +1,6 @@
 // Statements that do nothing: a mask that hides nothing, a factor that is always 1, a result that is thrown away.
 import { sizeOf } from '../../engine/tensor.ts';
+import { parseStatement, pathOf } from '../expressions/parse.ts';
 import { handedOn } from '../flow.ts';
 import type { Event } from '../recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
@@ -99,7 +100,7 @@ export function zeroed(field: Field, { event }: Suspect): Blame | null {
 export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blame | null {
   const { events, statements } = recording;
   const own = statements[events[event].statement];
-  for (const source of flow.sources[event]) {
+  for (const source of [event, ...flow.sources[event]]) {
     const { name, statement, frame } = events[source];
     if (frame !== events[event].frame || !/^\w+$/.test(name)) continue;
     const from = statements[statement];
@@ -108,8 +109,9 @@ export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blam
         kind === 'expression' &&
         of === own.function &&
         line >= from.line &&
-        line < own.line &&
-        isOnlyCalled(text, name) &&
+        (source === event
+          ? isOnlyComputed(text, name)
+          : line < own.line && isThrownAway(text, name)) &&
         !events.some((each) => each.statement === id),
     );
     if (found >= 0)
@@ -120,6 +122,16 @@ export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blam
       };
   }
   return null;
+}
+
+const isThrownAway = (text: string, name: string): boolean =>
+  isOnlyCalled(text, name) || isOnlyComputed(text, name);
+
+/** `name + ...`, which stands alone: it was to be `name += ...`. */
+function isOnlyComputed(text: string, name: string): boolean {
+  const read = parseStatement(text);
+  if (read?.operator !== '' || read.value.kind !== 'binary') return false;
+  return /^[-+*/@]$/.test(read.value.operator) && pathOf(read.value.left) === name;
 }
 
 const CHANGES =

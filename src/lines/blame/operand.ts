@@ -116,13 +116,7 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
         else queue.push(user);
     const isElsewhere = users.some((user) => observed[user].standing === 'right');
     if (isElsewhere) continue;
-    let at = source;
-    for (
-      let from = handedOn(recording, events[at]);
-      from !== null;
-      from = handedOn(recording, events[at])
-    )
-      at = from;
+    const at = originOf(field, source);
     return { event: at, note: `${events[source].name} is ${Number(value.toPrecision(6))}` };
   }
   return null;
@@ -235,7 +229,10 @@ export function staleOperand(field: Field, { event }: Suspect): Blame | null {
   const { events } = recording;
   // Other entries of the array that it writes to are no operands.
   const sources = flow.sources[event].filter(
-    (source) => observed[source].standing === 'right' && source !== events[event].alias,
+    (source) =>
+      observed[source].standing === 'right' &&
+      source !== events[event].alias &&
+      events[source].how !== 'write',
   );
   for (const letter of ['h', 'r', 'g', 'b', 'j', 'i']) {
     const places = sources.flatMap((source) => {
