@@ -4,7 +4,7 @@ import type { Kind } from '../compare/program/program.ts';
 import type { Cause } from '../compare/report.ts';
 import type { Fix } from './repair/fix.ts';
 import type { Localised } from './localise.ts';
-import type { Event, Recording } from './recording.ts';
+import type { Event, Place, Recording, Statement } from './recording.ts';
 
 export interface LinePlace {
   /** Relative to the folder of the chosen file. */
@@ -54,14 +54,37 @@ export interface LinesResult {
 
 const RANK = { diverges: 0, consequence: 1, match: 2, unaligned: 3 };
 
+/** Where the entry of a key stands in a dictionary that is written over several lines; null elsewhere. */
+function entryPlace(statement: Statement, { name }: Event): Place | null {
+  const [, key] = /\['(\w+)'\]$/.exec(name) ?? [];
+  if (key === undefined || statement.endLine === statement.line) return null;
+  const rows = statement.text.split('\n');
+  const begins = (row: string, of: string): boolean =>
+    new RegExp(`^\\s*(["']${of}["']\\s*:|${of}\\s*=(?!=))`).test(row);
+  const first = rows.findIndex((row) => begins(row, key));
+  if (first < 1 || rows.length !== statement.endLine - statement.line + 1) return null;
+  const next = rows.findIndex(
+    (row, n) => n > first && (begins(row, String.raw`\w+`) || /^\s*[)}\]]/.test(row)),
+  );
+  const last = (next < 0 ? rows.length : next) - 1;
+  return {
+    line: statement.line + first,
+    endLine: statement.line + last,
+    column: rows[first].search(/\S/) + 1,
+    endColumn: rows[last].length + 1,
+  };
+}
+
 function placeOf(
   recording: Recording,
   event: Event,
   at: number = event.statement,
+  isEntry = false,
 ): Omit<Line, 'name' | 'node' | 'kind' | 'status' | 'note'> {
   const statement = recording.statements[at];
+  const entry = isEntry && at === event.statement ? entryPlace(statement, event) : null;
   const { line, endLine, column, endColumn } =
-    event.how === 'expression' ? { ...statement, ...event } : statement;
+    entry ?? (event.how === 'expression' ? { ...statement, ...event } : statement);
   return {
     file: recording.files[statement.file].path,
     ...(statement.cell !== undefined && { cell: statement.cell }),
@@ -98,7 +121,7 @@ export function linesWithEvents(
           ? best.entry.title
           : '';
     const line: Line = {
-      ...placeOf(recording, event, cause?.statement),
+      ...placeOf(recording, event, cause?.statement, cause !== undefined),
       name: event.name,
       node: known?.node ?? null,
       kind: known?.kind ?? 'other',
@@ -118,6 +141,7 @@ export function firstOf(recording: Recording, { wrong }: Localised): LinesResult
     recording,
     recording.events[first.event],
     first.statement,
+    true,
   );
   return {
     file,
