@@ -176,7 +176,7 @@ export function addJacobian(forms: Forms, parts: Parts): void {
   const own: Extents = { ...extents, l: extents['i'] };
   const other = weights.letters.map((letter) => (letter === 'i' ? 'l' : letter));
   const letters = [...weights.letters, 'l'];
-  if (!forms.fits(weights.letters) || letters.length > 5) return;
+  if (!forms.fits(weights.letters) || letters.length > 6) return;
   const outer = product(weights, { letters: other, data: weights.data }, letters, own);
   if (outer.data.length > 5e4) return;
   const diagonal = zip(
