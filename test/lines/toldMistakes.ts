@@ -290,6 +290,11 @@ export const programs: readonly Program[] = [
         from: 'total[name] += part[name]',
         to: 'total[name] = part[name]',
       },
+      {
+        what: 'an entry of a dictionary that is written over several lines',
+        from: '"v": x.T @ dv,',
+        to: '"v": x.T @ (dv - dk),',
+      },
     ],
   },
   {

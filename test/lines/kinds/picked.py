@@ -40,7 +40,12 @@ def gradients(dy, weights, saved):
         dk[:, of] += ds.T @ q[:, h]
     dq, dk, dv = (each.reshape(n, -1) for each in (dq, dk, dv))
     dx = dq @ weights["q"].T + dk @ weights["k"].T + dv @ weights["v"].T
-    return dx, {"q": x.T @ dq, "k": x.T @ dk, "v": x.T @ dv, "o": joined.T @ dy}
+    return dx, {
+        "q": x.T @ dq,
+        "k": x.T @ dk,
+        "v": x.T @ dv,
+        "o": joined.T @ dy,
+    }
 
 
 rng = np.random.default_rng(12)
