@@ -12,7 +12,7 @@ import { notebookFix } from '../lines/repair/notebook.ts';
 import { newKnown, prove } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair, type Tried } from '../lines/repair/repair.ts';
 import type { Bench } from '../lines/repair/bench.ts';
-import { withResidual } from './residual.ts';
+import { takesResidual, withResidual } from './residual.ts';
 import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
 
 export interface FixOptions {
@@ -62,7 +62,9 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
     const begun = await beginning(options, bench, judge);
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0, isStopped: false } };
     const { recording, judged, notebook } = begun;
+    const mayAdd = takesResidual(config);
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
+      if (mayAdd && losesTerm(recording, judged, repaired)) return 'disproved';
       const verified = await prove(repaired, recording, bench, seconds, {
         ...{ known, until },
         asked: options.asked,
@@ -128,6 +130,21 @@ function asNotebookFix(
   const isAlone = Object.keys(sources).length === 1;
   if (after === undefined || !isAlone) return null;
   return notebookFix(path, json, cells, before, after, slips, verified);
+}
+
+/**
+ * Whether an edit takes away what a wrong output was a sum with: the setup is of the attention alone, and it may have been
+ * the input that was to be added.
+ */
+function losesTerm(
+  { files }: Recording,
+  { localised: { wrong } }: Judged,
+  { sources, standing }: Repaired,
+): boolean {
+  const isOutput = wrong[0]?.node === 'y' && wrong[0].kind === 'value';
+  if (!isOutput || standing.judged.catalogue.config.block) return false;
+  const sums = (text: string): number => text.split(/(?<![+=])\+(?!=)/).length;
+  return files.some(({ path, source }) => sums(sources[path] ?? source) < sums(source));
 }
 
 /** The shapes of what each name of the program holds at the end. */
