@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Cause } from '../compare/report.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
+import { sameShape } from '../engine/tensor.ts';
 import type { InferOptions } from '../lines/infer/types.ts';
 import { type Judged, judging } from '../lines/judge.ts';
 import type { Recording } from '../lines/recording.ts';
@@ -133,18 +134,31 @@ function asNotebookFix(
 }
 
 /**
- * Whether an edit takes away what a wrong output was a sum with: the setup is of the attention alone, and it may have been
+ * Whether an edit takes away what a wrong output is a sum with: the setup is of the attention alone, and it may have been
  * the input that was to be added.
  */
 function losesTerm(
-  { files }: Recording,
-  { localised: { wrong } }: Judged,
-  { sources, standing }: Repaired,
+  recording: Recording,
+  { localised: { wrong }, catalogue: { type } }: Judged,
+  { standing }: Repaired,
 ): boolean {
-  const isOutput = wrong[0]?.node === 'y' && wrong[0].kind === 'value';
+  const [first] = wrong;
+  const isOutput = first?.node === 'y' && first.kind === 'value';
   if (!isOutput || standing.judged.catalogue.config.block) return false;
-  const sums = (text: string): number => text.split(/(?<![+=])\+(?!=)/).length;
-  return files.some(({ path, source }) => sums(sources[path] ?? source) < sums(source));
+  const { shape } = recording.events[first.event];
+  const was = recording.tensor(first.event);
+  const { entries } = standing.judged.catalogue;
+  const is = entries.find(({ key, role }) => key === 'v:y' && role === 'node');
+  if (!was || is?.data.length !== was.data.length) return false;
+  const term = was.data.map((value, at) => value - is.data[at]);
+  const size = was.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const near = Math.max(1e-9, 16 * type.epsilon) * size;
+  return recording.events.some((event) => {
+    if (event.id === first.event || !sameShape(event.shape, shape)) return false;
+    return recording
+      .tensor(event.id)
+      ?.data.every((value, at) => Math.abs(value - term[at]) <= near);
+  });
 }
 
 /** The shapes of what each name of the program holds at the end. */

@@ -15,6 +15,8 @@ export interface Place {
   readonly around?: true;
   /** Which of the statement's executions, from 0: the one that first went wrong, the next, and the last. */
   readonly occurrences: readonly number[];
+  /** Whether only runs of the whole program show an effect. */
+  readonly isUnseen?: true;
   /** What is to come out where the effect is seen, where that is known. */
   readonly meant: Missing | null;
 }
@@ -139,7 +141,16 @@ function passesOf({ events, statements, files }: Recording, missing: readonly Mi
   if (!isOfGraph) return [];
   return statements.flatMap(({ text, file, line }, statement) =>
     /\.backward\(/.test(text)
-      ? [{ statement, file: files[file].path, line, occurrences: [0], meant: null }]
+      ? [
+          {
+            statement,
+            file: files[file].path,
+            line,
+            occurrences: [0],
+            isUnseen: true as const,
+            meant: null,
+          },
+        ]
       : [],
   );
 }

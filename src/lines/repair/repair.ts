@@ -200,7 +200,7 @@ class Hunt {
         run: () => this.#tryAndGoOn(state, place, some, when + by),
       });
     };
-    const cheap = isFirst ? others.slice(0, FIRST_OTHERS) : [];
+    const cheap = isFirst || place.isUnseen ? others.slice(0, FIRST_OTHERS) : [];
     later(LATER.promising, [...promising, ...cheap]);
     // What comes after the first edit is looked for among the likely ones alone.
     if (state.slips.length === 0) later(LATER.others, others.slice(0, MOST_OTHERS));
