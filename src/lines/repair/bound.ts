@@ -82,9 +82,8 @@ export class Bound {
     // What is rounded to the program's own type is what it computes with.
     const isOwn = ({ event }: (typeof localised.observed)[number]): number =>
       event.dtype === catalogue.type.name ? 0 : 1;
-    for (const { event, found, pieces } of localised.observed.toSorted(
-      (a, b) => isOwn(a) - isOwn(b),
-    )) {
+    const ordered = [...localised.observed].sort((a, b) => isOwn(a) - isOwn(b));
+    for (const { event, found, pieces } of ordered) {
       const place = places.get(event)!;
       for (const [n, alignment] of found.entries()) {
         if (!isAll(alignment)) continue;
