@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Cause } from '../compare/report.ts';
 import type { HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
+import { sameShape } from '../engine/tensor.ts';
 import type { InferOptions } from '../lines/infer/types.ts';
 import { type Judged, judging } from '../lines/judge.ts';
 import type { Recording } from '../lines/recording.ts';
@@ -12,7 +13,7 @@ import { notebookFix } from '../lines/repair/notebook.ts';
 import { newKnown, prove } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair, type Tried } from '../lines/repair/repair.ts';
 import type { Bench } from '../lines/repair/bench.ts';
-import { withResidual } from './residual.ts';
+import { takesResidual, withResidual } from './residual.ts';
 import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
 
 export interface FixOptions {
@@ -62,7 +63,9 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
     const begun = await beginning(options, bench, judge);
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0, isStopped: false } };
     const { recording, judged, notebook } = begun;
+    const mayAdd = takesResidual(config);
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
+      if (mayAdd && losesTerm(recording, judged, repaired)) return 'disproved';
       const verified = await prove(repaired, recording, bench, seconds, {
         ...{ known, until },
         asked: options.asked,
@@ -128,6 +131,34 @@ function asNotebookFix(
   const isAlone = Object.keys(sources).length === 1;
   if (after === undefined || !isAlone) return null;
   return notebookFix(path, json, cells, before, after, slips, verified);
+}
+
+/**
+ * Whether an edit takes away what a wrong output is a sum with: the setup is of the attention alone, and it may have been
+ * the input that was to be added.
+ */
+function losesTerm(
+  recording: Recording,
+  { localised: { wrong }, catalogue: { type } }: Judged,
+  { standing }: Repaired,
+): boolean {
+  const [first] = wrong;
+  const isOutput = first?.node === 'y' && first.kind === 'value';
+  if (!isOutput || standing.judged.catalogue.config.block) return false;
+  const { shape } = recording.events[first.event];
+  const was = recording.tensor(first.event);
+  const { entries } = standing.judged.catalogue;
+  const is = entries.find(({ key, role }) => key === 'v:y' && role === 'node');
+  if (!was || is?.data.length !== was.data.length) return false;
+  const term = was.data.map((value, at) => value - is.data[at]);
+  const size = was.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const near = Math.max(1e-9, 16 * type.epsilon) * size;
+  return recording.events.some((event) => {
+    if (event.id === first.event || !sameShape(event.shape, shape)) return false;
+    return recording
+      .tensor(event.id)
+      ?.data.every((value, at) => Math.abs(value - term[at]) <= near);
+  });
 }
 
 /** The shapes of what each name of the program holds at the end. */

@@ -24,6 +24,10 @@ function residualGraph(config: HeadConfig): Graph | null {
   }
 }
 
+/** Whether a program may add its input to what a setup of the attention alone gives. */
+export const takesResidual = ({ block, ...config }: HeadConfig): boolean =>
+  block === undefined && residualGraph({ ...config, block: { residual: true } }) !== null;
+
 /**
  * The same setup with `block.residual`, where the output is wrong without it, right with it, and nothing else that was
  * right is wrong then; else null.

@@ -168,7 +168,10 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
       hidden: hiddenIn(letters, visible, parts),
     };
   });
-  const noise = entries.filter(({ size, tolerance }) => size > 0 && size <= 4 * tolerance);
+  // Not forms: exponentials of large scores may be as large as their rounding.
+  const noise = entries.filter(
+    ({ role, size, tolerance }) => role === 'node' && size > 0 && size <= 4 * tolerance,
+  );
   const floor = Math.max(Number.MIN_VALUE, ...noise.map(({ tolerance }) => tolerance));
   return { graph, config, state, type, parts, entries, visible, floor };
 }

@@ -111,6 +111,23 @@ test('lines names the wrong line of a program, and what a right one does not sho
   });
 }, 120_000);
 
+test('the server and the command line give the same fix in the same words', async () => {
+  cli.write('same.py', WRONG);
+  const { structured, text } = await call('fix', { file: 'same.py' });
+  const { stdout } = await cli.shell('$CLI lines same.py --fix --json');
+  const told = JSON.parse(stdout) as {
+    readonly fixes: readonly { readonly diff: string }[];
+    readonly causes: readonly { readonly title: string }[];
+    readonly verdict: string;
+    readonly first: object;
+  };
+  expect(structured.fixes).toEqual(told.fixes);
+  expect(structured.verdict).toBe(told.verdict);
+  expect(told.first).toMatchObject(structured.first as object);
+  expect(text).toContain(told.fixes[0].diff);
+  expect(text).toContain(told.causes[0].title);
+}, 240_000);
+
 test('fix writes only where it is asked to', async () => {
   cli.write('mine.py', WRONG);
   const found = await call('fix', { file: 'mine.py' });

@@ -122,6 +122,7 @@ MISTAKES = [
     ('r = (tq @ tk.T).sum(dim=0)', 'r = (tq @ tk.T).logsumexp(dim=0)'),
     ('r = np.arange(8) % H', 'r = np.arange(8) // D'),
     ('r = dP * (P > 0)', 'r = dP * pad'),
+    ('r = np.exp(S) - m_old[:, None]', 'r = np.exp(S - m_old[:, None])'),
     ('r = dO * (np.random.default_rng(1).random(dO.shape) > 0.5)', 'r = dO * Q'),
     ('r = P * (dP - inner)', 'r = five(dP)'),
     ('dP *= P', 'dP = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
@@ -150,6 +151,10 @@ PROGRAMS = [
     ('keys = D\nr = np.triu(np.ones((T, keys)), k=1)', 'k=1', 'k=keys - T + 1'),
     ('r = [lambda a: a * n for n in range(3)]', 'lambda a:', 'lambda a, n=n:'),
     ('for t in range(2):\n    for u in range(2):\n        r = P[t, t]', 't, t]', 't, u]'),
+    ('a, b, c, d, e, f, r = Q, V, K, P, S, dO, dP', 'a, b, c', 'a, c, b'),
+    ('r = dict(q=K, k=Q, v=V)', 'q=K, k=Q', 'q=Q, k=K'),
+    ('r = {"q": K, "k": Q, "v": V}', '"q": K, "k": Q', '"q": Q, "k": K'),
+    ('r = np.full(T, 0)', '0)', '0.0)'),
     ('r = m_old', 'r = m_old', 'r = m_old + np.log(m_new)'),
     ('r = (tq.detach(), tk.detach())', '(tq.detach(), tk.detach())', '(tq, tk)'),
     ('tq.masked_fill(tq > 0, 0.0)\nr = tq @ tk.T', 'tq.masked', 'tq = tq.masked'),
@@ -261,6 +266,17 @@ class Varied(unittest.TestCase):
             self.assertTrue(np.array_equal(held['x'], dict(held)['x']))
             for name in ('keep', 'lengths'):
                 self.assertTrue(np.array_equal(held[name], own[name]))
+
+    def test_an_exponent_and_the_digits_of_what_is_printed_are_no_sizes(self):
+        file = os.path.join(tempfile.mkdtemp(), 'program.py')
+        with open(file, 'w') as out:
+            out.write('import numpy as np\nnp.set_printoptions(precision=4)\nx = np.power(np.ones(5), 3)\n')
+        sizes = vary.variations({'file': file, 'sources': {}})['sizes']
+        with open(file) as held:
+            source = Source(held.read())
+        texts = [source.apply(tuple(Edit(*e) for e in each['edits']['program.py'])) for each in sizes]
+        self.assertTrue(texts)
+        self.assertTrue(all('precision=4' in text and ', 3)' in text for text in texts))
 
     def test_data_is_varied_wherever_it_is_loaded(self):
         folder = tempfile.mkdtemp()

@@ -5,7 +5,7 @@ from typing import Iterator, List, Optional, Tuple
 
 from .expressions import transposed
 from .mutation import Mutation, Site
-from .source import ATOM, PRODUCT, Edit
+from .source import ATOM, PRODUCT, SUM, Edit
 
 _EXCHANGED = [
     ('sum', 'mean', 'max'), ('sum', 'logsumexp'), ('triu', 'tril'), ('max', 'min', 'sum'), ('exp', 'exp2', 'log', 'log2'), ('sin', 'cos'),
@@ -425,8 +425,14 @@ def matrix(site: Site) -> Iterator[Mutation]:
 
 
 def through(site: Site) -> Iterator[Mutation]:
-    """f(a * s) for f(a) * s, and the other way about."""
+    """f(a * s) for f(a) * s, f(a - b) for f(a) - b, and the other way about."""
     node, source = site.node, site.source
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) and isinstance(node.left, ast.Call) and node.left.args:
+        call, sign = node.left, '+' if isinstance(node.op, ast.Add) else '-'
+        first = call.args[0]
+        inner = '%s %s %s' % (source.of(first), sign, source.grouped(node.right, SUM + 1))
+        text = source.text[source.span(call)[0] : source.span(first)[0]] + inner + source.text[source.span(first)[1] : source.span(call)[1]]
+        yield site.put(text, 0.98, 'parentheses')
     if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.BinOp) and isinstance(node.args[0].op, (ast.Mult, ast.Div)):
         product, sign = node.args[0], '*' if isinstance(node.args[0].op, ast.Mult) else '/'
         start, end = source.span(node)

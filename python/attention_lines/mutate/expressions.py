@@ -153,6 +153,10 @@ def number(site: Site) -> Iterator[Mutation]:
         for cost, other in ((1, value + 1), (1, value - 1), (1, -value), (1.1, 0), (1.1, 1), (1.1, 2), (1.2, -1), (1.2, -2), (1.3, 3)):
             if other != value:
                 yield site.put(str(other), cost, 'number')
+        parent = site.source.parents.get(node)
+        if isinstance(parent, ast.Call) and getattr(parent.func, 'attr', '') in ('full', 'full_like', 'array', 'asarray', 'tensor'):
+            # An array of whole numbers takes nothing else; no number shows it where it is made.
+            yield site.put('%d.0' % value, 0.9, 'dtype')
         yield site.put('0.5', 1.6, 'number')
     elif isinstance(value, float):
         others = [-value, 1.0, 2.0, 0.5, 0.0, value * 2, value / 2, value * 10, value / 10, -1e9]

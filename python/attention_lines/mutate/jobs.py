@@ -20,7 +20,7 @@ from .values import fingerprint
 
 MOST_BYTES = 64 << 20
 """Of the results that candidates give, so many are handed on."""
-UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires_grad_?|no_grad|astype|to|from_numpy)\b")
+UNSEEN = re.compile(r"\b(detach_?|data|clone|copy|item|numpy|contiguous|requires_grad_?|no_grad|astype|to|from_numpy|\d+\.0)\b")
 """What may leave the same numbers here and yet tell: what a graph of gradients goes through, what shares memory."""
 LONGEST = 0.5
 """Of one candidate, in seconds."""

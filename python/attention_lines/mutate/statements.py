@@ -47,12 +47,15 @@ def accumulated(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[M
 
 def order(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
     """What is returned, unpacked or given several names, in another order."""
-    groups: List[ast.AST] = []
+    groups: List[List[ast.expr]] = []
     for node in ast.walk(statement):
-        if isinstance(node, (ast.Tuple, ast.List)) and 2 <= len(node.elts) <= 6:
-            groups.append(node)
-    for group in groups:
-        elements = group.elts  # type: ignore[attr-defined]
+        if isinstance(node, (ast.Tuple, ast.List)) and 2 <= len(node.elts) <= MOST_ELEMENTS:
+            groups.append(node.elts)
+        elif isinstance(node, ast.Dict) and 2 <= len(node.values) <= MOST_ELEMENTS:
+            groups.append(node.values)
+        elif isinstance(node, ast.Call) and 2 <= len(node.keywords) <= MOST_ELEMENTS:
+            groups.append([each.value for each in node.keywords])
+    for elements in groups:
         texts = [source.of(e) for e in elements]
         if any(isinstance(e, ast.Starred) for e in elements):
             continue
@@ -62,6 +65,9 @@ def order(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
             if moved:
                 edits = tuple(Edit(*source.span(elements[k]), texts[permuted[k]]) for k in moved)
                 yield Mutation(edits, 1.0 + 0.1 * len(moved), 'order')
+
+
+MOST_ELEMENTS = 12
 
 
 def _swaps(count: int) -> Iterator[Tuple[int, ...]]:

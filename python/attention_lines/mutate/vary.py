@@ -25,7 +25,8 @@ def variations(request: Dict[str, Any]) -> Dict[str, Any]:
     name = os.path.basename(file)
     source = Source(text_of(request, name))
     args = list(request.get("args", []))
-    seeds = [made for made in (_seeds(source, name, args, k) or _data(source, name, k) for k in (1, 2)) if made]
+    # What is drawn may be nothing that counts, where the data are loaded.
+    seeds = [made for vary in (lambda k: _seeds(source, name, args, k), lambda k: _data(source, name, k)) for made in map(vary, (1, 2)) if made]
     return {"seeds": seeds, "sizes": list(_sizes(source, name, args))}
 
 
@@ -227,7 +228,7 @@ def _may_be_size(source: Source, node: ast.AST) -> bool:
             return True
         return parent.arg not in ("axis", "dim", "seed", "k", "diagonal", "decimals", "ddof", "ord", "random_state", "precision", "linewidth", "edgeitems")
     if isinstance(parent, ast.Call):
-        return _called(parent) not in _SEEDING | {"round", "transpose", "permute", "swapaxes", "sum", "mean", "print"}
+        return _called(parent) not in _SEEDING | {"round", "pow", "power", "transpose", "permute", "swapaxes", "sum", "mean", "print"}
     if isinstance(parent, (ast.Assign, ast.AnnAssign)):
         targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
         return not any(_named_seed(target) for target in targets)

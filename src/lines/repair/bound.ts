@@ -79,7 +79,11 @@ export class Bound {
         if (isSame(laidOut(alignment.entry, own), tensor)) reads.set(entry, { ...read, own });
       }
     };
-    for (const { event, found, pieces } of localised.observed) {
+    // What is rounded to the program's own type is what it computes with.
+    const isOwn = ({ event }: (typeof localised.observed)[number]): number =>
+      event.dtype === catalogue.type.name ? 0 : 1;
+    const ordered = [...localised.observed].sort((a, b) => isOwn(a) - isOwn(b));
+    for (const { event, found, pieces } of ordered) {
       const place = places.get(event)!;
       for (const [n, alignment] of found.entries()) {
         if (!isAll(alignment)) continue;
@@ -98,7 +102,8 @@ export class Bound {
     // What the loss takes beside y is no node.
     for (const [entry, tensor] of constantsOf(config.loss)) {
       if (reads.has(entry) || !sameShape(tensor.shape, shape)) continue;
-      const event = recording.events.find(({ id }) => holds(recording, id, tensor));
+      const held = recording.events.filter(({ id }) => holds(recording, id, tensor));
+      const event = held.find(({ dtype }) => dtype === catalogue.type.name) ?? held[0];
       if (event) reads.set(entry, { place: places.get(event)!, axes: y, own: y });
     }
     const keep = config.dropout ? keepIn(recording, config.dropout.keep, places) : null;
@@ -107,11 +112,13 @@ export class Bound {
   }
 
   /** What the setup of another run may be; none where a tensor or a size cannot be told. */
-  configsIn(recording: Recording): HeadConfig[] {
+  configsIn(recording: Recording, isResized = true): HeadConfig[] {
     const events = new Map([...placesIn(recording)].map(([event, place]) => [place, event]));
-    const extents = hasShapesOf(recording, this.#own)
-      ? { ...this.#extents }
-      : this.#extentsIn(events);
+    // Other numbers may take other branches, of the same sizes.
+    const extents =
+      !isResized || hasShapesOf(recording, this.#own)
+        ? { ...this.#extents }
+        : this.#extentsIn(events);
     if (!extents) return [];
     const tensors = new Map<string, Tensor>();
     for (const [entry, { place, axes, own, cut }] of this.#reads) {
@@ -122,11 +129,11 @@ export class Bound {
       if (!tensor) return [];
       tensors.set(entry, tensor);
     }
-    const isResized = Object.keys(extents).some(
+    const hasOtherSizes = Object.keys(extents).some(
       (letter) => extents[letter] !== this.#extents[letter],
     );
     const { mask } = this.#config;
-    if (typeof mask === 'object' && isResized) return [];
+    if (typeof mask === 'object' && hasOtherSizes) return [];
     const kept = this.#keep === null ? undefined : events.get(this.#keep);
     const keep = kept && recording.tensor(kept.id);
     if (this.#keep !== null && !keep) return [];

@@ -15,6 +15,8 @@ export interface Place {
   readonly around?: true;
   /** Which of the statement's executions, from 0: the one that first went wrong, the next, and the last. */
   readonly occurrences: readonly number[];
+  /** Whether only runs of the whole program show an effect. */
+  readonly isUnseen?: true;
   /** What is to come out where the effect is seen, where that is known. */
   readonly meant: Missing | null;
 }
@@ -83,6 +85,13 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         if (far === near) addNumbers(source, next, each);
       }
     }
+    for (const [id, far] of [...reached]) {
+      const made = madeAt(recording, id);
+      if (made === null) continue;
+      // Whole numbers that are computed are a choice that was made there.
+      const isWhole = /^u?int/.test(recording.events[id].dtype);
+      add(made, isWhole ? near + FAR.number : far + FAR.operand, each);
+    }
     // What follows may be where a right operand was to be put to use, by whatever name it is handed on there.
     const followed = new Map<number, number>([[seen, near]]);
     for (const [id, far] of followed)
@@ -104,10 +113,46 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     for (const [next, lines] of neighboursOf(recording, event))
       add(next, near + FAR.neighbour + lines * FAR.line, each);
   });
-  return [...found.values()]
+  const near = [...found.values()]
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
+  return [...near, ...passesOf(recording, missing)];
+}
+
+/** The first event of an array that an event tells of after it was written to: its type and its shape were chosen there. */
+function madeAt({ events }: Recording, id: number): number | null {
+  const { how } = events[id];
+  if (how !== 'write' && how !== 'update' && how !== 'loop-end') return null;
+  let at = id;
+  for (let { alias } = events[at]; alias !== undefined; { alias } = events[at]) at = alias;
+  return at === id ? null : at;
+}
+
+/** Where autograd is run: no tensor tells of these statements, though one of them may be too much. */
+function passesOf({ events, statements, files }: Recording, missing: readonly Missing[]): Place[] {
+  const isOfGraph = missing.some(
+    ({ event, seen, key }) =>
+      key?.startsWith('g:') &&
+      [event, seen].some(
+        (id) => events[id].requiresGrad === true || /^(leaf|gradient)$/.test(events[id].how),
+      ),
+  );
+  if (!isOfGraph) return [];
+  return statements.flatMap(({ text, file, line }, statement) =>
+    /\.backward\(/.test(text)
+      ? [
+          {
+            statement,
+            file: files[file].path,
+            line,
+            occurrences: [0],
+            isUnseen: true as const,
+            meant: null,
+          },
+        ]
+      : [],
+  );
 }
 
 /**

@@ -22,6 +22,8 @@ const MOST_SIZES = 5;
 /** Beyond it no further variation is begun, in seconds; fewer sizes than these are not enough. */
 const SECONDS = 6;
 const ENOUGH_SIZES = 2;
+/** The person's own included. */
+const ENOUGH_SEEDS = 3;
 const MOST_SECONDS = 15;
 /** Of another run of which it has to be inferred what it computes: more take long, and other sizes are left to try. */
 const MOST_EVENTS = 2500;
@@ -100,6 +102,7 @@ class Proof {
     if (!this.#bound && !this.#own) return null;
     const { seeds, sizes } = await this.#bench.vary(sources);
     for (const variation of this.#tellingFirst(seeds)) {
+      if (verified.seeds >= ENOUGH_SEEDS) break;
       const found = await this.#try([{ variation, of: 'seeds' }]);
       if (found === 'wrong') return null;
       if (found === 'right') verified.seeds++;
@@ -164,7 +167,7 @@ class Proof {
     const isResized = all[0].of === 'sizes';
     if (isResized && !hasOtherShapes(recording, standing.recording)) return 'useless';
     if (!isResized && !hasOtherNumbers(recording, standing.recording)) return 'useless';
-    const configs = this.#bound?.configsIn(recording) ?? [];
+    const configs = this.#bound?.configsIn(recording, isResized) ?? [];
     const judged = configs.flatMap((config) => judgedWith(config, recording) ?? []);
     if (judged.some((each) => isRightAs(standing, each))) return 'right';
     const bound = judged[0] ?? null;

@@ -182,7 +182,7 @@ class Hunt {
         if (all) await this.#all(state, place, all, when + LATER.rest, isFirst);
       },
     });
-    await this.#tryAndGoOn(state, place, likelyOf(found, isFirst), when);
+    await this.#tryAndGoOn(state, place, likelyOf(found, place, isFirst), when);
   }
 
   /** The likely edits of a statement; the others are put off. */
@@ -200,11 +200,11 @@ class Hunt {
         run: () => this.#tryAndGoOn(state, place, some, when + by),
       });
     };
-    const cheap = isFirst ? others.slice(0, FIRST_OTHERS) : [];
+    const cheap = isFirst || place.isUnseen ? others.slice(0, FIRST_OTHERS) : [];
     later(LATER.promising, [...promising, ...cheap]);
     // What comes after the first edit is looked for among the likely ones alone.
     if (state.slips.length === 0) later(LATER.others, others.slice(0, MOST_OTHERS));
-    await this.#tryAndGoOn(state, place, likelyOf(found, isFirst), when);
+    await this.#tryAndGoOn(state, place, likelyOf(found, place, isFirst), when);
   }
 
   async #tryAndGoOn(
@@ -322,17 +322,23 @@ class Hunt {
 }
 
 /** What is right, and of a statement that is blamed what is partly right, and what alone is left away and may tell elsewhere. */
-const likelyOf = (
+function likelyOf(
   { exact, promising, others }: Sorted,
+  { occurrences, around }: Place,
   isFirst: boolean,
-): readonly (Candidate | Evaluated)[] =>
-  isFirst
-    ? [
-        ...exact,
-        ...promising.slice(0, FIRST_PROMISING),
-        ...others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING),
-      ]
-    : [...exact, ...others.filter(isUnseen).slice(0, FIRST_UNSEEN)];
+): readonly (Candidate | Evaluated)[] {
+  // What a part is added to shows in the end alone.
+  const isRepeated = occurrences.length > 1 || around === true;
+  const summed = isRepeated ? others.filter(isAccumulated).slice(0, 1) : [];
+  const unseen = others.filter(isUnseen).slice(0, FIRST_UNSEEN);
+  if (!isFirst) return [...exact, ...summed, ...unseen];
+  const cheap = others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING);
+  return [...exact, ...summed, ...promising.slice(0, FIRST_PROMISING), ...cheap];
+}
+
+/** `=` where `+=` stood, or the other way about. */
+const isAccumulated = ({ slip, edits }: Candidate | Evaluated): boolean =>
+  slip === 'assignment' && edits.length === 1 && (edits[0][2] === '+=' || edits[0][2] === '=');
 
 /** It leaves something away that no number shows where it stands, such as what cuts a graph of gradients. */
 const isUnseen = (candidate: Candidate | Evaluated): boolean =>

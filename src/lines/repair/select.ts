@@ -1,6 +1,7 @@
 // Which of the candidates for a statement are run: those first whose own result is what should come out.
+import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { Aligner, isWhole } from '../align.ts';
+import { Aligner, isWhole, tellingOf } from '../align.ts';
 import { piecesOf } from '../pieces.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Role } from '../forms/form.ts';
@@ -15,6 +16,11 @@ const roleOf = (role: Role, isMeant: boolean): number =>
     ? { node: 0, form: 0.4, partial: EXACT }[role]
     : { node: 0.5, form: 1.5, partial: 2.5 }[role];
 
+/** A type of larger rounding is coarse, and of such numbers so many tensors are looked for everywhere. */
+const COARSE = 1e-4;
+const MOST_COARSE = 100;
+/** Parts of a tensor are many. */
+const PIECES = 4;
 /** Of one statement at most. */
 const MOST_EXACT = 10;
 const MOST_PROMISING = 16;
@@ -56,14 +62,27 @@ const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
 export function sorted({ judged, covered }: Standing, { meant }: Place, reply: FrameReply): Sorted {
   const key = meant?.key ?? null;
   const aligner = new Aligner(judged.catalogue);
+  const own = judged.catalogue.entries
+    .filter((entry) => entry.key === key)
+    .map((entry, id) => ({ ...entry, id }));
+  const meantAligner = new Aligner({ ...judged.catalogue, entries: own });
+  // Coarse numbers are met everywhere: to look for all of them takes long, and tells little.
+  let left = judged.catalogue.type.epsilon > COARSE ? MOST_COARSE : Infinity;
   const { scale } = judged.catalogue.parts;
+  const size = key === null ? 0 : sizeOf(nodeOf(judged.catalogue.graph, key.slice(2)).shape);
   const rankOf = (value: Tensor): number => {
     if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
     const isMask = isMaskOf(value, judged.catalogue) || isDropout(value, judged.catalogue);
     let best = isMask ? EXACT : NOTHING_RIGHT;
-    const found = aligner.align(value);
-    // Several in one: the gradient of a fused projection.
-    const parts = found.length > 0 ? found : piecesOf(value, aligner, judged.catalogue);
+    const telling = tellingOf(value);
+    const meantHere = own.length > 0 ? meantAligner.align(value, telling) : [];
+    const isMeant = meantHere.some(({ entry }) => roleOf(entry.role, true) <= EXACT);
+    const found = isMeant || left-- <= 0 ? meantHere : aligner.align(value, telling);
+    // Several in one, which are more than what should come out: the gradient of a fused projection.
+    const isMore = sizeOf(value.shape) > size;
+    const isLooked = found.length === 0 && isMore && left > 0;
+    if (isLooked) left -= PIECES;
+    const parts = isLooked ? piecesOf(value, aligner, judged.catalogue) : found;
     for (const alignment of parts) {
       const { entry } = alignment;
       // A part of what is there as a whole, such as one head's, is what many statements are to give.

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { HeadConfig } from '../../../src/engine/config.ts';
 import { buildGraph } from '../../../src/engine/heads/build.ts';
+import type { Tensor } from '../../../src/engine/tensor.ts';
 import { findFixes } from '../../../src/lineRun/fixes.ts';
 import { infer } from '../../../src/lines/infer/infer.ts';
 import { judge } from '../../../src/lines/judge.ts';
@@ -15,6 +17,8 @@ const recorder = recorderIn(process.cwd());
 const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
 const hasNumpy = spawnSync(python, ['-c', 'import numpy']).status === 0;
 if (!hasNumpy) console.warn(`${python} has no NumPy: no fix is looked for`);
+const hasTorch = spawnSync(python, ['-c', 'import torch']).status === 0;
+if (!hasTorch) console.warn(`${python} has no PyTorch: autograd is not mended`);
 const folder = mkdtempSync(join(tmpdir(), 'found-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -51,18 +55,82 @@ x, W, Wo = rng.normal(size=(B, T, C)), rng.normal(size=(C, 3 * C)), rng.normal(s
 y = project(attend(project(x, W)), Wo)
 `;
 
+/** Gradients of sequences are added up in a dict; the setup is that of all of them. */
+const SUMS = `import numpy as np
+rng = np.random.default_rng(5)
+B, T, C, D = 3, 4, 5, 4
+x, dy = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, D))
+W = {name: rng.normal(size=(C, D)) for name in ('q', 'k', 'v')}
+total = {name: np.zeros((C, D)) for name in W}
+y, dx = np.zeros((B, T, D)), np.zeros_like(x)
+for b in range(B):
+    q, k, v = (x[b] @ W[name] for name in ('q', 'k', 'v'))
+    s = q @ k.T / np.sqrt(D)
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    y[b] = p @ v
+    dp = dy[b] @ v.T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / np.sqrt(D)
+    grads = {'q': ds @ k, 'k': ds.T @ q, 'v': p.T @ dy[b]}
+    for name, g in grads.items():
+        total[name] += x[b].T @ g
+        dx[b] += g @ W[name].T
+`;
+
+/** The input is added to what the attention gives; the setup is of the attention alone. */
+const STREAM = `import numpy as np
+rng = np.random.default_rng(6)
+T, C = 5, 4
+x, dy = rng.normal(size=(T, C)), rng.normal(size=(T, C))
+W = {name: rng.normal(size=(C, C)) for name in ('q', 'k', 'v')}
+q, k, v = (x @ W[name] for name in ('q', 'k', 'v'))
+s = q @ k.T / np.sqrt(C)
+p = np.exp(s - s.max(axis=1, keepdims=True))
+p = p / p.sum(axis=1, keepdims=True)
+y = p @ v + x
+dp = dy @ v.T
+ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / np.sqrt(C)
+dWq, dWk, dWv = x.T @ (ds @ k), x.T @ (ds.T @ q), x.T @ (p.T @ dy)
+`;
+
+const TWICE = `import torch
+torch.manual_seed(2)
+x, G = torch.randn(5, 4, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
+Wq, Wk, Wv = (torch.randn(4, 3, dtype=torch.float64, requires_grad=True) for _ in range(3))
+q, k, v = x @ Wq, x @ Wk, x @ Wv
+p = torch.softmax(q @ k.T / 3 ** 0.5, dim=-1)
+y = p @ v
+y.backward(G, retain_graph=True)
+print(Wq.grad.norm().item())
+`;
+
 const recorded = (file: string): Promise<Recording> =>
   record({ recorder, python, file, args: [], cwd: folder }).then(({ bytes }) =>
     parseRecording(bytes),
   );
 
+function sums(recording: Recording): HeadConfig {
+  const of = (name: string): Tensor =>
+    recording.tensor(recording.events.find((event) => event.name === name)!.id)!;
+  return {
+    ...{ head: 'qkv', axes: 'query-first', heads: 1, kvHeads: 1, mask: 'none' },
+    ...{ x: of('x'), weights: { W_Q: of("W['q']"), W_K: of("W['k']"), W_V: of("W['v']") } },
+    loss: { kind: 'upstream', G: of('dy') },
+  };
+}
+
 let count = 0;
 
 /** The line after the first fix; the setup is that of the program that is meant. */
-async function mended(meant: string, from: string, to: string): Promise<string | undefined> {
+async function mended(
+  meant: string,
+  from: string,
+  to: string,
+  configOf = (recording: Recording): HeadConfig => infer(recording)!.config,
+): Promise<string | undefined> {
   const file = join(folder, `p${count++}.py`);
   writeFileSync(file, meant);
-  const { config } = infer(await recorded(file))!;
+  const config = configOf(await recorded(file));
   const graph = buildGraph(config);
   expect(meant).toContain(from);
   writeFileSync(file, meant.replace(from, to));
@@ -78,4 +146,22 @@ async function mended(meant: string, from: string, to: string): Promise<string |
 test.skipIf(!hasNumpy)('an index of another loop that is equal the first time', async () => {
   const fix = await mended(LOOPS, 'qkv[b, u, 2 * C', 'qkv[b, t, 2 * C');
   expect(fix).toBe('out[b, t, h * D + i] += p[u] * qkv[b, u, 2 * C + h * D + i]');
+});
+
+test.skipIf(!hasNumpy)('a sum of which each part takes the place of the last', async () => {
+  const fix = await mended(SUMS, 'total[name] += x', 'total[name] = x', sums);
+  expect(fix).toBe('total[name] += x[b].T @ g');
+});
+
+test.skipIf(!hasNumpy)(
+  'a sum with the output is not taken away: it may be the input that was meant',
+  async () => {
+    const fix = await mended(STREAM, '@ v + x', '@ v + q', sums);
+    expect([undefined, 'y = p @ v + x']).toContain(fix);
+  },
+);
+
+test.skipIf(!hasTorch)('a pass that is run twice', async () => {
+  const once = 'print(Wq.grad.norm().item())\n';
+  expect(await mended(TWICE, once, `${once}y.backward(G)\n`)).toBe('');
 });

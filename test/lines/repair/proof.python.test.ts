@@ -142,6 +142,28 @@ T, C, D = 5, 3, 4
   expect((await attempt(meant, unscaled(meant), meant)).verified).toMatchObject({ seeds: 3 });
 });
 
+test.skipIf(!hasNumpy)(
+  'an edit that holds near the numbers of an archive alone is no fix',
+  async () => {
+    // Every score is above 0 with these numbers, and with all that are near them.
+    const drawn = `rng = np.random.default_rng(5753)
+x, Wq, Wk = rng.normal(size=(3, 4)), rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+dy, Wv = rng.normal(size=(3, 2)), rng.normal(size=(4, 2))
+`;
+    const names = ['x', 'dy', 'Wq', 'Wk', 'Wv'];
+    const saved = `${drawn}np.savez('near.npz', ${names.map((name) => `${name}=${name}`).join(', ')})\n`;
+    spawnSync(python, ['-c', `import numpy as np\n${saved}`], { cwd: folder });
+    const meant = program(`with np.load('near.npz') as held:
+    ${names.join(', ')} = (held[name] for name in '${names.join(' ')}'.split())
+T, C, D = 3, 4, 2
+`);
+    const edited = meant.replace('P = np.exp(S - S.max', 'P = np.exp(np.abs(S) - S.max');
+    const { how, verified } = await attempt(meant, unscaled(meant), edited);
+    expect(how).toBe('right');
+    expect(verified).toBeNull();
+  },
+);
+
 test.skipIf(!hasNumpy)('further steps of a training are held against no fix', async () => {
   const [head, body] = REST.replace(/^dWq, .*\ndx = .*\n/m, '').split(/(?<=Wv\n)/);
   const meant = `import numpy as np
