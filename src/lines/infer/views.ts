@@ -79,10 +79,11 @@ function headCounts(values: Values): number[] {
   return [...new Set(counts)].filter((count) => count > 1);
 }
 
-/** The last axis as one or three parts, each of them as heads by features. */
+/** The last axis as one or three parts, each of them as heads by features; the first one too, where tokens are columns. */
 function addParts(values: Values, value: Value, heads: readonly number[]): void {
   const { shape } = value.tensor;
   if (shape.length < 2) return;
+  if (shape.length === 2) addRows(values, value, heads);
   const lead = rows(shape).slice(0, -1);
   const last = shape[shape.length - 1];
   let left = MOST;
@@ -97,5 +98,20 @@ function addParts(values: Values, value: Value, heads: readonly number[]): void 
       for (let n = 0; n < parts && left-- > 0; n++)
         addView(values, value, { offset: (n * last) / parts, axes: [...lead, ...own] });
     }
+  }
+}
+
+/** The rows of (features, tokens) as heads by features. */
+function addRows(values: Values, value: Value, heads: readonly number[]): void {
+  const [features, tokens] = value.tensor.shape;
+  for (const count of heads) {
+    const width = features / count;
+    if (!Number.isInteger(width) || width < 2) continue;
+    const axes = [
+      [{ size: count, stride: width * tokens }],
+      [{ size: width, stride: tokens }],
+      [{ size: tokens, stride: 1 }],
+    ];
+    addView(values, value, { offset: 0, axes });
   }
 }
