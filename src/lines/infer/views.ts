@@ -86,6 +86,7 @@ function addParts(values: Values, value: Value, heads: readonly number[]): void 
   if (shape.length === 2) addRows(values, value, heads);
   const lead = rows(shape).slice(0, -1);
   const last = shape[shape.length - 1];
+  for (const count of heads) addGroups(values, value, lead, count);
   let left = MOST;
   for (const parts of [3, 1]) {
     for (const count of [...heads, 1]) {
@@ -113,5 +114,28 @@ function addRows(values: Values, value: Value, heads: readonly number[]): void {
       [{ size: tokens, stride: 1 }],
     ];
     addView(values, value, { offset: 0, axes });
+  }
+}
+
+/** Queries of all heads, then keys and then values of fewer heads, each of which a group of query heads shares. */
+function addGroups(
+  values: Values,
+  value: Value,
+  lead: readonly (readonly Factor[])[],
+  heads: number,
+): void {
+  const { shape } = value.tensor;
+  const last = shape[shape.length - 1];
+  for (let kv = 1; kv < heads; kv++) {
+    const width = last / (heads + 2 * kv);
+    if (heads % kv !== 0 || !Number.isInteger(width) || width < 2) continue;
+    const feature = [{ size: width, stride: 1 }];
+    const own = (size: number): Factor => ({ size, stride: width });
+    const group = { size: heads / kv, stride: 0 };
+    addView(values, value, { offset: 0, axes: [...lead, [own(heads)], feature] });
+    for (const offset of [heads * width, (heads + kv) * width]) {
+      addView(values, value, { offset, axes: [...lead, [own(kv)], feature] });
+      addView(values, value, { offset, axes: [...lead, [own(kv), group], feature] });
+    }
   }
 }
