@@ -11,7 +11,7 @@ import { meant } from '../lines/infer/meant.ts';
 import { ownMistakes } from '../lines/infer/ownMistakes.ts';
 import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
-import { shareBefore } from '../lines/explained.ts';
+import { explained, shareBefore } from '../lines/explained.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { goalsOf, isNothing } from '../lines/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
@@ -119,7 +119,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, GRADIENTS_LEFT);
     return { ...reference, judged, result };
   }
-  if (isGuessed(reference, localised))
+  if (isGuessed(reference, localised, catalogue.graph))
     return { ...reference, judged, result: unalignedResult(recording, localised, GUESSED) };
   if (isOfAnother(reference, localised))
     return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
@@ -127,7 +127,9 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, seenOnly(judged));
     return { ...reference, judged, result };
   }
-  if (explainsLittle(reference, judged.localised))
+  // Of a function or a layer that was asked for, what else is computed says nothing.
+  const isAsked = options.function !== undefined || options.layer !== undefined;
+  if (!isAsked && explainsLittle(reference, localised, catalogue.graph))
     return { ...reference, judged, result: unalignedResult(recording, localised, LITTLE) };
   const sums = unjudgedSums(recording, localised);
   const result = {
@@ -170,6 +172,10 @@ const ANOTHER =
 const GUESSED =
   'neither queries nor keys nor values are products of the tensors that the setup that was inferred takes for inputs and weights';
 
+/** So many tensors that are right, and so much of what comes before, are no chance. */
+const MANY = 12;
+const NEARLY_ALL = 0.9;
+
 const LITTLE =
   'most of what the program computes is no part of the attention that was inferred: it may mean another, and nothing is said of its lines';
 
@@ -179,14 +185,26 @@ const LEAST_BEFORE = 0.5;
 const LEAST_OF_ALL = 0.1;
 
 /** Whether a setup that was inferred says little of what is computed before what it accuses, or of all that it calls right. */
-const explainsLittle = ({ inferred }: Reference, localised: Judged['localised']): boolean =>
+const explainsLittle = (
+  { inferred }: Reference,
+  localised: Judged['localised'],
+  graph: Graph,
+): boolean =>
   inferred.length > 0 &&
   localised.verdict !== 'unaligned' &&
-  shareBefore(localised) < (localised.verdict === 'match' ? LEAST_OF_ALL : LEAST_BEFORE);
+  shareBefore(localised, graph) < (localised.verdict === 'match' ? LEAST_OF_ALL : LEAST_BEFORE);
 
-/** Whether no projection of a program that is called wrong is what its numbers say: all of them are guesses. */
-const isGuessed = ({ inferred }: Reference, { verdict }: Judged['localised']): boolean =>
-  verdict === 'diverges' &&
+/**
+ * Whether no projection of a program that is called wrong is what its numbers say: all of them are guesses, and what comes
+ * before the first mistake does not say that they are right.
+ */
+const isGuessed = (
+  { inferred }: Reference,
+  localised: Judged['localised'],
+  graph: Graph,
+): boolean =>
+  localised.verdict === 'diverges' &&
+  (explained(localised, graph) < MANY || shareBefore(localised, graph) < NEARLY_ALL) &&
   ['Q', 'K', 'V'].every((letter) =>
     inferred.some(
       ({ entry, sure }) => !sure && [`weights.W_${letter}`, `start.${letter}`].includes(entry),

@@ -133,6 +133,10 @@ function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig
     case 'upstream':
       return { kind, G: bound('loss.upstream') };
     case 'target':
+      if (found.unseen) {
+        build.note('loss.target', from, note, sure);
+        return { kind, T: found.unseen };
+      }
       if (found.counted) {
         constants.T = bound('loss.constants.T');
         constants.W = found.counted;

@@ -12,6 +12,8 @@ export interface FoundLoss {
   readonly terms?: string;
   /** Target or upstream gradient. */
   readonly given?: Placed;
+  /** The target, where it is read in the statement that takes it off y and nowhere recorded. */
+  readonly unseen?: Tensor;
   /** Of a target: 1 where an entry of y counts, 0 where it does not, as of padding. */
   readonly counted?: Tensor;
   /** dy = factor * (y - target), factor * y, or factor. */

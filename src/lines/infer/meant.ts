@@ -27,7 +27,7 @@ const WORK = 2 ** 24;
 /** Before its first mistake nearly all of a program is right by the setup that it means. */
 const NEARLY_ALL = 0.9;
 /** Of a right one not all is known here: what is around the attention is no part of it. */
-const MOST = 0.5;
+const MOST = 0.15;
 
 /** What the program means, with what is right by it; null where no attention is found. Each other is judged at most once. */
 export function meant(recording: Recording, options: InferOptions = {}): Meant | null {
@@ -66,20 +66,21 @@ function weigh(
   const verdict = wrong.length === localised.wrong.length ? localised.verdict : 'match';
   const hasGoal = goalsOf(graph).some((goal) => localised.covered.has(goal));
   return {
-    worth: explained(localised),
-    share: shareBefore({ ...localised, wrong }),
+    worth: explained(localised, graph),
+    share: shareBefore({ ...localised, wrong }, graph),
     verdict: wrong.length > 0 ? 'diverges' : verdict,
     isRight: wrong.length === 0 && verdict === 'match' && hasGoal,
   };
 }
 
-/** How much more must be right by a setup that accuses than by one that does not. */
+/** How much more must be right by a setup that accuses than by one that does not; and how little less by one that does not. */
 const MORE = 1.5;
+const LITTLE_LESS = 1.1;
 
 /** Of two that explain as much the one that accuses nothing. */
 function isBetter({ worth, isRight }: Weighed, best: Weighed): boolean {
   if (isRight === best.isRight) return worth > best.worth;
-  return isRight ? MORE * worth > best.worth : worth > MORE * best.worth;
+  return isRight ? LITTLE_LESS * worth > best.worth : worth > MORE * best.worth;
 }
 
 /** Whether there is no need to look for another. */

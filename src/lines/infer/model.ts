@@ -321,19 +321,22 @@ export function findModels(
   return byWorth(found);
 }
 
-/** So many more places are looked at for what else a program may mean, by each way. */
-const OTHER_SITES = 32;
+/** So many more places are looked at for what else a program may mean, of programs with few tensors. */
+const OTHER_SITES = 40;
+/** Tensors of a program for each place that is left out. */
+const FOR_EACH = 40;
 
 /** What else the recording may show than `known`, by each way to look for it: the most complete first. */
 export function* otherModels(values: Values, known: readonly Model[]): Generator<Model> {
   const seen = [...known];
+  let left = OTHER_SITES - Math.floor(values.all.length / FOR_EACH);
   for (const way of WAYS) {
+    if (left <= 0) return;
     const sites = sitesBy(values, way, true);
     const lookup = new Lookup(values.all);
     const found: Found[] = [];
-    let left = OTHER_SITES;
     for (const site of sites) {
-      if (left-- === 0) break;
+      if (left-- <= 0) break;
       const model = withBatches(modelOf(values, lookup, site));
       const { weights } = model.told.site;
       if (seen.some((each) => isSame(each, model) && each.told.site.weights === weights)) continue;

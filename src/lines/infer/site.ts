@@ -169,7 +169,7 @@ function operandsBefore(values: Values, value: Value): Value[] {
  * axis of the queries alone too.
  */
 const tokenAxes = (own: readonly number[]): number[] => [
-  ...new Set([Math.max(...own), own[own.length - 1]]),
+  ...new Set([Math.max(...own), own[own.length - 1], ...own]),
 ];
 
 function sitesOf(
@@ -307,6 +307,9 @@ function isJoined(values: Values, stack: Value): boolean {
 /** Of the losses of a program the last ones may be made of all that is in it. */
 const LAST_NUMBERS = 16;
 
+/** So many of the largest are looked at where the likeliest have been. */
+const MOST_LARGEST = 12;
+
 /**
  * All places that compute attention weights, each with the products that explain it, in the order of time; several
  * may be one place. Pieces that belong together are one, unless they are asked for one by one.
@@ -316,7 +319,10 @@ export function* findSites(
   { onePiece = false, largestFirst = false } = {},
 ): Generator<Site> {
   const all = candidates(values);
-  if (largestFirst) all.sort((a, b) => b.tensor.data.length - a.tensor.data.length);
+  if (largestFirst) {
+    all.sort((a, b) => b.tensor.data.length - a.tensor.data.length);
+    all.splice(MOST_LARGEST);
+  }
   const joined = all
     .filter(({ grid }) => grid.length > 0)
     .filter((stack) => isJoined(values, stack));

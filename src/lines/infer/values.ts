@@ -269,20 +269,28 @@ export class Values {
     const isOthers = (id: number): boolean =>
       taken?.has(id) === true && id !== event.alias && events[id].frame !== event.frame;
     const read = ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
-    return this.#runOver(event, read) ?? read;
+    return this.#takenFrom(event, read) ?? read;
   }
 
-  /** Which of those that a loop runs over beside each other its variable is taken from: `for x, t in zip(xs, ts)`. */
-  #runOver(event: Event, read: readonly Event[]): Event[] | null {
+  /**
+   * Of several that a statement reads for several targets the one that this target is: `for x, t in zip(xs, ts)`,
+   * `x, t = data['x'].to(dtype), data['t'].to(dtype)`.
+   */
+  #takenFrom(event: Event, read: readonly Event[]): Event[] | null {
     const { kind, targets } = this.recording.statements[event.statement];
-    if (kind !== 'for' || targets.length < 2 || read.length < 2) return null;
+    if (targets.length < 2 || read.length < 2) return null;
     const own = this.recording.tensor(event.id);
-    const n = event.loops.at(-1) ?? 0;
     if (!own || own.data.length < 2) return null;
+    const { length } = own.data;
+    const start = kind === 'for' ? (event.loops.at(-1) ?? 0) * length : 0;
+    const eps = EPSILON[event.dtype] ?? 0;
     const from = read.filter(({ id }) => {
       const whole = this.recording.tensor(id);
-      const start = n * own.data.length;
-      return whole !== null && own.data.every((each, at) => each === whole.data[start + at]);
+      if (!whole || (kind !== 'for' && whole.data.length !== length)) return false;
+      return own.data.every((each, at) => {
+        const other = whole.data[start + at];
+        return Math.abs(each - other) <= eps * Math.abs(other);
+      });
     });
     return from.length === 1 ? from : null;
   }

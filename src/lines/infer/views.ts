@@ -10,9 +10,9 @@ const LENGTHS = 8;
 const SMALLEST = 16;
 
 /** Adds a tensor as some of the entries of another. */
-function addView(values: Values, of: Value, layout: Layout): void {
+export function addView(values: Values, of: Value, layout: Layout): Value | null {
   const places = offsets(layout.axes.flat()).map((at) => at + layout.offset);
-  values.addVirtual(gather(of.tensor, layout), [of], { of, places });
+  return values.addVirtual(gather(of.tensor, layout), [of], { of, places });
 }
 
 /** Adds, for every tensor that may hold several, its parts: what the program indexes instead of binding it. */
