@@ -4,11 +4,14 @@ import { ConfigError, type HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
-import { infer, UNKNOWN } from '../lines/infer/infer.ts';
+import { UNKNOWN } from '../lines/infer/infer.ts';
 import { NO_LOSS } from '../lines/infer/inferLoss.ts';
 import { FIRST_READ } from '../lines/infer/loss.ts';
+import { meant } from '../lines/infer/meant.ts';
+import { ownMistakes } from '../lines/infer/ownMistakes.ts';
 import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
+import { explained, shareBefore } from '../lines/explained.ts';
 import { notShown } from '../lines/blindSpots.ts';
 import { goalsOf, isNothing } from '../lines/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
@@ -51,10 +54,13 @@ export interface Answer {
   readonly result: Omit<LinesResult, 'setup' | 'inferred'>;
 }
 
-type Reference = Pick<
+interface Reference extends Pick<
   Answer,
   'config' | 'graph' | 'source' | 'inferred' | 'questions' | 'shared' | 'isInner'
->;
+> {
+  /** Where it is known already. */
+  readonly judged?: Judged;
+}
 
 /** Why nothing is said of gradients. */
 const GRADIENTS_LEFT = 'the gradients are not compared: nothing tells of which loss they are';
@@ -68,16 +74,19 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
     const source = { file, function: setup.setup.source?.function ?? name ?? '', args };
     return { config, graph, source, inferred: [], questions: [], shared: [], isInner: false };
   }
-  const found = infer(recording, {
+  const chosen = meant(recording, {
     ...(name !== undefined && { function: name }),
     ...(layer !== undefined && { layer }),
   });
-  if (!found) return null;
+  if (!chosen) return null;
+  const { found, judged } = chosen;
   const { inferred, questions, shared, isInner } = found;
-  const config = answered?.(found.config) ?? found.config;
   const source = { file, function: found.function, args };
+  const known = { source, inferred, questions, shared, isInner };
+  if (!answered) return { ...known, config: found.config, graph: judged.catalogue.graph, judged };
+  const config = answered(found.config);
   try {
-    return { config, graph: buildGraph(config), source, inferred, questions, shared, isInner };
+    return { ...known, config, graph: buildGraph(config) };
   } catch (error) {
     // A part of an attention, such as of a program that broke off.
     if (error instanceof ConfigError) return null;
@@ -89,16 +98,13 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
 export function answer(recording: Recording, options: AnswerOptions): Answer | null {
   const found = referenceOf(recording, options);
   if (!found) return null;
-  const plain = judge(recording, found.config, found.graph);
+  const plain = found.judged ?? judge(recording, found.config, found.graph);
   const around = options.setup ? withResidual(recording, found, plain) : null;
   const reference = { ...found, ...around };
   const judged = around?.judged ?? plain;
   const { catalogue } = judged;
   const { wrong } = judged.localised;
-  const own = wrong.filter(
-    (each) =>
-      !isShared(recording, each, reference) && !isOutside(judged.localised, each, reference),
-  );
+  const own = ownMistakes(recording, judged.localised, reference);
   if (wrong.length > 0 && own.length === 0) {
     const names = [...new Set(wrong.map(({ node }) => `d${node}`))].join(', ');
     const why = `${names}: not compared, the loss depends on it in another way too`;
@@ -109,11 +115,11 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
   if (other && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, other.why) };
-  if (isWithoutLoss(reference, localised)) {
+  if (isWithoutLoss(reference, localised, catalogue)) {
     const result = unalignedResult(recording, localised, GRADIENTS_LEFT);
     return { ...reference, judged, result };
   }
-  if (isGuessed(reference, localised))
+  if (isGuessed(reference, localised, catalogue.graph))
     return { ...reference, judged, result: unalignedResult(recording, localised, GUESSED) };
   if (isOfAnother(reference, localised))
     return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
@@ -121,6 +127,10 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, seenOnly(judged));
     return { ...reference, judged, result };
   }
+  // Of a function or a layer that was asked for, what else is computed says nothing.
+  const isAsked = options.function !== undefined || options.layer !== undefined;
+  if (!isAsked && explainsLittle(reference, localised, catalogue.graph))
+    return { ...reference, judged, result: unalignedResult(recording, localised, LITTLE) };
   const sums = unjudgedSums(recording, localised);
   const result = {
     verdict: localised.verdict,
@@ -162,9 +172,39 @@ const ANOTHER =
 const GUESSED =
   'neither queries nor keys nor values are products of the tensors that the setup that was inferred takes for inputs and weights';
 
-/** Whether no projection of a program that is called wrong is what its numbers say: all of them are guesses. */
-const isGuessed = ({ inferred }: Reference, { verdict }: Judged['localised']): boolean =>
-  verdict === 'diverges' &&
+/** So many tensors that are right, and so much of what comes before, are no chance. */
+const MANY = 12;
+const NEARLY_ALL = 0.9;
+
+const LITTLE =
+  'most of what the program computes is no part of the attention that was inferred: it may mean another, and nothing is said of its lines';
+
+/** The least share of what a program computes before its first mistake that is right by the setup that it means. */
+const LEAST_BEFORE = 0.5;
+/** The least share of a program of which all is called right. */
+const LEAST_OF_ALL = 0.1;
+
+/** Whether a setup that was inferred says little of what is computed before what it accuses, or of all that it calls right. */
+const explainsLittle = (
+  { inferred }: Reference,
+  localised: Judged['localised'],
+  graph: Graph,
+): boolean =>
+  inferred.length > 0 &&
+  localised.verdict !== 'unaligned' &&
+  shareBefore(localised, graph) < (localised.verdict === 'match' ? LEAST_OF_ALL : LEAST_BEFORE);
+
+/**
+ * Whether no projection of a program that is called wrong is what its numbers say: all of them are guesses, and what comes
+ * before the first mistake does not say that they are right.
+ */
+const isGuessed = (
+  { inferred }: Reference,
+  localised: Judged['localised'],
+  graph: Graph,
+): boolean =>
+  localised.verdict === 'diverges' &&
+  (explained(localised, graph) < MANY || shareBefore(localised, graph) < NEARLY_ALL) &&
   ['Q', 'K', 'V'].every((letter) =>
     inferred.some(
       ({ entry, sure }) => !sure && [`weights.W_${letter}`, `start.${letter}`].includes(entry),
@@ -181,35 +221,16 @@ const isOfAnother = ({ inferred }: Reference, { wrong, covered }: Judged['locali
 const isWithoutLoss = (
   { questions, inferred }: Reference,
   { verdict, covered, wrong }: Judged['localised'],
+  catalogue: Judged['catalogue'],
 ): boolean =>
   verdict === 'diverges' &&
   (questions.some(({ why }) => why === NO_LOSS) ||
     inferred.some(({ note }) => note.includes(FIRST_READ))) &&
   (covered.has('v:y') || wrong[0]?.kind === 'gradient') &&
   // The gradient that is assumed is y itself, and so is that of what the residual connection adds to.
-  ![...covered].some((key) => key.startsWith('g:') && !/^g:ya?$/.test(key));
-
-/** Whether PyTorch added up a gradient from more than this attention. */
-const isShared = (
-  { events }: Recording,
-  { node, kind }: Judged['localised']['wrong'][number],
-  { shared }: Reference,
-): boolean =>
-  kind === 'gradient' &&
-  node !== null &&
-  shared.includes(node) &&
-  events.some(({ how }) => how === 'gradient');
-
-/** Whether it is of what stands around the attention, of which the setup says nothing. */
-const isOutside = (
-  { observed, flow }: Judged['localised'],
-  { node, kind, seen }: Judged['localised']['wrong'][number],
-  { isInner }: Reference,
-): boolean =>
-  isInner &&
-  (node === 'f' ||
-    (kind === 'gradient' && (node === 'x' || node === 'xPrime')) ||
-    flow.sources[seen].some((id) => observed[id].found.some(({ entry }) => entry.key === 'v:y')));
+  ![...covered].some(
+    (key) => key.startsWith('g:') && !/^g:ya?$/.test(key) && !isNothing(catalogue, key),
+  );
 
 /** Of a program that computes another attention than the setup: what differs is no mistake of it. */
 function unalignedResult(

@@ -3,6 +3,7 @@ import { type Key, keyOf } from '../compare/program/program.ts';
 import { nodeOf } from '../engine/graph.ts';
 import { map, scalar, sizeOf } from '../engine/tensor.ts';
 import type { Catalogue } from './catalogue.ts';
+import { Iterated } from './iterated.ts';
 import type { Observed } from './observe.ts';
 import type { Event, Recording } from './recording.ts';
 
@@ -70,13 +71,14 @@ export function flowOf(recording: Recording): Flow {
   const users: number[][] = events.map(() => []);
   const writes = writesByArray(recording);
   const others = othersReturns(recording);
+  const iterated = new Iterated(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
     const isCall =
       event.how === 'update' && recording.statements[event.statement].kind === 'expression';
     const read = isCall
       ? [...ownReads(recording, event), ...readsByName(recording, event)]
-      : ownReads(recording, event);
+      : [...ownReads(recording, event), ...iterated.of(event)];
     const isReplaced = event.alias !== undefined && isOverwritten(recording, event);
     const fresh = isReplaced ? read.filter((each) => !isVersionOf(events, event, each)) : read;
     const own =

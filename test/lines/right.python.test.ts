@@ -22,6 +22,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'swin_table',
     'called_again',
     'lists',
+    'columns',
+    'mapped',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -52,6 +54,9 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
   });
 
   test.each([
+    ['columns', 'dq[rows] = k[rows] @ buffer', 'dq[rows] = q[rows] @ buffer'],
+    ['mapped', 'inner.T @ q, share.T', 'inner @ q, share.T'],
+    ['mapped', 'row = (inner * share).sum(axis=1)', 'row = (inner * share).sum(axis=0)'],
     ['log_temperature', 'ddots = dlogits * temperature', 'ddots = dlogits / temperature'],
     ['drawn_together', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
     ['drawn_together', 's = q @ k.T / np.sqrt(d)', 's = q @ k.T'],
@@ -79,7 +84,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
 });
 
 describe.skipIf(!hasTorch)('PyTorch', () => {
-  test.each(['micro_batches', 'cached', 'base_two', 'latents'])('%s', (name) => {
+  test.each(['micro_batches', 'cached', 'base_two', 'latents', 'per_sample'])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
 });

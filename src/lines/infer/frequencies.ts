@@ -29,7 +29,10 @@ export function frequenciesOf(
   const powers = (base: number): Float64Array =>
     Float64Array.from(step, (_, t) => base ** (-t / half));
   if (half === 1 && Math.abs(step[0] - 1) <= 0.01) return { base: 10000, each: powers(10000) };
-  const base = half > 1 && step[1] > 0 ? rounded((step[0] / step[1]) ** half) : Number.NaN;
+  // What a narrow number type shows nearly is the base that the program names.
+  const named = geometric(values).find((each) => isSame(powers(each)));
+  const shown = half > 1 && step[1] > 0 ? rounded((step[0] / step[1]) ** half) : Number.NaN;
+  const base = named ?? shown;
   if (Math.abs(step[0] - 1) <= 0.01 && base > 1 && isSame(powers(base)))
     return { ...ntk(values, base, half), each: powers(base) };
   const factor = 1 / step[0];

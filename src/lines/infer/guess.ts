@@ -2,13 +2,12 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { type Mixed, readings, weightedSum } from './mixed.ts';
-import { isGradientName, lastName, roleOf, weightRole } from './names.ts';
+import { isGradientName, lastName, nodeOfName, roleOf, weightRole } from './names.ts';
 import { isSummand, lessOf, type Output, tokenReadings } from './output.ts';
 import type { Told } from './scores.ts';
 import type { Operand, Projection } from './trace.ts';
 import { sameAxes } from './trace.ts';
 import { isBlank, isGradient, type Value, type Values } from './values.ts';
-import { resolveName } from '../../formats/nodeNames.ts';
 
 const layoutOf = (operand: Operand): Layout => ({
   offset: 0,
@@ -298,7 +297,7 @@ export function guessOutput(
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
   for (const { weight, called } of candidates.sort((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {
-      const isNamed = isCalled(y, (name) => resolveName(lastName(name))?.node === 'y');
+      const isNamed = isCalled(y, (name) => nodeOfName(name)?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
         const layout = matrixLayout(weight, merged, operand.feature.size);
         const isProjection = called || weight.parts[0].how === 'leaf' || merged !== lastOf(mixed);

@@ -5,12 +5,13 @@ import { forward } from '../../engine/run.ts';
 import type { Recording } from '../recording.ts';
 import { withLaterCalls } from './batches.ts';
 import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
+import { endOfFirstStep } from './firstStep.ts';
 import { addHeads, addInputs, addNulls, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
 import { addLoss } from './inferLoss.ts';
 import { addMask, addScale } from './inferScores.ts';
 import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
-import { findModels, inOrder, type Model } from './model.ts';
+import { findModels, inOrder, type Model, otherModels } from './model.ts';
 import { normalisedAxes } from './site.ts';
 import { repeatedEvents } from './repeats.ts';
 import { sharedNodes } from './shared.ts';
@@ -22,32 +23,59 @@ import { sumOf } from './virtual.ts';
 export type { Inference, InferOptions } from './types.ts';
 
 /** What a recording shows, without calls that only repeat others. */
-function valuesOf(recording: Recording): Values {
+function valuesOf(recording: Recording, end = Infinity): Values {
   const repeated = repeatedEvents(recording);
-  return new Values(recording, ({ id }) => !repeated.has(id));
+  return new Values(recording, ({ id, how }) => !repeated.has(id) && (id < end || how === 'leaf'));
 }
 
 /**
  * The attention that a recorded program means to compute, in a function if one is asked for, the first one or the one that
  * is chosen; null where there is none.
  */
-export function infer(
+export function infer(recording: Recording, options: InferOptions = {}): Inference | null {
+  const [found] = inferences(recording, options);
+  return found ?? null;
+}
+
+/** All that it may mean, the likeliest first; one that is chosen by its number has no others. */
+export function* inferences(
   recording: Recording,
   { function: wanted, layer }: InferOptions = {},
-): Inference | null {
+): Generator<Inference> {
   const values = valuesOf(recording);
   const isWanted = (model: Model): boolean => wanted === undefined || functionOf(model) === wanted;
   const models = findModels(values, isWanted, layer);
   if (layer !== undefined) {
     const chosen = inOrder(models.filter(isWanted))[layer - 1];
     const found = chosen && inferenceOf(values, chosen);
-    return found && isComputable(found.config) ? found : null;
+    if (found && isComputable(found.config)) yield found;
+    return;
   }
   for (const model of [...models.filter(isWanted), ...models.filter((each) => !isWanted(each))]) {
     const found = inferenceOf(values, model);
-    if (isComputable(found.config)) return withLaterCalls(recording, found);
+    if (!isComputable(found.config)) continue;
+    yield withLaterCalls(recording, found);
+    break;
   }
-  return null;
+  yield* ofFirstStep(recording, isWanted);
+  for (const model of otherModels(values, models)) {
+    if (!isWanted(model)) continue;
+    const found = inferenceOf(values, model);
+    if (isComputable(found.config)) yield withLaterCalls(recording, found);
+  }
+}
+
+/** What the first iteration of a program's longest loop may mean, as of training. */
+function* ofFirstStep(
+  recording: Recording,
+  isWanted: (model: Model) => boolean,
+): Generator<Inference> {
+  const end = endOfFirstStep(recording);
+  if (end === undefined) return;
+  const values = valuesOf(recording, end);
+  const [model] = findModels(values, isWanted).filter(isWanted);
+  const found = model && inferenceOf(values, model);
+  if (found && isComputable(found.config)) yield found;
 }
 
 /** Of so many attentions each is told. */

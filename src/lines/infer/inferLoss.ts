@@ -32,7 +32,8 @@ function lossOutput(context: Context): LossOutput | null {
     return {
       ...{ y: gather(y.tensor, asLayout(operand)), eps: y.eps, time: y.time },
       family: [...lookup.find(y.tensor, y.eps), ...(y.isVirtual ? [y] : [])],
-      readings: (value) => tokenReadings(value, sizes, operand.token.size).map(asLayout),
+      readings: (value) =>
+        likeFirst(tokenReadings(value, sizes, operand.token.size), operand).map(asLayout),
     };
   }
   if (!mixed) return null;
@@ -57,6 +58,13 @@ function lossOutput(context: Context): LossOutput | null {
     readings: (value) => [...sameAxes(value, own).map(asLayout), ...flatLayout(value.tensor, y)],
   };
 }
+
+/** Readings with the tokens where those of y are come first: of square ones no shape tells which they are. */
+const likeFirst = (found: readonly Operand[], { token, feature }: Operand): Operand[] => {
+  const isLike = (each: Operand): boolean =>
+    each.token.stride < each.feature.stride === token.stride < feature.stride;
+  return [...found.filter(isLike), ...found.filter((each) => !isLike(each))];
+};
 
 /** A flat buffer in the order of y. */
 function flatLayout({ shape }: Tensor, y: Tensor): Layout[] {
@@ -125,6 +133,10 @@ function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig
     case 'upstream':
       return { kind, G: bound('loss.upstream') };
     case 'target':
+      if (found.unseen) {
+        build.note('loss.target', from, note, sure);
+        return { kind, T: found.unseen };
+      }
       if (found.counted) {
         constants.T = bound('loss.constants.T');
         constants.W = found.counted;

@@ -1,7 +1,8 @@
 // The scalar that is differentiated: a given upstream gradient, a target, or an expression of y.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout, lengthOf } from './layout.ts';
-import { isGradientName, lastName } from './names.ts';
+import { isGradientName, isLossName, lastName } from './names.ts';
+import { elementwise, multiple } from './elementwise.ts';
 import { isUninitialised } from './memory.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
@@ -11,6 +12,8 @@ export interface FoundLoss {
   readonly terms?: string;
   /** Target or upstream gradient. */
   readonly given?: Placed;
+  /** The target, where it is read in the statement that takes it off y and nowhere recorded. */
+  readonly unseen?: Tensor;
   /** Of a target: 1 where an entry of y counts, 0 where it does not, as of padding. */
   readonly counted?: Tensor;
   /** dy = factor * (y - target), factor * y, or factor. */
@@ -43,21 +46,6 @@ export interface Output {
 
 const dataOf = ({ value, layout }: Placed): Float64Array => gather(value.tensor, layout).data;
 
-/** The factor with a = factor * b; null where there is none. */
-function multiple(a: Float64Array, b: Float64Array, eps: number): number | null {
-  let [dot, squares, size] = [0, 0, 0];
-  for (let n = 0; n < a.length; n++) {
-    dot += a[n] * b[n];
-    squares += b[n] * b[n];
-    size = Math.max(size, Math.abs(a[n]));
-  }
-  const factor = dot / squares;
-  if (!Number.isFinite(factor) || size === 0 || factor === 0) return null;
-  for (let n = 0; n < a.length; n++)
-    if (!(Math.abs(a[n] - factor * b[n]) <= Math.min(30 * eps, 0.03) * size)) return null;
-  return factor;
-}
-
 const placed = (value: Value, { readings, y }: Output): Placed[] =>
   readings(value)
     .filter(({ axes }) => sizeOf(axes.map(lengthOf)) === y.data.length)
@@ -75,7 +63,7 @@ function lossFactors(values: Values, terms: number, after: number, eps: number):
     const value = event.value ?? values.recording.tensor(event.id)?.data[0];
     if (event.id <= after || value === undefined || value === 0 || isGradient(event)) return [];
     const factor = value / terms;
-    const isNamed = /loss|obj|cost|energy|nll|mse|err|^f$|^l$/i.test(lastName(event.name));
+    const isNamed = isLossName(event.name);
     return Number.isFinite(factor) && isUsual(factor, eps) ? [{ factor, isNamed }] : [];
   });
 }
@@ -89,33 +77,6 @@ function isUsual(factor: number, eps: number): boolean {
   return (
     inverse > 0.9 && inverse < LARGEST_COUNT && Math.abs(inverse - Math.round(inverse)) <= tolerance
   );
-}
-
-/** What people take sums of, with its derivative. */
-const ELEMENTWISE: readonly (readonly [string, (y: number) => number])[] = [
-  ['log(cosh(Y))', Math.tanh],
-  ['Y .^ 3', (y) => 3 * y * y],
-  ['Y .^ 4', (y) => 4 * y ** 3],
-  ['sqrt(1 + Y .^ 2)', (y) => y / Math.sqrt(1 + y * y)],
-  ['sin(Y)', Math.cos],
-  ['cos(Y)', (y) => -Math.sin(y)],
-  ['tanh(Y)', (y) => 1 - Math.tanh(y) ** 2],
-  ['exp(Y)', Math.exp],
-  ['log(1 + exp(Y))', (y) => 1 / (1 + Math.exp(-y))],
-  ['abs(Y)', Math.sign],
-];
-
-/** dy = factor times the derivative of a function of each entry; null where it is none of the usual ones. */
-function elementwise(
-  dy: Float64Array,
-  of: Float64Array,
-  eps: number,
-): { terms: string; factor: number } | null {
-  for (const [terms, derivative] of ELEMENTWISE) {
-    const factor = multiple(dy, of.map(derivative), eps);
-    if (factor !== null) return { terms, factor };
-  }
-  return null;
 }
 
 export function gradientsOf(values: Values, output: Output): Placed[] {
@@ -184,11 +145,19 @@ const isUsedAfter = (values: Values, value: Value, output: Output): boolean =>
       values.ancestors(each).has(value.id),
   );
 
-const isOf = (values: Values, value: Value, output: Output): boolean =>
+const isOf = (values: Values, value: Value, { family }: Output): boolean =>
   value.events.some(({ of }) => {
     const own = of === undefined ? undefined : values.ofEvent(of);
-    return own !== undefined && output.family.includes(own);
-  });
+    return own !== undefined && family.includes(own);
+  }) || family.some((each) => isOfPieces(values, value, each));
+
+/** Whether the pieces of one are the gradients of the other's, as of samples that are taken one by one. */
+const isOfPieces = (values: Values, { parts }: Value, { grid, parts: pieces }: Value): boolean =>
+  grid.length > 0 &&
+  parts.length === pieces.length &&
+  parts.every(
+    ({ of }, n) => of !== undefined && values.ofEvent(of) === values.ofEvent(pieces[n].id),
+  );
 
 /** What f is, from the gradient of y and from the loss; null where nothing tells. */
 export function findLoss(values: Values, output: Output): FoundLoss | null {

@@ -254,6 +254,8 @@ function completeness({ query, key, value, mixed, output }: Model): number {
 const SITES = 12;
 /** Completeness of a model that needs no other way. */
 const ENOUGH = 6;
+/** Completeness of one that may be meant where nothing better fits. */
+const PARTLY = 4;
 /** Completeness of a model all of whose parts are known by their numbers. */
 const WHOLE = 6.5;
 
@@ -281,6 +283,18 @@ export function inOrder(models: readonly Model[]): Model[] {
     .sort((a, b) => a.told.site.weights.time - b.told.site.weights.time);
 }
 
+/** Where attention is looked for: in what was recorded, then in what may have been computed on the way. */
+const WAYS = ['recorded', 'tiled', 'softmaxes', 'products', 'views', 'pieces'] as const;
+
+function sitesBy(values: Values, way: (typeof WAYS)[number], largestFirst = false): Iterable<Site> {
+  if (way === 'softmaxes') addSoftmaxes(values);
+  if (way === 'products') addProducts(values);
+  if (way === 'views') addViews(values);
+  return way === 'tiled'
+    ? tiledSites(values)
+    : findSites(values, { onePiece: way === 'pieces', largestFirst });
+}
+
 /** What the recording may show: the most complete first, the earliest of several; until `most` wanted ones are whole. */
 export function findModels(
   values: Values,
@@ -290,13 +304,10 @@ export function findModels(
   const found: Found[] = [];
   const whole: Model[] = [];
   addSummands(values);
-  for (const way of ['recorded', 'tiled', 'softmaxes', 'products', 'views', 'pieces'] as const) {
-    if (way === 'softmaxes') addSoftmaxes(values);
-    if (way === 'products') addProducts(values);
-    if (way === 'views') addViews(values);
+  for (const way of WAYS) {
+    const sites = sitesBy(values, way);
     const lookup = new Lookup(values.all);
     let left = SITES * most;
-    const sites = way === 'tiled' ? tiledSites(values) : findSites(values, way === 'pieces');
     for (const site of sites) {
       const model = withBatches(modelOf(values, lookup, site));
       const worth = completeness(model);
@@ -308,6 +319,33 @@ export function findModels(
     if (found.some(({ worth }) => worth >= ENOUGH)) break;
   }
   return byWorth(found);
+}
+
+/** So many more places are looked at for what else a program may mean, of programs with few tensors. */
+const OTHER_SITES = 40;
+/** Tensors of a program for each place that is left out. */
+const FOR_EACH = 40;
+
+/** What else the recording may show than `known`, by each way to look for it: the most complete first. */
+export function* otherModels(values: Values, known: readonly Model[]): Generator<Model> {
+  const seen = [...known];
+  let left = OTHER_SITES - Math.floor(values.all.length / FOR_EACH);
+  for (const way of WAYS) {
+    if (left <= 0) return;
+    const sites = sitesBy(values, way, true);
+    const lookup = new Lookup(values.all);
+    const found: Found[] = [];
+    for (const site of sites) {
+      if (left-- <= 0) break;
+      const model = withBatches(modelOf(values, lookup, site));
+      const { weights } = model.told.site;
+      if (seen.some((each) => isSame(each, model) && each.told.site.weights === weights)) continue;
+      seen.push(model);
+      const worth = completeness(model);
+      if (worth >= PARTLY) found.push({ model, worth });
+    }
+    yield* byWorth(found);
+  }
 }
 
 /** A projection that is not found may have batches and heads in one axis. */

@@ -1,12 +1,32 @@
 // What a person's names say a tensor is: q, k or v, a weight, a gradient.
-import { resolveName } from '../../formats/nodeNames.ts';
+import { type ResolvedName, resolveName } from '../../formats/nodeNames.ts';
+
+/** A program has few names and many tensors: names that are asked for again are not read again. */
+const MOST_NAMES = 4096;
+
+function remembered<T>(read: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined || known.has(name)) return before as T;
+    if (known.size >= MOST_NAMES) known.clear();
+    const found = read(name);
+    known.set(name, found);
+    return found;
+  };
+}
 
 /** Last part of a name as it is recorded: "self.cache['q']" is q, "params['wq'][0]" is wq. */
-export function lastName(name: string): string {
+export const lastName = remembered((name: string): string => {
   const plain = name.replaceAll(/\[\d+\]/g, '');
   const quoted = /\[(['"])([^'"]+)\1\]$/.exec(plain);
   return quoted ? quoted[2] : (plain.split('.').pop() ?? plain);
-}
+});
+
+/** The node that the last part of a name stands for. */
+export const nodeOfName = remembered((name: string): ResolvedName | null =>
+  resolveName(lastName(name)),
+);
 
 const LETTER: readonly [RegExp, 'Q' | 'K' | 'V' | 'O'][] = [
   [
@@ -24,11 +44,11 @@ const LETTER: readonly [RegExp, 'Q' | 'K' | 'V' | 'O'][] = [
 ];
 
 /** Which of queries, keys and values a name stands for; undefined where it says nothing. */
-export function roleOf(name: string): 'Q' | 'K' | 'V' | undefined {
+export const roleOf = remembered((name: string): 'Q' | 'K' | 'V' | undefined => {
   const last = lastName(name);
   const found = LETTER.find(([pattern]) => pattern.test(last));
   return found?.[1] as 'Q' | 'K' | 'V' | undefined;
-}
+});
 
 const WEIGHT: readonly [RegExp, 'Q' | 'K' | 'V' | 'O'][] = [
   [/q(?:uer(?:y|ies))?/, 'Q'],
@@ -38,8 +58,8 @@ const WEIGHT: readonly [RegExp, 'Q' | 'K' | 'V' | 'O'][] = [
 ];
 
 /** Which projection's weight (or bias) a name stands for. */
-export function weightRole(name: string): 'Q' | 'K' | 'V' | 'O' | undefined {
-  const resolved = resolveName(name) ?? resolveName(lastName(name));
+export const weightRole = remembered((name: string): 'Q' | 'K' | 'V' | 'O' | undefined => {
+  const resolved = resolveName(name) ?? nodeOfName(name);
   const known = resolved && /^[Wb]_([QKVO])$/.exec(resolved.node);
   if (known && resolved.kind === 'value') return known[1] as 'Q' | 'K' | 'V' | 'O';
   const plain = name
@@ -55,15 +75,19 @@ export function weightRole(name: string): 'Q' | 'K' | 'V' | 'O' | undefined {
     .pop() as string;
   const stripped = plain.replace(/^[wb](?=[a-z])/, '').replace(/(?:proj|weights?|lin)$/, '');
   return WEIGHT.find(([pattern]) => new RegExp(`^(?:${pattern.source})$`).test(stripped))?.[1];
-}
+});
 
 /** Whether a name says that it is a gradient, or what is passed into a backward pass. */
-export function isGradientName(name: string): boolean {
+export const isGradientName = remembered((name: string): boolean => {
   const last = lastName(name);
   return (
-    resolveName(last)?.kind === 'gradient' ||
+    nodeOfName(name)?.kind === 'gradient' ||
     /^(?:d|g|grad|upstream|cotangent|adjoint|seed|ct)(?:[_A-Z].*|out.*|y|ys|o|)$|_(?:grad|bar|ct|adj)$|^grad|upstream|cotangent/.test(
       last,
     )
   );
-}
+});
+
+/** Whether a number is called what is differentiated. */
+export const isLossName = (name: string): boolean =>
+  name.split('.').some((part) => /loss|obj|cost|energy|nll|mse|err|^f$|^l$/i.test(lastName(part)));

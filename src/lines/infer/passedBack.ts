@@ -3,6 +3,7 @@ import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { hasNode } from '../../engine/graph.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { run } from '../../engine/run.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { type Context, nameOf } from './builder.ts';
 import { gather } from './layout.ts';
 import { type FoundLoss, gradientsOf, type Output, type Placed } from './loss.ts';
@@ -33,9 +34,28 @@ export function passedBack(context: Context, output: Output): FoundLoss | null {
   }
   if (!best) return null;
   const { given } = best;
+  const unseen = targetIn(context, output, given);
+  if (unseen) {
+    const note = `${nameOf(given.value)}: what y is more than it`;
+    return { kind: 'target', unseen, factor: 1, from: given.value, sure: true, note };
+  }
   const note = `${nameOf(given.value)}: what is passed back into the attention`;
   const from = given.value;
   return { kind: 'upstream', given, factor: 1, from, sure: true, isRecorded: true, note };
+}
+
+/** A difference of a name and what is read from a file, a dict or the like. */
+const DIFFERENCE = /^[\w.]+\s*=\s*[\w.]+\s*-\s*[\w.]+(?:\[[^\]]*\]|\([^()]*\))+$/;
+
+/** What was taken off y in the statement that made its gradient, where that is no tensor that was recorded. */
+function targetIn({ values }: Context, { y, family }: Output, given: Placed): Tensor | null {
+  const [event, ...others] = given.value.parts;
+  const { text } = values.recording.statements[event.statement];
+  if (others.length > 0 || !DIFFERENCE.test(text.trim())) return null;
+  const read = values.sources(event).flatMap(({ id }) => values.ofEvent(id) ?? []);
+  if (read.length === 0 || !read.every((value) => family.includes(value))) return null;
+  const dy = gather(given.value.tensor, given.layout).data;
+  return { shape: y.shape, data: y.data.map((value, n) => value - dy[n]) };
 }
 
 /** How many of the next gradients the program computes from a tensor. */

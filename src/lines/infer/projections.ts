@@ -97,27 +97,62 @@ function isAlong({ vector, norm }: Centred, column: Float64Array, eps: number): 
   return Math.abs(a * d - b * c) <= 1e3 * eps * norm * size + 1e-3 * Math.abs(a * d);
 }
 
+/** The first column of a target on a few rows. */
+const fewOfTarget = new WeakMap<Matrix, Centred>();
+
+/** A few rows' features side by side. */
+const fewOfRows = new WeakMap<Matrix, Float64Array>();
+
+/** Where the columns of a weight begin, by the axis that is summed. */
+const columnStarts = new WeakMap<Tensor, Map<number, Int32Array>>();
+
+/** Of so many rows a few, spread evenly. */
+const fewOf = (rows: Int32Array): number[] => {
+  const few = Math.min(FEW, rows.length);
+  return Array.from({ length: few }, (_, n) => rows[Math.floor((n * rows.length) / few)]);
+};
+
+function firstColumn(target: Matrix): Centred {
+  const { data, offset } = target;
+  const at = fewOf(offsets(target.rows));
+  const found = centred(Float64Array.from(at, (row) => data[offset + row]));
+  fewOfTarget.set(target, found);
+  return found;
+}
+
+function someRows(x: Matrix): Float64Array {
+  const features = offsets(x.cols);
+  const at = fewOf(offsets(x.rows));
+  const rows = new Float64Array(at.length * features.length);
+  at.forEach((row, n) => {
+    for (let c = 0; c < features.length; c++)
+      rows[n * features.length + c] = x.data[x.offset + row + features[c]];
+  });
+  fewOfRows.set(x, rows);
+  return rows;
+}
+
+function startsOf(weight: Tensor, summed: number): Int32Array {
+  const own = columnStarts.get(weight) ?? new Map<number, Int32Array>();
+  columnStarts.set(weight, own);
+  const steps = strides(weight.shape);
+  const found =
+    own.get(summed) ??
+    offsets(weight.shape.flatMap((size, n) => (n === summed ? [] : [{ size, stride: steps[n] }])));
+  own.set(summed, found);
+  return found;
+}
+
 /** Whether some column of x W is proportional to the first of the target on a few rows: mostly none is. */
 function mayMatch(target: Matrix, x: Matrix, weight: Tensor, summed: number, eps: number): boolean {
-  const targetRows = offsets(target.rows);
-  const xRows = offsets(x.rows);
-  const few = Math.min(FEW, targetRows.length);
-  const at = Array.from({ length: few }, (_, n) => Math.floor((n * xRows.length) / few));
-  const features = offsets(x.cols);
-  const own = centred(Float64Array.from(at, (n) => target.data[target.offset + targetRows[n]]));
+  const own = fewOfTarget.get(target) ?? firstColumn(target);
   if (!(own.norm > 0)) return true;
-  const steps = strides(weight.shape);
-  const starts = offsets(
-    weight.shape.flatMap((size, n) => (n === summed ? [] : [{ size, stride: steps[n] }])),
-  );
+  const rows = fewOfRows.get(x) ?? someRows(x);
+  const few = own.vector.length;
+  const count = rows.length / few;
+  const starts = startsOf(weight, summed);
   const column = new Float64Array(few);
-  const count = features.length;
-  // The rows' features side by side.
-  const rows = new Float64Array(few * count);
-  for (let row = 0; row < few; row++)
-    for (let c = 0; c < count; c++)
-      rows[row * count + c] = x.data[x.offset + xRows[at[row]] + features[c]];
-  const step = steps[summed];
+  const step = strides(weight.shape)[summed];
   for (const start of starts) {
     for (let row = 0; row < few; row++) {
       let sum = 0;

@@ -3,7 +3,7 @@ import type { HeadConfig } from '../../engine/config.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
 import { eventKeys } from './builder.ts';
-import { infer } from './infer.ts';
+import { meant } from './meant.ts';
 import { gather } from './layout.ts';
 import type { Binding, EventKey, Inference } from './types.ts';
 import { withTensors } from './withTensors.ts';
@@ -20,7 +20,7 @@ export type Known = Pick<Inference, 'config' | 'bindings'>;
 export function rebind(known: Known, recording: Recording): HeadConfig | null {
   const bound = rebound(known, recording);
   if (bound) return bound;
-  const found = infer(recording)?.config;
+  const found = meant(recording)?.found.config;
   return found ? withChoices(found, known.config) : null;
 }
 

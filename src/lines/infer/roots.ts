@@ -62,6 +62,7 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
   const ofShared = shared && { ...rootOf(values, lookup, shared.from), inTurns: shared.inTurns };
   if (ofShared?.projection && isKnown(values, ofShared)) return ofShared;
   if (best && best.score >= GOOD) return { operand, projection: best };
+  if (ofShared?.start && isRepeated(operand.value)) return ofShared;
   const start = all.findLast(
     (each) => values.isLeaf(each.value) && isMadeOf(values, operand, each),
   );
@@ -71,6 +72,10 @@ export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
   if (ofShared?.projection ?? ofShared?.start) return ofShared;
   return misplaced(values, operand) ?? { operand, ...(best && { projection: best }) };
 }
+
+/** Whether entries of another tensor are taken several times. */
+const isRepeated = ({ view }: Value): boolean =>
+  view !== undefined && new Set(view.places).size < view.places.length;
 
 const isKnown = (values: Values, { operand, projection }: Root): boolean =>
   projection !== undefined &&
@@ -100,7 +105,11 @@ function sharedBy(
     }).data;
   const own = read(operand);
   const ancestors = values.ancestors(operand.value);
-  const earlier = values.all.filter(({ id, kind }) => ancestors.has(id) && kind === 'float');
+  const earlier = values.all.filter(
+    ({ id, kind, view }) =>
+      kind === 'float' &&
+      (ancestors.has(id) || (view !== undefined && view.of === operand.value.view?.of)),
+  );
   for (const value of earlier.sort((a, b) => b.time - a.time)) {
     for (const [axis, { size }] of operand.outer) {
       for (let kv = 1; kv < size; kv++) {

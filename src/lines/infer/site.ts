@@ -1,12 +1,11 @@
 // Where a program computes attention: its weights, and the queries and keys whose products they come from.
 import { strides, type Tensor } from '../../engine/tensor.ts';
-import { resolveName } from '../../formats/nodeNames.ts';
 import { offsets } from './layout.ts';
 import { isUninitialised } from './memory.ts';
-import { lastName } from './names.ts';
+import { isLossName, nodeOfName } from './names.ts';
 import { withoutBias } from './biased.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
-import type { Value, Values } from './values.ts';
+import { isBlank, type Value, type Values } from './values.ts';
 
 export interface Site {
   /** What the softmax made, or should have made: of the person's own layout. */
@@ -61,7 +60,7 @@ function textOf(values: Values, value: Value): string {
 export function isCalledWeights(value: Value): boolean {
   const { events } = value.view?.of ?? value;
   return events.some(({ name }) => {
-    const found = resolveName(lastName(name));
+    const found = nodeOfName(name);
     return found?.node === 'P' && found.kind === 'value';
   });
 }
@@ -87,6 +86,20 @@ function besideKeys(values: Values, value: Value): Value[] {
   });
 }
 
+/** Whether it was made of exponentials and sums to less than 1 along an axis: beside a sink, which has no column. */
+function isBelowOne(values: Values, value: Value): boolean {
+  const { shape, data } = value.tensor;
+  if (data.some((each) => !(each <= 1)) || isBlank(value)) return false;
+  const width = shape[shape.length - 1];
+  let sum = 0;
+  for (let n = 0; n < data.length; n++) {
+    sum = n % width === 0 ? data[n] : sum + data[n];
+    if (sum > 1 + 4 * Math.max(value.eps, 1e-6)) return false;
+  }
+  const ancestors = values.ancestors(value);
+  return values.all.some((each) => ancestors.has(each.id) && /\bexp\(/.test(textOf(values, each)));
+}
+
 /**
  * What may be the weights, the likeliest first: what sums to 1, then what an exponential or a softmax made, then
  * what is called so.
@@ -104,6 +117,8 @@ function candidates(values: Values): Value[] {
     (value) =>
       !normalised.includes(value) && !exponential.includes(value) && isCalledWeights(value),
   );
+  const known = new Set([...normalised, ...exponential, ...called]);
+  const beside = positive.filter((value) => !known.has(value) && isBelowOne(values, value));
   const byTime = (a: Value, b: Value): number => a.time - b.time;
   const parts = normalised.flatMap((value) => besideKeys(values, value));
   const all = [
@@ -111,6 +126,7 @@ function candidates(values: Values): Value[] {
     ...parts,
     ...exponential.sort(byTime),
     ...called.sort(byTime),
+    ...beside.sort(byTime),
   ];
   // Arrays that are still to be filled come last: what is left in them is anything.
   const isOpen = (value: Value): boolean => isUninitialised(value, values.recording);
@@ -153,7 +169,7 @@ function operandsBefore(values: Values, value: Value): Value[] {
  * axis of the queries alone too.
  */
 const tokenAxes = (own: readonly number[]): number[] => [
-  ...new Set([Math.max(...own), own[own.length - 1]]),
+  ...new Set([Math.max(...own), own[own.length - 1], ...own]),
 ];
 
 function sitesOf(
@@ -268,21 +284,45 @@ function sitesAt(values: Values, weights: Value): Site[] {
 /** Whether pieces of a stack belong together: something later was made of all of them. */
 function isJoined(values: Values, stack: Value): boolean {
   const pieces = stack.parts.map(({ id }) => values.ofEvent(id)?.id);
-  return values.all.some(
-    (value) =>
-      value.grid.length === 0 &&
-      !value.isVirtual &&
-      value.time > stack.time &&
-      pieces.every((id) => id !== undefined && values.ancestors(value).has(id)),
+  const hasAll = (ancestors: ReadonlySet<number>): boolean =>
+    pieces.every((id) => id !== undefined && ancestors.has(id));
+  return (
+    values.all.some(
+      (value) =>
+        value.grid.length === 0 &&
+        !value.isVirtual &&
+        value.time > stack.time &&
+        hasAll(values.ancestors(value)),
+    ) ||
+    // A loss of all samples is one number.
+    values.numbers
+      .filter(
+        ({ id, name, dtype }) => id > stack.time && isLossName(name) && dtype.startsWith('float'),
+      )
+      .slice(-LAST_NUMBERS)
+      .some((event) => hasAll(values.ancestorsOf([event])))
   );
 }
+
+/** Of the losses of a program the last ones may be made of all that is in it. */
+const LAST_NUMBERS = 16;
+
+/** So many of the largest are looked at where the likeliest have been. */
+const MOST_LARGEST = 12;
 
 /**
  * All places that compute attention weights, each with the products that explain it, in the order of time; several
  * may be one place. Pieces that belong together are one, unless they are asked for one by one.
  */
-export function* findSites(values: Values, onePiece = false): Generator<Site> {
+export function* findSites(
+  values: Values,
+  { onePiece = false, largestFirst = false } = {},
+): Generator<Site> {
   const all = candidates(values);
+  if (largestFirst) {
+    all.sort((a, b) => b.tensor.data.length - a.tensor.data.length);
+    all.splice(MOST_LARGEST);
+  }
   const joined = all
     .filter(({ grid }) => grid.length > 0)
     .filter((stack) => isJoined(values, stack));

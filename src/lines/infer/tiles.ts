@@ -1,65 +1,26 @@
 // Attention that is computed piece by piece: rows or tiles of scores found inside of the product of two whole tensors.
-import { strides, type Tensor } from '../../engine/tensor.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { type Factor, offsets } from './layout.ts';
 import { addedTo } from './tilesAdded.ts';
 import { SUMMED } from './products.ts';
 import type { Site } from './site.ts';
 import { nameOf } from './masks.ts';
-import { isGradientName } from './names.ts';
 import { fits, pairOf, place, type Placed, placeLike } from './placed.ts';
 import { isInside, type Piece, type PlacedPiece, startsByLoops } from './placedInLoops.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import type { Value, Values } from './values.ts';
+import { factorOf, repeated, type Whole, wholes } from './wholes.ts';
 
-/** A tensor read as blocks of tokens by features. */
-interface Whole {
-  readonly value: Value;
-  readonly outer: readonly number[];
-  readonly token: number;
-  readonly feature: number;
-}
-
-const WHOLES = 20;
 const PIECES = 400;
 
-/** Tensors that may be queries or keys as a whole: not made in a loop, or all that a loop made; tokens before features. */
-function wholes(values: Values): Whole[] {
-  return values.all
-    .filter(
-      ({ kind, tensor, parts, isVirtual, grid, events }) =>
-        kind === 'float' &&
-        !isVirtual &&
-        !events.some(({ name }) => isGradientName(name)) &&
-        tensor.data.every(Number.isFinite) &&
-        tensor.shape.length >= 2 &&
-        tensor.shape.length <= 4 &&
-        (grid.length === 1 || parts.every(({ loops }) => loops.length === 0)) &&
-        !parts.some(isGradient),
-    )
-    .sort((a, b) => a.time - b.time)
-    .slice(0, WHOLES)
-    .flatMap((value) => {
-      const rank = value.tensor.shape.length;
-      const axes = value.tensor.shape.map((_, n) => n);
-      const last = { value, outer: axes.slice(0, -2), token: rank - 2, feature: rank - 1 };
-      // (tokens, heads, width), as (batch, tokens, heads, width).
-      const before = {
-        value,
-        outer: [...axes.slice(0, -3), rank - 2],
-        token: rank - 3,
-        feature: rank - 1,
-      };
-      return rank >= 3 ? [last, before] : [last];
-    });
-}
-
-const factorOf = ({ value }: Whole, axis: number): Factor => ({
-  size: value.tensor.shape[axis],
-  stride: strides(value.tensor.shape)[axis],
-});
+/** Blocks of another tensor, all of which read the same. */
+const sharedBy = (factors: readonly Factor[]): Factor[] =>
+  factors.map(({ size }) => ({ size, stride: 0 }));
 
 /** Products of all tokens of two tensors: (block, left token, right token); null where they do not fit. */
 function products(left: Whole, right: Whole): Tensor | null {
-  const [a, b] = [left, right].map((each) => each.outer.map((axis) => factorOf(each, axis)));
+  const [own, other] = [left, right].map((each) => each.outer.map((axis) => factorOf(each, axis)));
+  // One head of keys for all heads of queries.
+  const [a, b] = [own.length > 0 ? own : sharedBy(other), other.length > 0 ? other : sharedBy(own)];
   if (a.length !== b.length || a.some(({ size }, n) => size !== b[n].size)) return null;
   const [c, d] = [factorOf(left, left.feature), factorOf(right, right.feature)];
   if (c.size !== d.size || c.size < 2) return null;
@@ -126,7 +87,8 @@ function groups(values: Values): Piece[][] {
  * Hidden is what is so low in a piece, or in none.
  */
 export function tiledSites(values: Values): Site[] {
-  const all = wholes(values);
+  const plain = wholes(values);
+  const all = [...plain, ...repeated(values, plain)];
   const pieces = groups(values);
   const found: Site[] = [];
   const pairs: [Whole, Whole, Tensor][] = [];
@@ -143,7 +105,7 @@ export function tiledSites(values: Values): Site[] {
   // A backward pass may forget what the forward pass adds.
   const began = Math.min(...found.map(({ scores }) => scores.time));
   for (const [left, right, scores] of pairs) {
-    const outer = left.outer.map((axis) => left.value.tensor.shape[axis]);
+    const outer = outerShapeOf(left, right);
     for (const added of addedTo(values, scores, outer)) {
       const site = siteOf(values, pieces, left, right, scores, added);
       if (site && site.scores.time < began) return [site, ...found];
@@ -170,8 +132,9 @@ function siteOf(
   const { state, factors } = marked(all, scores);
   const { factor } = found[found.length - 1].placed;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
+  // With a number in the exponent it is a slope or a width.
   const isBinary = values.recording.statements.some(({ text }) =>
-    /\bexp2\b|2(?:\.0)? \*\* /.test(text),
+    /\bexp2\b|\b2(?:\.0)? \*\* (?!\(?-?\s*\d)/.test(text),
   );
   const base = isBinary ? Math.LN2 : 1;
   // What no piece shows, as of one entry, has the factor of the others.
@@ -186,7 +149,7 @@ function siteOf(
     shownKeys(marked(forward, scores).state, scores.shape, isLeft, true) ??
     shownKeys(state, scores.shape, isLeft);
   const weights = softmax({ shape: scores.shape, data: scaled }, isShown, isLeft ? 2 : 1);
-  const outerShape = left.outer.map((axis) => left.value.tensor.shape[axis]);
+  const outerShape = outerShapeOf(left, right);
   const tensor = { shape: [...outerShape, scores.shape[1], scores.shape[2]], data: weights };
   const virtual = values.addVirtual(tensor, [left.value, right.value, first.piece.value]);
   if (!virtual) return null;
@@ -356,13 +319,22 @@ function softmax(scores: Tensor, isShown: Uint8Array, axis: 1 | 2): Float64Array
   return out;
 }
 
+/** The one of two that has blocks. */
+const withBlocks = (left: Whole, right: Whole): Whole => (left.outer.length > 0 ? left : right);
+
+function outerShapeOf(left: Whole, right: Whole): number[] {
+  const { outer, value } = withBlocks(left, right);
+  return outer.map((axis) => value.tensor.shape[axis]);
+}
+
 function wholeSite(
   weights: Value,
   left: Whole,
   right: Whole,
   factor: number,
 ): Omit<Site, 'scores'> {
-  const rank = left.outer.length;
+  const { outer } = withBlocks(left, right);
+  const rank = outer.length;
   const axes = (each: Whole, token: number): number[] =>
     each.value.tensor.shape.map((_, n) =>
       n === each.feature ? SUMMED : n === each.token ? token : each.outer.indexOf(n),
@@ -376,7 +348,7 @@ function wholeSite(
     ...{
       leftToken: rank,
       rightToken: rank + 1,
-      outer: left.outer.map((_, n) => n),
+      outer: outer.map((_, n) => n),
       how: 'crossed',
     },
   };

@@ -1,7 +1,7 @@
 // From an operand of the scores or of the weighted sum back to what it was projected from: x, a weight, a bias.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, type Layout, lengthOf } from './layout.ts';
-import { matchColumns, stridesOf } from './projections.ts';
+import { matchColumns, type Matrix, stridesOf } from './projections.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 /** A recorded tensor with its axes told apart. */
@@ -76,22 +76,40 @@ function rowsOf(value: Value, operand: Operand): Rows[] {
   return found;
 }
 
-function weightFor(operand: Operand, rows: Rows, weight: Value, summed: number): Fit | null {
+/** An operand and a tensor with the rows that it has in common with it. */
+interface Pair {
+  readonly operand: Operand;
+  readonly rows: Rows;
+  readonly target: Matrix;
+  readonly from: Matrix;
+}
+
+function pairOf(operand: Operand, rows: Rows): Pair {
   const factorsAt = (axes: readonly number[]): Factor[] =>
     axes.map((axis) => operand.outer.get(axis) as Factor);
-  const cols = [...factorsAt(rows.heads), operand.feature];
-  const columns = matchColumns(
-    {
-      data: operand.value.tensor.data,
-      offset: 0,
-      rows: [...factorsAt(rows.batch), operand.token],
-      cols,
-    },
-    { data: rows.value.tensor.data, offset: 0, rows: rows.rows, cols: [rows.feature] },
-    weight.tensor,
-    summed,
-    Math.max(operand.value.eps, rows.value.eps),
-  );
+  const target = {
+    data: operand.value.tensor.data,
+    offset: 0,
+    rows: [...factorsAt(rows.batch), operand.token],
+    cols: [...factorsAt(rows.heads), operand.feature],
+  };
+  const { data } = rows.value.tensor;
+  return {
+    operand,
+    rows,
+    target,
+    from: { data, offset: 0, rows: rows.rows, cols: [rows.feature] },
+  };
+}
+
+function weightFor(
+  { operand, rows, target, from }: Pair,
+  weight: Value,
+  summed: number,
+): Fit | null {
+  const { cols } = target;
+  const eps = Math.max(operand.value.eps, rows.value.eps);
+  const columns = matchColumns(target, from, weight.tensor, summed, eps);
   if (!columns) return null;
   const out = weightColumns(
     columns.starts,
@@ -217,8 +235,27 @@ function gatherOffsets({ offset, axes }: Layout): number[] {
   return all;
 }
 
+/** What was found of an operand is not looked for again. */
+const projections = new WeakMap<Values, Map<string, readonly Projection[]>>();
+
 /** Projections x W + b that give the operand itself, the likeliest first. */
 export function projectionsOf(values: Values, operand: Operand, before: number): Projection[] {
+  const all = projections.get(values) ?? new Map<string, readonly Projection[]>();
+  projections.set(values, all);
+  const key = `${before} ${placeOf(operand)}`;
+  const found = all.get(key) ?? findProjections(values, operand, before);
+  all.set(key, found);
+  return found.map((each) => ({ ...each, of: operand }));
+}
+
+/** Which entries of which value an operand is, as text. */
+function placeOf({ value, outer, token, feature }: Operand): string {
+  const axes = [...outer].map(([axis, { size, stride }]) => `${axis}:${size}/${stride}`);
+  const own = [token, feature].map(({ size, stride }) => `${size}/${stride}`);
+  return [value.id, ...axes, ...own].join(' ');
+}
+
+function findProjections(values: Values, operand: Operand, before: number): Projection[] {
   const all = values.all.filter(
     ({ kind, tensor, time, isVirtual, parts }) =>
       kind === 'float' &&
@@ -261,12 +298,13 @@ function projectionsBy(
   const found: Projection[] = [];
   for (const x of sources) {
     for (const rows of rowsOf(x, operand)) {
+      const pair = pairOf(operand, rows);
       for (const weight of weights) {
         if (weight === x) continue;
         weight.tensor.shape.forEach((length, summed) => {
           if (length !== rows.feature.size) return;
           if (weight.tensor.data.length / length < operand.feature.size) return;
-          const fit = weightFor(operand, rows, weight, summed);
+          const fit = weightFor(pair, weight, summed);
           if (!fit) return;
           const allowed = 40 * eps * size;
           const bias = biasOf(values, fit.shift, biasPlaces(fit), { factor: fit.factor, allowed });

@@ -13,11 +13,9 @@ export function unexplained({ values, model, build }: Context): Value[] {
   const used = [...build.used];
   const behind = new Set(used.flatMap((value) => [value.id, ...values.ancestors(value)]));
   const bases = new Set(used.map(baseOf));
-  const isHeld = ({ tensor: { data } }: Value): boolean =>
-    used.some(
-      ({ tensor }) =>
-        tensor.data.length === data.length && tensor.data.every((each, n) => each === data[n]),
-    );
+  const numbers = new Set(used.flatMap(({ tensor: { data } }) => [...data]));
+  // As they are, or joined of several and transposed.
+  const isHeld = ({ tensor: { data } }: Value): boolean => data.every((each) => numbers.has(each));
   return values.all.filter(
     (value) =>
       ancestors.has(value.id) &&

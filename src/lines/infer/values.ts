@@ -1,8 +1,10 @@
 // The distinct tensors of a recording, each with the events that show it; pieces of loops and lists side by side.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recording.ts';
-import { takesShapesAlone } from './memory.ts';
+import { Iterated } from '../iterated.ts';
 import { gridOf, isFilled, sideBySide } from './filled.ts';
+import { contentKey, eventsByName, group, isGradient } from './keys.ts';
+import { takesShapesAlone } from './memory.ts';
 
 /** Largest tensor and largest number of pieces that are looked into. */
 const LARGEST = 2 ** 22;
@@ -41,13 +43,9 @@ const EPSILON: Readonly<Record<string, number>> = {
 const kindOf = (dtype: string): Value['kind'] =>
   dtype === 'bool' ? 'bool' : /^u?int/.test(dtype) ? 'integer' : 'float';
 
-const isGradient = (event: Event): boolean =>
-  event.how === 'gradient' || (event.how === 'leaf' && event.name.endsWith('.grad'));
-
 /** Zeros make zeros of anything. */
 export const isBlank = ({ tensor: { data } }: Value): boolean => data.every((each) => each === 0);
 
-/** Whether an event is a gradient that PyTorch computed. */
 export { isGradient };
 
 export class Values {
@@ -60,10 +58,16 @@ export class Values {
   readonly #ancestors = new Map<number, ReadonlySet<number>>();
   /** By statement and run of it: results of calls that are one of its targets whole, as in `x, dy = randn(), randn()`. */
   readonly #taken = new Map<string, Set<number>>();
+  readonly #sources = new Map<number, readonly Event[]>();
+  readonly #leaves = new Map<number, boolean>();
+  readonly #readBy = new Map<string, ReadonlySet<number>>();
   #named?: ReadonlyMap<string, readonly number[]>;
+
+  readonly #iterated: Iterated;
 
   constructor(recording: Recording, within: (event: Event) => boolean = () => true) {
     this.recording = recording;
+    this.#iterated = new Iterated(recording);
     const groups = new Map<string, Event[]>();
     for (const event of recording.events) {
       if (event.how === 'bind' && recording.events[event.alias ?? event.id].how === 'return') {
@@ -189,29 +193,43 @@ export class Values {
 
   /** Whether a statement that matches the pattern reads the value. */
   isReadBy(value: Value, pattern: RegExp): boolean {
-    const own = new Set(value.events.map(({ id }) => id));
+    const key = String(pattern);
+    const read = this.#readBy.get(key) ?? this.#allReadBy(pattern);
+    this.#readBy.set(key, read);
+    return value.events.some(({ id }) => read.has(id));
+  }
+
+  #allReadBy(pattern: RegExp): Set<number> {
     const { events, statements } = this.recording;
-    return events.some(
-      ({ reads, statement }) =>
-        pattern.test(statements[statement].text) && reads.some((id) => own.has(id)),
-    );
+    const matching = statements.map(({ text }) => pattern.test(text));
+    return new Set(events.flatMap(({ reads, statement }) => (matching[statement] ? reads : [])));
   }
 
   /** Numbers of the values from which a value was computed, as far as is known. */
   ancestors(value: Value): ReadonlySet<number> {
     const known = this.#ancestors.get(value.id);
     if (known) return known;
+    const found = this.ancestorsOf(value.parts, value);
+    found.delete(value.id);
+    this.#ancestors.set(value.id, found);
+    return found;
+  }
+
+  /** Numbers of the values from which events, all those of `value` if one is given, were computed. */
+  ancestorsOf(events: readonly Event[], value?: Value): Set<number> {
     const found = new Set<number>();
     const seen = new Set<number>();
-    const queue = value.parts.flatMap((event) => this.sources(event));
+    const queue = events.flatMap((event) => this.sources(event));
     for (let next = queue.pop(); next; next = queue.pop()) {
       if (seen.has(next.id)) continue;
       seen.add(next.id);
       const own = this.#ofEvent.get(next.id);
       if (own && own !== value) found.add(own.id);
-      queue.push(...this.sources(next));
+      // What is known of a tensor that this event made is not looked for again.
+      const before = own?.parts[0] === next ? this.#ancestors.get(own.id) : undefined;
+      if (before && own?.parts.length === 1) for (const id of before) found.add(id);
+      else queue.push(...this.sources(next));
     }
-    this.#ancestors.set(value.id, found);
     return found;
   }
 
@@ -227,10 +245,19 @@ export class Values {
   }
 
   /** The events that a statement read to make this one; of an array written in a loop those of all its writes. */
-  sources(event: Event): Event[] {
+  sources(event: Event): readonly Event[] {
+    const known = this.#sources.get(event.id);
+    if (known) return known;
+    const found = this.#findSources(event);
+    this.#sources.set(event.id, found);
+    return found;
+  }
+
+  #findSources(event: Event): Event[] {
     const { events, statements } = this.recording;
     const isMade = event.how === 'bind' && takesShapesAlone(statements[event.statement].text);
     const ids = isMade ? [] : [...event.reads, ...this.#readByName(event)];
+    ids.push(...this.#iterated.of(event));
     if (event.alias !== undefined && event.alias < event.id) ids.push(event.alias);
     if (event.same !== undefined && event.same < event.id) ids.push(event.same);
     if (event.how === 'loop-end') {
@@ -241,7 +268,31 @@ export class Values {
     const taken = this.#taken.get(runOf(event));
     const isOthers = (id: number): boolean =>
       taken?.has(id) === true && id !== event.alias && events[id].frame !== event.frame;
-    return ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
+    const read = ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
+    return this.#takenFrom(event, read) ?? read;
+  }
+
+  /**
+   * Of several that a statement reads for several targets the one that this target is: `for x, t in zip(xs, ts)`,
+   * `x, t = data['x'].to(dtype), data['t'].to(dtype)`.
+   */
+  #takenFrom(event: Event, read: readonly Event[]): Event[] | null {
+    const { kind, targets } = this.recording.statements[event.statement];
+    if (targets.length < 2 || read.length < 2) return null;
+    const own = this.recording.tensor(event.id);
+    if (!own || own.data.length < 2) return null;
+    const { length } = own.data;
+    const start = kind === 'for' ? (event.loops.at(-1) ?? 0) * length : 0;
+    const eps = EPSILON[event.dtype] ?? 0;
+    const from = read.filter(({ id }) => {
+      const whole = this.recording.tensor(id);
+      if (!whole || (kind !== 'for' && whole.data.length !== length)) return false;
+      return own.data.every((each, at) => {
+        const other = whole.data[start + at];
+        return Math.abs(each - other) <= eps * Math.abs(other);
+      });
+    });
+    return from.length === 1 ? from : null;
   }
 
   /** What an entry was computed from, and what the single numbers among that were. */
@@ -289,6 +340,14 @@ export class Values {
 
   /** Whether no other tensor was read to make it: drawn, written down or a parameter, scaled or not. */
   isLeaf(value: Value): boolean {
+    const known = this.#leaves.get(value.id);
+    if (known !== undefined) return known;
+    const found = this.#isLeaf(value);
+    this.#leaves.set(value.id, found);
+    return found;
+  }
+
+  #isLeaf(value: Value): boolean {
     if (this.isScaled(value)) return true;
     return value.parts.every(
       (event) =>
@@ -324,28 +383,8 @@ const isDrawn = (text: string): boolean =>
   /\b(?:rand\w*|normal_?|uniform_?|standard_normal|random|random_sample)\s*\(/.test(text) &&
   !/@|matmul|einsum|\bdot\(/.test(text);
 
-/** Events in the order of time, by frame and name. */
-function eventsByName(events: readonly Event[]): Map<string, number[]> {
-  const found = new Map<string, number[]>();
-  for (const { id, frame, name, how } of events) {
-    if (how === 'leaf' || how === 'gradient') continue;
-    const key = `${frame} ${name}`;
-    const own = found.get(key);
-    if (own) own.push(id);
-    else found.set(key, [id]);
-  }
-  return found;
-}
-
 const newestBefore = (ids: readonly number[] | undefined, before: number): number | undefined =>
   ids?.findLast((id) => id < before);
-
-function contentKey({ shape, data }: Tensor): string {
-  const step = Math.max(1, Math.floor(data.length / 7));
-  const samples: number[] = [];
-  for (let at = 0; at < data.length; at += step) samples.push(data[at]);
-  return `${shape.join()}|${samples.join()}`;
-}
 
 /** Whether a value is made of numbers that loops in each other computed. */
 export const isOfEntries = ({ grid, parts }: Value): boolean =>
@@ -358,13 +397,3 @@ const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
 /** Events of one run of a statement have it in common. */
 const runOf = ({ statement, frame, loops }: Event): string =>
   `${statement} ${frame} ${loops.join()}`;
-
-/** Adds an event to those of its statement and name, which may be pieces of one tensor. */
-function group(groups: Map<string, Event[]>, event: Event): void {
-  if (event.how === 'loop-end' || isGradient(event)) return;
-  const name = event.name.replace(/\[\d+\]$/, '[*]');
-  const key = `${event.statement} ${event.how} ${name}`;
-  const events = groups.get(key);
-  if (events) events.push(event);
-  else groups.set(key, [event]);
-}

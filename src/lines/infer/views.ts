@@ -10,9 +10,9 @@ const LENGTHS = 8;
 const SMALLEST = 16;
 
 /** Adds a tensor as some of the entries of another. */
-function addView(values: Values, of: Value, layout: Layout): void {
+export function addView(values: Values, of: Value, layout: Layout): Value | null {
   const places = offsets(layout.axes.flat()).map((at) => at + layout.offset);
-  values.addVirtual(gather(of.tensor, layout), [of], { of, places });
+  return values.addVirtual(gather(of.tensor, layout), [of], { of, places });
 }
 
 /** Adds, for every tensor that may hold several, its parts: what the program indexes instead of binding it. */
@@ -79,12 +79,14 @@ function headCounts(values: Values): number[] {
   return [...new Set(counts)].filter((count) => count > 1);
 }
 
-/** The last axis as one or three parts, each of them as heads by features. */
+/** The last axis as one or three parts, each of them as heads by features; the first one too, where tokens are columns. */
 function addParts(values: Values, value: Value, heads: readonly number[]): void {
   const { shape } = value.tensor;
   if (shape.length < 2) return;
+  if (shape.length === 2) addRows(values, value, heads);
   const lead = rows(shape).slice(0, -1);
   const last = shape[shape.length - 1];
+  for (const count of heads) addGroups(values, value, lead, count);
   let left = MOST;
   for (const parts of [3, 1]) {
     for (const count of [...heads, 1]) {
@@ -96,6 +98,44 @@ function addParts(values: Values, value: Value, heads: readonly number[]): void 
       ];
       for (let n = 0; n < parts && left-- > 0; n++)
         addView(values, value, { offset: (n * last) / parts, axes: [...lead, ...own] });
+    }
+  }
+}
+
+/** The rows of (features, tokens) as heads by features. */
+function addRows(values: Values, value: Value, heads: readonly number[]): void {
+  const [features, tokens] = value.tensor.shape;
+  for (const count of heads) {
+    const width = features / count;
+    if (!Number.isInteger(width) || width < 2) continue;
+    const axes = [
+      [{ size: count, stride: width * tokens }],
+      [{ size: width, stride: tokens }],
+      [{ size: tokens, stride: 1 }],
+    ];
+    addView(values, value, { offset: 0, axes });
+  }
+}
+
+/** Queries of all heads, then keys and then values of fewer heads, each of which a group of query heads shares. */
+function addGroups(
+  values: Values,
+  value: Value,
+  lead: readonly (readonly Factor[])[],
+  heads: number,
+): void {
+  const { shape } = value.tensor;
+  const last = shape[shape.length - 1];
+  for (let kv = 1; kv < heads; kv++) {
+    const width = last / (heads + 2 * kv);
+    if (heads % kv !== 0 || !Number.isInteger(width) || width < 2) continue;
+    const feature = [{ size: width, stride: 1 }];
+    const own = (size: number): Factor => ({ size, stride: width });
+    const group = { size: heads / kv, stride: 0 };
+    addView(values, value, { offset: 0, axes: [...lead, [own(heads)], feature] });
+    for (const offset of [heads * width, (heads + kv) * width]) {
+      addView(values, value, { offset, axes: [...lead, [own(kv)], feature] });
+      addView(values, value, { offset, axes: [...lead, [own(kv), group], feature] });
     }
   }
 }

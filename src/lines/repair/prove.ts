@@ -1,7 +1,7 @@
 // A fix has to hold on other numbers and other sizes as well: the fixed program is run with them and judged anew.
 import type { HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
-import { infer, type InferOptions } from '../infer/infer.ts';
+import { type InferOptions, meant as meantBy } from '../infer/meant.ts';
 import { type Known, rebound, withChoices } from '../infer/rebind.ts';
 import { judge } from '../judge.ts';
 import type { Recording } from '../recording.ts';
@@ -287,8 +287,8 @@ interface Alone extends Standing {
 /** Judged by what it is seen to compute, without the person's setup: that is of other numbers. */
 function judgedAlone(recording: Recording, asked: InferOptions): Alone | null {
   try {
-    const known = infer(recording, asked);
-    return known && { known, ...judgedBy(known.config, recording) };
+    const chosen = meantBy(recording, asked);
+    return chosen && { known: chosen.found, ...standingOf(recording, chosen.judged) };
   } catch {
     return null;
   }
