@@ -2,7 +2,7 @@
 import { tensorName } from '../engine/graph.ts';
 import { type Cause, type Report, summaryOf } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
-import type { LinesResult } from '../lines/result.ts';
+import type { LinesResult } from '../lines/tell/result.ts';
 import { checkTrace, whyUnaligned } from './check.ts';
 import { explainNode } from './explain.ts';
 import { runLines, writeFix } from './linesRun.ts';

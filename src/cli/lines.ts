@@ -1,9 +1,9 @@
 // lines FILE [--setup SETUP] [--function NAME] [--layer N] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { parseArgs } from 'node:util';
 import { tensorName } from '../engine/graph.ts';
-import { isOfFirstAlone } from '../lines/laterSums.ts';
-import type { Recording } from '../lines/recording.ts';
-import type { Line, LinesResult } from '../lines/result.ts';
+import { isOfFirstAlone } from '../lines/tell/laterSums.ts';
+import type { Recording } from '../lines/recorded/recording.ts';
+import type { Line, LinesResult } from '../lines/tell/result.ts';
 import { runLines, writeFix } from './linesRun.ts';
 import { writeTest } from './sees.ts';
 import { InputError, printJson, printTable } from './support.ts';

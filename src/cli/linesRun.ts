@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { type Answer, answer, notAligned, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
-import { causesOf } from '../lines/name.ts';
+import { causesOf } from '../lines/tell/name.ts';
 import type { Fix } from '../lines/repair/fix.ts';
-import type { Recording } from '../lines/recording.ts';
-import { type LinesResult, notesOf } from '../lines/result.ts';
-import { setupDocument } from '../lines/setupDocument.ts';
+import type { Recording } from '../lines/recorded/recording.ts';
+import { type LinesResult, notesOf } from '../lines/tell/result.ts';
+import { setupDocument } from '../lines/tell/setupDocument.ts';
 import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
 import {
   interpreters,

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lacksModule } from '../lineRun/answer.ts';
 import { isPytestFile } from '../lineRun/pytestFile.ts';
-import { parseRecording, type Recording } from '../lines/recording.ts';
+import { parseRecording, type Recording } from '../lines/recorded/recording.ts';
 import { type Recorded, RecordError, record, recorderIn } from '../recorder/record.ts';
 import { InputError } from './support.ts';
 

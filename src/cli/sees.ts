@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { buildGraph } from '../engine/heads/build.ts';
 import type { Answer } from '../lineRun/answer.ts';
 import { judge } from '../lines/judge.ts';
-import type { Recording } from '../lines/recording.ts';
+import type { Recording } from '../lines/recorded/recording.ts';
 import { withZeroBiases } from '../lines/sees/biases.ts';
 import { inputsFor } from '../lines/sees/build.ts';
 import { planOf } from '../lines/sees/plan.ts';

@@ -11,16 +11,16 @@ import { meant } from '../lines/infer/meant.ts';
 import { ownMistakes } from '../lines/infer/ownMistakes.ts';
 import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
-import { explained, shareBefore } from '../lines/explained.ts';
-import { notShown } from '../lines/blindSpots.ts';
-import { goalsOf, isNothing } from '../lines/goals.ts';
+import { explained, shareBefore } from '../lines/infer/explained.ts';
+import { notShown } from '../lines/tell/blindSpots.ts';
+import { goalsOf, isNothing } from '../lines/localise/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
-import { causesOf } from '../lines/name.ts';
-import { unjudgedSums } from '../lines/laterSums.ts';
-import { unjudgedOf } from '../lines/unjudged.ts';
-import type { Recording } from '../lines/recording.ts';
-import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/result.ts';
-import type { Source } from '../lines/setupDocument.ts';
+import { causesOf } from '../lines/tell/name.ts';
+import { unjudgedSums } from '../lines/tell/laterSums.ts';
+import { unjudgedOf } from '../lines/tell/unjudged.ts';
+import type { Recording } from '../lines/recorded/recording.ts';
+import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/tell/result.ts';
+import type { Source } from '../lines/tell/setupDocument.ts';
 import { withResidual } from './residual.ts';
 
 export interface AnswerOptions {

@@ -13,11 +13,11 @@ import {
 import { largestMagnitude, sizeOf, strides, type Tensor, tensor } from '../engine/tensor.ts';
 import { isDType } from '../formats/dtype.ts';
 import type { NamedTensor } from '../formats/namedTensor.ts';
-import { type Alignment, isReordered, isWhole } from '../lines/align.ts';
-import { handedOn } from '../lines/flow.ts';
-import type { Event, Recording } from '../lines/recording.ts';
-import { nodeNamed } from '../lines/observe.ts';
-import { type Line, linesWithEvents } from '../lines/result.ts';
+import { type Alignment, isReordered, isWhole } from '../lines/align/align.ts';
+import { handedOn } from '../lines/recorded/flow.ts';
+import type { Event, Recording } from '../lines/recorded/recording.ts';
+import { nodeNamed } from '../lines/align/observe.ts';
+import { type Line, linesWithEvents } from '../lines/tell/result.ts';
 import type { Answer } from './answer.ts';
 import { type Grids, gridsOf, partOf } from './grid.ts';
 

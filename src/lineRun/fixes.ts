@@ -7,7 +7,7 @@ import type { Graph } from '../engine/graph.ts';
 import { sameShape } from '../engine/tensor.ts';
 import type { InferOptions } from '../lines/infer/types.ts';
 import { type Judged, judging } from '../lines/judge.ts';
-import type { Recording } from '../lines/recording.ts';
+import type { Recording } from '../lines/recorded/recording.ts';
 import { type Fix, fixOf } from '../lines/repair/fix.ts';
 import { notebookFix } from '../lines/repair/notebook.ts';
 import { newKnown, prove } from '../lines/repair/prove.ts';

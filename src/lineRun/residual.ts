@@ -4,7 +4,7 @@ import { ConfigError, type HeadConfig } from '../engine/config.ts';
 import type { Graph } from '../engine/graph.ts';
 import { buildGraph } from '../engine/heads/build.ts';
 import { judge, type Judged } from '../lines/judge.ts';
-import type { Recording } from '../lines/recording.ts';
+import type { Recording } from '../lines/recorded/recording.ts';
 
 interface Reference {
   readonly config: HeadConfig;

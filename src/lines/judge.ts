@@ -8,11 +8,11 @@ import {
   FLOAT64,
   type NumberType,
 } from '../compare/reference/dtypes.ts';
-import { buildCatalogue, type Catalogue } from './catalogue.ts';
-import { Contents } from './contents.ts';
-import { type Localised, localise } from './localise.ts';
-import type { Content } from './observe.ts';
-import type { Recording } from './recording.ts';
+import { buildCatalogue, type Catalogue } from './align/catalogue.ts';
+import { Contents } from './align/contents.ts';
+import { type Localised, localise } from './localise/localise.ts';
+import type { Content } from './align/observe.ts';
+import type { Recording } from './recorded/recording.ts';
 
 export interface Judged {
   readonly catalogue: Catalogue;

@@ -11,7 +11,7 @@ import type {
   Sources,
   Variations,
 } from '../lines/repair/bench.ts';
-import { parseRecording, type Recording } from '../lines/recording.ts';
+import { parseRecording, type Recording } from '../lines/recorded/recording.ts';
 import { type OwnProcess, start } from '../process/ownProcess.ts';
 
 export interface BenchOptions {

@@ -9,7 +9,7 @@ import { findFixes, type Fixes } from '../../src/lineRun/fixes.ts';
 import { infer } from '../../src/lines/infer/infer.ts';
 import { judge } from '../../src/lines/judge.ts';
 import type { Limits } from '../../src/lines/repair/repair.ts';
-import { parseRecording } from '../../src/lines/recording.ts';
+import { parseRecording } from '../../src/lines/recorded/recording.ts';
 import { record, recorderIn } from '../../src/recorder/record.ts';
 
 const recorder = recorderIn(fileURLToPath(new URL('../..', import.meta.url)));

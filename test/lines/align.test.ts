@@ -4,8 +4,8 @@ import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { type Tensor, tensor } from '../../src/engine/tensor.ts';
 import { BFLOAT16, FLOAT32, FLOAT64, type NumberType } from '../../src/compare/reference/dtypes.ts';
-import { Aligner, type Alignment } from '../../src/lines/align.ts';
-import { buildCatalogue, type Catalogue } from '../../src/lines/catalogue.ts';
+import { Aligner, type Alignment } from '../../src/lines/align/align.ts';
+import { buildCatalogue, type Catalogue } from '../../src/lines/align/catalogue.ts';
 import { headConfig } from '../support/configs.ts';
 import { randomTensor } from '../support/random.ts';
 

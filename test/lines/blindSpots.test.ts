@@ -4,7 +4,7 @@ import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { run } from '../../src/engine/run.ts';
 import { tensor, type Tensor } from '../../src/engine/tensor.ts';
-import { blindSpots } from '../../src/lines/blindSpots.ts';
+import { blindSpots } from '../../src/lines/tell/blindSpots.ts';
 
 function filled(shape: number[], seed: number): Tensor {
   const size = shape.reduce((product, each) => product * each, 1);

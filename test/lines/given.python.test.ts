@@ -6,7 +6,7 @@ import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { answer, type Answer } from '../../src/lineRun/answer.ts';
-import type { Recording } from '../../src/lines/recording.ts';
+import type { Recording } from '../../src/lines/recorded/recording.ts';
 import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
 
 const sourceOf = (name: string): string =>

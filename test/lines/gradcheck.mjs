@@ -3,10 +3,10 @@
 import { nodeOf } from '../../src/engine/graph.ts';
 import { scalar, tensor } from '../../src/engine/tensor.ts';
 import { gathered } from '../../src/lineRun/details.ts';
-import { isWhole } from '../../src/lines/align.ts';
+import { isWhole } from '../../src/lines/align/align.ts';
 
-/** @typedef {import('../../src/lines/recording.ts').Recording} Recording */
-/** @typedef {import('../../src/lines/align.ts').Alignment} Alignment */
+/** @typedef {import('../../src/lines/recorded/recording.ts').Recording} Recording */
+/** @typedef {import('../../src/lines/align/align.ts').Alignment} Alignment */
 /** @typedef {{ name: string, inside: string, alignment: Alignment }} Place */
 
 /** Steps and what may be off, by the number type of the inputs. @type {Record<string, [number, number]>} */

@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { infer, type Inference } from '../../src/lines/infer/infer.ts';
 import { judge } from '../../src/lines/judge.ts';
-import { type Recording } from '../../src/lines/recording.ts';
-import { firstOf } from '../../src/lines/result.ts';
+import { type Recording } from '../../src/lines/recorded/recording.ts';
+import { firstOf } from '../../src/lines/tell/result.ts';
 import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
 
 const record = (source: string): Recording => recorded(source).recording;

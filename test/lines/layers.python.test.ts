@@ -6,7 +6,7 @@ import { compare } from '../../src/compare/check.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import { detailsOf, tensorsOf } from '../../src/lineRun/details.ts';
 import { answer, type Answer } from '../../src/lineRun/answer.ts';
-import { type Recording } from '../../src/lines/recording.ts';
+import { type Recording } from '../../src/lines/recorded/recording.ts';
 import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,7 +1,7 @@
 // A recording is read as it was written, and what is no recording is refused in one line.
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../src/formats/formatError.ts';
-import { parseRecording } from '../../src/lines/recording.ts';
+import { parseRecording } from '../../src/lines/recorded/recording.ts';
 
 const statement = { file: 0, line: 1, endLine: 1, column: 1, endColumn: 2, function: 0 };
 

@@ -14,7 +14,7 @@ import { resolveName } from '../../src/formats/nodeNames.ts';
 import { answer } from '../../src/lineRun/answer.ts';
 import { tensorsOf } from '../../src/lineRun/details.ts';
 import { judge } from '../../src/lines/judge.ts';
-import { parseRecording } from '../../src/lines/recording.ts';
+import { parseRecording } from '../../src/lines/recorded/recording.ts';
 import { record } from '../../src/recorder/record.ts';
 import { openBench } from '../../src/recorder/repairBench.ts';
 import { gradcheck } from './gradcheck.mjs';

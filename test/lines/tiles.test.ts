@@ -4,9 +4,9 @@ import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
-import { buildCatalogue, type Catalogue } from '../../src/lines/catalogue.ts';
-import { localise, type Localised } from '../../src/lines/localise.ts';
-import type { Event, Recording } from '../../src/lines/recording.ts';
+import { buildCatalogue, type Catalogue } from '../../src/lines/align/catalogue.ts';
+import { localise, type Localised } from '../../src/lines/localise/localise.ts';
+import type { Event, Recording } from '../../src/lines/recorded/recording.ts';
 import { headConfig } from '../support/configs.ts';
 import { randomTensor } from '../support/random.ts';
 

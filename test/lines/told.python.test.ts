@@ -6,7 +6,7 @@ import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
 import { infer } from '../../src/lines/infer/infer.ts';
 import { judge } from '../../src/lines/judge.ts';
-import { firstOf } from '../../src/lines/result.ts';
+import { firstOf } from '../../src/lines/tell/result.ts';
 import { hasNumpy, hasTorch, recorded } from '../support/recorded.ts';
 import { configs } from './toldSetups.ts';
 import { programs } from './toldMistakes.ts';

@@ -1,7 +1,7 @@
 // Setups of programs in kinds/ of which none is inferred, made of what the right program recorded.
 import type { HeadConfig } from '../../src/engine/config.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
-import type { Recording } from '../../src/lines/recording.ts';
+import type { Recording } from '../../src/lines/recorded/recording.ts';
 
 /** The last tensor that the program bound to a name. */
 function tensorOf(recording: Recording, name: string): Tensor {

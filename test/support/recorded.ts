@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseRecording, type Recording } from '../../src/lines/recording.ts';
+import { parseRecording, type Recording } from '../../src/lines/recorded/recording.ts';
 
 const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
 const recorder = fileURLToPath(new URL('../../python/attention_lines', import.meta.url));

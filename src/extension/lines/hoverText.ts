@@ -2,7 +2,7 @@
 import { tensorName } from '../../engine/graph.ts';
 import type { Detail } from '../../lineRun/details.ts';
 import type { Cause } from '../../compare/report.ts';
-import type { Line } from '../../lines/result.ts';
+import type { Line } from '../../lines/tell/result.ts';
 import { SIGNS } from './markText.ts';
 import { dataUri, type Ground, heatmap, shortNumber } from './heatmap.ts';
 

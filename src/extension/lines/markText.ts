@@ -1,7 +1,7 @@
 // What stands at the end of a line: which node it computes and whether it is right. Pure.
 import { tensorName } from '../../engine/graph.ts';
 import type { Detail } from '../../lineRun/details.ts';
-import type { Line } from '../../lines/result.ts';
+import type { Line } from '../../lines/tell/result.ts';
 
 export type MarkKind = 'right' | 'wrong' | 'doubtful';
 

@@ -3,9 +3,9 @@ import type { Detail } from '../../lineRun/details.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import type { Attention, Inferred, Question } from '../../lines/infer/types.ts';
 import type { SavedSetup } from '../../lines/infer/save.ts';
-import type { Cell, Exit, SourceFile } from '../../lines/recording.ts';
+import type { Cell, Exit, SourceFile } from '../../lines/recorded/recording.ts';
 import type { Fix } from '../../lines/repair/fix.ts';
-import type { LinePlace, LinesResult } from '../../lines/result.ts';
+import type { LinePlace, LinesResult } from '../../lines/tell/result.ts';
 import type { Tried } from '../../lines/repair/repair.ts';
 
 /** What the person has said of an entry of the setup that was guessed. */

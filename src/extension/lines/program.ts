@@ -1,7 +1,7 @@
 // The program that is meant: a .py file or a notebook, and where in the editor its lines are.
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
-import type { LinePlace } from '../../lines/result.ts';
+import type { LinePlace } from '../../lines/tell/result.ts';
 import { editedFile } from '../uris.ts';
 
 export const isNotebookFile = ({ path }: vscode.Uri): boolean => path.endsWith('.ipynb');

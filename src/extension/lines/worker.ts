@@ -16,7 +16,7 @@ import { causeOf, findFixes } from '../../lineRun/fixes.ts';
 import { detailsOf, tensorsOf } from '../../lineRun/details.ts';
 import { attentionsOf } from '../../lines/infer/infer.ts';
 import { savedSetup } from '../../lines/infer/save.ts';
-import { parseRecording, type Recording } from '../../lines/recording.ts';
+import { parseRecording, type Recording } from '../../lines/recorded/recording.ts';
 import { WarmRecorder } from '../../recorder/warm.ts';
 import type { RecordOptions } from '../../recorder/options.ts';
 import type { FromThread, Outcome, RunRequest, ToThread, Verdict } from './messages.ts';

@@ -1,8 +1,8 @@
 // One statement of a recording, computed again: as it is, or with other operands.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { loopsAround } from '../loops.ts';
-import type { Event, Recording } from '../recording.ts';
-import { Arrays } from '../versions.ts';
+import { loopsAround } from '../recorded/loops.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
+import { Arrays } from '../recorded/versions.ts';
 import { broadcast, NotComputed, reshape } from './arrays.ts';
 import { isList, numberOf, tensorOf, type Value } from './values.ts';
 import { binary, evaluate, type Lookup } from './evaluate.ts';

@@ -2,7 +2,7 @@
 import { isOfHeads, type Letter } from '../../engine/axes.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { hasNode } from '../../engine/graph.ts';
-import { offsetsIn, times, zip } from '../lettered.ts';
+import { offsetsIn, times, zip } from '../recorded/lettered.ts';
 import { type Forms, type Parts, valueOf } from './form.ts';
 
 /**

@@ -2,8 +2,16 @@
 import { isOfHeads, type Extents, type Letter } from '../../engine/axes.ts';
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program/sources.ts';
-import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
-import { lettered } from '../lettered.ts';
+import {
+  type Lettered,
+  mapEach,
+  product,
+  reduce,
+  sumOver,
+  times,
+  zip,
+} from '../recorded/lettered.ts';
+import { lettered } from '../recorded/lettered.ts';
 import { type Forms, gradientOf, type Parts, projectionsOf, valueOf } from './form.ts';
 
 /** D = Σ P dP, dP − D, P dP, P D, and what stands between dM and dS where there is a softcap. */

@@ -4,7 +4,7 @@ import type { HeadConfig } from '../../engine/config.ts';
 import { type Graph, hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import type { Kind, State } from '../../compare/program/program.ts';
-import { type Lettered, lengthsOf, lettered } from '../lettered.ts';
+import { type Lettered, lengthsOf, lettered } from '../recorded/lettered.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 
 /**

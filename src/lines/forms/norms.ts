@@ -2,7 +2,7 @@
 import type { Letter } from '../../engine/axes.ts';
 import type { Norm } from '../../engine/config.ts';
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
-import { type Lettered, mapEach, sumOver, times, zip } from '../lettered.ts';
+import { type Lettered, mapEach, sumOver, times, zip } from '../recorded/lettered.ts';
 import { contributionsOf } from './backward.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 

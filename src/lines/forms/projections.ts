@@ -1,6 +1,14 @@
 // Forms of the projections and the loss: before the bias, keys and values repeated for query heads, W_K W_Qᵀ, y − target.
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
-import { type Lettered, lettered, mapEach, product, sumOver, times, zip } from '../lettered.ts';
+import {
+  type Lettered,
+  lettered,
+  mapEach,
+  product,
+  sumOver,
+  times,
+  zip,
+} from '../recorded/lettered.ts';
 import { type Forms, gradientOf, type Parts, projectionsOf, valueOf, withToken } from './form.ts';
 
 /** Sums of products before a bias is added. */

@@ -1,7 +1,7 @@
 // Forms of rotary embeddings: angles, cosines and sines, features turned by a quarter.
 import { isPlainRope } from '../../engine/config.ts';
 import { hasNode } from '../../engine/graph.ts';
-import { type Lettered, mapEach, times, zip } from '../lettered.ts';
+import { type Lettered, mapEach, times, zip } from '../recorded/lettered.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 /**

@@ -1,7 +1,15 @@
 // Forms between the projections and the output: scaled and masked scores, the steps inside the softmax.
 import type { Extents } from '../../engine/axes.ts';
 import { hasNode } from '../../engine/graph.ts';
-import { type Lettered, mapEach, product, reduce, sumOver, times, zip } from '../lettered.ts';
+import {
+  type Lettered,
+  mapEach,
+  product,
+  reduce,
+  sumOver,
+  times,
+  zip,
+} from '../recorded/lettered.ts';
 import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 const LOG2E = Math.LOG2E;

@@ -1,6 +1,6 @@
 // Forms of what stands beside the keys in the softmax: a learned logit of each head, or a one.
 import { hasNode } from '../../engine/graph.ts';
-import { type Lettered, mapEach, reduce, sumOver, zip } from '../lettered.ts';
+import { type Lettered, mapEach, reduce, sumOver, zip } from '../recorded/lettered.ts';
 import { type Forms, type Parts, valueOf } from './form.ts';
 
 /** The logits of the heads repeated for each query, as they are put beside the scores, and the softmax with them. */

@@ -1,7 +1,7 @@
 // Single terms of the sums, as programs in loops over tokens and features add them.
 import { hasNode, type NodeId } from '../../engine/graph.ts';
 import type { Kind } from '../../compare/program/program.ts';
-import { type Lettered, product } from '../lettered.ts';
+import { type Lettered, product } from '../recorded/lettered.ts';
 import { type Forms, gradientOf, type Parts, projectionsOf, valueOf, withToken } from './form.ts';
 
 type Source = [NodeId, Kind];

@@ -3,7 +3,7 @@ import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { run } from '../../engine/run.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import { gather, type Layout } from './layout.ts';
 import type { Binding, Inference } from './types.ts';
 import { withTensors } from './withTensors.ts';

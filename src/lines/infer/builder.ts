@@ -1,7 +1,7 @@
 // Collects what is inferred, entry by entry.
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import type { Model } from './model.ts';
 import { roleOf, weightRole } from './names.ts';

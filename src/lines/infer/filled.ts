@@ -1,6 +1,6 @@
 // Tensors that a program fills part by part: from the parts to the whole.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import type { Event } from '../recording.ts';
+import type { Event } from '../recorded/recording.ts';
 
 /** Whether an array kept a good part of what was in it: it is filled part by part, and not used again. */
 export function isFilled({ data: before }: Tensor, { data }: Tensor): boolean {

@@ -1,5 +1,5 @@
 // Where a program does the same again with other weights, as in training: only the first step is of one setup.
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 
 /** Whether an event is of a loop's second iteration: of a loop that no other is around, in no call of many. */
 const isSecond = ({ loops }: Event): boolean => loops.length > 0 && loops[0] === 1;

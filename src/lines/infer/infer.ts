@@ -2,7 +2,7 @@
 import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { forward } from '../../engine/run.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 import { withLaterCalls } from './batches.ts';
 import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
 import { endOfFirstStep } from './firstStep.ts';

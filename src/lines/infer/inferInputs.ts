@@ -5,7 +5,7 @@ import { type Context, merged, nameOf, stepsOf, stored, tokens, withFeature } fr
 import { biasBeside, guessProjection, meantProjection, unusedBias } from './guess.ts';
 import { type Factor, lengthOf } from './layout.ts';
 import type { Latent } from './latent.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 import { takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import type { Root } from './roots.ts';

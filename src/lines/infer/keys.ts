@@ -1,6 +1,6 @@
 // By what the events and tensors of a recording are found again.
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Event } from '../recording.ts';
+import type { Event } from '../recorded/recording.ts';
 
 /** Whether an event is a gradient that PyTorch computed. */
 export const isGradient = (event: Event): boolean =>

@@ -2,11 +2,11 @@
 import { buildGraph } from '../../engine/heads/build.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { explained, shareBefore } from '../explained.ts';
-import { goalsOf } from '../goals.ts';
+import { explained, shareBefore } from './explained.ts';
+import { goalsOf } from '../localise/goals.ts';
 import { judge, type Judged } from '../judge.ts';
-import type { Localised } from '../localise.ts';
-import type { Recording } from '../recording.ts';
+import type { Localised } from '../localise/localise.ts';
+import type { Recording } from '../recorded/recording.ts';
 import { inferences } from './infer.ts';
 import { ownMistakes } from './ownMistakes.ts';
 import type { Inference, InferOptions } from './types.ts';

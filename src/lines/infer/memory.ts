@@ -1,5 +1,5 @@
 // Arrays that a program makes to be filled: nothing is computed from what they are made like, nor told by what is in them.
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import type { Value } from './values.ts';
 
 /** Whether a statement makes arrays like others and computes nothing. */

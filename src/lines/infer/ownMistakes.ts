@@ -1,6 +1,6 @@
 // Of what is wrong by a setup that was inferred, what is of its attention and not of what stands around it.
-import type { Localised, Wrong } from '../localise.ts';
-import type { Recording } from '../recording.ts';
+import type { Localised, Wrong } from '../localise/localise.ts';
+import type { Recording } from '../recorded/recording.ts';
 import type { Inference } from './types.ts';
 
 type Around = Pick<Inference, 'shared' | 'isInner'>;

@@ -1,6 +1,6 @@
 // Where pieces of scores lie that loops make one after the other: by the same step with each iteration.
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Event } from '../recording.ts';
+import type { Event } from '../recorded/recording.ts';
 import type { Placed } from './placed.ts';
 import type { Value } from './values.ts';
 

@@ -1,7 +1,7 @@
 // The same attention in another run of the same program: with another seed, other arguments, other sizes.
 import type { HeadConfig } from '../../engine/config.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import { eventKeys } from './builder.ts';
 import { meant } from './meant.ts';
 import { gather } from './layout.ts';

@@ -1,5 +1,5 @@
 // Calls of a function that only repeat an earlier one with inputs moved a little, as a numerical gradient's do.
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 
 /** A function that is called more often than this is looked into. */
 const CALLS = 12;

@@ -2,7 +2,7 @@
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { writeNpz } from '../../formats/npz.ts';
-import { type Source, setupDocument } from '../setupDocument.ts';
+import { type Source, setupDocument } from '../tell/setupDocument.ts';
 
 export interface SavedSetup {
   /** The text of the setup file. */

@@ -1,5 +1,5 @@
 // Of a program in which no attention was found: what looks like attention weights, and was not explained.
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import type { From } from './types.ts';
 
 interface Seen extends From {

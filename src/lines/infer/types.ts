@@ -1,6 +1,6 @@
 // What is inferred: a setup, where each entry was found, what is asked, and where its tensors are recorded.
 import type { HeadConfig } from '../../engine/config.ts';
-import type { Event } from '../recording.ts';
+import type { Event } from '../recorded/recording.ts';
 import type { Layout } from './layout.ts';
 
 export interface InferOptions {

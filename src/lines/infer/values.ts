@@ -1,7 +1,7 @@
 // The distinct tensors of a recording, each with the events that show it; pieces of loops and lists side by side.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import type { Event, Recording } from '../recording.ts';
-import { Iterated } from '../iterated.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
+import { Iterated } from '../recorded/iterated.ts';
 import { gridOf, isFilled, sideBySide } from './filled.ts';
 import { contentKey, eventsByName, group, isGradient } from './keys.ts';
 import { takesShapesAlone } from './memory.ts';

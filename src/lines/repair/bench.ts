@@ -1,6 +1,6 @@
 // Where a repair tries its edits: the person's own Python, driven by somebody else (src/recorder).
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 
 /** Replaces the characters [start, end), counted as Python counts them (code points), by `text`. */
 export type Edit = readonly [start: number, end: number, text: string];

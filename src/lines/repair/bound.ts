@@ -4,10 +4,10 @@ import { type AxisLetters, type Letter, shapeOf } from '../../engine/axes.ts';
 import type { HeadConfig, WeightId } from '../../engine/config.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
-import { type Alignment, isReordered, isWhole } from '../align.ts';
-import type { Catalogue, Entry } from '../catalogue.ts';
+import { type Alignment, isReordered, isWhole } from '../align/align.ts';
+import type { Catalogue, Entry } from '../align/catalogue.ts';
 import { eventKeys } from '../infer/builder.ts';
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import { constantsOf, lossesAt, lossWith } from './boundLoss.ts';
 import type { Standing } from './progress.ts';
 

@@ -1,6 +1,6 @@
 // The lines that a fix changes: what goes wrong elsewhere on other numbers is not held against it.
 import { sizeOf } from '../../engine/tensor.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 import type { Sources } from './bench.ts';
 import type { Standing } from './progress.ts';
 import { hunksOf } from './text.ts';

@@ -1,5 +1,5 @@
 // A fix of a notebook: it was proven on the cells as one program, and is told of the cells and of the file that holds them.
-import type { Cell } from '../recording.ts';
+import type { Cell } from '../recorded/recording.ts';
 import { type Fix, fixOf, type Verified } from './fix.ts';
 import { hunksOf, unifiedDiff } from './text.ts';
 

@@ -1,7 +1,7 @@
 // Which statements a repair looks at: the wrong ones, those that made their operands, their neighbours.
-import { handedOn } from '../flow.ts';
+import { handedOn } from '../recorded/flow.ts';
 import type { Judged } from '../judge.ts';
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
 

@@ -2,11 +2,11 @@
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
-import { type Alignment, isReordered, isWhole as isAllOf } from '../align.ts';
-import { ancestorsOf, askedFor, goalsOf } from '../goals.ts';
+import { type Alignment, isReordered, isWhole as isAllOf } from '../align/align.ts';
+import { ancestorsOf, askedFor, goalsOf } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
-import { isAsFound, nodeNamed, type Observed } from '../observe.ts';
-import type { Event, Recording } from '../recording.ts';
+import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {

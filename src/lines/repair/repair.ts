@@ -1,6 +1,6 @@
 // From the first wrong statement to edits that make the whole program right.
 import type { Judged } from '../judge.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 import type { Bench, Candidate, Evaluated, Sources } from './bench.ts';
 import { type Place, placesOf } from './places.ts';
 import { compareStandings, type Standing, standingOf } from './progress.ts';

@@ -1,9 +1,9 @@
 // Which of the candidates for a statement are run: those first whose own result is what should come out.
 import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
-import { Aligner, isWhole, tellingOf } from '../align.ts';
-import { piecesOf } from '../pieces.ts';
-import type { Catalogue } from '../catalogue.ts';
+import { Aligner, isWhole, tellingOf } from '../align/align.ts';
+import { piecesOf } from '../align/pieces.ts';
+import type { Catalogue } from '../align/catalogue.ts';
 import type { Role } from '../forms/form.ts';
 import { isMaskOf } from '../sees/masks.ts';
 import type { Candidate, Evaluated, FrameReply } from './bench.ts';

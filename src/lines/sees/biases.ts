@@ -2,7 +2,7 @@
 import type { HeadConfig, WeightId } from '../../engine/config.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 
 const WEIGHT_OF: Readonly<Partial<Record<string, WeightId>>> = {
   b_K: 'W_K',

@@ -1,8 +1,8 @@
 // The statements of a program that call the person's attention.
-import type { Catalogue } from '../catalogue.ts';
+import type { Catalogue } from '../align/catalogue.ts';
 import type { Judged } from '../judge.ts';
-import type { Observed } from '../observe.ts';
-import type { Event, Recording, Statement } from '../recording.ts';
+import type { Observed } from '../align/observe.ts';
+import type { Event, Recording, Statement } from '../recorded/recording.ts';
 import { isComputed, meaning } from './meaning.ts';
 import { calledFunction, callText, type Made, objectsOf } from './objects.ts';
 import { NoTest } from './types.ts';

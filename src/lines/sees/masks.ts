@@ -1,8 +1,8 @@
 // Masks as people write them: which axes they have, and which of two numbers hides.
 import type { Extents, Letter } from '../../engine/axes.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
-import type { Catalogue } from '../catalogue.ts';
-import { lengthsOf, type Lettered, offsetsIn } from '../lettered.ts';
+import type { Catalogue } from '../align/catalogue.ts';
+import { lengthsOf, type Lettered, offsetsIn } from '../recorded/lettered.ts';
 
 /** Orders of some of the letters that have these lengths. */
 export function* arrangements(

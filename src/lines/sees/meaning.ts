@@ -2,11 +2,11 @@
 import { keyOf } from '../../compare/program/program.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
-import { type Alignment, isNear, isReordered, isWhole } from '../align.ts';
-import type { Catalogue } from '../catalogue.ts';
+import { type Alignment, isNear, isReordered, isWhole } from '../align/align.ts';
+import type { Catalogue } from '../align/catalogue.ts';
 import type { Judged } from '../judge.ts';
-import type { Observed } from '../observe.ts';
-import type { Event } from '../recording.ts';
+import type { Observed } from '../align/observe.ts';
+import type { Event } from '../recorded/recording.ts';
 
 /** What an event is, for sure: all of a form, in the order of its axes. */
 export function meaning(observed: Observed | undefined): Alignment | null {

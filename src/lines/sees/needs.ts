@@ -1,5 +1,5 @@
 // What the calls of a person's functions need: tensors, sizes, imports, and the objects that are called.
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import { beginOf, type Call, calledIn, type Calls, rootOf } from './calls.ts';
 import { meaning, namedAs } from './meaning.ts';
 import {

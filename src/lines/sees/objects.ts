@@ -1,5 +1,5 @@
 // Objects of a person's classes that a program makes and calls, and the arguments that are written within a call.
-import type { Event, Recording } from '../recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 
 /** "layer = Attention(16, 4, rng)": what holds weights. */
 export interface Made {

@@ -1,5 +1,5 @@
 // What a test can hold against the reference: what the calls give, and what methods leave in their object.
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 import type { Calls } from './calls.ts';
 import { meaning, namedAs } from './meaning.ts';
 import type { Given, Outcome } from './types.ts';

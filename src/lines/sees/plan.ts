@@ -1,6 +1,6 @@
 // Which statements of a program call the person's attention, what they are given, and what comes out.
 import type { Judged } from '../judge.ts';
-import type { Recording } from '../recording.ts';
+import type { Recording } from '../recorded/recording.ts';
 import { callsIn, rootOf } from './calls.ts';
 import { Needs } from './needs.ts';
 import { attributeOutcomes, returned } from './outcomes.ts';

@@ -1,7 +1,7 @@
 // What a test of a person's functions is made of.
 import type { Tensor } from '../../engine/tensor.ts';
-import type { Alignment } from '../align.ts';
-import type { Event } from '../recording.ts';
+import type { Alignment } from '../align/align.ts';
+import type { Event } from '../recorded/recording.ts';
 
 /** A tensor or number that the calls read and do not make. */
 export interface Given {

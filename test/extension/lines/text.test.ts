@@ -14,7 +14,7 @@ import { type Edit, lineAfter } from '../../../src/extension/lines/movedLines.ts
 import { offersOf } from '../../../src/extension/lines/seems.ts';
 import { gridsOf, partOf } from '../../../src/lineRun/grid.ts';
 import type { Detail } from '../../../src/lineRun/details.ts';
-import type { Line } from '../../../src/lines/result.ts';
+import type { Line } from '../../../src/lines/tell/result.ts';
 import { tensor } from '../../../src/engine/tensor.ts';
 
 describe('where a check is offered', () => {

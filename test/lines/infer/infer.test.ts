@@ -8,7 +8,7 @@ import { infer, type Inference } from '../../../src/lines/infer/infer.ts';
 import { rebind } from '../../../src/lines/infer/rebind.ts';
 import { repeatedEvents } from '../../../src/lines/infer/repeats.ts';
 import { savedSetup } from '../../../src/lines/infer/save.ts';
-import type { Recording } from '../../../src/lines/recording.ts';
+import type { Recording } from '../../../src/lines/recorded/recording.ts';
 import {
   columns,
   mapped,

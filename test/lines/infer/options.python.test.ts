@@ -11,7 +11,7 @@ import { infer } from '../../../src/lines/infer/infer.ts';
 import { savedSetup } from '../../../src/lines/infer/save.ts';
 import { answer } from '../../../src/lineRun/answer.ts';
 import { judge } from '../../../src/lines/judge.ts';
-import { firstOf } from '../../../src/lines/result.ts';
+import { firstOf } from '../../../src/lines/tell/result.ts';
 import { hasNumpy, hasTorch, recorded } from '../../support/recorded.ts';
 
 interface Option {

@@ -1,6 +1,6 @@
 // A program's recording, written down step by step: what a recorder would give of it.
 import { sizeOf, type Tensor } from '../../../src/engine/tensor.ts';
-import type { Event, Recording, Statement } from '../../../src/lines/recording.ts';
+import type { Event, Recording, Statement } from '../../../src/lines/recorded/recording.ts';
 
 export interface Step {
   readonly text: string;

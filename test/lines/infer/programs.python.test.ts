@@ -9,7 +9,7 @@ import type { HeadConfig } from '../../../src/engine/config.ts';
 import { buildGraph } from '../../../src/engine/heads/build.ts';
 import { run } from '../../../src/engine/run.ts';
 import { infer } from '../../../src/lines/infer/infer.ts';
-import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
+import { parseRecording, type Recording } from '../../../src/lines/recorded/recording.ts';
 
 const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
 const has = (modules: string): boolean =>

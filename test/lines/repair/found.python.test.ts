@@ -10,7 +10,7 @@ import type { Tensor } from '../../../src/engine/tensor.ts';
 import { findFixes } from '../../../src/lineRun/fixes.ts';
 import { infer } from '../../../src/lines/infer/infer.ts';
 import { judge } from '../../../src/lines/judge.ts';
-import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
+import { parseRecording, type Recording } from '../../../src/lines/recorded/recording.ts';
 import { record, recorderIn } from '../../../src/recorder/record.ts';
 
 const recorder = recorderIn(process.cwd());

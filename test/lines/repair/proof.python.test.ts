@@ -8,7 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { buildGraph } from '../../../src/engine/heads/build.ts';
 import { infer } from '../../../src/lines/infer/infer.ts';
 import { judge } from '../../../src/lines/judge.ts';
-import { parseRecording, type Recording } from '../../../src/lines/recording.ts';
+import { parseRecording, type Recording } from '../../../src/lines/recorded/recording.ts';
 import type { Verified } from '../../../src/lines/repair/fix.ts';
 import { compareStandings, type Standing, standingOf } from '../../../src/lines/repair/progress.ts';
 import { prove } from '../../../src/lines/repair/prove.ts';

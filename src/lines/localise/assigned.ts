@@ -1,0 +1,121 @@
+// Statements that assign what they should add: together, what their runs gave is whole, and each replaces the one before.
+import type { Key } from '../../compare/program/program.ts';
+import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { isWhole, tellingOf } from '../align/align.ts';
+import { handedOn } from '../recorded/flow.ts';
+import type { Mistaken } from './mistaken.ts';
+import type { Event } from '../recorded/recording.ts';
+import type { Field } from './suspects.ts';
+import { offsetsAt } from '../recorded/versions.ts';
+
+export interface Assigned extends Mistaken {
+  /** What its runs are, under all names: each is right in itself. */
+  readonly runs: ReadonlySet<number>;
+}
+
+/** Of gradients that never come out. */
+export function assignedParts(field: Field): Assigned[] {
+  const found: Assigned[] = [];
+  for (const runs of runsOf(field)) {
+    const missing = wholeOf(field, sumOf(field, runs));
+    if (missing === null) continue;
+    const [node, kind] = [missing.slice(2), 'gradient' as const];
+    const note = `each ${runs[0].name} replaces the one before: together they are d${node}`;
+    const own = new Set(runs.flatMap(({ id }) => namesOf(field, id)));
+    found.push({ event: runs[1].id, since: runs[0].id, node, kind, note, runs: own });
+  }
+  return found;
+}
+
+/** An event and those that it is handed on from. */
+function namesOf({ recording }: Field, id: number): number[] {
+  const found = [id];
+  for (;;) {
+    const from = handedOn(recording, recording.events[found.at(-1)!]);
+    if (from === null) return found;
+    found.push(from);
+  }
+}
+
+/** Runs of one statement that give one name, or parts of one array, to one thing after the other, of which the last stays. */
+function runsOf({ recording }: Field): Event[][] {
+  const groups = new Map<string, Event[]>();
+  for (const event of recording.events) {
+    const { statement, frame, name, how, shape } = event;
+    if ((how !== 'bind' && how !== 'write') || sizeOf(shape) < 2) continue;
+    if (recording.statements[statement].kind !== 'assign') continue;
+    const key = `${statement} ${frame} ${name}`;
+    const group = groups.get(key);
+    if (group) group.push(event);
+    else groups.set(key, [event]);
+  }
+  return [...groups.values()].filter(
+    (runs) =>
+      runs.length > 1 && new Set(runs.map(({ loops }) => loops.join())).size === runs.length,
+  );
+}
+
+/** What all runs together would have left; null where one of them was read before the next, or their shapes differ. */
+function sumOf(field: Field, runs: readonly Event[]): Tensor | null {
+  const { recording } = field;
+  const [first] = runs;
+  const isWrite = first.how === 'write';
+  if (runs.some((run, n) => n < runs.length - 1 && isRead(field, run, runs[n + 1].id))) return null;
+  if (!isWrite && runs.some(({ shape }) => shape.join() !== first.shape.join())) return null;
+  const array = isWrite ? arrayOf(field, runs) : first;
+  if (!array) return null;
+  const data = new Float64Array(sizeOf(array.shape));
+  const counts = new Uint8Array(data.length);
+  for (const run of runs) {
+    const tensor = recording.tensor(run.id);
+    const index = run.index;
+    const places = isWrite
+      ? index === undefined || index === 'fancy'
+        ? null
+        : offsetsAt(array.shape, index)
+      : null;
+    if (!tensor || (isWrite && places?.length !== tensor.data.length)) return null;
+    tensor.data.forEach((value, n) => {
+      const at = places ? places[n] : n;
+      data[at] += value;
+      counts[at] = Math.min(2, counts[at] + 1);
+    });
+  }
+  // Where nothing was written twice nothing was lost.
+  return counts.includes(2) ? { shape: array.shape, data } : null;
+}
+
+const arrayOf = ({ recording: { events } }: Field, runs: readonly Event[]): Event | undefined => {
+  const last = runs.at(-1)!;
+  return events.find(({ how, alias }) => how === 'loop-end' && alias === last.id);
+};
+
+/** Whether anything but the next version of the same was computed from a run's result before that was replaced. */
+function isRead(
+  { recording: { events }, flow }: Field,
+  { id, name }: Event,
+  until: number,
+): boolean {
+  return flow.users[id].some((user) => {
+    const { how, alias, name: other } = events[user];
+    if (how === 'loop-end' || (how === 'write' && alias === id)) return false;
+    return user < until || other !== name;
+  });
+}
+
+/** Which missing gradient a sum is, all of it. */
+function wholeOf({ aligner, covered, goals }: Field, sum: Tensor | null): Key | null {
+  if (!sum) return null;
+  const found = aligner
+    .align(sum, tellingOf(sum))
+    .find(
+      (each) =>
+        each.entry.role === 'node' &&
+        each.entry.kind === 'gradient' &&
+        isWhole(each) &&
+        !covered.has(each.entry.key),
+    );
+  return found && (goals.includes(found.entry.key) || /^g:[QKV]h?$/.test(found.entry.key))
+    ? found.entry.key
+    : null;
+}

@@ -1,0 +1,261 @@
+// A statement that would be right as it is written if one of its operands were what it should be: that operand is to blame.
+import type { Letter } from '../../../engine/axes.ts';
+import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
+import { type Alignment, isReordered, type Range, tellingOf } from '../../align/align.ts';
+import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
+import { handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { nodeNamed } from '../../align/observe.ts';
+import type { Event } from '../../recorded/recording.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import { candidatesFor, type Doubt, isAlong, isPositions } from './candidates.ts';
+import { type Blame, originOf } from './common.ts';
+import { callOf } from './operand.ts';
+
+/** An operand, and what it would have to be. */
+interface Solution {
+  readonly operand: number;
+  readonly value: Tensor;
+  readonly what: string;
+  readonly isOtherLayout?: boolean;
+}
+
+/** Statements back from the one that is seen to be wrong. */
+const MOST_STEPS = 8;
+
+export function asWritten(field: Field, { event }: Suspect): Blame | null {
+  const rerun = rerunOf(field.recording);
+  const made = rerun.asItWas(event);
+  if (!made) return null;
+  const solutions = made.operands.flatMap((operand) => {
+    const solution = solve(field, rerun, event, operand);
+    return solution ? [solution] : [];
+  });
+  if (solutions.length !== 1) return null;
+  const [{ operand, what }] = solutions;
+  const at = makerOf(field, rerun, event, solutions[0]);
+  if (at === null || at === event) return null;
+  const { name } = field.recording.events[operand];
+  const saved = savedAt(field, at);
+  return {
+    event: tellingEvent(field.recording, at),
+    ...(saved !== null && { statement: saved }),
+    note: `${name} should be ${what} here`,
+  };
+}
+
+/** What an operand would have to be so that the statement's result is right; null where it is not to blame. */
+function solve(field: Field, rerun: Rerun, event: number, operand: number): Solution | null {
+  const doubt = doubtOf(field, operand, [event]);
+  if (doubt === 'none') return null;
+  for (const { value, what, entry, isOtherLayout } of candidatesFor(field, operand, doubt)) {
+    const made = rerun.make(event, new Map([[operand, value]]));
+    if (!made) continue;
+    const found = rightAs(field, event, made.value).filter(
+      (each) => isOtherLayout || each.entry !== entry,
+    );
+    if (found.length === 0) continue;
+    const isBeside = made.operands.some(
+      (each) => each !== operand && sizeOf(field.recording.events[each].shape) > 1,
+    );
+    if (isOtherLayout && !isBeside && !isRightLater(field, rerun, event, made.value)) continue;
+    if (isPositions(field, operand) && !found.some((each) => isAlong(value, each, made.value)))
+      continue;
+    return { operand, value, what, ...(isOtherLayout && { isOtherLayout }) };
+  }
+  return null;
+}
+
+/**
+ * What may be wrong with an operand: what is used rightly elsewhere was taken wrongly by its user; of what is what its name
+ * says, its order or which part it is.
+ */
+function doubtOf(field: Field, operand: number, besides: readonly number[]): Doubt {
+  const { recording, observed, flow } = field;
+  const { found, standing, event } = observed[operand];
+  const origin = originOf(field, operand);
+  const isGiven = flow.sources[origin].length === 0 && recording.events[origin].how !== 'argument';
+  if (isGiven && standing !== 'free' && standing !== 'neutral') return 'none';
+  const { text } = recording.statements[recording.events[origin].statement];
+  if (sizeOf(event.shape) === 1) {
+    if (/\.shape\b|\.size\(|\blen\(/.test(text)) return 'none';
+    return event.loops.length > 0 && recording.events[origin].loops.length > 0 ? 'all' : 'none';
+  }
+  if (isUsedRightly(field, operand, besides)) return 'none';
+  const name = nodeNamed(event);
+  const isNamed = found.some(({ entry }) => entry.node === name?.node && entry.kind === name.kind);
+  return isNamed ? 'order' : 'all';
+}
+
+/** Whether anything right was computed from an event, under this name or those that it is handed on to. */
+export function isUsedRightly(
+  { recording, observed, flow }: Field,
+  id: number,
+  besides: readonly number[],
+): boolean {
+  const { events } = recording;
+  const queue = [id];
+  for (const each of queue)
+    for (const user of flow.users[each]) {
+      if (besides.includes(user)) continue;
+      // Another run of the statement may take the same part anew, rightly.
+      const isAgain = events[user].statement === events[id].statement;
+      if (handedOn(recording, events[user]) !== null) {
+        if (!isAgain) queue.push(user);
+        continue;
+      }
+      const isRight = observed[user].standing === 'right' && observed[user].found.length > 0;
+      // Which of several returned results was computed from it is not known.
+      const isOneOfMany = events[user].how === 'return' && flow.siblings[user].length > 1;
+      if (isRight && !isOneOfMany) return true;
+    }
+  return false;
+}
+
+/** As what a result is right, and is not computed by another run of the statement too. */
+function rightAs(field: Field, event: number, value: Tensor): Alignment[] {
+  const { recording, aligner, observed, catalogue, covered } = field;
+  const own = recording.events[event];
+  if (value.data.length < 2) return [];
+  const isSum = recording.statements[own.statement].kind === 'augmented';
+  const name = nodeNamed(own);
+  const fits = (each: Alignment): boolean => {
+    const { role, title, key, node, kind } = each.entry;
+    if ((!isSum && role === 'partial') || isReordered(each) || LOSSY.test(title)) return false;
+    // Values go by all kinds of names.
+    if (name?.kind === 'gradient' && isNodeOf(catalogue, name.node))
+      return node[0] === name.node[0] && kind === 'gradient';
+    return kind === 'value' || !covered.has(key);
+  };
+  const found = aligner.align(value, tellingOf(value)).filter(fits);
+  return found.filter(
+    (each) =>
+      !observed.some(
+        ({ event: other, found: forms }) =>
+          other.statement === own.statement &&
+          other.name === own.name &&
+          other.id !== event &&
+          isOfSameLoop(field, other, own) &&
+          forms.some((form) => form.entry === each.entry && isSameRanges(form.ranges, each.ranges)),
+      ),
+  );
+}
+
+/** Whether two events are of several runs of one loop, or of what is called in it. */
+function isOfSameLoop({ recording }: Field, one: Event, other: Event): boolean {
+  if (one.frame === other.frame) return one.loops.join() !== other.loops.join();
+  const [own, its] = [one, other].map(({ frame }) => callOf(recording, frame));
+  if (own === null || its === null || own === its) return false;
+  const { events } = recording;
+  return (
+    events[own].statement === events[its].statement &&
+    isOfSameLoop({ recording } as Field, events[own], events[its])
+  );
+}
+
+const isNodeOf = ({ graph }: Field['catalogue'], id: string): boolean =>
+  graph.nodes.some((node) => node.id === id);
+
+const LOSSY = /^((log2\(e\) )?(row|running) maxim|the target$|RoPE|ALiBi)/;
+
+const isSameRanges = (
+  one: ReadonlyMap<Letter, Range>,
+  other: ReadonlyMap<Letter, Range>,
+): boolean =>
+  [...one].every(([letter, { start, count, step }]) => {
+    const own = other.get(letter);
+    return own?.start === start && own.count === count && own.step === step;
+  });
+
+/** Whether a statement that takes the result beside something else is right with it. */
+function isRightLater(field: Field, rerun: Rerun, event: number, value: Tensor): boolean {
+  const { recording, flow } = field;
+  let [at, own] = [event, value];
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const user = flow.users[at].find((each) => recording.events[each].id > at);
+    if (user === undefined) return false;
+    const isSame = handedOn(recording, recording.events[user]) !== null;
+    const made = isSame ? null : rerun.make(user, new Map([[at, own]]));
+    if (!isSame) {
+      if (!made?.operands.includes(at)) return false;
+      if (rightAs(field, user, made.value).length === 0) return false;
+      const isBeside = made.operands.some(
+        (each) => each !== at && sizeOf(recording.events[each].shape) > 1,
+      );
+      if (isBeside) return true;
+      own = made.value;
+    }
+    at = user;
+  }
+  return false;
+}
+
+/** Where an autograd.Function saved what its backward pass takes. */
+function savedAt(
+  { recording: { events, statements, functions } }: Field,
+  id: number,
+): number | null {
+  const { text, function: inside, file } = statements[events[id].statement];
+  if (!/\.saved_tensors\b/.test(text)) return null;
+  const forward = functions[inside].name.replace(/backward$/, 'forward');
+  const found = statements.findIndex(
+    (each) =>
+      each.file === file &&
+      functions[each.function].name === forward &&
+      each.text.includes('save_for_backward('),
+  );
+  return found < 0 ? null : found;
+}
+
+/** Where an operand became what it should not be. */
+function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution): number | null {
+  const { recording, flow, observed } = field;
+  const passed = [event];
+  const { isOtherLayout } = solution;
+  let { operand: at, value } = solution;
+  for (let step = 0; step < MOST_STEPS;) {
+    const from = handedOn(recording, recording.events[at]);
+    if (from !== null) {
+      // What was right for others was put in the wrong place here.
+      if (value.data.length > 1 && isUsedRightly(field, from, [at]))
+        return isOtherLayout ? null : putAt(field, from, at);
+      passed.push(at);
+      at = from;
+      continue;
+    }
+    const { text } = recording.statements[recording.events[at].statement];
+    if (isOtherLayout && LAYS_OUT.test(text)) return at;
+    step++;
+    // Picked from what is wrong itself.
+    const off = flow.sources[at].find((source) => observed[source].standing === 'off');
+    if (off !== undefined) return off;
+    const made = rerun.asItWas(at);
+    const next = made?.operands.flatMap((operand): Solution[] => {
+      const doubt = doubtOf(field, operand, [...passed, at]);
+      if (doubt === 'none') return [];
+      for (const candidate of candidatesFor(field, operand, doubt)) {
+        const other = rerun.make(at, new Map([[operand, candidate.value]]));
+        if (other && rerun.isSame(at, other.value, value)) return [{ operand, ...candidate }];
+      }
+      return [];
+    });
+    if (next?.length !== 1) return isOtherLayout ? null : at;
+    passed.push(at);
+    ({ operand: at, value } = next[0]);
+  }
+  return at;
+}
+
+/** Where something was first put into what it was taken from: a list, a dictionary, an attribute. */
+function putAt({ recording, flow }: Field, from: number, taken: number): number {
+  const { events } = recording;
+  const isPut = (id: number): boolean =>
+    id < taken &&
+    events[id].how === 'bind' &&
+    /[\].]/.test(events[id].name) &&
+    handedOn(recording, events[id]) === from;
+  return flow.users[from].find(isPut) ?? taken;
+}
+
+/** What alone may lay something out otherwise than it should be. */
+const LAYS_OUT =
+  /\.(T|mT|t\(\)|reshape|view|permute|transpose|swapaxes|moveaxis|movedim|split|chunk|unbind|unflatten)\b|\b(einsum|stack|concatenate|cat|reshape|transpose|swapaxes|moveaxis)\(/;

@@ -1,0 +1,228 @@
+// What an operand may have to be instead: another part, node, order, position, number or mask.
+import type { Letter } from '../../../engine/axes.ts';
+import { sizeOf, strides, type Tensor } from '../../../engine/tensor.ts';
+import type { Alignment, Range } from '../../align/align.ts';
+import type { Entry } from '../../align/catalogue.ts';
+import type { Field } from '../suspects.ts';
+
+export interface Candidate {
+  readonly value: Tensor;
+  readonly what: string;
+  /** What it is then. */
+  readonly entry?: Entry;
+  /** The same numbers in another order: only where something is laid out does that go wrong. */
+  readonly isOtherLayout?: boolean;
+}
+
+/** What may be wrong with an operand: nothing, its order or which part it is, or all of it. */
+export type Doubt = 'none' | 'order' | 'all';
+
+const MOST_CANDIDATES = 64;
+const MOST_NUMBER = 32;
+
+/** Whole numbers that count along one axis. */
+export function isPositions({ recording }: Field, id: number): boolean {
+  const { dtype, shape } = recording.events[id];
+  return /^int\d+$/.test(dtype) && shape.some((length) => length > 1);
+}
+
+/** Whether positions are those of the axis that they lie along. */
+export function isAlong(
+  { shape, data }: Tensor,
+  { ranges, axes }: Alignment,
+  result: Tensor,
+): boolean {
+  const own = shape.findIndex((length) => length > 1);
+  const axis = own + result.shape.length - shape.length;
+  const [letter] = axes[axis] ?? [];
+  const range = letter === undefined ? undefined : ranges.get(letter);
+  return range !== undefined && data[0] === range.start && data[1] === range.start + range.step;
+}
+
+export function* candidatesFor(field: Field, operand: number, doubt: Doubt): Generator<Candidate> {
+  const { recording, observed } = field;
+  const { event, found, standing } = observed[operand];
+  const own = recording.tensor(operand);
+  if (event.value !== undefined || event.shape.length === 0) {
+    if (/^u?int\d*$/.test(event.dtype)) yield* otherNumbers(event.value ?? own?.data[0] ?? 0);
+    return;
+  }
+  if (!own) return;
+  if (isPositions(field, operand)) yield* shifted(own);
+  else if (found.length > 0) {
+    let count = 0;
+    for (const alignment of found)
+      for (const candidate of [
+        ...otherParts(alignment, own.shape),
+        ...(doubt === 'all' ? otherNodes(field, alignment, own.shape) : []),
+        ...otherLayouts(alignment, own.shape),
+      ])
+        if (count++ < MOST_CANDIDATES) yield candidate;
+  } else if (standing === 'neutral' || standing === 'free') yield* masksOf(field, own);
+}
+
+function* otherNumbers(value: number): Generator<Candidate> {
+  for (let n = 0; n <= MOST_NUMBER; n++)
+    if (n !== value) yield { value: { shape: [], data: Float64Array.of(n) }, what: String(n) };
+}
+
+function* shifted({ shape, data }: Tensor): Generator<Candidate> {
+  for (let by = -MOST_NUMBER; by <= MOST_NUMBER; by++)
+    if (by !== 0)
+      yield {
+        value: { shape, data: data.map((each) => each + by) },
+        what: `${data[0] + by}, ${data[1] + by}, …`,
+      };
+}
+
+/** An entry, laid out as an alignment has it. */
+function laidOut(
+  { data, letters, strides: own }: Entry,
+  axes: Alignment['axes'],
+  ranges: ReadonlyMap<Letter, Range>,
+  shape: readonly number[],
+): Tensor {
+  const stepOf = (letter: Letter): number => own[letters.indexOf(letter)];
+  const along = new Set(axes.flat());
+  let base = 0;
+  for (const letter of letters)
+    if (!along.has(letter)) base += ranges.get(letter)!.start * stepOf(letter);
+  const steps = strides(shape);
+  const values = new Float64Array(sizeOf(shape));
+  for (let at = 0; at < values.length; at++) {
+    let from = base;
+    shape.forEach((length, axis) => {
+      let n = Math.floor(at / steps[axis]) % length;
+      for (const letter of [...axes[axis]].reverse()) {
+        const { start, step, count } = ranges.get(letter)!;
+        from += (start + (n % count) * step) * stepOf(letter);
+        n = Math.floor(n / count);
+      }
+    });
+    values[at] = data[from];
+  }
+  return { shape, data: values };
+}
+
+const WHERE: Readonly<Record<string, string>> = { b: 'sequence', i: 'key', j: 'query', t: 'token' };
+
+/** Other heads, sequences, tiles of the same. */
+function* otherParts(
+  { entry, axes, ranges }: Alignment,
+  shape: readonly number[],
+): Generator<Candidate> {
+  const along = new Set(axes.flat());
+  for (const [n, letter] of entry.letters.entries()) {
+    const range = ranges.get(letter)!;
+    if (range.count >= entry.lengths[n] || /[acveou]/.test(letter)) continue;
+    const step = along.has(letter) ? range.count : 1;
+    for (let start = 0; start + range.count <= entry.lengths[n]; start += step) {
+      if (start === range.start) continue;
+      const other = new Map(ranges).set(letter, { ...range, start });
+      const what = `that of ${WHERE[letter] ?? 'head'} ${start}`;
+      yield { value: laidOut(entry, axes, other, shape), what };
+    }
+  }
+}
+
+/** Letters that run over the same: tokens, features, heads. */
+const classOf = (letter: Letter): string =>
+  /[ijt]/.test(letter) ? 't' : /[hrgs]/.test(letter) ? 'h' : letter === 'b' ? 'b' : 'f';
+
+/** What a mask, a scale, a rotation or a dropout alone stands between: a step that is missing is its user's. */
+const stepOf = (key: string): string => key.replace(/[SZM]$/, 'S').replace(/([PQKV])[dhn]$/, '$1');
+
+/** Other nodes of the same size, laid out alike. */
+function* otherNodes(
+  { catalogue }: Field,
+  { entry, axes, ranges }: Alignment,
+  shape: readonly number[],
+): Generator<Candidate> {
+  const sorted = ({ letters, lengths }: Entry): { letter: Letter; key: string }[] =>
+    letters
+      .map((letter, n) => ({ letter, key: `${classOf(letter)} ${lengths[n]}` }))
+      .sort((a, b) => a.key.localeCompare(b.key));
+  const own = sorted(entry);
+  for (const other of catalogue.entries) {
+    if (other.role !== 'node' || stepOf(other.key) === stepOf(entry.key)) continue;
+    const theirs = sorted(other);
+    if (theirs.map(({ key }) => key).join() !== own.map(({ key }) => key).join()) continue;
+    const isAlike = other.letters.every((letter) => entry.letters.includes(letter));
+    const named = new Map(
+      own.map(({ letter }, n) => [letter, isAlike ? letter : theirs[n].letter]),
+    );
+    const value = laidOut(
+      other,
+      axes.map((axis) => axis.map((letter) => named.get(letter)!)),
+      new Map([...ranges].map(([letter, range]) => [named.get(letter)!, range])),
+      shape,
+    );
+    yield { value, what: other.title, entry: other };
+  }
+}
+
+/** The same with its letters along other axes. */
+function* otherLayouts(
+  { entry, axes, ranges }: Alignment,
+  shape: readonly number[],
+): Generator<Candidate> {
+  const along = axes.flat();
+  const lengths = along.map((letter) => ranges.get(letter)!.count);
+  for (let one = 0; one < along.length; one++)
+    for (let other = one + 1; other < along.length; other++) {
+      const isAlike = lengths[one] === lengths[other];
+      if (!isAlike) continue;
+      const swap = (letter: Letter): Letter =>
+        letter === along[one] ? along[other] : letter === along[other] ? along[one] : letter;
+      const value = laidOut(
+        entry,
+        axes.map((axis) => axis.map(swap)),
+        ranges,
+        shape,
+      );
+      yield { value, what: `${entry.title} in another order`, isOtherLayout: true };
+    }
+}
+
+/** Masks, whichever way round, and what dropout keeps, of as many entries. */
+function* masksOf({ catalogue: { visible, config } }: Field, own: Tensor): Generator<Candidate> {
+  const { shape } = own;
+  const lowest = own.data.reduce((least, value) => Math.min(least, value), 0);
+  const blocks = visible ? blocksOf(visible.data, own.data.length) : [];
+  const isMask = (seen: readonly number[]): boolean =>
+    [1, 0].some((keep) => own.data.every((value, at) => (value !== 0) === (seen[at] === keep)));
+  // One that is right is used the wrong way round.
+  if (!blocks.some(isMask))
+    for (const seen of blocks)
+      for (const map of [
+        (value: number): number => value,
+        (value: number): number => 1 - value,
+        ...(lowest < -1 ? [(value: number): number => (value === 0 ? lowest : 0)] : []),
+      ])
+        yield { value: { shape, data: Float64Array.from(seen, map) }, what: 'another mask' };
+  const { dropout } = config;
+  if (!dropout) return;
+  const kept = blocksOf(dropout.keep.data, own.data.length);
+  // To be scaled by its user.
+  if (kept.some((keep) => own.data.every((value, at) => value === keep[at]))) return;
+  for (const keep of kept)
+    for (const factor of [1 / (1 - dropout.p), 1])
+      yield {
+        value: { shape, data: Float64Array.from(keep, (each) => (each === 0 ? 0 : factor)) },
+        what: 'what dropout keeps',
+      };
+}
+
+const MOST_BLOCKS = 6;
+
+/** Parts of so many entries side by side: of one head, of one sequence; those that differ. */
+function blocksOf(data: ArrayLike<number>, size: number): number[][] {
+  const found = new Map<string, number[]>();
+  if (size === 0 || data.length % size !== 0) return [];
+  const all = Array.from(data);
+  for (let at = 0; at < all.length && found.size < MOST_BLOCKS; at += size) {
+    const block = all.slice(at, at + size);
+    found.set(block.join(), block);
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,395 @@
+// Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
+import type { Alignment, Range } from '../../align/align.ts';
+import { handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { isIn, withoutSizes } from '../../recorded/sizes.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import { type Blame, originOf } from './common.ts';
+
+/** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
+export function oddLayout(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const patterns = flow.sources[event].flatMap((source) => {
+    const [best] = observed[source].found;
+    if (!best || best.axes.length < 3 || !/^[vg]:[QKV]h?$/.test(best.entry.key)) return [];
+    const letters = best.axes.flat();
+    const pattern = best.axes
+      .map((axis) =>
+        axis.some((each) => /[ijt]/.test(each))
+          ? 't'
+          : axis.some((each) => /[bhrg]/.test(each))
+            ? 'n'
+            : 'f',
+      )
+      .join('');
+    const isRegrouped = isInOtherOrder(field, letters);
+    return [{ source, pattern, isRegrouped, shape: recording.events[source].shape.join() }];
+  });
+  const regrouped = patterns.find(({ isRegrouped }) => isRegrouped);
+  if (regrouped)
+    return {
+      event: firstRegrouped(field, originOf(field, regrouped.source)),
+      note: 'the query heads are grouped in another order',
+    };
+  const odd = patterns.find(
+    ({ pattern, shape }) =>
+      pattern.startsWith('t') &&
+      patterns.some((other) => other.pattern.startsWith('n') && other.shape === shape),
+  );
+  return odd
+    ? {
+        event: originOf(field, odd.source),
+        note: 'its axes are in another order than those of what it meets',
+      }
+    : null;
+}
+
+/** Whether the letters of KV heads and of their query heads stand in another order than in the scores. */
+function isInOtherOrder({ catalogue }: Field, letters: readonly string[]): boolean {
+  const sign = (all: readonly string[]): number =>
+    all.includes('r') && all.includes('g') ? Math.sign(all.indexOf('g') - all.indexOf('r')) : 0;
+  return sign(letters) * sign(catalogue.parts.scores) < 0;
+}
+
+/** Where query heads were first grouped in another order. */
+function firstRegrouped(field: Field, id: number): number {
+  const { observed, flow } = field;
+  const isRegrouped = (source: number): boolean =>
+    isInOtherOrder(field, observed[source].found[0]?.axes.flat() ?? []);
+  let at = id;
+  for (;;) {
+    const before = flow.sources[at].find(isRegrouped);
+    if (before === undefined) return at;
+    at = before;
+  }
+}
+
+/** Queries, keys and values that are joined in another order than those that they meet. */
+export function otherOrder({ observed, flow, recording }: Field, { event }: Suspect): Blame | null {
+  const joined = flow.sources[event].filter((source) => observed[source].pieces.length > 1);
+  const orderOf = (id: number): string =>
+    observed[id].pieces.map(({ entry }) => entry.node.replace(/^[Wb]_|h$/g, '')).join(' ');
+  const orders = new Set(joined.map(orderOf));
+  if (orders.size < 2) return null;
+  const made = joined.filter(
+    (id) => !recording.events[id].how.startsWith('leaf') && flow.sources[id].length > 1,
+  );
+  const last = made[made.length - 1];
+  if (last === undefined) return null;
+  return { event: last, note: `the order is ${orderOf(last)} here and another one there` };
+}
+
+/** A number that all its users go wrong with, and that is none of those that attention has. */
+export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  const { events } = recording;
+  const { parts, config } = catalogue;
+  const { scale } = parts;
+  const { dropout } = config;
+  const width = parts.extents['a'] ?? 1;
+  const known = [
+    scale,
+    1 / scale,
+    Math.sqrt(width),
+    1 / Math.sqrt(width),
+    // A temperature beside the square root of the width.
+    scale * Math.sqrt(width),
+    1 / (scale * Math.sqrt(width)),
+    scale * Math.LOG2E,
+    // Of a temperature that is held as its logarithm; of a scale of queries and keys alike.
+    ...[Math.log(scale), -Math.log(scale), Math.sqrt(scale), 1 / Math.sqrt(scale)],
+    config.softcap ?? scale,
+    // Whether to be dropped or kept is of the statement that uses it.
+    ...(dropout ? [dropout.p, 1 - dropout.p, 1 / (1 - dropout.p)] : []),
+  ];
+  for (const source of flow.sources[event]) {
+    const value = numberOf(field, source);
+    if (value === null || Number.isInteger(value * 4)) continue;
+    const near = Math.max(1e-6, 2 * (catalogue.type.epsilon || 0));
+    if (known.some((each) => Math.abs(value - each) <= near * Math.abs(each))) continue;
+    // Not a number of the program's but one of what it computes.
+    if (!isPlain(field, source)) continue;
+    const users: number[] = [];
+    const queue = [source];
+    for (const each of queue)
+      for (const user of flow.users[each])
+        if (handedOn(recording, events[user]) === null) users.push(user);
+        else queue.push(user);
+    const isElsewhere = users.some((user) => observed[user].standing === 'right');
+    if (isElsewhere) continue;
+    const at = originOf(field, source);
+    return { event: at, note: `${events[source].name} is ${Number(value.toPrecision(6))}` };
+  }
+  return null;
+}
+
+/** A fraction, whether Python's own or one of a library's: `np.float32(1 / np.sqrt(d))`. */
+function numberOf({ recording }: Field, id: number): number | null {
+  const { value, dtype, shape } = recording.events[id];
+  if (dtype === 'float') return value ?? null;
+  const isNumber = shape.length === 0 && /^b?float\d+$/.test(dtype);
+  return isNumber ? (recording.tensor(id)?.data[0] ?? null) : null;
+}
+
+/** Whether a number was computed from sizes and numbers alone. */
+function isPlain({ recording: { events, statements }, flow }: Field, id: number): boolean {
+  const seen = new Set([id]);
+  for (const each of seen) {
+    const rest = withoutSizes(statements[events[each].statement].text);
+    const isNumber = events[each].shape.length === 0;
+    for (const source of flow.sources[each])
+      if (!isNumber || events[source].shape.length === 0 || isIn(events[source].name, rest))
+        seen.add(source);
+  }
+  return [...seen].every(
+    (each) =>
+      events[each].shape.length === 0 && /^(u?int|b?float|bool)\d*$/.test(events[each].dtype),
+  );
+}
+
+/** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
+export function wrongTable(
+  { observed, flow, catalogue, recording }: Field,
+  { event }: Suspect,
+): Blame | null {
+  const { rope, alibi } = catalogue.config;
+  if (!rope && !alibi) return null;
+  const found: number[] = [];
+  const seen = new Set([event]);
+  const queue = [...flow.sources[event]];
+  for (const source of queue) {
+    if (seen.has(source)) continue;
+    seen.add(source);
+    const { standing } = observed[source];
+    const isOther = ({ entry }: Alignment): boolean => entry.title.startsWith('ALiBi’s bias');
+    const isMirrored = standing === 'partial' && observed[source].found.every(isOther);
+    if (standing === 'free' || isMirrored) found.push(source);
+    if (standing === 'free' || standing === 'neutral') queue.push(...flow.sources[source]);
+  }
+  if (found.length === 0) return null;
+  const first = Math.min(...found);
+  return {
+    event: first,
+    note: `${recording.events[first].name} is not the table that it should be`,
+  };
+}
+
+/** With earlier tokens in a cache: as many keys or values as there are new tokens, that are not those of the new ones. */
+export function wrongTokens(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  const { parts, config } = catalogue;
+  const fresh = parts.extents['t'];
+  if (!config.past || fresh === undefined) return null;
+  const startOf = (id: number): number | null => {
+    const starts = observed[id].found.map(({ entry, ranges }) => {
+      const range = /^[KV]h$/.test(entry.node) ? ranges.get('i') : undefined;
+      return range?.count === fresh && range.step === 1 ? range.start : null;
+    });
+    const [first = null] = starts;
+    return starts.every((start) => start === first) ? first : null;
+  };
+  const isOfNew = flow.sources[event].some((source) =>
+    observed[source].found.some(({ entry }) => /^(x|W_[KV])$/.test(entry.node)),
+  );
+  const past = parts.extents['i'] - fresh;
+  const other = flow.sources[event].find((source) => {
+    const start = startOf(source);
+    return start !== null && start !== past;
+  });
+  if (!isOfNew || other === undefined) return null;
+  let at = other;
+  for (;;) {
+    const before = flow.sources[at].find((source) => startOf(source) === startOf(other));
+    if (before === undefined) break;
+    at = before;
+  }
+  const { name } = recording.events[other];
+  const note = `${name} is of tokens ${startOf(other)} and on, the new ones begin with ${past}`;
+  return { event: tellingEvent(recording, at), note };
+}
+
+const LOOPED = /^[bhrgij]$/;
+
+function fixedLetters({ found }: Field['observed'][number]): Map<string, number> {
+  const fixed = new Map<string, number>();
+  const [best] = found;
+  if (!best) return fixed;
+  best.entry.letters.forEach((letter, n) => {
+    const range: Range = best.ranges.get(letter)!;
+    if (!LOOPED.test(letter) || range.count !== 1 || best.entry.lengths[n] === 1) return;
+    // The maximum of a row is also one of its entries.
+    const isSure = found.every(({ entry: { letters } }) => letters.includes(letter));
+    if (isSure) fixed.set(letter, range.start);
+  });
+  return fixed;
+}
+
+/** An operand of another head or sequence than the rest, the same as in the iteration before: it was not updated. */
+export function staleOperand(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  // Other entries of the array that it writes to are no operands.
+  const sources = flow.sources[event].filter(
+    (source) =>
+      observed[source].standing === 'right' &&
+      source !== events[event].alias &&
+      events[source].how !== 'write',
+  );
+  for (const letter of ['h', 'r', 'g', 'b', 'j', 'i']) {
+    const places = sources.flatMap((source) => {
+      const value = fixedLetters(observed[source]).get(letter);
+      return value === undefined ? [] : [{ source, value }];
+    });
+    if (new Set(places.map(({ value }) => value)).size < 2) continue;
+    for (const { source, value } of places) {
+      const own = events[source];
+      if (own.loops.length === 0 || handedOn(recording, own) !== null) continue;
+      const isRepeated = events.some(
+        (other) =>
+          other.id < source &&
+          other.statement === own.statement &&
+          other.name === own.name &&
+          other.frame === own.frame &&
+          other.loops.join() !== own.loops.join() &&
+          fixedLetters(observed[other.id]).get(letter) === value,
+      );
+      if (!isRepeated) continue;
+      const what = { b: 'sequence', i: 'key', j: 'query' }[letter] ?? 'head';
+      return {
+        event: source,
+        note: `${own.name} is that of ${what} ${value}, as in an earlier iteration`,
+      };
+    }
+    const picked = wrongPick(field, event, places);
+    if (picked) return picked;
+  }
+  return null;
+}
+
+/** Of operands of several heads or sequences: the one that is not of the iteration's, where it was put in a list so. */
+function wrongPick(
+  field: Field,
+  event: number,
+  places: readonly { readonly source: number; readonly value: number }[],
+): Blame | null {
+  const { events } = field.recording;
+  const { loops } = events[event];
+  const isOfIteration = ({ value }: { readonly value: number }): boolean => loops.includes(value);
+  if (!places.some(isOfIteration)) return null;
+  for (const place of places) {
+    const array = isOfIteration(place) ? undefined : wrongArray(field, place.source);
+    if (array !== undefined) {
+      const { name } = events[array];
+      return { event: array, note: `${name} holds something else where head ${loops.at(-1)} was` };
+    }
+    const origin = originOf(field, place.source);
+    const [, index] = /\[(\d+)\]$/.exec(events[origin].name) ?? [];
+    if (index === undefined || Number(index) === place.value) continue;
+    const note = `${events[origin].name} is that of head ${place.value}`;
+    return { event: origin, note };
+  }
+  return null;
+}
+
+/** The array that a loop filled, wrongly, and that an operand was picked from. */
+const wrongArray = ({ observed, flow, recording }: Field, id: number): number | undefined =>
+  flow.sources[id].find(
+    (source) => recording.events[source].how === 'loop-end' && observed[source].standing === 'off',
+  );
+
+/** Of the softmax's Jacobian diag(P) or P Pᵀ alone. */
+export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Blame | null {
+  const half = flow.sources[event].find((source) => {
+    const { found, standing } = observed[source];
+    if (standing !== 'right' || found.length === 0) return false;
+    return found.every(({ entry }) => /^(diag\(P\)|P Pᵀ)$/.test(entry.title));
+  });
+  if (half === undefined) return null;
+  const isUsed = flow.users[half].some((user) => observed[user].standing === 'right');
+  if (isUsed) return null;
+  return {
+    event: half,
+    note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian`,
+  };
+}
+
+/** A function that does right when it is called from elsewhere: the call is to blame. */
+export function wrongCall(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed } = field;
+  const { events } = recording;
+  const own = events[event];
+  if (own.frame === 0) return null;
+  const caller = callOf(recording, own.frame);
+  if (caller === null) return null;
+  const others = events.filter(
+    (other) =>
+      other.statement === own.statement &&
+      other.frame !== own.frame &&
+      withoutKey(other.name) === withoutKey(own.name) &&
+      other.how === own.how,
+  );
+  const isElsewhere = others.some((other) => {
+    const from = callOf(recording, other.frame);
+    return (
+      from !== null &&
+      events[from].statement !== events[caller].statement &&
+      (observed[other.id].standing === 'right' ||
+        (observed[other.id].standing === 'partial' && field.leads[other.id]))
+    );
+  });
+  return isElsewhere
+    ? { event: caller, note: `what is called here is right when it is called elsewhere` }
+    : null;
+}
+
+/**
+ * The call that gave something wrong to a function, from the one that called it on: what a caller only hands on of what it
+ * was given itself, and no tensor is, is its caller's.
+ */
+export function givingCall({ recording, observed }: Field, frame: number): number | null {
+  const { events, statements } = recording;
+  let at = callOf(recording, frame);
+  while (at !== null && events[at].frame !== 0) {
+    const { statement, frame: own } = events[at];
+    const { loads, function: of } = statements[statement];
+    const given = new Set(
+      statements.flatMap(({ kind, function: other, text }) =>
+        kind === 'parameter' && other === of ? [text.replace(/[:=].*$/s, '').trim()] : [],
+      ),
+    );
+    const isTensor = (name: string): boolean =>
+      events.some(
+        (each) =>
+          each.frame === own && each.name === name && observed[each.id].standing === 'right',
+      );
+    if (!loads.some((name) => given.has(name) && name !== 'self' && !isTensor(name))) return at;
+    const next = callOf(recording, own);
+    if (next === null) return at;
+    at = next;
+  }
+  return at;
+}
+
+/** "grads['Wq']" and "grads['Wk']" are of one statement. */
+const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
+
+const callers = new WeakMap<Field['recording'], ReadonlyMap<number, number>>();
+
+/** The event of the statement that called a function: it reads what the function returned. */
+export function callOf(recording: Field['recording'], frame: number): number | null {
+  const known = callers.get(recording) ?? callersIn(recording);
+  callers.set(recording, known);
+  return known.get(frame) ?? null;
+}
+
+/** Of each frame the first event that reads what it returned. */
+function callersIn({ events }: Field['recording']): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  for (const { id, frame, how, reads } of events) {
+    if (how === 'gradient') continue;
+    for (const read of reads) {
+      const { frame: called, how: given } = events[read];
+      if (given === 'return' && called !== frame && !found.has(called)) found.set(called, id);
+    }
+  }
+  return found;
+}

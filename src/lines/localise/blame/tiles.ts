@@ -1,0 +1,131 @@
+// Loops over tiles that end too early or begin too late.
+import type { Alignment } from '../../align/align.ts';
+import type { Entry } from '../../align/catalogue.ts';
+import { loopsAround } from '../../recorded/loops.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import type { Blame } from './common.ts';
+
+/** What is right only once the loop over tiles is done. */
+const SO_FAR = / after tile \d+ of keys/;
+
+/** A result that is right for the tiles so far, after a loop that ended before the last one. */
+export function shortTiles(field: Field, { event, why }: Suspect): Blame | null {
+  const { recording, observed, flow } = field;
+  const { events } = recording;
+  const isLoopEnd = why === 'sum' && events[event].how === 'loop-end';
+  const written = isLoopEnd ? [...flow.sources[event]].sort((a, b) => a - b) : [event];
+  for (const id of written) {
+    const { found, standing } = observed[id];
+    if (standing !== 'partial' || !found.every(({ entry }) => SO_FAR.test(entry.title))) continue;
+    const depth = events[id].loops.length;
+    const last = flow.sources[id].find((source) => {
+      const { found: of, standing: own, event: from } = observed[source];
+      if (own !== 'right' || from.frame !== events[id].frame) return false;
+      return from.loops.length > depth && of.some(({ entry }) => SO_FAR.test(entry.title));
+    });
+    if (last === undefined) continue;
+    const loop = loopsAround(recording, events[last].statement)[depth];
+    if (loop === undefined) continue;
+    const note = 'the loop over tiles of keys ends before the last one that these queries see';
+    return { event: last, statement: limitOf(field, loop), note };
+  }
+  return null;
+}
+
+/** A sum over tiles of which some were left out by the loop. */
+export function missingTiles(field: Field, { event }: Suspect): Blame | null {
+  const { recording } = field;
+  const { events } = recording;
+  const own = events[event];
+  const versions = own.how === 'loop-end' ? partsOf(field, event) : [versionsOf(field, event)];
+  const short = versions.find((each) => lacksTiles(field, each));
+  if (!short) return null;
+  const [first] = short;
+  if (recording.statements[events[first].statement].kind !== 'augmented') return null;
+  const loop = loopsAround(recording, events[first].statement).at(-1);
+  if (loop === undefined) return null;
+  const note = 'the loop leaves out some tiles';
+  return { event: first, statement: limitOf(field, loop), note };
+}
+
+/** The versions of an array until an event, the first one first, as far as they are sums of tiles. */
+function versionsOf({ recording: { events }, observed }: Field, id: number): number[] {
+  const found: number[] = [];
+  for (let at: number | undefined = id; at !== undefined; at = events[at].alias)
+    if (observed[at].found.length > 0) found.unshift(at);
+  return found;
+}
+
+/** Of an array that was filled in parts: the versions of each part. */
+function partsOf({ recording: { events }, flow, observed }: Field, id: number): number[][] {
+  const parts = new Map<string, number[]>();
+  for (const source of [...flow.sources[id]].sort((a, b) => a - b)) {
+    if (observed[source].found.length === 0) continue;
+    const key = JSON.stringify(events[source].index);
+    parts.set(key, [...(parts.get(key) ?? []), source]);
+  }
+  return [...parts.values()];
+}
+
+const TILES = / of tiles? (\d+)(?: to (\d+))? of (?:keys|queries)$/;
+
+/** The tiles of which an event has the sum, or which it added. */
+function tilesIn({ found }: Field['observed'][number]): Set<number> {
+  const tiles = new Set<number>();
+  for (const { entry } of found) {
+    const [, from, to = from] = TILES.exec(entry.title) ?? [];
+    if (from !== undefined) for (let n = Number(from); n <= Number(to); n++) tiles.add(n);
+  }
+  return tiles;
+}
+
+/** Whether a tile that was never added would have brought something. */
+function lacksTiles({ observed, catalogue }: Field, versions: readonly number[]): boolean {
+  const tiles = new Set(versions.flatMap((id) => [...tilesIn(observed[id])]));
+  if (tiles.size === 0) return false;
+  const last = observed[versions[versions.length - 1]];
+  // Whatever has come out whole has what it needs.
+  if (last.found.some(({ entry }) => !TILES.test(entry.title))) return false;
+  const like = versions
+    .flatMap((id) => observed[id].found)
+    .find(({ entry }) => TILES.test(entry.title))!;
+  const stem = like.entry.title.replace(TILES, '');
+  const side = like.entry.title.slice(like.entry.title.lastIndexOf(' '));
+  return catalogue.entries.some((entry) => {
+    const [, from, to] = TILES.exec(entry.title) ?? [];
+    if (from === undefined || to !== undefined || tiles.has(Number(from))) return false;
+    if (entry.title.replace(TILES, '') !== stem || !entry.title.endsWith(side)) return false;
+    return isFelt(like, entry);
+  });
+}
+
+/** Whether any entry of a form is not zero in the part that another of the same letters is aligned with. */
+function isFelt({ ranges }: Alignment, { letters, strides, data, tolerance }: Entry): boolean {
+  const walk = (n: number, at: number): boolean => {
+    if (n === letters.length) return Math.abs(data[at]) > tolerance;
+    const { start, step, count } = ranges.get(letters[n])!;
+    for (let k = 0; k < count; k++)
+      if (walk(n + 1, at + (start + k * step) * strides[n])) return true;
+    return false;
+  };
+  return letters.every((letter) => ranges.has(letter)) && walk(0, 0);
+}
+
+/** The statement in the loops around it that computes where a loop begins or ends, else the loop itself. */
+function limitOf({ recording: { statements, events } }: Field, loop: number): number {
+  const { loads, line } = statements[loop];
+  const own = loopsAround({ statements }, loop);
+  const limits = statements.flatMap((each, id) => {
+    const isLimit =
+      each.kind === 'assign' &&
+      each.function === statements[loop].function &&
+      each.line < line &&
+      each.targets.length === 1 &&
+      loads.includes(each.targets[0]);
+    if (!isLimit) return [];
+    const inside = loopsAround({ statements }, id);
+    const isNumber = events.some(({ statement, dtype }) => statement === id && dtype === 'int');
+    return isNumber && inside.length > 0 && inside.length === own.length ? [id] : [];
+  });
+  return limits.at(-1) ?? loop;
+}

@@ -1,0 +1,329 @@
+// Which statement goes wrong first: the root cause, and what only follows from it.
+import { operationNodes, type NodeId } from '../../engine/graph.ts';
+import { sizeOf } from '../../engine/tensor.ts';
+import { type Key, type Kind, keyOf } from '../../compare/program/program.ts';
+import { addedAgain } from './addedAgain.ts';
+import { assignedParts } from './assigned.ts';
+import { accumulated, autogradSuspect } from './autograd.ts';
+import { blameOf } from './blame.ts';
+import { isUsedRightly } from './blame/asWritten.ts';
+import { originOf } from './blame/common.ts';
+import {
+  exchangedElements,
+  exchangedReturns,
+  type Mistaken,
+  mistakenNames,
+  returnsInOrder,
+} from './mistaken.ts';
+import { Contents } from '../align/contents.ts';
+import type { Catalogue } from '../align/catalogue.ts';
+import { wrongByHand } from '../tell/byHand.ts';
+import { duplicateIndices } from './duplicates.ts';
+import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from '../recorded/flow.ts';
+import { withoutOtherLayouts } from './fused.ts';
+import { gatherNumbers } from '../recorded/gathered.ts';
+import { askedFor, coveredKeys, goalsOf } from './goals.ts';
+import { transposedGradients, unmergedOutputs } from './laidOut.ts';
+import { lostParts } from './lost.ts';
+import { multipleMistake } from './multiple.ts';
+import { type Content, nodeNamed, type Observed, Observer } from '../align/observe.ts';
+import type { Recording } from '../recorded/recording.ts';
+import { clearedPass } from './passes.ts';
+import { misplacedResets } from './resets.ts';
+import { replacedParts } from './replaced.ts';
+import { strayAdditions } from './stray.ts';
+import { isIn } from '../recorded/sizes.ts';
+import { type Slip, slipsOf } from '../recorded/sweeps.ts';
+import { type Field, type Suspect, suspectsOf } from './suspects.ts';
+import { addTiles } from '../align/tiles.ts';
+import { shownInPart, unfinished } from './unfinished.ts';
+
+export interface Wrong {
+  /** The event at whose statement the mistake is. */
+  readonly event: number;
+  readonly node: NodeId | null;
+  readonly kind: Kind | 'other';
+  readonly note: string;
+  /** The statement where it is told, where that is not the event's. */
+  readonly statement?: number;
+  /** The event that was seen to be wrong; another one where its operand is to blame. */
+  readonly seen: number;
+}
+
+export interface Localised {
+  readonly verdict: 'match' | 'diverges' | 'unaligned';
+  readonly observed: readonly Observed[];
+  readonly flow: Flow;
+  readonly covered: ReadonlySet<Key>;
+  /** The mistakes, the first one first. */
+  readonly wrong: readonly Wrong[];
+  /** Events that follow from them. */
+  readonly consequences: ReadonlySet<number>;
+}
+
+/** `contents` are kept from one run to the next. */
+export function localise(
+  recording: Recording,
+  catalogue: Catalogue,
+  contents = new Contents<Content>(),
+): Localised {
+  const observer = new Observer(recording, catalogue, contents);
+  let observed = observer.observe();
+  if (addTiles(catalogue, observed, recording)) {
+    observer.refresh();
+    observed = observer.observe();
+  }
+  const { aligner } = observer;
+  const gathered = gatherNumbers(recording, aligner, observed);
+  observed = withoutOtherLayouts(gathered.observed);
+  const { sweeps } = gathered;
+  const flow = flowOf(recording);
+  const covered = coveredKeys(catalogue, observed);
+  const byHand = wrongByHand(recording, catalogue, observed, flow);
+  for (const key of byHand) covered.delete(key);
+  const goals = askedFor(goalsOf(catalogue.graph), observed);
+  const leads = leadsToRight(recording, catalogue, flow, observed);
+  const field: Field = {
+    recording,
+    catalogue,
+    aligner,
+    observed,
+    sweeps,
+    flow,
+    leads,
+    covered,
+    goals,
+  };
+  const suspects = suspectsOf(field);
+  const known = wrongOf(field, suspects, new Set(byHand));
+  const wrong = known.length > 0 ? known : duplicateIndices(field);
+  const seen = wrong.flatMap((each) => [each.seen, each.event]);
+  const consequences = cone(flow, seen);
+  const isAligned = observed.some(({ found, pieces }) =>
+    [...found, ...pieces].some(
+      ({ entry }) => entry.role === 'node' && !isInput(catalogue, entry.node),
+    ),
+  );
+  const verdict = wrong.length > 0 ? 'diverges' : isAligned ? 'match' : 'unaligned';
+  return { verdict, observed, flow, covered, wrong, consequences };
+}
+
+const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
+  graph.nodes.some((node) => node.id === id && node.kind === 'input');
+
+/** Of a statement in loops more runs that go wrong tell no more. */
+const MOST_RUNS = 8;
+
+const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ?? event);
+
+/** Sure suspects before doubtful ones, statements before what autograd makes of them. */
+function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>): Wrong[] {
+  const assigned = assignedParts(field);
+  const suspects = all.filter(({ event }) => !assigned.some(({ runs }) => runs.has(event)));
+  const mistaken = [
+    ...mistakenNames(field),
+    ...exchangedReturns(field),
+    ...returnsInOrder(field),
+    ...exchangedElements(field),
+    ...transposedGradients(field),
+    ...unmergedOutputs(field),
+  ].sort((a, b) => sinceOf(a) - sinceOf(b));
+  const [earliest] = mistaken;
+  const isFirst =
+    earliest && !suspects.some(({ event, isDoubtful }) => event < sinceOf(earliest) && !isDoubtful);
+  if (isFirst) return oneEach(field, mistaken);
+  const slips = [
+    ...slipsOf(field),
+    ...lostParts(field),
+    ...assigned,
+    ...misplacedResets(field),
+    ...replacedParts(field),
+    ...addedAgain(field),
+    ...strayAdditions(field),
+  ].sort((a, b) => a.event - b.event);
+  const [slip] = slips;
+  if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
+    return oneEach(
+      field,
+      slips.map((each) => placedBy(field, each)),
+    );
+  const missing = field.goals.filter((goal) => !field.covered.has(goal));
+  const isForwardRight = field.covered.has('v:y');
+  // What autograd has right, and is wrong as it is written out, did not get lost in the graph.
+  const isLacking = isForwardRight && missing.some((goal) => !byHand.has(goal));
+  const passed = isLacking ? (clearedPass(field) ?? autogradSuspect(field)) : null;
+  const isBefore = !suspects.some(
+    ({ event, isDoubtful }) =>
+      !isDoubtful && (event < (passed?.event ?? 0) || isInBackward(field, event)),
+  );
+  if (passed && isBefore) return [passed];
+  const multiple = multipleMistake(field, suspects);
+  if (multiple) return oneEach(field, [multiple]);
+  const order = [suspects.filter(({ isDoubtful }) => !isDoubtful), suspects];
+  for (const some of order) {
+    if (some.length === 0) continue;
+    const reached = new Set<number>();
+    const found: Wrong[] = [];
+    const runs = new Map<number, number>();
+    for (const suspect of some) {
+      if (reached.has(suspect.event)) continue;
+      const statement = statementOf(field, suspect.event);
+      const run = (runs.get(statement) ?? 0) + 1;
+      runs.set(statement, run);
+      if (run > MOST_RUNS) continue;
+      for (const id of cone(field.flow, [suspect.event])) reached.add(id);
+      const own = blameOf(field, suspect);
+      const blamed = { ...own, event: tellingEvent(field.recording, own.event) };
+      const same = found.some(
+        (each) => statementOf(field, each.event) === statementOf(field, blamed.event),
+      );
+      if (!same)
+        found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
+    }
+    return explainedFirst(field, found);
+  }
+  const twice = passed ? null : accumulated(field);
+  const last = passed ?? twice ?? unfinished(field) ?? shownInPart(field);
+  return last ? [last] : [];
+}
+
+/**
+ * What came out wrong of an operand tells less than the mistake in that operand; an array after a loop less than a mistake
+ * in that loop of which is known what it is.
+ */
+function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
+  const { recording, flow } = field;
+  const [first] = found;
+  if (!first || first.note !== '') return [...found];
+  const isLoop = recording.events[first.seen].how === 'loop-end';
+  const operands = new Set(flow.sources[first.seen].map((source) => originOf(field, source)));
+  const better = found.find(
+    ({ note, event }) =>
+      note !== '' && event < first.seen && (isLoop || (event < first.event && operands.has(event))),
+  );
+  return better ? [better, ...found.filter((each) => each !== better)] : [...found];
+}
+
+/**
+ * The number that an iteration computes for the place where it writes, where that place is wrong and nothing right was
+ * picked by it.
+ */
+function placedBy(field: Field, slip: Mistaken | Slip): Mistaken | Slip {
+  const { recording, flow } = field;
+  const { events, statements } = recording;
+  if (!MISPLACED.test(slip.note) || slip.note === '') return slip;
+  const [, index = ''] = /\[(.*)\]$/s.exec(events[slip.event].name) ?? [];
+  const places = flow.sources[slip.event].filter((id) => {
+    const { name, dtype, loops, statement } = events[id];
+    const isPlace = /^u?int\d*$/.test(dtype) && isIn(name, index) && loops.length > 0;
+    return isPlace && statements[statement].kind === 'assign' && !isUsedRightly(field, id, []);
+  });
+  if (places.length !== 1) return slip;
+  return { ...slip, event: places[0] };
+}
+
+const MISPLACED = / go to one and the same entry$/;
+
+/** One for each statement. */
+function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] {
+  const found = new Map<number, Wrong>();
+  for (const each of mistaken) {
+    const statement =
+      ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
+    if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
+  }
+  return [...found.values()];
+}
+
+/** Whether a statement is of an autograd.Function's backward pass: what autograd makes of it comes after. */
+function isInBackward(
+  { recording: { functions, statements, events } }: Field,
+  event: number,
+): boolean {
+  const { name } = functions[statements[events[event].statement].function];
+  const forward = name.replace(/backward$/, 'forward');
+  return name.endsWith('.backward') && functions.some((other) => other.name === forward);
+}
+
+/** The target of a loss goes by the key of the outputs' gradient. */
+const isPassedBack = (key: Key): boolean => key.startsWith('g:') && key !== 'g:y';
+
+const statementOf = ({ recording }: Field, event: number): number =>
+  recording.events[event].statement;
+
+function named(
+  { recording, catalogue }: Field,
+  event: number,
+): { node: NodeId | null; kind: Kind | 'other' } {
+  const found = nodeNamed(recording.events[event]);
+  const isNode = found && catalogue.graph.nodes.some(({ id }) => id === found.node);
+  return isNode ? found : { node: null, kind: 'other' };
+}
+
+/** Beside the product, something divides or multiplies. */
+const SCALED = /\/|[^*]\*[^*]|\bsqrt\b|\b(div|mul)_?\(/;
+
+/** Which node the wrong result was to be: by its name if that fits, else the next that its operands make. */
+function expected(
+  field: Field,
+  event: number,
+  { operands, event: seen }: Suspect,
+): { node: NodeId | null; kind: Kind | 'other' } {
+  const { catalogue, covered, recording, observed } = field;
+  const { graph } = catalogue;
+  const [joined] = observed[seen].otherwise ?? [];
+  if (joined) return { node: joined.entry.node, kind: joined.entry.kind };
+  const own = observed[event].found[0];
+  if (own && observed[event].standing === 'partial')
+    return { node: own.entry.node, kind: own.entry.kind };
+  const size = sizeOf(recording.events[event].shape);
+  const nodes = operationNodes(graph);
+  const makers = new Map<Key, Key[]>();
+  for (const { id, inputs } of nodes) {
+    makers.set(
+      keyOf(id, 'value'),
+      inputs.map((input) => keyOf(input, 'value')),
+    );
+    for (const input of inputs) {
+      const key = keyOf(input, 'gradient');
+      const from = [
+        keyOf(id, 'gradient'),
+        ...(id === 'P' ? [keyOf(id, 'value')] : []),
+        ...inputs.filter((other) => other !== input).map((other) => keyOf(other, 'value')),
+      ];
+      makers.set(key, [...(makers.get(key) ?? []), ...from]);
+    }
+  }
+  const byName = named(field, event);
+  const score = (key: Key): number => {
+    const from = new Set(makers.get(key));
+    const used = operands.filter((keys) => keys.some((each) => from.has(each))).length;
+    const node = graph.nodes.find(({ id }) => id === key.slice(2))!;
+    const total = sizeOf(node.shape);
+    const fits = total === size ? 2 : size > 1 && total % size === 0 ? 1 : 0;
+    const isNamed = byName.node !== null && keyOf(byName.node, byName.kind as Kind) === key;
+    return used * 2 + fits + (isNamed ? 3 : 0);
+  };
+  const order = [
+    ...nodes.map(({ id }) => keyOf(id, 'value')),
+    ...[...graph.nodes].reverse().map(({ id }) => keyOf(id, 'gradient')),
+  ];
+  // Of a gradient no value is made.
+  const isBackward = operands.some((keys) => keys.length > 0 && keys.every(isPassedBack));
+  // Nor of values a gradient, while the outputs are still to come.
+  const isForward = !covered.has('v:y') && !operands.some((keys) => keys.some(isPassedBack));
+  const open = order.filter(
+    (key) =>
+      !covered.has(key) &&
+      makers.has(key) &&
+      !(isBackward && key.startsWith('v:')) &&
+      !(isForward && key.startsWith('g:')),
+  );
+  const [best] = open.map((key) => ({ key, value: score(key) })).sort((a, b) => b.value - a.value);
+  if (!best || best.value === 0) return { node: null, kind: 'other' };
+  // Scores are called s, scaled or not.
+  const { text } = recording.statements[recording.events[event].statement];
+  if (best.key === 'v:S' && open.includes('v:Z') && SCALED.test(text))
+    return { node: 'Z', kind: 'value' };
+  return { node: best.key.slice(2), kind: best.key.startsWith('v:') ? 'value' : 'gradient' };
+}
