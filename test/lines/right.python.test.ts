@@ -24,6 +24,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'lists',
     'columns',
     'mapped',
+    'bilinear',
+    'trained',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -54,6 +56,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
   });
 
   test.each([
+    ['bilinear', 'dX += dS.T @ X @ W\n', 'dX += dS.T @ X @ W.T\n'],
+    ['trained', 'dQ, dK = dS @ K, dS.T @ Q', 'dQ, dK = dS @ K, dS @ Q'],
     ['columns', 'dq[rows] = k[rows] @ buffer', 'dq[rows] = q[rows] @ buffer'],
     ['mapped', 'inner.T @ q, share.T', 'inner @ q, share.T'],
     ['mapped', 'row = (inner * share).sum(axis=1)', 'row = (inner * share).sum(axis=0)'],

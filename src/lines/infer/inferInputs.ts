@@ -1,15 +1,16 @@
 // Entries of a setup that are tensors: x, weights, biases, given projections, earlier tokens.
 import type { HeadConfig } from '../../engine/config.ts';
-import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { sameShape, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { type Context, merged, nameOf, stepsOf, stored, tokens, withFeature } from './builder.ts';
 import { biasBeside, guessProjection, meantProjection, unusedBias } from './guess.ts';
-import { type Factor, lengthOf } from './layout.ts';
+import { type Factor, gather, lengthOf } from './layout.ts';
 import type { Latent } from './latent.ts';
 import type { Recording } from '../recorded/recording.ts';
 import { takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import type { Root } from './roots.ts';
 import type { Projection } from './trace.ts';
+import type { Value } from './values.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -209,11 +210,33 @@ function addStart(context: Context, letter: 'Q' | 'K' | 'V', root: Root): void {
   const layout = tokens(merged(at(batch)), from.token, [...merged(at(heads)), from.feature]);
   const note = `${nameOf(from.value)}, given`;
   const isCalled = from.value.events.some(({ name }) => roleOf(name) === letter);
+  const x = letter === 'V' ? null : tokensAsTheyAre(context, gather(from.value.tensor, layout));
+  if (letter !== 'V' && x) {
+    addIdentity(context, letter, x, from.value);
+    return;
+  }
   const sure = root.start !== undefined && (isCalled || !context.model.mixed?.isGuess);
   const tensor = context.build.tensor(`start.${letter}`, from.value, layout, note, sure);
   context.config.start = { ...context.config.start, [letter]: tensor };
   if (!sure)
     context.build.ask(`start.${letter}`, nameOf(from.value), [], 'no x and weight give it');
+}
+
+/** The tokens that one head takes as they are: what it makes of them is a part of their gradient. */
+function tokensAsTheyAre({ config }: Context, given: Tensor): Tensor | null {
+  const { x, heads } = config;
+  if (heads !== 1 || !x || !sameShape(x.shape, given.shape)) return null;
+  return x.data.every((value, n) => value === given.data[n]) ? x : null;
+}
+
+/** They are projected by the identity. */
+function addIdentity({ config, build }: Context, letter: 'Q' | 'K', x: Tensor, of: Value): void {
+  const width = x.shape.at(-1) ?? 1;
+  const data = Float64Array.from({ length: width * width }, (_, n) =>
+    Number(n % (width + 1) === 0),
+  );
+  config.weights = { ...config.weights, [`W_${letter}`]: { shape: [width, width], data } };
+  build.note(`weights.W_${letter}`, of, `the identity: ${nameOf(of)} is taken as it is`);
 }
 
 export function addPast(context: Context): void {

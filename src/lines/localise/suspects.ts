@@ -1,6 +1,7 @@
 // Statements whose operands are right and whose result is not, and leads to nothing right: where a mistake may be.
 import { nodeOf } from '../../engine/graph.ts';
-import { sizeOf } from '../../engine/tensor.ts';
+import { isParameter } from '../../engine/nodes.ts';
+import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { sourcesOf } from '../../compare/program/sources.ts';
 import { type Aligner, isReordered } from '../align/align.ts';
@@ -97,7 +98,7 @@ export function suspectsOf(field: Field): Suspect[] {
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
     if (isOtherGradient(field, event) || isOfOtherCall(event)) continue;
     const operands = operandsOf(field, leads, id);
-    if (!operands) continue;
+    if (!operands || isUpdate(field, event, operands.keys)) continue;
     // Of a sum the last version is judged.
     const isAdding = recording.statements[event.statement].kind === 'augmented';
     const isSum = added || (standing === 'partial' && isAdding && IN_PLACE.has(how));
@@ -137,6 +138,20 @@ function isOtherGradient({ flow, recording }: Field, { id, name, shape }: Event)
       if (handedOn(recording, recording.events[user]) !== null) queue.push(user);
     }
   return true;
+}
+
+/** One of several parameters that a statement moves along their gradients. */
+function isUpdate({ catalogue: { graph }, flow }: Field, event: Event, operands: Key[][]): boolean {
+  if (flow.siblings[event.id].length <= 1 || isNamedGradient(event)) return false;
+  const has = (key: Key): boolean => operands.some((keys) => keys.includes(key));
+  return graph.nodes.some(
+    ({ id, kind, shape }) =>
+      kind === 'input' &&
+      isParameter(id) &&
+      sameShape(shape, event.shape) &&
+      has(keyOf(id, 'value')) &&
+      has(keyOf(id, 'gradient')),
+  );
 }
 
 /** When an array that a loop filled was first written by the statement that it is told at. */
