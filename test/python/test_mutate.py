@@ -217,6 +217,11 @@ class Generated(unittest.TestCase):
         self.assertNotIn(source.text, texts)
         self.assertEqual([each.cost for each in found], sorted(each.cost for each in found))
 
+    def test_no_bits_of_sizes(self):
+        source, statement, names = at_last_line(BEFORE + 'r = Q @ K.T / (D * H) ** 0.5\n')
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        self.assertFalse(any('&' in source.apply(each.edits).splitlines()[-1] for each in found))
+
     def test_comments_and_layout_stay(self):
         text = BEFORE + 'r = (P *\n     (dP  - mean))  # the row term\n'
         source, statement, names = at_last_line(text)

@@ -181,6 +181,9 @@ def operator(site: Site) -> Iterator[Mutation]:
     own = _OPERATORS.get(type(node.op))
     if own:
         for other in _INSTEAD[own]:
+            if other in '&|^' and site.known.sort == 'number':
+                # What bits of two sizes have in common is nothing that was meant.
+                continue
             tight = _BINDS.get(other, PRODUCT)
             a, b = source.grouped(node.left, tight), source.grouped(node.right, tight + 1)
             yield site.put('%s %s %s' % (a, other, b), 1.0, 'operator')

@@ -85,8 +85,30 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.judged.localised.verdict === 'match' &&
   standing.missing.length === 0 &&
   !holdsTwice(before, standing) &&
+  !isMisplaced(before, standing) &&
   !isSpoilt(standing) &&
   (isComplete(before, standing) || !(hasLooseEnds(standing) || isCut(standing)));
+
+/** Elements of tuples, lists and dicts of gradients that are an input itself. */
+function inputsAmongGradients(standing: Standing): Set<string> {
+  const { recording, judged } = standing;
+  const goals = new Set(goalsOf(judged.catalogue.graph));
+  const found = new Set<string>();
+  for (const { keys, ids } of containersOf(standing)) {
+    if (![...keys].some((key) => key.startsWith('g:') && goals.has(key))) continue;
+    for (const id of ids)
+      for (const { entry } of judged.localised.observed[id].found)
+        if (entry.kind === 'value' && goals.has(keyOf(entry.node, 'gradient')))
+          found.add(`${placeName(recording, id)} ${entry.key}`);
+  }
+  return found;
+}
+
+/** Whether an edit puts an input among gradients: in the place of its own, which no name tells any more. */
+function isMisplaced(before: Standing, after: Standing): boolean {
+  const known = inputsAmongGradients(before);
+  return [...inputsAmongGradients(after)].some((each) => !known.has(each));
+}
 
 /** Not all of it was recorded. */
 const isCut = ({ recording: { leftOut } }: Standing): boolean =>

@@ -303,6 +303,15 @@ test.skipIf(!hasNumpy)(
   },
 );
 
+test.skipIf(!hasNumpy)('an edit that gives a weight in the place of its gradient', async () => {
+  const called = (returned: string): string =>
+    `${right}def back():\n    return ${returned}\ngWq, gWk, gWv = back()\n`;
+  const meant = called('dWq, dWk, dWv');
+  const edited = called('dWk, Wk, dWv');
+  expect((await attempt(meant, unscaled(called('dWk, dWq, dWv')), edited)).how).not.toBe('right');
+  expect((await attempt(meant, unscaled(meant), meant)).how).toBe('right');
+});
+
 test.skipIf(!hasNumpy)('a tile that is added once more spoils what was right', async () => {
   const tiles = right.replace(
     'dQ = dS @ K\ndK = dS.T @ Q\n',
