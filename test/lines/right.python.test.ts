@@ -88,7 +88,18 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
 });
 
 describe.skipIf(!hasTorch)('PyTorch', () => {
-  test.each(['micro_batches', 'cached', 'base_two', 'latents', 'per_sample'])('%s', (name) => {
-    expect(answered(source(name))?.verdict).toBe('match');
+  test.each(['micro_batches', 'cached', 'base_two', 'latents', 'per_sample', 'two_masks'])(
+    '%s',
+    (name) => {
+      expect(answered(source(name))?.verdict).toBe('match');
+    },
+  );
+
+  test('beside two masks a wrong scale is found', () => {
+    const right = 'value.size(-1) ** 0.5';
+    const text = source('two_masks');
+    const line = text.slice(0, text.indexOf(right)).split('\n').length;
+    const wrong = text.replace(right, 'value.size(-1)');
+    expect(answered(wrong)?.first).toMatchObject({ line });
   });
 });

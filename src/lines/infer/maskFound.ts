@@ -115,6 +115,7 @@ export function findMask(model: Model, past: number): FoundMask {
     if (named.mask !== 'given') return { ...named, from: value };
     const recorded = recordedAs(pattern, tensors, extents);
     if (recorded.recorded) return { ...named, from: value, pattern, ...recorded };
+    if (isOfTwo(pattern, tensors, extents)) return { ...named, from: value, pattern };
     other ??= { ...named, from: value, pattern, ...nearest(pattern, tensors, extents) };
   }
   for (const { value, layout, isVisible } of tensors) {
@@ -160,6 +161,26 @@ function recordedAs(
     }
   }
   return {};
+}
+
+/** Whether two masks that were made each for itself, one of them of keys alone, show together what a query sees. */
+function isOfTwo(
+  pattern: Pattern,
+  tensors: ReturnType<typeof maskTensors>,
+  extents: [number, number, number],
+): boolean {
+  const parts = tensors
+    .flatMap(({ value, layout, isVisible }) =>
+      isVisible.map((test) => patternOf(value.tensor.data, layout, extents, test)),
+    )
+    .filter(({ visible }) => pattern.visible.every((each, n) => each <= visible[n]));
+  return parts
+    .filter(paddingOf)
+    .some(({ visible: keys }) =>
+      parts.some(({ visible }) =>
+        pattern.visible.every((each, n) => each === (keys[n] & visible[n])),
+      ),
+    );
 }
 
 /** The recorded mask that says most nearly what the weights show, of both ways to read it. */
