@@ -18,6 +18,7 @@ import {
 import { Contents } from '../align/contents.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { wrongByHand } from '../tell/byHand.ts';
+import { discarded } from './discarded.ts';
 import { duplicateIndices } from './duplicates.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from '../recorded/flow.ts';
 import { withoutOtherLayouts } from './fused.ts';
@@ -96,7 +97,9 @@ export function localise(
   };
   const suspects = suspectsOf(field);
   const known = wrongOf(field, suspects, new Set(byHand));
-  const wrong = known.length > 0 ? known : duplicateIndices(field);
+  const [wrong = []] = [known, duplicateIndices(field), discarded(field)].filter(
+    ({ length }) => length > 0,
+  );
   const seen = wrong.flatMap((each) => [each.seen, each.event]);
   const consequences = cone(flow, seen);
   const isAligned = observed.some(({ found, pieces }) =>
