@@ -148,7 +148,9 @@ function sharedDefaults(field: Field): Wrong[] {
     if (!lost) continue;
     const { event, node } = lost;
     const note = `all objects have one and the same ${own}: d${node} is replaced in it`;
-    return [{ event: event.id, seen: event.id, statement: parameter, node, kind: 'gradient', note }];
+    return [
+      { event: event.id, seen: event.id, statement: parameter, node, kind: 'gradient', note },
+    ];
   }
   return [];
 }
@@ -233,7 +235,8 @@ function otherHeads(field: Field): Wrong[] {
       flow.users[id].some((user) => handedOn(recording, events[user]) === null),
     );
     const isTurned = statements.some(
-      ({ text }) => TURNS.test(text) && isIn(rootOf(list), text.replaceAll(/reversed\(range\(.*?\)\)/g, '')),
+      ({ text }) =>
+        TURNS.test(text) && isIn(rootOf(list), text.replaceAll(/reversed\(range\(.*?\)\)/g, '')),
     );
     if (!isNamedLike || !isBeside || isUsed || isTurned) return [];
     const event = ids.find((_, at) => heads[at] !== at)!;
