@@ -72,10 +72,10 @@ function contentOf({ recording, flow }: Field, reset: Event, next?: Event): Tens
     if (!isPart || !part || places?.length !== part.length) return null;
     places.forEach((at, n) => (data[at] = part[n]));
   }
-  const isRead = [...versions].some((id) =>
+  const isUsed = [...versions].some((id) =>
     flow.users[id].some((user) => user < until && !versions.has(user)),
   );
-  return isRead && next ? null : { shape: tensor.shape, data };
+  return isUsed && next ? null : { shape: tensor.shape, data };
 }
 
 /** An event and those that it is handed on from. */

@@ -3,6 +3,7 @@ import type { Key } from '../../compare/program/program.ts';
 import { isWhole } from '../align/align.ts';
 import { callOf } from './blame/operand.ts';
 import { handedOn } from '../recorded/flow.ts';
+import type { Observed } from '../align/observe.ts';
 import { isIn } from '../recorded/sizes.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import type { Wrong } from './localise.ts';
@@ -45,7 +46,7 @@ function outermost(recording: Recording, { frame, statement }: Event): number | 
 /** Statements that zero gradients after the backward pass, and before anybody reads them. */
 function zeroedUnread(field: Field): Wrong[] {
   const { recording } = field;
-  const { events, statements } = recording;
+  const { events } = recording;
   const found = new Map<number, Wrong>();
   for (const { event, node } of unreadGradients(field)) {
     const later = events.filter(({ id, name }) => id > event.id && name === event.name);
@@ -98,7 +99,8 @@ function isReadAfter(
   const isOf = new RegExp(String.raw`(?<![\w.])${root}\b`);
   if (frame !== 0 && (!base.startsWith('self.') || !isOf.test(statements[passing].text)))
     return false;
-  const makers = new Set(events.flatMap((each) => (each.name === name ? [each.statement] : [])));
+  const isOfBase = (each: Event): boolean => each.name.replace(/\[.*$/s, '') === base;
+  const makers = new Set(events.flatMap((each) => (isOfBase(each) ? [each.statement] : [])));
   const attribute = new RegExp(String.raw`\b${own.split('.').at(-1)!}\b`);
   const readers = statements.filter(
     ({ text }, id) => !makers.has(id) && id !== zeroing && attribute.test(text),
@@ -200,22 +202,36 @@ function headLists({ recording, observed }: Field, kind: 'value' | 'gradient'): 
   }
   return [...lists].flatMap(([base, list]): Heads[] => {
     const ids = [...list].sort(([a], [b]) => a - b).map(([, id]) => id);
-    const parts = ids.map((id) =>
-      observed[id].found.flatMap(({ entry, ranges }) => {
-        const range = ranges.get('h');
-        const length = entry.lengths[entry.letters.indexOf('h')];
-        const isHead = range?.count === 1 && entry.role === 'node' && entry.kind === kind;
-        return isHead && length === ids.length ? [{ entry, head: range.start }] : [];
-      }),
-    );
-    if (ids.length < 2 || parts.some(({ length }) => length !== 1)) return [];
-    const [{ key, node }] = parts.map(([{ entry }]) => entry);
-    if (parts.some(([{ entry }]) => entry.key !== key)) return [];
-    return [{ base, key, node, ids, heads: parts.map(([{ head }]) => head) }];
+    const parts = ids.flatMap((id) => headOf(observed[id], kind, ids.length) ?? []);
+    if (ids.length < 2 || parts.length < ids.length) return [];
+    const [{ key, node }] = parts;
+    if (parts.some((each) => each.key !== key)) return [];
+    return [{ base, key, node, ids, heads: parts.map(({ head }) => head) }];
   });
 }
 
+/** Of which head, of so many, an event is the whole part. */
+function headOf(
+  { found }: Observed,
+  kind: 'value' | 'gradient',
+  count: number,
+): { key: Key; node: string; head: number } | null {
+  const parts = found.flatMap(({ entry, ranges }) => {
+    const range = ranges.get('h');
+    const length = entry.lengths[entry.letters.indexOf('h')];
+    const isHead = range?.count === 1 && entry.role === 'node' && entry.kind === kind;
+    return isHead && length === count
+      ? [{ key: entry.key, node: entry.node, head: range.start }]
+      : [];
+  });
+  return parts.length === 1 ? parts[0] : null;
+}
+
 const isInOrder = ({ heads }: Heads): boolean => heads.every((head, at) => head === at);
+
+/** Of a list that grows at its beginning what is in between is not recorded anew. */
+const endsInOrder = ({ heads }: Heads): boolean =>
+  heads[0] === 0 && heads.at(-1) === heads.length - 1;
 
 /** Lists of the heads' gradients in another order than those beside them. */
 function otherHeads(field: Field): Wrong[] {
@@ -229,7 +245,7 @@ function otherHeads(field: Field): Wrong[] {
     if (isInOrder(list) || new Set(heads).size < heads.length) return [];
     const isNamedLike = values.some((each) => each.node === node);
     const isBeside = lists.some(
-      (each) => each.base !== base && rootOf(each) === rootOf(list) && isInOrder(each),
+      (each) => each.base !== base && rootOf(each) === rootOf(list) && endsInOrder(each),
     );
     const isUsed = ids.some((id) =>
       flow.users[id].some((user) => handedOn(recording, events[user]) === null),

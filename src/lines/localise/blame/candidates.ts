@@ -48,7 +48,7 @@ export function* candidatesFor(field: Field, operand: number, doubt: Doubt): Gen
     for (const alignment of found)
       if (isSlope(alignment)) yield* otherParts(alignment, event.shape);
     if (/^u?int\d*$/.test(event.dtype)) yield* otherNumbers(value);
-    else yield* otherFactors(field, value);
+    else yield* otherFactors(field);
     return;
   }
   if (!own) return;
@@ -119,7 +119,7 @@ export function factorsOf({ catalogue: { parts, config } }: Field): number[] {
 }
 
 /** In place of a number that is none of those. */
-function* otherFactors(field: Field, value: number): Generator<Candidate> {
+function* otherFactors(field: Field): Generator<Candidate> {
   for (const factor of factorsOf(field))
     yield {
       value: { shape: [], data: Float64Array.of(factor) },
