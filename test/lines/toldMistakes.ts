@@ -342,4 +342,88 @@ export const programs: readonly Program[] = [
       },
     ],
   },
+  {
+    name: 'objects',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'one dictionary for the gradients of all objects',
+        from: 'rng, kept=None):',
+        to: 'rng, kept={}):',
+        at: 'def __init__(self, rows, columns, rng, kept={}):',
+      },
+    ],
+  },
+  {
+    name: 'cleared',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'gradients that are cleared before they are read',
+        from: 'layer.clear()\ny = layer.forward(x)\ndx = layer.backward(dy)\n',
+        to: 'y = layer.forward(x)\ndx = layer.backward(dy)\nlayer.clear()\n',
+        at: 'layer.clear()',
+      },
+      {
+        what: 'a scale that is no scale of attention’s',
+        from: 'scale = 1 / np.sqrt(W)',
+        to: 'scale = 1 / int(np.sqrt(W))',
+      },
+      {
+        what: 'values of another bias, which the gradient of the scores does not feel',
+        from: 'v = split(x @ self.at["wv"] + self.at["bv"])',
+        to: 'v = split(x @ self.at["wv"] + self.at["bk"])',
+      },
+    ],
+  },
+  {
+    name: 'backwards',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'gradients of the heads in the order in which the loop meets them',
+        from: 'grads["o"].insert(0, os[h].T @ dy)',
+        to: 'grads["o"].append(os[h].T @ dy)',
+      },
+      {
+        what: 'an array that is made anew for each head',
+        from: 'for h in reversed(range(heads)):\n',
+        to: 'for h in reversed(range(heads)):\n    dx = np.zeros_like(x)\n',
+        at: '    dx = np.zeros_like(x)',
+      },
+      {
+        what: 'a loop that ends before the last token',
+        from: 'for t in range(n):',
+        to: 'for t in range(n - 1):',
+      },
+    ],
+  },
+  {
+    name: 'kept',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'scores that are handed on in place of their hyperbolic tangent',
+        from: 'q, k, v, bent, lse)\n\n',
+        to: 'q, k, v, s, lse)\n\n',
+        at: 'return p @ v, (q, k, v, s, lse)',
+      },
+      {
+        what: 'log-sum-exps without the maximum',
+        from: 'lse = top + np.log(total)',
+        to: 'lse = np.log(total)',
+      },
+    ],
+  },
+  {
+    name: 'heads',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a mask that fills in what hides nothing, before a function for the softmax',
+        from: 's = np.where(seen, s, -np.inf)',
+        to: 's = np.where(seen, s, 0.0)',
+      },
+    ],
+  },
 ];

@@ -78,19 +78,51 @@ export class Rerun {
 
   /** What the statement of an event leaves in it with other operands. */
   make(id: number, instead: Instead): Made | null {
-    const event = this.#recording.events[id];
-    const { text } = this.#recording.statements[event.statement];
-    const read = parseStatement(text);
+    const { events, statements } = this.#recording;
+    const event = events[id];
+    // What a function is given is computed by the statement that calls it.
+    const own = event.how === 'argument' ? this.#callerOf(event) : event;
+    const read = own && parseStatement(statements[own.statement].text);
     if (!read) return null;
     const operands = new Set<number>();
-    const lookup = this.#lookupOf(event, instead, operands);
+    const lookup = this.#lookupOf(own, instead, operands);
     try {
-      const value = this.#valueFor(event, read, lookup);
+      const value =
+        own === event ? this.#valueFor(event, read, lookup) : this.#given(event, read, lookup);
       return value && { value, operands: [...operands] };
     } catch (error) {
       if (error instanceof NotComputed) return null;
       throw error;
     }
+  }
+
+  /** The first event of the statement that called the function of an argument. */
+  #callerOf({ frame }: Event): Event | null {
+    const { events } = this.#recording;
+    const isReturned = (read: number): boolean =>
+      events[read].frame === frame && events[read].how === 'return';
+    return events.find((each) => each.frame !== frame && each.reads.some(isReturned)) ?? null;
+  }
+
+  /** What a call, the only one of its function in a statement, gives to a parameter. */
+  #given(
+    event: Event,
+    { value }: NonNullable<ReturnType<typeof parseStatement>>,
+    lookup: Lookup,
+  ): Tensor | null {
+    const { statements, functions } = this.#recording;
+    const own = statements[event.statement];
+    const name = functions[own.function].name.split('.').at(-1)!;
+    const parameters = statements.filter(
+      (each) => each.function === own.function && each.kind === 'parameter',
+    );
+    const calls = callsIn(value).filter(({ of }) => pathOf(of)?.split('.').at(-1) === name);
+    if (calls.length !== 1) return null;
+    const [{ args, named }] = calls;
+    const isBound = /^(self|cls)\b/.test(parameters[0]?.text ?? '');
+    const at = parameters.indexOf(own) - (isBound ? 1 : 0);
+    const given = named[event.name] ?? args[at];
+    return given ? fittedTo(event, evaluate(given, lookup)) : null;
   }
 
   #valueFor(
@@ -99,13 +131,7 @@ export class Rerun {
     lookup: Lookup,
   ): Tensor | null {
     const { kind } = this.#recording.statements[event.statement];
-    const fitted = (made: Value): Tensor => {
-      const tensor = tensorOf(made);
-      if (tensor.shape.join() === event.shape.join()) return tensor;
-      return tensor.data.length === sizeOf(event.shape)
-        ? reshape(tensor, event.shape)
-        : broadcast(tensor, event.shape);
-    };
+    const fitted = (made: Value): Tensor => fittedTo(event, made);
     if (kind === 'return')
       return fitted(elementOf(value, /^return\[(\d+)\]$/.exec(event.name)?.[1], lookup));
     if (kind === 'expression')
@@ -229,6 +255,37 @@ export class Rerun {
     const bounds = over.args.map((arg) => numberOf(evaluate(arg, lookup)));
     const [start, step] = bounds.length === 1 ? [0, 1] : [bounds[0], bounds[2] ?? 1];
     return start + n * step;
+  }
+}
+
+function fittedTo({ shape }: Event, made: Value): Tensor {
+  const tensor = tensorOf(made);
+  if (tensor.shape.join() === shape.join()) return tensor;
+  return tensor.data.length === sizeOf(shape) ? reshape(tensor, shape) : broadcast(tensor, shape);
+}
+
+type Call = Extract<Expression, { readonly kind: 'call' }>;
+
+/** All calls in an expression. */
+function callsIn(expression: Expression): Call[] {
+  switch (expression.kind) {
+    case 'call':
+      return [
+        expression,
+        ...[expression.of, ...expression.args, ...Object.values(expression.named)].flatMap((each) =>
+          callsIn(each),
+        ),
+      ];
+    case 'attribute':
+    case 'unary':
+    case 'index':
+      return callsIn(expression.of);
+    case 'binary':
+      return [...callsIn(expression.left), ...callsIn(expression.right)];
+    case 'list':
+      return expression.items.flatMap((each) => callsIn(each));
+    default:
+      return [];
   }
 }
 

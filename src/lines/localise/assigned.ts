@@ -4,7 +4,7 @@ import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { isWhole, tellingOf } from '../align/align.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Mistaken } from './mistaken.ts';
-import type { Event } from '../recorded/recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 import { offsetsAt } from '../recorded/versions.ts';
 
@@ -25,6 +25,57 @@ export function assignedParts(field: Field): Assigned[] {
     found.push({ event: runs[1].id, since: runs[0].id, node, kind, note, runs: own });
   }
   return found;
+}
+
+/** An array that is made anew in each iteration of a loop, and whose contents together are a gradient that never comes out. */
+export function arraysMadeAnew(field: Field): Mistaken[] {
+  const { recording } = field;
+  const found: Mistaken[] = [];
+  for (const resets of runsOf(field)) {
+    if (resets.some(({ how, id }) => how !== 'bind' || !isConstant(recording, id))) continue;
+    const contents = resets.map((reset, n) => contentOf(field, reset, resets[n + 1]));
+    const [first] = contents;
+    if (!first || contents.some((each) => each?.data.length !== first.data.length)) continue;
+    const data = first.data.map((_, at) => contents.reduce((sum, each) => sum + each!.data[at], 0));
+    const missing = wholeOf(field, { shape: first.shape, data });
+    if (missing === null) continue;
+    const [node, kind] = [missing.slice(2), 'gradient' as const];
+    const { name, id } = resets[0];
+    const note = `${name} begins anew in each iteration: together they are d${node}`;
+    found.push({ event: id, node, kind, note });
+  }
+  return found;
+}
+
+const isConstant = (recording: Recording, id: number): boolean =>
+  recording.tensor(id)?.data.every((value) => value === 0) ?? false;
+
+/** What an array holds before it is made anew; null where something else was computed from it, or that is not known. */
+function contentOf({ recording, flow }: Field, reset: Event, next?: Event): Tensor | null {
+  const { events } = recording;
+  const until = next?.id ?? events.length;
+  const tensor = recording.tensor(reset.id);
+  if (!tensor) return null;
+  const data = Float64Array.from(tensor.data);
+  const versions = new Set([reset.id]);
+  for (let id = reset.id + 1; id < until; id++) {
+    const { alias, how, index } = events[id];
+    if (alias === undefined || !versions.has(alias)) continue;
+    versions.add(id);
+    const part = recording.tensor(id)?.data;
+    const isPart = how === 'write';
+    if (!isPart && part?.length === data.length) {
+      data.set(part);
+      continue;
+    }
+    const places = index === undefined || index === 'fancy' ? null : offsetsAt(tensor.shape, index);
+    if (!isPart || !part || places?.length !== part.length) return null;
+    places.forEach((at, n) => (data[at] = part[n]));
+  }
+  const isUsed = [...versions].some((id) =>
+    flow.users[id].some((user) => user < until && !versions.has(user)),
+  );
+  return isUsed && next ? null : { shape: tensor.shape, data };
 }
 
 /** An event and those that it is handed on from. */

@@ -3,7 +3,7 @@ import { operationNodes, type NodeId } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../../compare/program/program.ts';
 import { addedAgain } from './addedAgain.ts';
-import { assignedParts } from './assigned.ts';
+import { arraysMadeAnew, assignedParts } from './assigned.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
 import { isUsedRightly } from './blame/asWritten.ts';
@@ -18,6 +18,8 @@ import {
 import { Contents } from '../align/contents.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { wrongByHand } from '../tell/byHand.ts';
+import { cutShort } from './cutShort.ts';
+import { discarded } from './discarded.ts';
 import { duplicateIndices } from './duplicates.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from '../recorded/flow.ts';
 import { withoutOtherLayouts } from './fused.ts';
@@ -96,7 +98,9 @@ export function localise(
   };
   const suspects = suspectsOf(field);
   const known = wrongOf(field, suspects, new Set(byHand));
-  const wrong = known.length > 0 ? known : duplicateIndices(field);
+  const [wrong = []] = [known, duplicateIndices(field), discarded(field)].filter(
+    ({ length }) => length > 0,
+  );
   const seen = wrong.flatMap((each) => [each.seen, each.event]);
   const consequences = cone(flow, seen);
   const isAligned = observed.some(({ found, pieces }) =>
@@ -134,6 +138,8 @@ function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>
   if (isFirst) return oneEach(field, mistaken);
   const slips = [
     ...slipsOf(field),
+    ...cutShort(field),
+    ...arraysMadeAnew(field),
     ...lostParts(field),
     ...assigned,
     ...misplacedResets(field),
@@ -183,7 +189,10 @@ function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>
     return explainedFirst(field, found);
   }
   const twice = passed ? null : accumulated(field);
-  const last = passed ?? twice ?? unfinished(field) ?? shownInPart(field);
+  const end = passed ?? twice ?? unfinished(field);
+  // Outputs that never came out come before gradients that did not.
+  const isLater = end?.kind === 'gradient' && !isForwardRight;
+  const last = (isLater ? shownInPart(field, ['v:y']) : null) ?? end ?? shownInPart(field);
   return last ? [last] : [];
 }
 

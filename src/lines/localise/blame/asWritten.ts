@@ -7,7 +7,14 @@ import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { nodeNamed } from '../../align/observe.ts';
 import type { Event } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
-import { candidatesFor, type Doubt, isAlong, isPositions } from './candidates.ts';
+import {
+  candidatesFor,
+  type Doubt,
+  factorsOf,
+  isAlong,
+  isPositions,
+  isSlope,
+} from './candidates.ts';
 import { type Blame, originOf } from './common.ts';
 import { callOf } from './operand.ts';
 
@@ -30,9 +37,12 @@ export function asWritten(field: Field, { event }: Suspect): Blame | null {
     const solution = solve(field, rerun, event, operand);
     return solution ? [solution] : [];
   });
-  if (solutions.length !== 1) return null;
-  const [{ operand, what }] = solutions;
-  const at = makerOf(field, rerun, event, solutions[0]);
+  // A number that was picked is likelier to be wrong than what was computed in several steps.
+  const picked = solutions.filter(({ operand }) => isOneOfHeads(field, operand));
+  const [solution, ...others] = picked.length > 0 ? picked : solutions;
+  if (!solution || others.length > 0) return null;
+  const { operand, what } = solution;
+  const at = makerOf(field, rerun, event, solution);
   if (at === null || at === event) return null;
   const { name } = field.recording.events[operand];
   const saved = savedAt(field, at);
@@ -53,7 +63,9 @@ function solve(field: Field, rerun: Rerun, event: number, operand: number): Solu
     const found = rightAs(field, event, made.value).filter(
       (each) => isOtherLayout || each.entry !== entry,
     );
-    if (found.length === 0) continue;
+    const isDone = found.length > 0 || isBeforeScale(field, made.value);
+    if (!isDone) continue;
+    if (found.length === 0 && !isRightLater(field, rerun, event, made.value)) continue;
     const isBeside = made.operands.some(
       (each) => each !== operand && sizeOf(field.recording.events[each].shape) > 1,
     );
@@ -77,6 +89,8 @@ function doubtOf(field: Field, operand: number, besides: readonly number[]): Dou
   if (isGiven && standing !== 'free' && standing !== 'neutral') return 'none';
   const { text } = recording.statements[recording.events[origin].statement];
   if (sizeOf(event.shape) === 1) {
+    if (isWrongFactor(field, operand, besides)) return 'all';
+    if (isOneOfHeads(field, operand) && !isUsedRightly(field, operand, besides)) return 'all';
     if (/\.shape\b|\.size\(|\blen\(/.test(text)) return 'none';
     return event.loops.length > 0 && recording.events[origin].loops.length > 0 ? 'all' : 'none';
   }
@@ -85,6 +99,25 @@ function doubtOf(field: Field, operand: number, besides: readonly number[]): Dou
   const isNamed = found.some(({ entry }) => entry.node === name?.node && entry.kind === name.kind);
   return isNamed ? 'order' : 'all';
 }
+
+/** Whether a number is the slope of one head, which a function was given. */
+const isOneOfHeads = ({ observed, recording }: Field, operand: number): boolean =>
+  recording.events[operand].how === 'argument' &&
+  observed[operand].found.some((each) => isSlope(each));
+
+/** Whether a number was computed, is none that attention multiplies or divides by, and nothing right was computed from it. */
+function isWrongFactor(field: Field, operand: number, besides: readonly number[]): boolean {
+  const { recording } = field;
+  const { dtype, value, shape } = recording.events[operand];
+  if (!/^float\d*$/.test(dtype) || shape.length > 0) return false;
+  const own = value ?? recording.tensor(operand)?.data[0] ?? 0;
+  const isKnown = factorsOf(field).some((each) => Math.abs(own - each) <= 1e-6 * Math.abs(each));
+  if (isKnown || isUsedRightly(field, operand, besides)) return false;
+  const { kind, text } = recording.statements[recording.events[originOf(field, operand)].statement];
+  return kind === 'assign' && COMPUTES.test(text);
+}
+
+const COMPUTES = /=[^=].*(\*|\/|\bsqrt\b|\bpow\b)/s;
 
 /** Whether anything right was computed from an event, under this name or those that it is handed on to. */
 export function isUsedRightly(
@@ -165,6 +198,13 @@ const isSameRanges = (
     const own = other.get(letter);
     return own?.start === start && own.count === count && own.step === step;
   });
+
+/** A gradient that the next statement is to scale. */
+const isBeforeScale = ({ aligner }: Field, value: Tensor): boolean =>
+  value.data.length > 1 &&
+  aligner
+    .align(value, tellingOf(value))
+    .some(({ entry }) => entry.kind === 'gradient' && entry.title.endsWith(' / scale'));
 
 /** Whether a statement that takes the result beside something else is right with it. */
 function isRightLater(field: Field, rerun: Rerun, event: number, value: Tensor): boolean {

@@ -44,7 +44,11 @@ export function* candidatesFor(field: Field, operand: number, doubt: Doubt): Gen
   const { event, found, standing } = observed[operand];
   const own = recording.tensor(operand);
   if (event.value !== undefined || event.shape.length === 0) {
-    if (/^u?int\d*$/.test(event.dtype)) yield* otherNumbers(event.value ?? own?.data[0] ?? 0);
+    const value = event.value ?? own?.data[0] ?? 0;
+    for (const alignment of found)
+      if (isSlope(alignment)) yield* otherParts(alignment, event.shape);
+    if (/^u?int\d*$/.test(event.dtype)) yield* otherNumbers(value);
+    else yield* otherFactors(field);
     return;
   }
   if (!own) return;
@@ -59,11 +63,68 @@ export function* candidatesFor(field: Field, operand: number, doubt: Doubt): Gen
       ])
         if (count++ < MOST_CANDIDATES) yield candidate;
   } else if (standing === 'neutral' || standing === 'free') yield* masksOf(field, own);
+  else if (standing === 'off' && doubt === 'all') yield* ofSameShape(field, own);
+  if (doubt === 'all') yield* namesakes(field, operand);
+}
+
+/** What is none of the forms was to be one of its shape. */
+function* ofSameShape({ catalogue }: Field, { shape }: Tensor): Generator<Candidate> {
+  let count = 0;
+  for (const entry of catalogue.entries) {
+    const { role, letters, lengths, title } = entry;
+    if (role === 'partial' || lengths.join() !== shape.join()) continue;
+    if (count++ >= MOST_CANDIDATES) return;
+    const ranges = new Map(
+      letters.map((letter, n) => [letter, { start: 0, step: 1, count: lengths[n] }]),
+    );
+    const axes = letters.map((letter) => [letter]);
+    yield { value: laidOut(entry, axes, ranges, shape), what: title, entry };
+  }
+}
+
+/** What bears the same name in another function, and is something else: it was handed on under the wrong name. */
+function* namesakes({ recording, observed }: Field, operand: number): Generator<Candidate> {
+  const { events, statements, functions } = recording;
+  const { name, shape, statement } = events[operand];
+  const own = statements[statement].function;
+  if (!/^\w+$/.test(name)) return;
+  const seen = new Set<number>();
+  for (const { event, standing, found } of observed) {
+    const { id, name: other, shape: its, statement: at } = event;
+    const of = statements[at].function;
+    if (id >= operand || other !== name || of === own || its.join() !== shape.join()) continue;
+    if (standing !== 'right' || found.length === 0 || seen.has(at)) continue;
+    const value = recording.tensor(id);
+    if (!value) continue;
+    seen.add(at);
+    const where = functions[of].name === '' ? 'the program' : functions[of].name;
+    yield { value, what: `what ${where} calls ${name}` };
+  }
 }
 
 function* otherNumbers(value: number): Generator<Candidate> {
   for (let n = 0; n <= MOST_NUMBER; n++)
     if (n !== value) yield { value: { shape: [], data: Float64Array.of(n) }, what: String(n) };
+}
+
+export const isSlope = ({ entry: { title } }: Alignment): boolean =>
+  /^−?ALiBi’s slopes$/.test(title);
+
+/** Numbers that attention multiplies or divides by. */
+export function factorsOf({ catalogue: { parts, config } }: Field): number[] {
+  const width = parts.extents['a'] ?? 1;
+  const { scale } = parts;
+  const own = [scale, Math.sqrt(width), config.softcap ?? scale];
+  return [...new Set(own.flatMap((each) => [each, 1 / each, each * Math.LOG2E]))];
+}
+
+/** In place of a number that is none of those. */
+function* otherFactors(field: Field): Generator<Candidate> {
+  for (const factor of factorsOf(field))
+    yield {
+      value: { shape: [], data: Float64Array.of(factor) },
+      what: String(Number(factor.toPrecision(6))),
+    };
 }
 
 function* shifted({ shape, data }: Tensor): Generator<Candidate> {
@@ -132,7 +193,10 @@ const classOf = (letter: Letter): string =>
 /** What a mask, a scale, a rotation or a dropout alone stands between: a step that is missing is its user's. */
 const stepOf = (key: string): string => key.replace(/[SZM]$/, 'S').replace(/([PQKV])[dhn]$/, '$1');
 
-/** Other nodes of the same size, laid out alike. */
+/** What is kept of each row of the weights where it was to be its log-sum-exp. */
+const ROW_SUMS = /\blog.*row sums|^row sums|^log-sum-exp/;
+
+/** Other nodes of the same size, laid out alike; for what is kept of each row, its log-sum-exp. */
 function* otherNodes(
   { catalogue }: Field,
   { entry, axes, ranges }: Alignment,
@@ -144,7 +208,9 @@ function* otherNodes(
       .sort((a, b) => a.key.localeCompare(b.key));
   const own = sorted(entry);
   for (const other of catalogue.entries) {
-    if (other.role !== 'node' || stepOf(other.key) === stepOf(entry.key)) continue;
+    const isOfRows = ROW_SUMS.test(entry.title) && other.title.startsWith('log-sum-exp');
+    const isOther = other.role === 'node' && stepOf(other.key) !== stepOf(entry.key);
+    if (!isOther && !isOfRows) continue;
     const theirs = sorted(other);
     if (theirs.map(({ key }) => key).join() !== own.map(({ key }) => key).join()) continue;
     const isAlike = other.letters.every((letter) => entry.letters.includes(letter));

@@ -1,5 +1,6 @@
 // Statements that do nothing: a mask that hides nothing, a factor that is always 1, a result that is thrown away.
 import { sizeOf } from '../../../engine/tensor.ts';
+import type { Alignment } from '../../align/align.ts';
 import { parseStatement, pathOf } from '../../expressions/parse.ts';
 import { handedOn } from '../../recorded/flow.ts';
 import type { Event } from '../../recorded/recording.ts';
@@ -16,7 +17,7 @@ export function hidesNothing(field: Field, { event }: Suspect): Blame | null {
     // Also where all of a tile is seen.
     const isMasked =
       isHiding(recording.tensor(source)) ||
-      found.some(({ entry }) => entry.key === `v:${catalogue.parts.logits}`);
+      found.some((each) => each.entry.key === `v:${catalogue.parts.logits}` && !isHidingAny(each));
     if (standing !== 'right' || !isLogits || isMasked) continue;
     const filled = filledAt(field, source);
     if (filled === null) continue;
@@ -29,6 +30,20 @@ export function hidesNothing(field: Field, { event }: Suspect): Blame | null {
       : { event: filled, note: 'what is filled in hides nothing' };
   }
   return null;
+}
+
+/** Whether any entry of the part that is aligned is one that a mask hides, whatever stands there. */
+function isHidingAny({ entry, ranges }: Alignment): boolean {
+  const { letters, strides, hidden } = entry;
+  if (!hidden) return false;
+  const walk = (n: number, at: number): boolean => {
+    if (n === letters.length) return hidden[at] === 1;
+    const { start, step, count } = ranges.get(letters[n])!;
+    for (let k = 0; k < count; k++)
+      if (walk(n + 1, at + (start + k * step) * strides[n])) return true;
+    return false;
+  };
+  return walk(0, 0);
 }
 
 /** Masks that the statement of an event read. */
