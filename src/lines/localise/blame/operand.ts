@@ -2,7 +2,7 @@
 import type { Alignment, Range } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { isIn, withoutSizes } from '../../recorded/sizes.ts';
-import type { Field, Suspect } from '../suspects.ts';
+import { type Field, operandsOf, type Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
 /** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
@@ -327,13 +327,18 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
       withoutKey(other.name) === withoutKey(own.name) &&
       other.how === own.how,
   );
-  const isElsewhere = others.some((other) => {
+  const elsewhere = others.filter((other) => {
     const from = callOf(recording, other.frame);
+    return from !== null && events[from].statement !== events[caller].statement;
+  });
+  // The function itself, where right operands come out wrong of it whoever calls it.
+  const isWrongToo = (id: number): boolean =>
+    observed[id].standing === 'off' && operandsOf(field, field.leads, id) !== null;
+  if (elsewhere.some(({ id }) => isWrongToo(id))) return null;
+  const isElsewhere = elsewhere.some((other) => {
     return (
-      from !== null &&
-      events[from].statement !== events[caller].statement &&
-      (observed[other.id].standing === 'right' ||
-        (observed[other.id].standing === 'partial' && field.leads[other.id]))
+      observed[other.id].standing === 'right' ||
+      (observed[other.id].standing === 'partial' && field.leads[other.id])
     );
   });
   return isElsewhere
