@@ -327,20 +327,19 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
       withoutKey(other.name) === withoutKey(own.name) &&
       other.how === own.how,
   );
-  const elsewhere = others.filter((other) => {
-    const from = callOf(recording, other.frame);
-    return from !== null && events[from].statement !== events[caller].statement;
-  });
-  // The function itself, where right operands come out wrong of it whoever calls it.
+  const sites = new Map<number, number[]>();
+  for (const { id, frame } of others) {
+    const from = callOf(recording, frame);
+    if (from === null || events[from].statement === events[caller].statement) continue;
+    const { statement } = events[from];
+    sites.set(statement, [...(sites.get(statement) ?? []), id]);
+  }
+  const isRight = (id: number): boolean =>
+    observed[id].standing === 'right' || (observed[id].standing === 'partial' && field.leads[id]);
+  // It is the function, not the call, where right operands come out wrong there too.
   const isWrongToo = (id: number): boolean =>
     observed[id].standing === 'off' && operandsOf(field, field.leads, id) !== null;
-  if (elsewhere.some(({ id }) => isWrongToo(id))) return null;
-  const isElsewhere = elsewhere.some((other) => {
-    return (
-      observed[other.id].standing === 'right' ||
-      (observed[other.id].standing === 'partial' && field.leads[other.id])
-    );
-  });
+  const isElsewhere = [...sites.values()].some((ids) => ids.some(isRight) && !ids.some(isWrongToo));
   return isElsewhere
     ? { event: caller, note: `what is called here is right when it is called elsewhere` }
     : null;
