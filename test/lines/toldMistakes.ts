@@ -259,6 +259,11 @@ export const programs: readonly Program[] = [
         from: 'lse[i:end] = top + np.log(total)',
         to: 'lse[i:end] = top',
       },
+      {
+        what: 'positions in a function that is called from several places',
+        from: 'np.arange(j, j + s.shape[1])',
+        to: 'np.arange(i, i + s.shape[1])',
+      },
     ],
   },
   {
@@ -423,6 +428,70 @@ export const programs: readonly Program[] = [
         what: 'a mask that fills in what hides nothing, before a function for the softmax',
         from: 's = np.where(seen, s, -np.inf)',
         to: 's = np.where(seen, s, 0.0)',
+      },
+    ],
+  },
+  {
+    name: 'rotated',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'tables that are returned under each other’s names',
+        from: 'return np.cos(theta), np.sin(theta)',
+        to: 'return np.sin(theta), np.cos(theta)',
+      },
+      {
+        what: 'an array that has two names, written while it is read',
+        from: 'turned = np.empty_like(t)',
+        to: 'turned = t',
+      },
+      {
+        what: 'an axis by default',
+        from: 'def normalised(z, axis=-1):',
+        to: 'def normalised(z, axis=-2):',
+      },
+      {
+        what: 'an axis in a call',
+        from: 'p = normalised(s)',
+        to: 'p = normalised(s, 1)',
+      },
+    ],
+  },
+  {
+    name: 'limited',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'numbers that are exchanged in a call',
+        from: 'y, lse = forward(q, k, v, 4, 2.5)',
+        to: 'y, lse = forward(q, k, v, 2.5, 4)',
+      },
+      {
+        what: 'a log-sum-exp without the maximum',
+        from: 'block_lse = top + np.log(',
+        to: 'block_lse = np.log(',
+      },
+      {
+        what: 'queries that are scaled through a view',
+        from: 'rows = q[first:first + BLOCK] / np.sqrt(K)',
+        to: 'rows = q[first:first + BLOCK]\n        rows /= np.sqrt(K)',
+        at: '        rows /= np.sqrt(K)',
+      },
+      {
+        what: 'positions in the block where those among all tokens are',
+        from: 'i = first + np.arange(len(q))[:, None]',
+        to: 'i = np.arange(len(q))[:, None]',
+      },
+    ],
+  },
+  {
+    name: 'buffered',
+    needs: 'torch',
+    mistakes: [
+      {
+        what: 'a mask that is kept as a buffer',
+        from: 'torch.ones(longest, longest).tril()',
+        to: 'torch.ones(longest, longest).triu()',
       },
     ],
   },

@@ -80,6 +80,7 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
   },
   retained: (recording) => single(recording, 'none'),
   scalars: (recording) => single(recording, 'causal'),
+  limited: (recording) => ({ ...single(recording, 'causal'), window: 4, softcap: 2.5 }),
   beside: (recording) => ({ ...single(recording, 'none'), softmax: 'plus-one' }),
   samples: (recording) => {
     const of = (name: string): Tensor => tensorOf(recording, name);

@@ -295,3 +295,29 @@ export function pathOf(expression: Expression): string | null {
   if (part.kind === 'text') return `${of}['${part.value}']`;
   return part.kind === 'number' ? `${of}[${part.value}]` : null;
 }
+
+/** An expression and all that it is made of. */
+export function partsOf(expression: Expression): Expression[] {
+  const inner = ((): readonly (Expression | null)[] => {
+    switch (expression.kind) {
+      case 'attribute':
+      case 'unary':
+        return [expression.of];
+      case 'index':
+        return [expression.of, ...expression.parts];
+      case 'slice':
+        return expression.bounds;
+      case 'call':
+        return [expression.of, ...expression.args, ...Object.values(expression.named)];
+      case 'binary':
+        return [expression.left, expression.right];
+      case 'choice':
+        return [expression.condition, expression.chosen, expression.otherwise];
+      case 'list':
+        return expression.items;
+      default:
+        return [];
+    }
+  })();
+  return [expression, ...inner.flatMap((each) => (each ? partsOf(each) : []))];
+}

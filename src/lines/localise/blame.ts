@@ -1,6 +1,7 @@
 // Whose fault a wrong result is: its own statement's, or that of an operand which is not what it is taken for.
 import type { Blame } from './blame/common.ts';
 import { asWritten } from './blame/asWritten.ts';
+import { wrongArgument } from './blame/argument.ts';
 import { wrongMask } from './blame/mask.ts';
 import { wrongBias } from './blame/bias.ts';
 import { storedMaxima } from './blame/handedOut.ts';
@@ -15,6 +16,7 @@ import {
   wrongTable,
   wrongTokens,
 } from './blame/operand.ts';
+import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
 import { otherwiseJoined, sharedArray, wrongPart, wrongStart } from './blame/array.ts';
 import { missingTiles, shortTiles } from './blame/tiles.ts';
@@ -22,6 +24,25 @@ import { misnamedOperand } from './mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
 
 export function blameOf(field: Field, suspect: Suspect): Blame {
+  const blame = reasonOf(field, suspect);
+  const statement = blame.statement ?? registeredAt(field, blame.event);
+  return { ...blame, ...(statement !== null && { statement }) };
+}
+
+/** The statement that registered a buffer of a module; null where an event is none. */
+function registeredAt({ recording }: Field, id: number): number | null {
+  const { events, statements } = recording;
+  const { how, name } = events[id];
+  const [, own] = how === 'leaf' ? (/\.(\w+)$/.exec(name) ?? []) : [];
+  if (own === undefined) return null;
+  const call = new RegExp(
+    String.raw`\.register_(buffer|parameter)\(\s*(name\s*=\s*)?['"]${own}['"]`,
+  );
+  const found = statements.flatMap(({ text }, at) => (call.test(text) ? [at] : []));
+  return found.length === 1 ? found[0] : null;
+}
+
+function reasonOf(field: Field, suspect: Suspect): Blame {
   return (
     otherwiseJoined(field, suspect) ??
     wrongMask(field, suspect) ??
@@ -39,7 +60,9 @@ export function blameOf(field: Field, suspect: Suspect): Blame {
     wrongNumber(field, suspect) ??
     storedMaxima(field, suspect) ??
     wrongBias(field, suspect) ??
-    ofCaller(field, suspect, unfinishedOperand(field, suspect)) ??
+    spoiltOperand(field, suspect) ??
+    ofCaller(field, suspect, changedBefore(field, unfinishedOperand(field, suspect))) ??
+    wrongArgument(field, suspect) ??
     wrongTable(field, suspect) ??
     asWritten(field, suspect) ??
     otherOrder(field, suspect) ??

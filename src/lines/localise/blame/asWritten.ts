@@ -5,7 +5,7 @@ import { type Alignment, isReordered, type Range, tellingOf } from '../../align/
 import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { nodeNamed } from '../../align/observe.ts';
-import type { Event } from '../../recorded/recording.ts';
+import type { Event, Recording } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import {
   candidatesFor,
@@ -29,11 +29,16 @@ interface Solution {
 /** Statements back from the one that is seen to be wrong. */
 const MOST_STEPS = 8;
 
-export function asWritten(field: Field, { event }: Suspect): Blame | null {
+/** Of the operands that `isMeant` holds for. */
+export function asWritten(
+  field: Field,
+  { event }: Suspect,
+  isMeant: (operand: number) => boolean = () => true,
+): Blame | null {
   const rerun = rerunOf(field.recording);
   const made = rerun.asItWas(event);
   if (!made) return null;
-  const solutions = made.operands.flatMap((operand) => {
+  const solutions = made.operands.filter(isMeant).flatMap((operand) => {
     const solution = solve(field, rerun, event, operand);
     return solution ? [solution] : [];
   });
@@ -119,6 +124,15 @@ function isWrongFactor(field: Field, operand: number, besides: readonly number[]
 
 const COMPUTES = /=[^=].*(\*|\/|\bsqrt\b|\bpow\b)/s;
 
+/** Whether something is only put into an array, or is the array that it was put into. */
+function isKept({ events, statements }: Recording, id: number, user: number): boolean {
+  const { how, statement } = events[user];
+  if (events[id].how === 'write') return /^(update|loop-end|write)$/.test(how);
+  if (how !== 'write') return false;
+  const { kind, text } = statements[statement];
+  return kind === 'assign' && text.trim().endsWith(`] = ${events[id].name}`);
+}
+
 /** Whether anything right was computed from an event, under this name or those that it is handed on to. */
 export function isUsedRightly(
   { recording, observed, flow }: Field,
@@ -132,7 +146,7 @@ export function isUsedRightly(
       if (besides.includes(user)) continue;
       // Another run of the statement may take the same part anew, rightly.
       const isAgain = events[user].statement === events[id].statement;
-      if (handedOn(recording, events[user]) !== null) {
+      if (handedOn(recording, events[user]) !== null || isKept(recording, each, user)) {
         if (!isAgain) queue.push(user);
         continue;
       }
@@ -145,7 +159,7 @@ export function isUsedRightly(
 }
 
 /** As what a result is right, and is not computed by another run of the statement too. */
-function rightAs(field: Field, event: number, value: Tensor): Alignment[] {
+export function rightAs(field: Field, event: number, value: Tensor): Alignment[] {
   const { recording, aligner, observed, catalogue, covered } = field;
   const own = recording.events[event];
   if (value.data.length < 2) return [];

@@ -59,6 +59,7 @@ export function* candidatesFor(field: Field, operand: number, doubt: Doubt): Gen
       for (const candidate of [
         ...otherParts(alignment, own.shape),
         ...(doubt === 'all' ? otherNodes(field, alignment, own.shape) : []),
+        ...(doubt === 'all' ? asNamed(field, alignment, operand) : []),
         ...otherLayouts(alignment, own.shape),
       ])
         if (count++ < MOST_CANDIDATES) yield candidate;
@@ -225,6 +226,20 @@ function* otherNodes(
     );
     yield { value, what: other.title, entry: other };
   }
+}
+
+/** A log-sum-exp by name that lacks the maximum which the row sums are of. */
+function* asNamed(
+  { catalogue, recording }: Field,
+  { entry, axes, ranges }: Alignment,
+  operand: number,
+): Generator<Candidate> {
+  const { name, shape } = recording.events[operand];
+  if (!/(^|_|\.)(lse|log_?sum_?exp)/i.test(name) || !entry.title.startsWith('log of the row sums'))
+    return;
+  const other = catalogue.entries.find(({ title }) => title.startsWith('log-sum-exp of '));
+  if (!other || other.letters.join() !== entry.letters.join()) return;
+  yield { value: laidOut(other, axes, ranges, shape), what: 'the log-sum-exp', entry: other };
 }
 
 /** The same with its letters along other axes. */

@@ -2,7 +2,9 @@
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Alignment } from '../../align/align.ts';
 import { handedOn } from '../../recorded/flow.ts';
-import type { Field, Suspect } from '../suspects.ts';
+import { type Field, operandsOf, type Suspect } from '../suspects.ts';
+import { asWritten } from './asWritten.ts';
+import { isPositions } from './candidates.ts';
 import { type Blame, MASKED, originOf } from './common.ts';
 import { foldOf, hidesOther, isPart, isPlain, seenBy } from './maskParts.ts';
 import { givingCall, wrongCall } from './operand.ts';
@@ -175,10 +177,42 @@ export function wrongMask(field: Field, suspect: Suspect): Blame | null {
     const note = 'the mask hides other keys than it should';
     const what = { note, node: isOfLogits ? parts.logits : 'P', kind: 'value' as const };
     const call = origin === null ? wrongCall(field, suspect) : null;
+    const counted = origin === null ? countedAt(field, suspect) : null;
+    if (counted && !(call && isOfArgument(field, counted.event))) return { ...counted, ...what };
     if (call) return { ...call, ...what };
     return { event: elsewhereRight(field, origin, isWrong) ?? origin ?? event, ...what };
   }
   return null;
+}
+
+const MOST_RUNS = 8;
+
+/** The positions that a mask is made of in the statement itself: of the first run that tells, where all is hidden none does. */
+function countedAt(field: Field, suspect: Suspect): Blame | null {
+  const { recording, observed, leads } = field;
+  const own = recording.events[suspect.event];
+  const runs = observed.filter(
+    ({ event: { id, statement, name }, standing }) =>
+      statement === own.statement && name === own.name && id >= own.id && standing === 'off',
+  );
+  for (const { event } of runs.slice(0, MOST_RUNS)) {
+    if (operandsOf(field, leads, event.id) === null) continue;
+    const found = asWritten(field, { ...suspect, event: event.id }, (operand) =>
+      isPositions(field, operand),
+    );
+    if (found) return found;
+  }
+  return null;
+}
+
+/** Whether positions were counted from a number that the function was given. */
+function isOfArgument({ recording: { events, statements } }: Field, id: number): boolean {
+  const { frame, statement } = events[id];
+  const { loads } = statements[statement];
+  return events.some(
+    ({ frame: its, how, value, name }) =>
+      its === frame && how === 'argument' && value !== undefined && loads.includes(name),
+  );
 }
 
 /** The call that gave something else to a function which makes a right mask when it is called from elsewhere. */

@@ -2,7 +2,7 @@
 import type { Alignment, Range } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { isIn, withoutSizes } from '../../recorded/sizes.ts';
-import type { Field, Suspect } from '../suspects.ts';
+import { type Field, operandsOf, type Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
 /** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
@@ -327,15 +327,19 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
       withoutKey(other.name) === withoutKey(own.name) &&
       other.how === own.how,
   );
-  const isElsewhere = others.some((other) => {
-    const from = callOf(recording, other.frame);
-    return (
-      from !== null &&
-      events[from].statement !== events[caller].statement &&
-      (observed[other.id].standing === 'right' ||
-        (observed[other.id].standing === 'partial' && field.leads[other.id]))
-    );
-  });
+  const sites = new Map<number, number[]>();
+  for (const { id, frame } of others) {
+    const from = callOf(recording, frame);
+    if (from === null || events[from].statement === events[caller].statement) continue;
+    const { statement } = events[from];
+    sites.set(statement, [...(sites.get(statement) ?? []), id]);
+  }
+  const isRight = (id: number): boolean =>
+    observed[id].standing === 'right' || (observed[id].standing === 'partial' && field.leads[id]);
+  // It is the function, not the call, where right operands come out wrong there too.
+  const isWrongToo = (id: number): boolean =>
+    observed[id].standing === 'off' && operandsOf(field, field.leads, id) !== null;
+  const isElsewhere = [...sites.values()].some((ids) => ids.some(isRight) && !ids.some(isWrongToo));
   return isElsewhere
     ? { event: caller, note: `what is called here is right when it is called elsewhere` }
     : null;
