@@ -4,6 +4,7 @@ import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { sourcesOf } from '../../compare/program/sources.ts';
 import {
   type Lettered,
+  lettered,
   mapEach,
   product,
   reduce,
@@ -11,7 +12,6 @@ import {
   times,
   zip,
 } from '../recorded/lettered.ts';
-import { lettered } from '../recorded/lettered.ts';
 import { type Forms, gradientOf, type Parts, projectionsOf, valueOf } from './form.ts';
 
 /** D = Σ P dP, dP − D, P dP, P D, and what stands between dM and dS where there is a softcap. */

@@ -9,8 +9,7 @@ import type { Recording } from '../recorded/recording.ts';
 import { takenBy } from './model.ts';
 import { roleOf, weightRole } from './names.ts';
 import type { Root } from './roots.ts';
-import type { Projection } from './trace.ts';
-import type { Value } from './values.ts';
+import type { Operand, Projection } from './trace.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -208,13 +207,10 @@ function addStart(context: Context, letter: 'Q' | 'K' | 'V', root: Root): void {
   const at = (axes: readonly number[]): Factor[] =>
     axes.flatMap((axis) => from.outer.get(axis) ?? []);
   const layout = tokens(merged(at(batch)), from.token, [...merged(at(heads)), from.feature]);
+  if (letter !== 'V' && isInput(context, gather(from.value.tensor, layout)))
+    return addIdentity(context, letter, from);
   const note = `${nameOf(from.value)}, given`;
   const isCalled = from.value.events.some(({ name }) => roleOf(name) === letter);
-  const x = letter === 'V' ? null : tokensAsTheyAre(context, gather(from.value.tensor, layout));
-  if (letter !== 'V' && x) {
-    addIdentity(context, letter, x, from.value);
-    return;
-  }
   const sure = root.start !== undefined && (isCalled || !context.model.mixed?.isGuess);
   const tensor = context.build.tensor(`start.${letter}`, from.value, layout, note, sure);
   context.config.start = { ...context.config.start, [letter]: tensor };
@@ -222,21 +218,21 @@ function addStart(context: Context, letter: 'Q' | 'K' | 'V', root: Root): void {
     context.build.ask(`start.${letter}`, nameOf(from.value), [], 'no x and weight give it');
 }
 
-/** The tokens that one head takes as they are: what it makes of them is a part of their gradient. */
-function tokensAsTheyAre({ config }: Context, given: Tensor): Tensor | null {
-  const { x, heads } = config;
-  if (heads !== 1 || !x || !sameShape(x.shape, given.shape)) return null;
-  return x.data.every((value, n) => value === given.data[n]) ? x : null;
+/** Whether one head takes the tokens as they are: what it makes of them is a part of their gradient. */
+function isInput({ config: { x, heads } }: Context, given: Tensor): boolean {
+  if (heads !== 1 || !x || !sameShape(x.shape, given.shape)) return false;
+  return x.data.every((value, n) => value === given.data[n]);
 }
 
-/** They are projected by the identity. */
-function addIdentity({ config, build }: Context, letter: 'Q' | 'K', x: Tensor, of: Value): void {
-  const width = x.shape.at(-1) ?? 1;
+/** Tokens that are taken as they are, as those that the identity projects. */
+function addIdentity({ config, build }: Context, letter: 'Q' | 'K', from: Operand): void {
+  const width = from.feature.size;
   const data = Float64Array.from({ length: width * width }, (_, n) =>
     Number(n % (width + 1) === 0),
   );
   config.weights = { ...config.weights, [`W_${letter}`]: { shape: [width, width], data } };
-  build.note(`weights.W_${letter}`, of, `the identity: ${nameOf(of)} is taken as it is`);
+  const note = `the identity: ${nameOf(from.value)} is taken as it is`;
+  build.note(`weights.W_${letter}`, from.value, note);
 }
 
 export function addPast(context: Context): void {

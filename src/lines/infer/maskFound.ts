@@ -108,24 +108,23 @@ export function findMask(model: Model, past: number): FoundMask {
   const shown = withoutNulls(scoreLayout(model.told), model);
   const tensors = maskTensors(model);
   let other: FoundMask | undefined;
+  let readings: Reading[] | undefined;
   for (const { value, isVisible } of masked(model)) {
     const pattern = patternOf(value.tensor.data, shown, extents, isVisible);
     const named = nameOf(pattern, past);
     if (named.mask === 'none' && named.window === undefined) continue;
     if (named.mask !== 'given') return { ...named, from: value };
-    const recorded = recordedAs(pattern, tensors, extents);
-    if (recorded.recorded) return { ...named, from: value, pattern, ...recorded };
-    if (isOfTwo(pattern, tensors, extents)) return { ...named, from: value, pattern };
-    other ??= { ...named, from: value, pattern, ...nearest(pattern, tensors, extents) };
+    readings ??= readingsOf(tensors, extents);
+    const recorded = readings.find((each) => same(pattern, each.pattern))?.recorded;
+    if (recorded) return { ...named, from: value, pattern, recorded };
+    if (isOfTwo(pattern, readings)) return { ...named, from: value, pattern };
+    other ??= { ...named, from: value, pattern, ...nearest(pattern, readings) };
   }
-  for (const { value, layout, isVisible } of tensors) {
-    for (const test of isVisible) {
-      const pattern = patternOf(value.tensor.data, layout, extents, test);
-      const named = nameOf(pattern, past);
-      const isUsual = named.mask !== 'given' && !named.off;
-      if (isUsual && (named.mask !== 'none' || named.window !== undefined))
-        return { ...named, from: value, ...(other && { off: 'is another in the weights' }) };
-    }
+  for (const { recorded, pattern } of readings ?? readingsOf(tensors, extents)) {
+    const named = nameOf(pattern, past);
+    const isUsual = named.mask !== 'given' && !named.off;
+    if (isUsual && (named.mask !== 'none' || named.window !== undefined))
+      return { ...named, from: recorded.value, ...(other && { off: 'is another in the weights' }) };
   }
   return other ?? withoutEffect(model, tensors, extents) ?? { mask: 'none', from: null };
 }
@@ -149,58 +148,49 @@ function withoutEffect(
   return undefined;
 }
 
-function recordedAs(
-  pattern: Pattern,
-  tensors: ReturnType<typeof maskTensors>,
-  extents: [number, number, number],
-): Pick<FoundMask, 'recorded'> {
-  for (const { value, layout, isVisible } of tensors) {
-    for (const test of isVisible) {
-      if (same(pattern, patternOf(value.tensor.data, layout, extents, test)))
-        return { recorded: { value, layout, hides: test === isZero } };
-    }
-  }
-  return {};
+/** A recorded mask read in one of the ways in which it may be meant. */
+interface Reading {
+  readonly recorded: NonNullable<FoundMask['recorded']>;
+  readonly pattern: Pattern;
 }
 
-/** Whether two masks that were made each for itself, one of them of keys alone, show together what a query sees. */
-function isOfTwo(
-  pattern: Pattern,
+const readingsOf = (
   tensors: ReturnType<typeof maskTensors>,
   extents: [number, number, number],
-): boolean {
-  const parts = tensors
-    .flatMap(({ value, layout, isVisible }) =>
-      isVisible.map((test) => patternOf(value.tensor.data, layout, extents, test)),
-    )
-    .filter(({ visible }) => pattern.visible.every((each, n) => each <= visible[n]));
+): Reading[] =>
+  tensors.flatMap(({ value, layout, isVisible }) =>
+    isVisible.map((test) => ({
+      recorded: { value, layout, hides: test === isZero },
+      pattern: patternOf(value.tensor.data, layout, extents, test),
+    })),
+  );
+
+/** Whether two masks that were made each for itself, one of them of keys alone, show together what a query sees. */
+function isOfTwo({ visible }: Pattern, readings: readonly Reading[]): boolean {
+  const parts = readings
+    .map(({ pattern }) => pattern)
+    .filter((part) => visible.every((each, n) => each <= part.visible[n]));
   return parts
     .filter(paddingOf)
-    .some(({ visible: keys }) =>
-      parts.some(({ visible }) =>
-        pattern.visible.every((each, n) => each === (keys[n] & visible[n])),
+    .some((keys) =>
+      parts.some((part) =>
+        visible.every((each, n) => each === (keys.visible[n] & part.visible[n])),
       ),
     );
 }
 
-/** The recorded mask that says most nearly what the weights show, of both ways to read it. */
+/** The recorded mask that says most nearly what the weights show. */
 function nearest(
-  pattern: Pattern,
-  tensors: ReturnType<typeof maskTensors>,
-  extents: [number, number, number],
+  { visible }: Pattern,
+  readings: readonly Reading[],
 ): Pick<FoundMask, 'recorded' | 'off' | 'pattern'> {
-  const size = pattern.visible.length;
-  let most = size / 2;
+  let most = visible.length / 2;
   let found: Pick<FoundMask, 'recorded' | 'off' | 'pattern'> = { off: 'is no recorded tensor' };
-  for (const { value, layout, isVisible } of tensors) {
-    for (const test of isVisible) {
-      const own = patternOf(value.tensor.data, layout, extents, test);
-      const equal = own.visible.filter((each, n) => each === pattern.visible[n]).length;
-      if (equal <= most) continue;
-      most = equal;
-      const recorded = { value, layout, hides: test === isZero };
-      found = { recorded, pattern: own, off: 'is another in the weights' };
-    }
+  for (const { recorded, pattern } of readings) {
+    const equal = pattern.visible.filter((each, n) => each === visible[n]).length;
+    if (equal <= most) continue;
+    most = equal;
+    found = { recorded, pattern, off: 'is another in the weights' };
   }
   return found;
 }
