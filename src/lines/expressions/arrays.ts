@@ -19,8 +19,6 @@ export function build(shape: readonly number[], fn: (at: number) => number): Ten
   return { shape, data };
 }
 
-export const scalarOf = (value: number): Tensor => ({ shape: [], data: Float64Array.of(value) });
-
 export const axisOf = (axis: number, rank: number): number => {
   const at = axis < 0 ? axis + rank : axis;
   if (!(at >= 0 && at < rank)) throw new NotComputed(`axis ${axis}`);

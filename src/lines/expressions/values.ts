@@ -1,6 +1,6 @@
 // What Python's values are here, and how arguments are read.
-import type { Tensor } from '../../engine/tensor.ts';
-import { NotComputed, scalarOf, stack } from './arrays.ts';
+import { scalar, type Tensor } from '../../engine/tensor.ts';
+import { NotComputed, stack } from './arrays.ts';
 
 /** `a:b:c`, also as `slice(a, b, c)`. */
 export interface Slice {
@@ -20,7 +20,7 @@ export const isSlice = (value: Value): value is Slice =>
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
 
 export function tensorOf(value: Value | undefined): Tensor {
-  if (typeof value === 'number') return scalarOf(value);
+  if (typeof value === 'number') return scalar(value);
   if (value === undefined || value === null || typeof value === 'string')
     throw new NotComputed('no array');
   if (isSlice(value)) throw new NotComputed('no array');

@@ -4,7 +4,7 @@ import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { isWhole, tellingOf } from '../align/align.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Mistaken } from './mistaken.ts';
-import type { Event, Recording } from '../recorded/recording.ts';
+import { type Event, isZeroAt } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 import { offsetsAt } from '../recorded/versions.ts';
 
@@ -32,7 +32,7 @@ export function arraysMadeAnew(field: Field): Mistaken[] {
   const { recording } = field;
   const found: Mistaken[] = [];
   for (const resets of runsOf(field)) {
-    if (resets.some(({ how, id }) => how !== 'bind' || !isConstant(recording, id))) continue;
+    if (resets.some(({ how, id }) => how !== 'bind' || !isZeroAt(recording, id))) continue;
     const contents = resets.map((reset, n) => contentOf(field, reset, resets[n + 1]));
     const [first] = contents;
     if (!first || contents.some((each) => each?.data.length !== first.data.length)) continue;
@@ -46,9 +46,6 @@ export function arraysMadeAnew(field: Field): Mistaken[] {
   }
   return found;
 }
-
-const isConstant = (recording: Recording, id: number): boolean =>
-  recording.tensor(id)?.data.every((value) => value === 0) ?? false;
 
 /** What an array holds before it is made anew; null where something else was computed from it, or that is not known. */
 function contentOf({ recording, flow }: Field, reset: Event, next?: Event): Tensor | null {

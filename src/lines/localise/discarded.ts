@@ -5,7 +5,7 @@ import { callOf } from './blame/operand.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Observed } from '../align/observe.ts';
 import { isIn } from '../recorded/sizes.ts';
-import type { Event, Recording } from '../recorded/recording.ts';
+import { type Event, isZeroAt, type Recording } from '../recorded/recording.ts';
 import type { Wrong } from './localise.ts';
 import type { Field } from './suspects.ts';
 
@@ -50,10 +50,8 @@ function zeroedUnread(field: Field): Wrong[] {
   const found = new Map<number, Wrong>();
   for (const { event, node } of unreadGradients(field)) {
     const later = events.filter(({ id, name }) => id > event.id && name === event.name);
-    const isZero = ({ id }: Event): boolean =>
-      recording.tensor(id)?.data.every((value) => value === 0) ?? false;
     const [zero] = later;
-    if (zero === undefined || !later.every((each) => isZero(each))) continue;
+    if (zero === undefined || !later.every(({ id }) => isZeroAt(recording, id))) continue;
     const passing = outermost(recording, event);
     const zeroing = passing === null ? null : zeroingAt(recording, zero, passing);
     if (zeroing === null || !isReadAfter(recording, event, passing!, zeroing)) continue;

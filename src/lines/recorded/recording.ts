@@ -1,5 +1,5 @@
 // A recorded run of a person's program: its statements, and every tensor that each of them bound or changed.
-import { scalar, sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { isZero, scalar, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { byteSize, decode, type DType, isDType } from '../../formats/dtype.ts';
 import { FormatError } from '../../formats/formatError.ts';
 
@@ -237,4 +237,10 @@ export function parseRecording(bytes: Uint8Array, name = 'recording'): Recording
     return { shape, data: decode(dtype, part, true, sizeOf(shape)) };
   };
   return { ...header, tensor, pairs };
+}
+
+/** Whether an event's numbers were kept, and are zeros throughout. */
+export function isZeroAt(recording: Recording, event: number): boolean {
+  const tensor = recording.tensor(event);
+  return tensor !== null && isZero(tensor);
 }

@@ -1,7 +1,7 @@
 // Which statements a repair looks at: the wrong ones, those that made their operands, their neighbours.
 import { handedOn } from '../recorded/flow.ts';
 import type { Judged } from '../judge.ts';
-import type { Event, Recording } from '../recorded/recording.ts';
+import { type Event, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
 
@@ -207,7 +207,7 @@ function frontierOf(
 function isNothing(recording: Recording, id: number): boolean {
   const { shape, dtype, reads } = recording.events[id];
   if (!/float|complex/.test(dtype) || shape.length === 0 || reads.length === 0) return false;
-  return recording.tensor(id)?.data.every((value) => value === 0) ?? false;
+  return isZeroAt(recording, id);
 }
 
 /** The numbers that a statement names: a scale, a count. Nothing tells whether they are right. */
