@@ -195,14 +195,14 @@ export function release({ graph, values, gradients, contributions }: Run): void 
   endCopies();
 }
 
-/** A contribution's accumulator before and after it; `before` is all zeros for the first. */
+/** A contribution's accumulator before and after it; null before the first, which starts from zero. */
 export function accumulator(
   all: readonly Contribution[],
   index: number,
-): { before: Tensor; after: Tensor } {
+): { before: Tensor | null; after: Tensor } {
   const { to, value } = all[index];
   const earlier = all.slice(0, index).filter((each) => each.to === to);
-  if (earlier.length === 0) return { before: zeros(value.shape), after: value };
+  if (earlier.length === 0) return { before: null, after: value };
   const before = earlier.slice(1).reduce((total, each) => add(total, each.value), earlier[0].value);
   return { before, after: add(before, value) };
 }

@@ -1,6 +1,7 @@
 // Dense float64 tensors in row-major order: the only number container of the engine.
 import { unwritten, zeroed } from './memory.ts';
 import { scaleAll } from './parallel.ts';
+import { remembered } from './remembered.ts';
 
 export interface Tensor {
   readonly shape: readonly number[];
@@ -115,38 +116,26 @@ export function times(factor: number, a: Tensor): Tensor {
 }
 
 /** Square root of the sum of squares, scaled so that it neither overflows nor underflows. */
-export function norm({ data }: Tensor): number {
+export const norm = remembered(({ data }) => {
   let largest = 0;
   for (const value of data) largest = Math.max(largest, Math.abs(value));
   if (largest === 0 || !Number.isFinite(largest)) return largest;
   let sum = 0;
   for (const value of data) sum += (value / largest) ** 2;
   return largest * Math.sqrt(sum);
-}
+});
 
 export const isZero = ({ data }: Tensor): boolean => data.every((value) => value === 0);
 
-const knownLargest = new WeakMap<Tensor, number>();
-
-/** What `largestMagnitude` has found where it was asked, and can be told. */
-export const knownMagnitude = {
-  of: (value: Tensor): number | undefined => knownLargest.get(value),
-  is: (value: Tensor, largest: number): void => void knownLargest.set(value, largest),
-};
-
-/** Largest finite magnitude; remembered, for it is asked for at every step. */
-export function largestMagnitude(value: Tensor): number {
-  const known = knownLargest.get(value);
-  if (known !== undefined) return known;
-  const { data } = value;
+/** Largest finite magnitude. */
+export const largestMagnitude = remembered(({ data }) => {
   let found = 0;
   for (let at = 0; at < data.length; at++) {
     const size = Math.abs(data[at]);
     if (size > found && size < Infinity) found = size;
   }
-  knownLargest.set(value, found);
   return found;
-}
+});
 
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);

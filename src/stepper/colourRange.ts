@@ -1,4 +1,5 @@
 // Where a tensor's own colour scale ends: at its extreme, or before it where a few entries would bleach all others.
+import { remembered } from '../engine/remembered.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { blockExtremes, isLeftOut } from './extremes.ts';
 
@@ -9,22 +10,12 @@ const STRETCH = 3;
 /** Cells of a matrix, down and across, as the largest picture of it has them. */
 const CELLS = 64;
 
-const known = new WeakMap<Tensor, number>();
-
-/** What `colourRange` has found where it was asked, and can be told. */
-export const knownRange = {
-  of: (value: Tensor): number | undefined => known.get(value),
-  is: (value: Tensor, range: number): void => void known.set(value, range),
-};
-
 /**
  * The size at which the colours of a tensor end, >= 0: of the cells that pictures of it show, the 99th percentile
  * of the sizes that are not 0, or the extreme where that is no more than three times as large. Zeros (masked
  * weights), infinities and an additive mask's stand-ins for minus infinity say nothing about the others.
  */
-export function colourRange(value: Tensor): number {
-  const before = known.get(value);
-  if (before !== undefined) return before;
+export const colourRange = remembered((value) => {
   const sizes = cellsOf(value)
     .filter((entry) => Number.isFinite(entry) && entry !== 0 && !isLeftOut(entry))
     .map(Math.abs)
@@ -33,10 +24,8 @@ export function colourRange(value: Tensor): number {
   // Of a dozen cells or more, one may always lie beyond.
   const beyond = Math.max(Math.floor(sizes.length * BEYOND), sizes.length >= 12 ? 1 : 0);
   const end = sizes.at(-1 - beyond) ?? 0;
-  const range = largest <= STRETCH * end ? largest : end;
-  known.set(value, range);
-  return range;
-}
+  return largest <= STRETCH * end ? largest : end;
+});
 
 /** Every matrix of the tensor, reduced as a picture reduces it. */
 function cellsOf({ shape, data }: Tensor): Float64Array {

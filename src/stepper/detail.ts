@@ -64,11 +64,11 @@ export function backwardView(
   const range = gradientRange(run, node.id);
   const show = (value: Tensor): Picture => detail(run, node, value, options, range);
   const accumulation: AccumulationView = {
-    before: ordinal === 1 ? null : show(before),
+    before: before && show(before),
     contribution: show(current.value),
     after: show(after),
     entry: {
-      before: before.data[offset],
+      before: before?.data[offset] ?? 0,
       contribution: current.value.data[offset],
       after: after.data[offset],
     },

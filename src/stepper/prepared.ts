@@ -1,14 +1,16 @@
 // What a walk shows first, computed where the run was: whoever shows it need not look at every number.
-import { knownMagnitude, type Tensor } from '../engine/tensor.ts';
 import type { Run } from '../engine/run.ts';
-import { knownRange } from './colourRange.ts';
+import { largestMagnitude, norm, type Tensor } from '../engine/tensor.ts';
+import { colourRange } from './colourRange.ts';
 import { drawnOf, setDrawn } from './nodePicture.ts';
 import type { Picture } from './picture.ts';
 import { Session } from './session.ts';
 
+const NUMBERS = [largestMagnitude, norm, colourRange];
+
 interface Seen {
-  readonly largest?: number;
-  readonly range?: number;
+  /** As in NUMBERS; undefined where the walk does not ask for one. */
+  readonly numbers: readonly (number | undefined)[];
   readonly pictures?: ReadonlyMap<string, Picture>;
 }
 
@@ -27,8 +29,7 @@ export function prepare(run: Run): Prepared {
     session.stepView();
   });
   return [...tensorsOf(run)].map((value) => ({
-    largest: knownMagnitude.of(value),
-    range: knownRange.of(value),
+    numbers: NUMBERS.map((each) => each.known(value)),
     pictures: drawnOf(value),
   }));
 }
@@ -36,9 +37,10 @@ export function prepare(run: Run): Prepared {
 /** Takes over what another thread has prepared for the same run. */
 export function adopt(run: Omit<Run, 'graph'>, prepared: Prepared): void {
   const tensors = [...tensorsOf(run)];
-  prepared.forEach(({ largest, range, pictures }, n) => {
-    if (largest !== undefined) knownMagnitude.is(tensors[n], largest);
-    if (range !== undefined) knownRange.is(tensors[n], range);
+  prepared.forEach(({ numbers, pictures }, n) => {
+    NUMBERS.forEach((each, at) => {
+      if (numbers[at] !== undefined) each.is(tensors[n], numbers[at]);
+    });
     if (pictures) setDrawn(tensors[n], pictures);
   });
 }

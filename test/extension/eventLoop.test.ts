@@ -82,10 +82,11 @@ async function* opened(config: HeadConfig): AsyncGenerator {
 test('a large setup, from its text to the end of the walk', async () => {
   // Compilers have seen the code on something small.
   await longest(() => opened(large(24, 2)));
-  // What else a machine does lengthens a turn now and then, never each time.
-  const times: number[] = [];
-  for (let n = 0; n < 3; n++) times.push(await longest(() => opened(large(512, 8))));
-  expect(Math.min(...times)).toBeLessThan(MOST);
+  // What else a machine does lengthens a turn now and then, never each time: the least of several.
+  let least = Infinity;
+  for (let tries = 0; tries < 5 && least >= MOST; tries++)
+    least = Math.min(least, await longest(() => opened(large(512, 8))));
+  expect(least).toBeLessThan(MOST);
 });
 
 test('what is prepared is what the walk would have computed', async () => {

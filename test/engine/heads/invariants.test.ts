@@ -101,11 +101,9 @@ describe('accumulation', () => {
       const latest = new Map<string, Tensor>();
       contributions.forEach(({ to, value }, index) => {
         const { before, after } = accumulator(contributions, index);
-        const previous = latest.get(to);
-        expect(before.data.every((entry, at) => entry === (previous?.data[at] ?? 0))).toBe(true);
-        expect(after.data.every((entry, at) => entry === before.data[at] + value.data[at])).toBe(
-          true,
-        );
+        expect(before?.data).toEqual(latest.get(to)?.data);
+        const sum = value.data.map((entry, at) => (before ? before.data[at] + entry : entry));
+        expect(after.data).toEqual(sum);
         latest.set(to, after);
       });
       for (const [id, after] of latest) expect(after).toEqual(gradients.get(id)!);
