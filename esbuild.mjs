@@ -29,19 +29,10 @@ const REQUIRE = {
 const bundles = [
   {
     ...common,
-    entryPoints: ['src/extension/main.ts'],
-    outfile: 'dist/extension.cjs',
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    external: ['vscode'],
-    // jsonc-parser's "main" is UMD, whose inner requires esbuild cannot follow.
-    mainFields: ['module', 'main'],
-  },
-  {
-    ...common,
-    // The command line and the threads that compare and compute, that help them, and that run programs and judge them: what they share is there once.
+    // The extension, the command line, and the threads that compare and compute, that help them, and that run programs
+    // and judge them: what they share is there once, and what is imported late is loaded late.
     entryPoints: {
+      extension: 'src/extension/main.ts',
       cli: 'src/cli.ts',
       compare: 'src/extension/compare/worker.ts',
       lines: 'src/extension/lines/worker.ts',
@@ -52,6 +43,8 @@ const bundles = [
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    external: ['vscode'],
+    // jsonc-parser's "main" is UMD, whose inner requires esbuild cannot follow.
     mainFields: ['module', 'main'],
     banner: { js: `#!/usr/bin/env node\n${REQUIRE.js}` },
   },

@@ -1,96 +1,70 @@
-// Where VS Code starts the extension: commands, Problems, and panels that come back after a reload.
+// Where VS Code starts the extension: what it may ask for is registered, and the rest loaded when it is asked for.
 import * as vscode from 'vscode';
 import { agentTools } from './agents.ts';
-import { Command, type CommandId, MOVES } from './commands.ts';
-import { compareCommands } from './compare/commands.ts';
-import { ComparisonProblems } from './compare/problems.ts';
-import { runMineCommand } from './compare/runMine.ts';
-import { INSPECTOR_VIEW, InspectorView } from './inspector/view.ts';
-import { LinesFeature } from './lines/feature.ts';
-import { newSetup } from './newSetup.ts';
-import { PANEL_TYPE } from './panel.ts';
-import { Panels } from './panels.ts';
-import { watchProblems } from './problems.ts';
-import { addPythonHelper } from './pythonHelper.ts';
-import { makeTest } from './sees.ts';
-import { isSetup, SetupModels } from './setups.ts';
-import { editedFile, showText } from './uris.ts';
-import { TENSOR_FILE, TensorFileEditor } from './tensorFile/editor.ts';
+import { Command } from './commands.ts';
+import type { Host } from './host.ts';
+import { offersOf } from './lines/seems.ts';
+import { isSetup } from './uris.ts';
+import { INSPECTOR_VIEW, PANEL_TYPE, TENSOR_FILE } from './views.ts';
 
-export function activate({
-  extension,
-  extensionUri,
-  subscriptions,
-  workspaceState,
-}: vscode.ExtensionContext): void {
-  // It knows by package.json that our language is JSON with comments, but waits for a language of its own.
-  void vscode.extensions.getExtension('vscode.json-language-features')?.activate();
-  const log = vscode.window.createOutputChannel('Attention', { log: true });
-  const exercise = vscode.Uri.joinPath(extensionUri, 'examples', 'exercise.attention.json');
-  const models = new SetupModels();
-  const found = new ComparisonProblems();
-  const panels: Panels = new Panels(
-    models,
-    {
-      extension: extensionUri,
-      memory: workspaceState,
-      log,
-      found,
-      openExample: () => panels.show(exercise),
-    },
-    exercise,
+export function activate(context: vscode.ExtensionContext): void {
+  let waiting: vscode.Disposable | undefined;
+  let loading: Promise<Host> | undefined;
+  const load = async (): Promise<Host> => {
+    const { makeHost } = await import('./host.ts');
+    waiting?.dispose();
+    const host = makeHost(context);
+    context.subscriptions.push(host);
+    return host;
+  };
+  const host = (): Promise<Host> => (loading ??= load());
+  waiting = vscode.Disposable.from(commands(host), documents(host));
+  context.subscriptions.push(waiting, views(host), agentTools(context));
+}
+
+/** Each command, until the host has registered its own. */
+function commands(host: () => Promise<Host>): vscode.Disposable {
+  return vscode.Disposable.from(
+    ...Object.values(Command).map((id) =>
+      vscode.commands.registerCommand(id, async (...words: unknown[]) => {
+        await host();
+        return vscode.commands.executeCommand(id, ...words);
+      }),
+    ),
   );
+}
 
-  /** From a menu the file is given; from the palette it is the one in the editor, else the exercise. */
-  const step = (given?: vscode.Uri): void => {
-    const setup = [given, editedFile()].find((uri) => uri instanceof vscode.Uri && isSetup(uri));
-    if (!setup && given === undefined && panels.active()) panels.active()?.reveal();
-    else panels.show(setup ?? exercise);
+/** A setup, or a program that seems to compute attention: both are looked at without being asked. */
+const concerns = (document: vscode.TextDocument): boolean =>
+  isSetup(document.uri) ||
+  (document.languageId === 'python' && offersOf(document.getText(), document.uri.path).length > 0);
+
+function documents(host: () => Promise<Host>): vscode.Disposable {
+  const look = (document: vscode.TextDocument): void => {
+    if (concerns(document)) void host();
   };
-  const openSetup = async (): Promise<void> => {
-    const setup = panels.active()?.setup;
-    if (setup) await showText(setup);
-    else
-      void vscode.window.showInformationMessage(
-        'No attention panel is open. Run "Step Attention Backprop" first.',
-      );
-  };
+  vscode.workspace.textDocuments.forEach(look);
+  return vscode.Disposable.from(
+    vscode.workspace.onDidOpenTextDocument(look),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => look(document)),
+  );
+}
 
-  const runner = vscode.Uri.joinPath(extensionUri, 'dist', 'runMine.mjs').fsPath;
-  const mine = { runner, log };
-
-  const inspector = new InspectorView(panels, {
-    extension: extensionUri,
-    log,
-    openExample: () => panels.show(exercise),
-  });
-
-  const register = (id: CommandId, run: (...words: never[]) => unknown): vscode.Disposable =>
-    vscode.commands.registerCommand(id, run);
-  subscriptions.push(
-    log,
-    register(Command.Step, step),
-    register(Command.OpenSetup, openSetup),
-    register(Command.NewSetup, (given?: unknown) =>
-      newSetup({ extension: extensionUri, exercise }, given),
-    ),
-    found,
-    compareCommands(panels, models),
-    register(Command.RunMine, (given?: unknown) => runMineCommand(panels, mine, given)),
-    register(Command.AddPythonHelper, (given?: unknown) => addPythonHelper(extensionUri, given)),
-    register(Command.MakeTest, (given?: unknown) => makeTest(extensionUri, given)),
-    ...Object.entries(MOVES).map(([id, move]) =>
-      register(id as CommandId, () => panels.active()?.move(move)),
-    ),
-    vscode.window.registerWebviewPanelSerializer(PANEL_TYPE, panels),
-    register(Command.Inspect, () => vscode.commands.executeCommand(`${INSPECTOR_VIEW}.focus`)),
-    vscode.window.registerWebviewViewProvider(INSPECTOR_VIEW, inspector),
-    vscode.window.registerCustomEditorProvider(
-      TENSOR_FILE,
-      new TensorFileEditor(extensionUri, log, inspector),
-    ),
-    watchProblems(models),
-    agentTools({ extensionUri, extension }),
-    new LinesFeature({ extension: extensionUri, memory: workspaceState, log, panels }),
+function views(host: () => Promise<Host>): vscode.Disposable {
+  const { window } = vscode;
+  return vscode.Disposable.from(
+    window.registerWebviewPanelSerializer(PANEL_TYPE, {
+      deserializeWebviewPanel: async (panel, state) =>
+        (await host()).panels.deserializeWebviewPanel(panel, state),
+    }),
+    window.registerWebviewViewProvider(INSPECTOR_VIEW, {
+      resolveWebviewView: async (...words) => (await host()).inspector.resolveWebviewView(...words),
+    }),
+    window.registerCustomEditorProvider(TENSOR_FILE, {
+      openCustomDocument: async (...words) =>
+        (await host()).tensorFiles.openCustomDocument(...words),
+      resolveCustomEditor: async (...words) =>
+        (await host()).tensorFiles.resolveCustomEditor(...words),
+    }),
   );
 }

@@ -19,11 +19,9 @@ import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
 import { Computing } from './large.ts';
 import { look, onDidChangeLook } from './settings.ts';
-import { isSetup, type SetupModel, setupName } from './setups.ts';
-import { showText } from './uris.ts';
+import { type SetupModel, setupName } from './setups.ts';
+import { isSetup, showText } from './uris.ts';
 import { webviewPage } from './webviewPage.ts';
-
-export const PANEL_TYPE = 'attention.panel';
 
 const SAVE_PAUSE = 300; // ms
 

@@ -1,9 +1,10 @@
 // The open panels, one per setup: opened by command, found again, restored after a reload of the window.
 import * as vscode from 'vscode';
-import { Panel, PANEL_TYPE, type PanelServices } from './panel.ts';
+import { Panel, type PanelServices } from './panel.ts';
 import { panelLocation } from './settings.ts';
 import type { SetupModels } from './setups.ts';
 import { editedFile } from './uris.ts';
+import { PANEL_TYPE } from './views.ts';
 
 export class Panels implements vscode.WebviewPanelSerializer {
   readonly #panels = new Map<string, Panel>();

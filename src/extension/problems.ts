@@ -1,7 +1,8 @@
 // Problems: what is wrong in the setup files that are open in an editor, at its line, while typing.
 import * as vscode from 'vscode';
 import type { Problem } from '../formats/setupTypes.ts';
-import { isSetup, type SetupModels } from './setups.ts';
+import type { SetupModels } from './setups.ts';
+import { isSetup } from './uris.ts';
 
 function diagnostic(document: vscode.TextDocument, problem: Problem): vscode.Diagnostic {
   const { offset, length, message, severity } = problem;

@@ -11,8 +11,6 @@ import { watchFiles } from './watch.ts';
 
 const TYPING_PAUSE = 150; // ms
 
-export const isSetup = ({ path }: vscode.Uri): boolean => path.endsWith('.attention.json');
-
 /** "exercise" for ".../exercise.attention.json". */
 export const setupName = (uri: vscode.Uri): string =>
   fileName(uri).replace(/\.attention\.json$/, '');

@@ -4,6 +4,8 @@ import * as vscode from 'vscode';
 /** "mine.npz" for ".../mine.npz". */
 export const fileName = ({ path }: vscode.Uri): string => path.replace(/^.*\//, '');
 
+export const isSetup = ({ path }: vscode.Uri): boolean => path.endsWith('.attention.json');
+
 /** The file in the text editor. Just after it was opened its tab is known before its editor. */
 export function editedFile(): vscode.Uri | undefined {
   const tab = vscode.window.tabGroups.activeTabGroup.activeTab?.input;

@@ -1,8 +1,8 @@
 // What a comparison still needs is asked for: the file with the person's tensors, or the setup.
 import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
-import { isSetup, type SetupModels, setupName } from '../setups.ts';
-import { fileName } from '../uris.ts';
+import { type SetupModels, setupName } from '../setups.ts';
+import { fileName, isSetup } from '../uris.ts';
 import { ownSetup } from './ownSetup.ts';
 
 type Way = 'file' | typeof Command.CompareVariable | typeof Command.RunMine;

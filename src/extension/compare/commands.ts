@@ -3,8 +3,8 @@ import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
 import { compareVariable } from '../debugger/compareVariable.ts';
 import type { Panels } from '../panels.ts';
-import { isSetup, type SetupModels } from '../setups.ts';
-import { editedFile } from '../uris.ts';
+import type { SetupModels } from '../setups.ts';
+import { editedFile, isSetup } from '../uris.ts';
 import { chooseTrace, chooseWay, setupAmong, setupOf } from './choose.ts';
 import { FileSource } from './fileSource.ts';
 

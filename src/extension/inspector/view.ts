@@ -1,11 +1,10 @@
 // The view "Tensor Inspector" in the side bar: the tensors of the walk in the active panel, and pinned ones.
 import * as vscode from 'vscode';
 import type { Panels } from '../panels.ts';
+import { INSPECTOR_VIEW } from '../views.ts';
 import { webviewPage } from '../webviewPage.ts';
 import { type Served, serve } from './serve.ts';
 import { type Guest, WalkModel } from './walkModel.ts';
-
-export const INSPECTOR_VIEW = 'attention.inspector';
 
 export interface InspectorServices {
   readonly extension: vscode.Uri;

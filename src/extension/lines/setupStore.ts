@@ -4,8 +4,7 @@ import * as vscode from 'vscode';
 import { MAX_SETUP_BYTES } from '../../formats/limits.ts';
 import { parseSetup } from '../../formats/parseSetup.ts';
 import type { SavedSetup } from '../../lines/infer/save.ts';
-import { isSetup } from '../setups.ts';
-import { fileName } from '../uris.ts';
+import { fileName, isSetup } from '../uris.ts';
 
 /** The scheme of setups that are on no disk. */
 const SCHEME = 'attention-inferred';

@@ -13,8 +13,6 @@ import type { OpenedBytes } from './diskBytes.ts';
 import { openBytes } from './fileBytes.ts';
 import { FileModel } from './fileModel.ts';
 
-export const TENSOR_FILE = 'attention.tensorFile';
-
 /** A file is written in parts: it is read anew when it has been quiet for that long, in ms. */
 const CHANGE_PAUSE = 300;
 
