@@ -2,6 +2,7 @@
 import { tensorName } from '../engine/graph.ts';
 import { type Cause, type Report, summaryOf } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
+import { verifiedWords } from '../lines/repair/fix.ts';
 import type { LinesResult } from '../lines/tell/result.ts';
 import { checkTrace, whyUnaligned } from './check.ts';
 import { explainNode } from './explain.ts';
@@ -193,11 +194,10 @@ async function fix(input: Input): Promise<AgentAnswer> {
   const applied = apply && fixes.length > 0;
   if (applied) await writeFix(program.file, fixes);
   const [first] = fixes;
-  const { tensors, seeds, sizes } = first?.verified ?? { tensors: 0, seeds: 0, sizes: 0 };
   const [cause] = result.causes;
   const what = cause ? `${cause.title}\n` : '';
   const said = first
-    ? `${applied ? 'Written' : 'Not written'}: ${first.file}:${first.line}, verified on ${tensors} tensors, ${seeds} seeds, ${sizes} sizes.\n${what}${first.diff}`
+    ? `${applied ? 'Written' : 'Not written'}: ${first.file}:${first.line}, verified on ${verifiedWords(first.verified)}.\n${what}${first.diff}`
     : result.verdict === 'match'
       ? 'Nothing to mend: all that was computed is right.'
       : `No edit was found that makes the whole program right. ${saidOf(result, program.setup)}`;

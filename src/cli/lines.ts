@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { tensorName } from '../engine/graph.ts';
 import { isOfFirstAlone } from '../lines/tell/laterSums.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
+import { verifiedWords } from '../lines/repair/fix.ts';
 import type { Line, LinesResult } from '../lines/tell/result.ts';
 import { runLines, writeFix } from './linesRun.ts';
 import { writeTest } from './sees.ts';
@@ -149,10 +150,8 @@ function print(
   }
   if (!isAsked) return;
   if (fixes.length === 0) console.log('\nNo edit was found that makes the whole program right.');
-  for (const { diff, verified } of fixes) {
-    const { tensors, seeds, sizes } = verified;
-    console.log(`\nVerified: ${tensors} tensors, ${seeds} seeds, ${sizes} sizes\n${diff}`);
-  }
+  for (const { diff, verified } of fixes)
+    console.log(`\nVerified: ${verifiedWords(verified)}\n${diff}`);
   if (fixes.length > 0 && isWritten)
     console.log(dryRun ? `Would be written to ${fixes[0].file}.` : `Written to ${fixes[0].file}.`);
 }

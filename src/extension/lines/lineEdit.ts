@@ -1,4 +1,5 @@
 // From one text to another by the fewest lines. Pure.
+import { counted, type Fix, verifiedWords } from '../../lines/repair/fix.ts';
 
 /** Lines `start` to before `end`, from 0, become `lines`. */
 export interface LineEdit {
@@ -20,20 +21,12 @@ export function lineEdit(before: string, after: string): LineEdit {
 
 const LONGEST = 60;
 
-const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
-
 /** "Fix: dq = ds @ k * scale (verified: 31 tensors, 3 seeds, 2 sizes)" */
-export function fixTitle({
-  after,
-  verified: { tensors, seeds, sizes },
-}: {
-  readonly after: string;
-  readonly verified: { readonly tensors: number; readonly seeds: number; readonly sizes: number };
-}): string {
+export function fixTitle({ after, verified }: Pick<Fix, 'after' | 'verified'>): string {
   const [first, ...others] = after.split('\n').filter((line) => line.trim() !== '');
   const text = (first ?? '').trim().replaceAll(/\s+/g, ' ');
   const what = text === '' ? 'take the line away' : text;
-  const more = others.length > 0 ? ` and ${count(others.length, 'more line')}` : '';
+  const more = others.length > 0 ? ` and ${counted(others.length, 'more line')}` : '';
   const short = what.length > LONGEST ? `${what.slice(0, LONGEST - 1)}…` : what;
-  return `Fix: ${short}${more} (verified: ${count(tensors, 'tensor')}, ${count(seeds, 'seed')}, ${count(sizes, 'size')})`;
+  return `Fix: ${short}${more} (verified: ${verifiedWords(verified)})`;
 }

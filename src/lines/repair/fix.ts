@@ -10,6 +10,13 @@ export interface Verified {
   readonly sizes: number;
 }
 
+/** "3 tensors", "1 tensor". */
+export const counted = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+/** "31 tensors, 3 seeds, 2 sizes" */
+export const verifiedWords = ({ tensors, seeds, sizes }: Verified): string =>
+  [counted(tensors, 'tensor'), counted(seeds, 'seed'), counted(sizes, 'size')].join(', ');
+
 export interface Fix {
   readonly file: string;
   /** In a notebook: the cell, as in Recording; lines count within it. */
