@@ -2,6 +2,8 @@
 import { computed, signal } from '@preact/signals';
 import type { ComparisonView, ToWebview, ViewSettings } from '../src/protocol.ts';
 import type { Move } from '../src/stepper/cursor.ts';
+import type { Outline } from '../src/stepper/outline.ts';
+import type { Picture } from '../src/stepper/picture.ts';
 import type { RunView } from '../src/stepper/runView.ts';
 import type { StepView } from '../src/stepper/stepView.ts';
 import { type Ranges, rangesOf, sameNumbers } from './matrix/ranges.ts';
@@ -17,12 +19,19 @@ export interface Shown {
   readonly ranges: Ranges | null;
 }
 
+export interface Growing {
+  readonly outline: Outline;
+  readonly pictures: Readonly<Record<string, Picture>>;
+}
+
 type Message<Type extends ToWebview['type']> = Extract<ToWebview, { readonly type: Type }>;
 
 export const shown = signal<Shown | null>(null);
 export const empty = signal<Message<'empty'> | null>(null);
 /** What the host is computing, and how far it is. */
 export const computing = signal<Message<'computing'> | null>(null);
+/** The graph of what is being computed, and what is there of it: by "S value" and "S gradient". */
+export const growing = signal<Growing | null>(null);
 export const problems = signal<readonly string[]>([]);
 /** The person's tensors against this run, if they are being compared. */
 export const comparison = signal<ComparisonView | null>(null);
@@ -79,17 +88,26 @@ export function walk(move: Move): void {
   answered(id);
 }
 
+function grow({ outline, drawn = [] }: Message<'computing'>): void {
+  const before = outline ? { outline, pictures: {} } : growing.value;
+  if (!before) return;
+  const pictures = drawn.map(({ node, kind, picture }) => [`${node} ${kind}`, picture] as const);
+  growing.value = { ...before, pictures: { ...before.pictures, ...Object.fromEntries(pictures) } };
+}
+
 export function receive(message: ToWebview): void {
   if (message.type === 'run' || message.type === 'step') know(null);
   switch (message.type) {
     case 'empty':
       empty.value = message;
       computing.value = null;
+      growing.value = null;
       shown.value = null;
       break;
     case 'run':
       empty.value = null;
       computing.value = null;
+      growing.value = null;
       settings.value = message.settings;
       digits.value = message.settings.digits;
       show(message.run, message.step);
@@ -110,6 +128,7 @@ export function receive(message: ToWebview): void {
       break;
     case 'computing':
       computing.value = message;
+      grow(message);
       break;
     case 'noBreakpoint':
       remark.value = 'There is no breakpoint: click the dot at a node’s corner, or press B on it.';
@@ -123,7 +142,9 @@ export function receive(message: ToWebview): void {
       break;
     case 'problems':
       problems.value = message.problems;
-      if (message.problems.length > 0) computing.value = null;
+      if (message.problems.length === 0) break;
+      computing.value = null;
+      growing.value = null;
       break;
   }
 }

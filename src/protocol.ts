@@ -2,6 +2,8 @@
 import type { Report } from './compare/report.ts';
 import type { Binding } from './engine/axes.ts';
 import type { NodeId } from './engine/graph.ts';
+import type { Part } from './engine/run.ts';
+import type { Drawn, Outline } from './stepper/outline.ts';
 import type { Move } from './stepper/cursor.ts';
 import type { RunView } from './stepper/runView.ts';
 import type { StepView } from './stepper/stepView.ts';
@@ -48,8 +50,12 @@ export type ToWebview =
   | {
       readonly type: 'computing';
       readonly what: string;
-      readonly part: string;
+      /** Null while the setup is read. */
+      readonly part: Pick<Part, 'phase' | 'node'> | null;
       readonly share: number;
+      /** Where no picture is there yet: the graph, once; then what has been computed since the message before. */
+      readonly outline?: Outline;
+      readonly drawn?: readonly Drawn[];
     }
   /** A new or changed run, with the step the cursor is at. */
   | {

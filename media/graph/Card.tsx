@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import type { Extents } from '../../src/engine/axes.ts';
 import type { Picture } from '../../src/stepper/picture.ts';
-import type { NodeView } from '../../src/stepper/runView.ts';
+import type { NodeOutline } from '../../src/stepper/runView.ts';
 import { Verdicts } from '../compare/Verdicts.tsx';
 import type { NodeState } from '../../src/stepper/stepView.ts';
 import { bindingOf, type Cell, shapeText } from '../matrix/cells.ts';
@@ -16,15 +16,19 @@ import type { Box } from './layout.ts';
 
 export interface CardProps {
   readonly box: Box;
-  readonly node: NodeView;
+  readonly node: NodeOutline;
   readonly state: NodeState;
+  /** Null while it is not computed. */
+  readonly value: Picture | null;
   readonly receives: boolean;
-  readonly breakpoint: boolean;
+  /** Null where none can be set. */
+  readonly breakpoint: boolean | null;
   readonly ranges: Ranges | null;
   readonly extents: Extents;
   readonly scale: number;
   readonly valueMarks: readonly Cell[];
   readonly gradientMarks: readonly Cell[];
+  readonly onChoose: () => void;
 }
 
 const statusWords: Readonly<Record<NodeState['status'], string>> = {
@@ -41,7 +45,7 @@ function ariaLabel({ node, state, breakpoint }: CardProps): string {
   return `${plainName(node.id)}, ${axes || 'scalar'}, ${statusWords[state.status]}${gradient}${stop}`;
 }
 
-function titleOf(node: NodeView): string {
+function titleOf(node: NodeOutline): string {
   const axes = node.axes.map((axis, n) => `${axis}: ${node.shape[n]}`).join(' × ');
   return `${plainName(node.id)} — ${node.summary}\n${axes || 'a scalar'}\nClick: go to this node`;
 }
@@ -65,6 +69,7 @@ export function Card(props: CardProps): JSX.Element {
     box,
     node,
     state,
+    value,
     receives,
     breakpoint,
     ranges,
@@ -72,9 +77,9 @@ export function Card(props: CardProps): JSX.Element {
     scale,
     valueMarks,
     gradientMarks,
+    onChoose,
   } = props;
   const { heat, stacked, width, height } = box.size;
-  const waiting = state.status === 'waiting';
   const scalar = node.shape.length === 0;
   const classes = [
     'card',
@@ -121,7 +126,7 @@ export function Card(props: CardProps): JSX.Element {
         aria-label={ariaLabel(props)}
         aria-current={state.status === 'current' ? 'step' : undefined}
         title={titleOf(node)}
-        onClick={() => request({ type: 'goToNode', node: node.id })}
+        onClick={onChoose}
       />
       <div class="card-title" aria-hidden="true">
         <Name id={node.id} />
@@ -137,8 +142,8 @@ export function Card(props: CardProps): JSX.Element {
         )}
       </div>
       <div class="heats" aria-hidden="true">
-        <div class={waiting ? 'heat value missing' : 'heat value'} style={heatStyle}>
-          {!waiting && drawing(node.value, 'value')}
+        <div class={value ? 'heat value' : 'heat value missing'} style={heatStyle}>
+          {value && drawing(value, 'value')}
         </div>
         <div class={state.gradient ? 'heat gradient' : 'heat gradient missing'} style={heatStyle}>
           {state.gradient && drawing(state.gradient, 'gradient')}
@@ -150,15 +155,17 @@ export function Card(props: CardProps): JSX.Element {
         </div>
       )}
       <Verdicts node={node.id} />
-      <button
-        type="button"
-        class="breakpoint"
-        tabIndex={-1}
-        aria-pressed={breakpoint}
-        aria-label={`Breakpoint on ${plainName(node.id)}`}
-        title={breakpoint ? 'Remove breakpoint (B)' : 'Add breakpoint (B)'}
-        onClick={() => post({ type: 'toggleBreakpoint', node: node.id })}
-      />
+      {breakpoint !== null && (
+        <button
+          type="button"
+          class="breakpoint"
+          tabIndex={-1}
+          aria-pressed={breakpoint}
+          aria-label={`Breakpoint on ${plainName(node.id)}`}
+          title={breakpoint ? 'Remove breakpoint (B)' : 'Add breakpoint (B)'}
+          onClick={() => post({ type: 'toggleBreakpoint', node: node.id })}
+        />
+      )}
     </div>
   );
 }

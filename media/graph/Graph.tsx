@@ -1,20 +1,23 @@
 // The computation graph: forward is read from left to right, backward from right to left, on the same picture.
 import type { JSX } from 'preact';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import type { RunView } from '../../src/stepper/runView.ts';
+import type { NodeOutline } from '../../src/stepper/runView.ts';
+import type { Phase } from '../../src/stepper/timeline.ts';
 import type { Picture } from '../../src/stepper/picture.ts';
 import { type Cell, cellOf } from '../matrix/cells.ts';
 import { type EntryMark, marksOf } from '../matrix/marks.ts';
+import { request } from '../requests.ts';
 import { currentNode, pointedTerm, type Shown } from '../state.ts';
 import { Card } from './Card.tsx';
 import { Edges } from './Edges.tsx';
 import { fitGraph } from './fit.ts';
-import { flows, receivers } from './flow.ts';
+import { type Flow, flows, receivers } from './flow.ts';
+import type { Box } from './layout.ts';
 import { useRoom } from './useRoom.ts';
 
 /** The graph is the same as long as its nodes and edges are: selecting another head does not lay it out again. */
-const shapeOf = (run: RunView): string =>
-  run.nodes.map(({ id, inputs }) => `${id}:${inputs.join(',')}`).join(' ');
+const shapeOf = (nodes: readonly NodeOutline[]): string =>
+  nodes.map(({ id, inputs }) => `${id}:${inputs.join(',')}`).join(' ');
 
 const NO_CELLS: readonly Cell[] = [];
 
@@ -40,19 +43,24 @@ function reveal(
   else if (end + REVEAL_MARGIN > at + room) scroller[`scroll${side}`] = end + REVEAL_MARGIN - room;
 }
 
-export function Graph({ run, step, ranges }: Shown): JSX.Element {
+interface GraphAreaProps {
+  readonly nodes: readonly NodeOutline[];
+  readonly flow: ReadonlyMap<string, Flow>;
+  readonly phase: Phase;
+  /** The node that is kept in sight. */
+  readonly target: string | null;
+  readonly card: (place: Box, scale: number) => JSX.Element | null;
+}
+
+/** Laid out in the room there is. */
+export function GraphArea({ nodes, flow, phase, target, card }: GraphAreaProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const { width, height, most } = useRoom(box);
-  const shape = shapeOf(run);
+  const shape = shapeOf(nodes);
   const { layout, scale } = useMemo(
-    () => fitGraph(run.nodes, Math.max(width, 1), height, most),
+    () => fitGraph(nodes, Math.max(width, 1), height, most),
     [shape, width, height, most],
   );
-  const flow = flows(run, step);
-  const receiving = receivers(step);
-  const marks = marksOf(step, pointedTerm.value);
-  const current = currentNode.value;
-  const target = step.phase === 'backward' ? (step.focus?.node ?? current) : current;
 
   // Only where the graph scrolls by itself: the page is never moved.
   useLayoutEffect(() => {
@@ -72,7 +80,7 @@ export function Graph({ run, step, ranges }: Shown): JSX.Element {
     <div class="graph-scroll" ref={box}>
       <div class="graph-size" style={size}>
         <div
-          class={`graph ${layout.style} ${step.phase}`}
+          class={`graph ${layout.style} ${phase}`}
           role="group"
           aria-label="Computation graph"
           style={{
@@ -84,39 +92,53 @@ export function Graph({ run, step, ranges }: Shown): JSX.Element {
           <Edges
             routes={layout.routes}
             flows={flow}
-            phase={step.phase}
+            phase={phase}
             width={layout.width}
             height={layout.height}
           />
-          {layout.boxes.map((place) => {
-            const node = run.nodes.find(({ id }) => id === place.id);
-            if (!node) return null;
-            const state = step.nodes[node.id];
-            const own = marks.filter((mark) => mark.node === node.id);
-            return (
-              <Card
-                key={node.id}
-                box={place}
-                node={node}
-                state={state}
-                receives={receiving.has(node.id)}
-                breakpoint={run.breakpoints.includes(node.id)}
-                ranges={ranges}
-                extents={run.extents}
-                scale={scale}
-                valueMarks={cellsOf(
-                  own.filter(({ kind }) => kind === 'value'),
-                  node.value,
-                )}
-                gradientMarks={cellsOf(
-                  own.filter(({ kind }) => kind === 'gradient'),
-                  state.gradient,
-                )}
-              />
-            );
-          })}
+          {layout.boxes.map((place) => card(place, scale))}
         </div>
       </div>
     </div>
+  );
+}
+
+export function Graph({ run, step, ranges }: Shown): JSX.Element {
+  const receiving = receivers(step);
+  const marks = marksOf(step, pointedTerm.value);
+  const current = currentNode.value;
+  const target = step.phase === 'backward' ? (step.focus?.node ?? current) : current;
+  const card = (place: Box, scale: number): JSX.Element | null => {
+    const node = run.nodes.find(({ id }) => id === place.id);
+    if (!node) return null;
+    const state = step.nodes[node.id];
+    const own = marks.filter((mark) => mark.node === node.id);
+    const value = state.status === 'waiting' ? null : node.value;
+    return (
+      <Card
+        key={node.id}
+        {...{ box: place, node, state, value, ranges, scale }}
+        receives={receiving.has(node.id)}
+        breakpoint={run.breakpoints.includes(node.id)}
+        extents={run.extents}
+        valueMarks={cellsOf(
+          own.filter(({ kind }) => kind === 'value'),
+          value,
+        )}
+        gradientMarks={cellsOf(
+          own.filter(({ kind }) => kind === 'gradient'),
+          state.gradient,
+        )}
+        onChoose={() => request({ type: 'goToNode', node: node.id })}
+      />
+    );
+  };
+  return (
+    <GraphArea
+      nodes={run.nodes}
+      flow={flows(run.nodes, step)}
+      phase={step.phase}
+      {...{ target, card }}
+    />
   );
 }

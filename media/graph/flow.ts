@@ -1,5 +1,5 @@
 // How far each edge has got: waiting for its operand, carrying data, or passed by the gradient. Pure.
-import type { RunView } from '../../src/stepper/runView.ts';
+import type { NodeOutline } from '../../src/stepper/runView.ts';
 import type { StepView } from '../../src/stepper/stepView.ts';
 
 export type Flow = 'waiting' | 'data' | 'gradient' | 'current';
@@ -7,16 +7,19 @@ export type Flow = 'waiting' | 'data' | 'gradient' | 'current';
 export const edgeKey = (user: string, slot: number): string => `${user} ${slot}`;
 
 /** Reverse mode's order: operations from last to first, each one's operands in order. */
-function reverseOrder({ nodes }: RunView): string[] {
+function reverseOrder(nodes: readonly NodeOutline[]): string[] {
   const operations = nodes.filter(({ kind }) => kind === 'operation').reverse();
   return operations.flatMap(({ id, inputs }) => inputs.map((_, slot) => edgeKey(id, slot)));
 }
 
-export function flows(run: RunView, step: StepView): Map<string, Flow> {
+export function flows(
+  nodes: readonly NodeOutline[],
+  step: Pick<StepView, 'nodes' | 'edges'>,
+): Map<string, Flow> {
   const received = Object.values(step.nodes).reduce((total, node) => total + node.received, 0);
-  const passed = new Set(reverseOrder(run).slice(0, received));
+  const passed = new Set(reverseOrder(nodes).slice(0, received));
   const current = new Set(step.edges.map(({ user, slot }) => edgeKey(user, slot)));
-  const entries = run.nodes.flatMap(({ id, inputs }) =>
+  const entries = nodes.flatMap(({ id, inputs }) =>
     inputs.map((_, slot): [string, Flow] => {
       const key = edgeKey(id, slot);
       if (current.has(key)) return [key, 'current'];

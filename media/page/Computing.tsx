@@ -1,6 +1,6 @@
 // While a large setup is computed: what, how far, and a way to stop.
 import type { JSX } from 'preact';
-import { computing } from '../state.ts';
+import { computing, growing } from '../state.ts';
 import { post } from '../vscode.ts';
 
 /** Before the first picture on a page of its own, later as a bar over the picture that is there. */
@@ -8,6 +8,7 @@ export function Computing({ alone }: { readonly alone: boolean }): JSX.Element |
   const now = computing.value;
   if (!now) return alone ? <p class="waiting">Reading the setup…</p> : null;
   const { what, part, share } = now;
+  const beginning = growing.value ? 'beginning' : 'reading the setup';
   const percent = Math.round(100 * share);
   return (
     <div class={alone ? 'computing alone' : 'computing'} role="status">
@@ -18,7 +19,7 @@ export function Computing({ alone }: { readonly alone: boolean }): JSX.Element |
         {percent} %
       </progress>
       <p class="figures muted">
-        {percent} %, {part}
+        {percent} %, {part ? `${part.phase}: ${part.node}` : beginning}
       </p>
       <button type="button" class="secondary" onClick={() => post({ type: 'cancel' })}>
         Cancel

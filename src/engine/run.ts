@@ -57,12 +57,21 @@ export interface RunOptions {
 
 const exact = (result: Tensor): Tensor => result;
 
+/** A node's value, or its whole gradient. */
+export interface Made {
+  readonly node: NodeId;
+  readonly kind: 'value' | 'gradient';
+  readonly tensor: Tensor;
+}
+
 /** What a run is about to compute: one of `of` parts, a node forward or backward. */
 export interface Part {
   readonly phase: 'forward' | 'backward';
   readonly node: NodeId;
   readonly done: number;
   readonly of: number;
+  /** What has been there since the part before; the gradients of inputs come with the run. */
+  readonly made: readonly Made[];
 }
 
 /** Takes a generator to its end. */
@@ -80,8 +89,8 @@ export const forward = (graph: Graph, options: RunOptions = {}): Map<NodeId, Ten
 function* forwardInParts(
   graph: Graph,
   { round = exact, override }: RunOptions,
+  values = new Map<NodeId, Tensor>(),
 ): Generator<NodeId, Map<NodeId, Tensor>> {
-  const values = new Map<NodeId, Tensor>();
   for (const node of graph.nodes) {
     const given = override?.get(node.id) ?? (node.kind === 'input' ? node.value : undefined);
     if (!given) yield node.id;
@@ -128,8 +137,9 @@ function* backwardInParts(
   graph: Graph,
   values: ReadonlyMap<NodeId, Tensor>,
   { round = exact }: RunOptions,
+  gradients = new Map<NodeId, Tensor>(),
 ): Generator<NodeId, Pick<Run, 'gradients' | 'contributions'>> {
-  const gradients = new Map<NodeId, Tensor>([['f', scalar(1)]]);
+  gradients.set('f', scalar(1));
   const contributions: Contribution[] = [];
   const passed = passings(graph);
   for (const node of operationNodes(graph).reverse()) {
@@ -155,6 +165,17 @@ export const run = (graph: Graph, options: RunOptions = {}): Run =>
 export function* runInParts(graph: Graph, options: RunOptions = {}): Generator<Part, Run> {
   const of = 2 * operationNodes(graph).length;
   let done = 0;
+  let told = 0;
+  const values = new Map<NodeId, Tensor>();
+  const gradients = new Map<NodeId, Tensor>();
+  const madeBefore = (phase: Part['phase'], node: NodeId): Made[] => {
+    const made = [...values].slice(told).map(([id, tensor]): Made => {
+      return { node: id, kind: 'value', tensor };
+    });
+    told = values.size;
+    const gradient = phase === 'backward' && gradients.get(node);
+    return gradient ? [...made, { node, kind: 'gradient', tensor: gradient }] : made;
+  };
   function* named<Result>(
     phase: Part['phase'],
     parts: Generator<NodeId, Result>,
@@ -162,13 +183,14 @@ export function* runInParts(graph: Graph, options: RunOptions = {}): Generator<P
     for (;;) {
       const next = parts.next();
       if (next.done) return next.value;
-      yield { phase, node: next.value, done: done++, of };
+      const node = next.value;
+      yield { phase, node, done: done++, of, made: madeBefore(phase, node) };
     }
   }
-  const values = yield* named('forward', forwardInParts(graph, options));
-  const { gradients, contributions } = yield* named(
+  yield* named('forward', forwardInParts(graph, options, values));
+  const { contributions } = yield* named(
     'backward',
-    backwardInParts(graph, values, options),
+    backwardInParts(graph, values, options, gradients),
   );
   return {
     graph,

@@ -3,10 +3,10 @@ import { freemem } from 'node:os';
 import * as vscode from 'vscode';
 import { bytesOfRun, inWords, tooLarge } from '../engine/cost.ts';
 import type { Graph } from '../engine/graph.ts';
-import { type Part, run, type Run } from '../engine/run.ts';
+import { run, type Run } from '../engine/run.ts';
 import type { ComputableSetup } from '../formats/openSetup.ts';
 import { adopt } from '../stepper/prepared.ts';
-import { runInWorker } from './compare/inWorker.ts';
+import { runInWorker, type Told } from './compare/inWorker.ts';
 
 /** From here on the extension host would stand still: a first run is several times slower than those after it. */
 const BESIDE = 2 ** 20; // bytes
@@ -31,6 +31,11 @@ export class Computing {
     this.#running = new AbortController();
   }
 
+  /** Whether it is computed in a thread of its own. */
+  isLarge(graph: Graph): boolean {
+    return bytesOfRun(graph) >= BESIDE;
+  }
+
   /** What is to be asked before `compute`: '' for nothing. */
   question(graph: Graph): string {
     const bytes = bytesOfRun(graph);
@@ -48,10 +53,10 @@ export class Computing {
   /** `tell` is called before each part. Ends what was being computed before. Rejects where it is ended itself, or would not fit the memory. */
   async compute(
     { config, graph }: Omit<ComputableSetup, 'setup'>,
-    tell: (part: Part) => void,
+    tell: (told: Told) => void,
   ): Promise<Run> {
     this.stop();
-    if (bytesOfRun(graph) < BESIDE) return run(graph);
+    if (!this.isLarge(graph)) return run(graph);
     const refusal = tooLarge(graph, freemem());
     if (refusal) throw new Error(refusal);
     const { signal } = this.#running;

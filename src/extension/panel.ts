@@ -2,36 +2,28 @@
 import * as vscode from 'vscode';
 import type { Binding } from '../engine/axes.ts';
 import type { Graph, NodeId } from '../engine/graph.ts';
-import type { Part, Run } from '../engine/run.ts';
-import type { OpenedSetup } from '../formats/openSetup.ts';
+import type { Run } from '../engine/run.ts';
 import type { ComparisonView, FromWebview, ToWebview } from '../protocol.ts';
 import { type About, type SavedSession, Session } from '../stepper/session.ts';
 import { type SeenAt, seenAt } from '../stepper/timeline.ts';
 import type { Move } from '../stepper/cursor.ts';
 import { agreed, LookAhead } from './ahead.ts';
-import { computingMessage } from './computing.ts';
+import { Progress } from './computing.ts';
 import { answer, moved, runMessage } from './panelMessages.ts';
 import { Command } from './commands.ts';
 import { BytesSource } from './compare/bytesSource.ts';
 import { Comparison } from './compare/comparison.ts';
 import { FileSource } from './compare/fileSource.ts';
+import type { Told } from './compare/inWorker.ts';
 import type { ComparisonProblems } from './compare/problems.ts';
 import type { TensorSource } from './compare/source.ts';
 import { Computing } from './large.ts';
 import { look, onDidChangeLook } from './settings.ts';
-import { type SetupModel, setupName } from './setups.ts';
+import { aboutOf, type SetupModel, setupName } from './setups.ts';
 import { isSetup, showText } from './uris.ts';
 import { webviewPage } from './webviewPage.ts';
 
 const SAVE_PAUSE = 300; // ms
-
-function aboutOf({ setup }: OpenedSetup, uri: vscode.Uri): About {
-  return {
-    title: setup?.title ?? setupName(uri),
-    description: setup?.description ?? '',
-    energy: setup?.energy ?? false,
-  };
-}
 
 export interface PanelServices {
   readonly extension: vscode.Uri;
@@ -59,7 +51,7 @@ export class Panel implements vscode.Disposable {
   readonly #computing: Computing;
   readonly #ahead = new LookAhead();
   /** What the page is told of a run that is being computed. */
-  #progress: ReturnType<typeof computingMessage> | null = null;
+  #progress: Progress | null = null;
   #cancelled = false;
   #comparison: Comparison | null = null;
   #compared: ComparisonView | null = null;
@@ -233,25 +225,30 @@ export class Panel implements vscode.Disposable {
     const refresh = ++this.#refreshes;
     const isWanted = (): boolean => refresh === this.#refreshes;
     this.#cancelled = false;
-    if (!this.#session) this.#tellComputing(null, null);
+    const name = setupName(this.#model.uri);
+    if (!this.#session) this.#begin(new Progress(name, null));
     const opened = await this.#model.opened();
     if (!isWanted()) return;
     const errors = opened.problems.filter(({ severity }) => severity === 'error');
     this.#problems = errors.map(({ message }) => message);
-    this.#panel.title = `Attention: ${setupName(this.#model.uri)}`;
+    this.#panel.title = `Attention: ${name}`;
     const { graph, config } = opened;
     if (graph && config) {
       try {
-        const name = setupName(this.#model.uri);
         const question = this.#computing.question(graph);
         if (question && !(await this.#asked(name, graph, question))) return;
-        if (!this.#session) this.#tellComputing(graph, null);
-        const tell = (part: Part): void => {
-          if (isWanted()) this.#tellComputing(graph, part);
+        const about = aboutOf(opened, this.#model.uri);
+        const isSeen = !this.#session && this.#computing.isLarge(graph);
+        const progress = new Progress(name, graph, isSeen ? about : null);
+        if (!this.#session) this.#begin(progress);
+        const tell = (told: Told): void => {
+          if (!isWanted()) return;
+          this.#progress = progress;
+          this.#send(progress.tell(told));
         };
         const result = await this.#computing.compute({ graph, config }, tell);
         if (!isWanted()) return;
-        this.#show(result, aboutOf(opened, this.#model.uri));
+        this.#show(result, about);
       } catch (error) {
         if (!isWanted()) return;
         this.#services.log.error(error as Error);
@@ -275,9 +272,9 @@ export class Panel implements vscode.Disposable {
     return true;
   }
 
-  #tellComputing(graph: Graph | null, part: Part | null): void {
-    this.#progress = computingMessage(setupName(this.#model.uri), graph, part);
-    this.#send(this.#progress);
+  #begin(progress: Progress): void {
+    this.#progress = progress;
+    this.#send(progress.all);
   }
 
   /** The picture that is there stays; where there is none, the page offers to begin again. */
@@ -363,7 +360,7 @@ export class Panel implements vscode.Disposable {
       const message = this.#problems.join('\n');
       this.#send({ type: 'empty', message, canOpenExample: true, canCompute: this.#cancelled });
     }
-    if (this.#progress) this.#send(this.#progress);
+    if (this.#progress) this.#send(this.#progress.all);
   }
 
   #sendStep(): void {

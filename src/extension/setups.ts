@@ -4,6 +4,7 @@ import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import type { ReadFile } from '../formats/loadSetup.ts';
 import { type OpenedSetup, openSetup } from '../formats/openSetup.ts';
 import { decodeText } from '../formats/text.ts';
+import type { About } from '../stepper/session.ts';
 import { checkReadable } from './mayRead.ts';
 import { bytesOf } from './tensorFile/fileBytes.ts';
 import { fileName } from './uris.ts';
@@ -14,6 +15,13 @@ const TYPING_PAUSE = 150; // ms
 /** "exercise" for ".../exercise.attention.json". */
 export const setupName = (uri: vscode.Uri): string =>
   fileName(uri).replace(/\.attention\.json$/, '');
+
+/** What its panel is headed with. */
+export const aboutOf = ({ setup }: OpenedSetup, uri: vscode.Uri): About => ({
+  title: setup?.title ?? setupName(uri),
+  description: setup?.description ?? '',
+  energy: setup?.energy ?? false,
+});
 
 /** Where an unsaved setup will be: the files it names are found, and watched, from there. */
 const onDisk = (setup: vscode.Uri): vscode.Uri =>

@@ -23,7 +23,7 @@ export const setDrawn = (value: Tensor, pictures: ReadonlyMap<string, Picture>):
 
 /** One picture for each selected slice; `range`: where its colours end, if not at the tensor's own range. */
 export function picture(
-  run: Run,
+  run: Pick<Run, 'graph'>,
   node: GraphNode,
   value: Tensor,
   options: Pick<ViewOptions, 'selection' | 'allHeads'>,
@@ -44,7 +44,7 @@ export function picture(
 }
 
 function makePicture(
-  run: Run,
+  run: Pick<Run, 'graph'>,
   node: GraphNode,
   value: Tensor,
   options: Pick<ViewOptions, 'selection' | 'allHeads'>,

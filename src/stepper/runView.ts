@@ -11,7 +11,8 @@ import { valuePictures } from './nodePicture.ts';
 import type { ViewOptions } from './stepView.ts';
 import { captionOf, type Timeline } from './timeline.ts';
 
-export interface NodeView {
+/** A node without its numbers. */
+export interface NodeOutline {
   readonly id: NodeId;
   readonly kind: 'input' | 'operation';
   /** Operands in order; the same id may stand twice. */
@@ -21,6 +22,9 @@ export interface NodeView {
   readonly axes: readonly string[];
   /** What the operation does, in plain words; what the input is. */
   readonly summary: string;
+}
+
+export interface NodeView extends NodeOutline {
   readonly value: Picture;
 }
 
@@ -63,7 +67,7 @@ const inputSummaries: Readonly<Record<NodeId, string>> = {
 const inputSummary = (id: NodeId): string =>
   isWeight(id) ? PARAMETERS[id].what : inputSummaries[id];
 
-function nodeView(node: GraphNode, selfAttention: boolean, value: Picture): NodeView {
+export function nodeOutline(node: GraphNode, selfAttention: boolean): NodeOutline {
   const isInput = node.kind === 'input';
   const both = node.id === 'x' && selfAttention;
   return {
@@ -77,7 +81,6 @@ function nodeView(node: GraphNode, selfAttention: boolean, value: Picture): Node
       : isInput
         ? inputSummary(node.id)
         : node.operation.summary,
-    value,
   };
 }
 
@@ -93,7 +96,10 @@ export function runView(
   return {
     title: about.title,
     description: about.description,
-    nodes: graph.nodes.map((node) => nodeView(node, graph.selfAttention, pictures[node.id])),
+    nodes: graph.nodes.map((node) => ({
+      ...nodeOutline(node, graph.selfAttention),
+      value: pictures[node.id],
+    })),
     equations: equations(graph).map(({ number, title, note, formula }) => ({
       number,
       title,

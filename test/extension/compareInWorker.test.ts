@@ -8,12 +8,14 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { compare } from '../../src/compare/check.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
-import { type Part, run } from '../../src/engine/run.ts';
+import { operationNodes } from '../../src/engine/graph.ts';
+import { run } from '../../src/engine/run.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import {
   compareInWorker,
   type Question,
   runInWorker,
+  type Told,
 } from '../../src/extension/compare/inWorker.ts';
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
@@ -82,7 +84,11 @@ test('a run in the thread is that of this one, and can be stopped', async () => 
   const { config } = unscaled(60);
   const { graph, ...own } = run(buildGraph(config));
   const told: string[] = [];
-  const tell = ({ phase, node }: Part): void => void told.push(`${phase} ${node}`);
+  const drawn: string[] = [];
+  const tell = ({ part: { phase, node }, drawn: now }: Told): void => {
+    told.push(`${phase} ${node}`);
+    drawn.push(...now.map((each) => `${each.node} ${each.kind}`));
+  };
   const { prepared, ...found } = await runInWorker(
     worker,
     config,
@@ -92,6 +98,8 @@ test('a run in the thread is that of this one, and can be stopped', async () => 
   expect(found).toEqual(own);
   expect(prepared.some(({ pictures }) => pictures?.size)).toBe(true);
   expect([told[0], told.at(-1)]).toEqual(['forward K', 'backward K']);
+  const computed = operationNodes(graph).map(({ id }) => `${id} gradient`);
+  expect(drawn).toEqual([...graph.nodes.map(({ id }) => `${id} value`), ...computed.reverse()]);
   const stop = new AbortController();
   const running = runInWorker(worker, unscaled(600).config, stop.signal);
   stop.abort();

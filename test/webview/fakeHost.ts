@@ -1,13 +1,15 @@
 // A host without VS Code, running in the page: the real session and the real answers behind acquireVsCodeApi.
 import { compare } from '../../src/compare/check.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
-import { run } from '../../src/engine/run.ts';
+import { run, runInParts } from '../../src/engine/run.ts';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
 import { agreed, LookAhead } from '../../src/extension/ahead.ts';
+import { Progress } from '../../src/extension/computing.ts';
 import { answer, runMessage } from '../../src/extension/panelMessages.ts';
 import type { NamedTensor } from '../../src/formats/namedTensor.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
 import type { FromWebview, ToWebview } from '../../src/protocol.ts';
+import { drawn } from '../../src/stepper/outline.ts';
 import { Session } from '../../src/stepper/session.ts';
 import { examples } from './examples.ts';
 
@@ -29,6 +31,8 @@ export interface FakeHost {
   hearAll(): void;
   send(message: ToWebview): void;
   open(example: string): void;
+  /** Says what is told until so many parts of its run are computed. */
+  compute(example: string, parts: number): void;
   /** Compares the trace of a program whose dS, and so what follows from it, is `factor` times the right one. */
   compare(factor: number): void;
 }
@@ -53,6 +57,19 @@ const host: FakeHost = {
     host.session = new Session(run(buildGraph(config)), { title, description, energy });
     host.send(runMessage(host.session));
     lookAhead.after(host.session, (next) => host.send(next));
+  },
+  compute(name, parts) {
+    const { config, title, description } = examples[name]();
+    const graph = buildGraph(config);
+    const progress = new Progress(name, graph, { title, description });
+    host.send(progress.all);
+    const told = runInParts(graph);
+    for (let done = 0; done <= parts; done++) {
+      const next = told.next();
+      if (next.done) break;
+      const { made, ...part } = next.value;
+      host.send(progress.tell({ part, drawn: made.map((each) => drawn(graph, each)) }));
+    }
   },
   compare(factor) {
     const { config } = examples[wanted]();

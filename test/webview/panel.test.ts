@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
 import { equals, product, symbol } from '../../src/engine/formula.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
+import { operationNodes } from '../../src/engine/graph.ts';
 import { run, type Run } from '../../src/engine/run.ts';
 import { examples } from './examples.ts';
 import { answered, type Bundle, bundlePanel, launch, openPanel, step } from './page.ts';
@@ -504,7 +505,7 @@ describe('computing', () => {
     await page.evaluate(() =>
       window.fakeHost.send({
         ...{ type: 'computing', what: 'mha, 12 × 512 × 512' },
-        ...{ part: 'forward: S', share: 0.25 },
+        ...{ part: { phase: 'forward', node: 'S' }, share: 0.25 },
       }),
     );
     await page.getByRole('progressbar').waitFor();
@@ -521,6 +522,31 @@ describe('computing', () => {
     await page.getByRole('button', { name: 'Compute it' }).click();
     const types = await page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
     expect(types).toEqual(['ready', 'cancel', 'compute']);
+    await page.close();
+  });
+});
+
+describe('a large setup while it is computed', () => {
+  it('has its graph at once, fills as it is computed, and says what a node is', async () => {
+    const page = await openPanel(browser, bundle, { example: 'none' });
+    const { graph } = runOf('multihead');
+    await page.evaluate(() => window.fakeHost.compute('multihead', -1));
+    await page.locator('[data-node=S].waiting').waitFor();
+    expect(await page.locator('[data-node]').count()).toBe(graph.nodes.length);
+    expect(await page.locator('.heat:not(.missing)').count()).toBe(0);
+    await page.locator('[data-node=S] .card-button').click();
+    const about = page.getByRole('region', { name: 'This node' });
+    expect(await about.innerText()).toMatch(/S 8×6×6[^]*head .*: 8 × query j: 6/);
+    expect(await about.locator('math').count()).toBe(1);
+    const parts = operationNodes(graph).length;
+    await page.evaluate((done) => window.fakeHost.compute('multihead', done), parts);
+    await page.locator('[data-node=f].current').waitFor();
+    expect(await page.locator('.heat.value.missing').count()).toBe(0);
+    expect(await page.locator('[data-node=f] .heat.gradient:not(.missing)').count()).toBe(1);
+    expect(await page.locator('.card .breakpoint').count()).toBe(0);
+    await page.evaluate(() => window.fakeHost.open('multihead'));
+    await page.locator('.caption').waitFor();
+    expect(await page.getByRole('progressbar').count()).toBe(0);
     await page.close();
   });
 });

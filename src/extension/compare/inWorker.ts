@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { CheckInput, Compared } from '../../compare/check.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Part, Run } from '../../engine/run.ts';
+import type { Drawn } from '../../stepper/outline.ts';
 import type { Prepared } from '../../stepper/prepared.ts';
 
 /** What the thread is asked to compare. */
@@ -28,12 +29,13 @@ export const runInWorker = (
   worker: string,
   config: HeadConfig,
   signal: AbortSignal,
-  tell: (part: Part) => void = () => {},
+  tell: (told: Told) => void = () => {},
 ): Promise<Computed> => ask(worker, { config }, signal, 'The computation was stopped.', tell);
 
-/** How far it is, on the way to the reply. */
+/** How far it is, on the way to the reply, and what is there by then. */
 export interface Told {
-  readonly part: Part;
+  readonly part: Omit<Part, 'made'>;
+  readonly drawn: readonly Drawn[];
 }
 
 const isTold = (message: unknown): message is Told =>
@@ -44,7 +46,7 @@ function ask<Reply>(
   question: Question | RunQuestion,
   signal: AbortSignal,
   stopped: string,
-  tell: (part: Part) => void = () => {},
+  tell: (told: Told) => void = () => {},
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const thread = new Worker(worker, { workerData: question });
@@ -52,7 +54,7 @@ function ask<Reply>(
     if (signal.aborted) end();
     signal.addEventListener('abort', end);
     thread.on('message', (message: Reply | Told) => {
-      if (isTold(message)) tell(message.part);
+      if (isTold(message)) tell(message);
       else resolve(message);
     });
     thread.once('error', reject);

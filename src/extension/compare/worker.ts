@@ -6,6 +6,7 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { runInParts } from '../../engine/run.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
+import { drawn } from '../../stepper/outline.ts';
 import { prepare } from '../../stepper/prepared.ts';
 import { helped, runHelped } from '../../threads/helped.ts';
 import type { Computed, Question, RunQuestion, Told } from './inWorker.ts';
@@ -33,7 +34,8 @@ if ('trace' in question) {
   const parts = runInParts(graph);
   let next = parts.next();
   for (; !next.done; next = parts.next()) {
-    const told: Told = { part: next.value };
+    const { made, ...part } = next.value;
+    const told: Told = { part, drawn: made.map((each) => drawn(graph, each)) };
     reply(told, []);
   }
   const { values, gradients, contributions, notices } = next.value;
