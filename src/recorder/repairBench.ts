@@ -52,6 +52,11 @@ interface FrameAnswer extends Reply {
   readonly looked: number;
 }
 
+interface VaryAnswer extends Reply, Partial<Variations> {
+  /** Sizes of what the program loads: no edit changes them. */
+  readonly loaded?: readonly number[];
+}
+
 /** A bench and how to end it; what it wrote is gone then, and nothing is answered any more. */
 export interface OpenBench extends Bench {
   /** Imports what the program imports before it is asked for. */
@@ -71,6 +76,7 @@ class PythonBench implements OpenBench {
   readonly #waiting = new Map<number, (reply: Reply) => void>();
   #buffer: Buffer = Buffer.alloc(0);
   #next = 0;
+  #loaded: readonly number[] | undefined;
   #isOver = false;
 
   constructor(options: BenchOptions, folder: string) {
@@ -123,8 +129,11 @@ class PythonBench implements OpenBench {
   }
 
   async vary(sources: Sources): Promise<Variations> {
-    const { reply } = await this.#ask({ job: 'vary', sources });
-    const { seeds = [], sizes = [] } = reply as Reply & Partial<Variations>;
+    const known = this.#loaded && { loaded: this.#loaded };
+    const { reply, out } = await this.#ask({ job: 'vary', sources, ...known });
+    await this.#forget(out);
+    const { seeds = [], sizes = [], loaded } = reply as VaryAnswer;
+    this.#loaded ??= loaded;
     return { seeds, sizes };
   }
 

@@ -40,15 +40,22 @@ def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[
     """
     job = request["job"]
     if job == "record":
-        scratch = request["out"] + ".files"
-        os.mkdir(scratch)
-        outside.redirect(scratch)
+        _redirect(request)
         return {"code": run_recorded(request, request["out"])}
     if job == "vary":
-        return vary.variations(request)
+        if "loaded" not in request:
+            _redirect(request)
+        sizes = request["loaded"] if "loaded" in request else vary.loaded_sizes(request)
+        return {**vary.variations({**request, "loaded": sizes}), "loaded": sizes}
     looked = Look(request, send)
     run_until(request, looked.reached, looked.begun)
     return looked.reply() if looked.source else {"error": "the statement was not reached"}
+
+
+def _redirect(request: Dict[str, Any]) -> None:
+    scratch = request["out"] + ".files"
+    os.mkdir(scratch)
+    outside.redirect(scratch)
 
 
 class Look:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import itertools
 import os
-import sys
 from typing import Any, Dict, Iterator, List, Tuple
 
-from .launch import text_of
-from .source import Source
+from . import loaded
+from .launch import run_until, text_of
+from .source import Edit, Source
 
 _SEEDING = frozenset(("seed", "manual_seed", "default_rng", "RandomState", "PRNGKey", "key", "Generator", "set_seed"))
 LARGEST = 96
@@ -18,8 +18,8 @@ LARGEST = 96
 
 def variations(request: Dict[str, Any]) -> Dict[str, Any]:
     """
-    `seeds`: edits (or arguments) of which each gives other random numbers, or other data where none are drawn; `sizes`: single edits, each of
-    which makes one number that may be a size another one.
+    `seeds`: edits (or arguments) of which each gives other random numbers, or other data where none are drawn; `sizes`: edits, each of
+    which makes one number that may be a size another one, or one of the sizes of what is loaded, which `loaded` of the request gives.
     """
     file = request["file"]
     name = os.path.basename(file)
@@ -27,7 +27,9 @@ def variations(request: Dict[str, Any]) -> Dict[str, Any]:
     args = list(request.get("args", []))
     # What is drawn may be nothing that counts, where the data are loaded.
     seeds = [made for vary in (lambda k: _seeds(source, name, args, k), lambda k: _data(source, name, k)) for made in map(vary, (1, 2)) if made]
-    return {"seeds": seeds, "sizes": list(_sizes(source, name, args))}
+    # Where data are loaded a constant alone seldom fits them.
+    sizes = itertools.chain(_resized(source, name, request.get("loaded", [])), _sizes(source, name, args))
+    return {"seeds": seeds, "sizes": list(sizes)}
 
 
 def _plain(source: Source, node: ast.AST, text: str) -> List[Any]:
@@ -62,6 +64,12 @@ def _seeds(source: Source, name: str, args: List[str], k: int) -> Dict[str, Any]
 
 def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
     """Other numbers where they are loaded, written down or computed from indices: a wave is added."""
+    edits = [each for place in _places(source) for each in _wrapped(source, place, "shifted", ", %d" % k)]
+    return {"edits": {name: edits}} if edits else {}
+
+
+def _places(source: Source) -> List[ast.AST]:
+    """Expressions that are data: what is loaded, wherever it is, and what is written down outside of functions."""
     places: List[ast.AST] = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call) and _called(n) in _LOADING]
     for node in _outside(source.tree):
         if not isinstance(node, ast.Assign) or not all(isinstance(each, ast.Name) for each in node.targets):
@@ -69,45 +77,52 @@ def _data(source: Source, name: str, k: int) -> Dict[str, Any]:
         inside = [n for n in ast.walk(node.value) if isinstance(n, ast.Call)]
         if any(_is_data(n) for n in inside) and not any(n in places for n in inside):
             places.append(node.value)
-    edits = []
-    for place in places:
-        start, end = source.span(place)
-        edits += [[start, start, _WAVE], [end, end, ", %d)" % k]]
-    return {"edits": {name: edits}} if edits else {}
+    return places
 
 
-_WAVE = "__import__('%s', fromlist=['shifted']).shifted(" % __name__
+def _wrapped(source: Source, node: ast.AST, function: str, more: str = "") -> List[List[Any]]:
+    """Edits that hand the value of `node` through a function of `loaded`."""
+    start, end = source.span(node)
+    call = "__import__('%s', fromlist=['%s']).%s(" % (loaded.MODULE, function, function)
+    return [[start, start, call], [end, end, "%s)" % more]]
 
 
-def shifted(value: Any, k: int) -> Any:
-    """
-    Other numbers of the same shape and type, of all that an archive or a dictionary holds: near those that were there for
-    an odd `k`, others in all places for an even one. What is no tensor of floating point numbers stays, and so do whole
-    numbers: masks, positions, lengths.
-    """
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor) and value.is_floating_point():
-        if bool((value == value.round()).all()):
-            return value
-        wave = torch.sin(k + torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
-        base = value.detach() if k % 2 else value.detach().flatten().flip(0).reshape(value.shape)
-        return (base + 0.1 * wave.to(value.dtype)).requires_grad_(value.requires_grad)
-    if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype.kind == "f":
-        if bool((value == numpy.round(value)).all()):
-            return value
-        base = value if k % 2 else value.reshape(-1)[::-1].reshape(value.shape)
-        return (base + 0.1 * numpy.sin(k + numpy.arange(value.size)).reshape(value.shape)).astype(value.dtype)
-    if isinstance(value, dict):
-        for key in list(value):
-            value[key] = shifted(value[key], k)
-    kind = type(value)
-    if numpy is not None and kind.__name__ == "NpzFile":
-        get = kind.__getitem__
-        value.__class__ = type("NpzFile", (kind,), {"__getitem__": lambda self, key: shifted(get(self, key), k)})
-    return value
+def loaded_sizes(request: Dict[str, Any]) -> List[int]:
+    """The sizes of the program's data, for `variations`: it is run for that."""
+    name = os.path.basename(request["file"])
+    source = Source(text_of(request, name))
+    places = _places(source)
+    if not places:
+        return []
+    edits = tuple(Edit(*each) for place in places for each in _wrapped(source, place, "noted"))
+    texts = {**request.get("sources", {}), name: source.apply(edits)}
+    nowhere = {"file": name, "line": 0}
+
+    def run() -> None:
+        try:
+            run_until({**request, "sources": texts, "place": nowhere}, lambda *_: None)
+        except Exception:  # noqa: BLE001 - what was loaded until then is known
+            pass
+
+    return [size for size in loaded.sizes_of(run) if 2 <= size <= LARGEST]
 
 
-_LOADING = frozenset(("load", "loadtxt", "genfromtxt", "fromfile", "load_file"))
+def _resized(source: Source, name: str, sizes: List[int]) -> Iterator[Dict[str, Any]]:
+    """One size of all that is loaded after the other, alone and with the constants that are the same number."""
+    places = _places(source)
+    constants = _constants(source)
+    for was in sizes:
+        equal = [n for n in constants if n.value == was]
+        # Fewer first: what hides keys stays what it is then.
+        for now in [n for n in (was - 1, was // 2, was * 2, was + 1) if n > 1 and n != was]:
+            edits = [each for place in places for each in _wrapped(source, place, "resized", ", %d, %d" % (was, now))]
+            yield {"at": "loaded %d" % was, "edits": {name: edits}}
+            if equal:
+                both = edits + [_plain(source, n, str(now)) for n in equal]
+                yield {"at": "loaded %d" % was, "edits": {name: sorted(both)}}
+
+
+_LOADING = frozenset(("load", "loadtxt", "genfromtxt", "fromfile", "load_file", "loads"))
 
 
 def _is_data(node: ast.Call) -> bool:
@@ -157,12 +172,7 @@ def _defaults(function: Any, word: str) -> Iterator[Tuple[str, ast.Constant]]:
 
 def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any]]:
     """One size after the other: constants outside of functions, defaults, keyword arguments, and words of `args`."""
-    options = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.keyword) and _is_option(source, n)]
-    nodes = [
-        n
-        for n in dict.fromkeys(itertools.chain(_outside(source.tree), options))
-        if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)
-    ]
+    nodes = _constants(source)
     done: set = set()
     for node in nodes:
         if node in done:
@@ -182,6 +192,13 @@ def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any
         if word.isdigit() and 2 <= int(word) <= LARGEST and not (at and "seed" in args[at - 1]):
             for other in (int(word) + 1, int(word) * 2):
                 yield {"at": "arg%d" % at, "args": args[:at] + [str(other)] + args[at + 1 :]}
+
+
+def _constants(source: Source) -> List[Any]:
+    """Whole numbers that may be sizes."""
+    options = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.keyword) and _is_option(source, n)]
+    every = dict.fromkeys(itertools.chain(_outside(source.tree), options))
+    return [n for n in every if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)]
 
 
 def _shape_of(source: Source, node: ast.AST) -> Any:

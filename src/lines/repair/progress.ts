@@ -104,10 +104,52 @@ function inputsAmongGradients(standing: Standing): Set<string> {
   return found;
 }
 
-/** Whether an edit puts an input among gradients: in the place of its own, which no name tells any more. */
+/**
+ * Whether an edit puts an input among gradients, in the place of its own, which no name tells any more; or the elements of
+ * a list that is not blamed into another order.
+ */
 function isMisplaced(before: Standing, after: Standing): boolean {
   const known = inputsAmongGradients(before);
-  return [...inputsAmongGradients(after)].some((each) => !known.has(each));
+  if ([...inputsAmongGradients(after)].some((each) => !known.has(each))) return true;
+  const { recording, missing } = before;
+  const statementOf = (id: number): number => recording.events[id].statement;
+  const blamed = new Set(missing.flatMap(({ event, seen }) => [event, seen].map(statementOf)));
+  const [was, is] = [before, after].map(elementsOf);
+  return [...is].some(([container, places]) => {
+    const known = was.get(container);
+    return (
+      known !== undefined &&
+      [...places].some(([place, its]) => {
+        const own = known.get(place);
+        if (own === undefined || blamed.has(statementOf(own))) return false;
+        return (
+          !isEqual(before, own, after, its) &&
+          [...known.values()].some((other) => isEqual(before, other, after, its))
+        );
+      })
+    );
+  });
+}
+
+/** Of each tuple, list or dict its elements by where, when and under which name they were there: lines may have moved. */
+function elementsOf({ recording }: Standing): Map<string, Map<string, number>> {
+  const { events, statements, functions } = recording;
+  const found = new Map<string, Map<string, number>>();
+  for (const { id, name, statement, frame, loops, how, shape } of events) {
+    const [, container] = ELEMENT.exec(name) ?? [];
+    if (container === undefined || sizeOf(shape) < 2) continue;
+    const inside = functions[statements[statement].function].name;
+    const key = `${inside} ${how} ${container}`;
+    const places = found.get(key) ?? new Map<string, number>();
+    found.set(key, places.set(`${frame} ${loops.join()} ${name}`, id));
+  }
+  return found;
+}
+
+function isEqual(one: Standing, id: number, other: Standing, its: number): boolean {
+  const [a, b] = [one.recording.tensor(id), other.recording.tensor(its)];
+  if (!a || !b || !sameShape(a.shape, b.shape)) return false;
+  return a.data.every((value, n) => Object.is(value, b.data[n]));
 }
 
 /** Not all of it was recorded. */

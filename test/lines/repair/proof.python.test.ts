@@ -142,6 +142,23 @@ T, C, D = 5, 3, 4
   expect((await attempt(meant, unscaled(meant), meant)).verified).toMatchObject({ seeds: 3 });
 });
 
+test.skipIf(!hasNumpy)('sizes that an archive alone tells are varied', async () => {
+  const names = ['x', 'dy', 'Wq', 'Wk', 'Wv'];
+  const saved = `${WRITTEN}np.savez('sized.npz', ${names.map((name) => `${name}=${name}`).join(', ')})\n`;
+  spawnSync(python, ['-c', `import numpy as np\n${saved}`], { cwd: folder });
+  const meant = program(`held = np.load('sized.npz')
+${names.join(', ')} = (held[name] for name in '${names.join(' ')}'.split())
+T, D = len(x), Wv.shape[1]
+`);
+  const edited = meant.replace(SCALED, 'keepdims=True)) / np.sqrt(T - 1)');
+  const { how, verified } = await attempt(meant, unscaled(meant), edited);
+  expect(how).toBe('right');
+  expect(verified).toBeNull();
+  const { verified: own } = await attempt(meant, unscaled(meant), meant);
+  expect(own).toMatchObject({ seeds: 3 });
+  expect(own!.sizes).toBeGreaterThan(1);
+});
+
 test.skipIf(!hasNumpy)(
   'an edit that holds near the numbers of an archive alone is no fix',
   async () => {
@@ -376,3 +393,34 @@ z = half(y)
   },
   60_000,
 );
+
+test.skipIf(!hasNumpy)('an edit that lists right gradients in another order', async () => {
+  const meant = `import numpy as np
+rng = np.random.default_rng(4)
+T, C, D, H = 5, 6, 4, 2
+x, dy = rng.normal(size=(T, C)), rng.normal(size=(T, C))
+W = {name: [rng.normal(size=(C, D)) for _ in range(H)] for name in 'qkv'}
+Wo = [rng.normal(size=(D, C)) for _ in range(H)]
+held = {name: [x @ each for each in W[name]] for name in 'qkv'}
+Ps = []
+for Q, K in zip(held['q'], held['k']):
+    S = Q @ K.T / np.sqrt(D)
+    P = np.exp(S - S.max(1, keepdims=True))
+    Ps.append(P / P.sum(1, keepdims=True))
+O = [P @ V for P, V in zip(Ps, held['v'])]
+y = sum(o @ w for o, w in zip(O, Wo))
+grads = {name: [] for name in 'qkvo'}
+for h in reversed(range(H)):
+    Q, K, V = (held[name][h] for name in 'qkv')
+    dO = dy @ Wo[h].T
+    dP = dO @ V.T
+    dS = Ps[h] * (dP - (Ps[h] * dP).sum(1, keepdims=True)) / np.sqrt(D)
+    grads['o'].insert(0, O[h].T @ dy)
+    for name, g in (('q', dS @ K), ('k', dS.T @ Q), ('v', Ps[h].T @ dO)):
+        grads[name].insert(0, x.T @ g)
+`;
+  const wrong = meant.replace("grads['o'].insert(0, ", "grads['o'].append(");
+  const edited = wrong.replace('grads[name].insert(0', 'grads[name].insert(1');
+  expect((await attempt(meant, wrong, meant)).how).toBe('right');
+  expect((await attempt(meant, wrong, edited)).how).not.toBe('right');
+});
