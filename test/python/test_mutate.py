@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'python')
 import numpy as np
 import torch
 
-from attention_lines.mutate import frame, vary
+from attention_lines.mutate import frame, loaded, vary
 from attention_lines.mutate.candidates import candidates
 from attention_lines.mutate.launch import _keep_outer
 from attention_lines.mutate.scope import Scope
@@ -66,6 +66,8 @@ def maker(n):
         return n * a
     return times
 five = maker(5)
+def shifted(a, by=1):
+    return a + by
 """
 
 # What the person wrote, and what was meant.
@@ -125,6 +127,17 @@ MISTAKES = [
     ('r = np.exp(S) - m_old[:, None]', 'r = np.exp(S - m_old[:, None])'),
     ('r = dO * (np.random.default_rng(1).random(dO.shape) > 0.5)', 'r = dO * Q'),
     ('r = P * (dP - inner)', 'r = five(dP)'),
+    ('r = heads.reshape(T, D, H).transpose(2, 1, 0)', 'r = heads.reshape(T, H, D).transpose(1, 2, 0)'),
+    ('r = heads.reshape(T, D, H).sum(axis=1)', 'r = heads.reshape(T, H, D).sum(axis=2)'),
+    ('r = heads.reshape(T, -1, 2).swapaxes(0, 1).copy()', 'r = heads.reshape(T, 2, -1)'),
+    ('rows, cols = inner, m_new\nr = size * (np.arange(T)[:, None] - np.arange(T))', 'r = size * (inner - m_new)'),
+    ('r = (m_old[:, None] - m_new < 2) & (m_new - m_old[:, None] < 2)', 'r = (m_old[:, None] - m_new < 2) & (m_new <= m_old[:, None])'),
+    ('r = dP[0].mean()', 'r = P[0] @ dP[0]'),
+    ('r = dP.mean(axis=1)', 'r = (P * dP).sum(axis=1)'),
+    ('r = P[step:T, :T - step]', 'r = P[:T - step, :T - step]'),
+    ('r = P[step:size + 1] + Q[:size + 1, :1]', 'r = P[step - 1:size] + Q[:size, :1]'),
+    ('r = sum(2.0 ** -h * K for h in range(H))', 'r = sum(2.0 ** -(h + 1) * K for h in range(H))'),
+    ('r = Q @ K.T * step - size', 'r = Q @ K.T * size - step'),
     ('dP *= P', 'dP = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
 ]
 
@@ -161,6 +174,15 @@ PROGRAMS = [
     ('one, _ = swapped(Q, K)\nr = one @ K.T', 'one, _', 'one, K'),
     ('for n in range(2):\n    optimizer.zero_grad()\n    r = Q @ K.T', 'for n in range(2):\n    optimizer.zero_grad()\n', 'optimizer.zero_grad()\nfor n in range(2):\n'),
     ('optimizer.zero_grad()\nfor n in range(2):\n    r = Q @ K.T', 'optimizer.zero_grad()\nfor n in range(2):\n', 'for n in range(2):\n    optimizer.zero_grad()\n'),
+    ('r = tq.mul_(tk - 1)', 'tq.mul_(tk - 1)', 'tq * (tk - 1)'),
+    ('r = tq.T.clamp_(0)', 'clamp_', 'clamp'),
+    ('Q /= size + 1', 'Q /= size + 1', 'Q = Q / (size + 1)'),
+    ('r = Q', 'r = Q', 'r = Q.copy()'),
+    ('r = tq.view(D, T)', 'tq.view(D, T)', 'tq.view(D, T).clone()'),
+    ('r = size if size else {}', 'size if size else {}', '{}'),
+    ('r = []\nr.append(Q)', 'append(Q)', 'insert(0, Q)'),
+    ('for t in range(H):\n    pass\nr = halved(Q)\ndef halved(a, by=2):\n    return a / by', 'by=2', 'by=1'),
+    ('r = shifted(Q)', 'shifted(Q)', 'shifted(Q, by=-1)'),
     (
         'def step():\n    np.add(acc, Q, out=acc)\n    total[:] += K\n    r = acc + total',
         'def step():\n',
@@ -178,6 +200,8 @@ class Generated(unittest.TestCase):
                 names = {'__name__': 'program', 'optimizer': None, 'total': np.ones((5, 4)), 't': 0, 'u': 0}
                 exec(BEFORE, names)
                 statement = source.statement_at(len(text.splitlines()))
+                if isinstance(source.parents[statement], ast.FunctionDef) and 'by=' in wrong:
+                    statement = source.parents[statement]
                 found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
                 at = text.rindex(old)
                 wanted = text[:at] + new + text[at + len(old) :]
@@ -265,12 +289,28 @@ class Varied(unittest.TestCase):
     def test_what_an_archive_holds_is_other_numbers_and_whole_numbers_stay(self):
         file = os.path.join(tempfile.mkdtemp(), 'data.npz')
         np.savez(file, x=np.linspace(0.1, 1, 6).reshape(2, 3), keep=np.array([0.0, 1.0]), lengths=np.array([3, 2]))
-        with vary.shifted(np.load(file), 1) as held, np.load(file) as own:
+        with loaded.shifted(np.load(file), 1) as held, np.load(file) as own:
             self.assertEqual(held.files, own.files)
             self.assertFalse(np.isclose(held['x'], own['x']).any())
             self.assertTrue(np.array_equal(held['x'], dict(held)['x']))
             for name in ('keep', 'lengths'):
                 self.assertTrue(np.array_equal(held[name], own[name]))
+
+    def test_what_is_loaded_has_other_sizes(self):
+        file = os.path.join(tempfile.mkdtemp(), 'data.npz')
+        x, keep = np.linspace(0.1, 1, 15).reshape(5, 3), np.tri(5, dtype=bool)
+        np.savez(file, x=x, keep=keep, lengths=np.array([3, 2]))
+        self.assertEqual(loaded.sizes_of(lambda: loaded.noted(np.load(file))), [2, 3, 5])
+        fewer = loaded.resized(np.load(file), 5, 4)
+        self.assertTrue(np.array_equal(fewer['x'], x[:4]))
+        self.assertTrue(np.array_equal(fewer['keep'], keep[:4, :4]))
+        self.assertTrue(np.array_equal(fewer['lengths'], [3, 2]))
+        more = loaded.resized({'x': x, 'rows': x.tolist(), 'name': 'x'}, 5, 7)
+        self.assertTrue(np.array_equal(more['x'][:5], x))
+        self.assertFalse(np.isclose(more['x'][5:], x[:2]).any())
+        self.assertEqual(np.shape(more['rows']), (7, 3))
+        self.assertEqual(more['name'], 'x')
+        self.assertEqual(loaded.resized(torch.ones(2, 5, requires_grad=True), 5, 4).shape, (2, 4))
 
     def test_an_exponent_and_the_digits_of_what_is_printed_are_no_sizes(self):
         file = os.path.join(tempfile.mkdtemp(), 'program.py')

@@ -3,10 +3,13 @@ import ast
 import itertools
 from typing import Iterator, List, Set, Tuple
 
-from . import calls, expressions, habits, statements
+from . import calls, expressions, habits, joint, shared, statements
 from .mutation import Mutation, sites
 from .scope import Scope
 from .source import Source
+
+EXPRESSIONS = expressions.OPERATORS + calls.OPERATORS + habits.EXPRESSIONS + joint.EXPRESSIONS + shared.EXPRESSIONS
+STATEMENTS = statements.OPERATORS + habits.STATEMENTS + joint.STATEMENTS + shared.STATEMENTS
 
 FIRST_OF_PAIR, SECOND_OF_PAIR = 60, 400
 """Of pairs, one edit is among the 60 cheapest and the other among the 400 cheapest."""
@@ -33,11 +36,15 @@ def _dearness(each: Mutation) -> Tuple[float, int]:
 
 
 def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    if isinstance(statement, ast.FunctionDef):
+        # Its statements are places of their own.
+        yield from shared.defaults(source, scope, statement)
+        return
     for site in sites(source, scope, statement):
-        for operator in expressions.OPERATORS + calls.OPERATORS + habits.EXPRESSIONS:
+        for operator in EXPRESSIONS:
             for mutation in operator(site):
                 yield mutation._replace(local=False, later=True) if site.lambdas else mutation
-    for operator in statements.OPERATORS + habits.STATEMENTS:
+    for operator in STATEMENTS:
         yield from operator(source, scope, statement)
 
 

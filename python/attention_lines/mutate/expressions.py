@@ -1,7 +1,7 @@
 """Mutations of one expression: its operands, numbers, operators, order, factors and terms."""
 import ast
 import itertools
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .mutation import Mutation, Site, broadcasts
 from .scope import Ingredient
@@ -218,6 +218,24 @@ def operator(site: Site) -> Iterator[Mutation]:
         a = source.grouped(inner.left, PRODUCT)
         rest = '(%s %s %s)' % (source.of(inner.right), own, right)
         yield site.put('%s %s %s' % (a, _OPERATORS[type(inner.op)], rest), 1.2, 'parentheses')
+
+
+def counter(site: Site) -> Iterator[Mutation]:
+    """What a loop or a comprehension counts, one more or one less: slopes, positions and places begin at 0 or at 1."""
+    node = site.node
+    if not isinstance(node, ast.Name):
+        return
+    is_counter = node.id in site.scope.counters
+    place = site.source.parents.get(node)
+    if isinstance(place, (ast.Subscript, ast.Slice)):
+        return
+    while not is_counter and place is not None and not isinstance(place, ast.stmt):
+        targets = [g.target for g in getattr(place, 'generators', [])]
+        is_counter = any(isinstance(n, ast.Name) and n.id == node.id for target in targets for n in ast.walk(target))
+        place = site.source.parents.get(place)
+    if is_counter:
+        for by in ('+ 1', '- 1'):
+            yield site.put('%s %s' % (site.text, by), 1.25, 'number')
 
 
 def both(site: Site) -> Iterator[Mutation]:
@@ -522,6 +540,11 @@ def _other_index(site: Site, part: ast.expr) -> Iterator[Tuple[str, float]]:
                 yield '%s %s:%s' % (low, shift, high), 1.2
             if high:
                 yield '%s:%s %s' % (low, high, shift), 1.2
+        if low and high:
+            for by in (-1, 1):
+                yield '%s:%s' % (_more(source, part.lower, by), _more(source, part.upper, by)), 1.15
+        for text in _slices(site, part):
+            yield text, 1.4
         if part.lower is not None and isinstance(part.upper, ast.BinOp) and isinstance(part.upper.op, ast.Add):
             # h:h + n where block number h of n entries was meant.
             parts = [source.grouped(each, SUM) for each in (part.upper.left, part.upper.right)]
@@ -554,6 +577,37 @@ def _other_index(site: Site, part: ast.expr) -> Iterator[Tuple[str, float]]:
     for each in site.scope.numbers()[:20]:
         if each.text != text and isinstance(each.known.value, int):
             yield each.text, 1.1 + each.distance
+
+
+def _more(source, node: Optional[ast.expr], by: int) -> str:
+    """An expression plus 1 or minus 1; without a 1 that it takes off or adds."""
+    text = source.of(node)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return str(node.value + by)
+    if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant) and node.right.value == 1:
+        own = {ast.Add: 1, ast.Sub: -1}.get(type(node.op))
+        if own == -by:
+            return source.of(node.left)
+    return '%s %s 1' % (text, '+' if by > 0 else '-')
+
+
+def _slices(site: Site, part: ast.Slice) -> List[str]:
+    """Slices that stand elsewhere in the function."""
+    own = _slice(site.source, part)
+    found: Dict[str, float] = {}
+    for node in ast.walk(site.source.function_of(site.scope.statement)):
+        if isinstance(node, ast.Subscript):
+            index = node.slice
+            index = index.value if type(index).__name__ == 'Index' else index  # type: ignore[attr-defined]
+            for each in index.elts if isinstance(index, ast.Tuple) else [index]:
+                text = _slice(site.source, each) if isinstance(each, ast.Slice) else ':'
+                if text not in (':', own):
+                    near = abs(node.lineno - site.scope.statement.lineno)
+                    found[text] = min(near, found.get(text, near))
+    return sorted(found, key=lambda text: found[text])[:MOST_SLICES]
+
+
+MOST_SLICES = 8
 
 
 def _keys(site: Site) -> List[str]:
@@ -646,6 +700,6 @@ def conjugate(site: Site) -> Iterator[Mutation]:
 
 
 OPERATORS = (
-    operand, stands_for, divided, callee, number, counted, given_later, operator, both, sign, comparison, transpose, factor, power, function, term, subscript, reduce_more, hidden,
+    operand, stands_for, divided, callee, number, counted, given_later, operator, both, sign, comparison, transpose, factor, power, function, term, counter, subscript, reduce_more, hidden,
     triangle, rescaled, conjugate,
 )

@@ -27,6 +27,11 @@ const MOST_WRONG = 4;
 const MOST_PLACES = 14;
 /** Statements back from a wrong one. */
 const MOST_HOPS = 4;
+/** Statements that no tensor tells of, and after how many others they come. */
+const MOST_SILENT = 4;
+const SILENT_AFTER = 5;
+/** Lines of a function's head. */
+const MOST_HEAD = 8;
 
 /** How far from where something is seen to be wrong; the next mistake is farther than its own surroundings. */
 const FAR = {
@@ -117,7 +122,12 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
-  return [...near, ...passesOf(recording, missing)];
+  const known = new Set(near.map(({ file, line }) => `${file} ${line}`));
+  const silent = silentOf(recording, missing).filter(
+    ({ file, line }) => !known.has(`${file} ${line}`),
+  );
+  const at = Math.min(near.length, SILENT_AFTER);
+  return [...near.slice(0, at), ...silent, ...near.slice(at), ...passesOf(recording, missing)];
 }
 
 /** The first event of an array that an event tells of after it was written to: its type and its shape were chosen there. */
@@ -127,6 +137,44 @@ function madeAt({ events }: Recording, id: number): number | null {
   let at = id;
   for (let { alias } = events[at]; alias !== undefined; { alias } = events[at]) at = alias;
   return at === id ? null : at;
+}
+
+/**
+ * What no tensor tells of, though a wrong statement names it: what binds a list of functions, a dict, a flag, and the
+ * head of a function that is called with some arguments left out.
+ */
+function silentOf(recording: Recording, missing: readonly Missing[]): Place[] {
+  const { events, statements, functions, files } = recording;
+  const told = new Set(events.map(({ statement }) => statement));
+  const found = new Map<string, Place>();
+  const add = (statement: number, file: number, line: number): void => {
+    const place = { statement, file: files[file].path, line, occurrences: [0] };
+    found.set(`${file} ${line}`, { ...place, isUnseen: true, meant: null });
+  };
+  const blamed = missing.slice(0, MOST_WRONG).flatMap(({ event, seen }) => [event, seen]);
+  for (const id of new Set(blamed.map((each) => events[each].statement))) {
+    const { loads, targets, text, function: inside, file } = statements[id];
+    const named = new Set([...loads, ...targets].map(rootOf));
+    functions.forEach(({ file: its, line, name }, at) => {
+      if (name === '') return;
+      const isCalled = at === inside || text.includes(`${name.split('.').at(-1)}(`);
+      if (isCalled && hasDefaults(files[its].source, line)) add(id, its, line);
+    });
+    statements.forEach((each, at) => {
+      const isNear = each.file === file && at !== id && !told.has(at) && each.kind === 'assign';
+      if (isNear && each.targets.some((target) => named.has(target))) add(at, file, each.line);
+    });
+  }
+  return [...found.values()].slice(0, MOST_SILENT);
+}
+
+/** `self.grad` of `self.grad["w"]`. */
+const rootOf = (text: string): string => text.split('[', 1)[0];
+
+/** Whether the function that is defined on a line, from 1, has arguments that may be left out. */
+function hasDefaults(source: string, line: number): boolean {
+  const rest = source.split('\n').slice(line - 1, line + MOST_HEAD);
+  return /^\s*(?:async )?def \w+\([^)]*=/.test(rest.join('\n'));
 }
 
 /** Where autograd is run: no tensor tells of these statements, though one of them may be too much. */
