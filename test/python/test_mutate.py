@@ -132,6 +132,8 @@ MISTAKES = [
     ('r = heads.reshape(T, -1, 2).swapaxes(0, 1).copy()', 'r = heads.reshape(T, 2, -1)'),
     ('rows, cols = inner, m_new\nr = size * (np.arange(T)[:, None] - np.arange(T))', 'r = size * (inner - m_new)'),
     ('r = (m_old[:, None] - m_new < 2) & (m_new - m_old[:, None] < 2)', 'r = (m_old[:, None] - m_new < 2) & (m_new <= m_old[:, None])'),
+    ('r = heads[0].sum(axis=0)', 'r = heads.sum(axis=(0, 1))'),
+    ('r = heads[:, -1].sum()', 'r = heads.sum()'),
     ('r = dP[0].mean()', 'r = P[0] @ dP[0]'),
     ('r = dP.mean(axis=1)', 'r = (P * dP).sum(axis=1)'),
     ('r = P[step:T, :T - step]', 'r = P[:T - step, :T - step]'),

@@ -182,5 +182,31 @@ def weighted(site: Site) -> Iterator[Mutation]:
         yield site.put('(%s)%s' % (product, tail) if as_method else head + product + tail, 1.45 + each.distance, 'factor')
 
 
-EXPRESSIONS = (sized, operands, compared, weighted)
+def whole(site: Site) -> Iterator[Mutation]:
+    """A sum over an axis too of which one entry was taken: `a.sum(axis=(0, 1))` for `a[0].sum(axis=0)`."""
+    node, source = site.node, site.source
+    if name_of(node) not in ('sum', 'mean') or not isinstance(node, ast.Call):
+        return
+    inner = subject(site)
+    if not isinstance(inner, ast.Subscript):
+        return
+    index = inner.slice
+    index = index.value if type(index).__name__ == 'Index' else index  # type: ignore[attr-defined]
+    parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+    at = len(parts) - 1
+    is_entry = isinstance(parts[-1], (ast.Name, ast.Constant, ast.UnaryOp)) and site.scope.known(parts[-1]).sort == 'number'
+    if not is_entry or not all(isinstance(p, ast.Slice) and not (p.lower or p.upper) for p in parts[:-1]):
+        return
+    places = [k.value for k in node.keywords if k.arg in ('axis', 'dim')] or [a for a in node.args if a is not inner][:1]
+    axes = [_literal(e) for p in places for e in (p.elts if isinstance(p, (ast.Tuple, ast.List)) else [p])]
+    own = (Edit(source.span(inner.value)[1], source.span(inner)[1], ''),)
+    if not places:
+        yield Mutation(own, 1.1, 'sum')
+    elif all(each is not None for each in axes):
+        rank = len(site.scope.known(inner).shape)
+        moved = sorted({at} | {n + (n >= at) for n in (each % max(rank, 1) for each in axes)})  # type: ignore[operator]
+        yield Mutation(own + (Edit(*source.span(places[0]), '(%s)' % ', '.join(map(str, moved))),), 1.2, 'sum')
+
+
+EXPRESSIONS = (whole, sized, operands, compared, weighted)
 STATEMENTS = (exchanged,)

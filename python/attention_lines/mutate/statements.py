@@ -131,12 +131,14 @@ def _indices(each: ast.Subscript) -> List[ast.expr]:
 
 def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
     """The statement left out, moved over its neighbours, into the loop before it or out of its own."""
+    # What is set to zero elsewhere no number shows where it stands.
+    soon = SOON if _is_reset(statement) else 2.0
     start, end = _lines(source, statement)
     whole = source.text[start:end]
     block = source.block_of(statement)
     at = block.index(statement) if statement in block else 0
     if len(block) > 1:
-        yield Mutation((Edit(start, end, ''),), 1.2, 'superfluous', False)
+        yield Mutation((Edit(start, end, ''),), min(1.2, soon), 'superfluous', False)
     for to in range(max(0, at - 4), min(len(block), at + 5)):
         if to == at:
             continue
@@ -154,7 +156,7 @@ def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
         first, last = _lines(source, parent)
         if len(block) > 1:
             for where in (first, last):
-                yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), 1.4, 'moved', False)
+                yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), min(1.4, soon), 'moved', False)
     for neighbour, into in ((at - 1, -1), (at + 1, 0)):
         if 0 <= neighbour < len(block) and isinstance(block[neighbour], (ast.For, ast.While)):
             loop = block[neighbour]
@@ -162,7 +164,30 @@ def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
             inner, outer = source.indent(inside.lineno), source.indent(statement.lineno)
             moved = '\n'.join(inner + line[len(outer):] if line.strip() else line for line in whole.split('\n'))
             where = _lines(source, inside)[1 if into else 0]
-            yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), 1.4, 'moved', False)
+            cost = 1.4 if into else min(1.4, soon)
+            yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), cost, 'moved', False)
+
+
+SOON = 0.9
+_EMPTY = frozenset('zeros zeros_like empty empty_like full full_like new_zeros list dict float int'.split())
+
+
+def _is_reset(statement: ast.stmt) -> bool:
+    """Whether it gives names what a sum or a list begins with."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+    return all(_is_empty(value) for value in values)
+
+
+def _is_empty(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call):
+        name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, 'id', '')
+        return name in _EMPTY
+    if isinstance(value, (ast.List, ast.Dict)):
+        return not (value.elts if isinstance(value, ast.List) else value.values)
+    value = value.operand if isinstance(value, ast.UnaryOp) else value
+    return isinstance(value, ast.Constant) and isinstance(value.value, (int, float))
 
 
 def _renamed(source: Source, scope: Scope, statement: ast.stmt, other: ast.stmt, is_before: bool) -> Iterator[str]:

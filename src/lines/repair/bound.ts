@@ -25,7 +25,7 @@ interface Read {
 
 type Extents = Record<Letter, number>;
 
-/** What of a setup is read anew; a setup with other tensors cannot be. */
+/** What of a setup is read anew from where its run computes with it. */
 const READ: ReadonlySet<string> = new Set([
   'x',
   'xPrime',
@@ -45,6 +45,7 @@ export class Bound {
   readonly #keep: Place | null;
   readonly #y: readonly AxisLetters[];
   readonly #own: Recording;
+  readonly #held: Held;
 
   private constructor(
     own: Recording,
@@ -52,7 +53,9 @@ export class Bound {
     reads: ReadonlyMap<string, Read>,
     sized: ReadonlyMap<Place, readonly AxisLetters[]>,
     keep: Place | null,
+    held: Held,
   ) {
+    this.#held = held;
     this.#own = own;
     this.#config = config;
     this.#extents = graph.extents;
@@ -66,9 +69,8 @@ export class Bound {
   static of({ recording, judged }: Standing): Bound | null {
     const { catalogue, localised } = judged;
     const { config } = catalogue;
-    if (Object.entries(config).some(([key, value]) => !READ.has(key) && holdsTensor(value)))
-      return null;
     const places = placesIn(recording);
+    const held = heldIn(config, recording, places);
     const sized = new Map<Place, readonly AxisLetters[]>();
     const reads = new Map<string, Read>();
     const wanted = tensorsOf(config);
@@ -102,13 +104,13 @@ export class Bound {
     // What the loss takes beside y is no node.
     for (const [entry, tensor] of constantsOf(config.loss)) {
       if (reads.has(entry) || !sameShape(tensor.shape, shape)) continue;
-      const held = recording.events.filter(({ id }) => holds(recording, id, tensor));
-      const event = held.find(({ dtype }) => dtype === catalogue.type.name) ?? held[0];
+      const same = recording.events.filter(({ id }) => holds(recording, id, tensor));
+      const event = same.find(({ dtype }) => dtype === catalogue.type.name) ?? same[0];
       if (event) reads.set(entry, { place: places.get(event)!, axes: y, own: y });
     }
     const keep = config.dropout ? keepIn(recording, config.dropout.keep, places) : null;
     const isAllThere = reads.size === wanted.size && (!config.dropout || keep !== null);
-    return isAllThere ? new Bound(recording, catalogue, reads, sized, keep) : null;
+    return isAllThere ? new Bound(recording, catalogue, reads, sized, keep, held) : null;
   }
 
   /** What the setup of another run may be; none where a tensor or a size cannot be told. */
@@ -134,16 +136,26 @@ export class Bound {
     );
     const { mask } = this.#config;
     if (typeof mask === 'object' && hasOtherSizes) return [];
+    const others = othersIn(this.#config, this.#held, (place, { shape }) => {
+      const event = place === undefined ? undefined : events.get(place);
+      if (!event) return null;
+      return sameShape(event.shape, shape) ? recording.tensor(event.id) : null;
+    });
+    if (hasOtherSizes && others === null) return [];
     const kept = this.#keep === null ? undefined : events.get(this.#keep);
     const keep = kept && recording.tensor(kept.id);
     if (this.#keep !== null && !keep) return [];
-    const config = this.#with(tensors, extents, keep ?? null);
+    const config = this.#with({ ...this.#config, ...others }, tensors, extents, keep ?? null);
     const losses = lossesAt(config.loss, this.#y, this.#extents, extents);
     return losses.map((loss) => ({ ...config, loss }));
   }
 
-  #with(tensors: ReadonlyMap<string, Tensor>, extents: Extents, keep: Tensor | null): HeadConfig {
-    const config = this.#config;
+  #with(
+    config: HeadConfig,
+    tensors: ReadonlyMap<string, Tensor>,
+    extents: Extents,
+    keep: Tensor | null,
+  ): HeadConfig {
     const all = <Key extends string>(given: Readonly<Partial<Record<Key, unknown>>>, at = '') =>
       Object.fromEntries(Object.keys(given).map((key) => [key, tensors.get(at + key)!]));
     const heads = extents['h'] ?? (extents['r'] ?? 1) * (extents['g'] ?? 1);
@@ -210,10 +222,46 @@ function placesIn(recording: Recording): Map<Event, Place> {
 const isAll = (alignment: Alignment): boolean =>
   alignment.entry.role !== 'partial' && isWhole(alignment) && !isReordered(alignment);
 
-function holdsTensor(value: unknown, depth = 2): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if ('shape' in value && 'data' in value) return true;
-  return depth > 0 && Object.values(value).some((each) => holdsTensor(each, depth - 1));
+const isTensor = (value: unknown): value is Tensor =>
+  typeof value === 'object' && value !== null && 'shape' in value && 'data' in value;
+
+/** Of tensors of a setup that are no input, such as slopes, where a run holds the same numbers; undefined where it does not. */
+type Held = ReadonlyMap<Tensor, Place | undefined>;
+
+function heldIn(config: HeadConfig, recording: Recording, places: ReadonlyMap<Event, Place>): Held {
+  const found = new Map<Tensor, Place | undefined>();
+  othersIn(config, found, (_, tensor) => {
+    const event = recording.events.find(
+      ({ id, shape }) => sameShape(shape, tensor.shape) && holds(recording, id, tensor),
+    );
+    found.set(tensor, event && places.get(event));
+    return tensor;
+  });
+  return found;
+}
+
+/** What of a setup is not read from its inputs, with each tensor as `read` gives it; null where one was not given: it stays. */
+function othersIn(
+  config: HeadConfig,
+  held: Held,
+  read: (place: Place | undefined, tensor: Tensor) => Tensor | null,
+): Partial<HeadConfig> | null {
+  let isAllRead = true;
+  const anew = (value: unknown, depth = 2): unknown => {
+    if (isTensor(value)) {
+      const tensor = read(held.get(value), value);
+      isAllRead &&= tensor !== null;
+      return tensor ?? value;
+    }
+    if (depth === 0 || typeof value !== 'object' || value === null || Array.isArray(value))
+      return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [key, anew(each, depth - 1)]),
+    );
+  };
+  const others = Object.entries(config).filter(([key]) => !READ.has(key));
+  const result = Object.fromEntries(others.map(([key, value]) => [key, anew(value)]));
+  return isAllRead ? result : null;
 }
 
 /** The tensors of a setup, with the node that each is; a target belongs to y's gradient. */

@@ -42,6 +42,8 @@ const FAR = {
   user: 1.5,
   frontier: 0.6,
   number: 0.5,
+  hop: 0.4,
+  counted: 2,
   handed: 0.45,
   neighbour: 2.2,
   proven: 2,
@@ -63,8 +65,21 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     found.set(event.statement, { place: placeAt(recording, event, seenIn), far });
   };
   const addNumbers = (id: number, far: number, seenIn: Missing): void => {
-    for (const number of numbersOf(recording, recording.events[id]))
+    for (const number of numbersOf(recording, recording.events[id])) {
       add(number, far + FAR.number, seenIn);
+      // A number that was taken from others is as right as these.
+      const reached = new Map([[number, far + FAR.number]]);
+      for (const [at, near] of reached) {
+        const from = handedOn(recording, recording.events[at]);
+        for (const source of from === null ? flow.sources[at] : [from]) {
+          const isCounted = /^(?:u?int|bool)/.test(recording.events[source].dtype);
+          if (reached.has(source) || !isCounted || near > far + FAR.counted) continue;
+          const next = near + (from === null ? FAR.hop : FAR.line);
+          reached.set(source, next);
+          add(source, next, seenIn);
+        }
+      }
+    }
   };
   missing.slice(0, MOST_WRONG).forEach((each, n) => {
     const near = n * FAR.wrong;
@@ -282,11 +297,14 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
   const last = Math.max(at, executions.length - 1);
   const wrong = recording.events[seenIn.event];
   const there = recording.statements[wrong.statement];
-  const isBefore =
-    there.file === file &&
-    there.function === inside &&
-    there.line > line &&
-    wrong.frame === event.frame;
+  const isBefore = isBehind(recording, event, wrong);
+  // What it makes is no tensor of the graph, such as positions: where it is put to use it shows.
+  const seen = recording.events[seenIn.seen];
+  const until = isBefore
+    ? there.line
+    : isBehind(recording, event, seen)
+      ? lineOf(recording, seen)
+      : null;
   const isAlone = event.loops.length > 0 && there.function === inside && isOneNumber(wrong);
   if (isAlone || writesOneNumber(recording, event))
     return placeAround(recording, event.statement, event, seenIn);
@@ -295,11 +313,25 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     statement: event.statement,
     file: recording.files[file].path,
     line,
-    ...(isBefore && { until: there.line }),
+    ...(until !== null && { until }),
     // What was right before it first went wrong has to stay so.
     occurrences: [...new Set(at > 0 ? [0, at, last] : [at, Math.min(at + 1, last), last])],
-    meant: isBefore || isThere ? seenIn : null,
+    meant: until !== null || isThere ? seenIn : null,
   };
+}
+
+const lineOf = ({ statements }: Recording, { statement }: Event): number =>
+  statements[statement].line;
+
+/** Whether another event stands behind one in the same call. */
+function isBehind(recording: Recording, event: Event, other: Event): boolean {
+  const [own, its] = [event, other].map((each) => recording.statements[each.statement]);
+  return (
+    own.file === its.file &&
+    own.function === its.function &&
+    its.line > own.line &&
+    event.frame === other.frame
+  );
 }
 
 /** A statement in loops, by what all of them write. */

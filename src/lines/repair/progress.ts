@@ -1,12 +1,13 @@
 // Whether an edited program is better than before: more of the right numbers, and none of those lost that were there.
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
-import { sameShape, sizeOf } from '../../engine/tensor.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole as isAllOf } from '../align/align.ts';
 import { ancestorsOf, askedFor, goalsOf } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
+import { holdsTwice, isMisplaced, placeName } from './held.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {
@@ -89,69 +90,6 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   !isSpoilt(standing) &&
   (isComplete(before, standing) || !(hasLooseEnds(standing) || isCut(standing)));
 
-/** Elements of tuples, lists and dicts of gradients that are an input itself. */
-function inputsAmongGradients(standing: Standing): Set<string> {
-  const { recording, judged } = standing;
-  const goals = new Set(goalsOf(judged.catalogue.graph));
-  const found = new Set<string>();
-  for (const { keys, ids } of containersOf(standing)) {
-    if (![...keys].some((key) => key.startsWith('g:') && goals.has(key))) continue;
-    for (const id of ids)
-      for (const { entry } of judged.localised.observed[id].found)
-        if (entry.kind === 'value' && goals.has(keyOf(entry.node, 'gradient')))
-          found.add(`${placeName(recording, id)} ${entry.key}`);
-  }
-  return found;
-}
-
-/**
- * Whether an edit puts an input among gradients, in the place of its own, which no name tells any more; or the elements of
- * a list that is not blamed into another order.
- */
-function isMisplaced(before: Standing, after: Standing): boolean {
-  const known = inputsAmongGradients(before);
-  if ([...inputsAmongGradients(after)].some((each) => !known.has(each))) return true;
-  const { recording, missing } = before;
-  const statementOf = (id: number): number => recording.events[id].statement;
-  const blamed = new Set(missing.flatMap(({ event, seen }) => [event, seen].map(statementOf)));
-  const [was, is] = [before, after].map(elementsOf);
-  return [...is].some(([container, places]) => {
-    const known = was.get(container);
-    return (
-      known !== undefined &&
-      [...places].some(([place, its]) => {
-        const own = known.get(place);
-        if (own === undefined || blamed.has(statementOf(own))) return false;
-        return (
-          !isEqual(before, own, after, its) &&
-          [...known.values()].some((other) => isEqual(before, other, after, its))
-        );
-      })
-    );
-  });
-}
-
-/** Of each tuple, list or dict its elements by where, when and under which name they were there: lines may have moved. */
-function elementsOf({ recording }: Standing): Map<string, Map<string, number>> {
-  const { events, statements, functions } = recording;
-  const found = new Map<string, Map<string, number>>();
-  for (const { id, name, statement, frame, loops, how, shape } of events) {
-    const [, container] = ELEMENT.exec(name) ?? [];
-    if (container === undefined || sizeOf(shape) < 2) continue;
-    const inside = functions[statements[statement].function].name;
-    const key = `${inside} ${how} ${container}`;
-    const places = found.get(key) ?? new Map<string, number>();
-    found.set(key, places.set(`${frame} ${loops.join()} ${name}`, id));
-  }
-  return found;
-}
-
-function isEqual(one: Standing, id: number, other: Standing, its: number): boolean {
-  const [a, b] = [one.recording.tensor(id), other.recording.tensor(its)];
-  if (!a || !b || !sameShape(a.shape, b.shape)) return false;
-  return a.data.every((value, n) => Object.is(value, b.data[n]));
-}
-
 /** Not all of it was recorded. */
 const isCut = ({ recording: { leftOut } }: Standing): boolean =>
   leftOut.events > 0 || leftOut.bytes > 0;
@@ -225,76 +163,6 @@ function repeatedResults({ events }: Recording, observed: readonly Observed[]): 
 /** What it is, or what it is joined of. */
 const partsOf = ({ found, pieces }: Observed): readonly Alignment[] =>
   found.length > 0 ? found.slice(0, 1) : pieces;
-
-const ELEMENT = /^(.*)\[(?:\d+|'[^']*'|"[^"]*")\]$/;
-
-/** What one tuple, list or dict held at one time. */
-interface Held {
-  readonly keys: Set<Key>;
-  readonly ids: number[];
-}
-
-function containersOf({ recording: { events }, judged: { localised } }: Standing): Held[] {
-  const held = new Map<string, Held>();
-  for (const { id, name, statement, frame, loops, how } of events) {
-    const [, container] = ELEMENT.exec(name) ?? [];
-    if (container === undefined) continue;
-    const place = `${statement} ${frame} ${loops.join()} ${how} ${container}`;
-    const all = held.get(place) ?? { keys: new Set(), ids: [] };
-    held.set(place, all);
-    for (const { entry } of localised.observed[id].found) all.keys.add(entry.key);
-    all.ids.push(id);
-  }
-  return [...held.values()];
-}
-
-/** Pairs of elements that are the same, by their places in the program. */
-function twinsOf({ recording }: Standing, ids: readonly number[]): [key: string, id: number][] {
-  return ids.flatMap((id, n) =>
-    ids
-      .slice(0, n)
-      .filter((other) => isTwin(recording, id, other))
-      .map((other): [string, number] => [
-        `${placeName(recording, other)} ${placeName(recording, id)}`,
-        id,
-      ]),
-  );
-}
-
-/**
- * Whether after an edit a tuple, list or dict holds one gradient of an input twice, and another one nowhere that the
- * program has: it was put in its place. What was there twice before is meant so: a tied weight, two equal paths.
- */
-function holdsTwice(before: Standing, after: Standing): boolean {
-  const { covered } = after.judged.localised;
-  const goals = goalsOf(after.judged.catalogue.graph).filter(
-    (key) => key.startsWith('g:') && covered.has(key),
-  );
-  const known = new Set(
-    containersOf(before).flatMap(({ ids }) => twinsOf(before, ids).map(([key]) => key)),
-  );
-  const sortOf = (key: Key): string => /^g:(?:\w_)?/.exec(key)![0];
-  return containersOf(after).some(({ keys, ids }) => {
-    const isMissing = goals.some(
-      (goal) =>
-        !keys.has(goal) && goals.some((other) => keys.has(other) && sortOf(other) === sortOf(goal)),
-    );
-    return (
-      isMissing &&
-      twinsOf(after, ids).some(
-        ([key, id]) =>
-          !known.has(key) &&
-          after.judged.localised.observed[id].found.some(({ entry }) => goals.includes(entry.key)),
-      )
-    );
-  });
-}
-
-function isTwin(recording: Recording, one: number, other: number): boolean {
-  const [a, b] = [one, other].map((id) => recording.tensor(id));
-  if (!a || !b || !sameShape(a.shape, b.shape)) return false;
-  return a.data.every((value, at) => value === b.data[at]);
-}
 
 const includes = (all: ReadonlySet<Key>, some: Iterable<Key>): boolean => {
   for (const key of some) if (!all.has(key)) return false;
@@ -388,12 +256,6 @@ function hasComeOut(before: Standing, after: Standing, isMore: boolean): boolean
       [event, seen].some((id) => places.get(placeName(before.recording, id))?.has(meant[n])),
     )
   );
-}
-
-/** Function, name and kind: lines may have moved. */
-function placeName({ events, statements, functions }: Recording, id: number): string {
-  const { statement, name, how } = events[id];
-  return `${functions[statements[statement].function].name} ${how} ${name}`;
 }
 
 /** Of each place what is recorded there. */
