@@ -14,6 +14,8 @@ import {
   type StepOperation,
 } from '../../src/compare/program/program.ts';
 import type { Report } from '../../src/compare/report.ts';
+import { PLAIN_VIEW } from '../../src/compare/judge/view.ts';
+import { search } from '../../src/compare/search/search.ts';
 import { map } from '../../src/engine/tensor.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { resolveName } from '../../src/formats/nodeNames.ts';
@@ -157,3 +159,34 @@ it('right tensors more leave a right answer as it is', async () => {
   expect(answers).toBeGreaterThan(15);
   expect(kept).toBeGreaterThan(0.95 * answers);
 }, 300_000);
+
+/** As few tries as a long sequence allows. */
+const FEW_TRIES = 1e-4;
+
+it('looks among what mixes queries first, where the first queries have shown that it is no other', async () => {
+  const { config, graph } = await open(setupOf(12));
+  const all = new State(referenceProgram(graph));
+  const values = new Map(graph.nodes.map(({ id }) => [id, all.value(id)]));
+  const given = { values, gradients: new Map([['P', all.gradient('P')]]) };
+  const [P, dP] = [all.value('P'), all.gradient('P')];
+  // The row sum taken down the columns: (head, query, key).
+  const user = map(P, (weight, at) => {
+    const [head, key] = [Math.floor(at / 144), at % 12];
+    let sum = 0;
+    for (let query = 0; query < 12; query++) {
+      const other = head * 144 + query * 12 + key;
+      sum += P.data[other] * dP.data[other];
+    }
+    return weight * (dP.data[at] - sum);
+  });
+  const found = (isOfQueries: boolean): string | undefined => {
+    const state = new State(referenceProgram(graph), given);
+    const own = { key: 'g:Z', user, predicted: state.predict('g:Z') };
+    const target = { ...own, settled: new Set<Key>(), precision: 1e-9, view: PLAIN_VIEW };
+    const judge = () => ({ gain: 1, spoilt: 0, left: () => 0 });
+    const effort = { budget: FEW_TRIES, isOfQueries, isBrief: true };
+    return search({ config, graph, type: FLOAT64, state }, target, judge, effort)?.edits[0].id;
+  };
+  expect(found(true)).toBe('softmax-backward-axis');
+  expect(found(false)).toBeUndefined();
+});

@@ -1,4 +1,5 @@
 // One hypothesis: an edit of the program by which the person's tensors would come out as they did.
+import type { Letter } from '../../engine/axes.ts';
 import type { Formula } from '../../engine/formula.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Graph, GraphNode, NodeId, OperationNode } from '../../engine/graph.ts';
@@ -25,6 +26,8 @@ export interface Edit {
   readonly cost: number;
   /** Made of numbers that are read off the tensor: told where no formula makes it. */
   readonly isReadOff?: boolean;
+  /** Letters along which it reads what stands elsewhere: it does not show in the first entries of those. */
+  readonly mixes?: readonly Letter[];
   apply(program: Program): Program;
 }
 

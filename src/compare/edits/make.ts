@@ -28,6 +28,7 @@ export interface Say {
   readonly pytorch?: string;
   readonly cost?: number;
   readonly isReadOff?: boolean;
+  readonly mixes?: Edit['mixes'];
   readonly formulas?: Edit['formulas'];
 }
 
@@ -43,6 +44,9 @@ export function makeEdit(
     ...{ id: say.id, title: say.title, node, kind, cost: say.cost ?? 1 },
     ...(say.isReadOff && { isReadOff: true }),
     apply,
+    get mixes() {
+      return say.mixes;
+    },
     get why() {
       return say.why;
     },

@@ -93,6 +93,7 @@ function say(name: string, order: Order, role: string, cost: number): Say {
         : `${name} is reshaped where its axes should be ${what === 'reshaped-heads' ? 'moved (heads and tokens mixed up)' : 'transposed'}`,
     why: `The entries of ${name} are ${words(order)}.`,
     wrong: `${name} ${words(order)}`,
+    mixes: order.swapped,
     // Fewer moved axes first, and true transposes before views.
     cost: cost + 0.05 * order.swapped.length + (order.isTranspose ? 0 : 0.02),
   };

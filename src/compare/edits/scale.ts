@@ -3,6 +3,7 @@ import { tensorName } from '../../engine/graph.ts';
 import { namesOf, type RatioName, scoreRatios, shortNumber } from '../search/constants.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { constantRatio } from '../judge/judge.ts';
+import { sourcesOf } from '../program/sources.ts';
 import { after, onOperand, times } from '../program/operations.ts';
 import { map } from '../../engine/tensor.ts';
 import type { Edit, Family, Site } from './edit.ts';
@@ -87,6 +88,17 @@ function isSeenInGradient({ node, state, precision }: Site, ratio: number): bool
   return typeof found === 'number' && Math.abs(found / ratio - 1) < Math.max(8 * precision, 1e-9);
 }
 
+/** Whether all that reaches what is to be explained comes through here. */
+function isOnlyWay({ goal, node, state }: Site): boolean {
+  let sources = sourcesOf(state.program, goal.key.slice(2));
+  while (sources.length === 1) {
+    const [{ from }] = sources;
+    if (from === node.id) return true;
+    sources = sourcesOf(state.program, from);
+  }
+  return false;
+}
+
 export const scale: Family = (site) => {
   const { node, kind, ratio, precision, target } = site;
   if (node.kind === 'input' && kind === 'value') return [];
@@ -99,7 +111,8 @@ export const scale: Family = (site) => {
       edits.push(scaleEdit(site, ratio, undefined));
   }
   // On one of several paths a factor is no constant ratio of the whole.
-  if (kind === 'gradient' && !target && ratio === null && /^([QK]h?|S)$/.test(node.id)) {
+  const isPart = kind === 'gradient' && !target && ratio === null && !isOnlyWay(site);
+  if (isPart && /^([QK]h?|S)$/.test(node.id)) {
     for (const name of scoreRatios(site)) edits.push(scaleEdit(site, name.value, name));
   }
   const scores =

@@ -1,8 +1,9 @@
 // Mistakes as a table of text: where, under which name, and the formula that is computed.
+import type { Letter } from '../../engine/axes.ts';
 import { collapsed } from '../../engine/collapse.ts';
 import { equals, type Formula, symbol, toText } from '../../engine/formula.ts';
 import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
-import { dependsOn } from '../../engine/where.ts';
+import { dependsOn, innerOf } from '../../engine/where.ts';
 import { type Context, type Edit, type Family, roles, type Site } from '../edits/edit.ts';
 import { makeEdit } from '../edits/make.ts';
 import { keyOf } from '../program/program.ts';
@@ -241,6 +242,13 @@ function partsOf({ graph, node, kind }: Spot, row: Row, text: string, setup: Set
     }));
 }
 
+/** Letters that are summed over, or stand at another index. */
+const lettersMixed = (formula: Formula): Letter[] => [
+  ...(formula.kind === 'sum' || formula.kind === 'reduce' ? formula.over : []),
+  ...(formula.kind === 'index' ? [formula.letter] : []),
+  ...innerOf(formula).flatMap(lettersMixed),
+];
+
 /** Null in a step that is another already: the right formula is none to put a name in. */
 function editOf(site: Site, { row, title, parts }: Read): Edit | null {
   const { node, kind, graph } = site;
@@ -260,6 +268,9 @@ function editOf(site: Site, { row, title, parts }: Read): Edit | null {
   const say = {
     ...{ id: row.id, title, cost: row.cost ?? 1 },
     ...{ right: row.right, numpy: row.numpy, pytorch: row.pytorch },
+    get mixes() {
+      return parts.flatMap(({ formula }) => lettersMixed(formula));
+    },
     get why() {
       return row.why ?? `${tensorName(node.id, kind)} is exactly ${toText(first.formula)}.`;
     },

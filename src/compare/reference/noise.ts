@@ -205,6 +205,12 @@ type Tf32State = Pick<State, 'program'> & {
   readonly gradient: (id: NodeId) => Tensor;
 };
 
+/** By how many units the denominator of a softmax is off, each of its weights with it: summed one by one, by the root. */
+function denominatorError(key: Key, { program }: State, type: NumberType): number {
+  const isSummed = type.epsilon === type.sumEpsilon && key === 'v:P';
+  return isSummed ? Math.max(1, Math.sqrt(program.graph.extents['i']) / 2) : 1;
+}
+
 /** Rounding of every result to `type`, with the error of its sums; a given tensor is uncertain by its rounding. */
 export function rounding(
   type: NumberType,
@@ -216,7 +222,8 @@ export function rounding(
   return (computed, key, state) => {
     const product = type === TF32 ? inTf32(key, tensorsOf(state), operand) : null;
     const result = product ?? computed;
-    const own = type.name.endsWith('decimals') ? 2 ** -52 : type.epsilon / 2;
+    const unit = type.name.endsWith('decimals') ? 2 ** -52 : type.epsilon / 2;
+    const own = unit * denominatorError(key, state, type);
     const fixed = type.name.endsWith('decimals') ? type.epsilon / 2 : 0;
     const given = key.startsWith('given ');
     const sums = given ? 0 : sumSize(state, key) * type.sumEpsilon;

@@ -209,6 +209,9 @@ export function shortNumber(value: number): string {
 
 const isOne = (value: number): boolean => Math.abs(value - 1) < 1e-9;
 
+/** So much better. */
+const SURER = 32;
+
 /** The meanings of a ratio at a node, the likeliest first; empty if it means nothing that is known. */
 export function namesOf(
   ratio: number,
@@ -218,23 +221,26 @@ export function namesOf(
   precision: number,
 ): RatioName[] {
   const key = `${kind === 'value' ? 'v' : 'g'}:${node}`;
-  const found: RatioName[] = [];
+  const found: (RatioName & { readonly off: number })[] = [];
   entries(context).forEach(({ symbol, value, id, meaning, place }, n) => {
     for (const sign of [1, -1]) {
       if (sign < 0 && (value === -1 || id === 'sign' || id === COUNT)) continue;
       if (id === COUNT && !PASSED.test(key)) continue;
       if (isOne(value)) continue;
-      if (!(Math.abs(ratio / (sign * value) - 1) <= precision)) continue;
+      const off = Math.abs(ratio / (sign * value) - 1);
+      if (!(off <= precision)) continue;
       const likely = place === 'any' ? 1 : PLACES[place].test(key) ? 0 : 2;
       const rank = likely + n / 1000 + (sign < 0 ? 0.5 : 0);
       const name =
         sign < 0
           ? { symbol: `-${symbol}`, meaning: `${meaning}, and the sign is wrong` }
           : { symbol, meaning };
-      found.push({ ...name, id, value: sign * value, rank });
+      found.push({ ...name, id, value: sign * value, rank, off });
     }
   });
-  return found.sort((a, b) => a.rank - b.rank);
+  // A ratio of many entries is known much better than each of them.
+  const most = Math.max(precision / SURER, 4 * Math.min(...found.map(({ off }) => off)));
+  return found.filter(({ off }) => off <= most).sort((a, b) => a.rank - b.rank);
 }
 
 /** Ratios by which scores come out wrong. */

@@ -1,5 +1,7 @@
-// How much a reproduction tells: more than one of so many hypotheses would by chance; and which tensors are equal, or near.
+// How much a reproduction tells: more than one of so many hypotheses would by chance; which of several is told.
 import type { Tensor } from '../../engine/tensor.ts';
+import type { Edit } from '../edits/edit.ts';
+import type { Found, Hypothesis, Score } from './search.ts';
 
 /** Entries beyond which no hypothesis fits by chance. */
 const PLENTY = 8;
@@ -44,4 +46,43 @@ export function fingerprint({ data }: Tensor): string {
     weighted += value * Math.sin(at + 1);
   }
   return `${sum.toPrecision(11)} ${weighted.toPrecision(11)}`;
+}
+
+/** Others that give the same numbers are told if they are hardly stranger. */
+export const MOST_STRANGER = 0.35;
+const MOST_OTHERS = 2;
+
+export const costOf = (edits: readonly Edit[]): number =>
+  edits.reduce((sum, { cost }) => sum + cost, 0);
+
+/** The explanation of the most tensors, the cheapest of those. */
+export function best(
+  accepted: readonly Hypothesis[],
+  runnerUp: Hypothesis | null,
+  scoreOf: (hypothesis: Hypothesis) => Score,
+  most: number,
+): Found | null {
+  const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
+  const [winner, ...rest] = candidates
+    .map((each) => ({ ...each, ...scoreOf(each) }))
+    .filter(({ spoilt }) => spoilt === 0)
+    .sort(
+      (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,
+    );
+  if (!winner) return null;
+  const equal = rest.filter(
+    ({ gain, edits }) =>
+      gain === winner.gain &&
+      edits.length === 1 &&
+      edits[0].id !== winner.edits[0].id &&
+      costOf(edits) <= costOf(winner.edits) + MOST_STRANGER,
+  );
+  return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
+}
+
+/** One of each kind of mistake. */
+function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
+  return all.filter(
+    ({ edits: [{ id }] }, n) => all.findIndex(({ edits: [other] }) => other.id === id) === n,
+  );
 }

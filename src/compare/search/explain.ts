@@ -104,10 +104,15 @@ function explainedInSlice(
     const found = search(slice.context, part, judge, {
       ...{ isFirst, budget: share * (isSearched ? own : ALONE * own) },
       ...{ inPairs: false, isMixing: one.size === 0 },
+      // The first queries have shown that it is no other.
+      isOfQueries: isSearched && !isShort,
     });
     isSearched = true;
-    const whole = found && onWhole(context, target, found);
-    if (whole) return { found: whole, isSearched };
+    // In a slice two masks may be one.
+    for (const each of found ? [found, ...found.others] : []) {
+      const whole = onWhole(context, target, { ...found!, ...each });
+      if (whole) return { found: whole, isSearched };
+    }
   }
   return { found: null, isSearched };
 }

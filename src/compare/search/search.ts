@@ -5,7 +5,7 @@ import type { Context, Edit, Family, Site } from '../edits/edit.ts';
 import { formulas, sameMistake } from '../mistakes/family.ts';
 import { STAGES } from '../edits/families.ts';
 import { scale as scaleFamily, scaleEdit } from '../edits/scale.ts';
-import { fingerprint, isTold, meanError } from './evidence.ts';
+import { best, costOf, fingerprint, isTold, meanError, MOST_STRANGER } from './evidence.ts';
 import { constantRatio, difference } from '../judge/judge.ts';
 import {
   entriesOf,
@@ -72,13 +72,9 @@ const EXACT = 1e-10;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 300;
 
-/** Others that give the same numbers are told if they are hardly stranger. */
-const MOST_STRANGER = 0.35;
-const MOST_OTHERS = 2;
-
 const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left() === 0;
 
-const costOf = (edits: readonly Edit[]): number => edits.reduce((sum, { cost }) => sum + cost, 0);
+const mixesQueries = ({ mixes = [] }: Edit): boolean => mixes.includes('j');
 
 /** A family that does not fit a setup has no edits for it. */
 function editsOf(family: Family, site: Site): readonly Edit[] {
@@ -93,7 +89,8 @@ function editsOf(family: Family, site: Site): readonly Edit[] {
 /**
  * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas that
  * have no name only where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or
- * tokens before all others where it `isMixing`: slices have shown that it is hardly another.
+ * tokens before all others where it `isMixing`, and those that mix queries where it `isOfQueries`: slices have shown
+ * that it is hardly another.
  */
 export interface Effort {
   readonly budget?: number;
@@ -101,6 +98,7 @@ export interface Effort {
   readonly inPairs?: boolean;
   readonly isFirst?: boolean;
   readonly isMixing?: boolean;
+  readonly isOfQueries?: boolean;
 }
 
 /** Edits, the last on top of those that `from` has. */
@@ -186,7 +184,13 @@ class Search {
   *#known(): Generator<Candidate> {
     const { isBrief = false } = this.#effort;
     for (const [stage, families] of this.#stages.entries()) {
-      yield* this.#singles(stage, families);
+      const { isOfQueries = false } = this.#effort;
+      if (isOfQueries) yield* this.#singles(stage, families, mixesQueries);
+      yield* this.#singles(
+        stage,
+        families,
+        isOfQueries ? (edit) => !mixesQueries(edit) : undefined,
+      );
       if (this.#accepted.length > 0) return;
       if (stage === 0) yield* this.#withFactors();
       if (isBrief) return;
@@ -195,7 +199,11 @@ class Search {
     if (this.#accepted.length === 0 && this.#mayPair()) yield* this.#pairs();
   }
 
-  *#singles(stage: number, families: readonly Family[]): Generator<Candidate> {
+  *#singles(
+    stage: number,
+    families: readonly Family[],
+    isAsked: (edit: Edit) => boolean = () => true,
+  ): Generator<Candidate> {
     const { isMixing = false } = this.#effort;
     const isLarge = this.#isLarge;
     const most = this.#budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
@@ -206,7 +214,9 @@ class Search {
       // The same mistake at another place may be the plainer one.
       if (family !== before && this.#accepted.length > 0 && this.#isLate(ENOUGH_WORK)) return;
       before = family;
-      for (const edit of editsOf(family, site)) {
+      const edits = editsOf(family, site).filter(isAsked);
+      // Of a large problem few are got through.
+      for (const edit of isLarge ? edits.sort((a, b) => a.cost - b.cost) : edits) {
         yield this.#single(edit, family);
         if (this.#isLate(most) || this.#isSettled()) return;
       }
@@ -362,35 +372,4 @@ class Search {
     if (residual > MOST_PRECISION * precision || this.#simulated++ >= MOST_SIMULATED) return false;
     return isRoundingOf(this.#context, edited, key, residual * this.#scale);
   }
-}
-
-function best(
-  accepted: readonly Hypothesis[],
-  runnerUp: Hypothesis | null,
-  scoreOf: (hypothesis: Hypothesis) => Score,
-  most: number,
-): Found | null {
-  const candidates = [...accepted].sort((a, b) => costOf(a.edits) - costOf(b.edits)).slice(0, most);
-  const [winner, ...rest] = candidates
-    .map((each) => ({ ...each, ...scoreOf(each) }))
-    .filter(({ spoilt }) => spoilt === 0)
-    .sort(
-      (a, b) => b.gain - a.gain || costOf(a.edits) - costOf(b.edits) || a.residual - b.residual,
-    );
-  if (!winner) return null;
-  const equal = rest.filter(
-    ({ gain, edits }) =>
-      gain === winner.gain &&
-      edits.length === 1 &&
-      edits[0].id !== winner.edits[0].id &&
-      costOf(edits) <= costOf(winner.edits) + MOST_STRANGER,
-  );
-  return { ...winner, runnerUp, others: withoutTwins(equal).slice(0, MOST_OTHERS) };
-}
-
-/** One of each kind of mistake. */
-function withoutTwins<T extends Hypothesis>(all: readonly T[]): T[] {
-  return all.filter(
-    ({ edits: [{ id }] }, n) => all.findIndex(({ edits: [other] }) => other.id === id) === n,
-  );
 }
