@@ -66,9 +66,11 @@ export function fromNested(nested: Nested): Tensor {
 
 /** Row-major strides in entries: strides([2, 3]) is [3, 1]. */
 export function strides(shape: readonly number[]): number[] {
-  const result = Array.from(shape, () => 1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) {
-    result[axis] = result[axis + 1] * shape[axis + 1];
+  const result = [...shape];
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    result[axis] = stride;
+    stride *= shape[axis];
   }
   return result;
 }

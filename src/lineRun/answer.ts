@@ -9,6 +9,7 @@ import { NO_LOSS } from '../lines/infer/inferLoss.ts';
 import { FIRST_READ } from '../lines/infer/loss.ts';
 import { meant } from '../lines/infer/meant.ts';
 import { ownMistakes } from '../lines/infer/ownMistakes.ts';
+import { Work } from '../lines/infer/work.ts';
 import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { explained, shareBefore } from '../lines/infer/explained.ts';
@@ -33,6 +34,8 @@ export interface AnswerOptions {
   readonly layer?: number;
   /** Without one it is inferred. */
   readonly setup?: ComputableSetup;
+  /** How much is looked through while a setup is inferred, in numbers that are multiplied or compared. */
+  readonly work?: number;
   /** Leaves the causes out: a proven fix says more. */
   readonly withoutCauses?: boolean;
   /** Puts in what the person has answered. */
@@ -60,6 +63,8 @@ interface Reference extends Pick<
 > {
   /** Where it is known already. */
   readonly judged?: Judged;
+  /** Whether others were left that may explain more. */
+  readonly isCut?: boolean;
 }
 
 /** Why nothing is said of gradients. */
@@ -74,7 +79,9 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
     const source = { file, function: setup.setup.source?.function ?? name ?? '', args };
     return { config, graph, source, inferred: [], questions: [], shared: [], isInner: false };
   }
+  const work = new Work(options.work);
   const chosen = meant(recording, {
+    work,
     ...(name !== undefined && { function: name }),
     ...(layer !== undefined && { layer }),
   });
@@ -82,7 +89,8 @@ function referenceOf(recording: Recording, options: AnswerOptions): Reference | 
   const { found, judged } = chosen;
   const { inferred, questions, shared, isInner } = found;
   const source = { file, function: found.function, args };
-  const known = { source, inferred, questions, shared, isInner };
+  const isCut = work.isDone && !chosen.isConvincing;
+  const known = { source, inferred, questions, shared, isInner, isCut };
   if (!answered) return { ...known, config: found.config, graph: judged.catalogue.graph, judged };
   const config = answered(found.config);
   try {
@@ -131,6 +139,8 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const isAsked = options.function !== undefined || options.layer !== undefined;
   if (!isAsked && explainsLittle(reference, localised, catalogue.graph))
     return { ...reference, judged, result: unalignedResult(recording, localised, LITTLE) };
+  if (reference.isCut && localised.verdict === 'diverges')
+    return { ...reference, judged, result: unalignedResult(recording, localised, CUT) };
   const sums = unjudgedSums(recording, localised);
   const result = {
     verdict: localised.verdict,
@@ -140,6 +150,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     fixes: [],
     notes: [
       ...(around ? [RESIDUAL] : []),
+      ...(reference.isCut ? [CUT] : []),
       ...(localised.verdict === 'unaligned' ? [NOTHING_ALIGNED] : sums),
       ...notesOf(recording),
       ...(sums.length > 0 ? [] : unjudgedOf(recording, catalogue, localised)),
@@ -149,6 +160,10 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   };
   return { ...reference, judged, result };
 }
+
+/** Why nothing is called wrong by the likeliest of the setups that were looked at. */
+const CUT =
+  'the search for a setup was stopped, the program has many tensors: another one may explain more of it; a function or a layer that is named, or a setup, is judged at once';
 
 const RESIDUAL =
   'the program adds its input to the output (a residual connection), which the setup lacks: judged with "block": { "residual": true }';

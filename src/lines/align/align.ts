@@ -2,6 +2,7 @@
 import type { Letter } from '../../engine/axes.ts';
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import type { Catalogue, Entry } from './catalogue.ts';
+import { sequences } from './sequences.ts';
 import { ValueIndex } from './valueIndex.ts';
 
 /** Which indices of a letter: start, start + step, ... */
@@ -319,23 +320,6 @@ function optionsFor(
     options.push({ letters, offsets, start, step: 1, count });
   }
   return options;
-}
-
-/** Sequences of two to four letters whose inner ones fill `length` a whole number of times, but once. */
-function sequences(lengths: readonly number[], length: number): number[][] {
-  const found: number[][] = [];
-  const extend = (inner: readonly number[], size: number): void => {
-    for (let letter = 0; letter < lengths.length; letter++) {
-      if (inner.includes(letter) || lengths[letter] === 1) continue;
-      if (inner.length > 0 && length / size <= lengths[letter] && length > size)
-        found.push([letter, ...inner]);
-      const next = size * lengths[letter];
-      if (inner.length < 3 && next < length && length % next === 0)
-        extend([letter, ...inner], next);
-    }
-  };
-  extend([], 1);
-  return found;
 }
 
 function alignmentOf(

@@ -3,6 +3,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout } from './layout.ts';
 import type { Lookup } from './lookup.ts';
 import type { Mixed } from './mixed.ts';
+import { namesOf } from './names.ts';
 import { type Operand, type Projection, projectionsOf, sameAxes } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
@@ -86,7 +87,7 @@ function throughSigmoid(
       !value.parts.some(isGradient) &&
       !values.descends(value, mixed.weights) &&
       (values.isReadBy(value, /sigmoid|expit|exp\(-/) ||
-        value.events.some(({ name }) => /gate|gating/i.test(name)));
+        namesOf(value).some((name) => /gate|gating/i.test(name)));
     if (!isLogits) continue;
     for (const operand of sameAxes(value, wanted)) {
       const logits = gather(value.tensor, layoutOf(operand));

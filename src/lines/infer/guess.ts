@@ -2,7 +2,7 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { type Mixed, readings, weightedSum } from './mixed.ts';
-import { isGradientName, lastName, nodeOfName, roleOf, weightRole } from './names.ts';
+import { isGradientName, lastName, namesOf, nodeOfName, roleOf, weightRole } from './names.ts';
 import { isSummand, lessOf, type Output, tokenReadings } from './output.ts';
 import type { Told } from './scores.ts';
 import type { Operand, Projection } from './trace.ts';
@@ -21,7 +21,7 @@ function asMixed(operand: Operand, outerShape: readonly number[]): Tensor {
 }
 
 const isCalled = (value: Value, pattern: (name: string) => boolean): boolean =>
-  value.events.some(({ name }) => pattern(name));
+  namesOf(value).some((name) => pattern(name));
 
 /** Values that stand beside the weights, and what the program made of both, where it is no weighted sum. */
 export function guessMixed(values: Values, told: Told, taken: readonly Value[]): Mixed | null {

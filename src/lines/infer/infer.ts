@@ -2,7 +2,8 @@
 import { ConfigError, type HeadConfig } from '../../engine/config.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { forward } from '../../engine/run.ts';
-import type { Recording } from '../recorded/recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
+import { repeatedEvents } from '../recorded/repeats.ts';
 import { withLaterCalls } from './batches.ts';
 import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
 import { endOfFirstStep } from './firstStep.ts';
@@ -13,19 +14,20 @@ import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { findModels, inOrder, type Model, otherModels } from './model.ts';
 import { normalisedAxes } from './site.ts';
-import { repeatedEvents } from './repeats.ts';
 import { sharedNodes } from './shared.ts';
 import { unexplained } from './unexplained.ts';
 import type { Attention, InferOptions, Inference } from './types.ts';
 import { isGradient, Values } from './values.ts';
 import { sumOf } from './virtual.ts';
+import type { Work } from './work.ts';
 
 export type { Inference, InferOptions } from './types.ts';
 
 /** What a recording shows, without calls that only repeat others. */
-function valuesOf(recording: Recording, end = Infinity): Values {
+function valuesOf(recording: Recording, work?: Work, end = Infinity): Values {
   const repeated = repeatedEvents(recording);
-  return new Values(recording, ({ id, how }) => !repeated.has(id) && (id < end || how === 'leaf'));
+  const isSeen = ({ id, how }: Event): boolean => !repeated.has(id) && (id < end || how === 'leaf');
+  return new Values(recording, isSeen, work);
 }
 
 /**
@@ -40,9 +42,9 @@ export function infer(recording: Recording, options: InferOptions = {}): Inferen
 /** All that it may mean, the likeliest first; one that is chosen by its number has no others. */
 export function* inferences(
   recording: Recording,
-  { function: wanted, layer }: InferOptions = {},
+  { function: wanted, layer, work }: InferOptions = {},
 ): Generator<Inference> {
-  const values = valuesOf(recording);
+  const values = valuesOf(recording, work);
   const isWanted = (model: Model): boolean => wanted === undefined || functionOf(model) === wanted;
   const models = findModels(values, isWanted, layer);
   if (layer !== undefined) {
@@ -57,7 +59,7 @@ export function* inferences(
     yield withLaterCalls(recording, found);
     break;
   }
-  yield* ofFirstStep(recording, isWanted);
+  yield* ofFirstStep(recording, isWanted, work);
   for (const model of otherModels(values, models)) {
     if (!isWanted(model)) continue;
     const found = inferenceOf(values, model);
@@ -69,10 +71,11 @@ export function* inferences(
 function* ofFirstStep(
   recording: Recording,
   isWanted: (model: Model) => boolean,
+  work?: Work,
 ): Generator<Inference> {
   const end = endOfFirstStep(recording);
   if (end === undefined) return;
-  const values = valuesOf(recording, end);
+  const values = valuesOf(recording, work, end);
   const [model] = findModels(values, isWanted).filter(isWanted);
   const found = model && inferenceOf(values, model);
   if (found && isComputable(found.config)) yield found;

@@ -7,7 +7,7 @@ import { type Factor, gather, lengthOf } from './layout.ts';
 import type { Latent } from './latent.ts';
 import type { Recording } from '../recorded/recording.ts';
 import { takenBy } from './model.ts';
-import { roleOf, weightRole } from './names.ts';
+import { namesOf, roleOf, weightRole } from './names.ts';
 import type { Root } from './roots.ts';
 import type { Operand, Projection } from './trace.ts';
 
@@ -210,7 +210,7 @@ function addStart(context: Context, letter: 'Q' | 'K' | 'V', root: Root): void {
   if (letter !== 'V' && isInput(context, gather(from.value.tensor, layout)))
     return addIdentity(context, letter, from);
   const note = `${nameOf(from.value)}, given`;
-  const isCalled = from.value.events.some(({ name }) => roleOf(name) === letter);
+  const isCalled = namesOf(from.value).some((name) => roleOf(name) === letter);
   const sure = root.start !== undefined && (isCalled || !context.model.mixed?.isGuess);
   const tensor = context.build.tensor(`start.${letter}`, from.value, layout, note, sure);
   context.config.start = { ...context.config.start, [letter]: tensor };

@@ -16,6 +16,8 @@ export type { InferOptions } from './types.ts';
 export interface Meant {
   readonly found: Inference;
   readonly judged: Judged;
+  /** Whether it explains so much that no other is looked for. */
+  readonly isConvincing: boolean;
 }
 
 /** So many others are judged where the likeliest explains little. */
@@ -34,7 +36,7 @@ export function meant(recording: Recording, options: InferOptions = {}): Meant |
   const seen = new Set<string>();
   const work = recording.events.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   let left = Math.min(OTHERS, Math.floor(WORK / Math.max(1, work)));
-  let best: (Meant & Weighed) | null = null;
+  let best: (Omit<Meant, 'isConvincing'> & Weighed) | null = null;
   for (const found of inferences(recording, options)) {
     const signature = signatureOf(found.config);
     if (seen.has(signature)) continue;
@@ -44,7 +46,7 @@ export function meant(recording: Recording, options: InferOptions = {}): Meant |
     if (!best || isBetter(weighed, best)) best = weighed;
     if (isConvincing(best) || left-- === 0) break;
   }
-  return best;
+  return best && { ...best, isConvincing: isConvincing(best) };
 }
 
 interface Weighed {

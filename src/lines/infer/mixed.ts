@@ -212,6 +212,7 @@ export function findMixed(values: Values, lookup: Lookup, site: Site): Mixed[] {
       if (!isOperand) continue;
       for (const reading of readings(value, site)) {
         const tensor = weightedSum(weights.tensor, site.outer, reading);
+        values.work.spend(weights.tensor.data.length * reading.operand.feature.size);
         const output = lookup
           .find(tensor, Math.max(weights.eps, value.eps))
           .find((each) => each.time > weights.time && each.time > value.time);

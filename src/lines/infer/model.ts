@@ -6,7 +6,7 @@ import { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
 import { type Gate, gateOf } from './gates.ts';
 import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
-import { isGradientName, roleOf } from './names.ts';
+import { isGradientName, namesOf, roleOf } from './names.ts';
 import { type Output, outputsOf } from './output.ts';
 import { type Nulls, nullsOf } from './nulls.ts';
 import { pastOf } from './past.ts';
@@ -44,8 +44,12 @@ export interface Model {
   readonly margin: number;
 }
 
+/** So many times all tensors are gone through for one. */
+const LOOKS = 400;
+
 /** The model that a site leads to. */
 function modelOf(values: Values, lookup: Lookup, site: Site): Model {
+  values.work.spend(LOOKS * values.all.length);
   const mixes = findMixed(values, lookup, site);
   const rank = (name: string): 'Q' | 'K' | undefined => {
     const role = roleOf(name);
@@ -120,14 +124,14 @@ function throughOutput(
   const { heads } = splitOuter(values, site, roots);
   const streams = streamsOf(values, roots[0].projection);
   const taken = roots.map(({ operand }) => operand.value);
-  const isCalled = (value: Value): boolean => value.events.some(({ name }) => roleOf(name) === 'V');
+  const isCalled = (value: Value): boolean => namesOf(value).some((name) => roleOf(name) === 'V');
   const candidates = values.all
     .filter(
       (value) =>
         value.kind === 'float' &&
         !taken.includes(value) &&
         !value.parts.some(isGradient) &&
-        !value.events.some(({ name }) => isGradientName(name)) &&
+        !namesOf(value).some((name) => isGradientName(name)) &&
         !values.descends(value, site.weights) &&
         value.tensor.data.every(Number.isFinite),
     )
@@ -314,9 +318,9 @@ export function findModels(
       found.push({ model, worth });
       const isNew = !whole.some((each) => isSame(each, model));
       if (worth >= WHOLE && isNew && isWanted(model)) whole.push(model);
-      if (whole.length === most || --left === 0) break;
+      if (whole.length === most || --left === 0 || values.work.isDone) break;
     }
-    if (found.some(({ worth }) => worth >= ENOUGH)) break;
+    if (found.some(({ worth }) => worth >= ENOUGH) || values.work.isDone) break;
   }
   return byWorth(found);
 }
@@ -331,12 +335,12 @@ export function* otherModels(values: Values, known: readonly Model[]): Generator
   const seen = [...known];
   let left = OTHER_SITES - Math.floor(values.all.length / FOR_EACH);
   for (const way of WAYS) {
-    if (left <= 0) return;
+    if (left <= 0 || values.work.isDone) return;
     const sites = sitesBy(values, way, true);
     const lookup = new Lookup(values.all);
     const found: Found[] = [];
     for (const site of sites) {
-      if (left-- <= 0) break;
+      if (left-- <= 0 || values.work.isDone) break;
       const model = withBatches(modelOf(values, lookup, site));
       const { weights } = model.told.site;
       if (seen.some((each) => isSame(each, model) && each.told.site.weights === weights)) continue;
@@ -353,6 +357,14 @@ function withBatches(model: Model): Model {
   const { values, lookup, told, query, key } = model;
   if (query.projection || key.projection || query.start) return model;
   return unmergedSites(values, told.site)
+    .filter((each) => isMadeOfTokens(values, lookup, each))
     .map((each) => modelOf(values, lookup, each))
     .reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
 }
+
+/** Whether an operand of the scores is known to be made of something: else batches that are told apart say nothing more. */
+const isMadeOfTokens = (values: Values, lookup: Lookup, site: Site): boolean =>
+  [true, false].some((isLeft) => {
+    const { projection, start } = rootOf(values, lookup, tell(site, isLeft).query);
+    return projection !== undefined || start !== undefined;
+  });

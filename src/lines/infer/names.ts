@@ -1,5 +1,6 @@
 // What a person's names say a tensor is: q, k or v, a weight, a gradient.
 import { type ResolvedName, resolveName } from '../../formats/nodeNames.ts';
+import type { Value } from './values.ts';
 
 /** A program has few names and many tensors: names that are asked for again are not read again. */
 const MOST_NAMES = 4096;
@@ -91,3 +92,14 @@ export const isGradientName = remembered((name: string): boolean => {
 /** Whether a number is called what is differentiated. */
 export const isLossName = (name: string): boolean =>
   name.split('.').some((part) => /loss|obj|cost|energy|nll|mse|err|^f$|^l$/i.test(lastName(part)));
+
+const namesOfValues = new WeakMap<Value, { events: number; names: readonly string[] }>();
+
+/** The names that a value was bound to, each once: zeros of a shape are bound to hundreds, again and again. */
+export function namesOf(value: Value): readonly string[] {
+  const known = namesOfValues.get(value);
+  if (known?.events === value.events.length) return known.names;
+  const names = [...new Set(value.events.map(({ name }) => name))];
+  namesOfValues.set(value, { events: value.events.length, names });
+  return names;
+}

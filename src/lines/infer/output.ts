@@ -5,7 +5,7 @@ import type { Mixed } from './mixed.ts';
 import type { Lookup } from './lookup.ts';
 import { matchColumns, type Matrix, stridesOf } from './projections.ts';
 import { type Operand, biasOf, type Projection } from './trace.ts';
-import { isGradientName, weightRole } from './names.ts';
+import { isGradientName, namesOf, weightRole } from './names.ts';
 import { isBlank, isGradient, type Value, type Values } from './values.ts';
 
 export interface Output {
@@ -93,8 +93,8 @@ const LATER = 24;
 
 /** A leaf, or what is called the output's weight. */
 const isProjectionWeight = (values: Values, value: Value): boolean =>
-  !value.events.some(({ name }) => isGradientName(name)) &&
-  (values.isLeaf(value) || value.events.some(({ name }) => weightRole(name) === 'O'));
+  !namesOf(value).some((name) => isGradientName(name)) &&
+  (values.isLeaf(value) || namesOf(value).some((name) => weightRole(name) === 'O'));
 
 /**
  * The recorded tensors that are the weighted sums times a weight, plus a bias: the likeliest first. Where none is, what

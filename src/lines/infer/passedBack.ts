@@ -7,7 +7,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { type Context, nameOf } from './builder.ts';
 import { gather } from './layout.ts';
 import { type FoundLoss, gradientsOf, type Output, type Placed } from './loss.ts';
-import { isGradientName } from './names.ts';
+import { isGradientName, namesOf } from './names.ts';
 import { isGradient, type Value } from './values.ts';
 
 /** So many tensors are tried; larger problems are left. */
@@ -91,7 +91,7 @@ export function goesOn({ values, build }: Context, output: Output, given?: Value
     values.isLeaf(value) &&
     (values.isRandom(value) || value.parts.some(({ how }) => how === 'leaf')) &&
     !value.parts.some(isGradient) &&
-    !value.events.some(({ name }) => isGradientName(name)) &&
+    !namesOf(value).some((name) => isGradientName(name)) &&
     (value.tensor.data.length !== output.y.data.length || PRODUCT.test(text));
   return events.some(({ how, name, id, reads, shape, statement }) => {
     if (id <= output.time || shape.length === 0 || how === 'gradient' || how === 'leaf')

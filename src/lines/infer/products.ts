@@ -1,5 +1,6 @@
 // Which two recorded tensors a third one is the product of: every assignment of axes that fits, tried on its numbers.
 import { offsetOf, strides, type Tensor } from '../../engine/tensor.ts';
+import type { Work } from './work.ts';
 
 /** Where each axis of an operand goes: an axis of the product, or this. */
 export const SUMMED = -1;
@@ -227,6 +228,9 @@ export interface Candidate {
   readonly eps: number;
 }
 
+/** What a way to multiply two tensors costs: mostly it is seen early that it is none. */
+const EACH = 20;
+
 /**
  * The pairs out of `candidates` whose product over one axis is `target` times a number. Axes of length 1 count
  * as absent. Entries that are not finite, or as large as the -1e9 of a mask, are not compared.
@@ -236,6 +240,7 @@ export function findProducts<C extends Candidate>(
   lefts: readonly C[],
   rights: readonly C[],
   how: Comparison,
+  work?: Work,
 ): Product<C>[] {
   const { shape } = target.tensor;
   const probesOf = new Map<string, Probe[]>();
@@ -266,6 +271,7 @@ export function findProducts<C extends Candidate>(
       for (const pattern of patterns(left.tensor.shape, right.tensor.shape, shape)) {
         const told = probes(pattern);
         if (told.length === 0) continue;
+        work?.spend(EACH);
         const a = operandOf(left, pattern.leftAxes);
         const factor = factorOf(told, a, operandOf(right, pattern.rightAxes), eps);
         if (factor !== null) found.push({ left, right, ...pattern, factor });

@@ -88,20 +88,23 @@ export function matchColumns(
 const FEW = 4;
 
 /** Whether two differences of a column can be those of another up to a factor: mostly they are not. */
-function isAlong({ vector, norm }: Centred, column: Float64Array, eps: number): boolean {
+function isAlong(
+  { vector, norm }: Centred,
+  columns: Float64Array,
+  at: number,
+  eps: number,
+): boolean {
   const last = vector.length - 1;
   const [a, b] = [vector[0] - vector[1], vector[last - 1] - vector[last]];
-  const [c, d] = [column[0] - column[1], column[last - 1] - column[last]];
+  const c = columns[at] - columns[at + 1];
+  const d = columns[at + last - 1] - columns[at + last];
   let size = 0;
-  for (let row = 0; row <= last; row++) size += Math.abs(column[row]);
+  for (let row = at; row <= at + last; row++) size += Math.abs(columns[row]);
   return Math.abs(a * d - b * c) <= 1e3 * eps * norm * size + 1e-3 * Math.abs(a * d);
 }
 
-/** The first column of a target on a few rows. */
-const fewOfTarget = new WeakMap<Matrix, Centred>();
-
-/** A few rows' features side by side. */
-const fewOfRows = new WeakMap<Matrix, Float64Array>();
+/** The first column of a target that is not one number, on a few rows; null where all rows are the same. */
+const fewOfTarget = new WeakMap<Matrix, Centred | null>();
 
 /** Where the columns of a weight begin, by the axis that is summed. */
 const columnStarts = new WeakMap<Tensor, Map<number, Int32Array>>();
@@ -112,23 +115,29 @@ const fewOf = (rows: Int32Array): number[] => {
   return Array.from({ length: few }, (_, n) => rows[Math.floor((n * rows.length) / few)]);
 };
 
-function firstColumn(target: Matrix): Centred {
+function tellingColumn(target: Matrix): Centred | null {
   const { data, offset } = target;
-  const at = fewOf(offsets(target.rows));
-  const found = centred(Float64Array.from(at, (row) => data[offset + row]));
-  fewOfTarget.set(target, found);
-  return found;
+  const rows = offsets(target.rows);
+  const cols = offsets(target.cols);
+  for (const at of [fewOf(rows), sampled(rows)]) {
+    for (const col of cols) {
+      const found = centred(Float64Array.from(at, (row) => data[offset + row + col]));
+      if (found.norm > 0) return found;
+    }
+  }
+  return null;
 }
 
-function someRows(x: Matrix): Float64Array {
+/** So many rows' features side by side. */
+function someRows(x: Matrix, count: number): Float64Array {
   const features = offsets(x.cols);
-  const at = fewOf(offsets(x.rows));
+  const all = offsets(x.rows);
+  const at = count <= FEW ? fewOf(all) : sampled(all);
   const rows = new Float64Array(at.length * features.length);
   at.forEach((row, n) => {
     for (let c = 0; c < features.length; c++)
       rows[n * features.length + c] = x.data[x.offset + row + features[c]];
   });
-  fewOfRows.set(x, rows);
   return rows;
 }
 
@@ -143,24 +152,58 @@ function startsOf(weight: Tensor, summed: number): Int32Array {
   return found;
 }
 
-/** Whether some column of x W is proportional to the first of the target on a few rows: mostly none is. */
-function mayMatch(target: Matrix, x: Matrix, weight: Tensor, summed: number, eps: number): boolean {
-  const own = fewOfTarget.get(target) ?? firstColumn(target);
-  if (!(own.norm > 0)) return true;
-  const rows = fewOfRows.get(x) ?? someRows(x);
-  const few = own.vector.length;
-  const count = rows.length / few;
+/** x on some rows, and its products. */
+interface Some {
+  readonly rows: Float64Array;
+  readonly products: Map<Tensor, Map<number, Float64Array>>;
+}
+
+const someOfMatrix = new WeakMap<Matrix, Map<number, Some>>();
+
+function someOf(x: Matrix, few: number): Some {
+  const all = someOfMatrix.get(x) ?? new Map<number, Some>();
+  someOfMatrix.set(x, all);
+  const found = all.get(few) ?? { rows: someRows(x, few), products: new Map() };
+  all.set(few, found);
+  return found;
+}
+
+/** x W on some rows, a column after another: many operands are held against the same products. */
+function someProducts(x: Matrix, few: number, weight: Tensor, summed: number): Float64Array {
+  const { rows, products } = someOf(x, few);
+  const ofWeight = products.get(weight) ?? new Map<number, Float64Array>();
+  products.set(weight, ofWeight);
+  const known = ofWeight.get(summed);
+  if (known) return known;
   const starts = startsOf(weight, summed);
-  const column = new Float64Array(few);
+  const count = weight.shape[summed];
   const step = strides(weight.shape)[summed];
-  for (const start of starts) {
+  const found = new Float64Array(few * starts.length);
+  for (let n = 0; n < starts.length; n++) {
     for (let row = 0; row < few; row++) {
       let sum = 0;
-      for (let c = 0; c < count; c++) sum += rows[row * count + c] * weight.data[start + c * step];
-      column[row] = sum;
+      for (let c = 0; c < count; c++)
+        sum += rows[row * count + c] * weight.data[starts[n] + c * step];
+      found[n * few + row] = sum;
     }
-    if (!isAlong(own, column, eps)) continue;
-    if (proportion(own, centred(column), eps) !== null) return true;
+  }
+  ofWeight.set(summed, found);
+  return found;
+}
+
+/** Whether some column of x W is proportional to one of the target on a few rows: mostly none is. */
+function mayMatch(target: Matrix, x: Matrix, weight: Tensor, summed: number, eps: number): boolean {
+  let own = fewOfTarget.get(target);
+  if (own === undefined) {
+    own = tellingColumn(target);
+    fewOfTarget.set(target, own);
+  }
+  if (own === null) return false;
+  const few = own.vector.length;
+  const columns = someProducts(x, few, weight, summed);
+  for (let at = 0; at < columns.length; at += few) {
+    if (!isAlong(own, columns, at, eps)) continue;
+    if (proportion(own, centred(columns.subarray(at, at + few)), eps) !== null) return true;
   }
   return false;
 }

@@ -3,7 +3,7 @@ import type { Value, Values } from './values.ts';
 import { type Factor, gather } from './layout.ts';
 import { haveSameNumbers, type Lookup } from './lookup.ts';
 import { stepsBetween } from './steps.ts';
-import { type Operand, type Projection, projectionsOf, sameAxes } from './trace.ts';
+import { type Operand, placeOf, type Projection, projectionsOf, sameAxes } from './trace.ts';
 import { productsOf } from './virtual.ts';
 
 export interface Root {
@@ -47,7 +47,19 @@ const GOOD = 4;
 const isMadeOf = (values: Values, operand: Operand, from: Operand): boolean =>
   stepsBetween(values, operand, from, []) !== null;
 
+/** What was found of an operand is not looked for again while the same tensors are looked through. */
+const roots = new WeakMap<Lookup, Map<string, Root>>();
+
 export function rootOf(values: Values, lookup: Lookup, operand: Operand): Root {
+  const known = roots.get(lookup) ?? new Map<string, Root>();
+  roots.set(lookup, known);
+  const key = placeOf(operand);
+  const found = known.get(key) ?? findRoot(values, lookup, operand);
+  known.set(key, found);
+  return found;
+}
+
+function findRoot(values: Values, lookup: Lookup, operand: Operand): Root {
   const all = origins(values, lookup, operand);
   let best: Projection | undefined;
   for (const each of all) {

@@ -2,10 +2,11 @@
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { offsets } from './layout.ts';
 import { isUninitialised } from './memory.ts';
-import { isLossName, nodeOfName } from './names.ts';
+import { isLossName, namesOf, nodeOfName } from './names.ts';
 import { withoutBias } from './biased.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
 import { isBlank, type Value, type Values } from './values.ts';
+import type { Work } from './work.ts';
 
 export interface Site {
   /** What the softmax made, or should have made: of the person's own layout. */
@@ -58,8 +59,7 @@ function textOf(values: Values, value: Value): string {
 
 /** Whether its own name, or that of what it is a part of, says that it is the weights. */
 export function isCalledWeights(value: Value): boolean {
-  const { events } = value.view?.of ?? value;
-  return events.some(({ name }) => {
+  return namesOf(value.view?.of ?? value).some((name) => {
     const found = nodeOfName(name);
     return found?.node === 'P' && found.kind === 'value';
   });
@@ -177,9 +177,9 @@ function sitesOf(
   scores: Value,
   target: Tensor,
   operands: readonly Value[],
-  how: Comparison,
+  { how, work }: { readonly how: Comparison; readonly work: Work },
 ): Site[] {
-  const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how);
+  const products = findProducts({ tensor: target, eps: scores.eps }, operands, operands, how, work);
   return products.flatMap((product) => {
     const own = ownAxes(product);
     return tokenAxes(own.left).flatMap((leftToken) =>
@@ -222,7 +222,7 @@ function cappedSites(values: Values, weights: Value, earlier: readonly Value[]):
     for (const cap of caps(values)) {
       const target = uncapped(scores.tensor, cap);
       const operands = operandsBefore(values, scores);
-      const found = sitesOf(weights, scores, target, operands, 'exact');
+      const found = sitesOf(weights, scores, target, operands, { how: 'exact', work: values.work });
       if (found.length > 0)
         return found.map((site) => withCap(site, cap, capOf(values, site, cap)));
     }
@@ -258,7 +258,10 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
 /** The ways to explain one tensor as attention weights. */
 function sitesAt(values: Values, weights: Value): Site[] {
   const operands = operandsBefore(values, weights);
-  const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, 'crossed');
+  const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, {
+    how: 'crossed',
+    work: values.work,
+  });
   if (crossed.length > 0) return crossed;
   const ancestors = values.ancestors(weights);
   const earlier = values.all.filter(
@@ -271,11 +274,16 @@ function sitesAt(values: Values, weights: Value): Site[] {
   const capped = cappedSites(values, weights, earlier);
   if (capped.length > 0) return capped;
   for (const scores of earlier) {
-    const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), 'exact');
+    const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), {
+      ...{ how: 'exact', work: values.work },
+    });
     if (direct.length > 0) return direct;
   }
   for (const target of withoutBias(values, weights)) {
-    const found = sitesOf(weights, weights, target, operands, 'crossed');
+    const found = sitesOf(weights, weights, target, operands, {
+      how: 'crossed',
+      work: values.work,
+    });
     if (found.length > 0) return found;
   }
   return [];

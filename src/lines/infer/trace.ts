@@ -1,7 +1,8 @@
 // From an operand of the scores or of the weighted sum back to what it was projected from: x, a weight, a bias.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { type Factor, type Layout, lengthOf } from './layout.ts';
-import { matchColumns, type Matrix, stridesOf } from './projections.ts';
+import { type Pair, pairOf, rowsOf } from './pairs.ts';
+import { matchColumns, stridesOf } from './projections.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 /** A recorded tensor with its axes told apart. */
@@ -36,71 +37,6 @@ export interface Projection {
 
 const isRank = (low: number, high: number, { shape }: Tensor): boolean =>
   shape.length >= low && shape.length <= high;
-
-interface Rows {
-  readonly value: Value;
-  readonly batch: readonly number[];
-  readonly heads: readonly number[];
-  readonly rows: readonly Factor[];
-  readonly feature: Factor;
-}
-
-/** The ways to read `value` as tokens by features beside an operand. */
-function rowsOf(value: Value, operand: Operand): Rows[] {
-  const { shape } = value.tensor;
-  const own = strides(shape);
-  const factor = (n: number): Factor => ({ size: shape[n], stride: own[n] });
-  const outerAxes = [...operand.outer.keys()];
-  const found: Rows[] = [];
-  shape.forEach((length, token) => {
-    if (length !== operand.token.size) return;
-    shape.forEach((features, feature) => {
-      if (feature === token || features < 2) return;
-      const rest = shape.flatMap((size, n) =>
-        n === token || n === feature || size === 1 ? [] : [n],
-      );
-      const places = rest.map((n) =>
-        outerAxes.find((axis) => operand.outer.get(axis)?.size === shape[n]),
-      );
-      if (places.includes(undefined) || new Set(places).size !== places.length) return;
-      const batch = outerAxes.filter((axis) => places.includes(axis));
-      found.push({
-        value,
-        batch,
-        heads: outerAxes.filter((axis) => !batch.includes(axis)),
-        rows: [...batch.map((axis) => factor(rest[places.indexOf(axis)])), factor(token)],
-        feature: factor(feature),
-      });
-    });
-  });
-  return found;
-}
-
-/** An operand and a tensor with the rows that it has in common with it. */
-interface Pair {
-  readonly operand: Operand;
-  readonly rows: Rows;
-  readonly target: Matrix;
-  readonly from: Matrix;
-}
-
-function pairOf(operand: Operand, rows: Rows): Pair {
-  const factorsAt = (axes: readonly number[]): Factor[] =>
-    axes.map((axis) => operand.outer.get(axis) as Factor);
-  const target = {
-    data: operand.value.tensor.data,
-    offset: 0,
-    rows: [...factorsAt(rows.batch), operand.token],
-    cols: [...factorsAt(rows.heads), operand.feature],
-  };
-  const { data } = rows.value.tensor;
-  return {
-    operand,
-    rows,
-    target,
-    from: { data, offset: 0, rows: rows.rows, cols: [rows.feature] },
-  };
-}
 
 function weightFor(
   { operand, rows, target, from }: Pair,
@@ -249,7 +185,7 @@ export function projectionsOf(values: Values, operand: Operand, before: number):
 }
 
 /** Which entries of which value an operand is, as text. */
-function placeOf({ value, outer, token, feature }: Operand): string {
+export function placeOf({ value, outer, token, feature }: Operand): string {
   const axes = [...outer].map(([axis, { size, stride }]) => `${axis}:${size}/${stride}`);
   const own = [token, feature].map(({ size, stride }) => `${size}/${stride}`);
   return [value.id, ...axes, ...own].join(' ');
@@ -287,6 +223,9 @@ const LEAF_WEIGHT = 4;
 
 const byScore = (found: Projection[]): Projection[] => found.sort((a, b) => b.score - a.score);
 
+/** What a weight costs beside its columns. */
+const EACH = 40;
+
 function projectionsBy(
   values: Values,
   operand: Operand,
@@ -297,6 +236,7 @@ function projectionsBy(
   const size = operand.value.tensor.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const found: Projection[] = [];
   for (const x of sources) {
+    if (values.work.isDone) break;
     for (const rows of rowsOf(x, operand)) {
       const pair = pairOf(operand, rows);
       for (const weight of weights) {
@@ -304,6 +244,7 @@ function projectionsBy(
         weight.tensor.shape.forEach((length, summed) => {
           if (length !== rows.feature.size) return;
           if (weight.tensor.data.length / length < operand.feature.size) return;
+          values.work.spend(EACH + weight.tensor.data.length / length);
           const fit = weightFor(pair, weight, summed);
           if (!fit) return;
           const allowed = 40 * eps * size;

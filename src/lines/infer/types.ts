@@ -2,12 +2,15 @@
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Event } from '../recorded/recording.ts';
 import type { Layout } from './layout.ts';
+import type { Work } from './work.ts';
 
 export interface InferOptions {
   /** Only what this function records, with what it was given: "MHA.forward". */
   readonly function?: string;
   /** Which of several attentions, from 1 in the order of time: layers of a model, calls of a function. */
   readonly layer?: number;
+  /** How much is looked through, and how much of it is left. */
+  readonly work?: Work;
 }
 
 export interface From {

@@ -1,6 +1,6 @@
 // Numbers that a program computes its output from and that its setup does not have: it is another attention then.
 import type { Context } from './builder.ts';
-import { isGradientName } from './names.ts';
+import { isGradientName, namesOf } from './names.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 const baseOf = (value: Value): string => (value.events[0]?.name ?? '').replaceAll(/\d+/g, '#');
@@ -25,7 +25,7 @@ export function unexplained({ values, model, build }: Context): Value[] {
       value.grid.length === 0 &&
       // One of a list whose others are known.
       !bases.has(baseOf(value)) &&
-      !value.events.some(({ name }) => isGradientName(name)) &&
+      !namesOf(value).some((name) => isGradientName(name)) &&
       isDrawn(values, value) &&
       !isHeld(value),
   );

@@ -2,12 +2,18 @@
 import type { Site } from './site.ts';
 import type { Value, Values } from './values.ts';
 
-/** The sites with one outer axis as two, whose first has the length of an axis of some leaf: the batches. */
+/** The sites with one outer axis as two, whose first has the length of an axis of some leaf beside its tokens: the batches. */
 export function unmergedSites(values: Values, site: Site): Site[] {
   const { shape } = site.weights.tensor;
+  const tokens = [shape[site.leftToken], shape[site.rightToken]];
   const lengths = new Set(
     values.all
-      .filter((value) => value.tensor.shape.length === 3 && values.isLeaf(value))
+      .filter(
+        (value) =>
+          value.tensor.shape.length === 3 &&
+          value.tensor.shape.some((length) => tokens.includes(length)) &&
+          values.isLeaf(value),
+      )
       .flatMap(({ tensor }) => tensor.shape),
   );
   return site.outer.flatMap((axis) =>

@@ -5,6 +5,8 @@ import { Iterated } from '../recorded/iterated.ts';
 import { gridOf, isFilled, sideBySide } from './filled.ts';
 import { contentKey, eventsByName, group, isGradient } from './keys.ts';
 import { takesShapesAlone } from './memory.ts';
+import { isDrawn, SCALED_IN_PLACE } from './drawn.ts';
+import { Work } from './work.ts';
 
 /** Largest tensor and largest number of pieces that are looked into. */
 const LARGEST = 2 ** 22;
@@ -64,9 +66,15 @@ export class Values {
   #named?: ReadonlyMap<string, readonly number[]>;
 
   readonly #iterated: Iterated;
+  readonly work: Work;
 
-  constructor(recording: Recording, within: (event: Event) => boolean = () => true) {
+  constructor(
+    recording: Recording,
+    within: (event: Event) => boolean = () => true,
+    work = new Work(),
+  ) {
     this.recording = recording;
+    this.work = work;
     this.#iterated = new Iterated(recording);
     const groups = new Map<string, Event[]>();
     for (const event of recording.events) {
@@ -77,7 +85,9 @@ export class Values {
       if (!within(event)) continue;
       if (event.how === 'write') {
         const key = `${event.frame} ${event.name.replace(/\[[^[\]]*\]$/, '')}`;
-        this.#writes.set(key, [...(this.#writes.get(key) ?? []), event]);
+        const writes = this.#writes.get(key);
+        if (writes) writes.push(event);
+        else this.#writes.set(key, [event]);
       }
       const size = sizeOf(event.shape);
       if (event.shape.length === 0 || size <= 1) {
@@ -373,15 +383,6 @@ export class Values {
     );
   }
 }
-
-/** By one number: nothing else is read. */
-const SCALED_IN_PLACE =
-  /^[\w.]+(\[[^\]]*\])?\s*[*/]=\s*[\w.*/()+\- ]+$|\.(mul|div)_\([^()]*(\([^()]*\))?[^()]*\)$/;
-
-/** Whether a statement draws random numbers: what it reads then is a shape, mostly. */
-const isDrawn = (text: string): boolean =>
-  /\b(?:rand\w*|normal_?|uniform_?|standard_normal|random|random_sample)\s*\(/.test(text) &&
-  !/@|matmul|einsum|\bdot\(/.test(text);
 
 const newestBefore = (ids: readonly number[] | undefined, before: number): number | undefined =>
   ids?.findLast((id) => id < before);

@@ -6,7 +6,7 @@ import type { Tensor } from '../../../src/engine/tensor.ts';
 import { openSetup } from '../../../src/formats/openSetup.ts';
 import { infer, type Inference } from '../../../src/lines/infer/infer.ts';
 import { rebind } from '../../../src/lines/infer/rebind.ts';
-import { repeatedEvents } from '../../../src/lines/infer/repeats.ts';
+import { repeatedEvents } from '../../../src/lines/recorded/repeats.ts';
 import { savedSetup } from '../../../src/lines/infer/save.ts';
 import type { Recording } from '../../../src/lines/recorded/recording.ts';
 import {

@@ -1,5 +1,5 @@
 // Calls of a function that only repeat an earlier one with inputs moved a little, as a numerical gradient's do.
-import type { Event, Recording } from '../recorded/recording.ts';
+import type { Event, Recording } from './recording.ts';
 
 /** A function that is called more often than this is looked into. */
 const CALLS = 12;
@@ -57,8 +57,16 @@ function movedIn(recording: Recording, writes: readonly Event[]): Event[] {
   return writes.filter((event, n) => n > 0 && isNear(recording, event, writes[0], MOVED));
 }
 
+const known = new WeakMap<Recording, ReadonlySet<number>>();
+
 /** The events of calls that repeat an earlier one nearly, and of the writes that moved their inputs. */
-export function repeatedEvents(recording: Recording): Set<number> {
+export function repeatedEvents(recording: Recording): ReadonlySet<number> {
+  const found = known.get(recording) ?? findRepeated(recording);
+  known.set(recording, found);
+  return found;
+}
+
+function findRepeated(recording: Recording): Set<number> {
   const found = new Set<number>();
   for (const calls of callsOf(recording).values()) {
     if (calls.size <= CALLS) continue;
