@@ -34,6 +34,13 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     expect(answered(source('split'))?.verdict).not.toBe('diverges');
   });
 
+  test('a search that is stopped accuses nothing, and says that it was stopped', () => {
+    const { recording } = recorded(source('bilinear'));
+    const found = answer(recording, { file: 'program.py', args: [], work: 1e4 })?.result;
+    expect(found?.verdict).toBe('unaligned');
+    expect(found?.notes).toContainEqual(expect.stringContaining('search for a setup was stopped'));
+  });
+
   // What goes past the attention and what it gives, in one statement.
   test.each([
     'y = x + z @ wo',
@@ -88,12 +95,18 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
 });
 
 describe.skipIf(!hasTorch)('PyTorch', () => {
-  test.each(['micro_batches', 'cached', 'base_two', 'latents', 'per_sample', 'two_masks'])(
-    '%s',
-    (name) => {
-      expect(answered(source(name))?.verdict).toBe('match');
-    },
-  );
+  test.each([
+    'micro_batches',
+    'cached',
+    'base_two',
+    'latents',
+    'per_sample',
+    'two_masks',
+    'bert',
+    'class_token',
+  ])('%s', (name) => {
+    expect(answered(source(name))?.verdict).toBe('match');
+  });
 
   test('beside two masks a wrong scale is found', () => {
     const right = 'value.size(-1) ** 0.5';

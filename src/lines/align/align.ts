@@ -128,13 +128,16 @@ export class Aligner {
     let verified = 0;
     for (const probe of telling.probes) {
       this.#index.find(tensor.data[probe], (entry, offset) => {
-        if (found.has(entry.id)) return false;
+        const before = found.get(entry.id);
+        if (before && !isReversed(before)) return false;
         const tolerance = toleranceIn(entry, epsilon);
         if (!isClose(entry, offset, tensor.data[probe], tolerance)) return false;
         for (const options of readings(own, probe, entry, offset, tolerance)) {
           verified++;
           if (!this.#verifies(own, entry, offset, options, tolerance)) continue;
-          found.set(entry.id, alignmentOf(tensor, entry, offset, options));
+          const aligned = alignmentOf(tensor, entry, offset, options);
+          // Where all tokens are the same it may as well run forwards.
+          if (!before || !isReversed(aligned)) found.set(entry.id, aligned);
           break;
         }
         return verified > MOST_VERIFIED || found.size >= MOST_FOUND;
@@ -347,6 +350,9 @@ function alignmentOf(
   return { entry, axes, ranges };
 }
 
+const isReversed = ({ ranges }: Pick<Alignment, 'ranges'>): boolean =>
+  [...ranges.values()].some(({ step }) => step < 0);
+
 /**
  * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
  * on the way.
@@ -355,7 +361,7 @@ export const isReordered = ({ entry, ranges, axes }: Alignment): boolean => {
   const { letters: own } = entry;
   // Query heads may share keys and values in turns.
   const stored = own.indexOf('g') < own.indexOf('r') && own.includes('g') ? 'hgrav' : 'hrgav';
-  if ([...ranges.values()].some(({ step }) => step < 0)) return true;
+  if (isReversed({ ranges })) return true;
   return axes.some((letters) => {
     // Pairs of a rotation are laid out in one way alone.
     const pairs = letters.filter((letter) => letter === 'u' || letter === 'w');

@@ -175,7 +175,7 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
   });
   // Not forms: exponentials of large scores may be as large as their rounding.
   const noise = entries.filter(
-    ({ role, size, tolerance }) => role === 'node' && size > 0 && size <= 4 * tolerance,
+    ({ role, size, tolerance }) => role === 'node' && size <= 4 * tolerance,
   );
   const floor = Math.max(Number.MIN_VALUE, ...noise.map(({ tolerance }) => tolerance));
   return { graph, config, state, type, parts, entries, visible, floor };

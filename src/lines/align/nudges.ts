@@ -4,7 +4,7 @@ import { strides } from '../../engine/tensor.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Observed } from './observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { repeatedEvents } from '../recorded/repeats.ts';
+import { nudgedEvents } from '../recorded/repeats.ts';
 
 /** A step of a numerical gradient is no larger. */
 const MOST = 0.02;
@@ -18,12 +18,12 @@ export class Nudges {
   /** Of each array that is an input: the offsets that were moved. */
   readonly #moved = new Map<number, Set<number>>();
   /** Of calls that only repeat others: inputs that were moved behind the recorder's back, as gradcheck does. */
-  readonly #repeated: ReadonlySet<number>;
+  readonly #nudged: ReadonlySet<number>;
 
   constructor(recording: Recording, catalogue: Catalogue) {
     this.#recording = recording;
     this.#catalogue = catalogue;
-    this.#repeated = repeatedEvents(recording);
+    this.#nudged = nudgedEvents(recording);
   }
 
   /** Whether the event comes of an input that is moved at the time. Events are to be taken in their order. */
@@ -38,8 +38,8 @@ export class Nudges {
     else if (root === id && this.#isMovedCopy(event, before)) this.#moved.set(id, new Set([-1]));
     const isMoved = (this.#moved.get(root)?.size ?? 0) > 0;
     const isOfArray = isInput || root === id ? isMoved : isMoved || this.#touched[alias!];
-    const isRepeated = same === undefined && this.#repeated.has(id);
-    return (this.#touched[id] = isOfArray || isRepeated || (isOfReads && !isInput));
+    const isNudged = this.#nudged.has(id);
+    return (this.#touched[id] = isOfArray || isNudged || (isOfReads && !isInput));
   }
 
   #isInput(seen: Observed): boolean {

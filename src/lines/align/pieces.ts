@@ -50,7 +50,8 @@ export interface Piece extends Alignment {
 }
 
 /** The parts of a tensor that is joined of several forms along one axis, or []. */
-export function piecesOf(tensor: Tensor, aligner: Aligner, { parts, floor }: Catalogue): Piece[] {
+export function piecesOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue): Piece[] {
+  const { parts, floor } = catalogue;
   const { shape } = tensor;
   if (shape.length === 0 || tensor.data.length < LEAST) return [];
   const { extents } = parts;
@@ -66,8 +67,7 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, { parts, floor }: Cat
           const piece = cut(tensor, axis, blocks, start, width);
           start += width;
           const telling = tellingOf(piece);
-          // The gradient of the keys' bias is 0 but for rounding.
-          if (telling.size <= floor && zeros === 0) {
+          if (telling.size <= floor && zeros < zerosOf(catalogue)) {
             zeros++;
             continue;
           }
@@ -89,6 +89,15 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, { parts, floor }: Cat
   }
   return [];
 }
+
+/** How many parts may be 0 but for rounding: the gradient of the keys' bias, those of weights behind queries that are 0. */
+const zerosOf = ({ entries, floor }: Catalogue): number =>
+  Math.max(
+    1,
+    entries.filter(
+      ({ key, role, size }) => role === 'node' && /^g:W_[QKV]$/.test(key) && size <= floor,
+    ).length,
+  );
 
 const HEADS = /[hrg]/;
 

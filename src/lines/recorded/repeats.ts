@@ -28,13 +28,14 @@ const isRepeat = (
   recording: Recording,
   call: readonly Event[],
   earlier: readonly Event[],
+  tolerance: number,
 ): boolean =>
   call.length === earlier.length &&
   call.every(
     (event, n) =>
       event.statement === earlier[n].statement &&
       event.name === earlier[n].name &&
-      isNear(recording, event, earlier[n], NEAR),
+      isNear(recording, event, earlier[n], tolerance),
   );
 
 /** The events of each function, by its calls in the order of time; those of the module are no call. */
@@ -72,7 +73,7 @@ function findRepeated(recording: Recording): Set<number> {
     if (calls.size <= CALLS) continue;
     const kept: Event[][] = [];
     for (const call of calls.values()) {
-      if (kept.some((earlier) => isRepeat(recording, call, earlier)))
+      if (kept.some((earlier) => isRepeat(recording, call, earlier, NEAR)))
         for (const { id } of call) found.add(id);
       else if (kept.length < KEPT) kept.push(call);
     }
@@ -88,5 +89,36 @@ function findRepeated(recording: Recording): Set<number> {
   }
   for (const own of writes.values())
     if (own.length > CALLS) for (const { id } of movedIn(recording, own)) found.add(id);
+  return found;
+}
+
+const nudged = new WeakMap<Recording, ReadonlySet<number>>();
+
+/**
+ * What calls computed that repeat an earlier one with inputs moved a little, behind the recorder's back as gradcheck does: the
+ * tensors that are not those of that call.
+ */
+export function nudgedEvents(recording: Recording): ReadonlySet<number> {
+  const found = nudged.get(recording) ?? findNudged(recording);
+  nudged.set(recording, found);
+  return found;
+}
+
+function findNudged(recording: Recording): Set<number> {
+  const found = new Set<number>();
+  const isEqual = (one: Event, other: Event): boolean => {
+    const [a, b] = [recording.tensor(one.id), recording.tensor(other.id)];
+    return a === null || b === null || a.data.every((x, n) => Object.is(x, b.data[n]));
+  };
+  for (const calls of callsOf(recording).values()) {
+    if (calls.size <= CALLS) continue;
+    const kept: (readonly Event[])[] = [];
+    for (const call of calls.values()) {
+      const first = kept.find((earlier) => isRepeat(recording, call, earlier, MOVED));
+      if (first) {
+        for (const [n, event] of call.entries()) if (!isEqual(event, first[n])) found.add(event.id);
+      } else if (kept.length < KEPT) kept.push(call);
+    }
+  }
   return found;
 }
