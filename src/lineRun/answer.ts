@@ -115,9 +115,12 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const own = ownMistakes(recording, judged.localised, reference);
   if (wrong.length > 0 && own.length === 0) {
     const names = [...new Set(wrong.map(({ node }) => `d${node}`))].join(', ');
-    const why = `${names}: not compared, the loss depends on it in another way too`;
+    const isSeen = !isSeenInPart(judged);
+    const why = isSeen
+      ? `${names}: not compared, the loss depends on it in another way too`
+      : seenOnly(judged);
     const result = unalignedResult(recording, judged.localised, why);
-    return { ...reference, judged, result: { ...result, verdict: 'match' } };
+    return { ...reference, judged, result: isSeen ? { ...result, verdict: 'match' } : result };
   }
   const localised = { ...judged.localised, wrong: own };
   const other = reference.questions.find(({ entry }) => entry === UNKNOWN);
@@ -131,7 +134,7 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     return { ...reference, judged, result: unalignedResult(recording, localised, GUESSED) };
   if (isOfAnother(reference, localised))
     return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
-  if (isSeenInPart(judged)) {
+  if (localised.verdict === 'match' && isSeenInPart(judged)) {
     const result = unalignedResult(recording, localised, seenOnly(judged));
     return { ...reference, judged, result };
   }
@@ -168,9 +171,8 @@ const CUT =
 const RESIDUAL =
   'the program adds its input to the output (a residual connection), which the setup lacks: judged with "block": { "residual": true }';
 
-/** Whether nothing is called wrong of a program of which neither the output nor a gradient of an input is recognised. */
-const isSeenInPart = ({ localised: { verdict, covered }, catalogue }: Judged): boolean =>
-  verdict === 'match' &&
+/** Whether neither the output of a program nor a gradient of an input is recognised. */
+const isSeenInPart = ({ localised: { covered }, catalogue }: Judged): boolean =>
   !goalsOf(catalogue.graph).some((goal) => covered.has(goal) && !isNothing(catalogue, goal));
 
 /** Why the little that is right makes no right program. */
