@@ -116,10 +116,11 @@ export function* wholesInstead({ shape, data }: Tensor): Generator<Tensor> {
   const most = Math.max(MOST_WHOLE, ...data.slice(0, MOST_LISTED)) + 1;
   const entries = data.length <= MOST_LISTED ? data.length : 0;
   for (let at = 0; at < entries; at++)
-    for (let n = 0; n <= most; n++) if (n !== data[at]) yield { shape, data: data.with(at, n) };
+    for (let n = 0; n <= most; n++)
+      if (n !== data[at]) yield { shape, data: data.map((each, k) => (k === at ? n : each)) };
   if (data.length < 2) return;
-  yield { shape, data: data.toReversed() };
-  yield { shape, data: data.toSorted() };
+  yield { shape, data: data.slice().reverse() };
+  yield { shape, data: data.slice().sort() };
   yield { shape, data: data.map((each) => -each) };
   for (const by of [-1, 1]) yield { shape, data: data.map((each) => each + by) };
   if (new Set(shape).size === 1 && shape.length === 2) yield transposedSquare(shape, data);

@@ -1,7 +1,8 @@
 // Whole numbers further up: a size, an offset, a list of heads or the variable of a loop which, were it another one, would
 // make right what was computed with it.
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
-import { type Rerun, rerunOf, type Turn } from '../../expressions/rerun.ts';
+import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
+import { isSameTurn, type Turn } from '../../expressions/turns.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { isIn } from '../../recorded/sizes.ts';
 import type { Field, Suspect } from '../suspects.ts';
@@ -116,7 +117,7 @@ function outcome(rerun: Rerun, { steps }: Slice, { of }: Root, value: Tensor): T
   for (const { id, from, operands, turns } of steps) {
     last = null;
     if (changed.has(id)) continue;
-    const isTurned = turned !== undefined && turns.some((each) => isSame(each, turned));
+    const isTurned = turned !== undefined && turns.some((each) => isSameTurn(each, turned));
     if (!isTurned && ![...operands].some((each) => changed.has(each))) continue;
     last = from === null ? (rerun.make(id, changed, options)?.value ?? null) : changed.get(from)!;
     if (!last) return null;
@@ -124,12 +125,6 @@ function outcome(rerun: Rerun, { steps }: Slice, { of }: Root, value: Tensor): T
   }
   return last;
 }
-
-const isSame = (one: Turn, other: Turn): boolean =>
-  one.loop === other.loop &&
-  one.name === other.name &&
-  one.frame === other.frame &&
-  one.loops.join() === other.loops.join();
 
 /** The nearest whole number that makes it right, where there is one alone. */
 export const wrongWhole = (field: Field, { event }: Suspect): Blame | null =>
@@ -155,7 +150,7 @@ function nearest(field: Field, event: number, isMeant: (root: Root) => boolean):
     if (root.steps > least) break;
     if (!isMeant(root)) continue;
     const isSettled =
-      'id' in root.of ? isUsed(field, root.of.id, within) : isTurned(field, root.of.turn);
+      'id' in root.of ? isUsed(field, root.of.id, within) : isTurning(field, root.of.turn);
     if (isSettled) continue;
     if (isFactor(field, slice, root)) continue;
     for (const value of valuesFor(field, root)) {
@@ -208,7 +203,7 @@ function isFactor({ recording }: Field, { steps }: Slice, { of }: Root): boolean
   return steps.some(({ id, operands, turns }) => {
     const { dtype, how, statement } = events[id];
     const names = [...operands].filter((each) => named.has(each)).map((each) => events[each].name);
-    if ('turn' in of && turns.some((each) => isSame(each, of.turn))) names.push(of.turn.name);
+    if ('turn' in of && turns.some((each) => isSameTurn(each, of.turn))) names.push(of.turn.name);
     if (names.length === 0) return false;
     if (WHOLE.test(dtype)) named.add(id);
     if (WHOLE.test(dtype) || how === 'argument') return false;
@@ -230,7 +225,7 @@ function isUsed(field: Field, id: number, within: readonly number[]): boolean {
 const DIVIDED = /\/\/|%/;
 
 /** Whether anything right was computed in an iteration with its variable, but what was only picked. */
-function isTurned({ recording, observed }: Field, { name, frame, loops }: Turn): boolean {
+function isTurning({ recording, observed }: Field, { name, frame, loops }: Turn): boolean {
   return observed.some(({ event, standing, found }) => {
     if (event.frame !== frame || standing !== 'right' || found.length === 0) return false;
     if (loops.some((n, at) => event.loops[at] !== n) || sizeOf(event.shape) < 2) return false;
