@@ -262,7 +262,8 @@ class Binding(Events):
         if kind == DICT:
             found = list(dict.items(base))[: values.WIDEST]
         elif kind == LIST and type(base) is list and base and grids.shape_of(base):
-            self.bind(frame, statement, name, base, "update", reads)
+            if not grids.is_whole(base):
+                self.bind(frame, statement, name, base, "update", reads)
             return
         elif kind == LIST:
             first = max(0, len(base) - 8)

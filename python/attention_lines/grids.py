@@ -9,7 +9,8 @@ _NUMBERS = (float, int)
 
 
 def shape_of(value):
-    """The shape of a list of numbers, or a rectangular one of such lists, one of them a float; None for all else."""
+    """The shape of a list of numbers, or a rectangular one of such lists, one of them a float; None for all else. Of one
+    list they may all be whole."""
     shape, level = [], [value]
     while type(level[0]) is list:
         width = len(level[0])
@@ -21,7 +22,7 @@ def shape_of(value):
         level = [inner for each in level for inner in each]
     if not shape or any(type(each) not in _NUMBERS for each in level):
         return None
-    return tuple(shape) if float in map(type, level) else None
+    return tuple(shape) if len(shape) == 1 or float in map(type, level) else None
 
 
 def flat(value):
@@ -29,6 +30,11 @@ def flat(value):
     while type(value[0]) is list:
         value = [inner for each in value for inner in each]
     return value
+
+
+def is_whole(value):
+    """Whether its numbers are all whole: places, counts, heads."""
+    return type(value[0]) is not list and all(type(each) is int for each in value)
 
 
 def bytes_of(value):

@@ -77,6 +77,8 @@ def describe(kind, value, torch):
         shape = grids.shape_of(value)
         if shape is None:
             return None
+        if grids.is_whole(value):
+            return ("int", shape)
         return ("float" if len(shape) == 1 else "float64", shape)  # a row may be anything, as a number may
     dtype = value.dtype
     if kind == JAX:

@@ -63,6 +63,32 @@ export const programs: readonly Program[] = [
     ],
   },
   {
+    name: 'grouped',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a list that gives each head its keys',
+        from: 'of_head = [h // 2 for h in range(H)]',
+        to: 'of_head = [h % G for h in range(H)]',
+      },
+      {
+        what: 'the number of the shared head',
+        from: 'shared = h * len(k) // len(q)',
+        to: 'shared = h % len(k)',
+      },
+      {
+        what: 'a loop over the heads of another group',
+        from: 'for h in range(kv * size, (kv + 1) * size):',
+        to: 'for h in range(kv, len(q), len(k)):',
+      },
+      {
+        what: 'the gradient of another head',
+        from: 'dp = do[h] @ v[kv].T',
+        to: 'dp = do[h - 1] @ v[kv].T',
+      },
+    ],
+  },
+  {
     name: 'closures',
     needs: 'numpy',
     mistakes: [

@@ -27,6 +27,15 @@ function sideBySide(tensors: readonly Tensor[]): Tensor {
   return { shape: [rows, width * tensors.length], data };
 }
 
+/** The tensors along the first axis. */
+function layersOf({ shape: [count, ...shape], data }: Tensor): Tensor[] {
+  const size = data.length / count;
+  return Array.from({ length: count }, (_, at) => ({
+    shape,
+    data: data.slice(at * size, (at + 1) * size),
+  }));
+}
+
 const MULTI = { head: 'multihead', axes: 'query-first' } as const;
 
 /** One head with matrices w_q, w_k, w_v, half the squared error to `goal`. */
@@ -77,6 +86,13 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
     const loss = { kind: 'upstream' as const, G: of('dys') };
     const shape = { ...MULTI, heads: 4, kvHeads: 2, mask: 'none' as const, dropout, loss };
     return { ...shape, x: of('xs'), weights };
+  },
+  grouped: (recording) => {
+    const of = (name: string): Tensor => sideBySide(layersOf(tensorOf(recording, name)));
+    const weights = { W_Q: of('wq'), W_K: of('wk'), W_V: of('wv') };
+    const loss = { kind: 'upstream' as const, G: of('dy') };
+    const x = tensorOf(recording, 'x');
+    return { ...MULTI, x, weights, heads: 6, kvHeads: 3, mask: 'none', loss };
   },
   retained: (recording) => single(recording, 'none'),
   scalars: (recording) => single(recording, 'causal'),

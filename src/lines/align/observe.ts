@@ -161,7 +161,7 @@ export class Observer {
     const telling = tellingOf(tensor);
     const isRow = dtype === 'float' && tensor.shape.length > 0;
     if (UNTELLING.test(dtype) && !isRow)
-      return { ...nothing, standing: 'neutral', isMask: telling.isMask };
+      return { ...nothing, standing: 'neutral', isMask: telling.isMask && dtype !== 'int' };
     const isNothing = telling.isMask || telling.size <= this.#catalogue.floor;
     if (isNothing || telling.probes.length === 0) {
       return { ...nothing, standing: 'neutral', isMask: telling.isMask && tensor.data.length > 1 };

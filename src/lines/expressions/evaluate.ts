@@ -63,7 +63,7 @@ export function evaluate(expression: Expression, lookup: Lookup): Value {
     case 'call':
       return called(expression, lookup);
     default:
-      throw new NotComputed(expression.kind);
+      throw new NotComputed(expression.kind === 'name' ? expression.name : expression.kind);
   }
 }
 
@@ -172,6 +172,10 @@ function indexed(of: Value, parts: readonly Expression[], lookup: Lookup): Value
 
 function called(expression: Expression & { kind: 'call' }, lookup: Lookup): Value {
   const { of, args, named } = expression;
+  // What a function of the program's own gave is known, not how.
+  const path = pathOf(of);
+  const returned = path === null ? undefined : lookup(`${path}()`);
+  if (returned !== undefined) return returned;
   const values = args.map((arg) => evaluate(arg, lookup));
   const given = Object.fromEntries(
     Object.entries(named).map(([name, value]) => [name, evaluate(value, lookup)]),

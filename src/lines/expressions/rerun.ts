@@ -4,17 +4,26 @@ import { loopsAround } from '../recorded/loops.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { Arrays } from '../recorded/versions.ts';
 import { broadcast, NotComputed, reshape } from './arrays.ts';
-import { isList, numberOf, tensorOf, type Value } from './values.ts';
+import { isList, tensorOf, type Value } from './values.ts';
 import { binary, evaluate, type Lookup } from './evaluate.ts';
+import { attempted, isSameTurn, iterated, partAt, type Turn } from './turns.ts';
 import { type Expression, parseLoop, parseStatement, pathOf } from './parse.ts';
 
 /** What other events are to be taken for. */
 export type Instead = ReadonlyMap<number, Tensor>;
 
+interface MakeOptions {
+  readonly turned?: Turn;
+  /** Whether what is made has as many entries as what was there. */
+  readonly isExact?: boolean;
+}
+
 export interface Made {
   readonly value: Tensor;
   /** The events that the statement named. */
   readonly operands: readonly number[];
+  /** The variables of loops that it named, which are no events. */
+  readonly turns: readonly Turn[];
 }
 
 /** Numbers that masks are made of are all alike. */
@@ -77,7 +86,7 @@ export class Rerun {
   }
 
   /** What the statement of an event leaves in it with other operands. */
-  make(id: number, instead: Instead): Made | null {
+  make(id: number, instead: Instead, { turned, isExact = false }: MakeOptions = {}): Made | null {
     const { events, statements } = this.#recording;
     const event = events[id];
     // What a function is given is computed by the statement that calls it.
@@ -85,11 +94,13 @@ export class Rerun {
     const read = own && parseStatement(statements[own.statement].text);
     if (!read) return null;
     const operands = new Set<number>();
-    const lookup = this.#lookupOf(own, instead, operands);
+    const turns: Turn[] = [];
+    const lookup = this.#lookupOf(own, instead, { operands, turns, ...(turned && { turned }) });
     try {
-      const value =
+      const made =
         own === event ? this.#valueFor(event, read, lookup) : this.#given(event, read, lookup);
-      return value && { value, operands: [...operands] };
+      const value = made === null ? null : fittedTo(event, made, isExact);
+      return value ? { value, operands: [...operands], turns } : null;
     } catch (error) {
       if (error instanceof NotComputed) return null;
       throw error;
@@ -101,7 +112,9 @@ export class Rerun {
     const { events } = this.#recording;
     const isReturned = (read: number): boolean =>
       events[read].frame === frame && events[read].how === 'return';
-    return events.find((each) => each.frame !== frame && each.reads.some(isReturned)) ?? null;
+    const found = events.find((each) => each.frame !== frame && each.reads.some(isReturned));
+    // What is given to a function at once is of the statement that calls both.
+    return found?.how === 'argument' ? this.#callerOf(found) : (found ?? null);
   }
 
   /** What a call, the only one of its function in a statement, gives to a parameter. */
@@ -109,7 +122,7 @@ export class Rerun {
     event: Event,
     { value }: NonNullable<ReturnType<typeof parseStatement>>,
     lookup: Lookup,
-  ): Tensor | null {
+  ): Value | null {
     const { statements, functions } = this.#recording;
     const own = statements[event.statement];
     const name = functions[own.function].name.split('.').at(-1)!;
@@ -122,39 +135,37 @@ export class Rerun {
     const isBound = /^(self|cls)\b/.test(parameters[0]?.text ?? '');
     const at = parameters.indexOf(own) - (isBound ? 1 : 0);
     const given = named[event.name] ?? args[at];
-    return given ? fittedTo(event, evaluate(given, lookup)) : null;
+    return given ? evaluate(given, lookup) : null;
   }
 
   #valueFor(
     event: Event,
     { targets, operator, value }: NonNullable<ReturnType<typeof parseStatement>>,
     lookup: Lookup,
-  ): Tensor | null {
+  ): Value | null {
     const { kind } = this.#recording.statements[event.statement];
-    const fitted = (made: Value): Tensor => fittedTo(event, made);
     if (kind === 'return')
-      return fitted(elementOf(value, /^return\[(\d+)\]$/.exec(event.name)?.[1], lookup));
-    if (kind === 'expression')
-      return event.how === 'update' ? fitted(evaluate(value, lookup)) : null;
+      return elementOf(value, /^return\[(\d+)\]$/.exec(event.name)?.[1], lookup);
+    if (kind === 'expression') return event.how === 'update' ? evaluate(value, lookup) : null;
     if (kind === 'augmented') {
       const own = evaluate(value, lookup);
       const sign = operator.slice(0, -1);
       if (event.how === 'write' && (sign === '+' || sign === '-'))
-        return fitted(sign === '+' ? own : binary('-', 0, own));
-      return fitted(binary(sign, evaluate(targets[0], lookup), own));
+        return sign === '+' ? own : binary('-', 0, own);
+      return binary(sign, evaluate(targets[0], lookup), own);
     }
     if (kind !== 'assign') return null;
     for (const target of targets) {
       if (target.kind === 'list') {
         const at = target.items.findIndex((item) => pathOf(item) === event.name);
-        if (at >= 0) return fitted(elementOf(value, String(at), lookup));
+        if (at >= 0) return elementOf(value, String(at), lookup);
       } else if (event.how === 'write' || pathOf(target) === event.name)
-        return fitted(evaluate(value, lookup));
+        return evaluate(value, lookup);
     }
     return null;
   }
 
-  #lookupOf(event: Event, instead: Instead, operands: Set<number>): Lookup {
+  #lookupOf(event: Event, instead: Instead, { operands, turns, turned }: Looking): Lookup {
     const { events } = this.#recording;
     const before = this.#firsts.get(runOf(event)) ?? event.id;
     const found = new Map<string, Value | undefined>();
@@ -168,18 +179,45 @@ export class Rerun {
       return this.#recording.tensor(id) ?? undefined;
     };
     const look = (path: string, loops: boolean): Value | undefined => {
+      if (path.endsWith('()')) {
+        const returned = this.#returned(path.slice(0, -2), event);
+        if (typeof returned === 'number') return valueOf(returned);
+        return returned?.map((each) => valueOf(each)!);
+      }
       const at = this.#newest(path, event, before);
       if (at !== null) return valueOf(at);
       const items = this.#items(path, event, before);
       if (items.length > 0) return items.map((each) => look(each, false)!);
       if (!loops) return undefined;
-      return this.#loopValue(path, event, lookup) ?? this.#plainValue(path, event, lookup);
+      const turn = this.#turnOf(path, event, lookup);
+      if (!turn) return this.#plainValue(path, event, lookup);
+      turns.push(turn);
+      return turned && isSameTurn(turned, turn) ? turned.value : turn.value;
     };
     const lookup: Lookup = (path) => {
       if (!found.has(path)) found.set(path, look(path, true));
       return found.get(path);
     };
     return lookup;
+  }
+
+  /** What the only call of a function of the program's own gave to a statement: one event, or one for each result. */
+  #returned(path: string, { reads }: Event): number | readonly number[] | undefined {
+    const { events, statements, functions } = this.#recording;
+    const name = path.split('.').at(-1)!;
+    const given = reads.filter((read) => {
+      const { how, statement } = events[read];
+      return (
+        how === 'return' &&
+        functions[statements[statement].function].name.split('.').at(-1) === name
+      );
+    });
+    if (given.length === 0 || new Set(given.map((each) => events[each].frame)).size > 1)
+      return undefined;
+    if (given.length === 1 && events[given[0]].name === 'return') return given[0];
+    const places = given.map((each) => events[each].name);
+    const isAll = places.every((each, at) => each === `return[${at}]`);
+    return isAll ? given : undefined;
   }
 
   /** The newest event of a name that a statement can see. */
@@ -238,28 +276,34 @@ export class Rerun {
     return read ? evaluate(read.value, lookup) : undefined;
   }
 
-  /** What a loop's variable is, where the loop counts. */
-  #loopValue(name: string, event: Event, lookup: Lookup): Value | undefined {
+  /** What a loop's variable is, where that is a number. */
+  #turnOf(name: string, event: Event, lookup: Lookup): Turn | null {
     const { statements } = this.#recording;
     const around = loopsAround(this.#recording, event.statement).slice(0, event.loops.length);
     const at = around.findLastIndex((loop) => statements[loop].targets.includes(name));
-    if (at < 0) return undefined;
+    if (at < 0) return null;
     const { text } = statements[around[at]];
     const read = parseLoop(text.split('\n')[0]);
-    const over = read?.over;
-    if (!read || over?.kind !== 'call' || over.of.kind !== 'name') return undefined;
-    const n = event.loops[at];
-    const isFirst = read.target.kind === 'list' && pathOf(read.target.items[0]) === name;
-    if (over.of.name === 'enumerate') return isFirst ? n : undefined;
-    if (over.of.name !== 'range' || read.target.kind === 'list') return undefined;
-    const bounds = over.args.map((arg) => numberOf(evaluate(arg, lookup)));
-    const [start, step] = bounds.length === 1 ? [0, 1] : [bounds[0], bounds[2] ?? 1];
-    return start + n * step;
+    const taken = read && attempted(() => iterated(read.over, event.loops[at], lookup));
+    const value = read && partAt(taken ?? undefined, read.target, name);
+    if (typeof value !== 'number') return null;
+    return {
+      ...{ loop: around[at], name, frame: event.frame, value },
+      loops: event.loops.slice(0, at + 1),
+    };
   }
 }
 
-function fittedTo({ shape }: Event, made: Value): Tensor {
+/** What is looked up while a statement is computed again. */
+interface Looking {
+  readonly operands: Set<number>;
+  readonly turns: Turn[];
+  readonly turned?: Turn;
+}
+
+function fittedTo({ shape }: Event, made: Value, isExact: boolean): Tensor {
   const tensor = tensorOf(made);
+  if (isExact && tensor.data.length !== sizeOf(shape)) throw new NotComputed('another size');
   if (tensor.shape.join() === shape.join()) return tensor;
   return tensor.data.length === sizeOf(shape) ? reshape(tensor, shape) : broadcast(tensor, shape);
 }

@@ -16,6 +16,7 @@ import {
   wrongTable,
   wrongTokens,
 } from './blame/operand.ts';
+import { wrongPicked, wrongWhole } from './blame/upstream.ts';
 import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
 import { otherwiseJoined, sharedArray, wrongPart, wrongStart } from './blame/array.ts';
@@ -64,7 +65,9 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     ofCaller(field, suspect, changedBefore(field, unfinishedOperand(field, suspect))) ??
     wrongArgument(field, suspect) ??
     wrongTable(field, suspect) ??
+    wrongWhole(field, suspect) ??
     asWritten(field, suspect) ??
+    wrongPicked(field, suspect) ??
     otherOrder(field, suspect) ??
     wrongCall(field, suspect) ??
     staleOperand(field, suspect) ??

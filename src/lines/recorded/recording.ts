@@ -141,6 +141,9 @@ export interface Recording extends Header {
   pairs?(event: number): Tensor | null;
 }
 
+/** Lists of Python's own numbers. */
+const ROWS: Readonly<Record<string, DType>> = { float: 'float64', int: 'float64' };
+
 const COMPLEX: Readonly<Record<string, DType>> = { complex64: 'float32', complex128: 'float64' };
 
 const asText = (bytes: Uint8Array): string => new TextDecoder('utf-8').decode(bytes);
@@ -214,9 +217,10 @@ export function parseRecording(bytes: Uint8Array, name = 'recording'): Recording
   const read = (event: Event): Tensor | null => {
     if (event.value !== undefined && event.shape.length === 0) return scalar(event.value);
     if (event.same !== undefined) return tensor(event.same);
-    if (!event.at || !isDType(event.dtype)) return null;
+    const dtype = event.shape.length > 0 ? (ROWS[event.dtype] ?? event.dtype) : event.dtype;
+    if (!event.at || !isDType(dtype)) return null;
     const part = bytes.subarray(event.at[0], event.at[0] + event.at[1]);
-    const data = decode(event.dtype, part, true, sizeOf(event.shape));
+    const data = decode(dtype, part, true, sizeOf(event.shape));
     return { shape: event.shape, data };
   };
   const tensor = (id: number): Tensor | null => {

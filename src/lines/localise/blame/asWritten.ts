@@ -95,14 +95,36 @@ function doubtOf(field: Field, operand: number, besides: readonly number[]): Dou
   const { text } = recording.statements[recording.events[origin].statement];
   if (sizeOf(event.shape) === 1) {
     if (isWrongFactor(field, operand, besides)) return 'all';
-    if (isOneOfHeads(field, operand) && !isUsedRightly(field, operand, besides)) return 'all';
-    if (/\.shape\b|\.size\(|\blen\(/.test(text)) return 'none';
+    const isUsed = isUsedRightly(field, operand, besides);
+    if (isOneOfHeads(field, operand) && !isUsed) return 'all';
+    const isDivided =
+      /^u?int\d*$/.test(event.dtype) &&
+      DIVIDES.test(text) &&
+      !isUsed &&
+      !isGivenRightly(field, operand, besides);
+    if (/\.shape\b|\.size\(|\blen\(/.test(text)) return isDivided ? 'all' : 'none';
+    if (isDivided) return 'all';
     return event.loops.length > 0 && recording.events[origin].loops.length > 0 ? 'all' : 'none';
   }
   if (isUsedRightly(field, operand, besides)) return 'none';
   const name = nodeNamed(event);
   const isNamed = found.some(({ entry }) => entry.node === name?.node && entry.kind === name.kind);
   return isNamed ? 'order' : 'all';
+}
+
+/** Whether a call was given something right that was picked by a number. */
+export function isGivenRightly(field: Field, operand: number, besides: readonly number[]): boolean {
+  const { recording, observed } = field;
+  const { events, statements } = recording;
+  const { name, frame } = events[operand];
+  const parameters = new Set(besides.map((id) => events[id].statement));
+  return observed.some(({ event: { id, how, frame: own, shape, statement }, standing }) => {
+    const isRight = how === 'argument' && standing === 'right' && id > operand && sizeOf(shape) > 1;
+    const call = isRight && !parameters.has(statement) ? callOf(recording, own) : null;
+    if (call === null || events[call].frame !== frame) return false;
+    if (!statements[events[call].statement].loads.includes(name)) return false;
+    return rerunOf(recording).asItWas(id)?.operands.includes(operand) ?? false;
+  });
 }
 
 /** Whether a number is the slope of one head, which a function was given. */
@@ -121,6 +143,9 @@ function isWrongFactor(field: Field, operand: number, besides: readonly number[]
   const { kind, text } = recording.statements[recording.events[originOf(field, operand)].statement];
   return kind === 'assign' && COMPUTES.test(text);
 }
+
+/** How the head of keys and values, or the tile, of something is computed. */
+const DIVIDES = /=[^=].*(\/\/|%|\*)/s;
 
 const COMPUTES = /=[^=].*(\*|\/|\bsqrt\b|\bpow\b)/s;
 

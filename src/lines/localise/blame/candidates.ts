@@ -108,6 +108,29 @@ function* otherNumbers(value: number): Generator<Candidate> {
     if (n !== value) yield { value: { shape: [], data: Float64Array.of(n) }, what: String(n) };
 }
 
+const MOST_WHOLE = 16;
+const MOST_LISTED = 12;
+
+/** Whole numbers in place of others: one of them another one, all of them one more, in reverse, negated. */
+export function* wholesInstead({ shape, data }: Tensor): Generator<Tensor> {
+  const most = Math.max(MOST_WHOLE, ...data.slice(0, MOST_LISTED)) + 1;
+  const entries = data.length <= MOST_LISTED ? data.length : 0;
+  for (let at = 0; at < entries; at++)
+    for (let n = 0; n <= most; n++)
+      if (n !== data[at]) yield { shape, data: data.map((each, k) => (k === at ? n : each)) };
+  if (data.length < 2) return;
+  yield { shape, data: data.slice().reverse() };
+  yield { shape, data: data.slice().sort() };
+  yield { shape, data: data.map((each) => -each) };
+  for (const by of [-1, 1]) yield { shape, data: data.map((each) => each + by) };
+  if (new Set(shape).size === 1 && shape.length === 2) yield transposedSquare(shape, data);
+}
+
+const transposedSquare = (shape: readonly number[], data: Float64Array): Tensor => ({
+  shape,
+  data: data.map((_, at) => data[(at % shape[0]) * shape[0] + Math.floor(at / shape[0])]),
+});
+
 export const isSlope = ({ entry: { title } }: Alignment): boolean =>
   /^−?ALiBi’s slopes$/.test(title);
 
@@ -169,7 +192,7 @@ function laidOut(
 const WHERE: Readonly<Record<string, string>> = { b: 'sequence', i: 'key', j: 'query', t: 'token' };
 
 /** Other heads, sequences, tiles of the same. */
-function* otherParts(
+export function* otherParts(
   { entry, axes, ranges }: Alignment,
   shape: readonly number[],
 ): Generator<Candidate> {
