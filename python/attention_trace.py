@@ -799,7 +799,7 @@ NOT_HERE = {
     "": "weightLayout fused numberType zeroKey latentNorm block differential".split(),
     "weights": "W_QKV b_QKV null_K null_V W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR "
     "gamma_pre beta_pre gamma_out beta_out gamma_post beta_post "
-    "lambda_q1 lambda_k1 lambda_q2 lambda_k2 gamma_O".split(),
+    "lambda_q1 lambda_k1 lambda_q2 lambda_k2 lambda_share gamma_O".split(),
     "rope": "features scaling invFreq positions queryPositions sections sectionFrequencies".split(),
 }
 MASK_PARTS = {

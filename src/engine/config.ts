@@ -8,7 +8,8 @@ export const WEIGHT_IDS = [
   ...(['gamma_K', 'gamma_Q', 'beta_K', 'beta_Q', 'sinks', 'null_K', 'null_V', 'B'] as const),
   ...(['headScale', 'W_gate', 'b_gate'] as const),
   ...(['W_DKV', 'gamma_DKV', 'W_DQ', 'gamma_DQ', 'W_KR', 'W_QR'] as const),
-  ...(['lambda_q1', 'lambda_k1', 'lambda_q2', 'lambda_k2', 'gamma_O'] as const),
+  ...(['lambda_q1', 'lambda_k1', 'lambda_q2', 'lambda_k2', 'lambda_share'] as const),
+  ...(['gamma_O'] as const),
   ...(['gamma_pre', 'beta_pre', 'gamma_out', 'beta_out', 'gamma_post', 'beta_post'] as const),
 ] as const;
 export type WeightId = (typeof WEIGHT_IDS)[number];
@@ -159,9 +160,9 @@ export interface QkNorm extends Norm {
   readonly place: 'before-rope' | 'after-rope';
 }
 
-/** Two softmaxes for each head (Ye et al. 2024); W_K and W_Q make twice the heads, whose shares are the weights lambda_q1, ... */
+/** Two softmaxes for each head (Ye et al. 2024); W_K and W_Q make twice the heads, whose share is the weight lambda_share or of lambda_q1, ... */
 export interface Differential {
-  /** λ_init: 0.8 − 0.6 exp(−0.3 l) in layer l = 0, 1, ... of the paper. */
+  /** λ_init: 0.8 − 0.6 exp(−0.3 l) in layer l = 0, 1, ... of the paper; 0 where there is none. */
   readonly lambdaInit: number;
   /** Of what each head gives, with the gain gamma_O; then 1 − λ_init multiplies it. */
   readonly norm?: Norm;

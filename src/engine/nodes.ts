@@ -15,7 +15,7 @@ export const NODE_IDS: readonly NodeId[] = [
 ];
 
 /** Nodes that are one number. */
-export const SCALARS: readonly NodeId[] = ['lambda_full', 'f'];
+export const SCALARS: readonly NodeId[] = ['lambda_share', 'lambda_full', 'f'];
 
 const PARAMETERS: ReadonlySet<NodeId> = new Set<NodeId>(WEIGHT_IDS);
 

@@ -91,7 +91,7 @@ const NEEDS: readonly { ids: readonly WeightId[]; without: readonly string[]; wh
   { ids: ['W_KR'], without: ['weights', 'W_QR'], why: 'W_QR, which it meets' },
   { ids: ['W_QR'], without: ['weights', 'W_KR'], why: 'W_KR, which it meets' },
   {
-    ids: [...LAMBDA_WEIGHTS, 'gamma_O'],
+    ids: [...LAMBDA_WEIGHTS, 'lambda_share', 'gamma_O'],
     without: ['differential'],
     why: '"differential", to whose two softmaxes it belongs',
   },
@@ -193,9 +193,13 @@ function checkPairs(
   for (const [id, norm] of Object.entries(biased))
     if (norm?.kind === 'rms' && given('weights', id))
       problems.error(['weights', id], 'found with an RMS norm, which has no bias; "layer" has');
-  for (const id of differential ? LAMBDA_WEIGHTS : [])
-    if (!given('weights', id))
+  const isWhole = given('weights', 'lambda_share');
+  for (const id of differential ? LAMBDA_WEIGHTS : []) {
+    if (isWhole && given('weights', id))
+      problems.error(['weights', id], 'found beside lambda_share, which is λ itself');
+    if (!isWhole && !given('weights', id))
       problems.error(['weights'], `found no ${id}, expected it with "differential"`);
+  }
   if (differential && !differential.norm && given('weights', 'gamma_O'))
     problems.error(['weights', 'gamma_O'], 'found without a norm, whose gain it is');
   if (given('latentNorm') && !given('weights', 'W_DKV') && !given('weights', 'W_DQ'))

@@ -19,7 +19,12 @@ export function drawDifferential(setup, { pick, numbers, heads, kvHeads, width, 
   if (differential === 'halves') setup.differential.pairs = 'halves';
   if (norm !== 'default')
     setup.differential.norm = norm === 'none' ? norm : { kind: norm, eps: 0.1 };
-  for (const id of ['q1', 'k1', 'q2', 'k2']) setup.weights[`lambda_${id}`] = numbers(width);
+  const lambda = pick('vectors', 'vectors', 'itself', 'alone');
+  if (lambda === 'alone') setup.differential = { ...setup.differential, lambdaInit: 0 };
+  if (lambda === 'alone') delete setup.differential.layer;
+  if (lambda === 'vectors')
+    for (const id of ['q1', 'k1', 'q2', 'k2']) setup.weights[`lambda_${id}`] = numbers(width);
+  else setup.weights.lambda_share = numbers(1);
   const gain = norm !== 'none' && pick('none', 'shared', 'each');
   if (gain === 'shared') setup.weights.gamma_O = numbers(2 * valueWidth);
   if (gain === 'each') setup.weights.gamma_O = numbers(heads * valueWidth);
@@ -29,5 +34,5 @@ export function drawDifferential(setup, { pick, numbers, heads, kvHeads, width, 
     setup.weights.W_gate = numbers(W_gate.length, heads / 2);
     if (b_gate) setup.weights.b_gate = numbers(heads / 2);
   }
-  return { differential, headNorm: norm, headGain: gain };
+  return { differential, lambda, headNorm: norm, headGain: gain };
 }

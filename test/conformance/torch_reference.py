@@ -218,9 +218,12 @@ def lambda_init(own):
 def difference(setup, g, w, P):
     """The authors' two maps, one less lambda times the other; P with the queries in the rows, (..., 2 heads, m, n)."""
     own = setup["differential"]
-    lambda_1 = torch.exp(torch.sum(w["lambda_q1"] * w["lambda_k1"]))
-    lambda_2 = torch.exp(torch.sum(w["lambda_q2"] * w["lambda_k2"]))
-    lambda_full = g.keep("lambda_full", lambda_1 - lambda_2 + lambda_init(own))
+    if "lambda_share" in w:
+        lambda_full = w["lambda_share"]
+    else:
+        lambda_1 = torch.exp(torch.sum(w["lambda_q1"] * w["lambda_k1"]))
+        lambda_2 = torch.exp(torch.sum(w["lambda_q2"] * w["lambda_k2"]))
+        lambda_full = g.keep("lambda_full", lambda_1 - lambda_2 + lambda_init(own))
     heads, axis = setup["heads"], P.dim() - 3
     if own.get("pairs") == "halves":
         first, second = P.chunk(2, axis)
@@ -241,7 +244,7 @@ def normed_heads(setup, g, w, O):
         if gain is not None and gain.numel() > O.shape[-1]:
             gain = gain.reshape(-1, 1, O.shape[-1])
         O = g.keep("On", normed(norm, O, gain, None))
-    return g.keep("Os", O * (1 - lambda_init(own)))
+    return O if lambda_init(own) == 0 else g.keep("Os", O * (1 - lambda_init(own)))
 
 
 def expression(text, y):
@@ -273,7 +276,10 @@ def temperatures(own, queries, past):
 
 def attend(setup):
     g = Graph()
-    w = {name: g.leaf(name, nested) for name, nested in setup.get("weights", {}).items()}
+    given = dict(setup.get("weights", {}))
+    if "lambda_share" in given:
+        given["lambda_share"] = given["lambda_share"][0]
+    w = {name: g.leaf(name, nested) for name, nested in given.items()}
     start = {name: g.leaf(name, nested) for name, nested in setup.get("start", {}).items()}
     x = g.leaf("x", setup["x"]) if "x" in setup else None
     other = g.leaf("xPrime", setup["xPrime"]) if "xPrime" in setup else x

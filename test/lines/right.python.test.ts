@@ -26,6 +26,13 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'mapped',
     'bilinear',
     'trained',
+    'documents',
+    'sinks',
+    'buckets',
+    'differential',
+    'differential_share',
+    'scalable',
+    'pair_bias',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -63,6 +70,27 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
   });
 
   test.each([
+    ['differential', 'da2 = -lam * da', 'da2 = lam * da'],
+    ['differential', 'dlam = -(da * a2).sum()', 'dlam = (da * a2).sum()'],
+    ['differential', 'dlq1 = dlam * e1 * lk1', 'dlq1 = dlam * e1 * lq1'],
+    ['differential_share', 'softmax_backward(p2, -lam * dp)', 'softmax_backward(p2, lam * dp)'],
+    ['differential_share', 'y = (p1 - lam * p2) @ v', 'y = (p1 + lam * p2) @ v'],
+    ['differential_share', 'dv = (p1 - lam * p2).T @ dy', 'dv = p1.T @ dy'],
+    ['pair_bias', 'dbias = dlogits.sum(axis=0)', 'dbias = dlogits[0]'],
+    ['scalable', '(dz * logn[None, :, None] * raw)', '(dz * raw)'],
+    ['scalable', 'draw = dz * s_h[:, None, None] * logn', 'draw = dz * logn'],
+    ['sinks', 'dsinks = -np.sum(P_sink', 'dsinks = np.sum(P_sink'],
+    ['sinks', '* (dP - delta) /', '* (dP - delta / (1 - P_sink)) /'],
+    [
+      'buckets',
+      'np.add.at(dtable, index, ds.sum(0).transpose(1, 2, 0))',
+      'dtable[index] = ds.sum(0).transpose(1, 2, 0)',
+    ],
+    [
+      'documents',
+      'dq, dk = turn(ds @ kr, -1), turn(ds.transpose(0, 2, 1) @ qr, -1)',
+      'dq, dk = turn(ds @ kr, -1), turn(ds.transpose(0, 2, 1) @ q, -1)',
+    ],
     ['bilinear', 'dX += dS.T @ X @ W\n', 'dX += dS.T @ X @ W.T\n'],
     ['trained', 'dQ, dK = dS @ K, dS.T @ Q', 'dQ, dK = dS @ K, dS @ Q'],
     ['columns', 'dq[rows] = k[rows] @ buffer', 'dq[rows] = q[rows] @ buffer'],
@@ -104,6 +132,14 @@ describe.skipIf(!hasTorch)('PyTorch', () => {
     'two_masks',
     'bert',
     'class_token',
+    'left_padded',
+    'plus_one',
+    'backward_rope',
+    'latent_halves',
+    'repeated_heads',
+    'differential_heads',
+    'differential_halves',
+    'head_scale',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });

@@ -211,6 +211,9 @@ function denominatorError(key: Key, { program }: State, type: NumberType): numbe
   return isSummed ? Math.max(1, Math.sqrt(program.graph.extents['i']) / 2) : 1;
 }
 
+/** A number so large that scores are lost in it, such as the least of a type: all that it hides are alike to the bit. */
+const ABSORBING = 1e20;
+
 /** Rounding of every result to `type`, with the error of its sums; a given tensor is uncertain by its rounding. */
 export function rounding(
   type: NumberType,
@@ -238,7 +241,7 @@ export function rounding(
       const value = turned ? source[at] + turned[at] : source[at];
       if (value === 0 && sums === 0) continue;
       const size = Math.abs(value);
-      const off = size < Infinity ? value + random() * (own * size + sums + fixed) : value;
+      const off = size < ABSORBING ? value + random() * (own * size + sums + fixed) : value;
       moved[at] = isNarrow ? type.round(off) : off;
     }
     if (isSingle) return { shape: result.shape, data: new Float64Array(moved) };

@@ -18,14 +18,17 @@ export function addDifference(
   { scores, extents }: { readonly scores: string; readonly extents: Extents },
 ): NodeId {
   if (!differential) return weights;
-  for (const id of LAMBDA_WEIGHTS)
-    if (!graph.has(id))
-      throw new ConfigError(`weights.${id}`, 'not given, and differential attention needs it');
-  const operation = reparametrised(graph.axesOf('lambda_q1'), differential.lambdaInit);
-  graph.node('lambda_full', [], operation, LAMBDA_WEIGHTS);
+  const lambda = graph.has('lambda_share') ? 'lambda_share' : 'lambda_full';
+  if (lambda === 'lambda_full') {
+    for (const id of LAMBDA_WEIGHTS)
+      if (!graph.has(id))
+        throw new ConfigError(`weights.${id}`, 'not given, and differential attention needs it');
+    const operation = reparametrised(graph.axesOf('lambda_q1'), differential.lambdaInit);
+    graph.node(lambda, [], operation, LAMBDA_WEIGHTS);
+  }
   const [axes] = parseSpec(scores);
   const from = graph.axesOf(weights);
-  graph.node('Pdiff', axes, difference(axes, from, extents), [weights, 'lambda_full']);
+  graph.node('Pdiff', axes, difference(axes, from, extents), [weights, lambda]);
   return 'Pdiff';
 }
 
@@ -40,6 +43,8 @@ export function addHeadNorm(
   const { norm, lambdaInit } = differential;
   if (norm)
     addNorm(graph, norm, { id: 'On', of: 'O', axes, over: ['v'], parameters: 'O' }, extents);
-  graph.node('Os', axes, scale(axes, 1 - lambdaInit), [norm ? 'On' : 'O']);
+  const last = norm ? 'On' : 'O';
+  if (lambdaInit === 0) return last;
+  graph.node('Os', axes, scale(axes, 1 - lambdaInit), [last]);
   return 'Os';
 }

@@ -107,7 +107,10 @@ export function inputNodes(
     const value = weights[id];
     if (!value || (replacedBy && start?.[replacedBy])) continue;
     const specs = spec(parameterLetters);
-    if (specs.length > 0) add(id, `weights.${id}`, value, letters.choose(value, specs));
+    // One number in brackets is a number.
+    const isNumber = id === 'lambda_share' && value.data.length === 1;
+    const own = isNumber ? { shape: [], data: value.data } : value;
+    if (specs.length > 0) add(id, `weights.${id}`, own, letters.choose(own, specs));
   }
   const temperature = temperatureOf(config, letters.extents['j']);
   const eachBatch = temperature?.shape.length === 2 ? b : '';

@@ -58,6 +58,10 @@ const ofPairs = {
   lambda_k1: ofPair('keys', 'first'),
   lambda_q2: ofPair('queries', 'second'),
   lambda_k2: ofPair('keys', 'second'),
+  lambda_share: {
+    what: 'λ, the share of the second softmax that is taken away: learned itself, or a number.',
+    spec: () => [''],
+  } satisfies Parameter,
 };
 
 export const PARAMETERS: Readonly<Record<WeightId, Parameter>> = {

@@ -41,7 +41,8 @@ export function findBeside({ values, told, heads }: Model): Beside | null {
     most = Math.max(most, lacking);
     // A share that rounding may have made tells nothing.
     if (lacking < 100 * eps) continue;
-    const logit = site.product.factor * score + Math.log(lacking) - Math.log(own[i]);
+    const by = site.product.factor * (told.factors?.[row] ?? 1);
+    const logit = by * score + Math.log(lacking) - Math.log(own[i]);
     const head = headOf[block];
     if (Number.isNaN(logits[head])) logits[head] = logit;
     if (Math.abs(logit - logits[head]) > 200 * (eps / lacking) + 1e-6) return null;

@@ -1,6 +1,6 @@
 // What is added to the scores beside a mask: ALiBi's distances, or a tensor of biases.
 import type { Tensor } from '../../engine/tensor.ts';
-import { isLookedUp } from './biased.ts';
+import { isLookedUp, lookUps } from './biased.ts';
 import { gather, type Layout } from './layout.ts';
 import { maskLayouts, scoreLayout, type Told } from './scores.ts';
 import { normalisedAxes } from './site.ts';
@@ -57,7 +57,8 @@ function addedTo(told: Told, tensor: Tensor, read: (value: number) => number): T
           dot +=
             q.data[(block * q.tokens + j) * q.width + a] *
             k.data[(block * k.tokens + i) * k.width + a];
-        const value = read(weights.data[at]) - site.product.factor * dot;
+        const by = site.product.factor * (told.factors?.[block * q.tokens + j] ?? 1);
+        const value = read(weights.data[at]) - by * dot;
         if (first === undefined && !Number.isNaN(value)) first = value;
         out[at] = value - (first ?? 0);
       }
@@ -139,6 +140,7 @@ function recordedBias(
   allowed: number,
 ): FoundBias | null {
   const [, , keys] = added.shape;
+  lookUps(values, told.site.weights);
   for (const value of values.all) {
     if (
       value.kind !== 'float' ||

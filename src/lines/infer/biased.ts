@@ -54,7 +54,7 @@ export const isLookedUp = ({ isVirtual, from }: Value): boolean =>
 const MOST = 12;
 
 /** Adds what is looked up for each table and matrix of numbers that the weights were made of. */
-function lookUps(values: Values, weights: Value): void {
+export function lookUps(values: Values, weights: Value): void {
   const ancestors = values.ancestors(weights);
   const [queries, keys] = weights.tensor.shape.slice(-2);
   const known = values.all.filter(({ id, isVirtual }) => ancestors.has(id) && !isVirtual);

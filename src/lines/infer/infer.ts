@@ -7,12 +7,14 @@ import { repeatedEvents } from '../recorded/repeats.ts';
 import { withLaterCalls } from './batches.ts';
 import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
 import { endOfFirstStep } from './firstStep.ts';
+import { addDifferential } from './inferDifferential.ts';
 import { addHeads, addInputs, addNulls, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
 import { addLoss } from './inferLoss.ts';
 import { addMask, addScale } from './inferScores.ts';
 import { addSteps } from './inferSteps.ts';
 import { haveSameNumbers } from './lookup.ts';
-import { findModels, inOrder, type Model, otherModels } from './model.ts';
+import type { Model } from './model.ts';
+import { findModels, inOrder, otherModels } from './models.ts';
 import { normalisedAxes } from './site.ts';
 import { sharedNodes } from './shared.ts';
 import { unexplained } from './unexplained.ts';
@@ -121,6 +123,7 @@ function inferenceOf(values: Values, model: Model): Inference {
     },
   };
   addHeads(context);
+  addDifferential(context, UNKNOWN);
   addInputs(context);
   addPast(context);
   addNulls(context);

@@ -57,7 +57,8 @@ function isSharedInTurns({ projection, inTurns }: Root): boolean {
 function headsOf(context: Context, root: Root): number {
   const { heads } = context.model;
   const { projection, start } = root;
-  if (projection) return lengthOf(stored(projection.weightLayout.axes[1].slice(0, -1)));
+  if (projection)
+    return lengthOf(stored(projection.weightLayout.axes[1])) / root.operand.feature.size;
   const from = start ?? root.operand;
   return sizeOf(heads.map((axis) => from.outer.get(axis)?.size ?? 1));
 }

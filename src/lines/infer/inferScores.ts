@@ -19,7 +19,27 @@ function earlier(context: Context): number {
   return context.model.past?.K.token.size ?? 0;
 }
 
+/** Factors of heads and of queries, which the scale is beside. */
+function addFactors({ model: { factors }, build, config }: Context): void {
+  if (!factors) return;
+  config.head = 'multihead';
+  const vector = ({ tensor: { data } }: Value): Layout => ({
+    offset: 0,
+    axes: [[{ size: data.length, stride: 1 }]],
+  });
+  const { heads, queries } = factors;
+  if (heads) {
+    const note = `${nameOf(heads)}: a factor of each head's scores`;
+    const headScale = build.tensor('weights.headScale', heads, vector(heads), note);
+    config.weights = { ...config.weights, headScale };
+  }
+  if (!queries) return;
+  const note = `${nameOf(queries)}: a factor of each query's scores`;
+  config.temperature = build.tensor('temperature', queries, vector(queries), note);
+}
+
 export function addScale(context: Context): void {
+  addFactors(context);
   const { told, query, key } = context.model;
   const { site } = told;
   const steps = [query, key].map((root) => stepsOf(context.model, root));
@@ -37,7 +57,7 @@ export function addScale(context: Context): void {
   const found = scaleOf(context.values, factor, told.query.feature.size, {
     isPlain: context.config.head === 'kq',
     isUnit,
-    isBiased: context.build.isBiased,
+    isBiased: context.build.isBiased || context.model.factors?.heads !== undefined,
     others: [],
     eps: site.scores.eps,
   });
@@ -168,6 +188,9 @@ function scoreAxes(context: Context, { offset, axes: [outer, query, key] }: Layo
   return { offset, axes: batches.length > 0 ? [batches, ...last] : last };
 }
 
+/** Beside it scores are nothing, and differences of it are still numbers. */
+const LOWEST = -1e30;
+
 /**
  * A mask that hides with a number where a query sees nothing: all its weights are the same then. False where no query
  * is so.
@@ -189,7 +212,7 @@ function addFiniteMask(
   if (!isUniform || !(lowest <= -1e4) || lowest === -Infinity) return false;
   const whole = {
     shape: [],
-    data: Float64Array.from(visible, (each) => (each === 1 ? 0 : lowest)),
+    data: Float64Array.from(visible, (each) => (each === 1 ? 0 : Math.max(lowest, LOWEST))),
   };
   const layout = patternLayout(context, { blocks, queries, keys });
   context.config.mask = { tensor: gather(whole, layout), meaning: 'add' };

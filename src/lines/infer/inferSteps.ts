@@ -123,16 +123,17 @@ function addPositions(context: Context, rope: Mutable<ConfigRope>, q: Steps, k: 
     return;
   }
   const past = model.past?.K.token.size ?? 0;
-  const isSame = Math.abs(own.start - other.start) < 0.01;
+  const isSame = Math.abs(own.start - other.start) < 0.01 && own.isBackward === other.isBackward;
   if (!isSame) {
     const why = 'queries and keys begin at other positions';
     build.ask('rope', 'the same positions', [], why);
     return;
   }
-  if (own.start === past || !Number.isInteger(own.start)) return;
+  const sign = own.isBackward ? -1 : 1;
+  if ((own.start === past && sign > 0) || !Number.isInteger(own.start)) return;
   const upFrom = (size: number): Tensor => ({
     shape: [size],
-    data: Float64Array.from({ length: size }, (_, n) => own.start + n),
+    data: Float64Array.from({ length: size }, (_, n) => sign * (own.start + n)),
   });
   rope.positions = upFrom(model.key.operand.token.size);
   if (config.xPrime) rope.queryPositions = upFrom(model.query.operand.token.size);

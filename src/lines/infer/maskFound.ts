@@ -117,7 +117,7 @@ export function findMask(model: Model, past: number): FoundMask {
     readings ??= readingsOf(tensors, extents);
     const recorded = readings.find((each) => same(pattern, each.pattern))?.recorded;
     if (recorded) return { ...named, from: value, pattern, recorded };
-    if (isOfTwo(pattern, readings)) return { ...named, from: value, pattern };
+    if (isOfSeveral(pattern, readings, past)) return { ...named, from: value, pattern };
     other ??= { ...named, from: value, pattern, ...nearest(pattern, readings) };
   }
   for (const { recorded, pattern } of readings ?? readingsOf(tensors, extents)) {
@@ -165,18 +165,22 @@ const readingsOf = (
     })),
   );
 
-/** Whether two masks that were made each for itself, one of them of keys alone, show together what a query sees. */
-function isOfTwo({ visible }: Pattern, readings: readonly Reading[]): boolean {
+/**
+ * Whether masks that were made each for itself show together what a query sees: one of them of keys alone, or one that has
+ * a name, such as causal beside documents.
+ */
+function isOfSeveral({ visible }: Pattern, readings: readonly Reading[], past: number): boolean {
   const parts = readings
     .map(({ pattern }) => pattern)
     .filter((part) => visible.every((each, n) => each <= part.visible[n]));
-  return parts
-    .filter(paddingOf)
-    .some((keys) =>
-      parts.some((part) =>
-        visible.every((each, n) => each === (keys.visible[n] & part.visible[n])),
-      ),
-    );
+  const isKnown = (part: Pattern): boolean => {
+    const { mask, off } = nameOf(part, past);
+    return paddingOf(part) !== null || (mask !== 'given' && off === undefined);
+  };
+  return (
+    parts.some(isKnown) &&
+    visible.every((each, n) => each === Number(parts.every((part) => part.visible[n] === 1)))
+  );
 }
 
 /** The recorded mask that says most nearly what the weights show. */

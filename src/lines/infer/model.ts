@@ -1,8 +1,9 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
 import { withSameBatches } from './broadcast.ts';
+import { afterHeads, type Differential, differenceOf, leftOf } from './differential.ts';
 import { hiddenOutput } from './hidden.ts';
 import { type Latent, latentOf } from './latent.ts';
-import { Lookup } from './lookup.ts';
+import type { Lookup } from './lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
 import { type Gate, gateOf } from './gates.ts';
 import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
@@ -11,14 +12,13 @@ import { type Output, outputsOf } from './output.ts';
 import { type Nulls, nullsOf } from './nulls.ts';
 import { pastOf } from './past.ts';
 import { rootOf, type Root } from './roots.ts';
+import { type RowFactors, rowFactors } from './rowFactors.ts';
 import { queryIsLeft, tell, type Told } from './scores.ts';
-import { findSites, type Site } from './site.ts';
+import { siteOfTwo } from './twoSites.ts';
+import { type Site, sitesAt } from './site.ts';
+import { stepsBetween } from './steps.ts';
 import type { Operand, Projection } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
-import { tiledSites } from './tiles.ts';
-import { unmergedSites } from './unmerged.ts';
-import { addViews } from './views.ts';
-import { addProducts, addSoftmaxes, addSummands } from './virtual.ts';
 
 export interface Model {
   readonly values: Values;
@@ -40,21 +40,103 @@ export interface Model {
   readonly latent: Latent | null;
   /** Keys and values that are no tokens. */
   readonly nulls: { readonly K: Nulls; readonly V: Nulls } | null;
+  /** Learned factors of heads, factors of queries by their positions. */
+  readonly factors?: RowFactors;
+  /** Where one softmax is subtracted from another: the heads are those of both. */
+  readonly differential?: Differential;
   /** How sure it is which operand holds the queries. */
   readonly margin: number;
+}
+
+const rank = (name: string): 'Q' | 'K' | undefined => {
+  const role = roleOf(name);
+  return role === 'Q' || role === 'K' ? role : undefined;
+};
+
+/** The model of two softmaxes, one less a share of the other, that a site is one of or both; null where it is neither. */
+function differentialOf(values: Values, lookup: Lookup, site: Site): Model | null {
+  const found = differenceOf(values, site);
+  if (!found) return null;
+  const { difference, other, isFirst } = found;
+  const left = { ...site, weights: leftOf(site, found) };
+  const mixes = findMixed(values, lookup, left);
+  const half = (each: Site): Pick<Model, 'told' | 'query' | 'key' | 'margin'> => {
+    const { left: isLeft, margin } = queryIsLeft(each, rank, mixes[0]?.key);
+    const told = tell(each, isLeft);
+    const [query, key] = [told.query, told.key].map((own) => rootOf(values, lookup, own));
+    return { told, query, key, margin };
+  };
+  const own = half(site);
+  const sum =
+    mixes.find(({ key }) => key === own.told.keyAxis) ??
+    throughOutput(values, lookup, { ...own.told, site: left }, [own.query, own.key]);
+  if (!sum) return null;
+  const after = afterHeads(values, { ...sum, weights: site.weights }, site.outer);
+  let both: Pick<Model, 'told' | 'query' | 'key'> = own;
+  let mixed = after.mixed;
+  let value = rootOf(values, lookup, mixed.values);
+  if (other) {
+    const [theirs] = sitesAt(values, other).map(half);
+    const pair = theirs && siteOfTwo(values, isFirst ? [own, theirs] : [theirs, own]);
+    if (!pair) return null;
+    both = pair;
+    // An axis of length 1 for the two, of which the values know nothing.
+    const { shape, data } = mixed.tensor;
+    const at = (n: number): number => site.outer.indexOf(n);
+    mixed = {
+      ...mixed,
+      ...{ weights: pair.told.site.weights, key: pair.told.keyAxis, query: pair.told.queryAxis },
+      tensor: { shape: [...shape.slice(0, -2), 1, ...shape.slice(-2)], data },
+      values: placedAs(mixed.values, at),
+    };
+    value = placedRoot(value, at);
+  }
+  const { batch, heads } = splitOuter(values, both.told.site, [both.query, both.key, value]);
+  const pairs = found.pairs ?? 'adjacent';
+  const { norm, factor } = after;
+  const model = {
+    ...{ values, lookup, ...both, mixed, value, batch, heads, margin: own.margin },
+    ...{ past: null, latent: null, nulls: null },
+    differential: { lambda: difference.lambda, pairs, norm, factor },
+  };
+  return { ...model, ...outputOf(model) };
+}
+
+const placedAs = (operand: Operand, at: (axis: number) => number): Operand => ({
+  ...operand,
+  outer: new Map([...operand.outer].map(([axis, factor]) => [at(axis), factor])),
+});
+
+/** A root whose outer axes have other numbers. */
+function placedRoot(
+  { operand, projection, start, ...rest }: Root,
+  at: (n: number) => number,
+): Root {
+  const { of, batch, heads } = projection ?? {};
+  return {
+    ...{ ...rest, operand: placedAs(operand, at) },
+    ...(start && { start: placedAs(start, at) }),
+    ...(projection &&
+      of &&
+      batch &&
+      heads && {
+        projection: {
+          ...{ ...projection, of: placedAs(of, at) },
+          ...{ batch: batch.map(at), heads: heads.map(at) },
+        },
+      }),
+  };
 }
 
 /** So many times all tensors are gone through for one. */
 const LOOKS = 400;
 
 /** The model that a site leads to. */
-function modelOf(values: Values, lookup: Lookup, site: Site): Model {
+export function modelOf(values: Values, lookup: Lookup, site: Site): Model {
   values.work.spend(LOOKS * values.all.length);
+  const differential = differentialOf(values, lookup, site);
+  if (differential) return differential;
   const mixes = findMixed(values, lookup, site);
-  const rank = (name: string): 'Q' | 'K' | undefined => {
-    const role = roleOf(name);
-    return role === 'Q' || role === 'K' ? role : undefined;
-  };
   const { left, margin } = queryIsLeft(site, rank, mixes[0]?.key);
   const told = tell(site, left);
   let query = rootOf(values, lookup, told.query);
@@ -79,7 +161,7 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
     value = rootOf(values, lookup, nulls.V.rest);
   }
   const latent =
-    value && !key.projection && !key.start ? latentOf(values, lookup, told.query, told.key) : null;
+    value && !isKnown(values, key) ? latentOf(values, lookup, told.query, told.key) : null;
   if (latent) ({ query, key } = latent);
   [query, key, value] = withSameBatches(values, [query, key, value] as const);
   const { batch, heads } = splitOuter(values, site, [query, key, value]);
@@ -100,7 +182,20 @@ function modelOf(values: Values, lookup: Lookup, site: Site): Model {
       margin,
     },
   };
-  return { ...found, ...outputOf(found) };
+  const factors = rowFactors(found);
+  const own = factors ? { ...found, factors, told: withFactors(told, factors) } : found;
+  return { ...own, ...outputOf(own) };
+}
+
+const withFactors = (told: Told, { rest, each }: RowFactors): Told => ({
+  ...{ ...told, factors: each },
+  site: { ...told.site, product: { ...told.site.product, factor: rest } },
+});
+
+/** Whether it is told what the operand was made from, and how. */
+function isKnown(values: Values, { operand, projection, start }: Root): boolean {
+  if (!projection) return start !== undefined;
+  return stepsBetween(values, operand, projection.of, projection.heads) !== null;
 }
 
 /** Keys and values that are no tokens, where neither are projections as they stand. */
@@ -245,126 +340,3 @@ function splitOuter(
     ? { batch: [], heads: [only] }
     : { batch: [only], heads: [] };
 }
-
-/** How much of a model is known: the more, the likelier it is the attention that is meant. */
-function completeness({ query, key, value, mixed, output }: Model): number {
-  const root = (each: Root | null): number => (each?.projection ? 2 : each?.start ? 1.5 : 0);
-  const part = (each: { isGuess?: boolean } | null, worth: number): number =>
-    each === null ? 0 : each.isGuess ? worth / 4 : worth;
-  const trust = mixed?.isGuess ? 0.5 : 1;
-  return root(query) + root(key) + trust * root(value) + part(mixed, 2) + part(output, 1);
-}
-
-const SITES = 12;
-/** Completeness of a model that needs no other way. */
-const ENOUGH = 6;
-/** Completeness of one that may be meant where nothing better fits. */
-const PARTLY = 4;
-/** Completeness of a model all of whose parts are known by their numbers. */
-const WHOLE = 6.5;
-
-interface Found {
-  readonly model: Model;
-  readonly worth: number;
-}
-
-/** The most complete first, the earliest of several. */
-const byWorth = (found: readonly Found[]): Model[] =>
-  [...found].sort((a, b) => b.worth - a.worth).map(({ model }) => model);
-
-/** Whether two are the same attention: the weights as they are and on their way, with and without dropout. */
-function isSame({ told: one }: Model, { told: other }: Model): boolean {
-  const [q, k] = [one.query.value.id, one.key.value.id];
-  const [otherQ, otherK] = [other.query.value.id, other.key.value.id];
-  return (q === otherQ && k === otherK) || (q === otherK && k === otherQ);
-}
-
-/** Those of which enough is known, each once, in the order of time: layers of a model, calls of a function. */
-export function inOrder(models: readonly Model[]): Model[] {
-  const whole = models.filter((each) => completeness(each) >= ENOUGH);
-  return whole
-    .filter((each, n) => !whole.slice(0, n).some((other) => isSame(each, other)))
-    .sort((a, b) => a.told.site.weights.time - b.told.site.weights.time);
-}
-
-/** Where attention is looked for: in what was recorded, then in what may have been computed on the way. */
-const WAYS = ['recorded', 'tiled', 'softmaxes', 'products', 'views', 'pieces'] as const;
-
-function sitesBy(values: Values, way: (typeof WAYS)[number], largestFirst = false): Iterable<Site> {
-  if (way === 'softmaxes') addSoftmaxes(values);
-  if (way === 'products') addProducts(values);
-  if (way === 'views') addViews(values);
-  return way === 'tiled'
-    ? tiledSites(values)
-    : findSites(values, { onePiece: way === 'pieces', largestFirst });
-}
-
-/** What the recording may show: the most complete first, the earliest of several; until `most` wanted ones are whole. */
-export function findModels(
-  values: Values,
-  isWanted: (model: Model) => boolean = () => true,
-  most = 1,
-): Model[] {
-  const found: Found[] = [];
-  const whole: Model[] = [];
-  addSummands(values);
-  for (const way of WAYS) {
-    const sites = sitesBy(values, way);
-    const lookup = new Lookup(values.all);
-    let left = SITES * most;
-    for (const site of sites) {
-      const model = withBatches(modelOf(values, lookup, site));
-      const worth = completeness(model);
-      found.push({ model, worth });
-      const isNew = !whole.some((each) => isSame(each, model));
-      if (worth >= WHOLE && isNew && isWanted(model)) whole.push(model);
-      if (whole.length === most || --left === 0 || values.work.isDone) break;
-    }
-    if (found.some(({ worth }) => worth >= ENOUGH) || values.work.isDone) break;
-  }
-  return byWorth(found);
-}
-
-/** So many more places are looked at for what else a program may mean, of programs with few tensors. */
-const OTHER_SITES = 40;
-/** Tensors of a program for each place that is left out. */
-const FOR_EACH = 40;
-
-/** What else the recording may show than `known`, by each way to look for it: the most complete first. */
-export function* otherModels(values: Values, known: readonly Model[]): Generator<Model> {
-  const seen = [...known];
-  let left = OTHER_SITES - Math.floor(values.all.length / FOR_EACH);
-  for (const way of WAYS) {
-    if (left <= 0 || values.work.isDone) return;
-    const sites = sitesBy(values, way, true);
-    const lookup = new Lookup(values.all);
-    const found: Found[] = [];
-    for (const site of sites) {
-      if (left-- <= 0 || values.work.isDone) break;
-      const model = withBatches(modelOf(values, lookup, site));
-      const { weights } = model.told.site;
-      if (seen.some((each) => isSame(each, model) && each.told.site.weights === weights)) continue;
-      seen.push(model);
-      const worth = completeness(model);
-      if (worth >= PARTLY) found.push({ model, worth });
-    }
-    yield* byWorth(found);
-  }
-}
-
-/** A projection that is not found may have batches and heads in one axis. */
-function withBatches(model: Model): Model {
-  const { values, lookup, told, query, key } = model;
-  if (query.projection || key.projection || query.start) return model;
-  return unmergedSites(values, told.site)
-    .filter((each) => isMadeOfTokens(values, lookup, each))
-    .map((each) => modelOf(values, lookup, each))
-    .reduce((a, b) => (completeness(b) > completeness(a) ? b : a), model);
-}
-
-/** Whether an operand of the scores is known to be made of something: else batches that are told apart say nothing more. */
-const isMadeOfTokens = (values: Values, lookup: Lookup, site: Site): boolean =>
-  [true, false].some((isLeft) => {
-    const { projection, start } = rootOf(values, lookup, tell(site, isLeft).query);
-    return projection !== undefined || start !== undefined;
-  });

@@ -16,7 +16,7 @@ export interface Root {
   readonly inTurns?: boolean;
 }
 
-const TRIES = 12;
+const TRIES = 40;
 
 /** The operand and what it was made from, nearest first, as far as axes can be told. */
 function origins(values: Values, lookup: Lookup, operand: Operand): Operand[] {

@@ -10,6 +10,8 @@ export interface Rope {
   readonly pairing: 'half' | 'interleaved';
   /** Position of the first token. */
   readonly start: number;
+  /** Tokens turn the other way: their positions go down. */
+  readonly isBackward?: boolean;
   /** How many features turn, where not all do. */
   readonly features?: number;
   /** The recorded frequencies, where base and scaling do not tell them. */
@@ -57,6 +59,7 @@ export function ropeOf(values: Values, turned: Rows, plain: Rows): Rope | null {
       const found =
         turn &&
         (fitted(values, turned, plain, turn) ??
+          backward(values, turned, plain, turn) ??
           placed(values, turned, plain, turn) ??
           uneven(turned, plain, turn));
       if (found) return { ...found, pairing, ...(features < plain.width && { features }) };
@@ -121,6 +124,18 @@ function fitted(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | nu
   if (!isTurned(turned, plain, turn, found.each, () => positions)) return null;
   const { each: _, ...rest } = found;
   return { ...rest, start };
+}
+
+/**
+ * Positions that go down by one, as `x1 * cos + x2 * sin` and `x2 * cos - x1 * sin` turn. What is called rotate_half turns
+ * the other way, and is wrong then.
+ */
+function backward(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | null {
+  const { statements } = values.recording;
+  if (statements.some(({ text }) => /rotate_half/.test(text))) return null;
+  const angles = turn.angles.map((row) => row.map((angle) => -angle));
+  const found = fitted(values, plain, turned, { ...turn, angles });
+  return found && turn.magnitude === 1 ? { ...found, isBackward: true } : null;
 }
 
 /** Whether all pairs turn by as much from each token to the next. */

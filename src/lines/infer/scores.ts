@@ -14,6 +14,8 @@ export interface Told {
   /** Axes of the weights. */
   readonly queryAxis: number;
   readonly keyAxis: number;
+  /** ([outer], query): what the scores of each row are multiplied by beside the product's factor. */
+  readonly factors?: Float64Array;
 }
 
 /** One operand of the site's product, its axes named. */

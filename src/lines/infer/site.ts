@@ -4,6 +4,7 @@ import { offsets } from './layout.ts';
 import { isUninitialised } from './memory.ts';
 import { isLossName, namesOf, nodeOfName } from './names.ts';
 import { withoutBias } from './biased.ts';
+import { withoutFactors } from './multiplied.ts';
 import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
 import { isBlank, type Value, type Values } from './values.ts';
 import type { Work } from './work.ts';
@@ -100,6 +101,21 @@ function isBelowOne(values: Values, value: Value): boolean {
   return values.all.some((each) => ancestors.has(each.id) && /\bexp\(/.test(textOf(values, each)));
 }
 
+/** Whether rows are those of earlier exponentials, each divided by a number of its own: by more than their sum. */
+function isShareOf({ tensor: { shape, data }, eps, time }: Value, exponentials: Value): boolean {
+  const { tensor: other } = exponentials;
+  if (other.shape.join() !== shape.join() || exponentials.time >= time) return false;
+  const width = shape[shape.length - 1];
+  let factor = Number.NaN;
+  return data.every((value, n) => {
+    if (n % width === 0) factor = Number.NaN;
+    if (other.data[n] === 0) return value === 0;
+    const own = value / other.data[n];
+    if (Number.isNaN(factor)) factor = own;
+    return Math.abs(own - factor) <= 20 * Math.max(eps, exponentials.eps) * factor;
+  });
+}
+
 /**
  * What may be the weights, the likeliest first: what sums to 1, then what an exponential or a softmax made, then
  * what is called so.
@@ -121,12 +137,16 @@ function candidates(values: Values): Value[] {
   const beside = positive.filter((value) => !known.has(value) && isBelowOne(values, value));
   const byTime = (a: Value, b: Value): number => a.time - b.time;
   const parts = normalised.flatMap((value) => besideKeys(values, value));
+  const shares = [...exponential, ...called, ...beside].filter(
+    (value) => exponential.some((each) => isShareOf(value, each)) && isBelowOne(values, value),
+  );
   const all = [
     ...normalised.sort(byTime),
     ...parts,
-    ...exponential.sort(byTime),
-    ...called.sort(byTime),
-    ...beside.sort(byTime),
+    ...shares.sort(byTime),
+    ...[exponential, called, beside].flatMap((each) =>
+      each.filter((value) => !shares.includes(value)).sort(byTime),
+    ),
   ];
   // Arrays that are still to be filled come last: what is left in them is anything.
   const isOpen = (value: Value): boolean => isUninitialised(value, values.recording);
@@ -256,7 +276,7 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
 }
 
 /** The ways to explain one tensor as attention weights. */
-function sitesAt(values: Values, weights: Value): Site[] {
+export function sitesAt(values: Values, weights: Value): Site[] {
   const operands = operandsBefore(values, weights);
   const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, {
     how: 'crossed',
@@ -279,7 +299,8 @@ function sitesAt(values: Values, weights: Value): Site[] {
     });
     if (direct.length > 0) return direct;
   }
-  for (const target of withoutBias(values, weights)) {
+  const others = [...withoutFactors(values, weights), ...withoutBias(values, weights)];
+  for (const target of others) {
     const found = sitesOf(weights, weights, target, operands, {
       how: 'crossed',
       work: values.work,

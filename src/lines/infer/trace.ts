@@ -73,6 +73,10 @@ function weightColumns(starts: Int32Array, sizes: readonly number[]): readonly F
   const direct = stridesOf(starts, sizes);
   if (direct) return direct;
   const [heads, ...rest] = sizes;
+  const width = sizes[sizes.length - 1];
+  // The two of each pair side by side, and read as two halves (DeepSeek).
+  const halves = width % 2 === 0 ? stridesOf(starts, [...sizes.slice(0, -1), 2, width / 2]) : null;
+  if (halves) return halves;
   if (rest.length === 0) return null;
   for (let kv = 1; kv < heads; kv++) {
     if (heads % kv !== 0) continue;

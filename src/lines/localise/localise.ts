@@ -37,6 +37,7 @@ import { strayAdditions } from './stray.ts';
 import { isIn } from '../recorded/sizes.ts';
 import { type Slip, slipsOf } from '../recorded/sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
+import { namedAfterInputs } from './namedAfter.ts';
 import { exchangedTables } from './tables.ts';
 import { addTiles } from '../align/tiles.ts';
 import { shownInPart, unfinished } from './unfinished.ts';
@@ -133,6 +134,7 @@ function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>
     ...transposedGradients(field),
     ...unmergedOutputs(field),
     ...exchangedTables(field),
+    ...namedAfterInputs(field),
   ].sort((a, b) => sinceOf(a) - sinceOf(b));
   const [earliest] = mistaken;
   const isFirst =

@@ -1,4 +1,4 @@
-"""Differential attention, which no setup can say."""
+"""Differential attention whose share is one learned number, with nothing after the heads."""
 import math, torch
 from torch import nn
 class DiffAttn(nn.Module):
