@@ -305,7 +305,8 @@ class Rewriter:
                 binds.append(("name", each.id))
 
     def on_If(self, node):
-        node.test = self.condition(node.test, None)
+        made = self.statement("if", node, node.test, reads=[node.test])
+        node.test = self.condition(node.test, made)
         node.body, node.orelse = self.block(node.body), self.block(node.orelse)
         return [node]
 

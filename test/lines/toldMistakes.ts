@@ -21,6 +21,11 @@ export const programs: readonly Program[] = [
     needs: 'numpy',
     mistakes: [
       {
+        what: 'a sum that starts from something else',
+        from: 'dx = np.zeros_like(x)',
+        to: 'dx = dy.copy()',
+      },
+      {
         what: 'a table made when it is imported',
         from: 'POSITION[None, :] <= POSITION[:, None]',
         to: 'POSITION[None, :] < POSITION[:, None] + 2',
@@ -281,6 +286,21 @@ export const programs: readonly Program[] = [
     needs: 'numpy',
     mistakes: [
       {
+        what: 'a log-sum-exp that is cut to whole numbers',
+        from: 'o, lse = np.empty_like(v), np.empty(n)',
+        to: 'o, lse = np.empty_like(v), np.full(n, 0)',
+      },
+      {
+        what: 'the last tiles left out',
+        from: 'for j in range(0, end, BK):',
+        to: 'for j in range(0, end - BK, BK):',
+      },
+      {
+        what: 'tiles that a test passes over',
+        from: '            s = hidden(q[i:end] @',
+        to: '            if j > i:\n                break\n            s = hidden(q[i:end] @',
+      },
+      {
         what: 'the row maxima alone kept',
         from: 'lse[i:end] = top + np.log(total)',
         to: 'lse[i:end] = top',
@@ -411,6 +431,12 @@ export const programs: readonly Program[] = [
     name: 'backwards',
     needs: 'numpy',
     mistakes: [
+      {
+        what: 'one array in all places of a list',
+        from: 'ps = []\nfor q, k in zip(seen["q"], seen["k"]):\n    e = np.exp(q @ k.T / size**0.5)\n    ps.append(e / e.sum(axis=1, keepdims=True))',
+        to: 'ps, room = [], np.empty((n, n))\nfor q, k in zip(seen["q"], seen["k"]):\n    e = np.exp(q @ k.T / size**0.5)\n    np.divide(e, e.sum(axis=1, keepdims=True), out=room)\n    ps.append(room)',
+        at: 'ps.append(room)',
+      },
       {
         what: 'gradients of the heads in the order in which the loop meets them',
         from: 'grads["o"].insert(0, os[h].T @ dy)',

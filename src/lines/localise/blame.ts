@@ -4,6 +4,7 @@ import { asWritten } from './blame/asWritten.ts';
 import { wrongArgument } from './blame/argument.ts';
 import { wrongMask } from './blame/mask.ts';
 import { wrongBias } from './blame/bias.ts';
+import { cutToWhole, oneArray } from './blame/kept.ts';
 import { storedMaxima } from './blame/handedOut.ts';
 import { hidesNothing, idleFactor, thrownAway, zeroed } from './blame/nothing.ts';
 import {
@@ -45,6 +46,8 @@ function registeredAt({ recording }: Field, id: number): number | null {
 
 function reasonOf(field: Field, suspect: Suspect): Blame {
   return (
+    oneArray(field, suspect) ??
+    cutToWhole(field, suspect) ??
     otherwiseJoined(field, suspect) ??
     wrongMask(field, suspect) ??
     sharedArray(field, suspect) ??

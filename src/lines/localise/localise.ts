@@ -38,6 +38,7 @@ import { isIn } from '../recorded/sizes.ts';
 import { type Slip, slipsOf } from '../recorded/sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { namedAfterInputs } from './namedAfter.ts';
+import { oneArray } from './blame/kept.ts';
 import { exchangedTables } from './tables.ts';
 import { addTiles } from '../align/tiles.ts';
 import { shownInPart, unfinished } from './unfinished.ts';
@@ -224,6 +225,11 @@ function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
 function placedBy(field: Field, slip: Mistaken | Slip): Mistaken | Slip {
   const { recording, flow } = field;
   const { events, statements } = recording;
+  const kept = oneArray(field, slip);
+  if (kept) {
+    const { statement: _statement, ...rest } = { statement: 0, ...slip };
+    return { ...rest, ...kept };
+  }
   if (!MISPLACED.test(slip.note) || slip.note === '') return slip;
   const [, index = ''] = /\[(.*)\]$/s.exec(events[slip.event].name) ?? [];
   const places = flow.sources[slip.event].filter((id) => {

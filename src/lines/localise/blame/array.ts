@@ -9,7 +9,7 @@ import { sharedWith } from '../fused.ts';
 import type { Blame } from './common.ts';
 
 /** The first event of the array that an event is a version of. */
-const rootOf = ({ recording: { events } }: Field, id: number): number =>
+export const rootOf = ({ recording: { events } }: Field, id: number): number =>
   followed(events, id, ({ how, same }) => how !== 'bind' || same !== undefined);
 
 /** The statement in a loop whose own part of an array is wrong, where other statements' parts are right. */
@@ -78,11 +78,27 @@ export function wrongStart(field: Field, { event }: Suspect): Blame | null {
       start = other;
   }
   if (!start || start.how !== 'bind' || handedOn(recording, start) !== null) return null;
+  const other = kind === 'augmented' ? startsOtherwise(field, event, start.id) : null;
+  if (other) return other;
   const data = recording.tensor(start.id)?.data;
   if (!data || data.length === 0 || observed[start.id].standing !== 'neutral') return null;
   const [first] = data;
   if (first === 0 || !Number.isFinite(first) || data.some((value) => value !== first)) return null;
   return { event: start.id, note: `the sum starts from ${first}` };
+}
+
+/** A sum that is right but for what it began with, which is nothing of its own. */
+function startsOtherwise(field: Field, event: number, start: number): Blame | null {
+  const { recording, observed, aligner } = field;
+  const [sum, first] = [recording.tensor(event), recording.tensor(start)];
+  if (!sum || !first || sum.shape.join() !== first.shape.join() || sum.data.length < 2) return null;
+  if (first.data.every((value) => value === 0)) return null;
+  const rest = { shape: sum.shape, data: sum.data.map((value, at) => value - first.data[at]) };
+  const keys = aligner.align(rest, tellingOf(rest)).map(({ entry }) => entry.key);
+  const own = observed[start].found.map(({ entry }) => entry.key);
+  if (keys.length === 0 || own.some((key) => keys.includes(key))) return null;
+  const { name } = recording.events[start];
+  return { event: start, note: `${name} is right but for what it starts from` };
 }
 
 /** Two names for one array, both of which are written to or read as something of their own. */

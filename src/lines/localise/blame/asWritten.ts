@@ -15,7 +15,8 @@ import {
   isPositions,
   isSlope,
 } from './candidates.ts';
-import { type Blame, originOf } from './common.ts';
+import { rootOf } from './array.ts';
+import { type Blame, isNaming, originOf } from './common.ts';
 import { callOf } from './operand.ts';
 
 /** An operand, and what it would have to be. */
@@ -296,7 +297,7 @@ function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution):
     if (from !== null) {
       // What was right for others was put in the wrong place here.
       if (value.data.length > 1 && isUsedRightly(field, from, [at]))
-        return isOtherLayout ? null : putAt(field, from, at);
+        return isOtherLayout ? null : (renamedAt(field, from, at) ?? putAt(field, from, at));
       passed.push(at);
       at = from;
       continue;
@@ -322,6 +323,24 @@ function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution):
     ({ operand: at, value } = next[0]);
   }
   return at;
+}
+
+/** Where what was taken by one name got another one, by which it was changed; null where it did not. */
+function renamedAt(field: Field, from: number, taken: number): number | null {
+  const { events, statements } = field.recording;
+  const { how, name, frame } = events[from];
+  const { loads } = statements[events[taken].statement];
+  if (how !== 'update' || loads.includes(name)) return null;
+  const root = rootOf(field, from);
+  const naming = events.findLast(
+    ({ id, name: own, frame: its }) =>
+      id < from &&
+      own === name &&
+      its === frame &&
+      isNaming(field, id) &&
+      rootOf(field, id) === root,
+  );
+  return naming?.id ?? null;
 }
 
 /** Where something was first put into what it was taken from: a list, a dictionary, an attribute. */

@@ -1,19 +1,23 @@
 // Loops over tiles that end too early or begin too late.
 import type { Alignment } from '../../align/align.ts';
 import type { Entry } from '../../align/catalogue.ts';
+import { isIn } from '../../recorded/sizes.ts';
 import { loopsAround } from '../../recorded/loops.ts';
 import type { Field, Suspect } from '../suspects.ts';
-import type { Blame } from './common.ts';
+import { type Blame, originOf } from './common.ts';
 
 /** What is right only once the loop over tiles is done. */
 const SO_FAR = / after tile \d+ of keys/;
 
 /** A result that is right for the tiles so far, after a loop that ended before the last one. */
-export function shortTiles(field: Field, { event, why }: Suspect): Blame | null {
+export function shortTiles(field: Field, { event }: Suspect): Blame | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
-  const isLoopEnd = why === 'sum' && events[event].how === 'loop-end';
-  const written = isLoopEnd ? [...flow.sources[event]].sort((a, b) => a - b) : [event];
+  // What was not finished may be seen where it is used.
+  const made = [event, ...flow.sources[event].map((source) => originOf(field, source))];
+  const written = made.flatMap((id) =>
+    events[id].how === 'loop-end' ? [...flow.sources[id]].sort((a, b) => a - b) : [id],
+  );
   for (const id of written) {
     const { found, standing } = observed[id];
     if (standing !== 'partial' || !found.every(({ entry }) => SO_FAR.test(entry.title))) continue;
@@ -42,10 +46,26 @@ export function missingTiles(field: Field, { event }: Suspect): Blame | null {
   if (!short) return null;
   const [first] = short;
   if (recording.statements[events[first].statement].kind !== 'augmented') return null;
-  const loop = loopsAround(recording, events[first].statement).at(-1);
+  const loop = loopAlong(field, short);
   if (loop === undefined) return null;
   const note = 'the loop leaves out some tiles';
   return { event: first, statement: limitOf(field, loop), note };
+}
+
+/** The loop that adds one tile after the other to one part: its variable does not say which part it is. */
+function loopAlong(field: Field, versions: readonly number[]): number | undefined {
+  const { recording } = field;
+  const { events, statements } = recording;
+  const [first] = versions;
+  const { name, statement } = events[first];
+  const loops = loopsAround(recording, statement);
+  const [, part = ''] = /\[(.*)\]$/s.exec(name) ?? [];
+  const isOfPart = (loop: number): boolean =>
+    statements[loop].targets.some((target) => isIn(target, part));
+  // Where the other tiles begin is computed for each of them.
+  const bounded = loops.findLast((loop) => boundOf(field, loop) !== loop);
+  const along = loops.filter((loop) => !isOfPart(loop));
+  return bounded ?? along.at(-1) ?? loops.at(-1);
 }
 
 /** The versions of an array until an event, the first one first, as far as they are sums of tiles. */
@@ -111,9 +131,45 @@ function isFelt({ ranges }: Alignment, { letters, strides, data, tolerance }: En
   return letters.every((letter) => ranges.has(letter)) && walk(0, 0);
 }
 
+/**
+ * What leaves tiles out: a test in the loop that passes some over, or a function that lists them; else where the loop begins
+ * or ends.
+ */
+function limitOf(field: Field, loop: number): number {
+  const { statements, files } = field.recording;
+  const { line, column, function: inside, file } = statements[loop];
+  const source = files[file].source.split('\n');
+  const after = statements.flatMap((each, id) =>
+    each.function === inside && each.file === file && each.line > line ? [{ ...each, id }] : [],
+  );
+  after.sort((a, b) => a.line - b.line);
+  for (const { id, kind, endLine, column: own, text } of after) {
+    if (own <= column) break;
+    if (kind === 'if' && PASSES.test(source.slice(endLine - 1, endLine + 1).join('\n')))
+      return returnOf(field, text) ?? id;
+  }
+  const [, over = ''] = /\bin\s+(.*?):?\s*$/s.exec(statements[loop].text.split('\n')[0]) ?? [];
+  return returnOf(field, over) ?? boundOf(field, loop);
+}
+
+const PASSES = /:\s*(#.*)?\n?\s*(break|continue)\b/;
+
+/** The only return of the program's own function that an expression is a call of, where it is short. */
+function returnOf({ recording: { statements, functions } }: Field, text: string): number | null {
+  const [, name] = /^\s*(?:if\s+|elif\s+)?(?:not\s+)?(\w+)\(/.exec(text) ?? [];
+  const own = functions.findIndex((each) => each.name === name && each.calls > 0);
+  if (name === undefined || own < 0) return null;
+  const inside = statements.flatMap(({ function: of, kind }, id) =>
+    of === own && kind !== 'parameter' ? [id] : [],
+  );
+  return inside.length === 1 && statements[inside[0]].kind === 'return' ? inside[0] : null;
+}
+
 /** The statement in the loops around it that computes where a loop begins or ends, else the loop itself. */
-function limitOf({ recording: { statements, events } }: Field, loop: number): number {
-  const { loads, line } = statements[loop];
+function boundOf({ recording: { statements, events } }: Field, loop: number): number {
+  const { text, line } = statements[loop];
+  // What more is computed of it there may be the mistake.
+  const bounds = new Set(text.split('\n')[0].match(/(?<=[(,]\s*)\w+(?=\s*[,)])/g) ?? []);
   const own = loopsAround({ statements }, loop);
   const limits = statements.flatMap((each, id) => {
     const isLimit =
@@ -121,7 +177,7 @@ function limitOf({ recording: { statements, events } }: Field, loop: number): nu
       each.function === statements[loop].function &&
       each.line < line &&
       each.targets.length === 1 &&
-      loads.includes(each.targets[0]);
+      bounds.has(each.targets[0]);
     if (!isLimit) return [];
     const inside = loopsAround({ statements }, id);
     const isNumber = events.some(({ statement, dtype }) => statement === id && dtype === 'int');
