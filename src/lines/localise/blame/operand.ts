@@ -106,8 +106,8 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
     if (value === null || Number.isInteger(value * 4)) continue;
     const near = Math.max(1e-6, 2 * (catalogue.type.epsilon || 0));
     if (known.some((each) => Math.abs(value - each) <= near * Math.abs(each))) continue;
-    if (flow.users[source].some((user) => isDropping(field, user))) continue;
-    // Not a number of the program's but one of what it computes.
+    const uses = flow.users[source].map((id) => recording.statements[events[id].statement].text);
+    if (uses.some((rateOf) => /\bdropout\w*\(/.test(rateOf))) continue;
     if (!isPlain(field, source)) continue;
     const users: number[] = [];
     const queue = [source];
@@ -122,10 +122,6 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
   }
   return null;
 }
-
-/** A rate is what it is where nothing should be dropped. */
-const isDropping = ({ recording: { events, statements } }: Field, id: number): boolean =>
-  /\bdropout\w*\(/.test(statements[events[id].statement].text);
 
 /** A fraction, whether Python's own or one of a library's: `np.float32(1 / np.sqrt(d))`. */
 function numberOf({ recording }: Field, id: number): number | null {
