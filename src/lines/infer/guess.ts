@@ -249,8 +249,8 @@ function addedTo(
   { output, tensor: { shape } }: Mixed,
   streams: readonly Value[],
 ): Value | null | undefined {
-  const isPart = (value: Value): boolean =>
-    value.parts.some(({ id }) => weight.parts.some((part) => part.id === id));
+  const parts = new Set([...weight.parts, ...output.parts].map(({ id }) => id));
+  const isPart = (value: Value): boolean => value.parts.some(({ id }) => parts.has(id));
   const others = readBy(values, y).filter(
     (value) =>
       value.kind === 'float' &&
@@ -270,6 +270,24 @@ function addedTo(
     !isBias(value) &&
     (value.tensor.shape.at(-2) === shape.at(-2) || values.isLeaf(value));
   return others.some(isOther) ? undefined : (stream ?? null);
+}
+
+/** A matrix of all heads, or one for each head. */
+const isOutputLike = ({ tensor: { shape }, grid }: Value, merged: number): boolean =>
+  shape.length === 2
+    ? shape.includes(merged)
+    : shape.length === 3 && grid.length === 1 && shape[0] * shape[1] === merged;
+
+function outputLayout(weight: Value, merged: number, width: number): Layout | null {
+  const { shape } = weight.tensor;
+  if (shape.length === 2) return matrixLayout(weight, merged, width);
+  if (shape[2] !== width) return null;
+  const [heads, rows] = shape;
+  const own = [
+    { size: heads, stride: rows * width },
+    { size: rows, stride: width },
+  ];
+  return { offset: 0, axes: [own, [{ size: width, stride: 1 }]] };
 }
 
 /** y and its weight by what is left over: called so, or the only matrix that fits. */
@@ -292,14 +310,14 @@ export function guessOutput(
     )
     .sort((a, b) => a.time - b.time);
   const candidates = unused(values, taken)
-    .filter((weight) => weight.tensor.shape.length === 2 && weight.tensor.shape.includes(merged))
+    .filter((weight) => isOutputLike(weight, merged))
     .filter((weight) => !isCalled(weight, isGradientName))
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
   for (const { weight, called } of candidates.sort((a, b) => Number(b.called) - Number(a.called))) {
     for (const y of later) {
       const isNamed = isCalled(y, (name) => nodeOfName(name)?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
-        const layout = matrixLayout(weight, merged, operand.feature.size);
+        const layout = outputLayout(weight, merged, operand.feature.size);
         const isProjection = called || weight.parts[0].how === 'leaf' || merged !== lastOf(mixed);
         const isRead = isProjection && readsBoth(values, y, weight, mixed.output);
         const isLeft = candidates.length === 1 && weight.parts[0].how === 'leaf';

@@ -206,12 +206,12 @@ function caps(values: Values): number[] {
   return [...new Set([1, ...recorded, ...texts])].filter((cap) => cap > 0 && Number.isFinite(cap));
 }
 
-/** The argument of a tanh times its cap; NaN where it is saturated or masked. */
-const uncapped = ({ shape, data }: Tensor, cap: number): Tensor => ({
+/** The argument of a tanh times its cap; NaN where it is masked, or saturated so far that its rounding is all there is. */
+const uncapped = ({ tensor: { shape, data }, eps }: Value, cap: number): Tensor => ({
   shape,
   data: data.map((value) => {
     const share = value / cap;
-    return Math.abs(share) < 1 - 1e-9 ? cap * Math.atanh(share) : Number.NaN;
+    return Math.abs(share) < 1 - Math.min(0.2, 50 * eps) ? cap * Math.atanh(share) : Number.NaN;
   }),
 });
 
@@ -220,7 +220,7 @@ function cappedSites(values: Values, weights: Value, earlier: readonly Value[]):
   for (const scores of earlier) {
     if (!/tanh/.test(textOf(values, scores))) continue;
     for (const cap of caps(values)) {
-      const target = uncapped(scores.tensor, cap);
+      const target = uncapped(scores, cap);
       const operands = operandsBefore(values, scores);
       const found = sitesOf(weights, scores, target, operands, { how: 'exact', work: values.work });
       if (found.length > 0)
@@ -258,11 +258,6 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
 /** The ways to explain one tensor as attention weights. */
 function sitesAt(values: Values, weights: Value): Site[] {
   const operands = operandsBefore(values, weights);
-  const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, {
-    how: 'crossed',
-    work: values.work,
-  });
-  if (crossed.length > 0) return crossed;
   const ancestors = values.ancestors(weights);
   const earlier = values.all.filter(
     (value) =>
@@ -271,8 +266,13 @@ function sitesAt(values: Values, weights: Value): Site[] {
       value.tensor.shape.join() === weights.tensor.shape.join() &&
       (ancestors.has(value.id) || weights.grid.length > 0),
   );
+  // In a narrow type the weights may look as if nothing were capped.
   const capped = cappedSites(values, weights, earlier);
   if (capped.length > 0) return capped;
+  const crossed = sitesOf(weights, weights, logarithm(weights.tensor), operands, {
+    ...{ how: 'crossed', work: values.work },
+  });
+  if (crossed.length > 0) return crossed;
   for (const scores of earlier) {
     const direct = sitesOf(weights, scores, scores.tensor, operandsBefore(values, scores), {
       ...{ how: 'exact', work: values.work },
