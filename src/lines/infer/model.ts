@@ -241,6 +241,12 @@ function splitOuter(
   if (outer.length >= 2) return { batch: outer.slice(0, 1), heads: outer.slice(1) };
   const [only] = outer;
   if (only === undefined) return { batch: [], heads: [] };
+  // Keys or values that several blocks share are those of heads.
+  const isShared = roots.some((root) => {
+    const own = (root?.start ?? root?.operand)?.outer.get(only)?.size ?? 1;
+    return root !== null && own < shape[only];
+  });
+  if (isShared) return { batch: [], heads: [only] };
   return isHead(only) && !isBatch(only)
     ? { batch: [], heads: [only] }
     : { batch: [only], heads: [] };

@@ -102,13 +102,16 @@ export function tiledSites(values: Values): Site[] {
       pairs.push([left, right, scores]);
     }
   });
-  // A backward pass may forget what the forward pass adds.
+  // A backward pass may forget what the forward pass adds, and that may add it in a statement of its own.
   const began = Math.min(...found.map(({ scores }) => scores.time));
+  const plainly = found.find(({ scores }) => scores.time === began)?.scores;
   for (const [left, right, scores] of pairs) {
     const outer = outerShapeOf(left, right);
     for (const added of addedTo(values, scores, outer)) {
       const site = siteOf(values, pieces, left, right, scores, added);
-      if (site && site.scores.time < began) return [site, ...found];
+      if (!site) continue;
+      const isFirst = site.scores.time < began;
+      if (isFirst || (plainly && values.descends(site.scores, plainly))) return [site, ...found];
     }
   }
   return found;
@@ -132,9 +135,9 @@ function siteOf(
   const { state, factors } = marked(all, scores);
   const { factor } = found[found.length - 1].placed;
   // Natural logarithms: a power of 2 has log2(e) in its scale.
-  // With a number in the exponent it is a slope or a width.
+  // With a number or a range in the exponent it is a slope or a width.
   const isBinary = values.recording.statements.some(({ text }) =>
-    /\bexp2\b|\b2(?:\.0)? \*\* (?!\(?-?\s*\d)/.test(text),
+    /\bexp2\b|\b2(?:\.0)? \*\* (?!\(?-?\s*(?:\d|\w+\.arange|range))/.test(text),
   );
   const base = isBinary ? Math.LN2 : 1;
   // What no piece shows, as of one entry, has the factor of the others.
