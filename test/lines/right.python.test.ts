@@ -26,6 +26,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'mapped',
     'bilinear',
     'trained',
+    'tiles_of_slopes',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
