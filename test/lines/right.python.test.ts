@@ -33,6 +33,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'differential_share',
     'scalable',
     'pair_bias',
+    'tiles_of_slopes',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
