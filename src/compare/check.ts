@@ -3,20 +3,26 @@ import { FLOAT32, possibleHalf, TF32 } from './reference/dtypes.ts';
 import type { Key } from './program/program.ts';
 import type { Report } from './report.ts';
 import type { CheckInput, Compared } from './checkInput.ts';
+import { unpacked } from './align/unpacked.ts';
+import { withRowSums } from './judge/rowSums.ts';
 import { Check } from './judge/traceCheck.ts';
 
 export type { CheckInput, Compared } from './checkInput.ts';
 
-export function compare(input: CheckInput): Compared {
+export function compare(given: CheckInput): Compared {
+  const { graph, names, computed } = given;
+  const resolve = (name: string, rank: number): ReturnType<CheckInput['resolve']> =>
+    given.resolve(name, names, rank);
+  const known = computed?.graph === graph ? computed : null;
+  const input = { ...given, trace: unpacked(given.trace, graph, resolve, known) };
   const own = new Check(input);
   const check = otherConvention(input, own) ?? inHalf(input, own) ?? own;
   const report = check.report();
-  return (
-    byName(input, check, report) ?? {
-      report: inTf32(input, check, report) ?? report,
-      tensors: check.aligned,
-    }
-  );
+  const found = byName(input, check, report) ?? {
+    report: inTf32(input, check, report) ?? report,
+    tensors: check.aligned,
+  };
+  return { ...found, report: withRowSums(found.report, input.trace, known) };
 }
 
 /** The check against a reference of another convention for queries that see no key, if that explains more. */

@@ -4,8 +4,10 @@ import { type Graph, hasNode, type NodeId, nodeOf } from '../../engine/graph.ts'
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Want } from '../../formats/want.ts';
 import type { ResolvedName } from '../../formats/nodeNames.ts';
+import { isRowSum } from '../judge/rowSums.ts';
 import { misfit } from './align.ts';
 import { layoutsOf } from './layouts.ts';
+import { isPacked } from './unpacked.ts';
 
 export const fitsIn =
   (graph: Graph) =>
@@ -33,6 +35,8 @@ export function wantedBy(
       const named = resolve(name, shape.length);
       const isFinding = named !== null && hasNode(graph, named.node);
       if (isFinding && sizeOf(shape) <= LARGEST_MISFIT * most) return '';
+      const isRead = isPacked(name, resolve) || isRowSum(name);
+      if (isRead && sizeOf(shape) <= LARGEST_MISFIT * most) return '';
       const mayBe = !isPart && graph.nodes.some(({ id }) => fits(id, shape));
       return mayBe ? '' : misfit(graph, named, shape);
     },

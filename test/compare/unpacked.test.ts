@@ -1,0 +1,111 @@
+// What traces hold beside nodes: dqkv and dW_qkv, a tensor for each head, the log-sum-exp of the scores, delta.
+import { expect, test } from 'vitest';
+import { check } from '../../src/compare/check.ts';
+import type { HeadConfig } from '../../src/engine/config.ts';
+import { buildGraph } from '../../src/engine/heads/build.ts';
+import { run } from '../../src/engine/run.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { resolveName } from '../../src/formats/nodeNames.ts';
+
+let state = 7;
+const random = (...shape: number[]): Tensor => ({
+  shape,
+  data: Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
+    state = (state * 16807) % 2147483647;
+    return state / 2147483647 - 0.5;
+  }),
+});
+
+const config: HeadConfig = {
+  ...{ head: 'multihead', heads: 2, kvHeads: 2, mask: 'causal', axes: 'query-first' },
+  x: random(2, 5, 6),
+  weights: { W_K: random(6, 6), W_Q: random(6, 6), W_V: random(6, 6), W_O: random(6, 6) },
+  loss: { kind: 'half-squared-norm' },
+};
+const graph = buildGraph(config);
+const computed = run(graph);
+const value = (id: string): Tensor => computed.values.get(id)!;
+const gradient = (id: string): Tensor => computed.gradients.get(id)!;
+
+/** Beside each other along the last axis. */
+function beside(...all: Tensor[]): Tensor {
+  const width = all[0].shape.at(-1)!;
+  const rows = all[0].data.length / width;
+  const data = new Float64Array(all.length * rows * width);
+  for (let row = 0; row < rows; row++)
+    all.forEach(({ data: own }, n) => {
+      data.set(own.subarray(row * width, (row + 1) * width), (row * all.length + n) * width);
+    });
+  return { shape: [...all[0].shape.slice(0, -1), all.length * width], data };
+}
+
+function transposed({ shape: [rows, columns], data }: Tensor): Tensor {
+  const out = data.map((_, n) => data[(n % rows) * columns + Math.floor(n / rows)]);
+  return { shape: [columns, rows], data: out };
+}
+
+/** One head of (batch, head, ...). */
+function head({ shape: [batch, heads, ...rest], data }: Tensor, n: number): Tensor {
+  const size = rest.reduce((a, b) => a * b, 1);
+  const out = new Float64Array(batch * size);
+  for (let b = 0; b < batch; b++)
+    out.set(data.subarray((b * heads + n) * size, (b * heads + n + 1) * size), b * size);
+  return { shape: [batch, ...rest], data: out };
+}
+
+const rows = (
+  of: (weights: Float64Array, other: Float64Array) => number,
+  other: Tensor,
+): Tensor => {
+  const { shape, data } = value('P');
+  const length = shape.at(-1)!;
+  const all = Float64Array.from({ length: data.length / length }, (_, row) =>
+    of(
+      data.subarray(row * length, (row + 1) * length),
+      other.data.subarray(row * length, (row + 1) * length),
+    ),
+  );
+  return { shape: shape.slice(0, -1), data: all };
+};
+const lse = rows((_, z) => Math.log(z.reduce((sum, each) => sum + Math.exp(each), 0)), value('M'));
+const delta = rows((p, dP) => p.reduce((sum, each, n) => sum + each * dP[n], 0), gradient('P'));
+
+const checked = (trace: Record<string, Tensor>): ReturnType<typeof check> =>
+  check({
+    ...{ config, graph, names: {}, resolve: resolveName, computed },
+    trace: Object.entries(trace).map(([name, tensor]) => ({ name, tensor, dtype: 'float64' })),
+  });
+
+const right = (nodes: ReturnType<typeof check>['nodes']): string[] =>
+  nodes
+    .filter(({ status }) => status === 'match' || status === 'layout')
+    .map(({ node, kind }) => (kind === 'gradient' ? `d${node}` : node))
+    .sort();
+
+test('a fused gradient is those of queries, keys and values, a fused weight’s in either order of its axes', () => {
+  const W = beside(gradient('W_Q'), gradient('W_K'), gradient('W_V'));
+  const dqkv = beside(gradient('Q'), gradient('K'), gradient('V'));
+  for (const dW_qkv of [W, transposed(W)]) {
+    const { verdict, nodes } = checked({ dqkv, dW_qkv });
+    expect([verdict, right(nodes)]).toEqual(['match', ['dK', 'dQ', 'dV', 'dW_K', 'dW_Q', 'dW_V']]);
+  }
+  const wrong = checked({ dqkv: beside(gradient('K'), gradient('Q'), gradient('V')) });
+  expect(wrong).toMatchObject({ verdict: 'diverges', first: { node: 'Q', kind: 'gradient' } });
+});
+
+test('a tensor for each head is the node, if all are there', () => {
+  const dQ = [0, 1].map((n) => head(gradient('Qh'), n));
+  expect(right(checked({ dQ0: dQ[0], dQ1: dQ[1] }).nodes)).toEqual(['dQ']);
+  expect(checked({ dQ0: dQ[1], dQ1: dQ[0] }).verdict).toBe('diverges');
+  expect(checked({ dQ0: dQ[0], y: value('y') }).unaligned).toHaveLength(1);
+});
+
+test('the log-sum-exp of the scores and delta are right, in base 2 too, or wrong', () => {
+  expect(checked({ lse, delta })).toMatchObject({ verdict: 'match', unaligned: [] });
+  const inBase2 = { ...lse, data: lse.data.map((each) => each / Math.LN2) };
+  expect(checked({ softmax_lse: inBase2 }).conventions[0]).toContain('in base 2');
+  const off = { ...lse, data: lse.data.map((each) => each + 0.1) };
+  const twice = { ...delta, data: delta.data.map((each) => 2 * each) };
+  expect(checked({ lse: off, y: value('y') }).first).toEqual({ node: 'P', kind: 'value' });
+  expect(checked({ delta: twice, y: value('y') }).first).toEqual({ node: 'P', kind: 'gradient' });
+});
