@@ -29,7 +29,7 @@ export const skip: Family = (site) => {
           why: `${node.id} equals ${input}: the step between them (${step}) is not done.`,
           wrong: `${node.id} = ${input}`,
         },
-        () => identity,
+        () => ({ operation: identity, inputs: [input] }),
       ),
     ];
   }
