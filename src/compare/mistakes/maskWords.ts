@@ -116,6 +116,18 @@ export function madeLate(axes: readonly AxisLetters[], make: () => Tensor): Oper
   };
 }
 
+/** Tensors of one layout that rows speak of, each made where it is looked at. */
+export const tensorsFor = (
+  axes: readonly AxisLetters[],
+  tensors: Readonly<Record<string, () => Tensor>>,
+): Required<Pick<Row, 'terms' | 'given'>> => {
+  const all = Object.entries(tensors);
+  return {
+    terms: Object.fromEntries(all.map(([name]) => [name, symbol(name, axes)])),
+    given: Object.fromEntries(all.map(([name, make]) => [name, madeLate(axes, make)])),
+  };
+};
+
 /** Entries of what masks have in common that are kept for the next. */
 const MOST_KEPT = 1e6;
 
