@@ -37,11 +37,15 @@ async function open(mask: unknown) {
   return { config, graph };
 }
 
-async function compared(ours: unknown, theirs: unknown): Promise<Report> {
+async function compared(
+  ours: unknown,
+  theirs: unknown,
+  names: readonly string[] = ['S', 'M', 'P', 'y'],
+): Promise<Report> {
   const own = await open(ours);
   const { graph } = await open(theirs);
   const state = new State(referenceProgram(graph));
-  const trace = ['S', 'M', 'P', 'y'].map((name) => ({
+  const trace = names.map((name) => ({
     name,
     dtype: 'float64' as const,
     tensor: state.value(name),
@@ -93,3 +97,16 @@ test('says where the entries are that a mask hides without a rule', async () => 
   const { causes } = await compared(padding([6, 6]), mask);
   expect(causes[0].title).toContain('(batch entry 1; queries 3, 4; keys 1, 2)');
 });
+
+test.each([
+  ['padding', { kind: 'padding', lengths: [6, 4] }, { kind: 'padding', lengths: [6, 5] }, 'length'],
+  ['prefix', { kind: 'prefix', length: [2, 3] }, { kind: 'prefix', length: [3, 4] }, 'length'],
+  ['chunked', { kind: 'chunked', size: 3 }, { kind: 'chunked', size: 2 }, 'length'],
+  ['chunked', { kind: 'chunked', size: 3 }, { kind: 'window', left: 2, right: 2 }, 'for-window'],
+])(
+  'a part that is otherwise is told from the output alone: %s',
+  async (kind, ours, theirs, end) => {
+    const { causes } = await compared(['causal', ours], ['causal', theirs], ['y']);
+    expect(causes.map(({ id }) => id)).toEqual([`mask-${kind}-${end}`]);
+  },
+);

@@ -163,7 +163,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       },
       'formula-left-out',
     ],
-    ['Kn', 'without the gain', (at, i, c) => at('K', i, c) / root(at, i, c), 'formula-left-out'],
+    ['Kn', 'without the gain', (at, i, c) => at('K', i, c) / root(at, i, c), 'norm-gain-left-out'],
     [
       'Kn',
       'the gain is 1 + gamma',
@@ -208,13 +208,13 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Kn',
       'the sum of squares, not their mean',
       (at, i, c) => (at('gamma_K', c % 3) * at('K', i, c)) / Math.sqrt(3 * square(at, i, c) + EPS),
-      'formula-left-out',
+      'norm-of-sum',
     ],
     [
       'Kn',
       'no root',
       (at, i, c) => (at('gamma_K', c % 3) * at('K', i, c)) / (square(at, i, c) + EPS),
-      'formula-left-out',
+      'norm-without-root',
     ],
     [
       'Kn',
@@ -235,13 +235,13 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
         const variance = sum(3, (a) => (at('K', i, head(c) + a) - mean) ** 2) / 2;
         return (at('gamma_K', c % 3) * (at('K', i, c) - mean)) / Math.sqrt(variance + EPS);
       },
-      'formula-number',
+      'norm-of-sample',
     ],
     [
       'Kn',
       'the mean is not taken away',
       (at, i, c) => (at('gamma_K', c % 3) * at('K', i, c)) / deviation(at, i, c),
-      'formula-left-out',
+      'norm-not-centred',
     ],
     [
       'dK',
@@ -388,7 +388,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Og',
       'shut where it should be open',
       (at, h, j, v) => at('O', h, j, v) * sigmoid(-at('gate', j, 5 * h + v)),
-      'formula-sign',
+      'operand-negated',
     ],
     ['Og', 'no gate', (at, h, j, v) => at('O', h, j, v), 'gate-missing'],
     [
@@ -468,7 +468,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Zb',
       'subtracted',
       (at, b, h, j, i) => at('Z', b, h, j, i) - at('B', h, j, i),
-      'formula-sign',
+      'operand-negated',
     ],
     [
       'Zb',
@@ -496,7 +496,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Z',
       'the scale of the head left out',
       (at, h, j, i) => 0.4 * at('temperature', j) * at('S', h, j, i),
-      'formula-left-out',
+      'head-scale-missing',
     ],
     [
       'Z',
@@ -531,7 +531,7 @@ export const OPTION_MISTAKES: readonly OptionMistake[] = [
       'Pdiff',
       'added, not subtracted',
       (at, h, j, i) => at('P', 2 * h, j, i) + at('lambda_full') * at('P', 2 * h + 1, j, i),
-      'formula-sign',
+      'operand-negated',
     ],
     [
       'Pdiff',

@@ -184,7 +184,8 @@ it('looks among what mixes queries first, where the first queries have shown tha
     const own = { key: 'g:Z', user, predicted: state.predict('g:Z') };
     const target = { ...own, settled: new Set<Key>(), precision: 1e-9, view: PLAIN_VIEW };
     const judge = () => ({ gain: 1, spoilt: 0, left: () => 0 });
-    const effort = { budget: FEW_TRIES, isOfQueries, isBrief: true };
+    const mixing = isOfQueries ? { mixing: new Set(['j']) } : {};
+    const effort = { budget: FEW_TRIES, ...mixing, isBrief: true };
     return search({ config, graph, type: FLOAT64, state }, target, judge, effort)?.edits[0].id;
   };
   expect(found(true)).toBe('softmax-backward-axis');

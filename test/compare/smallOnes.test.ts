@@ -143,3 +143,21 @@ it('what does not fit is said so; any other error is a bug', () => {
   expect(isMisfit(new DoesNotFit('no step'))).toBe(true);
   expect(isMisfit(new TypeError('x is undefined'))).toBe(false);
 });
+
+describe('what a program leaves out is told from its output and the gradients of its inputs', () => {
+  const rms = { kind: 'rms', eps: 0.01 };
+  const gains = { gamma_K: random(8, 4), gamma_Q: random(9, 4) };
+  it.each<[string, object, object, readonly string[]]>([
+    ['head-scale-missing', { headScale: random(8, 2) }, {}, ['headScale']],
+    ['temperature-missing', {}, { temperature: { logN: 2 } }, []],
+    ['null-key-missing', { null_K: random(8, 8), null_V: random(9, 8) }, {}, ['null_K', 'null_V']],
+    ['norm-gain-left-out', gains, { qkNorm: rms }, ['gamma_K', 'gamma_Q']],
+    ['residual-missing', {}, { block: { residual: true } }, []],
+  ])('%s', async (id, weights, options, left) => {
+    const ours = await open({ ...base, ...options, weights: { ...base.weights, ...weights } });
+    const own = Object.entries(ours.config.weights).filter(([name]) => !left.includes(name));
+    const without = { temperature: undefined, block: undefined, weights: Object.fromEntries(own) };
+    const { causes } = told(ours, { ...ours.config, ...without }, LEAVES);
+    expect(causes[0]?.id).toBe(id);
+  });
+});

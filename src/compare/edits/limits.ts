@@ -25,7 +25,7 @@ export const limits: Family = (site) => {
       say,
       entrywise(value, (entry) => Number(passes(entry))),
     );
-  return [...clipped(site, target, use), ...rounded(site, target, use), ...born(site, target, use)];
+  return [...clipped(site, target, use), ...born(site, target, use)];
 };
 
 function clipped({ node, kind }: Site, { user, predicted }: Target, use: Use): Edit[] {
@@ -57,26 +57,6 @@ function clipped({ node, kind }: Site, { user, predicted }: Target, use: Use): E
   if (above) return clip(-Infinity, high, `at most ${shortNumber(high)}`);
   // At 0 it is a ReLU, which has its own name.
   return below && low !== 0 ? clip(low, Infinity, `at least ${shortNumber(low)}`) : [];
-}
-
-function rounded({ node, kind }: Site, { user, predicted }: Target, use: Use): Edit[] {
-  const own = tensorName(node.id, kind);
-  for (const digits of [1, 2, 3, 4]) {
-    const unit = 10 ** -digits;
-    const round = (value: number): number => Math.round(value / unit) * unit;
-    const isRounded = (value: number): boolean =>
-      !Number.isFinite(value) || Math.abs(round(value) - value) <= 1e-6 * unit;
-    if (!user.data.every(isRounded) || predicted.data.every(isRounded)) continue;
-    const say = {
-      id: 'rounded-to-decimals',
-      title: `${own} is rounded to ${digits} decimal${digits > 1 ? 's' : ''}`,
-      why: `Every entry of ${own} is a multiple of ${unit}; what it is computed from is not.`,
-      wrong: `${own} = round(right ${own}, ${digits})`,
-      cost: 1.1,
-    };
-    return [use(say, (value) => (Number.isFinite(value) ? round(value) : value))];
-  }
-  return [];
 }
 
 function born(site: Site, { user, predicted }: Target, use: Use): Edit[] {

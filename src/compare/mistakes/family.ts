@@ -8,6 +8,7 @@ import { makeEdit, type Say } from '../edits/make.ts';
 import { rightOf } from './forms.ts';
 import { nameOf } from './names/names.ts';
 import { hunt } from './hunt.ts';
+import { keyOf } from '../program/program.ts';
 import type { Mistake } from './mistake.ts';
 import { withParts } from './place.ts';
 
@@ -15,13 +16,11 @@ import { withParts } from './place.ts';
 const MOST = 3;
 
 export const formulas: Family = (site) => {
-  if (!site.target || site.goal.key !== keyOfSite(site)) return [];
+  if (!site.target || site.goal.key !== keyOf(site.node.id, site.kind)) return [];
   return hunt(site)
     .slice(0, MOST)
     .map((mistake) => editOf(site, mistake));
 };
-
-const keyOfSite = ({ node, kind }: Site): string => `${kind === 'value' ? 'v' : 'g'}:${node.id}`;
 
 const rivalOf = ({ other }: Mistake): string =>
   other

@@ -17,6 +17,8 @@ import { scopeOf } from './scope.ts';
 
 /** Of the work meter, some 300 a microsecond: about a second. */
 const MOST_WORK = 3e8;
+/** With two slips found, for others that make the same. */
+const MORE_WORK = 4e7;
 const WORK_OF_CANDIDATE = 2500;
 const WORK_OF_ENTRY = 12;
 /** Two slips are told only where none of them is far-fetched; the usual ones are tried first. */
@@ -94,6 +96,7 @@ class Hunt {
   readonly #accepted: (Tried & { agreed: Agreement; holes: number })[] = [];
   #tried = 0;
   #work = 0;
+  #enough = MOST_WORK;
 
   constructor(site: Site) {
     this.#site = site;
@@ -185,7 +188,7 @@ class Hunt {
       for (const first of sorted) {
         if (first.cost > most || !this.#vary(first.formula)) continue;
         for (const second of mutants(first.formula, this.#scope)) {
-          if (this.#isLate(MOST_WORK) || this.#accepted.length > MOST_ACCEPTED) return;
+          if (this.#isLate(this.#enough) || this.#accepted.length > MOST_ACCEPTED) return;
           // The other order is tried too.
           if (second.place < first.place) continue;
           if (second.cost > most || Math.max(first.cost, second.cost) <= least) continue;
@@ -276,6 +279,8 @@ class Hunt {
   #accept(tried: Tried, value: Tensor, holes: number): void {
     const agreed = agreement(this.#user, this.#right, value, this.#floor);
     this.#accepted.push({ ...tried, agreed, holes });
+    const isTold = holes === 0 && isTelling(agreed, this.#tried);
+    if (isTold) this.#enough = Math.min(this.#enough, this.#work + MORE_WORK);
   }
 
   /** One number of a formula, or the share of one of its terms, as the tensor tells it. */

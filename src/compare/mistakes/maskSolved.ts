@@ -1,14 +1,13 @@
 // What masked scores or weights tell by themselves: which entries are hidden, in which heads.
-import type { Operand } from '../../engine/evaluate.ts';
-import { symbol } from '../../engine/formula.ts';
-import { type GraphNode, nodeOf } from '../../engine/graph.ts';
+import { nodeOf } from '../../engine/graph.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { FILL } from '../judge/conventions.ts';
 import { type Context, type Family, pastTokens, roles, type Site } from '../edits/edit.ts';
 import { indexAlong } from '../edits/piecewise.ts';
 import { fibres } from '../program/operations.ts';
 import { indexName, plural } from '../program/transforms/indices.ts';
 import { rightOf } from './forms.ts';
-import { rightMask } from './maskWords.ts';
+import { rightMask, tensorsFor } from './maskWords.ts';
 import { editsOf, type Row, rowsOf } from './table.ts';
 
 /** `own` is 1 where the person's mask hides, `bias` what it adds elsewhere; `whole` is P as it should be. */
@@ -28,22 +27,6 @@ export const maskSolved: Family = (site) => {
   return ['M', 'P']
     .filter((id) => steps.some(({ on }) => on === id))
     .flatMap((id) => editsOf({ ...site, node: nodeOf(site.graph, id) }, steps));
-};
-
-/** Tensors by name, with the axes of a node. */
-const givenOf = (
-  { axes, shape }: Pick<GraphNode, 'axes' | 'shape'>,
-  tensors: Readonly<Record<string, ArrayLike<number>>>,
-): Required<Pick<Row, 'terms' | 'given'>> => {
-  const all = Object.entries(tensors);
-  const operand = (data: ArrayLike<number>): Operand => ({
-    axes,
-    tensor: { shape, data: Float64Array.from(data) },
-  });
-  return {
-    terms: Object.fromEntries(all.map(([name]) => [name, symbol(name, axes)])),
-    given: Object.fromEntries(all.map(([name, data]) => [name, operand(data)])),
-  };
 };
 
 /** Entries that have no weight here though the scores would give them one, or the other way round. */
@@ -71,7 +54,11 @@ function hidden(site: Site): Row[] {
   if (more + fewer === 0 || all === own.length) return [];
   if (node.id === 'P' && fewer === 0 && isSlices(own, right, site)) return [];
   const bias = right.map((value) => (value <= FILL ? 0 : value));
-  const given = givenOf(node, { own, bias });
+  const tensorOf = (of: ArrayLike<number>): Tensor => ({
+    shape: node.shape,
+    data: Float64Array.from(of),
+  });
+  const given = tensorsFor(node.axes, { own: () => tensorOf(own), bias: () => tensorOf(bias) });
   const say = sayOf(site, own, right, more, fewer);
   const isStep = node.id === 'M' || isFree;
   return HIDDEN.filter(({ on }) => (on === 'M' ? isStep : node.id === 'P')).map((row) => ({

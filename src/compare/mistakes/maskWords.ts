@@ -1,6 +1,6 @@
 // What the names in the tables of masks stand for: masks of the setup without some of its parts, places, slopes.
 import { type AxisLetters, isOfHeads, type Letter } from '../../engine/axes.ts';
-import type { HeadConfig } from '../../engine/config.ts';
+import type { HeadConfig, MaskPart } from '../../engine/config.ts';
 import { Evaluator, type Operand } from '../../engine/evaluate.ts';
 import { type Formula, number, symbol } from '../../engine/formula.ts';
 import { additiveMask, alibiSlopes, broadcast } from '../../engine/heads/mask.ts';
@@ -49,6 +49,33 @@ export interface MaskWords {
   ) => Tensor;
 }
 
+/** A part of a listed mask that is so many tokens longer; null where it has no length. */
+function lengthened(part: MaskPart, by: number): MaskPart | null {
+  const longer = (length: number): number => length + by;
+  if (part.kind === 'prefix') return { ...part, length: map(part.length, longer) };
+  if (part.kind === 'padding' && 'lengths' in part)
+    return { ...part, lengths: map(part.lengths, longer) };
+  if (part.kind === 'window' && part.left) return { ...part, left: longer(part.left) };
+  const isChunk = part.kind === 'chunked' && part.size + by > 0;
+  return isChunk ? { ...part, size: longer(part.size) } : null;
+}
+
+/** A list of masks without each of its parts, with each longer and shorter by one, with windows in the place of chunks. */
+function listsOf(masks: readonly MaskPart[]): Record<string, Partial<HeadConfig>> {
+  const lists: Record<string, Partial<HeadConfig>> = {};
+  for (const [n, part] of masks.entries()) {
+    const put = (name: string, other: MaskPart | null): void => {
+      if (other) lists[`${name}_${n}`] = { masks: masks.with(n, other) };
+    };
+    lists[`without_${n}`] = { masks: masks.filter((_, at) => at !== n) };
+    put('longer', lengthened(part, 1));
+    put('shorter', lengthened(part, -1));
+    if (part.kind === 'chunked')
+      put('windowed', { kind: 'window', left: part.size - 1, right: part.size - 1 });
+  }
+  return lists;
+}
+
 /** The parts of a setup's mask that some name lacks or changes. */
 function changesOf({ mask, masks = [] }: HeadConfig): Record<string, Partial<HeadConfig>> {
   const isGiven = typeof mask === 'object' && mask.meaning !== 'add';
@@ -62,9 +89,7 @@ function changesOf({ mask, masks = [] }: HeadConfig): Record<string, Partial<Hea
     unbiased: { alibi: undefined },
     realigned: { mask: mask === 'causal' ? 'causal-bottom-right' : 'causal' },
     ...(isGiven && { inverted: { mask: { ...mask, meaning: isInverted } } }),
-    ...Object.fromEntries(
-      masks.map((_, n) => [`without_${n}`, { masks: masks.filter((_each, at) => at !== n) }]),
-    ),
+    ...listsOf(masks),
   };
 }
 
@@ -90,6 +115,18 @@ export function madeLate(axes: readonly AxisLetters[], make: () => Tensor): Oper
     },
   };
 }
+
+/** Tensors of one layout that rows speak of, each made where it is looked at. */
+export const tensorsFor = (
+  axes: readonly AxisLetters[],
+  tensors: Readonly<Record<string, () => Tensor>>,
+): Required<Pick<Row, 'terms' | 'given'>> => {
+  const all = Object.entries(tensors);
+  return {
+    terms: Object.fromEntries(all.map(([name]) => [name, symbol(name, axes)])),
+    given: Object.fromEntries(all.map(([name, make]) => [name, madeLate(axes, make)])),
+  };
+};
 
 /** Entries of what masks have in common that are kept for the next. */
 const MOST_KEPT = 1e6;

@@ -1,5 +1,5 @@
 // What a number type alone does to a right program, beside a person's error: a bug, or rounding.
-import type { Key, Kind } from '../program/program.ts';
+import { type Key, keyOf, type Kind } from '../program/program.ts';
 import type { Judged } from '../judge/nodeReports.ts';
 import type { Reference } from './reference.ts';
 import type { Cause, Precision, Report } from '../report.ts';
@@ -17,7 +17,7 @@ export function precisionOf(
     return { dtype, node: key.slice(2), kind, yours, alone: reference.alone(key) };
   };
   if (first) {
-    const key: Key = `${first.kind === 'value' ? 'v' : 'g'}:${first.node}`;
+    const key = keyOf(first.node, first.kind);
     const own = judged.get(key);
     return own ? { ...told(key, own), verdict: 'bug' } : null;
   }

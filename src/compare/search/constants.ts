@@ -4,7 +4,7 @@ import { nodeOf } from '../../engine/graph.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Context } from '../edits/edit.ts';
-import type { Kind } from '../program/program.ts';
+import { keyOf, type Kind } from '../program/program.ts';
 
 export interface RatioName {
   /** "√dh". */
@@ -220,7 +220,7 @@ export function namesOf(
   kind: Kind,
   precision: number,
 ): RatioName[] {
-  const key = `${kind === 'value' ? 'v' : 'g'}:${node}`;
+  const key = keyOf(node, kind);
   const found: (RatioName & { readonly off: number })[] = [];
   entries(context).forEach(({ symbol, value, id, meaning, place }, n) => {
     for (const sign of [1, -1]) {

@@ -25,6 +25,7 @@ const SLICES: readonly (Pick<Cut, 'one'> & { readonly isShort: boolean; share: n
   { one: HEADS, isShort: false, share: 0.15 },
   { one: new Set(), isShort: true, share: 0.1 },
 ];
+const QUERIES: ReadonlySet<string> = new Set(['j']);
 /** All queries of one head are needed for what is summed over them: so much more for that. */
 const ALONE = 3;
 /** So many times what is rounding a mistake must be off in a slice: those of narrow types are hardly more anywhere. */
@@ -61,9 +62,9 @@ export function explain(
   if (size > LARGE) {
     const inSlice = explainedInSlice(context, target, given, { isFirst, share });
     if (inSlice.found) return inSlice.found;
-    const { isSearched: isMixing } = inSlice;
-    const budget = share * (isMixing ? REST : WHOLE);
-    return search(context, target, judge, { isFirst, budget, isMixing });
+    const { isSearched } = inSlice;
+    const budget = share * (isSearched ? REST : WHOLE);
+    return search(context, target, judge, { isFirst, budget, ...(isSearched && { mixing: CUT }) });
   }
   if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
   const began = meter.work;
@@ -103,9 +104,10 @@ function explainedInSlice(
     const judge = sliceJudge(slice.context.state, cut, part.precision);
     const found = search(slice.context, part, judge, {
       ...{ isFirst, budget: share * (isSearched ? own : ALONE * own) },
-      ...{ inPairs: false, isMixing: one.size === 0 },
+      inPairs: false,
+      ...(one.size === 0 && { mixing: CUT }),
       // The first queries have shown that it is no other.
-      isOfQueries: isSearched && !isShort,
+      ...(isSearched && !isShort && { mixing: QUERIES }),
     });
     isSearched = true;
     // In a slice two masks may be one.

@@ -3,8 +3,6 @@ import { nodeOf } from '../../engine/graph.ts';
 import { isZero, largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import type { Context, Family, Site } from '../edits/edit.ts';
 import { OF_NO_NUMBERS, OF_ZEROS, STAGES } from '../edits/families.ts';
-import { heads } from '../mistakes/names/groupedHeads.ts';
-import { permute } from '../edits/permute.ts';
 import { scale } from '../edits/scale.ts';
 import { constantRatio, difference } from '../judge/judge.ts';
 import { softmaxBackward } from '../mistakes/names/softmaxBackward.ts';
@@ -28,7 +26,6 @@ export interface Target {
 const FEW_SITES = 6;
 /** Families that are tried there first all the same. */
 const USUAL_FAMILIES = 12;
-const MIXING: readonly Family[] = [permute, heads];
 /** Most mistakes of gradients written by hand are made where they pass through the softmax. */
 const LIKELIEST: readonly Family[] = [scale, softmaxBackward];
 
@@ -57,15 +54,10 @@ function isRightWhereNumber({ user, predicted, precision }: Target): boolean {
 export function placesOf(
   families: readonly Family[],
   sites: readonly Site[],
-  { isLarge, isMixing }: { readonly isLarge: boolean; readonly isMixing: boolean },
+  isLarge: boolean,
 ): (readonly [Family, Site])[] {
   const anywhere = (own: readonly Family[], some: readonly Site[]): (readonly [Family, Site])[] =>
     own.flatMap((family) => some.map((site) => [family, site] as const));
-  if (isMixing) {
-    const mixing = MIXING.filter((family) => families.includes(family));
-    const rest = families.filter((family) => !mixing.includes(family));
-    return [...anywhere(mixing, sites), ...placesOf(rest, sites, { isLarge, isMixing: false })];
-  }
   if (!isLarge) return anywhere(families, sites);
   const here = anywhere(families, sites.slice(0, 1));
   // Few are got through.

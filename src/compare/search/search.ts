@@ -1,4 +1,5 @@
 // Looks for the edits of the program that reproduce a person's tensor: one edit, one and a factor, two edits.
+import type { Letter } from '../../engine/axes.ts';
 import { largestMagnitude, sameShape, type Tensor } from '../../engine/tensor.ts';
 import { namesOf } from './constants.ts';
 import type { Context, Edit, Family, Site } from '../edits/edit.ts';
@@ -74,8 +75,6 @@ const MOST_IN_PAIRS = 300;
 
 const isComplete = ({ spoilt, left }: Score): boolean => spoilt === 0 && left() === 0;
 
-const mixesQueries = ({ mixes = [] }: Edit): boolean => mixes.includes('j');
-
 /** A family that does not fit a setup has no edits for it. */
 function editsOf(family: Family, site: Site): readonly Edit[] {
   try {
@@ -88,17 +87,15 @@ function editsOf(family: Family, site: Site): readonly Edit[] {
 
 /**
  * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas that
- * have no name only where it `isFirst`: nothing has been found wrong before; those that mix heads, batch entries or
- * tokens before all others where it `isMixing`, and those that mix queries where it `isOfQueries`: slices have shown
- * that it is hardly another.
+ * have no name only where it `isFirst`: nothing has been found wrong before; what mixes along the letters of `mixing`
+ * before all else: slices have shown that it is hardly another.
  */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
   readonly isFirst?: boolean;
-  readonly isMixing?: boolean;
-  readonly isOfQueries?: boolean;
+  readonly mixing?: ReadonlySet<Letter>;
 }
 
 /** Edits, the last on top of those that `from` has. */
@@ -184,13 +181,7 @@ class Search {
   *#known(): Generator<Candidate> {
     const { isBrief = false } = this.#effort;
     for (const [stage, families] of this.#stages.entries()) {
-      const { isOfQueries = false } = this.#effort;
-      if (isOfQueries) yield* this.#singles(stage, families, mixesQueries);
-      yield* this.#singles(
-        stage,
-        families,
-        isOfQueries ? (edit) => !mixesQueries(edit) : undefined,
-      );
+      for (const isAsked of this.#passes()) yield* this.#singles(stage, families, isAsked);
       if (this.#accepted.length > 0) return;
       if (stage === 0) yield* this.#withFactors();
       if (isBrief) return;
@@ -199,17 +190,24 @@ class Search {
     if (this.#accepted.length === 0 && this.#mayPair()) yield* this.#pairs();
   }
 
+  /** What is tried one after the other. */
+  #passes(): ((edit: Edit) => boolean)[] {
+    const { mixing } = this.#effort;
+    if (!mixing) return [() => true];
+    const isMixed = ({ mixes = [] }: Edit): boolean => mixes.some((letter) => mixing.has(letter));
+    return [isMixed, (edit) => !isMixed(edit)];
+  }
+
   *#singles(
     stage: number,
     families: readonly Family[],
-    isAsked: (edit: Edit) => boolean = () => true,
+    isAsked: (edit: Edit) => boolean,
   ): Generator<Candidate> {
-    const { isMixing = false } = this.#effort;
     const isLarge = this.#isLarge;
     const most = this.#budget * SINGLES_WORK * (isLarge ? LARGE_SHARES : SHARES)[stage];
     const where = this.#stages === STAGES ? this.#sites : this.#sites.slice(0, 1);
     let before: Family | null = null;
-    for (const [family, site] of placesOf(families, where, { isLarge, isMixing })) {
+    for (const [family, site] of placesOf(families, where, isLarge)) {
       if (this.#isLate(most) || this.#isSettled()) return;
       // The same mistake at another place may be the plainer one.
       if (family !== before && this.#accepted.length > 0 && this.#isLate(ENOUGH_WORK)) return;

@@ -25,7 +25,7 @@ FORWARD = [
     ("causal_strict", "M", "mask-causal-strict", CAUSAL),
     ("causal_leak", "M", "mask-causal-leak", CAUSAL),
     ("mask_after_softmax", "M|P", "mask-after-softmax|mask-(causal-)?missing", CAUSAL),
-    ("merge_reshape", "C", "result-reshaped-heads", {}),
+    ("merge_reshape", "C", "(result|operand)-reshaped-heads", {}),
     ("split_view_k", "Kh", "result-reshaped-heads", {}),
     ("weights_k_v_swapped", "K", "wrong-operand|nodes-swapped", {}),
     ("rope_pairing", "Kh", "rope-pairing", dict(rope="half")),

@@ -5,47 +5,45 @@ import { map } from '../../../engine/tensor.ts';
 import { type Family, operationAt, type Site } from '../../edits/edit.ts';
 import { shareOf } from '../../edits/solve.ts';
 import { shortNumber } from '../../search/constants.ts';
-import { editsOf, type Row, rowsOf } from '../table.ts';
+import { editsOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
 
-/** OWN = X W + B. */
+/** {own} = {X} {W} + {B}; what is shown is what {own} is instead. */
 const BIASES = rowsOf(`
-OWN bias-missing: the bias B is missing
-  B := 0 * B
-  : OWN = without B
-OWN bias-twice: the bias B is added twice
-  B := 2 * B
-  : OWN = with 2 B
-OWN bias-subtracted: the bias B is subtracted
-  B := -B
-  : OWN = with − B
-OWN bias-before-product 1.2: the bias B is added to X before the product
-  B := sum_FEATURE(B@X * W)
-  : OWN = (X + B) W
+{own} bias-missing: the bias {B} is missing
+  {B} := 0 * {B}
+  : without {B}
+{own} bias-twice: the bias {B} is added twice
+  {B} := 2 * {B}
+  : with 2 {B}
+{own} bias-subtracted: the bias {B} is subtracted
+  {B} := -{B}
+  : with − {B}
+{own} bias-before-product 1.2: the bias {B} is added to {X} before the product
+  {B} := sum_{feature}({B}@{X} * {W})
+  : ({X} + {B}) {W}
 `);
 
 /** Any factor, as the tensor tells it. */
 const FACTOR = rowsOf(`
-OWN bias-factor: the bias B is added {factor} times{meaning}
-  B := factor * B
-  : OWN = with {factor} B
+{own} bias-factor: the bias {B} is added {times} times{meaning}
+  {B} := factor * {B}
+  : with {times} {B}
 `);
 
-/** A row in the words of a projection. */
-function named(row: Row, { id, inputs: [X, W, B] }: OperationNode, graph: Graph): Row {
+/** Rows in the words of a projection. */
+const worded = (
+  rows: readonly Row[],
+  own: OperationNode,
+  graph: Graph,
+  more: Words = {},
+): Row[] => {
+  const [X, W, B] = own.inputs;
   const feature = nodeOf(graph, X).axes.at(-1)!.join('');
-  const words: Readonly<Record<string, string>> = {
-    OWN: id,
-    X,
-    W,
-    B,
-    sum_FEATURE: `sum_${feature}`,
-  };
-  const put = (text: string): string =>
-    text.replaceAll(/\b(OWN|X|W|B|sum_FEATURE)\b/g, (name) => words[name]);
-  const wrong = put(row.wrong!);
-  const why = `${id} comes out exactly as ${wrong.replace(`${id} = `, '')}.`;
-  return { ...row, on: id, wrong, why, title: put(row.title), formula: put(row.formula) };
-}
+  return withWords(rows, { own: own.id, X, W, B, feature, ...more }).map((row) => ({
+    ...{ ...row, wrong: `${own.id} = ${row.wrong}` },
+    why: `${own.id} comes out exactly as ${row.wrong}.`,
+  }));
+};
 
 export const bias: Family = (site) => {
   const own = operationAt(site);
@@ -53,7 +51,7 @@ export const bias: Family = (site) => {
   return editsOf(site, [
     ...(own.id === 'K' ? [allMissing(site)] : []),
     ...solved(site, own),
-    ...BIASES.map((row) => named(row, own, site.graph)),
+    ...worded(BIASES, own, site.graph),
   ]);
 };
 
@@ -74,12 +72,8 @@ function solved({ target, state, precision, config, graph }: Site, own: Operatio
     factor,
     '',
   ];
-  return FACTOR.map((row) => {
-    const put = (text: string): string =>
-      text.replace('{factor}', shortNumber(value)).replace('{meaning}', meaning);
-    const said = { ...row, title: put(row.title), wrong: put(row.wrong!) };
-    return { ...named(said, own, graph), numbers: { factor: value } };
-  });
+  const words = { times: shortNumber(value), meaning };
+  return worded(FACTOR, own, graph, words).map((row) => ({ ...row, numbers: { factor: value } }));
 }
 
 /** No projection adds its bias. */

@@ -1,12 +1,11 @@
 // Dropout: another factor than 1/(1 - p), the keep-mask inverted, dropped in other places or not at all.
 import { broadcast } from '../../../engine/heads/mask.ts';
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
-import { symbol } from '../../../engine/formula.ts';
 import { pick } from '../../align/layouts.ts';
 import type { Family, Site } from '../../edits/edit.ts';
 import { permutationTable } from '../../program/operations.ts';
 import { groupsOf, indexTransforms } from '../../program/transforms/indices.ts';
-import { layoutOf, madeLate } from '../maskWords.ts';
+import { layoutOf, tensorsFor } from '../maskWords.ts';
 import { editsOf, type Row, rowsOf } from '../table.ts';
 import { TURNED } from '../text.ts';
 
@@ -85,9 +84,9 @@ function masked(
     ...{ ...row, id: `${row.id}-and-${id}`, title: `${words}, and ${row.title}` },
     cost: 1.4 + cost,
   }));
-  const given = { 'keep′': madeLate(node.axes, make) };
+  const given = tensorsFor(node.axes, { 'keep′': make });
   return [whole, ...wrong].map((row) => ({
-    ...{ ...row, given, terms: { 'keep′': symbol('keep′', node.axes) } },
+    ...{ ...row, ...given },
     formula: row.formula.replace('keep', 'keep′'),
   }));
 }

@@ -1,10 +1,7 @@
 // Grouped query heads: which KV head a query head uses, and how a group's gradients come together.
-import { type AxisLetters } from '../../../engine/axes.ts';
-import { hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
-import { contraction } from '../../../engine/ops/contraction.ts';
-import { type Edit, type Family, roles, type Site } from '../../edits/edit.ts';
-import { contributionEdit } from '../../edits/make.ts';
-import { familyOf, type Row, rowsOf } from '../table.ts';
+import { hasNode } from '../../../engine/graph.ts';
+import type { Site } from '../../edits/edit.ts';
+import { familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
 
 /** Where the keys or values of a query head, at X, are read. */
 const READ = rowsOf(
@@ -30,12 +27,16 @@ X gqa-repeated-on-tokens 1.1: KV heads are repeated along the tokens instead of 
   },
 );
 
-/** The expanded gradient's first heads, of as many as there are KV heads, in the place of those. */
-const CUT = rowsOf(`
+/** UP, which should be summed over the heads of a group. */
+const SUMS = rowsOf(`
 dX backward-gqa-not-summed 1.2: dX takes the first {R} query heads for the KV heads
   sum_j(at(g, r % G, at(r, floor(r / G), UP)))
   : dX = d(per query head)[:kvHeads]
   | The gradients of the query heads are not summed over their groups but cut off.
+dX backward-gqa-tile: dX adds up the wrong query heads
+  sum_r′(sum_g(not((r′ * G + g) % R - r) * at(r, r′ + 0, sum_j(UP))))
+  : dX[r] = Σ over h ≡ r (mod kvHeads)
+  | The query heads of a group are neighbours (h // group); dX adds up every {R}th head (h mod kvHeads).
 `);
 
 /** In the product of one of them, or of both keys and values. */
@@ -53,48 +54,21 @@ function reads({ graph }: Site): Row[] {
   return all.flatMap((own) => [...use(all, own, 0), ...use([own], own, 0.01)]);
 }
 
-const table = familyOf((site) => {
-  const { extents } = site.graph;
-  const numbers = { G: extents['g'], R: extents['r'] };
-  const cut = [
-    ['Kh', 'dS * queries'],
-    ['Vh', 'weights * doutput'],
-  ].flatMap(([id, upstream]) =>
-    CUT.map((row) => ({
-      ...{ ...row, on: `d${id}`, wrong: row.wrong!.replace('dX', `d${id}`) },
-      title: row.title.replace('dX', `d${id}`),
-      formula: row.formula.replace('UP', upstream),
-    })),
-  );
-  return [...reads(site), ...cut].map((row) => ({ ...row, numbers }));
+/** Gradients of grouped keys and values, of which each query head gives a part. */
+const PARTS: readonly Words[] = [
+  { X: 'Kh', UP: 'dS * queries' },
+  { X: 'Vh', UP: 'weights * doutput' },
+];
+
+export const heads = familyOf((site) => {
+  const { g: G, r: R } = site.graph.extents;
+  if (!(G > 1)) return [];
+  const sums = PARTS.flatMap(({ X, UP }) => {
+    const put = (text: string): string => text.replaceAll(/\bdX\b/g, `d${X}`);
+    return withWords(SUMS, { R }).map((row) => ({
+      ...{ ...row, on: put(row.on), title: put(row.title), why: put(row.why!) },
+      ...{ wrong: put(row.wrong!), formula: row.formula.replace('UP', String(UP)) },
+    }));
+  });
+  return [...reads(site), ...sums].map((row) => ({ ...row, numbers: { G, R } }));
 });
-
-/** The gradient that adds up every so manyth query head. */
-function tiled(site: Site): Edit[] {
-  const { node, graph, kind } = site;
-  if (kind === 'value' || (node.id !== 'Kh' && node.id !== 'Vh')) return [];
-  const from = nodeOf(graph, node.id === 'Kh' ? 'S' : 'O') as OperationNode;
-  const write = (axes: readonly AxisLetters[]): string =>
-    axes
-      .map((axis) => (axis.length === 1 ? axis[0] : `(${axis.join(' ')})`).replace('r g', 'g r'))
-      .join(' ');
-  const operands = from.inputs.map((id) => write(nodeOf(graph, id).axes));
-  const spec = `${operands.join(', ')} -> ${write(from.axes)}`;
-  const say = {
-    id: 'backward-gqa-tile',
-    title: `d${node.id} adds up the wrong query heads`,
-    why: `The query heads of a group are neighbours (h // group); d${node.id} adds up every ${graph.extents['r']}th head (h mod kvHeads).`,
-    wrong: `d${node.id}[r] = Σ over h ≡ r (mod kvHeads)`,
-  };
-  const other = from.id === 'S' ? 'Qh' : roles(graph).weights;
-  return [
-    contributionEdit(site, from.id, 0, say, (_, state) => {
-      const inputs = [node.id, other].map((id) => state.value(id));
-      const application = { inputs, output: state.value(from.id) };
-      return contraction(spec, graph.extents, '').vjp(application, state.gradient(from.id))[0];
-    }),
-  ];
-}
-
-export const heads: Family = (site) =>
-  site.graph.extents['g'] > 1 ? [...table(site), ...tiled(site)] : [];

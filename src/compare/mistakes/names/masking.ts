@@ -1,5 +1,4 @@
 // How a mask is applied: added as 0/1, multiplied, with a fill value, after the softmax; its bias by another factor.
-import { symbol } from '../../../engine/formula.ts';
 import { type GraphNode, hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
 import { scaleFactor } from '../../../engine/heads/weights.ts';
 import { additiveMask } from '../../../engine/heads/mask.ts';
@@ -11,7 +10,7 @@ import { makeEdit, stepEdit } from '../../edits/make.ts';
 import { shareOf } from '../../edits/solve.ts';
 import { fibres, notANumber } from '../../program/operations.ts';
 import { withStep } from '../../program/program.ts';
-import { layoutOf, madeLate, rightMask } from '../maskWords.ts';
+import { layoutOf, rightMask, tensorsFor } from '../maskWords.ts';
 import { editsOf, type Row, rowsOf, withWords } from '../table.ts';
 import { maskVariants } from './masks.ts';
 import { letterNames, subsets } from './softmaxBackward.ts';
@@ -133,19 +132,13 @@ M mask-bias-integer 1.3: the bias of the mask is cut to whole numbers
 );
 const SEEN = 'not(hidden) * unmasked + hide(hidden)';
 
-/** Tensors of a mask that is made where it is looked at. */
-function givenOf({ axes }: GraphNode, mask: () => Tensor): Pick<Row, 'terms' | 'given'> {
-  const tensors: Readonly<Record<string, () => Tensor>> = {
+/** What hides of a mask, what it adds where it does not, and the whole. */
+const givenOf = ({ axes }: GraphNode, mask: () => Tensor): Pick<Row, 'terms' | 'given'> =>
+  tensorsFor(axes, {
     hidden: () => map(mask(), (value) => Number(value === -Infinity)),
     bias: () => map(mask(), (value) => (value === -Infinity ? 0 : value)),
     right: mask,
-  };
-  const entries = Object.entries(tensors);
-  return {
-    terms: Object.fromEntries(entries.map(([name]) => [name, symbol(name, axes)])),
-    given: Object.fromEntries(entries.map(([name, make]) => [name, madeLate(axes, make)])),
-  };
-}
+  });
 
 /** The rows of WAYS with their numbers. */
 function numbered(row: Row, more: readonly number[] = []): Row[] {

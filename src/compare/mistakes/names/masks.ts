@@ -193,11 +193,25 @@ function ownRows({ config, graph }: Context, { layout: { past } }: MaskWords): R
   });
 }
 
-const listedRows = ({ config: { masks = [] } }: Context): Row[] =>
-  masks.map(({ kind }, n) => {
+/** What is left of a listed mask, or made of it: how the id ends, and what is said. */
+const LISTS = [
+  ['without', 'missing', 'is missing', 1],
+  ['longer', 'length', 'is one token too long', 1.02],
+  ['shorter', 'length', 'is one token too short', 1.02],
+  ['windowed', 'for-window', 'is a window that moves with its query', 1.05],
+] as const;
+
+const listedRows = ({ config: { masks = [] } }: Context, { given }: MaskWords): Row[] =>
+  masks.flatMap(({ kind }, n) => {
     const [name, why] = LISTED[kind];
-    const say = { title: `${name} is missing`, why, wrong: `no ${name.slice(4)}` };
-    return { on: 'mask', id: `mask-${kind}-missing`, ...say, formula: `without_${n}` };
+    return LISTS.filter(([list]) => `${list}_${n}` in given).map(([list, end, is, cost]) => ({
+      ...{ on: 'mask', id: `mask-${kind}-${end}`, formula: `${list}_${n}`, cost },
+      ...{
+        title: `${name} ${is}`,
+        wrong: list === 'without' ? `no ${name.slice(4)}` : `${name} ${is}`,
+      },
+      why: list === 'without' ? why : 'Other keys are seen at its ends than should be.',
+    }));
   });
 
 /** The causal mask of kernels that visit queries and keys in blocks, and leave out or do not mask the wrong ones. */
@@ -335,7 +349,7 @@ export function maskVariants(
   };
   const usual = (): MaskVariant[] =>
     [
-      ...[...ownRows(context, words), ...listedRows(context), ...alibiRows(context)],
+      ...[...ownRows(context, words), ...listedRows(context, words), ...alibiRows(context)],
       ...[...partRows(context, words), ...givenRows(context, node, words)],
       ...partly(context, node, words),
     ].map(variant);

@@ -1,6 +1,7 @@
 // Mistakes in the options of today's models that are more than one slip of a formula: norms, sinks, residuals, two softmaxes.
 import { isOfHeads } from '../../../engine/axes.ts';
 import type { HeadConfig, Norm } from '../../../engine/config.ts';
+import { nullKeys } from '../../../engine/heads/multihead.ts';
 import { type Graph, hasNode, nodeOf, type OperationNode } from '../../../engine/graph.ts';
 import type { Site } from '../../edits/edit.ts';
 import { familyOf, type Row, rowsOf, withWords } from '../table.ts';
@@ -9,6 +10,16 @@ import { familyOf, type Row, rowsOf, withWords } from '../table.ts';
 const NORMS = rowsOf(`
 {y} norm-gain-offset [gamma]: the gain is {offset}, not {gain}
   {offset} * X / sqrt(square + eps){bias}
+{y} norm-gain-left-out [gamma]: the gain {gamma} is left out
+  X / sqrt(square + eps){bias}
+{y} norm-of-sum: the sum of the squares is taken, not their mean
+  {gain} * X / sqrt(count * square + eps){bias}
+{y} norm-without-root: the mean square divides, not its root
+  {gain} * X / (square + eps){bias}
+{y} norm-not-centred [centred]: the mean is not subtracted from what is divided
+  {gain} * {x} / sqrt(square + eps){bias}
+{y} norm-of-sample [centred]: the variance is that of n − 1
+  {gain} * X / sqrt(square * count / (count - 1) + eps){bias}
 {y} norm-eps-outside-root: eps is added outside of the root, not inside
   {gain} * X / (sqrt(square) + eps){bias}
 {y} norm-eps-left-out: eps is left out
@@ -47,7 +58,7 @@ function ofNorm({ graph, config }: Site, { id: y, inputs, axes }: OperationNode)
   const count = over.reduce((n, letter) => n * graph.extents[letter], 1);
   const shifted = gamma === undefined ? '1' : `(1 + ${gamma})`;
   const words = {
-    ...{ y, gamma, eps: own.eps },
+    ...{ y, x, gamma, eps: own.eps, centred: own.kind === 'layer' },
     gain: own.unitOffset ? shifted : (gamma ?? '1'),
     offset: own.unitOffset ? gamma : shifted,
     bias: beta === undefined ? '' : ` + ${beta}`,
@@ -96,6 +107,16 @@ P sink-not-shifted: the maximum is taken from the scores and not from the sink
   e = exp(logits - finite(max_i(logits))); e / (exp(sinks) + sum_i(e))
 `);
 
+/** What a setup has and a program lacks. */
+const LEFT_OUT = rowsOf(`
+Z head-scale-missing [headScale]: the scale of each head is left out
+  headScale := 1
+Z temperature-missing [temperature]: the temperature of each query is left out
+  temperature := 1
+P null-key-missing: the keys beside those of the tokens (null_K, or zeros) are left out: {nulls}
+  logits := logits + hide(n - nulls <= i)
+`);
+
 const PLUS_ONE = rowsOf(`
 P plus-one-left-out: the 1 of the denominator is left out
   exp(logits) / sum_i(exp(logits))
@@ -115,6 +136,7 @@ lambda_full lambda-init-only: λ is λ_init alone
 export const options = familyOf((site): Row[] => {
   const { graph, config } = site;
   const operations = operationsOf(graph);
+  const nulls = nullKeys(config);
   const pair = operations.find(({ id }) => id === 'Pdiff')?.inputs[0] ?? '';
   const rows = [
     ...operations
@@ -124,6 +146,9 @@ export const options = familyOf((site): Row[] => {
       .filter(({ operation }) => operation.name === 'residual')
       .flatMap(({ id, inputs: [attention] }) => withWords(RESIDUAL, { y: id, attention })),
     ...(hasNode(graph, 'sinks') ? SINKS : []),
+    ...LEFT_OUT.filter(({ on }) => on === 'Z' || nulls > 0).map((row) => ({
+      ...{ ...row, numbers: { nulls } },
+    })),
     ...((nodeOf(graph, 'P') as OperationNode).operation.name === 'softmax plus one'
       ? PLUS_ONE
       : []),

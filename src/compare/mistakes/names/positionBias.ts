@@ -29,7 +29,7 @@ Zb position-bias-past: the bias is looked up as if there were no earlier tokens
 `);
 
 /** The last distances that models have. */
-const DISTANCES = [32, 64, 128, 256];
+const DISTANCES = [8, 16, 32, 64, 128, 256];
 
 /** Other buckets by the row of LOOKUPS that tells of them, and what stands for the braces there. */
 function bucketsOf(

@@ -109,18 +109,21 @@ dlogits softmax-backward-sum-not-reset 1.25: the row sum D is not reset: it goes
   formula: `seen = not(not(P)); P * (dP - ${row.formula})`,
 }));
 
-/** A running sum that nothing sets to 0 between heads and batch entries either. */
-function unreset({ node }: Site): Row[] {
+/** The sum of `X` over the keys that nothing sets to 0 between queries, heads and batch entries either. */
+export function runningOn({ node }: Site, X: string): string {
   const outer = node.axes.flat().filter((letter) => letter !== 'i' && letter !== 'j');
   const before = outer.map((letter, n) => {
-    const own = `sum_ij${outer.slice(n + 1).join('')}(P * dP)`;
+    const own = `sum_ij${outer.slice(n + 1).join('')}(${X})`;
     return `+ running_${letter}(${own}) - ${own}`;
   });
-  return rowsOf(`
-dlogits softmax-backward-sum-not-reset 1.25: softmax backward: the row sum D is not reset: it goes on from query to query, and from head to head
-  P * (dP - (running_j(sum_i(P * dP)) ${before.join(' ')}))
-`);
+  return `(running_j(sum_i(${X})) ${before.join(' ')})`;
 }
+
+const unreset = (site: Site): Row[] =>
+  rowsOf(`
+dlogits softmax-backward-sum-not-reset 1.25: softmax backward: the row sum D is not reset: it goes on from query to query, and from head to head
+  P * (dP - ${runningOn(site, 'P * dP')})
+`);
 
 const DROPPED = rowsOf(
   ['P * keep', 'Pd']

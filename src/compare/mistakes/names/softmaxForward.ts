@@ -3,7 +3,7 @@ import { axisName } from '../../../engine/axes.ts';
 import { longLetters, type Site } from '../../edits/edit.ts';
 import { ENTRY_FUNCTIONS } from '../../program/transforms/functions.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
-import { letterNames, subsets } from './softmaxBackward.ts';
+import { letterNames, runningOn, subsets } from './softmaxBackward.ts';
 
 const WEIGHTS = rowsOf(
   `
@@ -59,9 +59,14 @@ P softmax-sum-not-reset: the denominator is not reset: it goes on from query to 
   running_j(sum_i(e))
 `);
 
+const ON_AND_ON = {
+  ...{ on: 'P', id: 'softmax-sum-not-reset' },
+  title: 'the denominator is not reset: it goes on from query to query, and from head to head',
+};
+
 /** With the maximum subtracted or not. */
 const loops = (site: Site): Row[] =>
-  [...LOOPS, unreset(site)].flatMap((row) =>
+  [...LOOPS, { ...ON_AND_ON, formula: runningOn(site, 'e') }].flatMap((row) =>
     [' - finite(max_i(logits))', ''].map((shift) => ({
       ...row,
       title: `softmax: ${row.title}`,
@@ -71,20 +76,6 @@ const loops = (site: Site): Row[] =>
       cost: shift === '' ? 1.3 : 1.25,
     })),
   );
-
-/** A running sum that nothing sets to 0 between heads and batch entries either. */
-function unreset({ node }: Site): Row {
-  const outer = node.axes.flat().filter((letter) => letter !== 'i' && letter !== 'j');
-  const before = outer.map((letter, n) => {
-    const own = `sum_ij${outer.slice(n + 1).join('')}(e)`;
-    return `+ running_${letter}(${own}) - ${own}`;
-  });
-  return {
-    ...{ on: 'P', id: 'softmax-sum-not-reset' },
-    title: 'the denominator is not reset: it goes on from query to query, and from head to head',
-    formula: `running_j(sum_i(e)) ${before.join(' ')}`,
-  };
-}
 
 /** The sum, or all of the softmax, over other axes than the keys. */
 const otherAxes = ({ node, graph }: Site): Row[] =>

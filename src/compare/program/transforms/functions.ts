@@ -4,6 +4,7 @@ import type { Transform } from './transform.ts';
 
 /** A line each: id, cost: what is said of it; how it is written; its formula. */
 const LINES = `
+negated 1.3: has the wrong sign; −@; -X
 absolute-value 1.4: has its absolute value taken: the signs are lost; abs(@); abs(X)
 relu 1.4: goes through a ReLU: negative entries are 0; relu(@); relu(X)
 leaky-relu 1.6: goes through a leaky ReLU (slope 0.01); leaky_relu(@); relu(X) - 0.01 * relu(-X)
