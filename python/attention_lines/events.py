@@ -26,6 +26,7 @@ class Events:
         self.left_bytes = self.left_events = 0
         self.left_statement = None
         self.chosen, self.quiet = None, set()  # a function, and the calls that are not recorded because of it
+        self.first_calls = {}  # of functions, by name, so many calls are recorded and no more
 
     def note(self, kind, source, line, message):
         cell = {} if source is None or source.cell is None else {"cell": source.cell}

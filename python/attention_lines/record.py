@@ -180,6 +180,8 @@ class Recorder(Binding):
         entered.calls += 1
         if self.chosen is not None and not self._is_chosen(entered, caller):
             self.quiet.add(frame.number)
+        if self.first_calls and entered.calls > self.first_calls.get(entered.name, entered.calls):
+            self.quiet.add(frame.number)
         reads = list(caller.reads) if caller.statement >= 0 else []
         for at, value in enumerate(given):
             kind = self.kinds.of(value)

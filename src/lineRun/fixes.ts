@@ -12,7 +12,9 @@ import { type Fix, fixOf } from '../lines/repair/fix.ts';
 import { notebookFix } from '../lines/repair/notebook.ts';
 import { newKnown, prove } from '../lines/repair/prove.ts';
 import { LIMITS, type Limits, type Repaired, repair, type Tried } from '../lines/repair/repair.ts';
-import type { Bench } from '../lines/repair/bench.ts';
+import type { Bench, Sources } from '../lines/repair/bench.ts';
+import { compareStandings, standingOf } from '../lines/repair/progress.ts';
+import { isAsTelling, recordingFirst, tellingCalls } from '../lines/repair/repeated.ts';
 import { takesResidual, withResidual } from './residual.ts';
 import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
 
@@ -62,15 +64,15 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
   try {
     const begun = await beginning(options, bench, judge);
     if (!begun) return { fixes: [], tried: { candidates: 0, runs: 0, isStopped: false } };
-    const { recording, judged, notebook } = begun;
+    const { recording, judged, notebook, tried: trial } = begun;
     const mayAdd = takesResidual(config);
     const found = async (repaired: Repaired): Promise<'proven' | 'disproved' | 'enough'> => {
       if (mayAdd && losesTerm(recording, judged, repaired)) return 'disproved';
-      const verified = await prove(repaired, recording, bench, seconds, {
+      const verified = await prove(repaired, recording, trial.bench, seconds, {
         ...{ known, until },
         asked: options.asked,
       });
-      if (!verified) return 'disproved';
+      if (!verified || !(await trial.holds(repaired.sources))) return 'disproved';
       // Another edit is offered beside the first where all that it leaves is the same.
       const left = leftBy(repaired);
       if (fixes.length > 0 && left !== fixes[0].left) return 'disproved';
@@ -84,7 +86,7 @@ export async function findFixes(options: FixOptions): Promise<Fixes> {
       return fixes.length < MOST_FIXES ? 'proven' : 'enough';
     };
     const tried = await repair(recording, judged, {
-      bench,
+      bench: trial.bench,
       judge,
       limits: within,
       now: seconds,
@@ -105,20 +107,38 @@ interface Notebook {
 
 interface Beginning extends Pick<FixOptions, 'recording' | 'judged'> {
   readonly notebook: Notebook | null;
+  readonly tried: {
+    readonly bench: Bench;
+    /** Whether a fix holds in a run that is recorded as a whole. */
+    readonly holds: (sources: Sources) => Promise<boolean>;
+  };
 }
 
-/** The run that edits begin from: of a notebook its cells as one program. */
+/** The run that edits begin from: of a notebook its cells as one program; and without calls that tell nothing new. */
 async function beginning(
   { recording, judged, bench: { file } }: FixOptions,
   bench: Bench,
   judge: (recording: Recording) => Judged,
 ): Promise<Beginning | null> {
   const { cells } = recording;
-  if (!cells) return { recording, judged, notebook: null };
-  const joined = await bench.record({});
+  const joined = cells ? await bench.record({}) : recording;
   if (!joined) return null;
-  const json = await readFile(file, 'utf8');
-  return { recording: joined, judged: judge(joined), notebook: { json, cells } };
+  const json = cells ? await readFile(file, 'utf8') : null;
+  const whole = { recording: joined, judged: cells ? judge(joined) : judged };
+  const notebook = cells && json !== null ? { json, cells } : null;
+  const standing = standingOf(whole.recording, whole.judged);
+  const plain = { bench, holds: () => Promise.resolve(true) };
+  const calls = tellingCalls(whole.recording, whole.judged);
+  if (Object.keys(calls).length === 0) return { ...whole, notebook, tried: plain };
+  const first = await bench.record({}, undefined, calls);
+  const shorter = first && standingOf(first, judge(first));
+  if (!shorter || !isAsTelling(standing, shorter)) return { ...whole, notebook, tried: plain };
+  const holds = async (sources: Sources): Promise<boolean> => {
+    const run = await bench.record(sources);
+    return run !== null && compareStandings(standing, standingOf(run, judge(run))) === 'right';
+  };
+  const tried = { bench: recordingFirst(bench, calls), holds };
+  return { recording: shorter.recording, judged: shorter.judged, notebook, tried };
 }
 
 function asNotebookFix(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { sizeOf, tensor, type Tensor } from '../engine/tensor.ts';
 import type {
   Bench,
+  Calls,
   Candidate,
   FrameReply,
   FrameRequest,
@@ -116,8 +117,13 @@ class PythonBench implements OpenBench {
     };
   }
 
-  async record(sources: Sources, args?: readonly string[]): Promise<Recording | null> {
-    const { reply, out } = await this.#ask({ job: 'record', sources, ...(args && { args }) });
+  async record(
+    sources: Sources,
+    args?: readonly string[],
+    calls?: Calls,
+  ): Promise<Recording | null> {
+    const asked = { sources, ...(args && { args }), ...(calls && { calls }) };
+    const { reply, out } = await this.#ask({ job: 'record', ...asked });
     try {
       if (reply.error !== undefined) return null;
       return parseRecording(new Uint8Array(await readFile(out)), out);

@@ -33,6 +33,7 @@ mean = inner[:, 0]
 dS = P * (dP - inner)
 mask = np.triu(np.ones((T, T), dtype=bool), k=1)
 heads = rng.normal(size=(H, T, D))
+wheads = rng.normal(size=(H, T, 3))
 acc = np.zeros((T, D))
 grads = {"q": dS @ K, "k": dS.T @ Q}
 size = D
@@ -132,6 +133,9 @@ MISTAKES = [
     ('r = heads.reshape(T, -1, 2).swapaxes(0, 1).copy()', 'r = heads.reshape(T, 2, -1)'),
     ('rows, cols = inner, m_new\nr = size * (np.arange(T)[:, None] - np.arange(T))', 'r = size * (inner - m_new)'),
     ('r = (m_old[:, None] - m_new < 2) & (m_new - m_old[:, None] < 2)', 'r = (m_old[:, None] - m_new < 2) & (m_new <= m_old[:, None])'),
+    ('r = heads.sum(axis=0).T @ wheads.sum(axis=0)', 'r = np.tensordot(heads, wheads, axes=((0, 1), (0, 1)))'),
+    ('r = m_old[1:3] + (P * dP).sum(axis=1)[1:3]', 'r = m_old[1:3] + m_new[1:3]'),
+    ('r = np.arange(D // H * H)', 'r = np.arange(D)'),
     ('r = heads[0].sum(axis=0)', 'r = heads.sum(axis=(0, 1))'),
     ('r = heads[:, -1].sum()', 'r = heads.sum()'),
     ('r = dP[0].mean()', 'r = P[0] @ dP[0]'),
@@ -185,6 +189,9 @@ PROGRAMS = [
     ('r = []\nr.append(Q)', 'append(Q)', 'insert(0, Q)'),
     ('for t in range(H):\n    pass\nr = halved(Q)\ndef halved(a, by=2):\n    return a / by', 'by=2', 'by=1'),
     ('r = shifted(Q)', 'shifted(Q)', 'shifted(Q, by=-1)'),
+    ('first = shifted(K, by=1.5)\nr = shifted(Q)', 'r = shifted(Q)', 'r = shifted(Q, by=1.5)'),
+    ('r = dict(q=Q, k=K, v=V)', 'q=Q, k=K', 'k=K, q=Q'),
+    ('r = {"q": Q, "k": K, "v": V}', '"q": Q, "k": K, "v": V', '"v": V, "k": K, "q": Q'),
     (
         'def step():\n    np.add(acc, Q, out=acc)\n    total[:] += K\n    r = acc + total',
         'def step():\n',

@@ -203,6 +203,8 @@ def operator(site: Site) -> Iterator[Mutation]:
                 yield site.put('%s @ %s' % (other, a), 1.6, 'order')
     yield site.put(left, 1.0, 'drop')
     yield site.put(right, 1.0, 'drop')
+    if isinstance(node.left, ast.BinOp):
+        yield site.put(source.of(node.left.left), 1.15, 'drop')
     if own in ('*', '/') and isinstance(node.left, ast.BinOp) and _OPERATORS.get(type(node.left.op)) in ('+', '-'):
         # (a - b) * c where a - b * c was meant, and the other way about.
         inner = node.left

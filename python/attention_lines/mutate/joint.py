@@ -208,5 +208,31 @@ def whole(site: Site) -> Iterator[Mutation]:
         yield Mutation(own + (Edit(*source.span(places[0]), '(%s)' % ', '.join(map(str, moved))),), 1.2, 'sum')
 
 
-EXPRESSIONS = (whole, sized, operands, compared, weighted)
+def contracted(site: Site) -> Iterator[Mutation]:
+    """The gradient of a matrix: a product of two tensors over all their axes but the last ones."""
+    shape, scope = site.known.shape, site.scope
+    if site.known.sort != 'tensor' or len(shape) != 2 or not isinstance(site.node, (ast.BinOp, ast.Call)):
+        return
+    deep = [e for e in scope.tensors() if len(e.known.shape) > 2 and ' ' not in e.text][:MOST_DEEP]
+    for one, other in itertools.permutations(deep, 2):
+        a, b = one.known.shape, other.known.shape
+        if a[:-1] == b[:-1] and (a[-1], b[-1]) == shape:
+            yield site.put(_contraction(site, one.text, other.text, len(a) - 1), 1.7 + one.distance + other.distance, 'sum')
+
+
+MOST_DEEP = 10
+
+
+def _contraction(site: Site, one: str, other: str, rank: int) -> str:
+    numpy, torch, text = site.scope.numpy, site.scope.torch, site.source.text
+    letters = 'bthn'[:rank]
+    axes = '(%s)' % ', '.join(map(str, range(rank)))
+    if numpy and 'tensordot(' in text:
+        return '%s.tensordot(%s, %s, axes=(%s, %s))' % (numpy, one, other, axes, axes)
+    if 'einsum(' in text:
+        return '%s.einsum("%si,%sj->ij", %s, %s)' % (torch or numpy, letters, letters, one, other)
+    return '%s.reshape(-1, %s.shape[-1]).T @ %s.reshape(-1, %s.shape[-1])' % (one, one, other, other)
+
+
+EXPRESSIONS = (contracted, whole, sized, operands, compared, weighted)
 STATEMENTS = (exchanged,)

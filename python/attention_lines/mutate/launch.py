@@ -204,6 +204,7 @@ def run_recorded(request: Dict[str, Any], out: str) -> int:
     files = EditedFiles(run.recorder, run.path, run.files.root, run.files.expressions)
     files.texts = texts(request)
     run.files = files
+    run.recorder.first_calls = request.get("calls", {})
     try:
         run.start()
     except SystemExit:

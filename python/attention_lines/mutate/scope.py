@@ -204,6 +204,8 @@ class Scope:
                 add(self.source.of(node), binding(node), self.known(node), min(near, 40) / 100)
         for text, binds, known, distance in self._computed(function):
             add(text, binds, known, distance)
+        for text, known, distance in self._alike(function):
+            add(text, 20, known, distance)
         for text, binds, known in self._elsewhere(function):
             add(text, binds, known, 0.6)
         for name, value in list(self.names.items()):
@@ -230,6 +232,20 @@ class Scope:
                 yield text, binding(node), known, near + 0.1
             elif known.sort in ('tensor', 'flag') and known.shape and len(text) <= LONGEST_TENSOR and not self._is_own(node):
                 yield text, binding(node), known, near + 0.5
+
+    def _alike(self, function: ast.AST) -> Iterator[Tuple[str, Value, float]]:
+        """The same part of another tensor of the same shape: `delta[i:i + n]` where `lse[i:i + n]` stands."""
+        named = {name: describe(value) for name, value in self.names.items() if is_tensor(value)}
+        parts = [n for n in ast.walk(function) if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name) and _loads(n)]
+        for node in parts:
+            own, known = named.get(node.value.id), self.known(node)  # type: ignore[attr-defined]
+            near = abs(node.lineno - self.statement.lineno)
+            if own is None or not known.shape or near > 12:
+                continue
+            rest = self.source.of(node)[len(node.value.id) :]  # type: ignore[attr-defined]
+            for name, other in named.items():
+                if name != node.value.id and other == own:  # type: ignore[attr-defined]
+                    yield name + rest, known, near / 100 + 0.2
 
     def _elsewhere(self, function: ast.AST) -> Iterator[Tuple[str, int, Value]]:
         """Elements that other functions of the file take by names that this frame has as well."""

@@ -85,13 +85,30 @@ def backwards(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mut
             yield Mutation((Edit(start, start, 'reversed('), Edit(end, end, ')')), 1.2, 'order', False)
 
 
+def shadowed(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """What a loop counts under a name of its own, where it hides a tensor that is needed later."""
+    if not isinstance(statement, ast.For) or not isinstance(statement.target, ast.Name):
+        return
+    name = statement.target.id
+    if scope.known_text(name).sort != 'tensor':
+        return
+    used = {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)}
+    own = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+    counters = [n.target.id for n in ast.walk(source.tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)]
+    fresh = [each for each in counters if each not in own and scope.known_text(each).sort != 'tensor']
+    fresh += [each for each in ('i', 'j', 'n', 'index') if each not in used]
+    places = [n for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == name]
+    for other in list(dict.fromkeys(fresh))[:2]:
+        yield Mutation(tuple(sorted(Edit(*source.span(n), other) for n in places)), SOON, 'target', False)
+
+
 def defaults(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
     """Of the function that the statement is in: other values where an argument is left out."""
     function = statement if isinstance(statement, ast.FunctionDef) else source.function_of(statement)
     if not isinstance(function, ast.FunctionDef):
         return
-    for _, value in _given(function):
-        for text in _instead(value):
+    for name, value in _given(function):
+        for text in _instead(value) + _elsewhere(source, name, value):
             yield Mutation((Edit(*source.span(value), text),), SOON if statement is function else 1.3, 'number', False)
 
 
@@ -119,6 +136,13 @@ def _instead(value: ast.expr) -> List[str]:
     return ['None'] if isinstance(own, (dict, list, set)) else []
 
 
+def _elsewhere(source: Source, name: str, value: ast.expr) -> List[str]:
+    """What stands for an argument of this name in other calls of the file."""
+    keywords = [n for n in ast.walk(source.tree) if isinstance(n, ast.keyword) and n.arg == name]
+    texts = [source.of(n.value) for n in keywords if n.value is not value]
+    return [text for text in dict.fromkeys(texts) if text != source.of(value)][:4]
+
+
 def given(site: Site) -> Iterator[Mutation]:
     """A call of a function of the file, with an argument that it leaves to the default."""
     node, source = site.node, site.source
@@ -134,9 +158,9 @@ def given(site: Site) -> Iterator[Mutation]:
     comma = ', ' if node.args or node.keywords else ''
     for name, value in _given(function):
         if name not in taken:
-            for text in _instead(value):
+            for text in _elsewhere(source, name, value) + _instead(value):
                 yield Mutation((Edit(close, close, '%s%s=%s' % (comma, name, text)),), 1.2, 'argument')
 
 
 EXPRESSIONS = (anew, branch, listed, given)
-STATEMENTS = (unshared, backwards, defaults)
+STATEMENTS = (unshared, shadowed, backwards, defaults)

@@ -67,6 +67,18 @@ def order(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
                 yield Mutation(edits, 1.0 + 0.1 * len(moved), 'order')
 
 
+def entries(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """Entries of a dictionary in another order, each with its key: what takes its values in turn finds others."""
+    for node in ast.walk(statement):
+        spans: List[Tuple[int, int]] = []
+        if isinstance(node, ast.Dict) and all(node.keys):
+            spans = [(source.span(key)[0], source.span(value)[1]) for key, value in zip(node.keys, node.values)]  # type: ignore[arg-type]
+        elif isinstance(node, ast.Call) and getattr(node.func, 'id', '') in ('dict', 'OrderedDict') and all(k.arg for k in node.keywords):
+            spans = [(source.text.rindex(str(k.arg), 0, source.span(k.value)[0]), source.span(k.value)[1]) for k in node.keywords]
+        for (a, b), (c, d) in itertools.combinations(spans[:MOST_ELEMENTS], 2):
+            yield Mutation((Edit(a, b, source.text[c:d]), Edit(c, d, source.text[a:b])), 1.25, 'order')
+
+
 MOST_ELEMENTS = 12
 
 
@@ -416,4 +428,4 @@ def _like(source: Source, scope: Scope, other: ast.stmt, after) -> Iterator[Muta
                     yield after(text[: start - base] + each.text + text[end - base :], 2.4 + each.distance, 'missing')
 
 
-OPERATORS = (assignment, accumulated, order, target, place, unguarded, everywhere, path, missing)
+OPERATORS = (assignment, accumulated, order, entries, target, place, unguarded, everywhere, path, missing)

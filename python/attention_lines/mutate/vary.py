@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import os
+import re
 from typing import Any, Dict, Iterator, List, Tuple
 
 from . import loaded
@@ -198,7 +199,27 @@ def _constants(source: Source) -> List[Any]:
     """Whole numbers that may be sizes."""
     options = [n.value for n in ast.walk(source.tree) if isinstance(n, ast.keyword) and _is_option(source, n)]
     every = dict.fromkeys(itertools.chain(_outside(source.tree), options))
-    return [n for n in every if _whole(n) and 2 <= n.value <= LARGEST and _may_be_size(source, n)]
+    return [
+        n for n in every if _whole(n) and (2 <= n.value <= LARGEST or n.value == 1 and _is_count(source, n)) and _may_be_size(source, n)
+    ]
+
+
+_COUNTS = re.compile(r"b|bs|bsz|h|(n|num)?_?(batch|batches|batch_size|head|heads)", re.IGNORECASE)
+
+
+def _is_count(source: Source, node: ast.AST) -> bool:
+    """Whether a 1 is how many sequences or heads there are, by the name that it is given."""
+    parent, names = source.parents.get(node), []
+    if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
+        names = [parent.targets[0].id]
+    elif isinstance(parent, ast.Tuple):
+        owner = source.parents.get(parent)
+        if isinstance(owner, ast.Assign) and isinstance(owner.targets[0], ast.Tuple) and len(owner.targets[0].elts) == len(parent.elts):
+            target = owner.targets[0].elts[parent.elts.index(node)]
+            names = [target.id] if isinstance(target, ast.Name) else []
+    elif isinstance(parent, ast.keyword):
+        names = [parent.arg or ""]
+    return any(_COUNTS.fullmatch(name) for name in names)
 
 
 def _shape_of(source: Source, node: ast.AST) -> Any:

@@ -65,10 +65,13 @@ export interface Variations {
   readonly sizes: readonly Variation[];
 }
 
+/** Of functions, by name, so many calls are recorded and no more. */
+export type Calls = Readonly<Record<string, number>>;
+
 export interface Bench {
   /** Null where the statement was not reached. */
   frame(request: FrameRequest): Promise<FrameReply | null>;
   /** The whole program, recorded; null where it crashes, hangs or does not parse. */
-  record(sources: Sources, args?: readonly string[]): Promise<Recording | null>;
+  record(sources: Sources, args?: readonly string[], calls?: Calls): Promise<Recording | null>;
   vary(sources: Sources): Promise<Variations>;
 }

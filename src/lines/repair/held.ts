@@ -149,3 +149,30 @@ export function placeName({ events, statements, functions }: Recording, id: numb
   const { statement, name, how } = events[id];
   return `${functions[statements[statement].function].name} ${how} ${name}`;
 }
+
+/**
+ * Whether an edit takes away a mask that hides nothing in this run, or all: whether it was meant these numbers do not
+ * tell.
+ */
+export function losesMask(before: Standing, after: Standing): boolean {
+  const used = masksUsed(after);
+  return [...masksUsed(before)].some((each) => !used.has(each));
+}
+
+/** Names of truth values that are all the same, and are put to use by some statement. */
+function masksUsed({ recording }: Standing): Set<string> {
+  const { events } = recording;
+  // Where nothing is hidden the result is what it was made of, and its flow tells of no mask.
+  const isRead = new Set(
+    events.flatMap(({ how, shape, reads }) =>
+      how === 'argument' || sizeOf(shape) < 2 ? [] : reads,
+    ),
+  );
+  const found = new Set<string>();
+  for (const { id, dtype, shape } of events) {
+    if (dtype !== 'bool' || sizeOf(shape) < 2 || !isRead.has(id)) continue;
+    const data = recording.tensor(id)?.data;
+    if (data?.every((value) => value === data[0])) found.add(placeName(recording, id));
+  }
+  return found;
+}

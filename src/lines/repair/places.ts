@@ -4,6 +4,7 @@ import type { Judged } from '../judge.ts';
 import { type Event, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
+import { silentOf } from './silent.ts';
 
 export interface Place {
   readonly statement: number;
@@ -24,14 +25,11 @@ export interface Place {
 /** Events that a statement's execution did not make there and then. */
 const BESIDE: ReadonlySet<string> = new Set(['loop-end', 'gradient', 'leaf']);
 const MOST_WRONG = 4;
-const MOST_PLACES = 14;
+const MOST_PLACES = 16;
 /** Statements back from a wrong one. */
 const MOST_HOPS = 4;
-/** Statements that no tensor tells of, and after how many others they come. */
-const MOST_SILENT = 4;
+/** After so many others come statements that no tensor tells of. */
 const SILENT_AFTER = 5;
-/** Lines of a function's head. */
-const MOST_HEAD = 8;
 
 /** How far from where something is seen to be wrong; the next mistake is farther than its own surroundings. */
 const FAR = {
@@ -42,7 +40,9 @@ const FAR = {
   user: 1.5,
   frontier: 0.6,
   number: 0.5,
-  hop: 0.4,
+  hop: 0.2,
+  same: 0.05,
+  packed: 1.2,
   counted: 2,
   handed: 0.45,
   neighbour: 2.2,
@@ -55,10 +55,11 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
   const { observed, consequences, flow } = judged.localised;
   const found = new Map<number, { readonly place: Place; readonly far: number }>();
   const proven = provenFunctions(recording, judged);
-  const add = (id: number, near: number, seenIn: Missing): void => {
+  const add = (id: number, near: number, seenIn: Missing, isPacked = false): void => {
     const event = recording.events[id];
     const known = found.get(event.statement);
-    const isProven = proven.has(recording.statements[event.statement].function);
+    // What is right as it was computed, and put in the wrong place, speaks for no function.
+    const isProven = !isPacked && proven.has(recording.statements[event.statement].function);
     const far = near + (isProven ? FAR.proven : 0);
     if (recording.statements[event.statement].kind === 'parameter' || (known && known.far <= far))
       return;
@@ -74,7 +75,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         for (const source of from === null ? flow.sources[at] : [from]) {
           const isCounted = /^(?:u?int|bool)/.test(recording.events[source].dtype);
           if (reached.has(source) || !isCounted || near > far + FAR.counted) continue;
-          const next = near + (from === null ? FAR.hop : FAR.line);
+          const next = near + (from === null ? FAR.hop : FAR.same);
           reached.set(source, next);
           add(source, next, seenIn);
         }
@@ -91,6 +92,12 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
       add(id, near + FAR.frontier, each);
       addNumbers(id, near + FAR.frontier, each);
     }
+    // What was put into a tuple, a list or a dict there came out of it here: it may have been another one that was meant.
+    for (const source of new Set([event, seen].flatMap((id) => flow.sources[id])))
+      for (let id: number | null = source; id !== null;) {
+        if (isElement(recording, id)) add(id, near + FAR.packed, each, true);
+        id = handedOn(recording, recording.events[id]);
+      }
     // Back along what it was computed from: an operand that is right may be the wrong one, too.
     const reached = new Map<number, number>([event, seen].map((id) => [id, near]));
     for (const [id, far] of reached) {
@@ -138,11 +145,20 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
   const known = new Set(near.map(({ file, line }) => `${file} ${line}`));
-  const silent = silentOf(recording, missing).filter(
+  const silent = silentOf(recording, missing.slice(0, MOST_WRONG), near).filter(
     ({ file, line }) => !known.has(`${file} ${line}`),
   );
   const at = Math.min(near.length, SILENT_AFTER);
   return [...near.slice(0, at), ...silent, ...near.slice(at), ...passesOf(recording, missing)];
+}
+
+/** Whether an event is an element of what its statement returns, or puts together. */
+function isElement({ events, statements }: Recording, id: number): boolean {
+  const { name, how, statement } = events[id];
+  return (
+    name.endsWith(']') &&
+    (how === 'return' || (how === 'bind' && /[([{]/.test(statements[statement].text)))
+  );
 }
 
 /** The first event of an array that an event tells of after it was written to: its type and its shape were chosen there. */
@@ -152,44 +168,6 @@ function madeAt({ events }: Recording, id: number): number | null {
   let at = id;
   for (let { alias } = events[at]; alias !== undefined; { alias } = events[at]) at = alias;
   return at === id ? null : at;
-}
-
-/**
- * What no tensor tells of, though a wrong statement names it: what binds a list of functions, a dict, a flag, and the
- * head of a function that is called with some arguments left out.
- */
-function silentOf(recording: Recording, missing: readonly Missing[]): Place[] {
-  const { events, statements, functions, files } = recording;
-  const told = new Set(events.map(({ statement }) => statement));
-  const found = new Map<string, Place>();
-  const add = (statement: number, file: number, line: number): void => {
-    const place = { statement, file: files[file].path, line, occurrences: [0] };
-    found.set(`${file} ${line}`, { ...place, isUnseen: true, meant: null });
-  };
-  const blamed = missing.slice(0, MOST_WRONG).flatMap(({ event, seen }) => [event, seen]);
-  for (const id of new Set(blamed.map((each) => events[each].statement))) {
-    const { loads, targets, text, function: inside, file } = statements[id];
-    const named = new Set([...loads, ...targets].map(rootOf));
-    functions.forEach(({ file: its, line, name }, at) => {
-      if (name === '') return;
-      const isCalled = at === inside || text.includes(`${name.split('.').at(-1)}(`);
-      if (isCalled && hasDefaults(files[its].source, line)) add(id, its, line);
-    });
-    statements.forEach((each, at) => {
-      const isNear = each.file === file && at !== id && !told.has(at) && each.kind === 'assign';
-      if (isNear && each.targets.some((target) => named.has(target))) add(at, file, each.line);
-    });
-  }
-  return [...found.values()].slice(0, MOST_SILENT);
-}
-
-/** `self.grad` of `self.grad["w"]`. */
-const rootOf = (text: string): string => text.split('[', 1)[0];
-
-/** Whether the function that is defined on a line, from 1, has arguments that may be left out. */
-function hasDefaults(source: string, line: number): boolean {
-  const rest = source.split('\n').slice(line - 1, line + MOST_HEAD);
-  return /^\s*(?:async )?def \w+\([^)]*=/.test(rest.join('\n'));
 }
 
 /** Where autograd is run: no tensor tells of these statements, though one of them may be too much. */

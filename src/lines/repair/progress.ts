@@ -7,7 +7,7 @@ import { ancestorsOf, askedFor, goalsOf } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { holdsTwice, isMisplaced, placeName } from './held.ts';
+import { holdsTwice, isMisplaced, losesMask, placeName } from './held.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {
@@ -87,7 +87,9 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.missing.length === 0 &&
   !holdsTwice(before, standing) &&
   !isMisplaced(before, standing) &&
+  !losesMask(before, standing) &&
   !isSpoilt(standing) &&
+  !isSpoiltBeside(before, standing) &&
   (isComplete(before, standing) || !(hasLooseEnds(standing) || isCut(standing)));
 
 /** Not all of it was recorded. */
@@ -119,6 +121,29 @@ function isSpoilt({ judged: { localised, catalogue } }: Standing): boolean {
     else if (how === 'loop-end' && each.standing === 'off' && isAll) spoilt.add(key);
   }
   return spoilt.size > 0;
+}
+
+/**
+ * Whether what was right and is handed on to nobody, such as a copy that is kept, is something else after an edit: it
+ * changed in place what that was made of.
+ */
+function isSpoiltBeside(before: Standing, after: Standing): boolean {
+  const { observed, consequences, flow } = before.judged.localised;
+  const statementOf = (id: number): number => before.recording.events[id].statement;
+  const blamed = new Set(
+    before.missing.flatMap(({ event, seen }) => [event, seen].map(statementOf)),
+  );
+  const places = keysByPlace(after);
+  return observed.some(({ event: { id, statement, how }, standing, found }) => {
+    const isKept = how === 'bind' || how === 'return';
+    const isOpen = isKept && flow.users[id].length === 0 && standing === 'right';
+    if (!isOpen || blamed.has(statement) || consequences.has(id)) return false;
+    const keys = found.filter((each) => each.entry.role === 'node' && isAllOf(each));
+    const there = places.get(placeName(before.recording, id));
+    return (
+      keys.length > 0 && there !== undefined && !keys.some(({ entry }) => there.has(entry.key))
+    );
+  });
 }
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */

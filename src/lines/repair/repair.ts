@@ -72,6 +72,8 @@ const FIRST_PROMISING = 6;
 const CHEAP = 0.95;
 const FIRST_OTHERS = 16;
 const FIRST_UNSEEN = 3;
+/** Of a statement that no tensor tells of. */
+const FIRST_SILENT = 8;
 const MOST_OTHERS = 60;
 /** Statements of which two edits at once are tried. */
 const MOST_PAIRED = 2;
@@ -323,17 +325,18 @@ class Hunt {
 
 /** What is right, and of a statement that is blamed what is partly right, and what alone is left away and may tell elsewhere. */
 function likelyOf(
-  { exact, promising, others }: Sorted,
-  { occurrences, around }: Place,
+  { exact, promising, others, permuted }: Sorted,
+  { occurrences, around, isUnseen: isSilent }: Place,
   isFirst: boolean,
 ): readonly (Candidate | Evaluated)[] {
+  if (isSilent) return [...exact, ...others.slice(0, FIRST_SILENT)];
   // What a part is added to shows in the end alone.
   const isRepeated = occurrences.length > 1 || around === true;
   const summed = isRepeated ? others.filter(isAccumulated).slice(0, 1) : [];
   const unseen = others.filter(isUnseen).slice(0, FIRST_UNSEEN);
-  if (!isFirst) return [...exact, ...summed, ...unseen];
+  if (!isFirst) return [...exact, ...permuted, ...summed, ...unseen];
   const cheap = others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING);
-  return [...exact, ...summed, ...promising.slice(0, FIRST_PROMISING), ...cheap];
+  return [...exact, ...permuted, ...summed, ...promising.slice(0, FIRST_PROMISING), ...cheap];
 }
 
 /** `=` where `+=` stood, or the other way about. */

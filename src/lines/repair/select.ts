@@ -24,10 +24,13 @@ const PIECES = 4;
 /** Of one statement at most. */
 const MOST_EXACT = 10;
 const MOST_PROMISING = 16;
+const MOST_PERMUTED = 4;
 /** Worse than any that is something. */
 const NOTHING_RIGHT = 5;
 /** What was missing, in full, or another node that was. */
 const EXACT = 0.5;
+
+const NEGATED = 0.4;
 
 /** A number that is the scale: where it is asked for is not known. */
 const SCALAR = 1;
@@ -48,6 +51,8 @@ export interface Sorted {
   /** It is at least a part of something right. */
   readonly promising: readonly Evaluated[];
   readonly others: readonly (Candidate | Evaluated)[];
+  /** Of the promising ones those that leave what was there, in another order. */
+  readonly permuted: readonly Evaluated[];
 }
 
 const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
@@ -88,7 +93,9 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
       // A part of what is there as a whole, such as one head's, is what many statements are to give.
       const isThere = covered.has(entry.key) && entry.key !== key && isWhole(alignment);
       const known = isThere ? 1 : 0;
-      best = Math.min(best, roleOf(entry.role, entry.key === key) + known);
+      // Negated it is one as well, and rarely meant.
+      const negated = entry.title.startsWith('−') ? NEGATED : 0;
+      best = Math.min(best, roleOf(entry.role, entry.key === key) + known + negated);
     }
     return best;
   };
@@ -112,8 +119,20 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
   return {
     exact: exact.slice(0, MOST_EXACT),
     promising: promising.slice(0, MOST_PROMISING),
+    permuted: promising.filter((each) => isPermuted(each, reply)).slice(0, MOST_PERMUTED),
     others,
   };
+}
+
+/** Whether a candidate leaves the tensors that are there now, each once, in another order. */
+function isPermuted({ values }: Evaluated, { now }: FrameReply): boolean {
+  if (values.length !== now.length || now.length < 2) return false;
+  const left = [...now];
+  return values.every((value) => {
+    const at = left.findIndex((each) => isSame(value, each));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
 }
 
 /** How far from right what a candidate leaves is; Infinity where nothing that it changes is right. */

@@ -424,3 +424,106 @@ for h in reversed(range(H)):
   expect((await attempt(meant, wrong, meant)).how).toBe('right');
   expect((await attempt(meant, wrong, edited)).how).not.toBe('right');
 });
+
+/** Programs in which an edit that is none gives the right numbers as they are run: what would have shown it is not there. */
+const square = right.replace('T, C, D = 5, 6, 4', 'T, C, D = 4, 6, 4');
+const inner = right.replace('T, C, D = 5, 6, 4', 'T, C, D = 5, 4, 4');
+const padded = right
+  .replace('rng.normal(size=(C, D)) for', 'rng.normal(size=(C, D)) for')
+  .replace('Q, K, V = x', 'keep = np.ones(T, dtype=bool)\nQ, K, V = x')
+  .replace('P = np.exp(S', 'S = np.where(keep, S, -np.inf)\nP = np.exp(S');
+const batched = `import numpy as np
+rng = np.random.default_rng(4)
+B, T, C, D = 1, 5, 6, 4
+x, dy = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, D))
+Wq, Wk, Wv = (rng.normal(size=(C, D)) for _ in range(3))
+${REST.replaceAll(/(\w)\.T\b/g, '$1.swapaxes(-1, -2)')
+  .replaceAll(/(S\.max|P\.sum|\(P \* dP\)\.sum)\(1/g, '$1(-1')
+  .replaceAll(/x\.swapaxes\(-1, -2\) @ (d\w)/g, '(x.swapaxes(-1, -2) @ $1).sum(0)')
+  .replaceAll(/(W\w)\.swapaxes\(-1, -2\)/g, '$1.T')}`;
+const cached = right.replace(/$/, 'cache = {"k": K.copy(), "v": V.copy()}\n');
+
+const EXPOSED: [string, meant: string, wrong: string, edited: string][] = [
+  [
+    'the tokens, of which there are as many as features',
+    square,
+    unscaled(square),
+    square.replace(SCALED, 'keepdims=True)) / np.sqrt(T)'),
+  ],
+  [
+    'the rows of a matrix that is square',
+    inner,
+    unscaled(inner),
+    inner.replace(SCALED, 'keepdims=True)) / np.sqrt(len(Wq))'),
+  ],
+  [
+    'a root that is whole for this width',
+    right,
+    unscaled(right),
+    right.replace(SCALED, 'keepdims=True)) / int(np.sqrt(D) + 0.5)'),
+  ],
+  ['half of the width', right, unscaled(right), right.replace(SCALED, 'keepdims=True)) / (D / 2)')],
+  [
+    'a mask that hides nothing left away',
+    padded,
+    padded.replace('np.where(keep, S, -np.inf)', 'np.where(keep, -np.inf, S)'),
+    padded.replace('S = np.where(keep, S, -np.inf)\n', ''),
+  ],
+  [
+    'a mask that hides nothing made of nothing',
+    padded,
+    padded.replace('np.where(keep, S, -np.inf)', 'np.where(keep, -np.inf, S)'),
+    padded.replace('np.where(keep, S, -np.inf)', 'S - 0'),
+  ],
+  [
+    'the first of one sequence',
+    batched,
+    batched.replace('(x.swapaxes(-1, -2) @ dQ).sum(0)', '(x.swapaxes(-1, -2) @ dQ).mean()'),
+    batched.replace('(x.swapaxes(-1, -2) @ dQ).sum(0)', 'x[0].T @ dQ[0]'),
+  ],
+  [
+    'a mean over one sequence',
+    batched,
+    batched.replace('(x.swapaxes(-1, -2) @ dV).sum(0)', '(x.swapaxes(-1, -2) @ dP).sum(0)'),
+    batched.replace('(x.swapaxes(-1, -2) @ dV).sum(0)', '(x.swapaxes(-1, -2) @ dV).mean(0)'),
+  ],
+  [
+    'a key that is kept and scaled where it lies',
+    cached,
+    cached.replace('dQ = dS @ K', 'dQ = dS @ K * 2'),
+    cached.replace('dQ = dS @ K', 'K *= 2\ndQ = dS @ (K / 2)'),
+  ],
+  [
+    'a number that is drawn',
+    right.replace('x, dy = rng', 'half = float(rng.integers(2, 3))\nx, dy = rng'),
+    unscaled(right).replace('x, dy = rng', 'half = float(rng.integers(2, 3))\nx, dy = rng'),
+    right
+      .replace('x, dy = rng', 'half = float(rng.integers(2, 3))\nx, dy = rng')
+      .replace(SCALED, 'keepdims=True)) / half'),
+  ],
+  [
+    'only as many tokens as there are',
+    right,
+    right.replace('dK = dS.T @ Q', 'dK = dS @ Q'),
+    right.replace('dK = dS.T @ Q', 'dK = dS[:5].T @ Q[:5]'),
+  ],
+  [
+    'the first columns',
+    right,
+    right.replace('dV = P.T @ dy', 'dV = P @ dy'),
+    right.replace('dV = P.T @ dy', 'dV = P.T @ np.hstack([dy[:, :3], dy[:, 3:4]])'),
+  ],
+];
+
+test.skipIf(!hasNumpy).each(EXPOSED)('%s is no fix', async (_, meant, wrong, edited) => {
+  const { how, verified } = await attempt(meant, wrong, edited);
+  expect([how, verified]).not.toEqual(['right', expect.anything()]);
+});
+
+test.skipIf(!hasNumpy)('what these programs mean is one', async () => {
+  for (const [what, meant, wrong] of EXPOSED.filter((_, n) => n % 4 === 1)) {
+    const { how, verified } = await attempt(meant, wrong, meant);
+    expect([what, how]).toEqual([what, 'right']);
+    expect(verified).not.toBeNull();
+  }
+});
