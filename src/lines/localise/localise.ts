@@ -126,7 +126,13 @@ const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ??
 /** Sure suspects before doubtful ones, statements before what autograd makes of them. */
 function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>): Wrong[] {
   const assigned = assignedParts(field);
-  const suspects = all.filter(({ event }) => !assigned.some(({ runs }) => runs.has(event)));
+  const suspects = all.filter(
+    (each) =>
+      !assigned.some(({ runs }) => runs.has(each.event)) &&
+      !(
+        isOfTokensAlone(field, each.event) && expected(field, each.event, each).kind === 'gradient'
+      ),
+  );
   const mistaken = [
     ...mistakenNames(field),
     ...exchangedReturns(field),
@@ -262,6 +268,23 @@ function isInBackward(
   const { name } = functions[statements[events[event].statement].function];
   const forward = name.replace(/backward$/, 'forward');
   return name.endsWith('.backward') && functions.some((other) => other.name === forward);
+}
+
+/** Whether it is computed from the tokens and nothing else: distances of points, say, but no gradient of what weights made. */
+function isOfTokensAlone({ observed, flow, recording }: Field, event: number): boolean {
+  const seen = new Set<number>();
+  const open = [event];
+  while (open.length > 0) {
+    const id = open.pop()!;
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const isTokens = observed[id].found.some(({ entry: { key } }) => /^v:x(Prime)?$/.test(key));
+    if (isTokens) continue;
+    if (id !== event && observed[id].standing === 'right') return false;
+    if (flow.sources[id].length === 0 && recording.events[id].shape.length > 0) return false;
+    open.push(...flow.sources[id]);
+  }
+  return seen.size > 1;
 }
 
 /** The target of a loss goes by the key of the outputs' gradient. */
