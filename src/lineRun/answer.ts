@@ -19,6 +19,7 @@ import { judge, type Judged } from '../lines/judge.ts';
 import { causesOf } from '../lines/tell/name.ts';
 import { unjudgedSums } from '../lines/tell/laterSums.ts';
 import { unjudgedOf } from '../lines/tell/unjudged.ts';
+import { cone } from '../lines/recorded/flow.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
 import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/tell/result.ts';
 import type { Source } from '../lines/tell/setupDocument.ts';
@@ -134,6 +135,8 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     return { ...reference, judged, result: unalignedResult(recording, localised, GUESSED) };
   if (isOfAnother(reference, localised))
     return { ...reference, judged, result: unalignedResult(recording, localised, ANOTHER) };
+  if (isContradicted(reference, localised))
+    return { ...reference, judged, result: unalignedResult(recording, localised, CONTRADICTED) };
   if (localised.verdict === 'match' && isSeenInPart(judged)) {
     const result = unalignedResult(recording, localised, seenOnly(judged));
     return { ...reference, judged, result };
@@ -233,6 +236,21 @@ const isOfAnother = ({ inferred }: Reference, { wrong, covered }: Judged['locali
   inferred.length > 0 &&
   wrong[0]?.kind === 'gradient' &&
   ![...covered].some((key) => /^v:(S|Z|M|P|Pd|O|C|ya?)$/.test(key));
+
+const CONTRADICTED =
+  'a step before the output is not as in the setup that was inferred, and the output is: the program may compute it otherwise, and nothing is said of its lines';
+
+/** Whether a step on the way to an output is called wrong by a setup that was inferred, and the output that is made of it right. */
+const isContradicted = (
+  { inferred }: Reference,
+  { wrong, observed, flow }: Judged['localised'],
+): boolean => {
+  const [first] = wrong;
+  if (inferred.length === 0 || first?.kind !== 'value' || first.node === 'y') return false;
+  const isOutput = (id: number): boolean =>
+    observed[id].found.some(({ entry: { node, kind } }) => node === 'y' && kind === 'value');
+  return [...cone(flow, [first.seen])].some((id) => id !== first.seen && isOutput(id));
+};
 
 /** Whether gradients are called wrong although nothing tells of which loss they are, and none is as that of the one assumed. */
 const isWithoutLoss = (

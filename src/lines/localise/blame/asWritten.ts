@@ -16,7 +16,7 @@ import {
   isSlope,
 } from './candidates.ts';
 import { rootOf } from './array.ts';
-import { type Blame, isNaming, originOf } from './common.ts';
+import { type Blame, isNaming, isOperand, originOf } from './common.ts';
 import { callOf } from './operand.ts';
 
 /** An operand, and what it would have to be. */
@@ -65,7 +65,7 @@ function solve(field: Field, rerun: Rerun, event: number, operand: number): Solu
   if (doubt === 'none') return null;
   for (const { value, what, entry, isOtherLayout } of candidatesFor(field, operand, doubt)) {
     const made = rerun.make(event, new Map([[operand, value]]));
-    if (!made) continue;
+    if (!made || isOperand(field, made.operands, made.value)) continue;
     const found = rightAs(field, event, made.value).filter(
       (each) => isOtherLayout || each.entry !== entry,
     );

@@ -1,7 +1,7 @@
 // What the reasons to blame another statement share.
 import type { Kind } from '../../../compare/program/program.ts';
 import type { NodeId } from '../../../engine/graph.ts';
-import type { Tensor } from '../../../engine/tensor.ts';
+import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import { handedOn } from '../../recorded/flow.ts';
 import type { Field } from '../suspects.ts';
 
@@ -57,3 +57,16 @@ export function boundAt(field: Field, id: number): number {
   }
   return at;
 }
+
+/** Whether nothing is left of what was to be computed: it is all of an operand, as that was. */
+export const isOperand = (
+  { recording }: Field,
+  operands: Iterable<number>,
+  { data }: Tensor,
+): boolean =>
+  data.length > 1 &&
+  [...operands].some((id) => {
+    if (sizeOf(recording.events[id].shape) !== data.length) return false;
+    const own = recording.tensor(id)?.data;
+    return own !== undefined && data.every((value, at) => value === own[at]);
+  });

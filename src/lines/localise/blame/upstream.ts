@@ -8,7 +8,7 @@ import { isIn } from '../../recorded/sizes.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { isGivenRightly, isUsedRightly, rightAs } from './asWritten.ts';
 import { otherParts, wholesInstead } from './candidates.ts';
-import { type Blame, isHiding, originOf } from './common.ts';
+import { type Blame, isHiding, isOperand, originOf } from './common.ts';
 
 /** Statements back from the one that is seen to be wrong, and events that are looked at in all. */
 const MOST_STEPS = 5;
@@ -143,6 +143,7 @@ function nearest(field: Field, event: number, isMeant: (root: Root) => boolean):
   const rerun = rerunOf(recording);
   const slice = sliceOf(field, rerun, target);
   const within = slice.steps.map(({ id }) => id);
+  const operands = new Set(slice.steps.flatMap((step) => [...step.operands]));
   let tried = 0;
   let least = Infinity;
   const found = new Map<number, Blame>();
@@ -157,7 +158,7 @@ function nearest(field: Field, event: number, isMeant: (root: Root) => boolean):
       if (tried++ > MOST_TRIED) return null;
       const made = outcome(rerun, slice, root, value);
       if (!made || isHiding(made) !== isHiding(recording.tensor(target))) continue;
-      if (rightAs(field, target, made).length === 0) continue;
+      if (rightAs(field, target, made).length === 0 || isOperand(field, operands, made)) continue;
       least = root.steps;
       const blame = blameFor(field, root, target, value);
       found.set(blame.statement ?? recording.events[blame.event].statement, blame);
