@@ -139,3 +139,25 @@ s = (x @ wq) @ (x @ wk).T / np.sqrt(3)
     expect(result.notes[0]).toMatch(/only .*Z.* recognised/);
   });
 });
+
+describe.skipIf(!hasNumpy)('distances of tokens, by which keys are chosen', () => {
+  const config = (of: (name: string) => Tensor): HeadConfig => ({
+    ...{ head: 'kq', heads: 1, kvHeads: 1, axes: 'query-first' },
+    x: of('x'),
+    weights: { W_K: of('wk'), W_Q: of('wq') },
+    mask: { tensor: of('seen'), meaning: 'attend' },
+    loss: { kind: 'target', T: of('goal') },
+  });
+  const right = sourceOf('near');
+
+  test('are no gradient', () => {
+    const { result } = held(right, config);
+    expect([result.verdict, result.first]).toEqual(['match', null]);
+  });
+
+  test('hide no mistake after them', () => {
+    const wrong = right.replace('(dp - weights[j] @ dp)', '(dp - dp.mean())');
+    const { result } = held(wrong, config);
+    expect(result.first).toMatchObject({ line: lineOf(wrong, 'dp.mean()') });
+  });
+});
