@@ -154,7 +154,7 @@ function shortLines({ verdict, first, lines, causes, inferred, notes, notShown }
 }
 
 function saidOf(
-  { verdict, first, causes, notShown }: LinesResult,
+  { verdict, first, causes, notes, notShown }: LinesResult,
   setup: string | undefined,
 ): string {
   if (!first) {
@@ -167,6 +167,9 @@ function saidOf(
   const place = `${first.file}${first.cell === undefined ? '' : ` cell ${first.cell}`}:${first.line}`;
   const [cause] = causes;
   const why = cause ? `${cause.title}: ${cause.why}` : 'The cause is unknown.';
+  // Where the program failed.
+  const ended = notes.find((note) => note.startsWith('the program ended'));
+  if (first.node === null && !cause && ended) return `First wrong: ${place}. ${ended}.`;
   return `First wrong: ${place}, which computes ${nameOf(first)}. ${why}`;
 }
 

@@ -125,16 +125,17 @@ function print(
       console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}`);
   }
   for (const note of notes) console.log(`\nNote: ${note}`);
+  const until = recording.exit.exception ? ' until it ended' : '';
   if (verdict === 'match')
-    console.log(`\nAll that was ${notes.some(isOfFirstAlone) ? 'judged' : 'computed'} is right.`);
+    console.log(
+      `\nAll that was ${notes.some(isOfFirstAlone) ? 'judged' : 'computed'}${until} is right.`,
+    );
   if (notShown.length > 0) console.log('\nWhat this run could not have shown:');
   for (const { because, hides } of notShown) console.log(`  ${because}: ${hides}`);
   if (!first) return;
   const node =
-    first.node === null
-      ? 'this'
-      : tensorName(first.node, first.kind === 'gradient' ? 'gradient' : 'value');
-  console.log(`\nFirst wrong: ${placeOf(first)}, which computes ${node}`);
+    first.node && tensorName(first.node, first.kind === 'gradient' ? 'gradient' : 'value');
+  console.log(`\nFirst wrong: ${placeOf(first)}${node ? `, which computes ${node}` : ''}`);
   console.log(`  ${textOf(recording, first)}`);
   const said = lines.find(
     ({ status, line, file }) => status === 'diverges' && line === first.line && file === first.file,

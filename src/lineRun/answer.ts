@@ -16,6 +16,7 @@ import { explained, shareBefore } from '../lines/infer/explained.ts';
 import { notShown } from '../lines/tell/blindSpots.ts';
 import { goalsOf, isNothing } from '../lines/localise/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
+import { brokenOff } from '../lines/tell/brokenOff.ts';
 import { causesOf } from '../lines/tell/name.ts';
 import { unjudgedSums } from '../lines/tell/laterSums.ts';
 import { unjudgedOf } from '../lines/tell/unjudged.ts';
@@ -148,21 +149,24 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   if (reference.isCut && localised.verdict === 'diverges')
     return { ...reference, judged, result: unalignedResult(recording, localised, CUT) };
   const sums = unjudgedSums(recording, localised);
+  const broken =
+    localised.verdict === 'match' ? brokenOff(recording, localised, catalogue.graph) : null;
+  const verdict = broken ? ('diverges' as const) : localised.verdict;
   const result = {
-    verdict: localised.verdict,
+    verdict,
     lines: linesOf(recording, localised),
-    first: firstOf(recording, localised),
+    first: broken ?? firstOf(recording, localised),
     causes: options.withoutCauses ? [] : causesOf(recording, catalogue, localised),
     fixes: [],
     notes: [
       ...(around ? [RESIDUAL] : []),
       ...(reference.isCut ? [CUT] : []),
-      ...(localised.verdict === 'unaligned' ? [NOTHING_ALIGNED] : sums),
+      ...(verdict === 'unaligned' ? [NOTHING_ALIGNED] : sums),
       ...notesOf(recording),
       ...(sums.length > 0 ? [] : unjudgedOf(recording, catalogue, localised)),
     ],
     // After a mistake that was found there are others to look for.
-    notShown: localised.verdict === 'match' ? notShown(reference.config, reference.graph) : [],
+    notShown: verdict === 'match' ? notShown(reference.config, reference.graph) : [],
   };
   return { ...reference, judged, result };
 }

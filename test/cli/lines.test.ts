@@ -153,6 +153,24 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     expect(notes[0]).toContain('ValueError');
   });
 
+  test('that fails where it computes is told there, and not called right', () => {
+    const { source, line } = mutated('dq = ds @ k', 'dq = x @ ds');
+    const { status, stdout } = lines('failed.py', source, '--json');
+    const { verdict, first, notes } = JSON.parse(stdout);
+    expect({ verdict, status }).toEqual({ verdict: 'diverges', status: 1 });
+    expect(first).toEqual({ file: 'failed.py', line, endLine: line, node: null, kind: 'other' });
+    expect(notes.join()).toMatch(/ended with ValueError at failed\.py/);
+    const said = lines('failed.py', null).stdout;
+    expect(said).toMatch(new RegExp(`First wrong: failed\\.py:${line}\n  dq = x @ ds\n`));
+  });
+
+  test('that fails at what is no tensor is right until then, and it is said', () => {
+    const { source } = mutated('dq = ds @ k', 'import nothing_of_this_name');
+    const { status, stdout } = lines('stopped.py', source);
+    expect(status).toBe(0);
+    expect(stdout).toMatch('All that was computed until it ended is right.');
+  });
+
   test.each([
     ['that is not there', null, /^\S+nowhere\.py: no such file/],
     ['with a syntax error', 'x = (1\ny = 2\n', /syntax\.py:1: SyntaxError/],
