@@ -175,6 +175,12 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     ['that is not there', null, /^\S+nowhere\.py: no such file/],
     ['with a syntax error', 'x = (1\ny = 2\n', /syntax\.py:1: SyntaxError/],
     ['without attention', 'import numpy as np\nx = np.ones(3)\n', /found no attention/],
+    ['that asks for arguments', 'x = 1\nimport sys\nsys.exit(2)\n', /exit code 2 .* after "--"/],
+    [
+      'that calls nothing',
+      'x = 1\ndef mha(q):\n    return q\n',
+      /mha is defined, and nothing calls/,
+    ],
   ])('%s is refused in one line', (_, source, message) => {
     const name = source === null ? 'nowhere.py' : source.startsWith('x') ? 'syntax.py' : 'none.py';
     const { status, stdout, stderr } = lines(name, source);

@@ -48,10 +48,20 @@ function weightsSeen(recording: Recording): Seen[] {
   return [...found.values()];
 }
 
+function whyNoTensor({ exit, functions }: Recording): string {
+  if (exit.code !== 0)
+    return `it ended with exit code ${exit.code} before its own code computed a tensor; arguments for it are given after "--"`;
+  const waiting = functions.filter(({ name, calls }) => name !== '' && calls === 0);
+  const [one] = waiting;
+  const are = waiting.length > 1 ? `and ${waiting.length - 1} more are` : 'is';
+  const why = one ? `: ${one.name} ${are} defined, and nothing calls ${waiting.length > 1 ? 'them' : 'it'}` : '';
+  return `its own code computed no tensor while it ran${why}`;
+}
+
 /** Why no attention was found, as far as it can be told. */
 export function whyNone(recording: Recording): string {
   const tensors = recording.events.filter(({ shape }) => shape.length > 0).length;
-  if (tensors === 0) return 'its own code computed no tensor while it ran';
+  if (tensors === 0) return whyNoTensor(recording);
   const seen = weightsSeen(recording);
   if (seen.length === 0) return 'nothing that it computed sums to 1 along an axis, as weights do';
   const places = seen.map(({ name, file, cell, line }) =>
