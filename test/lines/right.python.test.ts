@@ -140,8 +140,15 @@ describe.skipIf(!hasTorch)('PyTorch', () => {
     'differential_heads',
     'differential_halves',
     'head_scale',
+    'own_loss',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
+  });
+
+  test('a loss of its own is not told for the gradient that is wrong', () => {
+    const text = source('own_loss').replace('queries * ctx.scale', 'queries');
+    const line = text.slice(0, text.indexOf('dkeys =')).split('\n').length;
+    expect(answered(text)?.first).toMatchObject({ line, node: 'K' });
   });
 
   test('beside two masks a wrong scale is found', () => {

@@ -99,6 +99,7 @@ export function suspectsOf(field: Field): Suspect[] {
     if (isOtherGradient(field, event) || isOfOtherCall(event)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands || isUpdate(field, event, operands.keys)) continue;
+    if (isOtherLoss(field, event, operands.keys)) continue;
     // Of a sum the last version is judged.
     const isAdding = recording.statements[event.statement].kind === 'augmented';
     const isSum = added || (standing === 'partial' && isAdding && IN_PLACE.has(how));
@@ -138,6 +139,22 @@ function isOtherGradient({ flow, recording }: Field, { id, name, shape }: Event)
       if (handedOn(recording, recording.events[user]) !== null) queue.push(user);
     }
   return true;
+}
+
+/** The loss of a setup that gives the upstream gradient itself, which is no program's. */
+const STANDS_IN = 'given upstream gradient';
+
+/** A program's own loss, where the setup has only its gradient. */
+function isOtherLoss(
+  { catalogue: { graph } }: Field,
+  { shape }: Event,
+  operands: Key[][],
+): boolean {
+  const loss = graph.nodes.find(({ id }) => id === 'f');
+  if (loss?.kind !== 'operation' || loss.operation.name !== STANDS_IN) return false;
+  return (
+    sizeOf(shape) === 1 && operands.length > 0 && operands.every((keys) => keys.includes('v:y'))
+  );
 }
 
 /** One of several parameters that a statement moves along their gradients. */
