@@ -16,6 +16,18 @@ const folder = await mkdtemp(join(tmpdir(), 'attention-torch-'));
 const random = generator(seed);
 const drawn = Array.from({ length: cases }, () => drawSetup(random));
 const pathOf = (n, kind) => join(folder, `${String(n).padStart(5, '0')}.${kind}.json`);
+/**
+ * What was summed, where rounding is judged by that: db_K is 0 where shifting all scores changes nothing, and terms of λ's
+ * gradient cancel. Undefined for the others.
+ */
+function summedIn(name, expected) {
+  if (name.startsWith('db_')) return largestOf(expected[`d${name.slice(3)}`]);
+  if (!name.startsWith('dlambda_')) return undefined;
+  // Of each query, the terms of one λ, of which its vectors' gradients are multiples.
+  const multiple = largestOf(expected[name]) / largestOf(expected.dlambda_full ?? expected[name]);
+  return Math.max(1e-3, multiple * largestOf(expected.dPdiff));
+}
+
 let [passed, failed] = [0, 0];
 try {
   await Promise.all(
@@ -41,9 +53,7 @@ try {
           expected[name.slice(1)] && name.startsWith('d')
             ? run.gradients.get(name.slice(1))
             : run.values.get(name);
-        // db_K is 0 where shifting all scores changes nothing: rounding is judged by what was summed.
-        const summed = name.startsWith('db_') ? expected[`d${name.slice(3)}`] : undefined;
-        return [name, relativeError(found, tensor, summed && largestOf(summed))];
+        return [name, relativeError(found, tensor, summedIn(name, expected))];
       });
       const wrong = errors.filter(([, error]) => !(error <= TOLERANCE));
       if (wrong.length > 0)

@@ -5,8 +5,8 @@ import type { Graph } from '../../engine/graph.ts';
 import type { Recording } from '../recorded/recording.ts';
 import type { LinesResult } from './result.ts';
 
-/** The person's own doing, or one who stopped it. */
-const MEANT = /^(SystemExit|KeyboardInterrupt)$/;
+/** What comes of tensors that do not fit; of others a computation is not to blame. */
+const OF_TENSORS = /^(ValueError|RuntimeError|IndexError|TypeError)$/;
 const RAISES = /^\s*(raise|assert)\b/;
 
 /**
@@ -19,7 +19,7 @@ export function brokenOff(
   graph: Graph,
 ): NonNullable<LinesResult['first']> | null {
   const { exception } = exit;
-  if (!exception || MEANT.test(exception.type)) return null;
+  if (!exception || !OF_TENSORS.test(exception.type)) return null;
   const isMissing = askedFor(goalsOf(graph), observed).some((goal) => !covered.has(goal));
   const failed = statements.find(
     ({ file, line, endLine, text }) =>
