@@ -54,7 +54,9 @@ function whyNoTensor({ exit, functions }: Recording): string {
   const waiting = functions.filter(({ name, calls }) => name !== '' && calls === 0);
   const [one] = waiting;
   const are = waiting.length > 1 ? `and ${waiting.length - 1} more are` : 'is';
-  const why = one ? `: ${one.name} ${are} defined, and nothing calls ${waiting.length > 1 ? 'them' : 'it'}` : '';
+  const why = one
+    ? `: ${one.name} ${are} defined, and nothing calls ${waiting.length > 1 ? 'them' : 'it'}`
+    : '';
   return `its own code computed no tensor while it ran${why}`;
 }
 
