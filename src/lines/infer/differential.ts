@@ -1,12 +1,12 @@
 // Differential attention: weights that are those of one softmax less a share of another's, and what follows the heads then.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { gather } from './layout.ts';
-import type { Mixed } from './mixed.ts';
+import { type Mixed, sumsAsOperand } from './mixed.ts';
 import { type FoundNorm, normsOf } from './norms.ts';
 import { isSecondOf } from './twoSites.ts';
 import { multiple, type Rows, rowsOf } from './rows.ts';
 import { normalisedAxes, type Site } from './site.ts';
-import { type Operand, sameAxes } from './trace.ts';
+import { sameAxes } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 export interface Differential {
@@ -187,12 +187,7 @@ export function afterHeads(
   outer: readonly number[],
 ): Pick<Differential, 'norm' | 'factor'> & { readonly mixed: Mixed } {
   const { shape, data } = mixed.tensor;
-  const wanted: Operand = {
-    value: mixed.output,
-    outer: new Map(outer.map((axis, n) => [axis, { size: shape[n], stride: 0 }])),
-    token: { size: shape[outer.length], stride: 0 },
-    feature: { size: shape[outer.length + 1], stride: 0 },
-  };
+  const wanted = sumsAsOperand(mixed, outer);
   const sizes = outer.flatMap((_, n) => (shape[n] > 1 ? [shape[n]] : []));
   const plain: Rows = {
     ...{ data, outer: sizes, eps: mixed.output.eps },

@@ -2,7 +2,7 @@
 import type { Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout } from './layout.ts';
 import type { Lookup } from './lookup.ts';
-import type { Mixed } from './mixed.ts';
+import { type Mixed, sumsAsOperand } from './mixed.ts';
 import { namesOf } from './names.ts';
 import { type Operand, type Projection, projectionsOf, sameAxes } from './trace.ts';
 import { isGradient, type Value, type Values } from './values.ts';
@@ -31,13 +31,8 @@ export function gateOf(
   outer: readonly number[],
   heads: readonly number[],
 ): Gate | null {
-  const { shape, data } = mixed.tensor;
-  const wanted: Operand = {
-    value: mixed.output,
-    outer: new Map(outer.map((axis, n) => [axis, { size: shape[n], stride: 0 }])),
-    token: { size: shape[outer.length], stride: 0 },
-    feature: { size: shape[outer.length + 1], stride: 0 },
-  };
+  const { data } = mixed.tensor;
+  const wanted = sumsAsOperand(mixed, outer);
   const later = values.all.filter(
     (value) =>
       value.kind === 'float' &&

@@ -17,6 +17,7 @@ import { haveSameNumbers } from './lookup.ts';
 import { isGradientName } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
 import { goesOn, passedBack } from './passedBack.ts';
+import { sumsAsOperand } from './mixed.ts';
 import { type Operand, sameAxes } from './trace.ts';
 import { isGradient } from './values.ts';
 
@@ -40,13 +41,7 @@ function lossOutput(context: Context): LossOutput | null {
   const { outer } = told.site;
   const { rows, cols } = mixedAxes(mixed.tensor, outer, heads);
   const y = gather(mixed.tensor, tokens(merged(rows.slice(0, -1)), rows[rows.length - 1], cols));
-  const { shape } = mixed.tensor;
-  const own: Operand = {
-    value: mixed.output,
-    outer: new Map(outer.map((axis, n) => [axis, { size: shape[n], stride: 0 }])),
-    token: { size: shape[outer.length], stride: 0 },
-    feature: { size: shape[outer.length + 1], stride: 0 },
-  };
+  const own = sumsAsOperand(mixed, outer);
   const asLayout = (each: Operand): Layout => {
     const at = (axes: readonly number[]): Factor[] =>
       axes.flatMap((axis) => each.outer.get(axis) ?? []);

@@ -23,6 +23,17 @@ export interface Mixed {
   readonly isGuess?: boolean;
 }
 
+/** The axes of weighted sums, as of an operand: `outer`, queries, features. */
+export const sumsAsOperand = (
+  { output, tensor: { shape } }: Mixed,
+  outer: readonly number[],
+): Operand => ({
+  value: output,
+  outer: new Map(outer.map((axis, n) => [axis, { size: shape[n], stride: 0 }])),
+  token: { size: shape[outer.length], stride: 0 },
+  feature: { size: shape[outer.length + 1], stride: 0 },
+});
+
 export interface Reading {
   readonly operand: Operand;
   readonly key: number;

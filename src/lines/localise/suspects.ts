@@ -141,21 +141,16 @@ function isOtherGradient({ flow, recording }: Field, { id, name, shape }: Event)
   return true;
 }
 
-/** The loss of a setup that gives the upstream gradient itself, which is no program's. */
-const STANDS_IN = 'given upstream gradient';
-
 /** A program's own loss, where the setup has only its gradient. */
-function isOtherLoss(
-  { catalogue: { graph } }: Field,
+const isOtherLoss = (
+  { catalogue: { config } }: Field,
   { shape }: Event,
   operands: Key[][],
-): boolean {
-  const loss = graph.nodes.find(({ id }) => id === 'f');
-  if (loss?.kind !== 'operation' || loss.operation.name !== STANDS_IN) return false;
-  return (
-    sizeOf(shape) === 1 && operands.length > 0 && operands.every((keys) => keys.includes('v:y'))
-  );
-}
+): boolean =>
+  config.loss.kind === 'upstream' &&
+  sizeOf(shape) === 1 &&
+  operands.length > 0 &&
+  operands.every((keys) => keys.includes('v:y'));
 
 /** One of several parameters that a statement moves along their gradients. */
 function isUpdate({ catalogue: { graph }, flow }: Field, event: Event, operands: Key[][]): boolean {
