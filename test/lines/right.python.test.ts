@@ -34,6 +34,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'scalable',
     'pair_bias',
     'tiles_of_slopes',
+    'picked_to_fill',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });

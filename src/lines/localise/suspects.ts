@@ -11,6 +11,7 @@ import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from '../recorded/gathered.ts';
 import { ancestorsOf } from './goals.ts';
 import { isNamedGradient, nodeNamed, type Observed } from '../align/observe.ts';
+import { type Expression, parseStatement } from '../expressions/parse.ts';
 import { isGradientName } from '../infer/names.ts';
 import { otherCalls } from '../tell/otherCalls.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
@@ -96,6 +97,7 @@ export function suspectsOf(field: Field): Suspect[] {
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
+    if (isPartToFill(field, event)) continue;
     if (isOtherGradient(field, event) || isOfOtherCall(event)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands || isUpdate(field, event, operands.keys)) continue;
@@ -181,6 +183,24 @@ function isHalfMade({ recording, observed }: Field, id: number): boolean {
   if (write.how !== 'write' || write.statement !== statement) return false;
   return observed[alias].standing === 'right' || observed[alias].standing === 'partial';
 }
+
+/** A part of an array that is picked to be written to, in place: what it holds by then was written elsewhere. */
+function isPartToFill({ recording, flow }: Field, { id, how, statement }: Event): boolean {
+  if (how !== 'bind') return false;
+  const value = parseStatement(recording.statements[statement].text)?.value;
+  const isPicked = value?.kind === 'index' && picksOnly(value.of);
+  return (
+    isPicked &&
+    flow.users[id].some((user) => {
+      const { how: changes, alias } = recording.events[user];
+      return alias === id && (changes === 'write' || changes === 'update');
+    })
+  );
+}
+
+const picksOnly = (expression: Expression): boolean =>
+  expression.kind === 'name' ||
+  ((expression.kind === 'index' || expression.kind === 'attribute') && picksOnly(expression.of));
 
 /** Whether no later version of the same array was recorded. */
 function isLast({ recording, flow }: Field, id: number): boolean {
