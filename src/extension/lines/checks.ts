@@ -29,30 +29,35 @@ export interface Shown {
   now(line: number): number | null;
 }
 
-/** The texts of a notebook's cells by their addresses. */
-export function cellTexts(program: vscode.Uri): Map<string, string> {
-  const cells = notebookAt(program)?.getCells() ?? [];
-  return new Map(
-    cells.map(({ document }) => [document.uri.toString(), plainText(document.getText())]),
-  );
+/** The addresses of a notebook's cells. */
+export const cellAddresses = (program: vscode.Uri): string[] =>
+  (notebookAt(program)?.getCells() ?? []).map(({ document }) => document.uri.toString());
+
+/** What ran, by addresses: files, and cells that had these addresses. What is in the editor by now may be another text. */
+export function textsOf(
+  program: vscode.Uri,
+  { files, cells }: Outcome,
+  addresses: readonly string[],
+): Map<string, string> {
+  const folder = dirname(program.fsPath);
+  const all = [
+    ...files.map(({ path, source }) => [vscode.Uri.file(resolve(folder, path)).toString(), source]),
+    ...cells.flatMap(({ cell, source }) => (cell in addresses ? [[addresses[cell], source]] : [])),
+  ];
+  return new Map(all.map(([address, source]) => [address, plainText(source)]));
 }
 
-/** Of the files that ran. */
-export function fileTexts(program: vscode.Uri, { files }: Outcome): Map<string, string> {
-  const folder = dirname(program.fsPath);
-  return new Map(
-    files.map(({ path, source }) => [
-      vscode.Uri.file(resolve(folder, path)).toString(),
-      plainText(source),
-    ]),
-  );
+/** An edit, and when it was made. */
+interface Made extends Edit {
+  readonly at: number;
 }
 
 export class Checks implements vscode.Disposable {
   readonly #checks = new Map<string, Check>();
   readonly #running = new Map<string, string>();
   /** Of documents that ran, since then. */
-  readonly #edits = new Map<string, Edit[]>();
+  readonly #edits = new Map<string, Made[]>();
+  #count = 0;
   readonly #watcher = vscode.workspace.onDidChangeTextDocument((event) => this.#edited(event));
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   /** Something else is said of this program, or it began to run. */
@@ -66,12 +71,22 @@ export class Checks implements vscode.Disposable {
     return this.#checks.get(program.toString());
   }
 
-  set(check: Check): void {
+  /** For `set`: what is edited from here on is not what ran. */
+  get now(): number {
+    return this.#count;
+  }
+
+  /** `began`: `now` when it began to run. */
+  set(check: Check, began: number): void {
     const key = check.program.toString();
     // The last one first: of a helper that two programs use, that says it.
     this.#checks.delete(key);
     this.#checks.set(key, check);
-    for (const document of check.texts.keys()) this.#edits.delete(document);
+    for (const document of check.texts.keys())
+      this.#edits.set(
+        document,
+        (this.#edits.get(document) ?? []).filter(({ at }) => at > began),
+      );
     this.#changed.fire(check.program);
   }
 
@@ -111,12 +126,16 @@ export class Checks implements vscode.Disposable {
   }
 
   #edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
-    const check = contentChanges.length > 0 && this.checkOf(document);
-    if (!check) return;
+    const check = this.checkOf(document);
+    if (contentChanges.length === 0 || (!check && this.#running.size === 0)) return;
     const key = document.uri.toString();
-    // As it ran again: an edit that was undone.
-    if (check.texts.get(key) === plainText(document.getText())) this.#edits.delete(key);
-    else this.#edits.set(key, [...(this.#edits.get(key) ?? []), ...contentChanges.map(editOf)]);
+    const at = ++this.#count;
+    const made = contentChanges.map((change): Made => ({ ...editOf(change), at }));
+    this.#edits.set(key, [...(this.#edits.get(key) ?? []), ...made]);
+    if (!check) return;
+    // As it ran again: an edit that was undone. What runs now may be a text between.
+    const isBack = check.texts.get(key) === plainText(document.getText());
+    if (isBack && !this.running(check.program)) this.#edits.delete(key);
     this.#changed.fire(check.program);
   }
 

@@ -32,14 +32,22 @@ export function programUri(given: unknown): vscode.Uri | undefined {
   return (cell && notebookOf(cell)?.uri) ?? found;
 }
 
+/** For what is typed on meanwhile; then what is on the disk is recent enough. */
+const SAVES = 3;
+
 /** Saves what the editor has of the program: what is run is what is on the disk. False where it cannot be. */
 export async function saved(program: vscode.Uri): Promise<boolean> {
   const key = program.toString();
-  const open =
-    notebookAt(program) ??
-    vscode.workspace.textDocuments.find((each) => each.uri.toString() === key);
-  if (!open?.isDirty) return true;
-  return open.save();
+  for (let saves = 0; saves < SAVES; saves++) {
+    const open =
+      notebookAt(program) ??
+      vscode.workspace.textDocuments.find((each) => each.uri.toString() === key);
+    if (!open?.isDirty) return true;
+    const { version } = open;
+    // Of a notebook that was edited since it began, saving says that it failed.
+    if (!(await open.save()) && open.version === version) return false;
+  }
+  return true;
 }
 
 /** The document of a line, where it is open; `path` and cells are as in a recording of the program. */

@@ -6,7 +6,7 @@ import { isTrusted } from '../trust.ts';
 import { isPytestFile } from '../../lineRun/pytestFile.ts';
 import { fileName } from '../uris.ts';
 import { joinArguments, splitArguments, takesArguments } from './arguments.ts';
-import { cellTexts, type Check, type Checks, fileTexts } from './checks.ts';
+import { cellAddresses, type Check, type Checks, textsOf } from './checks.ts';
 import type { Answers, Outcome, RunRequest } from './messages.ts';
 import { isNotebookFile, notebookAt, saved } from './program.ts';
 import { type InferredSetups, savedSetupFor } from './setupStore.ts';
@@ -91,6 +91,7 @@ export class Runs implements vscode.Disposable {
     if (program.scheme !== 'file')
       throw new Error(`it is on ${program.scheme}:, expected it on a disk. Save it first.`);
     if (!(await this.#save(program))) throw new Error('it has changes that could not be saved');
+    const [began, addresses] = [checks.now, cellAddresses(program)];
     const setup = await savedSetupFor(program);
     const args = await this.#arguments(program, setup?.args, options.isAsked);
     if (!args || running.signal.aborted) return null;
@@ -99,7 +100,6 @@ export class Runs implements vscode.Disposable {
     const words = `${name} with ${interpreter.path} (${interpreter.from})`;
     log.info(`Checking ${words}${args.length > 0 ? `, arguments ${joinArguments(args)}` : ''}`);
     checks.setRunning(program, words);
-    const cells = cellTexts(program);
     const outcome = await untilDone(
       options.fix ? `Looking for a fix of ${words}` : `Checking ${words}`,
       thread.run(request, running.signal, options.fix),
@@ -113,11 +113,9 @@ export class Runs implements vscode.Disposable {
       ...{ program, interpreter, outcome },
       setup: setup?.uri ?? (verdict?.setup ? inferred.put(program, verdict.setup) : null),
       isInferred: !setup,
-      texts: isNotebookFile(program)
-        ? new Map([...fileTexts(program, outcome), ...cells])
-        : fileTexts(program, outcome),
+      texts: textsOf(program, outcome, addresses),
     };
-    checks.set(check);
+    checks.set(check, began);
     return check;
   }
 
@@ -225,6 +223,10 @@ export class Runs implements vscode.Disposable {
 
 async function textOf(program: vscode.Uri): Promise<string> {
   const notebook = notebookAt(program);
-  if (notebook) return [...cellTexts(program).values()].join('\n');
+  if (notebook)
+    return notebook
+      .getCells()
+      .map(({ document }) => document.getText())
+      .join('\n');
   return new TextDecoder().decode(await vscode.workspace.fs.readFile(program));
 }
