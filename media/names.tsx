@@ -40,9 +40,11 @@ export function plainName(id: string): string {
   return subscripts[subscript] ? base + subscripts[subscript] : `${base}_${subscript}`;
 }
 
-/** "backward: y → x, xPrime" with the names as people write them. */
-export function plainCaption(caption: string): string {
-  return written(caption);
+/** "backward: y → x, xPrime" with the names as people write them; the other words stay. */
+export function plainCaption(caption: string, nodes: readonly { readonly id: string }[]): string {
+  return caption.replace(/\w+/g, (word) =>
+    nodes.some(({ id }) => word === id || word === `d${id}`) ? plainName(word) : word,
+  );
 }
 
 /** The host's captions, "y → x, W_K", with every node's name set as a name. */
@@ -63,5 +65,5 @@ export function Name({ id, gradient = false }: { id: string; gradient?: boolean 
 
 /** Entry names in the host's labels, "dxPrime[0,1]", as people write them. */
 export function plainLabel(label: string): string {
-  return written(label).replace(/,/g, ', ');
+  return label.replace(/[a-z_]\w*/gi, plainName).replace(/,/g, ', ');
 }

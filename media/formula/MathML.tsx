@@ -76,6 +76,34 @@ function Tree({ node, marked, linked, stretchy }: TreeProps): JSX.Element {
 
 const NONE: MarkSets = { marked: new Set(), linked: new Set() };
 
+const isWhere = ({ tag, text }: MathNode): boolean => tag === 'mtext' && /where/.test(text ?? '');
+
+const row = (...children: readonly MathNode[]): MathNode => ({ tag: 'mrow', children });
+
+const comma: MathNode = { tag: 'mo', text: ',' };
+
+/** A formula and what it defines behind ", where": parts that may stand on lines of their own. */
+function pieces(node: MathNode): MathNode[] {
+  const { children = [], part } = node;
+  const last = children.at(-1);
+  if (node.tag !== 'mrow' || !last) return [node];
+  const at = children.findIndex(isWhere);
+  const found: MathNode[] = [];
+  if (at > 0) {
+    // Definitions with commas between them, each in a row of its own.
+    const all = children.slice(at + 1).filter(({ text }) => text !== ',');
+    const ends = all.map((each, n) => (n < all.length - 1 ? [each, comma] : [each]));
+    const word: MathNode = { tag: 'mtext', text: 'where\u00a0' };
+    found.push(row(...children.slice(0, at), comma), row(word, ...ends[0]));
+    found.push(...ends.slice(1).map((each) => row(...each)));
+  } else {
+    const [first, ...rest] = pieces(last);
+    if (rest.length === 0) return [node];
+    found.push(row(...children.slice(0, -1), first), ...rest);
+  }
+  return part === undefined ? found : found.map((piece) => ({ ...row(piece), part }));
+}
+
 export function MathML({
   node,
   marks = NONE,
@@ -85,9 +113,10 @@ export function MathML({
   readonly marks?: MarkSets;
   readonly label?: string;
 }): JSX.Element {
-  return (
-    <math displaystyle={true} aria-label={label}>
-      <Tree node={node} {...marks} />
+  const drawn = pieces(node).map((piece, n) => (
+    <math key={n} displaystyle={true} aria-label={n === 0 ? label : undefined}>
+      <Tree node={piece} {...marks} />
     </math>
-  );
+  ));
+  return drawn.length === 1 ? drawn[0] : <span class="pieces">{drawn}</span>;
 }

@@ -7,10 +7,11 @@ import type { Picture } from '../../src/stepper/picture.ts';
 import { type Cell, cellOf } from '../matrix/cells.ts';
 import { type EntryMark, marksOf } from '../matrix/marks.ts';
 import { request } from '../requests.ts';
+import { isCut, showsWhole } from '../page/room.ts';
 import { currentNode, pointedTerm, type Shown } from '../state.ts';
 import { Card } from './Card.tsx';
 import { Edges } from './Edges.tsx';
-import { fitGraph } from './fit.ts';
+import { fitGraph, isWhole } from './fit.ts';
 import { type Flow, flows, receivers } from './flow.ts';
 import type { Box } from './layout.ts';
 import { useRoom } from './useRoom.ts';
@@ -58,9 +59,12 @@ export function GraphArea({ nodes, flow, phase, target, card }: GraphAreaProps):
   const { width, height, most } = useRoom(box);
   const shape = shapeOf(nodes);
   const { layout, scale } = useMemo(
-    () => fitGraph(nodes, Math.max(width, 1), height, most),
-    [shape, width, height, most],
+    () => fitGraph(nodes, Math.max(width, 1), height, most, ...(showsWhole.value ? [0] : [])),
+    [shape, width, height, most, showsWhole.value],
   );
+  useLayoutEffect(() => {
+    isCut.value = width > 0 && !isWhole({ layout, scale }, width, Math.max(height, most));
+  }, [layout, scale, width, height, most]);
 
   // Only where the graph scrolls by itself: the page is never moved.
   useLayoutEffect(() => {

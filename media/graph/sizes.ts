@@ -39,6 +39,8 @@ export interface Sizes {
 const FONT = 12;
 export const COMFORTABLE_SCALE = 11 / FONT;
 export const SMALLEST_SCALE = 9 / FONT;
+/** Smaller still, where that shows the graph whole. */
+export const WHOLE_SCALE = 8 / FONT;
 export const LARGEST_SCALE = 1.35;
 
 /** Above and below the heatmaps, beside and between them: as in graph.css. */

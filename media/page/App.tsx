@@ -6,6 +6,7 @@ import { Graph } from '../graph/Graph.tsx';
 import { Comparison } from '../compare/Comparison.tsx';
 import { HeadControl } from '../graph/HeadControl.tsx';
 import { Legend } from '../graph/Legend.tsx';
+import { WholeGraph } from '../graph/WholeGraph.tsx';
 import { computing, empty, growing, problems, shown, type Shown } from '../state.ts';
 import { StepPanel } from '../step/StepPanel.tsx';
 import { Header } from '../toolbar/Header.tsx';
@@ -40,7 +41,7 @@ function Panel(now: Shown): JSX.Element {
       <div class="bars">
         <Computing alone={false} />
         <Problems messages={problems.value} stale />
-        <Notices messages={run.notices} />
+        <Notices messages={run.notices} nodes={run.nodes} />
         <Comparison />
       </div>
       <main class="main" ref={main} style={graphShares.value}>
@@ -53,6 +54,7 @@ function Panel(now: Shown): JSX.Element {
             {run.heads > 1 && (
               <HeadControl heads={run.heads} extents={run.extents} selection={step.selection} />
             )}
+            <WholeGraph />
           </div>
           <Graph {...now} />
           <Legend {...now} />

@@ -7,6 +7,7 @@ import { Card } from '../graph/Card.tsx';
 import { flows } from '../graph/flow.ts';
 import { GraphArea } from '../graph/Graph.tsx';
 import type { Box } from '../graph/layout.ts';
+import { WholeGraph } from '../graph/WholeGraph.tsx';
 import { Name } from '../names.tsx';
 import { shapeText } from '../matrix/cells.ts';
 import { type Growing as Grown, computing } from '../state.ts';
@@ -76,6 +77,7 @@ export function Growing({ outline, pictures }: Grown): JSX.Element {
           <div class="picture-head">
             <h2 class="run-title">{outline.title}</h2>
             {outline.description && <p class="run-description">{outline.description}</p>}
+            <WholeGraph />
           </div>
           <GraphArea
             nodes={outline.nodes}

@@ -1,6 +1,7 @@
 // What was noticed about the numbers (NaN, fully masked rows), and why the last edit cannot be computed.
 import type { JSX } from 'preact';
 import { Icon } from '../Icon.tsx';
+import type { NodeOutline } from '../../src/stepper/runView.ts';
 import { plainCaption } from '../names.tsx';
 import { post } from '../vscode.ts';
 
@@ -16,8 +17,10 @@ function Sign({ warning }: { warning: boolean }): JSX.Element {
 
 export function Notices({
   messages,
+  nodes,
 }: {
   readonly messages: readonly string[];
+  readonly nodes: readonly NodeOutline[];
 }): JSX.Element | null {
   if (messages.length === 0) return null;
   return (
@@ -25,7 +28,7 @@ export function Notices({
       <Sign warning={false} />
       <ul>
         {messages.map((message) => (
-          <li key={message}>{plainCaption(message)}</li>
+          <li key={message}>{plainCaption(message, nodes)}</li>
         ))}
       </ul>
     </div>

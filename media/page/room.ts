@@ -37,6 +37,11 @@ export const graphShares = computed(() => ({
   '--graph-height-when-cut': graphHeightWhenCut.value / 100,
 }));
 
+/** A part of the graph is out of sight. */
+export const isCut = signal(false);
+/** All of it was asked for, however small. */
+export const showsWhole = signal(false);
+
 window.addEventListener('resize', () => (pageWidth.value = window.innerWidth));
 sideBySide.addEventListener('change', ({ matches }) => (isSideBySide.value = matches));
 graphFirst.addEventListener('change', ({ matches }) => (isGraphFirst.value = matches));

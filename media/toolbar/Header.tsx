@@ -80,7 +80,7 @@ export function Header(now: Shown): JSX.Element {
         <div aria-live="polite" aria-atomic="true" class="now">
           <Caption step={step} level={levelText(now)} />
           <p class={remark.value ? 'sentence remark' : 'sentence'}>
-            {remark.value || plainCaption(step.sentence)}
+            {remark.value || plainCaption(step.sentence, run.nodes)}
           </p>
         </div>
         <Next step={step} />

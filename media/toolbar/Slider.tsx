@@ -14,6 +14,7 @@ export function Slider({
   const { ticks, backwardFrom } = run;
   const last = ticks.length - 1;
   const at = draggedTick.value ?? tick;
+  const caption = plainCaption(ticks[at] ?? '', run.nodes);
   const part = (from: number, to: number): { flexGrow: number } => ({ flexGrow: to - from });
   const boundary = backwardFrom - 0.5;
   const filled = (from: number, to: number): { width: string } => ({
@@ -38,8 +39,8 @@ export function Slider({
         step={1}
         value={at}
         aria-label="Step"
-        aria-valuetext={`${at} of ${last}, ${plainCaption(ticks[at] ?? '')}`}
-        title={plainCaption(ticks[at] ?? '')}
+        aria-valuetext={`${at} of ${last}, ${caption}`}
+        title={caption}
         onInput={(event) => dragTo(Number(event.currentTarget.value))}
       />
     </div>

@@ -46,9 +46,18 @@ function mathSymbol(name: string, indices: readonly string[]): MathNode {
 const unmarked = (formula: Formula): Formula =>
   formula.kind === 'part' ? unmarked(formula.body) : formula;
 
-function beginsWithNumber(formula: Formula): boolean {
+function beginsWithNumber(formula: Formula, writing: Writing): boolean {
   const inner = unmarked(formula);
-  return inner.kind === 'product' ? beginsWithNumber(inner.factors[0]) : inner.kind === 'number';
+  switch (inner.kind) {
+    case 'product':
+      return beginsWithNumber(inner.factors[0], writing);
+    case 'power':
+      return !isCompound(inner.base) && beginsWithNumber(inner.base, writing);
+    case 'at':
+      return /^\d/.test(writtenLetter(inner.letter, writing));
+    default:
+      return inner.kind === 'number';
+  }
 }
 
 /** A number below 0, which has to be bracketed behind another sign. */
@@ -58,12 +67,16 @@ function isNegative(formula: Formula): boolean {
 }
 
 /** Factors stand beside each other, with a dot before a number, which would seem to belong to the one before. */
-function productOf(factors: readonly Formula[], grouped: (inner: Formula) => MathNode): MathNode[] {
+function productOf(
+  factors: readonly Formula[],
+  grouped: (inner: Formula) => MathNode,
+  writing: Writing,
+): MathNode[] {
   return factors.flatMap((each, n) => {
     const own = grouped(each);
     const isCut = n < factors.length - 1 && isOpen(each) && !isSum(each);
     const inner = isNegative(each) || isCut ? row(leaf('mo', '('), own, leaf('mo', ')')) : own;
-    return n > 0 && beginsWithNumber(each) ? [leaf('mo', '·'), inner] : [inner];
+    return n > 0 && beginsWithNumber(each, writing) ? [leaf('mo', '·'), inner] : [inner];
   });
 }
 
@@ -87,7 +100,7 @@ export function toMath(formula: Formula, writing: Writing = {}): MathNode {
       );
     }
     case 'product':
-      return row(...productOf(formula.factors, grouped));
+      return row(...productOf(formula.factors, grouped, writing));
     case 'add':
       return row(
         ...joined(

@@ -10,6 +10,7 @@ import {
   part,
   partial,
   plus,
+  position,
   power,
   product,
   sum,
@@ -86,6 +87,17 @@ describe('MathML', () => {
 
   test('a sum of products', () => {
     expect(written(toMath(sum(['c'], product(x, number(2)))))).toMatchSnapshot();
+  });
+
+  test('a number behind a factor, or what is bound to one, does not seem to be of it', () => {
+    const ten = power(number(10), number(3));
+    const dot = '<mo>·</mo>';
+    expect(written(toMath(product(position('i'), ten)))).toContain(dot);
+    expect(written(toMath(product(symbol('s'), position('i')), { binding: { i: 2 } }))).toContain(
+      dot,
+    );
+    expect(written(toMath(product(symbol('s'), position('i'))))).not.toContain(dot);
+    expect(written(toMath(product(x, power(minus(number(2), W), number(3)))))).not.toContain(dot);
   });
 
   test('a part is marked by its name', () => {

@@ -4,7 +4,7 @@ import { fitGraph } from '../../media/graph/fit.ts';
 import { type Box, type GraphLayout, layoutGraph } from '../../media/graph/layout.ts';
 import { samplesOf } from '../../media/graph/path.ts';
 import type { Point, Route } from '../../media/graph/routes.ts';
-import { SMALLEST_SCALE } from '../../media/graph/sizes.ts';
+import { SMALLEST_SCALE, WHOLE_SCALE } from '../../media/graph/sizes.ts';
 import { nameParts } from '../../media/names.tsx';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
@@ -339,9 +339,25 @@ describe('layout of the graph', () => {
     }));
     for (const width of [200, 396, 600, 808, 1600]) {
       const { layout, scale } = fitGraph(nodes, width);
-      expect(scale).toBeGreaterThanOrEqual(SMALLEST_SCALE);
+      expect(scale).toBeGreaterThanOrEqual(WHOLE_SCALE);
       if (width >= 396) expect(layout.width * scale).toBeLessThanOrEqual(width + 0.01);
     }
+  });
+
+  it('is a little smaller where that shows it whole, and is scrolled below that', () => {
+    const nodes = buildGraph(cases[0][1]).nodes.map((node) => ({
+      id: node.id,
+      inputs: node.kind === 'input' ? [] : node.inputs,
+    }));
+    const small = layoutGraph(nodes, 'small');
+    for (const [scale, shown] of [
+      [0.99 * SMALLEST_SCALE, 0.99 * SMALLEST_SCALE],
+      [1.01 * WHOLE_SCALE, 1.01 * WHOLE_SCALE],
+      [0.99 * WHOLE_SCALE, SMALLEST_SCALE],
+    ])
+      expect(fitGraph(nodes, scale * small.width, 1e4).scale).toBeCloseTo(shown, 9);
+    const asked = fitGraph(nodes, 0.2 * small.width, 1e4, 1e4, 0);
+    expect(asked.scale).toBeCloseTo(0.2, 9);
   });
 
   it('takes more of the height where the graph would be cut, and only where that shows it whole', () => {

@@ -11,7 +11,7 @@ import {
   type Rgb,
 } from '../../src/inspect/colour.ts';
 import { entriesOfLabel, parseEntry } from '../../media/matrix/marks.ts';
-import { plainName } from '../../media/names.tsx';
+import { plainCaption, plainLabel, plainName } from '../../media/names.tsx';
 import { bracketed, digits, formatFixed, formatTogether } from '../../media/numbers.ts';
 import { columnsOf, termRows } from '../../media/step/termRows.ts';
 import { pictureOf } from '../../src/stepper/picture.ts';
@@ -90,6 +90,15 @@ describe('labels', () => {
 
   it('are written as people write them', () => {
     expect(['xPrime', 'W_K', 'dKh', 'P'].map(plainName)).toEqual(['x′', 'W_K', 'dKₕ', 'P']);
+  });
+
+  it('are written so within other words, too', () => {
+    expect(plainLabel('∂xn[0,1]/∂gamma_pre[1]')).toBe('∂xₙ[0, 1]/∂γ_pre[1]');
+    expect(plainLabel('dxPrime[0,1] · W_K[1,2]')).toBe('dx′[0, 1] · W_K[1, 2]');
+    const nodes = ['xn', 'x', 'gamma_pre', 'On'].map((id) => ({ id }));
+    expect(plainCaption('xn passes dOn on to x and gamma_pre.', nodes)).toBe(
+      'xₙ passes dOₙ on to x and γ_pre.',
+    );
   });
 });
 
