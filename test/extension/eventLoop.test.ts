@@ -44,13 +44,13 @@ function large(tokens: number, heads: number): HeadConfig {
   };
 }
 
-/** The most that this thread computes between two turns of the event loop, in ms: what others compute does not count. */
-async function longest(steps: () => AsyncGenerator): Promise<number> {
-  let most = 0;
+/** Of each step, the most that this thread computes between two turns of the event loop, in ms: what others compute does not count. */
+async function longest(steps: () => AsyncGenerator): Promise<number[]> {
+  const all = [0];
   let before = process.threadCpuUsage();
   const look = (): void => {
     const { user, system } = process.threadCpuUsage(before);
-    most = Math.max(most, (user + system) / 1000);
+    all.push(Math.max(all.pop()!, (user + system) / 1000));
     before = process.threadCpuUsage();
   };
   let going = true;
@@ -59,10 +59,14 @@ async function longest(steps: () => AsyncGenerator): Promise<number> {
     if (going) setImmediate(turn);
   };
   setImmediate(turn);
-  for await (const _ of steps()) await new Promise((resolve) => setImmediate(resolve));
+  for await (const _ of steps()) {
+    await new Promise((resolve) => setImmediate(resolve));
+    look();
+    all.push(0);
+  }
   going = false;
   look();
-  return most;
+  return all;
 }
 
 /** As the panel does: the graph, the run, the first picture, every step of the walk. */
@@ -82,11 +86,13 @@ async function* opened(config: HeadConfig): AsyncGenerator {
 test('a large setup, from its text to the end of the walk', async () => {
   // Compilers have seen the code on something small.
   await longest(() => opened(large(24, 2)));
-  // What else a machine does lengthens a turn now and then, never each time: the least of several.
-  let least = Infinity;
-  for (let tries = 0; tries < 5 && least >= MOST; tries++)
-    least = Math.min(least, await longest(() => opened(large(512, 8))));
-  expect(least).toBeLessThan(MOST);
+  // What else a machine does lengthens some step now and then, never the same each time: of each the least of several.
+  let least: number[] = [];
+  for (let tries = 0; tries < 8 && (tries === 0 || Math.max(...least) >= MOST); tries++) {
+    const steps = await longest(() => opened(large(512, 8)));
+    least = steps.map((ms, step) => Math.min(ms, least[step] ?? Infinity));
+  }
+  expect(Math.max(...least), least.map(Math.round).join(' ')).toBeLessThan(MOST);
 });
 
 test('what is prepared is what the walk would have computed', async () => {
@@ -104,9 +110,9 @@ test('what is prepared is what the walk would have computed', async () => {
 
 test('the watch sees what blocks', async () => {
   const blocked = await longest(async function* () {
-    const until = process.cpuUsage().user + 80_000;
-    while (process.cpuUsage().user < until) Math.sqrt(until);
+    const until = process.threadCpuUsage().user + 80_000;
+    while (process.threadCpuUsage().user < until) Math.sqrt(until);
     yield 0;
   });
-  expect(blocked).toBeGreaterThan(MOST);
+  expect(Math.max(...blocked)).toBeGreaterThan(MOST);
 });

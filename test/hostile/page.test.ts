@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../../scripts/lib/find.mjs';
-import { answered, type Bundle, bundlePanel, launch, openPanel } from '../webview/page.ts';
+import { answered, type Bundle, bundlePanel, launch, openPanel, settled } from '../webview/page.ts';
 import { amount, Counts, tell } from './amount.ts';
 import { Mutations } from './mutate.ts';
 
@@ -85,7 +85,7 @@ describe.skipIf(!findBrowser())('the page', () => {
     const page = await openPanel(browser, bundle, { example: 'causal' });
     await page.evaluate(() => window.fakeHost.compare(2));
     await page.locator('.comparison').waitFor();
-    const run = await page.evaluate(async () => {
+    await page.evaluate(() => {
       const tags = ['<img src=x onerror="window.ran=1">', '<script>window.ran=1</script>'];
       const words = `${tags.join('')}<svg onload=window.ran=1>"'\`\${window.ran=1}javascript:window.ran=1`;
       const { session } = window.fakeHost;
@@ -101,7 +101,10 @@ describe.skipIf(!findBrowser())('the page', () => {
         comparison: { trace: words, report: null, problem: words },
       });
       window.fakeHost.send({ type: 'empty', message: words, canOpenExample: true });
-      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
+    await page.getByText('<img src=x').first().waitFor();
+    await settled(page);
+    const run = await page.evaluate(() => {
       const found = document.querySelectorAll(
         'img, #root script, [onload], [onerror], [href^=javascript]',
       );

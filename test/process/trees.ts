@@ -70,7 +70,7 @@ export function plant(tree: Tree): Planted {
     args: ['-e', PROGRAM, JSON.stringify(tree), folder],
     env: { ...process.env, PROGRAM, ALL: `${size}` },
     grown: () => expect.poll(() => pids().length, { timeout: 60_000 }).toBe(size),
-    async survivors(most = 10_000) {
+    async survivors(most = 60_000) {
       const end = Date.now() + most;
       while (pids().some(isAlive) && Date.now() < end) await sleep(20);
       const left = pids().filter(isAlive);

@@ -68,13 +68,13 @@ describe('comparing', () => {
     await expect
       .poll(() => comparison.innerText())
       .toMatch(/First wrong:\s*dW_?K[^]*15 of 16 tensors[^]*1 tensor not compared[^]*\(7, \d\)/);
-    expect(await view.locator('[data-node="W_K"] .verdict.diverges').count()).toBe(1);
+    await expect.poll(() => view.locator('[data-node="W_K"] .verdict.diverges').count()).toBe(1);
 
     const fitting = tensors.filter(([name]) => ['dW_K'].includes(name));
     writeFileSync(join(folder, 'mine.safetensors'), writeSafetensors(fitting));
     await expect.poll(() => comparison.innerText()).toMatch(/This is another setup/);
     await workbench.runCommand('Problems: Focus on Problems View');
-    expect(await page.locator('.markers-panel .monaco-list-row').count()).toBe(0);
+    await expect.poll(() => page.locator('.markers-panel .monaco-list-row').count()).toBe(0);
   });
 
   test('names the first wrong node and the cause, and follows the file', async () => {
@@ -94,8 +94,8 @@ describe('comparing', () => {
       .toMatch(/scale/i);
     // It has gone there.
     await expect.poll(() => view.locator('.caption').innerText()).toMatch(/Z → S/);
-    expect(await view.locator('[data-node="S"] .verdict.diverges').count()).toBe(1);
-    expect(await view.locator('[data-node="W_K"] .verdict.consequence').count()).toBe(1);
+    await expect.poll(() => view.locator('[data-node="S"] .verdict.diverges').count()).toBe(1);
+    await expect.poll(() => view.locator('[data-node="W_K"] .verdict.consequence').count()).toBe(1);
     const numbers = (label: string): Promise<number[]> =>
       view
         .getByRole('grid', { name: `dS ${label}` })
@@ -107,12 +107,14 @@ describe('comparing', () => {
     // Three matrices side by side are numbers where there is room for them.
     await workbench.runCommand('View: Toggle Maximize Editor Group');
     await expect.poll(() => numbers('reference')).toEqual(right);
-    expect(await numbers('yours')).toEqual(right.map((value) => Math.sqrt(3) * value));
-    expect(await numbers('difference')).toEqual(right.map((value) => Math.sqrt(3) * value - value));
+    await expect.poll(() => numbers('yours')).toEqual(right.map((value) => Math.sqrt(3) * value));
+    await expect
+      .poll(() => numbers('difference'))
+      .toEqual(right.map((value) => Math.sqrt(3) * value - value));
 
     writeFileSync(trace, await traceOf(1));
     await expect.poll(() => comparison.innerText()).toMatch(/are right/);
-    expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
+    await expect.poll(() => view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
   });
 
   test('tells the cause at the line that logged the tensor, and opens it from there', async () => {
@@ -135,7 +137,7 @@ describe('comparing', () => {
     await workbench.runCommand('Problems: Focus on Problems View');
     const problem = page.locator('.markers-panel .monaco-list-row', { hasText: 'dS: ' });
     await problem.waitFor();
-    expect(await problem.innerText()).toMatch(/scale/i);
+    await expect.poll(() => problem.innerText()).toMatch(/scale/i);
     await problem.dblclick();
     await page.locator('.tab.active', { hasText: 'train.py' }).waitFor();
     await page.keyboard.press('Control+.');

@@ -124,7 +124,7 @@ print('done')
         .poll(() => comparison(view).innerText())
         .toMatch(/1 variable of train\.py[^]*is right/);
       await expect.poll(() => view.locator('.caption').innerText()).toMatch(/forward\s+P/);
-      expect(await view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
+      await expect.poll(() => view.locator('.side-by-side').innerText()).toMatch(/is rounding/);
 
       await compareFromMenu('K');
       await offers().filter({ hasText: 'K.grad' }).click();
@@ -132,15 +132,15 @@ print('done')
       await expect
         .poll(() => comparison(view).innerText())
         .toMatch(/2 variables[^]*First wrong:\s*dK/);
-      expect(await view.locator('[data-node="P"] .verdict.match').count()).toBe(1);
-      expect(await view.locator('[data-node="K"] .verdict.diverges').count()).toBe(1);
+      await expect.poll(() => view.locator('[data-node="P"] .verdict.match').count()).toBe(1);
+      await expect.poll(() => view.locator('[data-node="K"] .verdict.diverges').count()).toBe(1);
       // It is told at the line where the program is paused.
       await workbench.runCommand('Problems: Focus on Problems View');
       const problem = workbench.page.locator('.markers-panel .monaco-list-row', {
         hasText: 'dK is wrong',
       });
       await problem.waitFor();
-      expect(await problem.innerText()).toMatch(/Ln (9|10)\b/);
+      await expect.poll(() => problem.innerText()).toMatch(/Ln (9|10)\b/);
       await workbench.runCommand('Focus on Variables View');
 
       await compareFromMenu('big');
@@ -148,7 +148,7 @@ print('done')
       const reading = await notification('Reading big');
       await reading.getByRole('button', { name: 'Cancel' }).click();
       await reading.waitFor({ state: 'detached' });
-      expect(await comparison(view).innerText()).toMatch(/2 variables/);
+      await expect.poll(() => comparison(view).innerText()).toMatch(/2 variables/);
       await compareFromMenu('big');
       await offers().first().click();
       await notification('Reading big');

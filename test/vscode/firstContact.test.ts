@@ -48,7 +48,7 @@ describe('first contact', () => {
       settings: { 'attention.panelLocation': 'active', 'attention.digits': 8 },
     });
     const view = await workbench.walk(exercise);
-    expect(await workbench.page.locator('.editor-group-container').count()).toBe(1);
+    await expect.poll(() => workbench.page.locator('.editor-group-container').count()).toBe(1);
     await view.getByRole('button', { name: 'Compute the first node' }).click();
     const cells = view.getByRole('grid', { name: 'value of K' }).locator('[data-value]');
     await cells.first().waitFor();
@@ -72,7 +72,7 @@ describe('first contact', () => {
     await page.locator('.editor-actions').getByRole('button', { name: 'Step Attention' }).click();
     const view = workbench.webview();
     await view.locator('.caption').waitFor();
-    expect(await view.locator('[data-node="V"]').count()).toBeGreaterThan(0);
+    await expect.poll(() => view.locator('[data-node="V"]').count()).toBeGreaterThan(0);
     // Coloured as JSON, by the grammar of the language of its own.
     const colours = await page
       .locator('.view-line span span')

@@ -57,12 +57,16 @@ describe('the panel', () => {
     const expected = await runOf(textOf(exercise));
     await workbench.page.keyboard.press('ArrowRight');
     await tickIs(view, 1);
-    expect(await numbers(view, 'value of K')).toEqual([...expected.values.get('K')!.data]);
+    await expect
+      .poll(() => numbers(view, 'value of K'))
+      .toEqual([...expected.values.get('K')!.data]);
     await stepToEnd(workbench, view);
-    expect(await caption(view).innerText()).toMatch(/result/);
+    await expect.poll(() => caption(view).innerText()).toMatch(/result/);
     await workbench.page.keyboard.press('ArrowLeft');
     await tickIs(view, 12);
-    expect(await numbers(view, 'dW_K')).toEqual([...expected.gradients.get('W_K')!.data]);
+    await expect
+      .poll(() => numbers(view, 'dW_K'))
+      .toEqual([...expected.gradients.get('W_K')!.data]);
     await workbench.page.keyboard.press('ArrowUp');
     for (let steps = 0; steps < 40 && (await place(view).inputValue()) !== '0'; steps++) {
       const before = await place(view).inputValue();
@@ -78,7 +82,7 @@ describe('the panel', () => {
     // There is no breakpoint to run to: it says so, and stays.
     await workbench.page.keyboard.press('F5');
     await view.locator('.remark').waitFor();
-    expect(await view.locator('.remark').innerText()).toMatch(/no breakpoint/);
+    await expect.poll(() => view.locator('.remark').innerText()).toMatch(/no breakpoint/);
     await tickIs(view, 1);
   });
 
@@ -109,7 +113,9 @@ describe('the panel', () => {
     // The node's last step also reaches its weight: choose the contribution into x.
     await view.getByRole('tab').filter({ hasText: 'x' }).first().click();
     await expect.poll(() => numbers(view, 'dx contribution')).toEqual([...last.value.data]);
-    expect(await numbers(view, 'dx after')).toEqual([...expected.gradients.get('x')!.data]);
+    await expect
+      .poll(() => numbers(view, 'dx after'))
+      .toEqual([...expected.gradients.get('x')!.data]);
     const before = await numbers(view, 'dx before');
     const summed = before.map((value, at) => value + last.value.data[at]);
     expect(summed).toEqual([...expected.gradients.get('x')!.data]);
@@ -132,12 +138,12 @@ describe('the panel', () => {
     const expected = (await runOf(changed)).values.get('P')!;
     await expect.poll(() => numbers(view, 'value of P')).toEqual([...expected.data]);
     expect([...expected.data]).not.toEqual(old);
-    expect(await caption(view).innerText()).toMatch(/forward\s+P/);
+    await expect.poll(() => caption(view).innerText()).toMatch(/forward\s+P/);
 
     writeFileSync(file, changed.replace('[3.0, 0.5, -0.5]', '[3.0, 0.5]'));
     await view.getByRole('alert').waitFor();
-    expect(await view.getByRole('alert').innerText()).toMatch(/x/);
-    expect(await numbers(view, 'value of P')).toEqual([...expected.data]);
+    await expect.poll(() => view.getByRole('alert').innerText()).toMatch(/x/);
+    await expect.poll(() => numbers(view, 'value of P')).toEqual([...expected.data]);
     writeFileSync(file, original);
     await expect.poll(() => numbers(view, 'value of P')).toEqual(old);
     await expect.poll(() => view.getByRole('alert').count()).toBe(0);
@@ -199,7 +205,7 @@ describe('the panel', () => {
     await tickIs(view, 0);
     await node(view, 'f').click();
     const { values } = await runOf(text);
-    expect(await numbers(view, 'value of f')).toEqual([...values.get('f')!.data]);
+    await expect.poll(() => numbers(view, 'value of f')).toEqual([...values.get('f')!.data]);
     await stepToEnd(workbench, view);
   });
 });

@@ -16,8 +16,9 @@ describe('the workbench', () => {
   test.each(copies)('runs the extension %s', async (_, extension) => {
     workbench = await open({ extension });
     await workbench.runCommand('Step Attention Backprop');
+    await workbench.webview().locator('.caption').waitFor();
+    await workbench.runCommand('Notifications: Show Notifications');
     const problem = workbench.page.locator('.notification-list-item-message');
-    await workbench.page.waitForTimeout(1000);
     expect(await problem.allTextContents()).toEqual([]);
   });
 });

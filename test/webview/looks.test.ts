@@ -4,7 +4,16 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
-import { answered, type Bundle, bundlePanel, launch, openPanel, step, themes } from './page.ts';
+import {
+  answered,
+  type Bundle,
+  bundlePanel,
+  launch,
+  openPanel,
+  settled,
+  step,
+  themes,
+} from './page.ts';
 
 let browser: Browser;
 let bundle: Bundle;
@@ -65,12 +74,14 @@ describe('accessibility', () => {
       }
       if (example !== 'none') {
         await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
-        expect(await violations(page), 'with the list of keys').toEqual([]);
+        const listed = expect.poll(() => violations(page), { message: 'with the list of keys' });
+        await listed.toEqual([]);
         await page.keyboard.press('Escape');
       }
       if (example === 'self' || example === 'multihead') {
         await compareWithWrongScores(page);
-        expect(await violations(page), 'comparing').toEqual([]);
+        const comparing = expect.poll(() => violations(page), { message: 'comparing' });
+        await comparing.toEqual([]);
       }
       await page.close();
     },
@@ -140,6 +151,7 @@ describe('room', () => {
           await step(page, 'ArrowLeft');
           for (const key of n === 0 ? ['ArrowRight', 'ArrowDown', 'ArrowDown', 'ArrowDown'] : [])
             await step(page, key);
+          await settled(page);
           const hidden = await page.evaluate(() => {
             const seen = (element: Element): boolean => {
               const { left, top, right, bottom } = element.getBoundingClientRect();
@@ -181,6 +193,7 @@ describe('room', () => {
     ] as const) {
       const page = await openPanel(browser, bundle, { example, width });
       await step(page, 'End');
+      await settled(page);
       const collisions = await page.evaluate(() =>
         [...document.querySelectorAll('.card')].flatMap((card) => {
           const parts = [
@@ -218,6 +231,7 @@ describe('room', () => {
     ] as const) {
       const page = await openPanel(browser, bundle, { example, width });
       await step(page, 'End');
+      await settled(page);
       const cut = await page.evaluate(() => {
         const all = document.querySelectorAll<HTMLElement>(
           '.cell, .card-title, .card-foot, .tabs button, .icon-button',
@@ -234,6 +248,7 @@ describe('room', () => {
   it('no name of a card runs into its pictures, none of a term is broken', async () => {
     const page = await openPanel(browser, bundle, { example: 'latent', width: 670, height: 800 });
     await step(page, 'End');
+    await settled(page);
     const covered = await page.evaluate(() =>
       [...document.querySelectorAll<HTMLElement>('.card.chip')]
         .filter((card) => {
@@ -248,6 +263,7 @@ describe('room', () => {
     expect(steps).toBeGreaterThan(20);
     for (let n = 0; n < steps; n++) {
       await step(page, 'ArrowRight');
+      await settled(page);
       const broken = await page.evaluate(() =>
         [...document.querySelectorAll<HTMLElement>('.terms tbody th')]
           .filter((each) => each.getBoundingClientRect().height > 30)
@@ -266,6 +282,7 @@ describe('room', () => {
     await page.evaluate(() => window.fakeHost.compare(2));
     await answered(page, () => page.getByRole('button', { name: 'go there' }).click());
     await page.locator('.side-by-side').waitFor();
+    await settled(page);
     const inSight = await page.evaluate(() => {
       const area = document.querySelector('.graph-scroll')!.getBoundingClientRect();
       const card = document.querySelector('.card.current')!.getBoundingClientRect();
@@ -276,9 +293,26 @@ describe('room', () => {
       page.evaluate(() => document.querySelector('.step')!.scrollTop);
     for (const key of ['Home', ...Array.from({ length: 11 }, () => 'ArrowRight')]) {
       await step(page, key);
+      await settled(page);
       expect(await top()).toBe(0);
       await page.evaluate(() => document.querySelector('.step')!.scrollBy(0, 60));
     }
+    await page.close();
+  });
+
+  it('a formula stands whole, its definitions on lines of their own where they must', async () => {
+    const page = await openPanel(browser, bundle, { example: 'multihead', width: 1000 });
+    const formula = page.locator('.step .formula');
+    let words = '';
+    for (let n = 0; n < 6; n++) {
+      await step(page, 'ArrowRight');
+      await settled(page);
+      const [is, room] = await formula.evaluate((each) => [each.scrollWidth, each.clientWidth]);
+      expect(is, await formula.innerText()).toBeLessThanOrEqual(room);
+      words += await formula.textContent();
+    }
+    expect(words).toMatch(/,where/);
+    expect(words).toContain('·10000');
     await page.close();
   });
 
@@ -299,6 +333,7 @@ describe('room', () => {
     const first = fixed(await positions());
     for (let n = 0; n < 12; n++) {
       await step(page, 'ArrowRight');
+      await settled(page);
       expect(fixed(await positions())).toEqual(first);
     }
     await page.close();

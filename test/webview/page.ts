@@ -102,7 +102,28 @@ export async function openPanel(
   });
   await page.goto(`${address}#example=${example}`);
   await page.locator('.page, .empty').first().waitFor();
+  await settled(page);
   return page;
+}
+
+/** Waits until nothing moves any more: what depends on the room there is, is laid out anew frames later. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const frame = (): Promise<unknown> => new Promise(requestAnimationFrame);
+    const look = (): string =>
+      [...document.querySelectorAll('#root *')]
+        .map((each) => {
+          const { left, top, width, height } = each.getBoundingClientRect();
+          return [left, top, width, height, each.scrollTop].join(' ');
+        })
+        .join('\n');
+    for (let before = '', same = 0; same < 2;) {
+      await frame();
+      const now = look();
+      same = now === before ? same + 1 : 0;
+      before = now;
+    }
+  });
 }
 
 /** Presses a key and waits until the answer is on the screen. */

@@ -6,7 +6,7 @@ import { buildGraph } from '../../src/engine/heads/build.ts';
 import { operationNodes } from '../../src/engine/graph.ts';
 import { run, type Run } from '../../src/engine/run.ts';
 import { examples } from './examples.ts';
-import { answered, type Bundle, bundlePanel, launch, openPanel, step } from './page.ts';
+import { answered, type Bundle, bundlePanel, launch, openPanel, settled, step } from './page.ts';
 
 let browser: Browser;
 let bundle: Bundle;
@@ -72,9 +72,9 @@ describe('comparing', () => {
         .evaluateAll((all) => all.map(({ className }) => className.replace('verdict ', '')));
     await page.evaluate(() => window.fakeHost.compare(2));
     await page.locator('.comparison').waitFor();
-    expect(await verdicts('P')).toEqual(['match', 'match']);
-    expect(await verdicts('S')).toEqual(['match', 'diverges']);
-    expect(await verdicts('W_K')).toEqual(['match', 'consequence']);
+    await expect.poll(() => verdicts('P')).toEqual(['match', 'match']);
+    await expect.poll(() => verdicts('S')).toEqual(['match', 'diverges']);
+    await expect.poll(() => verdicts('W_K')).toEqual(['match', 'consequence']);
     await step(page, 'ArrowRight');
     expect(await page.locator('.side-by-side').innerText()).toMatch(/is rounding/);
     const cells = page.getByRole('grid', { name: 'K difference' }).locator('.cell');
@@ -492,9 +492,9 @@ describe('the result', () => {
     const lines = page.locator('.collapse li');
     expect(await lines.count()).toBe(3);
     await page.getByRole('button', { name: 'line by line' }).click();
-    expect(await lines.count()).toBe(1);
+    await expect.poll(() => lines.count()).toBe(1);
     await page.getByRole('button', { name: 'next line' }).click();
-    expect(await lines.count()).toBe(2);
+    await expect.poll(() => lines.count()).toBe(2);
     await page.close();
   });
 });
@@ -520,8 +520,9 @@ describe('computing', () => {
       }),
     );
     await page.getByRole('button', { name: 'Compute it' }).click();
-    const types = await page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
-    expect(types).toEqual(['ready', 'cancel', 'compute']);
+    const types = (): Promise<string[]> =>
+      page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
+    await expect.poll(types).toEqual(['ready', 'cancel', 'compute']);
     await page.close();
   });
 });
@@ -541,12 +542,36 @@ describe('a large setup while it is computed', () => {
     const parts = operationNodes(graph).length;
     await page.evaluate((done) => window.fakeHost.compute('multihead', done), parts);
     await page.locator('[data-node=f].current').waitFor();
-    expect(await page.locator('.heat.value.missing').count()).toBe(0);
-    expect(await page.locator('[data-node=f] .heat.gradient:not(.missing)').count()).toBe(1);
+    await expect.poll(() => page.locator('.heat.value.missing').count()).toBe(0);
+    const own = page.locator('[data-node=f] .heat.gradient:not(.missing)');
+    await expect.poll(() => own.count()).toBe(1);
     expect(await page.locator('.card .breakpoint').count()).toBe(0);
     await page.evaluate(() => window.fakeHost.open('multihead'));
     await page.locator('.caption').waitFor();
     expect(await page.getByRole('progressbar').count()).toBe(0);
+    await page.close();
+  });
+});
+
+describe('a graph that is cut', () => {
+  it('is shown whole when that is asked for, before and after it is computed', async () => {
+    const page = await openPanel(browser, bundle, { example: 'none', width: 400, height: 800 });
+    await page.evaluate(() => window.fakeHost.compute('gpt2', 8));
+    const button = page.getByRole('button', { name: 'Whole graph' });
+    const isCut = (): Promise<boolean> =>
+      page
+        .locator('.graph-scroll')
+        .evaluate(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth);
+    await expect.poll(isCut).toBe(true);
+    await button.press('Enter');
+    await expect.poll(isCut).toBe(false);
+    await page.evaluate(() => window.fakeHost.open('gpt2'));
+    await page.locator('.caption').waitFor();
+    await expect.poll(isCut).toBe(false);
+    await button.press('Enter');
+    await expect.poll(isCut).toBe(true);
+    await page.setViewportSize({ width: 1400, height: 900 });
+    await button.waitFor({ state: 'detached' });
     await page.close();
   });
 });
@@ -559,8 +584,9 @@ describe('what is not a run', () => {
     );
     await page.getByRole('button', { name: 'Open the exercise' }).click();
     await page.getByRole('button', { name: 'Open the setup' }).click();
-    const types = await page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
-    expect(types).toEqual(['ready', 'openExample', 'openSetup']);
+    const types = (): Promise<string[]> =>
+      page.evaluate(() => window.fakeHost.received.map(({ type }) => type));
+    await expect.poll(types).toEqual(['ready', 'openExample', 'openSetup']);
     await page.close();
   });
 
@@ -619,7 +645,7 @@ describe('what is not a run', () => {
     const page = await openPanel(browser, bundle, { example: 'causal' });
     await page.evaluate(() => window.fakeHost.compare(2));
     await page.locator('.comparison').waitFor();
-    const shown = await page.evaluate(async () => {
+    await page.evaluate(() => {
       const long = 'n'.repeat(20_000);
       const { session } = window.fakeHost;
       const report = {
@@ -641,7 +667,10 @@ describe('what is not a run', () => {
         step: stepView,
         settings: { allHeads, colorScale: 'perTensor', digits: 4 },
       });
-      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
+    await page.locator('.run-title', { hasText: /^n{900}/ }).waitFor();
+    await settled(page);
+    const shown = await page.evaluate(() => {
       const boxes = [...document.querySelectorAll('.page *')].map((each) => each.textContent ?? '');
       return {
         sideways: document.documentElement.scrollWidth - window.innerWidth,

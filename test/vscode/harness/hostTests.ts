@@ -19,7 +19,7 @@ export interface HostTestOptions {
   /** Folders of further extensions to run in development mode (fixtures). */
   readonly moreExtensions?: readonly string[];
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** For all tests together, in ms. Default: five minutes. */
+  /** For all tests together, in ms. Default: fifteen minutes. */
   readonly timeout?: number;
 }
 
@@ -128,7 +128,7 @@ export async function runHostTests(options: HostTestOptions = {}): Promise<HostT
     developmentPaths: [root, ...(options.moreExtensions ?? [])],
     extensionTestsPath: await bundleHostTests(),
     env: { ATTENTION_HOST_RESULTS: results },
-    timeout: options.timeout ?? 300_000,
+    timeout: options.timeout ?? 900_000,
   };
   let broken: unknown;
   try {

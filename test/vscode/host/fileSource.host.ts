@@ -51,7 +51,7 @@ describe('a trace in parts', () => {
     const bytes = await fs.readFile(part);
     const changed = new Promise<boolean>((resolve) => {
       source.onDidChange(() => resolve(true));
-      setTimeout(() => resolve(false), 30_000);
+      setTimeout(() => resolve(false), 120_000);
     });
     try {
       // A watcher takes a moment to begin.

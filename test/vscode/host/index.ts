@@ -11,7 +11,7 @@ export async function run(): Promise<void> {
   const report = (result: HostTestResult): void => {
     appendFileSync(file, `${JSON.stringify(result)}\n`);
   };
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, reporter: 'min' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 240_000, reporter: 'min' });
   for (const name of readdirSync(__dirname).filter((entry) => entry.endsWith('.host.cjs'))) {
     mocha.addFile(join(__dirname, name));
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'mocha';
 import * as vscode from 'vscode';
+import { until } from './until.ts';
 
 const good = `{
   "head": "kq",
@@ -31,11 +32,11 @@ async function problemsWhen(
   { uri }: vscode.TextDocument,
   wanted: (problems: vscode.Diagnostic[]) => boolean,
 ): Promise<vscode.Diagnostic[]> {
-  for (let tries = 0; tries < 100; tries++) {
-    const own = vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'attention');
-    if (wanted(own)) return own;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const own = await until(
+    () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'attention'),
+    wanted,
+  );
+  if (wanted(own)) return own;
   const all = vscode.languages.getDiagnostics(uri).map(({ message }) => message);
   assert.fail(`waited in vain; the problems are: ${all.join(' | ') || 'none'}`);
 }
@@ -99,16 +100,15 @@ describe('the JSON Schema', () => {
     const document = await openSetup(good);
     await edit(document, '"head": "kq",', '"head": "kq",\n  ""');
     const at = document.positionAt(document.getText().indexOf('""') + 1);
-    let labels: string[] = [];
-    for (let tries = 0; tries < 20 && !labels.includes('rope'); tries++) {
+    const offered = async (): Promise<string[]> => {
       const list = await vscode.commands.executeCommand<vscode.CompletionList>(
         'vscode.executeCompletionItemProvider',
         document.uri,
         at,
       );
-      labels = list.items.map(({ label }) => (typeof label === 'string' ? label : label.label));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+      return list.items.map(({ label }) => (typeof label === 'string' ? label : label.label));
+    };
+    const labels = await until(offered, (all) => all.includes('rope'));
     for (const key of ['mask', 'loss', 'rope', 'kvHeads'])
       assert.ok(labels.includes(key), `${key} in ${labels.join()}`);
   });
@@ -116,15 +116,18 @@ describe('the JSON Schema', () => {
   it('explains a key on hover', async () => {
     const document = await openSetup(good);
     const at = document.positionAt(document.getText().indexOf('"xPrime"') + 2);
-    const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
-      'vscode.executeHoverProvider',
-      document.uri,
-      at,
-    );
-    const text = hovers.flatMap(({ contents }) =>
-      contents.map((each) => (typeof each === 'string' ? each : each.value)),
-    );
-    assert.match(text.join('\n'), /self-attention/i);
+    const told = async (): Promise<string> => {
+      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+        'vscode.executeHoverProvider',
+        document.uri,
+        at,
+      );
+      return hovers
+        .flatMap(({ contents }) => contents)
+        .map((each) => (typeof each === 'string' ? each : each.value))
+        .join('\n');
+    };
+    assert.match(await until(told, (text) => text !== ''), /self-attention/i);
   });
 });
 
@@ -136,14 +139,14 @@ describe('a setup in the editor', () => {
     const document = await openSetup(text.replace(/\n {2}\}\n/, ',\n  },\n'));
     assert.equal(document.languageId, 'attention-setup');
     // VS Code's own check of JSON has spoken, of what a key must be and of nothing else.
-    let messages: string[] = [];
-    for (let tries = 0; tries < 100 && messages.length === 0; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      messages = vscode.languages
-        .getDiagnostics(document.uri)
-        .filter(({ source }) => source !== 'attention')
-        .map(({ message }) => message);
-    }
+    const messages = await until(
+      () =>
+        vscode.languages
+          .getDiagnostics(document.uri)
+          .filter(({ source }) => source !== 'attention')
+          .map(({ message }) => message),
+      ({ length }) => length > 0,
+    );
     assert.equal(messages.length, 1, messages.join(' | '));
     assert.match(messages[0], /kq/);
   });
@@ -151,12 +154,10 @@ describe('a setup in the editor', () => {
 
 /** The setup that an editor shows once it is there. */
 async function unsavedSetup(): Promise<vscode.TextDocument> {
-  for (let tries = 0; tries < 100; tries++) {
-    const document = vscode.window.activeTextEditor?.document;
-    if (document?.isUntitled && document.getText() !== '') return document;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return assert.fail('no setup was opened');
+  const isSetup = (document: vscode.TextDocument | undefined): boolean =>
+    document?.isUntitled === true && document.getText() !== '';
+  const shown = await until(() => vscode.window.activeTextEditor?.document, isSetup);
+  return isSetup(shown) ? shown! : assert.fail('no setup was opened');
 }
 
 describe('a new setup', () => {
@@ -175,10 +176,15 @@ describe('a new setup', () => {
   });
 
   it('is the exercise, not saved yet', async () => {
-    const asked = vscode.commands.executeCommand('attention.newSetup');
-    // The first offer is the exercise.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+    let isAnswered = false;
+    const asked = vscode.commands.executeCommand('attention.newSetup').then(() => {
+      isAnswered = true;
+    });
+    // The first offer is the exercise, as soon as it is offered.
+    await until(
+      () => vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem'),
+      () => isAnswered,
+    );
     await asked;
     const document = await unsavedSetup();
     assert.match(document.getText(), /"head": "kq"/);
