@@ -51,12 +51,12 @@ export default defineConfig({
           globalSetup: ['test/vscode/harness/globalSetup.ts'],
           // Two workbenches at once starve each other on a small machine.
           fileParallelism: false,
-          testTimeout: 240_000,
-          hookTimeout: 300_000,
+          testTimeout: 420_000,
+          hookTimeout: 420_000,
           // A workbench that is still starting now and then takes the focus or a key: once more, in a new one.
           retry: 1,
           // On a loaded machine a click may take seconds to be painted.
-          expect: { poll: { timeout: 60_000 } },
+          expect: { poll: { timeout: 120_000 } },
         },
       },
       {

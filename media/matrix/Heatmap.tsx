@@ -7,7 +7,7 @@ import { arrange, cellAt } from './arrange.ts';
 import type { Cell } from './cells.ts';
 import { numbersOf } from './cells.ts';
 import { drawPicture } from './draw.ts';
-import { palette } from './theme.ts';
+import { markColour, palette } from './theme.ts';
 
 export interface HeatmapProps {
   readonly picture: Picture;
@@ -39,10 +39,9 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
   } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const colours = palette.value;
+  const mark = markColour.value;
   useLayoutEffect(() => {
     if (!canvas.current) return;
-    const markColour =
-      getComputedStyle(canvas.current).getPropertyValue('--mark').trim() || 'currentcolor';
     const density = scale * (window.devicePixelRatio || 1);
     const options = {
       range,
@@ -51,11 +50,11 @@ export function Heatmap(props: HeatmapProps): JSX.Element {
       height,
       density,
       marks,
-      markColour,
+      markColour: mark,
       largestCell,
     };
     drawPicture(canvas.current, picture, options);
-  }, [picture, range, width, height, scale, marks, largestCell, colours]);
+  }, [picture, range, width, height, scale, marks, largestCell, colours, mark]);
 
   const cellOfEvent = (event: MouseEvent): Cell | null => {
     const { rows, cols, slices } = picture;

@@ -1,70 +1,119 @@
 // Measures the panel in a real VS Code: node test/bench/panel.mjs   (after npm run build; quiet machine)
-//   activation time · from the command to the first picture · from a key press to the painted step
+//   from the command to the first picture, beside an empty webview · from a key press to the painted step, beside an
+//   empty change of the page · activation time
 import { statSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { openWorkbench } from '../vscode/harness/workbench.ts';
 import { vsixFile } from '../../scripts/lib/vsix.mjs';
 
+/** Each in a workbench of its own: the first webview of a window pays for what all share. */
+const OPENINGS = 3;
 const STEPS = 200;
+const fixture = fileURLToPath(new URL('../vscode/fixtures/emptyWebview', import.meta.url));
+
+const ours = { command: 'Step Attention Backprop', extension: 'attention-gradient-debugger' };
+const empty = { command: 'Open an Empty Webview', extension: 'empty-webview-fixture' };
 
 /** The value below which `share` of the values lie. */
 const quantile = (values, share) =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))];
 
 const milliseconds = (value) => `${value.toFixed(1)} ms`;
+const say = (what, ...values) => console.log(`${what.padEnd(39)}${values.join(', ')}`);
+const spread = (values) => [
+  `${milliseconds(quantile(values, 0.5))} median`,
+  `${milliseconds(quantile(values, 0.95))} 95th percentile`,
+];
 
-const workbench = await openWorkbench();
-try {
-  const { page } = workbench;
-  const offer = page
-    .locator('.quick-input-list .monaco-list-row', { hasText: 'Step Attention' })
-    .first();
+/** Milliseconds from the command to what it shows; the document inside the webview. */
+async function opened({ page }, { command, extension }) {
+  const offer = page.locator('.quick-input-list .monaco-list-row', { hasText: command }).first();
   // A workbench that has just opened loses keys, and learns the extension's commands a little later.
   while (!(await offer.isVisible())) {
     await page.keyboard.press('Escape');
     await page.keyboard.press('F1');
     const input = page.locator('.quick-input-widget:visible input.input');
-    await input.fill('>Step Attention Backprop', { timeout: 3000 }).catch(() => undefined);
+    await input.fill(`>${command}`, { timeout: 3000 }).catch(() => undefined);
     await page.waitForTimeout(1000);
   }
+  const view = page
+    .frameLocator(`iframe.webview.ready[src*="${extension}"]:visible`)
+    .frameLocator('#active-frame');
   const began = performance.now();
   await page.keyboard.press('Enter');
-  const view = workbench.webview();
   await view.locator('.caption').waitFor();
-  console.log(`from the command to the first picture  ${milliseconds(performance.now() - began)}`);
+  return { took: performance.now() - began, view };
+}
 
+/** There and back again: forward and backward steps of the whole exercise. */
+async function walked(page, view) {
   await view.locator('.caption').click();
   for (let step = 0; step < STEPS; step++) {
     const before = await view.locator('body').getAttribute('data-painted-id');
-    // There and back again: forward and backward steps of the whole exercise.
     await page.keyboard.press(Math.floor(step / 16) % 2 === 0 ? 'ArrowRight' : 'ArrowLeft');
     for (let tries = 0; tries < 200; tries++) {
       if ((await view.locator('body').getAttribute('data-painted-id')) !== before) break;
     }
   }
-  const durations = await view
+  return view
     .locator('body')
     .evaluate(() => performance.getEntriesByName('step').map(({ duration }) => duration));
-  const [median, late] = [quantile(durations, 0.5), quantile(durations, 0.95)];
-  console.log(
-    `from a key press to the painted step   ${milliseconds(median)} median, ${milliseconds(late)} 95th percentile, ${durations.length} steps`,
-  );
+}
 
-  await workbench.runCommand('Developer: Show Running Extensions');
+/** As a step is measured, of a change that asks for nothing: what the frames themselves cost. */
+const emptyChanges = (view) =>
+  view.locator('body').evaluate(async (body, count) => {
+    const durations = [];
+    for (let n = 0; n < count; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 20 + ((n * 7) % 40)));
+      const began = performance.now();
+      body.dataset.empty = String(n);
+      await new Promise((resolve) => {
+        requestAnimationFrame(() => {
+          const { port1, port2 } = new MessageChannel();
+          port1.addEventListener('message', resolve, { once: true });
+          port1.start();
+          port2.postMessage(null);
+        });
+      });
+      durations.push(performance.now() - began);
+    }
+    return durations;
+  }, STEPS);
+
+async function activation({ page, runCommand }) {
+  await runCommand('Developer: Show Running Extensions');
   const row = page.locator('.runtime-extensions-editor .monaco-list-row', {
     hasText: 'attention-gradient',
   });
   await row.first().waitFor();
-  const activation = (await row.first().innerText()).match(/Activation:?\s*\D*(\d+)\s*ms/i);
-  console.log(
-    `activation of the extension            ${activation ? `${activation[1]} ms` : 'not shown'}`,
-  );
-} finally {
-  await workbench.dispose();
+  return (await row.first().innerText()).match(/Activation:?\s*\D*(\d+)\s*ms/i)?.[1];
+}
+
+say('load of this machine', loadavg()[0].toFixed(1));
+const firsts = { ours: [], empty: [] };
+for (let n = 0; n < OPENINGS; n++) {
+  for (const [name, what] of Object.entries({ empty, ours })) {
+    const workbench = await openWorkbench({ moreExtensions: [fixture] });
+    try {
+      const { took, view } = await opened(workbench, what);
+      firsts[name].push(took);
+      if (what !== ours || n < OPENINGS - 1) continue;
+      say('from a key press to the painted step', ...spread(await walked(workbench.page, view)));
+      say('an empty change, painted', ...spread(await emptyChanges(view)));
+      say('activation of the extension', `${(await activation(workbench)) ?? '?'} ms`);
+    } finally {
+      await workbench.dispose();
+    }
+  }
+}
+for (const [name, what] of Object.entries({ ours: 'first picture', empty: 'empty webview' })) {
+  const all = firsts[name].map(milliseconds).join(' ');
+  say(`from the command to the ${what}`, `${milliseconds(quantile(firsts[name], 0.5))} (${all})`);
 }
 try {
-  console.log(
-    `package                                ${(statSync(vsixFile()).size / 1024).toFixed(0)} KB`,
-  );
+  say('package', `${(statSync(vsixFile()).size / 1024).toFixed(0)} KB`);
 } catch {
-  console.log('package                                not built: npm run package');
+  say('package', 'not built: npm run package');
 }

@@ -60,7 +60,7 @@ describe('a paused program', () => {
               () => false,
             );
         },
-        { timeout: 90_000 },
+        { timeout: 240_000 },
       )
       .toBe(true);
     return view;

@@ -20,7 +20,7 @@ import { saveEvidenceOfFailures } from './harness/evidence.ts';
 import { openWorkbench, type Workbench } from './harness/workbench.ts';
 
 /** On a busy machine things take their time. */
-const PATIENCE = { timeout: 30_000 };
+const PATIENCE = { timeout: 120_000 };
 const eventually = <T>(get: () => T, options = PATIENCE) => expect.poll(get, options);
 
 const python = process.env['ATTENTION_PYTHON'] ?? '/usr/bin/python3';
@@ -93,7 +93,7 @@ describe('the tensor inspector', () => {
     // Until the extension is known, its files open as text.
     await workbench.page
       .locator('.activitybar a[aria-label^="Attention"]')
-      .waitFor({ timeout: 60_000 });
+      .waitFor({ timeout: 120_000 });
     // Written into the copy: copying would fill the holes.
     const parts = Object.fromEntries(
       Array.from({ length: 10 }, (_, n) => [

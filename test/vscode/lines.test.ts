@@ -39,7 +39,7 @@ describe('your own lines', () => {
   const status = (): Locator =>
     workbench.page.locator('.statusbar-item', { hasText: /Attention: / }).first();
   const says = (words: RegExp): Promise<unknown> =>
-    expect.poll(() => status().innerText(), { timeout: 60_000 }).toMatch(words);
+    expect.poll(() => status().innerText(), { timeout: 120_000 }).toMatch(words);
   const caption = (): Locator => workbench.webview().locator('.caption');
   const check = async (file: string): Promise<void> => {
     await workbench.openFile(file);
@@ -73,7 +73,7 @@ describe('your own lines', () => {
           new RegExp(source).test((item as HTMLElement).innerText),
         ),
       [words.source],
-      { polling: 20, timeout: 60_000 },
+      { polling: 20, timeout: 120_000 },
     );
     return Date.now() - began;
   };
@@ -192,7 +192,7 @@ describe('your own lines', () => {
     });
     await openNotebook(workbench.page, join(workbench.folder, 'cells.ipynb'));
     await workbench.runCommand(command);
-    await expect.poll(marks, { timeout: 60_000 }).toContain('dQ ✗');
+    await expect.poll(marks, { timeout: 120_000 }).toContain('dQ ✗');
     await expect.poll(marks).toEqual(expect.arrayContaining(['Z ✓', 'dP ✓', 'dK ✓']));
     await expect.poll(problems).toMatch(/dQ/);
   });

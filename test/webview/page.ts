@@ -83,6 +83,7 @@ export async function openPanel(
   }: Opening = {},
 ): Promise<Page> {
   const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: density });
+  page.setDefaultTimeout(60_000);
   const css = readFileSync(here(`themes/${theme}.css`), 'utf8');
   // A scheme of its own would lack localStorage and the like; plain http makes Chromium try https first.
   const address = 'https://panel.test/';

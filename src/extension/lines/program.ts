@@ -1,5 +1,6 @@
 // The program that is meant: a .py file or a notebook, and where in the editor its lines are.
 import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { LinePlace } from '../../lines/tell/result.ts';
 import { editedFile } from '../uris.ts';
@@ -32,8 +33,22 @@ export function programUri(given: unknown): vscode.Uri | undefined {
   return (cell && notebookOf(cell)?.uri) ?? found;
 }
 
-/** For what is typed on meanwhile; then what is on the disk is recent enough. */
-const SAVES = 3;
+/** Until what was typed is known here, in ms. */
+const TOLD = 300;
+const SAVES = 5;
+
+/** Changes with the text of a program that is open. */
+const versionOf = (open: vscode.TextDocument | vscode.NotebookDocument): string =>
+  ['getCells' in open ? open.getCells().map(({ document }) => document.version) : [], open.version]
+    .flat()
+    .join();
+
+/** 0 where it is not there (any more). */
+const writtenAt = async (program: vscode.Uri): Promise<number> =>
+  vscode.workspace.fs.stat(program).then(
+    ({ mtime }) => mtime,
+    () => 0,
+  );
 
 /** Saves what the editor has of the program: what is run is what is on the disk. False where it cannot be. */
 export async function saved(program: vscode.Uri): Promise<boolean> {
@@ -43,11 +58,13 @@ export async function saved(program: vscode.Uri): Promise<boolean> {
       notebookAt(program) ??
       vscode.workspace.textDocuments.find((each) => each.uri.toString() === key);
     if (!open?.isDirty) return true;
-    const { version } = open;
-    // Of a notebook that was edited since it began, saving says that it failed.
-    if (!(await open.save()) && open.version === version) return false;
+    const [version, before] = [versionOf(open), await writtenAt(program)];
+    // Of a notebook that was edited since it began, saving says that it failed, be it written or not.
+    if ((await open.save()) || (await writtenAt(program)) !== before) return true;
+    await sleep(TOLD);
+    if (versionOf(open) === version && open.isDirty) return false;
   }
-  return true;
+  return false;
 }
 
 /** The document of a line, where it is open; `path` and cells are as in a recording of the program. */

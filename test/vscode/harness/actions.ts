@@ -4,9 +4,9 @@ import { errors, type FrameLocator, type Locator, type Page } from 'playwright-c
 import { expect } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 
-const patience = 60_000;
-/** For one try; while a workbench opens, it takes the focus back now and then. */
-const aTry = { timeout: 6000 };
+const patience = 120_000;
+/** For try `n` from 0; while a workbench opens, it takes the focus back now and then. Longer each time: it may be slow. */
+const aTry = (n: number): { readonly timeout: number } => ({ timeout: 6000 * 1.5 ** n });
 
 const escaped = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&');
 
@@ -22,11 +22,11 @@ async function pick(page: Page, key: string, text: string, label: RegExp): Promi
   const wanted = rows.filter({ has: page.locator('.label-name', { hasText: label }) }).first();
   const deadline = Date.now() + patience;
   let offers: string[] = [];
-  for (;;) {
+  for (let n = 0; ; n++) {
     try {
       await page.keyboard.press(key);
-      await widget.locator('input.input').fill(text, aTry);
-      await wanted.click(aTry);
+      await widget.locator('input.input').fill(text, aTry(n));
+      await wanted.click(aTry(n));
       return;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
@@ -56,20 +56,16 @@ export async function openFile(page: Page, absolutePath: string): Promise<void> 
  * the list of files that were open gives it back as what it was.
  */
 export async function openNotebook(page: Page, absolutePath: string): Promise<void> {
-  const cell = page.locator('.notebook-editor .view-line').first();
+  const cell = page.locator('.notebook-editor .view-line');
+  const text = page.locator('.editor-instance > .monaco-editor .view-line');
   const row = page.locator('.explorer-folders-view .monaco-list-row', {
     hasText: basename(absolutePath),
   });
-  const deadline = Date.now() + 2 * patience;
   for (;;) {
     await row.dblclick();
-    try {
-      await cell.waitFor(aTry);
-      return;
-    } catch (error) {
-      if (!(error instanceof errors.TimeoutError) || Date.now() > deadline) throw error;
-      await runCommand(page, 'Close Editor');
-    }
+    await cell.or(text).first().waitFor({ timeout: patience });
+    if (await cell.first().isVisible()) return;
+    await runCommand(page, 'Close Editor');
   }
 }
 
@@ -95,10 +91,10 @@ export async function chooseInExplorer(page: Page, file: string, entry: string):
   const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: file });
   const item = page.locator('.context-view .action-label', { hasText: entry });
   const deadline = Date.now() + patience;
-  for (;;) {
+  for (let n = 0; ; n++) {
     await row.click({ button: 'right' });
     try {
-      await item.waitFor(aTry);
+      await item.waitFor(aTry(n));
       await clickUntilHidden(page, item);
       return;
     } catch (error) {
@@ -112,12 +108,12 @@ export async function chooseInExplorer(page: Page, file: string, entry: string):
 async function clickUntilHidden(page: Page, entry: Locator): Promise<void> {
   for (let clicks = 0; clicks < 10 && (await entry.isVisible()); clicks += 1) {
     await page.waitForTimeout(300);
-    await entry.click(aTry).catch(async (error: unknown) => {
+    await entry.click(aTry(clicks)).catch(async (error: unknown) => {
       if (await entry.isVisible()) throw error;
     });
     await page.waitForTimeout(300);
   }
-  await entry.waitFor({ state: 'hidden', ...aTry });
+  await entry.waitFor({ state: 'hidden', timeout: patience });
 }
 
 /** In the list behind the bell, which closes when it is empty: under a driver VS Code shows no toasts. */

@@ -71,12 +71,13 @@ export async function launchElectron(options: LaunchOptions): Promise<Launched> 
         folder,
       ],
       env: desktopEnvironment(display.name),
-      timeout: 60_000,
+      timeout: 180_000,
     });
     for (const stream of [app.process().stdout, app.process().stderr]) {
       stream?.on('data', (data) => lines.push(String(data)));
     }
-    const page = await app.firstWindow({ timeout: 60_000 });
+    const page = await app.firstWindow({ timeout: 180_000 });
+    page.setDefaultTimeout(120_000);
     const window = await app.browserWindow(page);
     await window.evaluate((win: { setContentSize(w: number, h: number): void }, size) => {
       win.setContentSize(size.width, size.height);

@@ -29,6 +29,7 @@ export async function launchServer(options: ServerLaunchOptions): Promise<Launch
   try {
     const browser = await chromium.launch({ executablePath, args: browserFlags });
     const page = await browser.newPage({ viewport });
+    page.setDefaultTimeout(120_000);
     for (const [name, callback] of Object.entries(options.exposed ?? {})) {
       await page.exposeFunction(name, callback);
     }

@@ -63,7 +63,7 @@ export interface Launched {
   close(): Promise<void>;
 }
 
-const workbenchReady = 60_000;
+const workbenchReady = 180_000;
 
 /** A short path: the sockets of VS Code lie below it, and a socket's path has a small limit. */
 export function temporaryFolder(): string {

@@ -434,7 +434,7 @@ describe('accessibility', () => {
       await open({ what: 'none', theme });
       await eventually(problems).toEqual([]);
     },
-    90_000,
+    240_000,
   );
 });
 

@@ -48,6 +48,7 @@ export async function openInspector(
     density = 1,
   } = opening;
   const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: density });
+  page.setDefaultTimeout(60_000);
   const css = readFileSync(here(`../themes/${theme}.css`), 'utf8');
   const address = 'http://inspector.test/';
   const html =
