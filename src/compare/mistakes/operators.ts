@@ -230,6 +230,10 @@ const wrapped: Operator = {
         const is = call('exp', product(number(Math.LN2), formula.argument));
         yield { is, say: 'powers of 2 in the place of exp', cost: -0.4 };
       }
+      if (formula.name === 'log') {
+        const is = fraction(formula, number(Math.LN2));
+        yield { is, say: 'log2 in the place of log', cost: -0.4 };
+      }
     }
     if (formula.kind === 'power') {
       const say = `abs of ${named(formula.base)} in the place of its power`;
