@@ -136,8 +136,8 @@ export function runningOn(loops: readonly string[], X: string): string {
 
 /** "from query to query, and from head to head". */
 export const onAndOn = (loops: readonly string[]): string =>
-  loops
-    .toReversed()
+  [...loops]
+    .reverse()
     .map((letter) => axisName([letter]))
     .map((name) => `from ${name} to ${name}`)
     .join(', and ');
