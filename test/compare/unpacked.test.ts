@@ -103,7 +103,7 @@ test('a tensor for each head is the node, if all are there', () => {
 /** Entries of (b, h, j) in another order of the axes, or changed by their place. */
 const moved = (of: (b: number, h: number, j: number) => number, shape = [2, 2, 5]): Tensor => {
   const [first, second, third] = shape;
-  const data = Float64Array.from({ length: 20 }, (_, at) =>
+  const data = Float64Array.from({ length: first * second * third }, (_, at) =>
     of(Math.floor(at / second / third), Math.floor(at / third) % second, at % third),
   );
   return { shape: [first, second, third], data };
@@ -130,6 +130,27 @@ describe('the log-sum-exp of the scores and delta', () => {
     const trace = [{ name: 'lse', tensor: lse, dtype: 'float64' as const }];
     const report = check({ config, graph, names: {}, resolve: resolveName, trace });
     expect(report).toMatchObject({ verdict: 'match', unaligned: [] });
+  });
+
+  test('are right where a query sees no key, whatever stands there, and where L or l is the denominator', () => {
+    const blind: HeadConfig = {
+      ...config,
+      mask: {
+        meaning: 'attend',
+        tensor: moved((_b, j, i) => Number(j > 0 && i <= j), [1, 5, 5]),
+      },
+    };
+    const own = { graph: buildGraph(blind), config: blind, names: {}, resolve: resolveName };
+    const L = lseOf((m) => Math.log(sumOfExp(m)), run(own.graph).values.get('M'));
+    for (const unseen of [0, -Infinity, -1e9]) {
+      const data = L.data.map((each) => (Number.isFinite(each) ? each : unseen));
+      const trace = [{ name: 'lse', dtype: 'float64' as const, tensor: { ...L, data } }];
+      expect(check({ ...own, trace }).verdict).toBe('match');
+    }
+    const most = (scores: Float64Array): number => Math.max(...scores);
+    const l = lseOf((m) => sumOfExp(m, most(m)));
+    expect(checked({ l }).conventions[0]).toContain('the denominator');
+    expect(checked({ L: moved((b, h, j) => b + h - j), y: value('y') }).verdict).toBe('match');
   });
 
   test('are wrong, and nothing is said of why where nothing makes them', () => {
