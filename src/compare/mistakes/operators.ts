@@ -146,6 +146,8 @@ const inverse: Operator = {
       yield { is: product(top, bottom), say: `multiplied by ${named(bottom)} instead of divided` };
       yield { is: fraction(bottom, top), say: `${named(formula)} is upside down`, cost: 0.2 };
     }
+    if (formula.kind === 'number' && formula.value !== 0 && Math.abs(formula.value) !== 1)
+      yield { is: number(1 / formula.value), say: `1 / ${named(formula)} in its place` };
     if (formula.kind !== 'product') return;
     for (const [n, each] of formula.factors.entries()) {
       const rest = oneOf(without(formula.factors, n));

@@ -27,7 +27,7 @@ Z softcap-plain-tanh [softcap]: a plain tanh instead of the softcap
   tanh(scale * S)
 Z softcap-before-scale: the softcap is applied before the scale
   scale * softcap * tanh(S / softcap)
-Z softcap-clip: scores are clipped at the softcap instead of bent by tanh
+Z softcap-clip 1.05: scores are clipped at the softcap instead of bent by tanh
   softcap * (2 * clip((1 + scale * S / softcap) / 2) - 1)
 Z softcap-inverted: multiplied by the softcap inside tanh
   tanh(scale * S * softcap) / softcap
