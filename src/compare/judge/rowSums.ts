@@ -112,9 +112,9 @@ class Rows {
     // A query that sees no key has none.
     const counting = (rows: Tensor): Tensor =>
       map(rows, (value, at) => (Number.isFinite(right.data[at]) ? value : 0));
-    const layouts = layoutsOf(tensor.shape, this.#axes, extents).flatMap(({ words, undo }) => {
-      const rows = undo(tensor, sum.kind);
-      return rows ? [{ words, own: counting(rows) }] : [];
+    const layouts = layoutsOf(tensor.shape, this.#axes, extents).flatMap((layout) => {
+      const rows = layout.undo(tensor, sum.kind);
+      return rows ? [{ words: layout.words, own: counting(rows) }] : [];
     });
     const known = [
       [sum.what, sum.formula] as const,
