@@ -103,6 +103,13 @@ describe('the formula stands in the answer', () => {
       /the scale/,
     ],
     [
+      'the slope of the softcap with the square outside',
+      capped,
+      'dS',
+      ({ dZ, Z }) => dZ.map((row, j) => row.map((up, i) => scale * (1 - Z[j][i] / cap) ** 2 * up)),
+      /the square is taken of 1 − tanh/,
+    ],
+    [
       'tanh divided by the softcap, which is one factor throughout',
       capped,
       'Z',

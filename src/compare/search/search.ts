@@ -49,9 +49,9 @@ export interface Score {
 /** Of the program of a hypothesis. */
 export type Judge = (program: Program) => Score;
 
-/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+/** Work for single edits of the first stage (twice that for the second): a second or two; for pairs half a second. */
 export const SINGLES_WORK = 5e8;
-const PAIRS_WORK = 3e8;
+const PAIRS_WORK = 1.5e8;
 /** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
 const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];

@@ -71,6 +71,8 @@ dS backward-softcap-of-raw-scores: the derivative of the softcap takes the raw s
   dZ * scale * (1 - (S / softcap)^2)
 dS backward-softcap-not-squared: tanh is not squared in the derivative of the softcap
   dZ * scale * (1 - Z / softcap)
+dS backward-softcap-square-outside: the square is taken of 1 − tanh, not of tanh, in the derivative of the softcap
+  dZ * scale * (1 - Z / softcap)^2
 dS backward-softcap-twice-tanh: tanh is taken twice in the derivative of the softcap
   dZ * scale * (1 - tanh(Z / softcap)^2)
 dS backward-softcap-unscaled-argument: the derivative of the softcap forgets the scale inside tanh
