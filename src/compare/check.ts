@@ -22,7 +22,7 @@ export function compare(given: CheckInput): Compared {
     report: inTf32(input, check, report) ?? report,
     tensors: check.aligned,
   };
-  return { ...found, report: withRowSums(found.report, input.trace, known) };
+  return { ...found, report: withRowSums(found.report, input) };
 }
 
 /** The check against a reference of another convention for queries that see no key, if that explains more. */

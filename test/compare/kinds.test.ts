@@ -279,6 +279,28 @@ describe('what no list of mistakes had', () => {
       /divided by ln 2 instead of multiplied/,
     ],
     [
+      'the log-sum-exp stands for the row term',
+      {
+        dM: ({ Z, P, dP }) => mapped(P, (p, j, i) => p * (dP[j][i] - Z[j][0] + Math.log(P[j][0]))),
+      },
+      causal,
+      'dM',
+      /D is the log-sum-exp of the scores/,
+    ],
+    [
+      'the row term goes on from head to head',
+      {
+        dM: ({ P, dP }, h, all) =>
+          mapped(
+            P,
+            (p, j, i) => p * (dP[j][i] - sumOf(all.slice(0, h + 1).map(({ D }) => D[j][0]))),
+          ),
+      },
+      {},
+      'dM',
+      /not reset: it goes on from head to head$/,
+    ],
+    [
       'no gradient on the diagonal',
       { dM: ({ P, dP }) => mapped(softmaxBack(P, dP), (value, j, i) => (i === j ? 0 : value)) },
       causal,
@@ -612,6 +634,41 @@ describe('an unknown mistake', () => {
     ]);
     expect(note).toMatch(/zeros are not those of the setup’s mask.*hides .* and shows/);
   });
+});
+
+test('a backward pass that need not mask has no second mistake for it', async () => {
+  const outside = ({ P, dP, D }: Readonly<Record<string, number[][]>>): number[][] =>
+    mapped(P, (p, j, i) => p * dP[j][i] - D[j][0]);
+  const tensors = [...program(sizes, { hides: future, dM: outside })]
+    .filter(([name]) => ALL.includes(name))
+    .map(([name, own]) => [name === 'dM' ? 'dZ' : name, own] as const);
+  const { causes } = await reportOf(sizes, causal, tensors);
+  expect(causes.map(({ id }) => id)).toEqual(['softmax-backward-sum-unweighted']);
+});
+
+test('a denominator that is not reset goes on from head to head, query by query', async () => {
+  const { Q, K } = inputsOf(sizes);
+  const { B, H, m, n, d } = sizes;
+  const at = ({ data }: Tensor, b: number, t: number, h: number, k: number): number =>
+    data[((b * m + t) * H + h) * d + k];
+  const P = new Float64Array(B * H * m * n);
+  for (let b = 0; b < B; b++)
+    for (let j = 0; j < m; j++) {
+      let total = 0;
+      for (let h = 0; h < H; h++) {
+        const place = ((b * H + h) * m + j) * n;
+        for (let i = 0; i <= j; i++) {
+          let score = 0;
+          for (let k = 0; k < d; k++) score += at(Q, b, j, h, k) * at(K, b, i, h, k);
+          total += P[place + i] = Math.exp(score / Math.sqrt(d));
+        }
+        for (let i = 0; i <= j; i++) P[place + i] /= total;
+      }
+    }
+  const { causes } = await reportOf(sizes, causal, [['P', { shape: [B, H, m, n], data: P }]]);
+  expect(causes.map(({ title }) => title)).toEqual([
+    'softmax: the denominator is not reset: it goes on from head to head',
+  ]);
 });
 
 test('a second mistake is said to be one after the first is repaired', async () => {

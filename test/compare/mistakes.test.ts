@@ -103,6 +103,20 @@ describe('the formula stands in the answer', () => {
       /the scale/,
     ],
     [
+      'the slope of the softcap with the square outside',
+      capped,
+      'dS',
+      ({ dZ, Z }) => dZ.map((row, j) => row.map((up, i) => scale * (1 - Z[j][i] / cap) ** 2 * up)),
+      /the square is taken of 1 − tanh/,
+    ],
+    [
+      'tanh divided by the softcap, which is one factor throughout',
+      capped,
+      'Z',
+      ({ S }) => S.map((row) => row.map((score) => Math.tanh((scale * score) / cap) / cap)),
+      /^Z: divided by 1\.5 instead of multiplied/,
+    ],
+    [
       'the weights of the query before',
       plain,
       'dS',
@@ -168,6 +182,12 @@ describe('the formula stands in the answer', () => {
     // A known one by now.
     expect(cause?.id).toMatch(/mask/);
   });
+});
+
+test('a softcap that is left out is no clipping where no score is beyond it', () => {
+  const wide = headConfig('qkv', { softcap: 50 });
+  const { cause } = told(wide, 'Z', ({ S }) => S.map((row) => row.map((score) => scale * score)));
+  expect(cause.id).toBe('softcap-missing');
 });
 
 test('numbers of no formula are no mistake that is known', () => {

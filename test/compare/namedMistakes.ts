@@ -1,7 +1,7 @@
 // Each row of the dictionary of names, found among the mutants of the right formulas.
 import { FLOAT64 } from '../../src/compare/reference/dtypes.ts';
 import type { Site } from '../../src/compare/edits/edit.ts';
-import { formsOf } from '../../src/compare/mistakes/forms.ts';
+import { formsOf, rightFormula } from '../../src/compare/mistakes/forms.ts';
 import { extentsOf, readOf } from '../../src/compare/mistakes/hunt.ts';
 import { mutants } from '../../src/compare/mistakes/mutants.ts';
 import { type NamedMistake, NAMES, nameOf } from '../../src/compare/mistakes/names/names.ts';
@@ -68,7 +68,13 @@ export function placed(row: NamedMistake): Placed | null {
   const scope = scopeOf(site, (each) => later.has(each));
   const left = symbol(name, node.axes);
   const evaluator = new Evaluator(readOf(site), extentsOf(site));
-  const forms = formsOf(graph, config.softcap, node.id, kind, () => false);
+  const forms = formsOf(
+    graph,
+    config.softcap,
+    rightFormula(graph, node.id, kind)!,
+    kind,
+    () => false,
+  );
   for (const form of forms) {
     for (const { formula, slip } of mutants(form, scope)) {
       if (nameOf({ node: node.id, kind, slips: [slip] }) !== row) continue;

@@ -144,6 +144,17 @@ test('queries that are scaled before scores that are scaled again are one mistak
   expect(ids(await told({}, { ...own, dV }))).toEqual(['scale-twice']);
 });
 
+test('an output of the wrong sign is no convention, though an even loss does not see it', async () => {
+  const { y } = kernel(
+    () => true,
+    () => true,
+  );
+  const f = rowSums(each(y, (value) => value ** 2 / 2)).reduce((a, b) => a + b, 0);
+  const logged = { y: each(y, (value) => -value), f: [[f]] };
+  const report = await told({ loss: { expression: 'sum(y .^ 2) / 2' } }, logged);
+  expect(report).toMatchObject({ verdict: 'diverges', first: { node: 'y' } });
+});
+
 test('queries and keys that both have the scale are one mistake', async () => {
   const [scaledQ, scaledK] = [Q, K].map((rows) => each(rows, (value) => scale * value));
   const S = times(scaledQ, turned(scaledK));

@@ -1,5 +1,5 @@
 // What traces hold beside nodes: dqkv and dW_qkv, a tensor for each head, the log-sum-exp of the scores, delta.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { check } from '../../src/compare/check.ts';
 import type { HeadConfig } from '../../src/engine/config.ts';
 import { buildGraph } from '../../src/engine/heads/build.ts';
@@ -100,12 +100,94 @@ test('a tensor for each head is the node, if all are there', () => {
   expect(checked({ dQ0: dQ[0], y: value('y') }).unaligned).toHaveLength(1);
 });
 
-test('the log-sum-exp of the scores and delta are right, in base 2 too, or wrong', () => {
-  expect(checked({ lse, delta })).toMatchObject({ verdict: 'match', unaligned: [] });
-  const inBase2 = { ...lse, data: lse.data.map((each) => each / Math.LN2) };
-  expect(checked({ softmax_lse: inBase2 }).conventions[0]).toContain('in base 2');
-  const off = { ...lse, data: lse.data.map((each) => each + 0.1) };
-  const twice = { ...delta, data: delta.data.map((each) => 2 * each) };
-  expect(checked({ lse: off, y: value('y') }).first).toEqual({ node: 'P', kind: 'value' });
-  expect(checked({ delta: twice, y: value('y') }).first).toEqual({ node: 'P', kind: 'gradient' });
+/** Entries of (b, h, j) in another order of the axes, or changed by their place. */
+const moved = (of: (b: number, h: number, j: number) => number, shape = [2, 2, 5]): Tensor => {
+  const [first, second, third] = shape;
+  const data = Float64Array.from({ length: first * second * third }, (_, at) =>
+    of(Math.floor(at / second / third), Math.floor(at / third) % second, at % third),
+  );
+  return { shape: [first, second, third], data };
+};
+const rowOf = ({ data }: Tensor, b: number, h: number, j: number): number =>
+  data[(b * 2 + h) * 5 + j];
+const lseOf = (of: (scores: Float64Array) => number, scores = value('M')): Tensor =>
+  rows((_, own) => of(own), scores);
+const sumOfExp = (scores: Float64Array, shift = 0): number =>
+  scores.reduce((sum, each) => sum + Math.exp(each - shift), 0);
+const causalPart = (own: Float64Array, row: number): Float64Array =>
+  own.map((each, i) => (i <= row % 5 ? each : -Infinity));
+
+describe('the log-sum-exp of the scores and delta', () => {
+  test('are right, in base 2 or with their axes in another order too', () => {
+    expect(checked({ lse, delta })).toMatchObject({ verdict: 'match', unaligned: [] });
+    const inBase2 = { ...lse, data: lse.data.map((each) => each / Math.LN2) };
+    expect(checked({ softmax_lse: inBase2 }).conventions[0]).toContain('in base 2');
+    const byTokens = moved((b, j, h) => rowOf(lse, b, h, j), [2, 5, 2]);
+    expect(checked({ lse: byTokens }).conventions[0]).toContain('axes in the order');
+  });
+
+  test('are judged without a run that is there already', () => {
+    const trace = [{ name: 'lse', tensor: lse, dtype: 'float64' as const }];
+    const report = check({ config, graph, names: {}, resolve: resolveName, trace });
+    expect(report).toMatchObject({ verdict: 'match', unaligned: [] });
+  });
+
+  test('are right where a query sees no key, whatever stands there, and where L or l is the denominator', () => {
+    const blind: HeadConfig = {
+      ...config,
+      mask: {
+        meaning: 'attend',
+        tensor: moved((_b, j, i) => Number(j > 0 && i <= j), [1, 5, 5]),
+      },
+    };
+    const own = { graph: buildGraph(blind), config: blind, names: {}, resolve: resolveName };
+    const L = lseOf((m) => Math.log(sumOfExp(m)), run(own.graph).values.get('M'));
+    for (const unseen of [0, -Infinity, -1e9]) {
+      const data = L.data.map((each) => (Number.isFinite(each) ? each : unseen));
+      const trace = [{ name: 'lse', dtype: 'float64' as const, tensor: { ...L, data } }];
+      expect(check({ ...own, trace }).verdict).toBe('match');
+    }
+    const most = (scores: Float64Array): number => Math.max(...scores);
+    const l = lseOf((m) => sumOfExp(m, most(m)));
+    expect(checked({ l }).conventions[0]).toContain('the denominator');
+    expect(checked({ L: moved((b, h, j) => b + h - j), y: value('y') }).verdict).toBe('match');
+  });
+
+  test('are wrong, and nothing is said of why where nothing makes them', () => {
+    const odd = moved((b, h, j) => rowOf(lse, b, h, j) + Math.sin(9 * b + 5 * h + 7 * j));
+    const report = checked({ lse: odd, y: value('y') });
+    expect(report).toMatchObject({ first: { node: 'P', kind: 'value' }, causes: [] });
+  });
+
+  let row = 0;
+  const most = (scores: Float64Array): number => Math.max(...scores);
+  test.each<[string, string, Tensor, RegExp]>([
+    ['the maximum is not added back', 'lse', lseOf((m) => Math.log(sumOfExp(m, most(m)))), /max/],
+    ['only the maximum', 'lse', lseOf(most), /log.*left out/],
+    ['log2 of the sum', 'lse', lseOf((m) => most(m) + Math.log2(sumOfExp(m, most(m)))), /log2/],
+    ['no logarithm', 'lse', lseOf((m) => most(m) + sumOfExp(m, most(m))), /log is left out/],
+    [
+      'not masked',
+      'lse',
+      lseOf((z) => Math.log(sumOfExp(z)), value('Z')),
+      /Z stands in the place of M/,
+    ],
+    [
+      'not scaled',
+      'lse',
+      lseOf((s) => Math.log(sumOfExp(causalPart(s, row++))), value('S')),
+      /scale|0\.57735/,
+    ],
+    ['queries in reverse', 'lse', moved((b, h, j) => rowOf(lse, b, h, 4 - j)), /reverse along j/],
+    ['the first head for all', 'lse', moved((b, _h, j) => rowOf(lse, b, 0, j)), /h = 0 for all/],
+    ['twice', 'delta', moved((b, h, j) => 2 * rowOf(delta, b, h, j)), /multiplied by 2/],
+    ['a mean', 'delta', moved((b, h, j) => rowOf(delta, b, h, j) / 5), /averaged|number of keys/],
+    ['of the last head', 'delta', moved((b, _h, j) => rowOf(delta, b, 1, j)), /last h for all/],
+  ])('%s is told by its formula', (_, name, tensor, words) => {
+    const { first, causes } = checked({ [name]: tensor, y: value('y') });
+    expect(first?.node).toBe('P');
+    expect(causes).toHaveLength(1);
+    expect(causes[0].title).toMatch(words);
+    expect(causes[0].numpy).toMatch(name === 'lse' ? /np\.log/ : /P \* dP/);
+  });
 });

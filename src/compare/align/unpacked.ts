@@ -190,11 +190,7 @@ const dropped = ({ shape, data }: Tensor, axis: number): Tensor => ({
 });
 
 /** Whether the same numbers stand in both, in whatever order, up to a share of their size. */
-export function haveSameNumbers(
-  { data }: Tensor,
-  other: Tensor | undefined,
-  share: number,
-): boolean {
+function haveSameNumbers({ data }: Tensor, other: Tensor | undefined, share: number): boolean {
   if (!other || other.data.length !== data.length) return false;
   const [a, b] = [data.slice().sort(), other.data.slice().sort()];
   const size = Math.max(Math.abs(b[0]), Math.abs(b[b.length - 1]));

@@ -1,16 +1,9 @@
 // A factor that only some heads, tokens or batch entries have: 0 where a loop ends early, -1 in one head.
 import { tensorName } from '../../engine/graph.ts';
-import {
-  type AxisLetters,
-  axisLength,
-  type Extents,
-  type Letter,
-  letterStrides,
-  offsetTable,
-} from '../../engine/axes.ts';
+import { type AxisLetters, axisLength, type Extents, type Letter } from '../../engine/axes.ts';
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../search/constants.ts';
-import { entrywise } from '../program/operations.ts';
+import { entrywise, fibres } from '../program/operations.ts';
 import { groupsOf, indexName, plural, reindexed } from '../program/transforms/indices.ts';
 import type { Edit, Family, Site } from './edit.ts';
 import { onResult } from './spots.ts';
@@ -24,12 +17,9 @@ export function indexAlong(
   group: readonly Letter[],
   extents: Extents,
 ): Int32Array {
-  const strides = letterStrides(axes, extents);
-  const rest = axes.flat().filter((letter) => !group.includes(letter));
-  const steps = offsetTable(group, strides, extents);
-  const out = new Int32Array(axes.flat().reduce((size, letter) => size * extents[letter], 1));
-  for (const start of offsetTable(rest, strides, extents))
-    steps.forEach((step, n) => (out[start + step] = n));
+  const { starts, steps } = fibres(axes, group, extents);
+  const out = new Int32Array(starts.length * steps.length);
+  for (const start of starts) steps.forEach((step, n) => (out[start + step] = n));
   return out;
 }
 
@@ -131,10 +121,7 @@ function permutation(site: Site, group: readonly Letter[]): Edit[] {
   const { user, predicted } = target!;
   const length = axisLength(group, graph.extents);
   if (length > LONGEST || user.data.length < ENOUGH * length) return [];
-  const strides = letterStrides(node.axes, graph.extents);
-  const steps = offsetTable(group, strides, graph.extents);
-  const rest = node.axes.flat().filter((letter) => !group.includes(letter));
-  const starts = offsetTable(rest, strides, graph.extents);
+  const { starts, steps } = fibres(node.axes, group, graph.extents);
   const most = Math.max(site.precision, 1e-9) * largestMagnitude(user);
   const isSame = (to: number, from: number): boolean =>
     starts.every((start) => {

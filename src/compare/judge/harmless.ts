@@ -59,7 +59,8 @@ export function conventionOf(
   // Queries or scores may be scaled early; the logits themselves have to be right.
   const isEarly = id !== 'Z' && id !== roles(graph).logits;
   const ratio = isEarly ? constantRatio(user, right, loose) : null;
-  if (ratio !== null) return `${shortNumber(ratio)} times ${id}`;
+  // What is scaled early keeps its sign: an even loss does not see that of y.
+  if (ratio !== null && ratio > 0) return `${shortNumber(ratio)} times ${id}`;
   const other = otherNode(graph, id, user, reference, loose);
   if (other !== null) return other;
   const isBelow = /^[SZM]$/.test(id) && isShifted(graph, id, user, right, loose);

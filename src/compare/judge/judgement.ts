@@ -267,13 +267,26 @@ class Judge {
 
   #tell(own: Case, found: Found): void {
     const { node, kind, unsummed } = own.aligned;
+    const edits = this.#mistakesOf(own, found);
     // After a first mistake that is unknown, what else there is may follow from it.
     if (this.#soFar !== 'unknown' || this.#causes.length > 0)
-      this.#causes.push(...causesOf(found, this.#causes.length > 0));
+      this.#causes.push(...causesOf({ ...found, edits }, this.#causes.length > 0));
     if (this.#soFar === 'nothing') this.#soFar = 'known';
     this.#state = this.#state.under(found.state.program);
     if (unsummed) this.#causes.push(unsummedCause(node, kind, unsummed, found.residual));
-    this.#add(own, 'diverges', found.edits.map(({ title }) => title).join('; '));
+    this.#add(own, 'diverges', edits.map(({ title }) => title).join('; '));
+  }
+
+  /** What alone changes nothing is none: a backward pass need not mask where the weights are 0. */
+  #mistakesOf({ key }: Case, { edits }: Found): Found['edits'] {
+    if (edits.length < 2) return edits;
+    const before = this.#state.predict(key);
+    const most = this.#held.reference.type.epsilon * largestMagnitude(before);
+    const mistakes = edits.filter((edit) => {
+      const alone = this.#state.under(edit.apply(this.#state.program));
+      return difference(alone.predict(key), before).maxAbs > most;
+    });
+    return mistakes.length === 0 ? edits : mistakes;
   }
 
   /** Values without effect, of which is known what they are instead. */

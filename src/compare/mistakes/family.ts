@@ -52,15 +52,13 @@ const withFormula = (site: Site, say: Say, formula: Formula): Edit => {
   return makeEdit(site, part.node, part.kind, say, (program) => withParts(site, program, [part]));
 };
 
-/** A mistake as an edit of the program. */
-function editOf(site: Site, mistake: Mistake): Edit {
-  const { node, kind } = site;
-  const name = tensorName(node.id, kind);
-  const left = symbol(name, node.axes);
-  const right = equals(left, rightOf(site));
+/** What is said of a mistake, whose tensor is `name` and should be `rightSide`. */
+export function sayOf(site: Site, mistake: Mistake, name: string, rightSide: Formula): Say {
+  const left = symbol(name, site.node.axes);
+  const right = equals(left, rightSide);
   const known = nameOf(mistake);
   const wrong = toText(equals(left, mistake.formula));
-  const say: Say = {
+  return {
     id: known?.id ?? `formula-${mistake.slips.map(({ operator }) => operator).join('-')}`,
     title: `${name}: ${known?.title ?? mistake.slips.map((slip) => slip.say).join('; ')}`,
     why: `${known ? `${known.why} Here: ${mistake.slips[0].say}. ` : ''}${name} is exactly ${toText(mistake.formula)}.${rivalOf(mistake)}`,
@@ -70,5 +68,10 @@ function editOf(site: Site, mistake: Mistake): Edit {
     right: toText(right),
     ...linesOf(right, site),
   };
-  return withFormula(site, say, mistake.formula);
 }
+
+/** A mistake as an edit of the program. */
+const editOf = (site: Site, mistake: Mistake): Edit => {
+  const name = tensorName(site.node.id, site.kind);
+  return withFormula(site, sayOf(site, mistake, name, rightOf(site)), mistake.formula);
+};

@@ -174,16 +174,14 @@ function recomputed(graph: Graph, formula: Formula, isWhole: boolean): Formula {
 /** Steps that are not logged, one in the other. */
 const DEEPEST = 4;
 
-/** All ways to write it, the shown one first. */
+/** All ways to write what is computed, as it is `shown` first. */
 export function formsOf(
   graph: Graph,
   softcap: number | undefined,
-  id: NodeId,
+  shown: Formula,
   kind: Kind,
   isHidden: (name: string) => boolean,
 ): Formula[] {
-  const shown = rightFormula(graph, id, kind);
-  if (!shown) return [];
   const plain = collapsed(shown);
   const hidden = (formula: Formula, depth: number, write = collapsed): Formula =>
     depth === 0

@@ -10,13 +10,14 @@ import { shareOf } from '../edits/solve.ts';
 import { isMisfit, type Key, referenceProgram } from '../program/program.ts';
 import { dependentsOf } from '../search/reach.ts';
 import { type Agreement, agreement, isTelling } from './evidence.ts';
-import { formsOf } from './forms.ts';
+import { formsOf, rightFormula } from './forms.ts';
 import type { Mistake, Scope, Slip } from './mistake.ts';
 import { type Mutant, mutants } from './mutants.ts';
 import { scopeOf } from './scope.ts';
 
-/** Of the work meter, some 300 a microsecond: about a second. */
-const MOST_WORK = 3e8;
+/** Of the work meter, some 300 a microsecond: half a second for one slip, and less for two, which come early or never. */
+const SINGLES_WORK = 1.5e8;
+const PAIRS_WORK = 2e8;
 /** With two slips found, for others that make the same. */
 const MORE_WORK = 4e7;
 const WORK_OF_CANDIDATE = 2500;
@@ -70,16 +71,26 @@ export const extentsOf = ({ graph: { extents } }: Pick<Site, 'graph'>): Record<s
   l: extents['i'],
 });
 
+/** What a formula of the tensors there makes, in the axes of the place. */
+export const computedBy = (site: Site, formula: Formula): Tensor =>
+  new Evaluator(readOf(site), extentsOf(site)).tensor(formula, site.node.axes);
+
 interface Tried {
   readonly formula: Formula;
   readonly slips: readonly Slip[];
   readonly cost: number;
 }
 
-/** What reproduces the tensor, the shortest description first; empty where nothing does beyond chance. */
-export function hunt(site: Site): Mistake[] {
-  return new Hunt(site).found();
+/**
+ * What reproduces the tensor, the shortest description first; empty where nothing does beyond chance. `right`: the formula
+ * of a tensor that is no node.
+ */
+export function hunt(site: Site, right: Formula | null = rightFormulaOf(site)): Mistake[] {
+  return right ? new Hunt(site, right).found() : [];
 }
+
+const rightFormulaOf = ({ graph, node, kind }: Site): Formula | null =>
+  rightFormula(graph, node.id, kind);
 
 class Hunt {
   readonly #site: Site;
@@ -94,13 +105,16 @@ class Hunt {
   readonly #largestAt: number;
   readonly #known = new Set<number>();
   readonly #accepted: (Tried & { agreed: Agreement; holes: number })[] = [];
+  /** Of what is no node little is told, and long: one slip alone. */
+  readonly #isNode: boolean;
   #tried = 0;
   #work = 0;
-  #enough = MOST_WORK;
+  #enough = Infinity;
 
-  constructor(site: Site) {
+  constructor(site: Site, right: Formula) {
     this.#site = site;
-    const { goal, graph, state, config, node, kind } = site;
+    this.#isNode = hasNode(site.graph, site.node.id);
+    const { goal, graph, state, config, kind } = site;
     const later = dependentsOf(goal.key, referenceProgram(graph));
     const isLater = (key: Key): boolean => later.has(key);
     this.#evaluator = new Evaluator(readOf(site), extentsOf(site));
@@ -110,7 +124,7 @@ class Hunt {
       if (hasNode(graph, name)) return kind === 'value' && !state.given.values.has(name);
       return name.startsWith('d') && !state.given.gradients.has(name.slice(1));
     };
-    this.#forms = formsOf(graph, config.softcap, node.id, kind, isHidden);
+    this.#forms = formsOf(graph, config.softcap, right, kind, isHidden);
     this.#user = goal.user;
     this.#right = site.target!.predicted;
     this.#floor = site.precision * largestMagnitude(goal.user);
@@ -126,10 +140,10 @@ class Hunt {
     if (this.#user.data.length > MOST_ENTRIES) return [];
     const singles: Mutant[] = [];
     for (const [n, form] of this.#forms.entries()) {
-      if (this.#isLate(MOST_WORK / 2)) break;
+      if (this.#isLate(SINGLES_WORK)) break;
       if (!this.#vary(form)) continue;
       for (const mutant of mutants(form, this.#scope)) {
-        if (this.#isLate(MOST_WORK / 2)) break;
+        if (this.#isLate(SINGLES_WORK)) break;
         const tried = {
           formula: mutant.formula,
           slips: [mutant.slip],
@@ -140,7 +154,7 @@ class Hunt {
       this.#solve(form, n);
     }
     // A number that is only fitted is told where nothing is exact.
-    if (this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
+    if (this.#isNode && this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
     this.#site.state.meter.work += this.#work;
     const telling = this.#accepted
       .filter(({ agreed, holes }) => isTelling(agreed, this.#tried, holes))
@@ -184,6 +198,7 @@ class Hunt {
   /** The cheapest slips two by two, then all. */
   #pairs(singles: readonly Mutant[]): void {
     const sorted = [...singles].sort((a, b) => a.cost - b.cost);
+    this.#enough = Math.min(this.#enough, this.#work + PAIRS_WORK);
     for (const [least, most] of COSTS_IN_PAIRS) {
       for (const first of sorted) {
         if (first.cost > most || !this.#vary(first.formula)) continue;
@@ -287,7 +302,7 @@ class Hunt {
   #solve(form: Formula, n: number): void {
     const isBackward = this.#site.kind === 'gradient';
     for (const { open, say, was } of withHoles(form, isBackward)) {
-      if (this.#isLate(MOST_WORK / 2)) return;
+      if (this.#isLate(SINGLES_WORK)) return;
       const [zero, one] = [0, 1].map((value) => this.#value(filled(open, value)));
       if (!zero || !one) continue;
       const c = shareOf(this.#user, zero, one);

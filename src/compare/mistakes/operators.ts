@@ -146,6 +146,8 @@ const inverse: Operator = {
       yield { is: product(top, bottom), say: `multiplied by ${named(bottom)} instead of divided` };
       yield { is: fraction(bottom, top), say: `${named(formula)} is upside down`, cost: 0.2 };
     }
+    if (formula.kind === 'number' && formula.value !== 0 && Math.abs(formula.value) !== 1)
+      yield { is: number(1 / formula.value), say: `1 / ${named(formula)} in its place` };
     if (formula.kind !== 'product') return;
     for (const [n, each] of formula.factors.entries()) {
       const rest = oneOf(without(formula.factors, n));
@@ -229,6 +231,10 @@ const wrapped: Operator = {
       if (formula.name === 'exp') {
         const is = call('exp', product(number(Math.LN2), formula.argument));
         yield { is, say: 'powers of 2 in the place of exp', cost: -0.4 };
+      }
+      if (formula.name === 'log') {
+        const is = fraction(formula, number(Math.LN2));
+        yield { is, say: 'log2 in the place of log', cost: -0.4 };
       }
     }
     if (formula.kind === 'power') {

@@ -99,7 +99,7 @@ export function onOperand(
   };
 }
 
-/** Offsets of each group of entries that differ only in `letters`. */
+/** Offsets of each group of entries that differ only in `letters`, the first of them the slowest. */
 export function fibres(
   axes: readonly AxisLetters[],
   letters: readonly Letter[],
@@ -111,7 +111,7 @@ export function fibres(
   return {
     starts: offsetTable(rest, strides, extents),
     steps: offsetTable(
-      own.filter((letter) => letters.includes(letter)),
+      letters.filter((letter) => own.includes(letter)),
       strides,
       extents,
     ),

@@ -10,7 +10,7 @@ import {
   type OperationNode,
 } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { formsOf } from '../mistakes/forms.ts';
+import { formsOf, rightFormula } from '../mistakes/forms.ts';
 import { extentsOf, readOf } from '../mistakes/hunt.ts';
 import { isMisfit, type Key, type State } from './program.ts';
 
@@ -35,7 +35,8 @@ export function isOfAnotherForm(
   const { id, axes, shape } = nodeOf(graph, key.slice(2));
   if (shape.reduce((product, length) => product * length, 1) > MOST_ENTRIES) return false;
   const evaluator = new Evaluator(readOf({ state, graph }), extentsOf({ graph }));
-  const forms = formsOf(graph, softcap, id, 'gradient', () => false);
+  const right = rightFormula(graph, id, 'gradient');
+  const forms = right ? formsOf(graph, softcap, right, 'gradient', () => false) : [];
   return [...forms, ...pastTheMask(graph, id)].some((form) => {
     try {
       return isTheirs(evaluator.tensor(form, axes));

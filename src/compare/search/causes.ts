@@ -3,7 +3,10 @@ import type { Cause } from '../report.ts';
 import type { Found } from './search.ts';
 
 /** `isLater`: another mistake is told before it, whose repair it takes for granted. */
-export function causesOf({ edits, residual, runnerUp, others }: Found, isLater = false): Cause[] {
+export function causesOf(
+  { edits, residual, runnerUp, others }: Pick<Found, 'edits' | 'residual' | 'runnerUp' | 'others'>,
+  isLater = false,
+): Cause[] {
   const after = isLater ? 'After repairing the above: ' : '';
   const told = others
     .map(({ edits: [{ title }] }) => title)

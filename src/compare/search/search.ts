@@ -49,9 +49,9 @@ export interface Score {
 /** Of the program of a hypothesis. */
 export type Judge = (program: Program) => Score;
 
-/** Work for single edits of the first stage (twice that for the second) and for pairs: a second or two each. */
+/** Work for single edits of the first stage (twice that for the second): a second or two; for pairs half a second. */
 export const SINGLES_WORK = 5e8;
-const PAIRS_WORK = 3e8;
+const PAIRS_WORK = 1.5e8;
 /** What each stage may have used up at its end; in a large problem the second would take long to get anywhere. */
 const SHARES = [1, 2];
 const LARGE_SHARES = [2, 2.5];
@@ -70,6 +70,7 @@ const PLAIN_COST = 1.25;
 /** Entries that thousands of pairs of edits may reproduce by chance, where the precision is no better. */
 const FEW = 2;
 const EXACT = 1e-10;
+const MOST_OF_ONE_SLIP = 1.75;
 /** Edits that take part in pairs, the nearest to the person's tensor first. */
 const MOST_IN_PAIRS = 300;
 
@@ -187,7 +188,9 @@ class Search {
       if (isBrief) return;
       this.#isKnown = false;
     }
-    if (this.#accepted.length === 0 && this.#mayPair()) yield* this.#pairs();
+    if (this.#accepted.length > 0 || !this.#mayPair()) return;
+    if (this.#isRatio()) yield* this.#formulas(MOST_OF_ONE_SLIP);
+    if (this.#accepted.length === 0) yield* this.#pairs();
   }
 
   /** What is tried one after the other. */
@@ -225,9 +228,16 @@ class Search {
     return { from: this.#context.state, edits: [edit], families: [family] };
   }
 
-  *#formulas(): Generator<Candidate> {
+  /** One factor throughout: many pairs of edits make it, of which one slip tells more. */
+  #isRatio(): boolean {
+    const { user, predicted, precision } = this.#target;
+    return constantRatio(user, predicted, precision) !== null;
+  }
+
+  *#formulas(mostCost = Infinity): Generator<Candidate> {
     const { isFirst = true } = this.#effort;
     for (const edit of formulas(this.#sites[0])) {
+      if (edit.cost > mostCost) continue;
       // What comes after a first mistake may follow from it: any formula that fits would be another.
       if (isFirst || !edit.id.startsWith('formula-')) yield this.#single(edit, sameMistake(edit));
     }

@@ -90,6 +90,12 @@ turn rope-sine-only 1.3: given the sine part of the rotation only
 turn rope-pairing-mixed 1.2: rotated in {pairing} pairs with the angles laid out for {other} ones
   freq = base^(-2 * {K} / width)
   | The two features of a pair must have one angle (repeat_interleave goes with interleaved pairs, cat with halves).
+turn rope-pairing-mixed 1.21: rotated in {pairing} pairs with the sines laid out for {other} ones, the cosines rightly
+  cross = side * sin(pos * base^(-2 * {K} / width))
+  | The two features of a pair must have one angle, in the table of cosines and in that of sines.
+turn rope-pairing-mixed 1.22: rotated in {pairing} pairs with the cosines laid out for {other} ones, the sines rightly
+  own = cos(pos * base^(-2 * {K} / width))
+  | The two features of a pair must have one angle, in the table of cosines and in that of sines.
 turn rope-partial [part] 1.2: rotated in the first {part} of {width} features only, as if those were all
   width = {part}; θ = (f < width) * right
   | Only part of the features turn (rotary_pct, rotary_dim).

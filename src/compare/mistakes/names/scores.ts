@@ -27,7 +27,7 @@ Z softcap-plain-tanh [softcap]: a plain tanh instead of the softcap
   tanh(scale * S)
 Z softcap-before-scale: the softcap is applied before the scale
   scale * softcap * tanh(S / softcap)
-Z softcap-clip: scores are clipped at the softcap instead of bent by tanh
+Z softcap-clip 1.05: scores are clipped at the softcap instead of bent by tanh
   softcap * (2 * clip((1 + scale * S / softcap) / 2) - 1)
 Z softcap-inverted: multiplied by the softcap inside tanh
   tanh(scale * S * softcap) / softcap
@@ -71,6 +71,8 @@ dS backward-softcap-of-raw-scores: the derivative of the softcap takes the raw s
   dZ * scale * (1 - (S / softcap)^2)
 dS backward-softcap-not-squared: tanh is not squared in the derivative of the softcap
   dZ * scale * (1 - Z / softcap)
+dS backward-softcap-square-outside: the square is taken of 1 − tanh, not of tanh, in the derivative of the softcap
+  dZ * scale * (1 - Z / softcap)^2
 dS backward-softcap-twice-tanh: tanh is taken twice in the derivative of the softcap
   dZ * scale * (1 - tanh(Z / softcap)^2)
 dS backward-softcap-unscaled-argument: the derivative of the softcap forgets the scale inside tanh

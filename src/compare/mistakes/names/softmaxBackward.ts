@@ -1,5 +1,5 @@
 // The softmax's gradient dM = P ∘ (dP − Σ P ∘ dP) gone wrong.
-import { axisLength, axisName } from '../../../engine/axes.ts';
+import { axisLength, axisName, isOfHeads } from '../../../engine/axes.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { longLetters, roles, type Site } from '../../edits/edit.ts';
 import { groupsOf, indexName } from '../../program/transforms/indices.ts';
@@ -85,6 +85,8 @@ dlogits softmax-backward-sum-skips-a-key 1.3: the row sum skips the last key
 dlogits softmax-backward-sum-skips-a-key 1.3: the row sum skips the first key
   sum_i((1 <= i) * P * dP)
   | The loop of the row sum has the wrong bounds.
+dlogits softmax-backward-sum-is-log-sum-exp: D is the log-sum-exp of the scores: the two numbers of each row are exchanged
+  log(sum_i(exp(logits)))
 dlogits softmax-backward-sum-of-squares-of-weights: D = Σ P ∘ P instead of Σ P ∘ dP
   sum_i(P^2)
   | The weights are multiplied by themselves, not by their gradients.
@@ -96,8 +98,6 @@ dlogits softmax-backward-sum-overwritten 1.25: the row sum D is overwritten by e
   sum_i((sum_i(seen) <= running_i(seen)) * seen * P * dP)
 dlogits softmax-backward-sum-used-too-early 1.25: the row sum D is used in the loop that sums it: each key has the sum up to itself
   running_i(P * dP)
-dlogits softmax-backward-sum-not-reset 1.25: the row sum D is not reset: it goes on from query to query
-  running_j(sum_i(P * dP))
 `,
   {
     cost: 1.2,
@@ -109,21 +109,45 @@ dlogits softmax-backward-sum-not-reset 1.25: the row sum D is not reset: it goes
   formula: `seen = not(not(P)); P * (dP - ${row.formula})`,
 }));
 
-/** The sum of `X` over the keys that nothing sets to 0 between queries, heads and batch entries either. */
-export function runningOn({ node }: Site, X: string): string {
-  const outer = node.axes.flat().filter((letter) => letter !== 'i' && letter !== 'j');
-  const before = outer.map((letter, n) => {
-    const own = `sum_ij${outer.slice(n + 1).join('')}(${X})`;
-    return `+ running_${letter}(${own}) - ${own}`;
-  });
-  return `(running_j(sum_i(${X})) ${before.join(' ')})`;
+/** Loops, the outer first: in the order of the axes, and with the heads inside the queries. */
+export function loopsOf({ node, graph }: Site): string[][] {
+  const outer = longLetters(node, graph).filter((letter) => letter !== 'i' && letter !== 'j');
+  const [batch, heads] = [outer.slice(0, outer[0] === 'b' ? 1 : 0), outer.filter(isOfHeads)];
+  const orders = [
+    [...outer, 'j'],
+    [...batch, 'j', ...heads],
+  ];
+  const suffixes = orders.flatMap((order) => order.map((_, n) => order.slice(n)));
+  return suffixes.filter(
+    (each, n) => suffixes.findIndex((other) => other.join() === each.join()) === n,
+  );
 }
 
+/** The sum of `X` over the keys that no loop of these sets to 0. */
+export function runningOn(loops: readonly string[], X: string): string {
+  const parts = loops.map((letter, n) => {
+    const own = `sum_i${loops.slice(n + 1).join('')}(${X})`;
+    return n === loops.length - 1
+      ? `running_${letter}(${own})`
+      : `running_${letter}(${own}) - ${own}`;
+  });
+  return `(${parts.join(' + ')})`;
+}
+
+/** "from query to query, and from head to head". */
+export const onAndOn = (loops: readonly string[]): string =>
+  [...loops]
+    .reverse()
+    .map((letter) => axisName([letter]))
+    .map((name) => `from ${name} to ${name}`)
+    .join(', and ');
+
 const unreset = (site: Site): Row[] =>
-  rowsOf(`
-dlogits softmax-backward-sum-not-reset 1.25: softmax backward: the row sum D is not reset: it goes on from query to query, and from head to head
-  P * (dP - ${runningOn(site, 'P * dP')})
-`);
+  loopsOf(site).map((loops) => ({
+    ...{ on: 'dlogits', id: 'softmax-backward-sum-not-reset', cost: 1.25 },
+    title: `softmax backward: the row sum D is not reset: it goes on ${onAndOn(loops)}`,
+    formula: `P * (dP - ${runningOn(loops, 'P * dP')})`,
+  }));
 
 const DROPPED = rowsOf(
   ['P * keep', 'Pd']

@@ -3,7 +3,7 @@ import { axisName } from '../../../engine/axes.ts';
 import { longLetters, type Site } from '../../edits/edit.ts';
 import { ENTRY_FUNCTIONS } from '../../program/transforms/functions.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
-import { letterNames, runningOn, subsets } from './softmaxBackward.ts';
+import { letterNames, loopsOf, onAndOn, runningOn, subsets } from './softmaxBackward.ts';
 
 const WEIGHTS = rowsOf(
   `
@@ -55,18 +55,17 @@ P softmax-sum-overwritten: the denominator is overwritten by each key (= for +=)
   sum_i((sum_i(seen) <= running_i(seen)) * e)
 P softmax-sum-used-too-early: the denominator is used in the loop that sums it: each key has the sum up to itself
   running_i(e)
-P softmax-sum-not-reset: the denominator is not reset: it goes on from query to query
-  running_j(sum_i(e))
 `);
 
-const ON_AND_ON = {
-  ...{ on: 'P', id: 'softmax-sum-not-reset' },
-  title: 'the denominator is not reset: it goes on from query to query, and from head to head',
-};
+const unreset = (site: Site): Row[] =>
+  loopsOf(site).map((each) => ({
+    ...{ on: 'P', id: 'softmax-sum-not-reset', formula: runningOn(each, 'e') },
+    title: `the denominator is not reset: it goes on ${onAndOn(each)}`,
+  }));
 
 /** With the maximum subtracted or not. */
 const loops = (site: Site): Row[] =>
-  [...LOOPS, { ...ON_AND_ON, formula: runningOn(site, 'e') }].flatMap((row) =>
+  [...LOOPS, ...unreset(site)].flatMap((row) =>
     [' - finite(max_i(logits))', ''].map((shift) => ({
       ...row,
       title: `softmax: ${row.title}`,

@@ -5,11 +5,9 @@ import {
   axisName,
   type Extents,
   type Letter,
-  letterStrides,
-  offsetTable,
 } from '../../../engine/axes.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
-import { gather } from '../operations.ts';
+import { fibres, gather } from '../operations.ts';
 import { formulaOperation } from './formulaOperation.ts';
 import type { StepOperation } from '../program.ts';
 import type { Transform } from './transform.ts';
@@ -41,27 +39,6 @@ export const plural = (name: string): string =>
         of === undefined ? `${all}s` : `${all.slice(0, -of.length)}s${of}`,
       );
 
-/** For each entry its index along `group` and the offset of its fibre's first entry. */
-function positions(
-  axes: readonly AxisLetters[],
-  group: readonly Letter[],
-  extents: Extents,
-): { steps: Int32Array; index: Int32Array; start: Int32Array } {
-  const strides = letterStrides(axes, extents);
-  const steps = offsetTable(group, strides, extents);
-  const rest = axes.flat().filter((letter) => !group.includes(letter));
-  const starts = offsetTable(rest, strides, extents);
-  const index = new Int32Array(starts.length * steps.length);
-  const start = new Int32Array(index.length);
-  for (const first of starts) {
-    for (let n = 0; n < steps.length; n++) {
-      index[first + steps[n]] = n;
-      start[first + steps[n]] = first;
-    }
-  }
-  return { steps, index, start };
-}
-
 /** Entry n along `group` is entry `source(n)` of the operand, or 0 where that is -1. */
 export function reindexed(
   axes: readonly AxisLetters[],
@@ -70,10 +47,11 @@ export function reindexed(
   extents: Extents,
   source: (n: number, length: number) => number,
 ): StepOperation {
-  const { steps, index, start } = positions(axes, group, extents);
-  const table = index.map((n, at) => {
+  const { starts, steps } = fibres(axes, group, extents);
+  const table = new Int32Array(starts.length * steps.length);
+  steps.forEach((step, n) => {
     const from = source(n, steps.length);
-    return from < 0 ? -1 : start[at] + steps[from];
+    for (const start of starts) table[start + step] = from < 0 ? -1 : start + steps[from];
   });
   return gather(table, shape);
 }
