@@ -121,8 +121,8 @@ function print(
   if (rows.length > 0) printTable([['line', 'name', 'node', 'status', ''], ...rows]);
   if (inferred.length > 0) {
     console.log('\nThe setup was inferred:');
-    for (const { entry, from, sure } of inferred)
-      console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}`);
+    for (const { entry, from, sure, note } of inferred)
+      console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}: ${note}`);
   }
   for (const note of notes) console.log(`\nNote: ${note}`);
   const until = recording.exit.exception ? ' until it ended' : '';

@@ -113,7 +113,7 @@ async function runWith(options: LinesRunOptions, early: Early | null): Promise<L
       : found.causes;
   const result: LinesResult = {
     ...{ verdict, setup: document },
-    inferred: answered.inferred.map(({ entry, from, sure }) => ({ entry, from, sure })),
+    inferred: answered.inferred,
     ...found,
     // What would be found in words may be another thing.
     causes: proven ? [proven] : fixes.length > 0 ? [] : causes,

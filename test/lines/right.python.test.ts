@@ -34,7 +34,13 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'scalable',
     'pair_bias',
     'tiles_of_slopes',
+<<<<<<< HEAD
     'picked_to_fill',
+=======
+    'workspace',
+    'engine_of_samples',
+    'gpt2_block',
+>>>>>>> 81f428e (Infer padded tiles and blocks whose residual goes past their norm, and print what was inferred: right programs were accused or left unaligned)
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -110,6 +116,13 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['two_layers', 'dq, dk = ds @ k, ds.T @ q', 'dq, dk = ds @ k, ds @ q'],
     ['layer_scale', 'dp, dv = dz @ v.T, p.T @ dz', 'dp, dv = dz @ v.T, p @ dz'],
     ['post_norm', 'dx = du + ', 'dx = '],
+    [
+      'gpt2_block',
+      'np.where(np.tril(np.ones((T, T), bool)), att, -1e10)',
+      'att * np.tril(np.ones((T, T)))',
+    ],
+    ['engine_of_samples', 'out.grad * out.data', 'out.grad * self.data'],
+    ['engine_of_samples', 'reduced(-out.grad', 'reduced(out.grad'],
     [
       'swin_table',
       'np.add.at(dtable, index, ds.sum(0).transpose(1, 2, 0))',

@@ -85,8 +85,15 @@ function addExponential(forms: Forms, parts: Parts, left: Lettered, rows: Letter
     [`${logits} − row maximum`, shifted],
     [logits, mapEach(value, Math.exp)],
   ];
+  const upstream = zip(left, rows, extents, (a, b) => a + b);
+  const weighed = zip(upstream, valueOf(parts, 'P'), extents, (a, b) => -a * b);
   for (const [name, exps] of kinds) {
     const sums = sumOver(exps, 'i', extents);
+    const [direct, ofEach] = [upstream, weighed].map((each) =>
+      zip(each, sums, extents, (a, b) => a / b),
+    );
+    forms.add('partial', 'gradient', 'P', `d exp(${name}) as numerator`, direct);
+    forms.add('partial', 'gradient', 'P', `d of the row sums of exp(${name}), of each key`, ofEach);
     const own = zip(left, sums, extents, (a, b) => a / b);
     const ofSums = zip(rows, sums, extents, (a, b) => -a / b);
     forms.add('partial', 'gradient', 'P', `d exp(${name})`, own);

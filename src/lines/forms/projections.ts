@@ -136,6 +136,7 @@ export function addLossForms(forms: Forms, parts: Parts): void {
     const T = lettered(axes, target);
     const off = zip(y, T, extents, (a, b) => a - b);
     forms.add('form', 'gradient', 'y', 'the target', T);
+    forms.add('form', 'gradient', 'y', '−the target', times(T, -1));
     forms.add('form', 'gradient', 'y', 'y − target', off);
     forms.add('partial', 'gradient', 'y', 'target − y', times(off, -1));
     squares(off, '(y − target)²');

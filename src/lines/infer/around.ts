@@ -4,6 +4,7 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { type Context, merged, nameOf, tokens } from './builder.ts';
 import { gather } from './layout.ts';
 import type { Output } from './loss.ts';
+import { isGradientName } from './names.ts';
 import { normBetween } from './normBetween.ts';
 import type { FoundNorm } from './norms.ts';
 import type { Rows } from './rows.ts';
@@ -162,11 +163,25 @@ function withResidual(context: Context, output: Output, stream: Stream): Around 
     });
     // A program may bind what is normed before its gains.
     const [whole] = [...normed.filter(({ block }) => block.post.gain), ...normed];
-    if (whole) return whole;
+    if (whole && !(found && goesPast(context, found.value, whole.value))) return whole;
     if (found) return { value: found.value, last: found.tensor, block: { out, post: null } };
   }
   return null;
 }
+
+/** Whether the sum is added to what comes of its norm: the norm is one before something else, and none of this attention. */
+const goesPast = ({ values }: Context, sum: Value, norm: Value): boolean =>
+  values.all.some(
+    (value) =>
+      value.time > norm.time &&
+      value.tensor.shape.join() === sum.tensor.shape.join() &&
+      values.descends(value, norm) &&
+      value.parts.some((event) => {
+        const { text } = values.recording.statements[event.statement];
+        const isRead = values.sources(event).some(({ id }) => values.ofEvent(id) === sum);
+        return isRead && /\+/.test(text) && !isGradientName(event.name) && !isGradient(event);
+      }),
+  );
 
 /** Whether a value comes right of the sum, if that is recorded. */
 const reads = ({ values }: Context, value: Value, sum: Value | undefined): boolean =>

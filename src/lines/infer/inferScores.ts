@@ -105,7 +105,11 @@ export function addMask(context: Context): void {
   const value = found.from ?? context.model.told.site.scores;
   if (found.window !== undefined) {
     context.config.window = found.window;
-    context.build.note('window', value, `a query sees keys at a distance below ${found.window}`);
+    context.build.note(
+      'window',
+      value,
+      `${found.window}: a query sees keys at a smaller distance than that`,
+    );
     askWindow(context, found.window);
   }
   if (found.mask === 'given') addGivenMask(context, found);

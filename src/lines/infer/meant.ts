@@ -8,6 +8,7 @@ import { judge, type Judged } from '../judge.ts';
 import type { Localised } from '../localise/localise.ts';
 import type { Recording } from '../recorded/recording.ts';
 import { inferences } from './infer.ts';
+import { NO_LOSS } from './inferLoss.ts';
 import { ownMistakes } from './ownMistakes.ts';
 import type { Inference, InferOptions } from './types.ts';
 
@@ -85,9 +86,16 @@ function isBetter({ worth, isRight }: Weighed, best: Weighed): boolean {
   return isRight ? LITTLE_LESS * worth > best.worth : worth > MORE * best.worth;
 }
 
-/** Whether there is no need to look for another. */
-const isConvincing = ({ share, verdict, isRight }: Weighed): boolean =>
-  verdict === 'diverges' ? share >= NEARLY_ALL : isRight && share >= MOST;
+/** Whether there is no need to look for another; of a part of an attention no loss is found. */
+const isConvincing = ({
+  share,
+  verdict,
+  isRight,
+  found,
+}: Weighed & Pick<Meant, 'found'>): boolean =>
+  verdict === 'diverges'
+    ? share >= NEARLY_ALL && !found.questions.some(({ why }) => why === NO_LOSS)
+    : isRight && share >= MOST;
 
 /** Two that have it in common are one. */
 function signatureOf(config: HeadConfig): string {

@@ -20,6 +20,9 @@ function rootOf(event: Event, { events }: Recording): Event {
   return at;
 }
 
+const isResult = ({ how, statement, name }: Event, { statements }: Recording): boolean =>
+  how === 'update' && statements[statement].text.replaceAll(/\s/g, '').includes(`out=${name}`);
+
 /**
  * Whether a value is memory as it was found, or in which not all may be written yet, and nothing else: by chance it looks
  * like a mask.
@@ -28,7 +31,10 @@ export const isUninitialised = ({ events }: Value, recording: Recording): boolea
   events.every((event) => {
     const { how, statement } = rootOf(event, recording);
     const { text } = recording.statements[statement];
-    if (how !== 'bind' || !EMPTY.test(text) || /@|matmul|einsum|\bdot\(/.test(text)) return false;
+    const isMade = how === 'bind' || how === 'return';
+    if (!isMade || !EMPTY.test(text) || /@|matmul|einsum|\bdot\(/.test(text)) return false;
+    // A call that is told where to put its result fills it whole.
+    if (isResult(event, recording)) return false;
     if (event.how !== 'write' && event.how !== 'update') return event.how !== 'loop-end';
     return recording.events.some(
       ({ alias, how: next }) => alias === event.id && (next === 'write' || next === 'update'),

@@ -54,8 +54,10 @@ export function place(
       if (!(Math.abs(data[at + step] / (value * ratio) - 1) <= room)) continue;
       const [i, j] = [at % cols, Math.floor(at / cols) % rows];
       const [u, w] = isTransposed ? [j, i] : [i, j];
-      if (u - column < 0 || w - row < 0 || u - column + width > length || w - row + height > depth)
-        continue;
+      if (u < column || w < row) continue;
+      // The last tile may be longer than what is left, and padded.
+      const isOver = u - column + width > length || w - row + height > depth;
+      if (isOver && !hasPadding(piece)) continue;
       const factor = own / value;
       const start = at - column * along - row * across;
       if (fits(piece, scores, { start, factor, isTransposed }, eps, ENTRIES, added))
@@ -67,6 +69,35 @@ export function place(
 
 const ENTRIES = 3;
 
+const isPadding = (value: number): boolean => value === 0 || !isFinite(value);
+
+/** Whether nothing is in the last row or column of a piece, as where a tile is longer than what is left. */
+function hasPadding({ shape, data }: Tensor): boolean {
+  const width = shape[shape.length - 1];
+  const row = data.subarray(data.length - width);
+  return (
+    row.every(isPadding) || data.every((value, n) => n % width < width - 1 || isPadding(value))
+  );
+}
+
+/** The offset in the scores of each entry of a piece; null beyond their end. */
+export function offsetsIn(
+  { shape }: Tensor,
+  scores: Tensor,
+  { start, isTransposed }: Placed,
+): (entry: number) => number | null {
+  const width = shape[shape.length - 1];
+  const [, rows, cols] = scores.shape;
+  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+  const [i, j] = [start % cols, Math.floor(start / cols) % rows];
+  const [u, w] = isTransposed ? [j, i] : [i, j];
+  const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
+  return (entry) => {
+    const [column, row] = [entry % width, Math.floor(entry / width)];
+    return u + column < length && w + row < depth ? start + column * along + row * across : null;
+  };
+}
+
 export function fits(
   piece: Tensor,
   scores: Tensor,
@@ -75,14 +106,13 @@ export function fits(
   least = ENTRIES,
   added?: Float64Array,
 ): boolean {
-  const width = piece.shape[piece.shape.length - 1];
-  const [, , cols] = scores.shape;
-  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+  const offsetAt = offsetsIn(piece, scores, { start, factor, isTransposed });
   let size = 0;
   let compared = 0;
   const isNear = piece.data.every((value, n) => {
     if (!isFinite(value)) return true;
-    const at = start + (n % width) * along + Math.floor(n / width) * across;
+    const at = offsetAt(n);
+    if (at === null) return value === 0;
     const expected = factor * scores.data[at] + (added?.[at] ?? 0);
     size = Math.max(size, Math.abs(expected), Math.abs(value));
     compared++;
@@ -115,7 +145,9 @@ export function placeLike(
   for (let to = 0; to < scores.data.length; to++) {
     const [i, j] = [to % cols, Math.floor(to / cols) % rows];
     const [u, w] = isTransposed ? [j, i] : [i, j];
-    if (u < column || w < row || u - column + width > length || w - row + height > depth) continue;
+    if (u < column || w < row) continue;
+    const isOver = u - column + width > length || w - row + height > depth;
+    if (isOver && !hasPadding(tensor)) continue;
     const start = to - column * along - row * across;
     if (fits(tensor, scores, { start, factor, isTransposed }, eps, count, added))
       return { start, factor, isTransposed };

@@ -5,7 +5,7 @@ import { addedTo } from './tilesAdded.ts';
 import { SUMMED } from './products.ts';
 import type { Site } from './site.ts';
 import { nameOf } from './masks.ts';
-import { fits, pairOf, place, type Placed, placeLike } from './placed.ts';
+import { fits, offsetsIn, pairOf, place, type Placed, placeLike } from './placed.ts';
 import { isInside, type Piece, type PlacedPiece, startsByLoops } from './placedInLoops.ts';
 import type { Value, Values } from './values.ts';
 import { factorOf, repeated, type Whole, wholes } from './wholes.ts';
@@ -285,16 +285,15 @@ const agrees = (
 function mark(
   piece: Tensor,
   scores: Tensor,
-  { start, factor, isTransposed }: Placed,
+  placed: Placed,
   state: Int8Array,
   factors: Float64Array,
 ): void {
-  const width = piece.shape[piece.shape.length - 1];
-  const [, , cols] = scores.shape;
-  const [along, across] = isTransposed ? [cols, 1] : [1, cols];
+  const offsetAt = offsetsIn(piece, scores, placed);
   piece.data.forEach((value, n) => {
-    const at = start + (n % width) * along + Math.floor(n / width) * across;
-    factors[at] = factor;
+    const at = offsetAt(n);
+    if (at === null) return;
+    factors[at] = placed.factor;
     if (value <= LOW) state[at] = -1;
     else if (state[at] === 0) state[at] = 1;
   });

@@ -33,6 +33,8 @@ export function arraysMadeAnew(field: Field): Mistaken[] {
   const found: Mistaken[] = [];
   for (const resets of runsOf(field)) {
     if (resets.some(({ how, id }) => how !== 'bind' || !isZeroAt(recording, id))) continue;
+    // Other names of one array, as of an attribute of what a loop goes over.
+    if (new Set(resets.map(({ id }) => namesOf(field, id).at(-1))).size < resets.length) continue;
     const contents = resets.map((reset, n) => contentOf(field, reset, resets[n + 1]));
     const [first] = contents;
     if (!first || contents.some((each) => each?.data.length !== first.data.length)) continue;

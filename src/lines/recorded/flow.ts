@@ -247,7 +247,7 @@ export function leadsToRight(
 const IN_PLACE = new Set(['write', 'update', 'loop-end']);
 
 /** Forms that come out right of much that is wrong, or that are given and were made of a shape alone. */
-const LOSSY = /^((log2\(e\) )?row maxima|the target$)/;
+const LOSSY = /^((log2\(e\) )?row maxima|−?the target$)/;
 
 /** Tables of positions. */
 const TABLE = /^(−?RoPE’s|ALiBi’s) /;
@@ -263,8 +263,13 @@ const isTelling = (
 ): boolean => {
   const parts = new Set(from.found.map(({ entry }) => entry.key));
   const speaks = (key: Key): boolean => (key.startsWith('g:b_') ? parts.has(key) : !given.has(key));
+  // The given gradient is also that of what it goes on to unchanged, as past the attention.
+  const isGiven = found.some(
+    ({ entry: { role, kind, key } }) => role === 'node' && kind === 'gradient' && given.has(key),
+  );
   return (
     standing === 'right' &&
+    !isGiven &&
     [...found, ...pieces].some(({ entry: { key, title } }) => speaks(key) && !LOSSY.test(title))
   );
 };

@@ -38,7 +38,10 @@ const isRepeat = (
       isNear(recording, event, earlier[n], tolerance),
   );
 
-/** The events of each function, by its calls in the order of time; those of the module are no call. */
+/**
+ * The events of each function, by its calls in the order of time; those of the module are no call, nor are those that read no
+ * tensor: memory as they found it is like that of others by chance.
+ */
 function callsOf({ events, statements }: Recording): Map<number, Map<number, Event[]>> {
   const found = new Map<number, Map<number, Event[]>>();
   for (const event of events) {
@@ -50,6 +53,10 @@ function callsOf({ events, statements }: Recording): Map<number, Map<number, Eve
     if (call) call.push(event);
     else calls.set(event.frame, [event]);
   }
+  for (const calls of found.values())
+    for (const [frame, call] of calls)
+      if (!call.some(({ reads }) => reads.some((read) => events[read].shape.length > 0)))
+        calls.delete(frame);
   return found;
 }
 

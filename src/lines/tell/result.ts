@@ -29,6 +29,8 @@ export interface InferredEntry {
   readonly entry: string;
   readonly from: LinePlace;
   readonly sure: boolean;
+  /** Its value, or what it was told by. */
+  readonly note: string;
 }
 
 export interface LinesResult {

@@ -48,6 +48,7 @@ function check(name: string, expected: Expected, digits: number): void {
 }
 
 test.skipIf(!hasNumpy).each<[string, Expected]>([
+  ['padded_tiles', { mask: 'causal', heads: 1 }],
   ['alibi', { alibi: true, mask: 'none', heads: 4 }],
   ['cache', { mask: 'causal', heads: 2 }],
   ['dropout_np', { mask: 'none', dropout: { p: 0.25 }, loss: { kind: 'upstream' } }],

@@ -228,7 +228,7 @@ function isOfSameLoop({ recording }: Field, one: Event, other: Event): boolean {
 const isNodeOf = ({ graph }: Field['catalogue'], id: string): boolean =>
   graph.nodes.some((node) => node.id === id);
 
-const LOSSY = /^((log2\(e\) )?(row|running) maxim|the target$|RoPE|ALiBi)/;
+const LOSSY = /^((log2\(e\) )?(row|running) maxim|−?the target$|RoPE|ALiBi)/;
 
 const isSameRanges = (
   one: ReadonlyMap<Letter, Range>,
