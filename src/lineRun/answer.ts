@@ -14,7 +14,7 @@ import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { explained, shareBefore } from '../lines/infer/explained.ts';
 import { notShown } from '../lines/tell/blindSpots.ts';
-import { goalsOf, isNothing } from '../lines/localise/goals.ts';
+import { askedFor, goalsOf, isNothing } from '../lines/localise/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import { brokenOff } from '../lines/tell/brokenOff.ts';
 import { causesOf } from '../lines/tell/name.ts';
@@ -117,10 +117,13 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const own = ownMistakes(recording, judged.localised, reference);
   if (wrong.length > 0 && own.length === 0) {
     const names = [...new Set(wrong.map(({ node }) => `d${node}`))].join(', ');
-    const isSeen = !isSeenInPart(judged);
+    const missing = missingOf(judged, reference);
+    const isSeen = !isSeenInPart(judged) && missing.length === 0;
     const why = isSeen
       ? `${names}: not compared, the loss depends on it in another way too`
-      : seenOnly(judged);
+      : missing.length > 0
+        ? `${missing.join(', ')}: no recorded tensor is it, and the first that is wrong stands around the attention: nothing is said of the rest`
+        : seenOnly(judged);
     const result = unalignedResult(recording, judged.localised, why);
     return { ...reference, judged, result: isSeen ? { ...result, verdict: 'match' } : result };
   }
@@ -181,6 +184,20 @@ const RESIDUAL =
 /** Whether neither the output of a program nor a gradient of an input is recognised. */
 const isSeenInPart = ({ localised: { covered }, catalogue }: Judged): boolean =>
   !goalsOf(catalogue.graph).some((goal) => covered.has(goal) && !isNothing(catalogue, goal));
+
+/** Of a program that computes gradients of weights, those that never come out. */
+function missingOf(
+  { localised: { covered, observed }, catalogue: { graph } }: Judged,
+  { shared }: Reference,
+): string[] {
+  const ofWeights = askedFor(goalsOf(graph), observed).filter(
+    (goal) => /^g:W_[QKV]$/.test(goal) && !shared.includes(goal.slice(2)),
+  );
+  const missing = ofWeights.filter((goal) => !covered.has(goal));
+  return missing.length < ofWeights.length || covered.has('g:W_O')
+    ? missing.map((goal) => `d${goal.slice(2)}`)
+    : [];
+}
 
 /** Why the little that is right makes no right program. */
 function seenOnly({ localised: { observed } }: Judged): string {
