@@ -35,10 +35,12 @@ export const takesResidual = ({ block, ...config }: HeadConfig): boolean =>
 export function withResidual(
   recording: Recording,
   given: Reference,
-  { localised: { wrong, covered } }: Judged,
+  { localised }: Judged,
 ): (Reference & { readonly judged: Judged }) | null {
-  const isOutput = wrong[0]?.node === 'y' && wrong[0].kind === 'value';
-  if (!isOutput || given.config.block) return null;
+  const { covered } = localised;
+  if (given.config.block || covered.has('v:y')) return null;
+  const [first] = localised.wrong;
+  if (first?.node !== 'y' || first.kind !== 'value') return null;
   const config = { ...given.config, block: { residual: true } };
   const graph = residualGraph(config);
   if (!graph) return null;

@@ -75,7 +75,8 @@ class PythonBench implements OpenBench {
   readonly #folder: string;
   readonly #process: OwnProcess;
   readonly #waiting = new Map<number, (reply: Reply) => void>();
-  #buffer: Buffer = Buffer.alloc(0);
+  /** Of the line that is being read. */
+  #pieces: Buffer[] = [];
   #next = 0;
   #loaded: readonly number[] | undefined;
   #isOver = false;
@@ -171,14 +172,17 @@ class PythonBench implements OpenBench {
   }
 
   #read(bytes: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, bytes]);
-    for (let at = this.#buffer.indexOf(10); at >= 0; at = this.#buffer.indexOf(10)) {
-      const line = this.#buffer.subarray(0, at).toString('utf8');
-      this.#buffer = this.#buffer.subarray(at + 1);
+    let from = 0;
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
+      const line = Buffer.concat([...this.#pieces, bytes.subarray(from, at)]).toString('utf8');
+      this.#pieces = [];
+      from = at + 1;
       const reply = JSON.parse(line) as Reply;
       this.#waiting.get(reply.id)?.(reply);
       this.#waiting.delete(reply.id);
     }
+    // Joined once: of a long line there are thousands.
+    if (from < bytes.length) this.#pieces.push(bytes.subarray(from));
   }
 
   #end(): void {

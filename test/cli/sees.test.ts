@@ -426,3 +426,46 @@ y = p @ (x @ wv)
   ]);
   expect(cli.names()).not.toContain('sees_script.py');
 }, 60_000);
+
+/** Its class holds all widths and the scale: only how many tokens it is given may be another number. */
+const FIXED = `import numpy as np
+
+
+class Attention:
+    def __init__(self):
+        rng = np.random.default_rng(5)
+        self.heads, self.width, self.scale = 2, 3, 3 ** -0.5
+        self.Wq, self.Wk, self.Wv = (rng.normal(size=(6, 6)) * 0.4 for _ in range(3))
+
+    def split(self, t):
+        return t.reshape(len(t), self.heads, self.width).transpose(1, 0, 2)
+
+    def forward(self, x):
+        q, k, v = self.split(x @ self.Wq), self.split(x @ self.Wk), self.split(x @ self.Wv)
+        s = q @ k.transpose(0, 2, 1) * self.scale
+        p = np.exp(s - s.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        return (p @ v).transpose(1, 0, 2).reshape(len(x), 6)
+
+
+if __name__ == "__main__":
+    layer = Attention()
+    y = layer.forward(np.random.default_rng(6).normal(size=(5, 6)))
+`;
+
+test('sizes that a class holds stay as they are', async () => {
+  cli.write('fixed.py', FIXED);
+  const written = await cli.run('lines', 'fixed.py', '--test', 'sees_fixed.py');
+  expect(written.stdout, written.stderr).toContain('The program passes');
+  cli.write('fixed.py', FIXED.replace('p.sum(-1, ', 'p.sum(-2, '));
+  expect(run('sees_fixed.py')).toBe(1);
+}, 60_000);
+
+test('where no other sizes run, that is said, and no file is left', async () => {
+  const rows = FIXED.replace('p = np.exp(s', 's = s + np.zeros((5, 5))\n        p = np.exp(s');
+  cli.write('rows.py', rows);
+  const refused = await cli.run('lines', 'rows.py', '--test', 'sees_rows.py');
+  expect(refused.code).toBe(2);
+  expect(onlyLine(refused)).toMatch(/^rows\.py: with other sizes it ends with ValueError/);
+  expect(cli.names().filter((name) => name.startsWith('sees_rows'))).toEqual([]);
+}, 60_000);

@@ -145,6 +145,15 @@ MISTAKES = [
     ('r = sum(2.0 ** -h * K for h in range(H))', 'r = sum(2.0 ** -(h + 1) * K for h in range(H))'),
     ('r = Q @ K.T * step - size', 'r = Q @ K.T * size - step'),
     ('dP *= P', 'dP = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
+    ('r = np.where(mask, 0.0, S)', 'r = np.where(mask, -np.inf, S)'),
+    ('r = S * ~mask', 'r = np.where(mask, -np.inf, S)'),
+    ('r = S + mask', 'r = np.where(mask, -np.inf, S)'),
+    ('r = S * pad', 'r = np.where(pad == 0, -np.inf, S)'),
+    ('r = S + np.triu(np.ones((T, T)), 1)', 'r = S + np.triu(np.full((T, T), -np.inf), 1)'),
+    ('r = P * dP * (1 - P)', 'r = P * (dP - (P * dP).sum(axis=-1, keepdims=True))'),
+    ('places = np.array([3, 0, 2, 4, 1])\nr = m_old[:, None] + Q', 'r = m_old[[3, 0, 2, 4, 1]][:, None] + Q'),
+    ('places = np.array([3, 0, 2, 4, 1])\nr = Q[places]', 'r = Q[np.argsort([3, 0, 2, 4, 1])]'),
+    ('ago = np.subtract.outer(np.arange(T), np.arange(T))\nr = np.abs(ago) < 2', 'ago = np.subtract.outer(np.arange(T), np.arange(T))\nr = (ago >= 0) & (ago < 2)'),
 ]
 
 
@@ -192,6 +201,14 @@ PROGRAMS = [
     ('first = shifted(K, by=1.5)\nr = shifted(Q)', 'r = shifted(Q)', 'r = shifted(Q, by=1.5)'),
     ('r = dict(q=Q, k=K, v=V)', 'q=Q, k=K', 'k=K, q=Q'),
     ('r = {"q": Q, "k": K, "v": V}', '"q": Q, "k": K, "v": V', '"v": V, "k": K, "q": Q'),
+    ('r = np.exp(S)', 'r = np.exp(S)', 'r = np.exp(S)\nr = r / r.sum(axis=-1, keepdims=True)'),
+    ('r = S', 'r = S', 'r = S\nr = np.where(mask, -np.inf, r)'),
+    ('r = S', 'r = S', 'r = S\nr = np.where(np.triu(np.ones(r.shape[-2:], dtype=bool), 1), -np.inf, r)'),
+    ('def hide(S):\n    S = np.where(mask, -np.inf, S)\n    return S\nS = Q @ K.T', 'S = Q @ K.T', 'S = Q @ K.T\nS = np.where(mask, -np.inf, S)'),
+    ('for t in range(0, T, H):\n    r = np.arange(H) <= t', 'np.arange(H)', 't + np.arange(H)'),
+    ('for t in range(2):\n    fresh = np.maximum(m_old, m_new)', 'm_new)', 'm_new)\n    m_old = fresh'),
+    ('r = []\nfor t in range(2):\n    part = Q * t\n    r.append(lambda a: a @ part)', 'lambda a:', 'lambda a, part=part:'),
+    ('Q -= 0.1 * K\nr = Q @ V.T', 'Q -= 0.1 * K\nr = Q @ V.T\n', 'r = Q @ V.T\nQ -= 0.1 * K\n'),
     (
         'def step():\n    np.add(acc, Q, out=acc)\n    total[:] += K\n    r = acc + total',
         'def step():\n',
@@ -208,6 +225,7 @@ class Generated(unittest.TestCase):
                 source = Source(text)
                 names = {'__name__': 'program', 'optimizer': None, 'total': np.ones((5, 4)), 't': 0, 'u': 0}
                 exec(BEFORE, names)
+                names['fresh'] = names['m_new']
                 statement = source.statement_at(len(text.splitlines()))
                 if isinstance(source.parents[statement], ast.FunctionDef) and 'by=' in wrong:
                     statement = source.parents[statement]

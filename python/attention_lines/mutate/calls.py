@@ -406,12 +406,12 @@ def wherever(site: Site) -> Iterator[Mutation]:
         edits = (Edit(*source.span(yes), source.of(no)), Edit(*source.span(no), source.of(yes)))
         yield Mutation(edits, 1.0, 'mask')
     if name in ('where', 'masked_fill', 'full', 'full_like') and isinstance(node, ast.Call):
-        last = node.args[-1] if node.args else None
-        if last is not None:
-            for text in ('-np.inf', '-1e9', "float('-inf')", '0.0'):
-                if text.startswith('-np') and not site.scope.numpy:
-                    continue
-                yield Mutation((source.replaced(last, text),), 1.2, 'mask')
+        lowest = '-%s.inf' % site.scope.numpy if site.scope.numpy else "float('-inf')"
+        # Of a `where` the one of both branches that is a number.
+        for filled in node.args[1:] if name == 'where' else node.args[-1:]:
+            if filled is node.args[-1] or site.scope.known(filled).sort == 'number':
+                for cost, text in ((1.15, lowest), (1.25, '-1e9'), (1.25, '0.0')):
+                    yield Mutation((source.replaced(filled, text),), cost, 'mask')
 
 
 def matrix(site: Site) -> Iterator[Mutation]:

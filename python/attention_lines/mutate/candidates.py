@@ -3,13 +3,13 @@ import ast
 import itertools
 from typing import Iterator, List, Set, Tuple
 
-from . import calls, expressions, habits, joint, shared, statements
+from . import calls, expressions, habits, joint, shared, statements, steps
 from .mutation import Mutation, sites
 from .scope import Scope
 from .source import Source
 
-EXPRESSIONS = expressions.OPERATORS + calls.OPERATORS + habits.EXPRESSIONS + joint.EXPRESSIONS + shared.EXPRESSIONS
-STATEMENTS = statements.OPERATORS + habits.STATEMENTS + joint.STATEMENTS + shared.STATEMENTS
+EXPRESSIONS = expressions.OPERATORS + calls.OPERATORS + habits.EXPRESSIONS + joint.EXPRESSIONS + shared.EXPRESSIONS + steps.EXPRESSIONS
+STATEMENTS = statements.OPERATORS + habits.STATEMENTS + joint.STATEMENTS + shared.STATEMENTS + steps.STATEMENTS
 
 FIRST_OF_PAIR, SECOND_OF_PAIR = 60, 400
 """Of pairs, one edit is among the 60 cheapest and the other among the 400 cheapest."""

@@ -110,9 +110,10 @@ def captured(site: Site) -> Iterator[Mutation]:
     place: Optional[ast.AST] = site.source.parents.get(node)
     while place is not None and not isinstance(place, (ast.FunctionDef, ast.AsyncFunctionDef)):
         targets = [g.target for g in getattr(place, 'generators', [])]
-        if isinstance(place, ast.For):
-            targets.append(place.target)
-        looped |= {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+        if isinstance(place, (ast.For, ast.While)):
+            # What its statements bind is another one after the next iteration, too.
+            targets.append(place)
+        looped |= {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         place = site.source.parents.get(place)
     own = {each.arg for each in node.args.args}
     free = {n.id for n in ast.walk(node.body) if isinstance(n, ast.Name)} - own

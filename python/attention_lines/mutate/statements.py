@@ -7,6 +7,7 @@ from .expressions import fitting
 from .mutation import Mutation
 from .scope import Scope
 from .source import Edit, Source
+from .steps import lacking
 
 _AUGMENTED = {ast.Add: '+=', ast.Sub: '-=', ast.Mult: '*=', ast.Div: '/=', ast.MatMult: '@='}
 
@@ -156,7 +157,10 @@ def place(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutatio
             continue
         other = block[to]
         where = _lines(source, other)[0 if to < at else 1]
-        yield Mutation((Edit(start, end, ''), Edit(where, where, whole)), 1.2 + 0.1 * abs(to - at), 'moved', False)
+        crossed = block[to:at] if to < at else block[at + 1 : to + 1]
+        # What is changed in place too soon, or read too late, is the likelier to stand in the wrong place.
+        first = SOON if any(_disturbs(statement, each) or _disturbs(each, statement) for each in crossed) else 1.2
+        yield Mutation((Edit(start, end, ''), Edit(where, where, whole)), first + 0.01 * abs(to - at), 'moved', False)
         for text in _renamed(source, scope, statement, other, to < at):
             moved = source.text[start : source.span(statement)[0]] + text + source.text[source.span(statement)[1] : end]
             yield Mutation((Edit(start, end, ''), Edit(where, where, moved)), 1.4 + 0.1 * abs(to - at), 'moved', False)
@@ -214,6 +218,14 @@ def _renamed(source: Source, scope: Scope, statement: ast.stmt, other: ast.stmt,
         yield source.apply(tuple(edits), *source.span(statement))
 
 
+def _disturbs(one: ast.stmt, other: ast.stmt) -> bool:
+    """Whether `one` changes in place a name that `other` reads."""
+    place: ast.AST = one.target if isinstance(one, ast.AugAssign) else one
+    while isinstance(place, (ast.Subscript, ast.Attribute)):
+        place = place.value
+    return isinstance(one, ast.AugAssign) and isinstance(place, ast.Name) and place.id in _reads(other)
+
+
 def _reads(statement: ast.stmt) -> Set[str]:
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
 
@@ -255,6 +267,8 @@ def missing(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutat
 
     for name, shape in _assigned(source, scope, statement):
         yield from (after('%s %s %s' % (name, op, text), cost, 'missing') for op, text, cost in _changes(source, scope, name, shape))
+    for text, cost, slip in lacking(source, scope, statement):
+        yield after(text, cost, slip)
     for name, shape in _assigned(source, scope, statement):
         for early, text in _row_terms(source, scope, name, shape):
             yield (before if early else after)('%s -= %s' % (name, text), 2.4, 'row term')
@@ -320,7 +334,7 @@ def _products(scope: Scope, shape: Tuple[int, ...]) -> List[Tuple[str, float]]:
 
 def _all_products(scope: Scope, shape: Tuple[int, ...]) -> Iterator[Tuple[str, float]]:
     near = [each for each in scope.tensors() if ' ' not in each.text and '(' not in each.text][:MOST_FACTORS]
-    numbers = [e for e in scope.numbers()[:12] if not isinstance(e.known.value, int)]
+    numbers = [e for e in scope.numbers() if not isinstance(e.known.value, int)][:12]
     for one, other in itertools.product(near, near):
         cost = 2.6 + one.distance + other.distance
         a, b = one.known.shape, other.known.shape

@@ -99,21 +99,42 @@ export function localise(
     covered,
     goals,
   };
-  const suspects = suspectsOf(field);
-  const known = wrongOf(field, suspects, new Set(byHand));
-  const [wrong = []] = [known, duplicateIndices(field), discarded(field)].filter(
-    ({ length }) => length > 0,
-  );
-  const seen = wrong.flatMap((each) => [each.seen, each.event]);
-  const consequences = cone(flow, seen);
-  const isAligned = observed.some(({ found, pieces }) =>
+  const assigned = assignedParts(field);
+  const suspects = suspectsOf(field).filter((each) => isSuspected(field, each, assigned));
+  // Whom to blame takes long, and of most edits that are tried nobody asks.
+  let known: Wrong[] | undefined;
+  const wrongs = (): Wrong[] =>
+    (known ??=
+      [
+        wrongOf(field, suspects, assigned, new Set(byHand)),
+        duplicateIndices(field),
+        discarded(field),
+      ].find(({ length }) => length > 0) ?? []);
+  let reached: ReadonlySet<number> | undefined;
+  return {
+    ...{ observed, flow, covered },
+    get verdict() {
+      if (suspects.length > 0 || wrongs().length > 0) return 'diverges';
+      return isAligned(field) ? 'match' : 'unaligned';
+    },
+    get wrong() {
+      return wrongs();
+    },
+    get consequences() {
+      return (reached ??= cone(
+        flow,
+        wrongs().flatMap((each) => [each.seen, each.event]),
+      ));
+    },
+  };
+}
+
+const isAligned = ({ observed, catalogue }: Field): boolean =>
+  observed.some(({ found, pieces }) =>
     [...found, ...pieces].some(
       ({ entry }) => entry.role === 'node' && !isInput(catalogue, entry.node),
     ),
   );
-  const verdict = wrong.length > 0 ? 'diverges' : isAligned ? 'match' : 'unaligned';
-  return { verdict, observed, flow, covered, wrong, consequences };
-}
 
 const isInput = ({ graph }: Catalogue, id: NodeId): boolean =>
   graph.nodes.some((node) => node.id === id && node.kind === 'input');
@@ -123,16 +144,19 @@ const MOST_RUNS = 8;
 
 const sinceOf = ({ event, since }: Mistaken): number => Math.min(event, since ?? event);
 
-/** Sure suspects before doubtful ones, statements before what autograd makes of them. */
-function wrongOf(field: Field, all: readonly Suspect[], byHand: ReadonlySet<Key>): Wrong[] {
-  const assigned = assignedParts(field);
-  const suspects = all.filter(
-    (each) =>
-      !assigned.some(({ runs }) => runs.has(each.event)) &&
-      !(
-        isOfTokensAlone(field, each.event) && expected(field, each.event, each).kind === 'gradient'
-      ),
-  );
+type Assigned = ReturnType<typeof assignedParts>;
+
+const isSuspected = (field: Field, each: Suspect, assigned: Assigned): boolean =>
+  !assigned.some(({ runs }) => runs.has(each.event)) &&
+  !(isOfTokensAlone(field, each.event) && expected(field, each.event, each).kind === 'gradient');
+
+/** Sure suspects before doubtful ones, statements before what autograd makes of them; some where there are suspects. */
+function wrongOf(
+  field: Field,
+  suspects: readonly Suspect[],
+  assigned: Assigned,
+  byHand: ReadonlySet<Key>,
+): Wrong[] {
   const mistaken = [
     ...mistakenNames(field),
     ...exchangedReturns(field),

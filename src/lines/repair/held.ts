@@ -159,6 +159,32 @@ export function losesMask(before: Standing, after: Standing): boolean {
   return [...masksUsed(before)].some((each) => !used.has(each));
 }
 
+/**
+ * Whether an edit takes away the step of a parameter, or makes it one of length 0: that it came too soon is mended
+ * elsewhere.
+ */
+export function losesStep(before: Standing, after: Standing): boolean {
+  const left = stepsIn(after);
+  return [...stepsIn(before)].some((each) => !left.has(each));
+}
+
+/** Names of what is computed of a parameter and its gradient, and is that parameter no more. */
+function stepsIn({ recording: { events }, judged: { localised } }: Standing): Set<string> {
+  const { observed } = localised;
+  const keysOfEvent = (id: number): Key[] => observed[id].found.map(({ entry }) => entry.key);
+  return new Set(
+    events.flatMap(({ id, name, how, reads }) => {
+      if (how === 'argument' || how === 'expression') return [];
+      const read = new Set(reads.flatMap(keysOfEvent));
+      const own = new Set(keysOfEvent(id));
+      const isStep = [...read].some(
+        (key) => key.startsWith('v:') && read.has(`g:${key.slice(2)}`) && !own.has(key),
+      );
+      return isStep ? [name] : [];
+    }),
+  );
+}
+
 /** Names of truth values that are all the same, and are put to use by some statement. */
 function masksUsed({ recording }: Standing): Set<string> {
   const { events } = recording;

@@ -18,6 +18,8 @@ export interface Place {
   readonly occurrences: readonly number[];
   /** Whether only runs of the whole program show an effect. */
   readonly isUnseen?: true;
+  /** Whether it puts tensors together, to be taken out elsewhere: what it is to hold is there already. */
+  readonly isPacked?: true;
   /** What is to come out where the effect is seen, where that is known. */
   readonly meant: Missing | null;
 }
@@ -292,6 +294,7 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     file: recording.files[file].path,
     line,
     ...(until !== null && { until }),
+    ...(until === null && isElement(recording, event.id) && { isPacked: true }),
     // What was right before it first went wrong has to stay so.
     occurrences: [...new Set(at > 0 ? [0, at, last] : [at, Math.min(at + 1, last), last])],
     meant: until !== null || isThere ? seenIn : null,

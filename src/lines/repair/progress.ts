@@ -7,7 +7,7 @@ import { ancestorsOf, askedFor, goalsOf } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { holdsTwice, isMisplaced, losesMask, placeName } from './held.ts';
+import { holdsTwice, isMisplaced, losesMask, losesStep, placeName } from './held.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {
@@ -28,13 +28,22 @@ export interface Standing {
 }
 
 export function standingOf(recording: Recording, judged: Judged): Standing {
-  const { covered, wrong } = judged.localised;
-  const blamed = wrong.map(({ event, seen, node, kind }) => ({
+  let missing: Missing[] | undefined;
+  return {
+    ...{ recording, judged, covered: judged.localised.covered },
+    // Of most edits that are tried nobody asks what is wrong after them.
+    get missing() {
+      return (missing ??= missingOf(judged));
+    },
+  };
+}
+
+function missingOf(judged: Judged): Missing[] {
+  const blamed = judged.localised.wrong.map(({ event, seen, node, kind }) => ({
     ...{ event, seen, key: node !== null && kind !== 'other' ? keyOf(node, kind) : null },
   }));
   const known = new Set(blamed.map(({ key }) => key));
-  const named = namedGoals(judged).filter(({ key }) => !known.has(key));
-  return { recording, judged, covered, missing: [...blamed, ...named] };
+  return [...blamed, ...namedGoals(judged).filter(({ key }) => !known.has(key))];
 }
 
 /**
@@ -88,6 +97,7 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   !holdsTwice(before, standing) &&
   !isMisplaced(before, standing) &&
   !losesMask(before, standing) &&
+  !losesStep(before, standing) &&
   !isSpoilt(standing) &&
   !isSpoiltBeside(before, standing) &&
   (isComplete(before, standing) || !(hasLooseEnds(standing) || isCut(standing)));

@@ -77,8 +77,8 @@ const FIRST_SILENT = 8;
 const MOST_OTHERS = 60;
 /** Statements of which two edits at once are tried. */
 const MOST_PAIRED = 2;
-/** Of an edit that makes nothing better, others that left the same numbers. */
-const MOST_BESIDE = 2;
+/** Of an edit that makes nothing better, others that left the same numbers: the cheapest, and one of each other kind. */
+const MOST_BESIDE = 4;
 /** Of an edit after which the next one does not hold on other numbers. */
 const MOST_INSTEAD = 3;
 /** Better programs from which the search goes on. */
@@ -283,7 +283,7 @@ class Hunt {
       const how = compareStandings(state.standing, next.standing);
       if (how === 'better') better.push(next);
       // Where it was evaluated they give the same, elsewhere they may not.
-      if (how === 'neither') queue.push(...alternativesOf(first.candidate).slice(0, MOST_BESIDE));
+      if (how === 'neither') queue.push(...besides(first.candidate));
       if (how !== 'right') continue;
       const verdict = await this.#search.found(next);
       if (verdict === 'disproved') {
@@ -352,6 +352,18 @@ function gained({ standing }: State, next: State): number {
   const all = 2 * standing.judged.catalogue.graph.nodes.length;
   const [before, after] = [standing, next.standing].map(({ covered }) => all - covered.size);
   return before > 0 ? Math.min(1, Math.max(0, 1 - after / before)) : 1;
+}
+
+function besides(candidate: Candidate | Evaluated): Candidate[] {
+  const all = alternativesOf(candidate);
+  const kinds = new Set([candidate.slip]);
+  return all
+    .filter(({ slip }, n) => {
+      const isOther = !kinds.has(slip);
+      kinds.add(slip);
+      return n < 2 || isOther;
+    })
+    .slice(0, MOST_BESIDE);
 }
 
 const alternativesOf = (candidate: Candidate | Evaluated): readonly Candidate[] =>

@@ -31,6 +31,8 @@ const NOTHING_RIGHT = 5;
 const EXACT = 0.5;
 
 const NEGATED = 0.4;
+/** Of tensors that are put together another one in the place of one that is nowhere else. */
+const LESS = 0.5;
 
 /** A number that is the scale: where it is asked for is not known. */
 const SCALAR = 1;
@@ -64,7 +66,11 @@ const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
  * Candidates whose result is a part of something right, at best of what should come out at that place and then of what
  * the program lacks; and all others, by cost.
  */
-export function sorted({ judged, covered }: Standing, { meant }: Place, reply: FrameReply): Sorted {
+export function sorted(
+  { judged, covered }: Standing,
+  { meant, isPacked }: Place,
+  reply: FrameReply,
+): Sorted {
   const key = meant?.key ?? null;
   const aligner = new Aligner(judged.catalogue);
   const own = judged.catalogue.entries
@@ -90,8 +96,10 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
     const parts = isLooked ? piecesOf(value, aligner, judged.catalogue) : found;
     for (const alignment of parts) {
       const { entry } = alignment;
-      // A part of what is there as a whole, such as one head's, is what many statements are to give.
-      const isThere = covered.has(entry.key) && entry.key !== key && isWhole(alignment);
+      // A part of what is there as a whole, such as one head's, is what many statements are to give; what is put together is
+      // there.
+      const isThere =
+        !isPacked && covered.has(entry.key) && entry.key !== key && isWhole(alignment);
       const known = isThere ? 1 : 0;
       // Negated it is one as well, and rarely meant.
       const negated = entry.title.startsWith('−') ? NEGATED : 0;
@@ -102,7 +110,8 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
   const ranked: { readonly candidate: Evaluated; readonly rank: number }[] = [];
   const rest: Evaluated[] = [];
   for (const candidate of reply.candidates) {
-    const rank = worthOf(candidate, reply, rankOf);
+    const worth = worthOf(candidate, reply, rankOf);
+    const rank = isPacked && holdsLess(candidate, reply) ? worth + LESS : worth;
     if (rank < Infinity) ranked.push({ candidate, rank });
     else rest.push(candidate);
   }
@@ -122,6 +131,11 @@ export function sorted({ judged, covered }: Standing, { meant }: Place, reply: F
     permuted: promising.filter((each) => isPermuted(each, reply)).slice(0, MOST_PERMUTED),
     others,
   };
+}
+
+/** Whether a candidate holds one thing less than is there now. */
+function holdsLess({ values }: Evaluated, { now }: FrameReply): boolean {
+  return now.some((each) => !values.some((value) => isSame(value, each)));
 }
 
 /** Whether a candidate leaves the tensors that are there now, each once, in another order. */

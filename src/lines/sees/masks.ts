@@ -46,9 +46,15 @@ export function writingOf(
   return fits && hidden !== undefined && shown !== undefined ? [hidden, shown] : null;
 }
 
+function isOfTwo(data: Float64Array): boolean {
+  const [first] = data;
+  const other = data.find((value) => value !== first);
+  return other !== undefined && data.every((value) => value === first || value === other);
+}
+
 /** Whether a tensor of two different numbers hides just what is hidden, or shows just that. */
 export function isMaskOf({ shape, data }: Tensor, { visible, graph }: Catalogue): boolean {
-  if (!visible || shape.length < 2 || new Set(data).size !== 2) return false;
+  if (!visible || shape.length < 2 || !isOfTwo(data)) return false;
   const long = shape.filter((length) => length > 1);
   for (const letters of arrangements(visible.letters, graph.extents, long)) {
     const seen = along(visible, graph.extents, letters);

@@ -2,7 +2,7 @@
 import type { Extents, Letter } from '../../engine/axes.ts';
 import type { HeadConfig } from '../../engine/config.ts';
 import { scaleFactor } from '../../engine/heads/weights.ts';
-import type { Given } from './types.ts';
+import type { Given, Plan } from './types.ts';
 
 export interface Sizes {
   readonly extents: Extents;
@@ -84,14 +84,14 @@ function meantBy(name: string, value: number, extents: Extents): string | null {
 export function sizesFor(
   config: HeadConfig,
   extents: Extents,
-  given: readonly Given[],
+  { given, making }: Pick<Plan, 'given' | 'making'>,
   ties: readonly Tie[],
 ): Sizes {
   const ints = given.filter(({ event }) => event.dtype === 'int' && event.value !== undefined);
   const meant = new Map(
     ints.map(({ name, event }) => [name, meantBy(name, event.value!, extents)] as const),
   );
-  const kept = new Set<Letter>();
+  const kept = fixedLetters(given, making, extents);
   const keepAll = (value: number): void => {
     for (const letters of PRODUCTS)
       if (product(letters, extents) === value)
@@ -117,6 +117,29 @@ export function sizesFor(
     else if (Math.abs(value * was - 1) < 1e-12) numbers.set(name, 1 / is);
   }
   return { extents: chosen, numbers };
+}
+
+/** Letters of weights whose object is made without a number that is their length: its class holds them, and what follows. */
+function fixedLetters(
+  given: readonly Given[],
+  making: readonly string[],
+  extents: Extents,
+): Set<Letter> {
+  const rootOf = (name: string): string => name.split(/[.[]/, 1)[0];
+  const fixed = new Set<Letter>();
+  for (const { name, isAttribute, is, parts } of given) {
+    if (!isAttribute) continue;
+    const made = making.find((text) => new RegExp(`^${rootOf(name)}\\s*=`).test(text)) ?? '';
+    const told = given.flatMap((each) => {
+      const { dtype, value } = each.event;
+      const isRead = new RegExp(`\\b${rootOf(each.name)}\\b`).test(made);
+      return dtype === 'int' && value !== undefined && !each.isAttribute && isRead ? [value] : [];
+    });
+    const free = PRODUCTS.filter((letters) => told.includes(product(letters, extents))).join('');
+    for (const { axes } of is ? [is] : parts)
+      for (const letter of axes.flat()) if (!free.includes(letter)) fixed.add(letter);
+  }
+  return fixed;
 }
 
 const untold = (ints: readonly Given[], meant: ReadonlyMap<string, string | null>): number[] =>

@@ -165,3 +165,68 @@ test.skipIf(!hasTorch)('a pass that is run twice', async () => {
   const once = 'print(Wq.grad.norm().item())\n';
   expect(await mended(TWICE, once, `${once}y.backward(G)\n`)).toBe('');
 });
+
+/** A step of training: two of its gradients are computed after it. */
+const STEP = `import numpy as np
+rng = np.random.default_rng(8)
+T, C, D = 5, 4, 3
+x, dy = rng.normal(size=(T, C)), rng.normal(size=(T, C))
+W = {name: rng.normal(size=(C, D)) for name in ('q', 'k')}
+Wv = rng.normal(size=(C, C))
+q, k, v = x @ W['q'], x @ W['k'], x @ Wv
+s = q @ k.T / np.sqrt(D)
+p = np.exp(s - s.max(axis=1, keepdims=True))
+p = p / p.sum(axis=1, keepdims=True)
+y = p @ v
+dv = p.T @ dy
+dp = dy @ v.T
+ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / np.sqrt(D)
+dq, dk = ds @ k, ds.T @ q
+dWq, dWk, dWv = x.T @ dq, x.T @ dk, x.T @ dv
+dx = dq @ W['q'].T + dk @ W['k'].T + dv @ Wv.T
+Wv -= 0.1 * dWv
+`;
+
+test.skipIf(!hasNumpy)('a step that comes too soon is moved, and not taken away', async () => {
+  const last = STEP.split('\n').slice(-3, -1).join('\n');
+  const soon = last.split('\n').toReversed().join('\n');
+  const fix = await mended(STEP, last, soon);
+  expect(fix?.split('\n')).toContain('Wv -= 0.1 * dWv');
+});
+
+/** Positions are turned by tables; what the backward pass needs is put into an attribute. */
+const TURNED = `import numpy as np
+rng = np.random.default_rng(9)
+T, D = 5, 4
+class Turned:
+    def tables(self):
+        angle = np.arange(T)[:, None] * 10 ** (-np.arange(0, D, 2) / D)
+        return np.cos(angle), np.sin(angle)
+    def turn(self, a, cos, sin):
+        out = np.empty_like(a)
+        out[:, 0::2] = a[:, 0::2] * cos - a[:, 1::2] * sin
+        out[:, 1::2] = a[:, 0::2] * sin + a[:, 1::2] * cos
+        return out
+    def forward(self, q, k, v):
+        cos, sin = self.tables()
+        qr, kr = self.turn(q, cos, sin), self.turn(k, cos, sin)
+        s = qr @ kr.T / np.sqrt(D)
+        p = np.exp(s - s.max(axis=1, keepdims=True))
+        p = p / p.sum(axis=1, keepdims=True)
+        self.saved = (qr, kr, v, p, cos, sin)
+        return p @ v
+    def backward(self, g):
+        qr, kr, v, p, cos, sin = self.saved
+        dp = g @ v.T
+        ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / np.sqrt(D)
+        return self.turn(ds @ kr, cos, -sin), self.turn(ds.T @ qr, cos, -sin), p.T @ g
+q, k, v, dy = (rng.normal(size=(T, D)) for _ in range(4))
+layer = Turned()
+y = layer.forward(q, k, v)
+dq, dk, dv = layer.backward(dy)
+`;
+
+test.skipIf(!hasNumpy)('what is put away twice, and something else not at all', async () => {
+  const saved = 'self.saved = (qr, kr, v, p, cos, sin)';
+  expect(await mended(TURNED, saved, saved.replace(', v,', ', kr,'))).toBe(saved);
+});
