@@ -341,12 +341,9 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
   const isWrongToo = (id: number): boolean =>
     observed[id].standing === 'off' && operandsOf(field, field.leads, id) !== null;
   const isElsewhere = [...sites.values()].some((ids) => ids.some(isRight) && !ids.some(isWrongToo));
-  if (!isElsewhere) return null;
-  const { name } = recording.functions[recording.statements[own.statement].function];
-  return {
-    event: caller,
-    note: `${name} is right in its other calls: this one gives it what is wrong`,
-  };
+  return isElsewhere
+    ? { event: caller, note: 'its other calls are right: this one gives it what is wrong' }
+    : null;
 }
 
 /**
