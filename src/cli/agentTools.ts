@@ -154,7 +154,7 @@ function shortLines({ verdict, first, lines, causes, inferred, notes, notShown }
 }
 
 function saidOf(
-  { verdict, first, causes, notes, notShown }: LinesResult,
+  { verdict, first, causes, known, lines, notes, notShown }: LinesResult,
   setup: string | undefined,
 ): string {
   if (!first) {
@@ -166,7 +166,11 @@ function saidOf(
   }
   const place = `${first.file}${first.cell === undefined ? '' : ` cell ${first.cell}`}:${first.line}`;
   const [cause] = causes;
-  const why = cause ? `${cause.title}: ${cause.why}` : 'The cause is unknown.';
+  const told = lines.find(({ status, line }) => status === 'diverges' && line === first.line);
+  const open = [told?.note, known].filter(Boolean).join('; ');
+  const why = cause
+    ? `${cause.title}: ${cause.why}`
+    : `${told?.note ? '' : 'The cause is unknown. '}${open}`;
   // Where the program failed.
   const ended = notes.find((note) => note.startsWith('the program ended'));
   if (first.node === null && !cause && ended) return `First wrong: ${place}. ${ended}.`;

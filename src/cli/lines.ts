@@ -1,11 +1,8 @@
 // lines FILE [--setup SETUP] [--function NAME] [--layer N] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { parseArgs } from 'node:util';
-import { tensorName } from '../engine/graph.ts';
-import { isOfFirstAlone } from '../lines/tell/laterSums.ts';
-import type { Recording } from '../lines/recorded/recording.ts';
-import { verifiedWords } from '../lines/repair/fix.ts';
-import type { Line, LinesResult } from '../lines/tell/result.ts';
-import { runLines, writeFix } from './linesRun.ts';
+import { detailsOf } from '../lineRun/details.ts';
+import { type LinesRun, runLines, writeFix } from './linesRun.ts';
+import { firstText, fixesText, placeOf, rightText, tableOf } from './linesText.ts';
 import { writeTest } from './sees.ts';
 import { InputError, printJson, printTable } from './support.ts';
 
@@ -71,10 +68,11 @@ function optionsOf(words: readonly string[]): LinesOptions {
 export async function linesCommand(words: readonly string[]): Promise<number> {
   const options = optionsOf(words);
   if (options.test !== undefined) return testCommand(options, options.test);
-  const { recording, result, fixes, why } = await runLines(options);
+  const ran = await runLines(options);
+  const { result, fixes, why } = ran;
   if (options.json) printJson(result);
   // Where nothing was found the one line that is thrown says all.
-  else if (result.lines.length > 0 || why === null) print(result, recording, options);
+  else if (result.lines.length > 0 || why === null) print(ran, options);
   if (options.write && !options.dryRun) await writeFix(options.file, fixes);
   if (why !== null) throw new InputError(why);
   return result.verdict === 'match' ? 0 : 1;
@@ -89,70 +87,21 @@ async function testCommand(options: LinesOptions, out: string): Promise<number> 
   return passes ? 0 : 1;
 }
 
-const placeOf = ({ file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>): string =>
-  cell === undefined ? `${file}:${line}` : `${file} cell ${cell}:${line}`;
-
-function textOf(
-  recording: Recording,
-  { file, cell, line }: Pick<Line, 'file' | 'cell' | 'line'>,
-): string {
-  const source =
-    cell === undefined
-      ? recording.files.find(({ path }) => path === file)?.source
-      : recording.cells?.find((each) => each.cell === cell)?.source;
-  return source?.split('\n')[line - 1]?.trim() ?? '';
-}
-
-function print(
-  { verdict, first, lines, causes, fixes, inferred, notes, notShown }: LinesResult,
-  recording: Recording,
-  { fix: isAsked, write: isWritten, dryRun }: LinesOptions,
-): void {
-  const shown = lines.filter(({ status, kind }) => status !== 'unaligned' && kind !== 'other');
-  const rows = shown.map((each) => [
-    placeOf(each),
-    each.name,
-    each.node === null
-      ? ''
-      : tensorName(each.node, each.kind === 'gradient' ? 'gradient' : 'value'),
-    each.status,
-    each.note,
-  ]);
-  if (rows.length > 0) printTable([['line', 'name', 'node', 'status', ''], ...rows]);
+function print({ result, recording, answered }: LinesRun, options: LinesOptions): void {
+  const { inferred, notes } = result;
+  const { rows, legend } = tableOf(answered ? detailsOf(recording, answered) : [], result);
+  if (rows.length > 0) printTable(rows);
+  if (legend) console.log(`\n${legend}`);
   if (inferred.length > 0) {
     console.log('\nThe setup was inferred:');
     for (const { entry, from, sure, note } of inferred)
       console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}: ${note}`);
   }
   for (const note of notes) console.log(`\nNote: ${note}`);
-  const until = recording.exit.exception ? ' until it ended' : '';
-  if (verdict === 'match')
-    console.log(
-      `\nAll that was ${notes.some(isOfFirstAlone) ? 'judged' : 'computed'}${until} is right.`,
-    );
-  if (notShown.length > 0) console.log('\nWhat this run could not have shown:');
-  for (const { because, hides } of notShown) console.log(`  ${because}: ${hides}`);
-  if (!first) return;
-  const node =
-    first.node && tensorName(first.node, first.kind === 'gradient' ? 'gradient' : 'value');
-  console.log(`\nFirst wrong: ${placeOf(first)}${node ? `, which computes ${node}` : ''}`);
-  console.log(`  ${textOf(recording, first)}`);
-  const said = lines.find(
-    ({ status, line, file }) => status === 'diverges' && line === first.line && file === first.file,
-  );
-  if (said?.note) console.log(`  ${said.note}`);
-  for (const cause of causes) {
-    console.log(`\n${cause.title}  [${cause.id}]`);
-    console.log(`  ${cause.why}`);
-    console.log(`  wrong:   ${cause.wrong}`);
-    console.log(`  right:   ${cause.right}`);
-    console.log(`  NumPy:   ${cause.numpy}`);
-    console.log(`  PyTorch: ${cause.pytorch}`);
-  }
-  if (!isAsked) return;
-  if (fixes.length === 0) console.log('\nNo edit was found that makes the whole program right.');
-  for (const { diff, verified } of fixes)
-    console.log(`\nVerified: ${verifiedWords(verified)}\n${diff}`);
-  if (fixes.length > 0 && isWritten)
-    console.log(dryRun ? `Would be written to ${fixes[0].file}.` : `Written to ${fixes[0].file}.`);
+  const text = [
+    ...rightText(result, recording.exit.exception !== undefined),
+    ...firstText(result, recording),
+    ...(options.fix ? fixesText(result, options) : []),
+  ];
+  for (const line of text) console.log(line);
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { type Answer, answer, notAligned, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
-import { causesOf } from '../lines/tell/name.ts';
+import { explain } from '../lines/tell/name.ts';
 import type { Fix } from '../lines/repair/fix.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
 import { type LinesResult, notesOf } from '../lines/tell/result.ts';
@@ -17,6 +17,7 @@ import {
   recorder,
   runProgram,
 } from './program.ts';
+import { Progress } from './progress.ts';
 import { InputError, openSetupFile } from './support.ts';
 import { writeFileSafely } from './writeFile.ts';
 
@@ -40,11 +41,15 @@ export interface LinesRun extends Ran {
 const RUN_SECONDS = 30;
 
 /** Throws InputError where the program is no Python, or cannot be run. */
-export async function runLines(options: LinesRunOptions): Promise<LinesRun> {
+export async function runLines(
+  options: LinesRunOptions,
+  progress = new Progress(),
+): Promise<LinesRun> {
   const early = options.fix ? await openEarly(options) : null;
   try {
-    return await runWith(options, early);
+    return await runWith(options, early, progress);
   } finally {
+    progress.clear();
     await early?.bench.close();
   }
 }
@@ -74,7 +79,12 @@ const benchOptions = (
   ...(pytest && { pytest }),
 });
 
-async function runWith(options: LinesRunOptions, early: Early | null): Promise<LinesRun> {
+async function runWith(
+  options: LinesRunOptions,
+  early: Early | null,
+  progress: Progress,
+): Promise<LinesRun> {
+  progress.stage(`running ${options.file}`);
   const ran = await runProgram(options);
   const { recording } = ran;
   const broken = syntaxError(recording);
@@ -86,15 +96,17 @@ async function runWith(options: LinesRunOptions, early: Early | null): Promise<L
   }
   const { setup: setupFile, fix: isAsked, ...asked } = options;
   const setup = setupFile === undefined ? undefined : await openSetupFile(setupFile);
+  progress.stage(`comparing ${recording.events.length} tensors with the reference`, true);
   const answered = answer(recording, { ...asked, withoutCauses: isAsked, ...(setup && { setup }) });
   if (!answered) {
     const why = nothingFound(recording, options.file);
     const empty: LinesResult = {
       ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
-      ...{ causes: [], fixes: [], notes: [why, ...notesOf(recording)], notShown: [] },
+      ...{ causes: [], known: '', fixes: [], notes: [why, ...notesOf(recording)], notShown: [] },
     };
     return { ...ran, result: empty, answered, fixes: [], why };
   }
+  progress.clear();
   // What the program says is not what is asked of us.
   process.stderr.write(ran.recorded.stderr + ran.recorded.stdout);
   const document =
@@ -102,21 +114,22 @@ async function runWith(options: LinesRunOptions, early: Early | null): Promise<L
       ? setupDocument(answered.config, answered.source)
       : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
   const { verdict, ...found } = answered.result;
+  if (isAsked && verdict === 'diverges')
+    progress.stage('trying edits, and running the program with them');
   const searched =
     isAsked && verdict === 'diverges' ? await fixesOf(options, ran, answered, early) : null;
   const fixes = (searched?.fixes ?? []).map((fix) => fromHere(fix, options.file));
   const { judged } = answered;
   const proven = fixes.length > 0 ? causeOf(fixes[0], judged) : null;
-  const causes =
-    isAsked && fixes.length === 0
-      ? causesOf(recording, judged.catalogue, judged.localised)
-      : found.causes;
+  const { causes, known } =
+    isAsked && fixes.length === 0 ? explain(recording, judged.catalogue, judged.localised) : found;
   const result: LinesResult = {
     ...{ verdict, setup: document },
     inferred: answered.inferred,
     ...found,
     // What would be found in words may be another thing.
     causes: proven ? [proven] : fixes.length > 0 ? [] : causes,
+    known: fixes.length > 0 ? '' : known,
     notes: [...found.notes, ...stoppedNote(searched)],
     fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };

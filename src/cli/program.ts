@@ -26,6 +26,9 @@ export function interpreters(): string[] {
   return [...own, 'python3', '/usr/bin/python3', 'python'];
 }
 
+const isJson = async (path: string): Promise<boolean> =>
+  /^\s*[{[]/.test(await readFile(path, 'utf8').catch(() => ''));
+
 export interface ProgramOptions {
   readonly file: string;
   readonly args: readonly string[];
@@ -52,6 +55,10 @@ export async function runProgram({ file, args, function: name }: ProgramOptions)
   const found = await stat(path).catch(() => null);
   if (!found)
     throw new InputError(`${file}: no such file, expected a Python program or a notebook`);
+  if (!/\.(py|ipynb)$/i.test(file) && (await isJson(path)))
+    throw new InputError(
+      `${file}: this is no Python program; a setup is given beside one: lines FILE.py --setup ${file}`,
+    );
   const pytest = await isPytest(path);
   let best: Ran | null = null;
   let failure: RecordError | null = null;

@@ -3,6 +3,7 @@ import { freemem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { diskSource } from '../disk/regularFile.ts';
 import { bytesOfRun, inWords, tooLarge } from '../engine/cost.ts';
+import { isSuggestion } from '../formats/didYouMean.ts';
 import { MAX_SETUP_BYTES } from '../formats/limits.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
 import { visibleJson } from '../formats/shown.ts';
@@ -26,6 +27,10 @@ export async function openSetupFile(
   file: string,
   purpose: Purpose = 'run',
 ): Promise<ComputableSetup> {
+  if (/\.(py|ipynb)$/i.test(file))
+    throw new InputError(
+      `${file}: this is a Python program, expected a setup (*.attention.json); to find its wrong line: node dist/cli.js lines ${file}`,
+    );
   const text = await readText(file);
   const { setup, graph, config, problems } = await openSetup(
     text,
@@ -34,7 +39,8 @@ export async function openSetupFile(
   );
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (!setup || !graph || !config) {
-    const [first] = errors;
+    // What is misspelt is also missed.
+    const first = errors.find(({ message }) => isSuggestion(message)) ?? errors[0];
     const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
     throw new InputError(`${file}:${lineOf(text, first.offset)}: ${first.message}${more}`);
   }

@@ -18,6 +18,17 @@ export interface CheckInput {
   readonly resolve: Resolve;
   /** The reference's run, where it is known already. */
   readonly computed?: Run | null;
+  /** Whether a cause, by its id, is none by what is known of the program. */
+  readonly isExcluded?: (id: string) => boolean;
+  /** How thoroughly causes are looked for; all of it if left out. */
+  readonly effort?: Thoroughness;
+}
+
+export interface Thoroughness {
+  /** The known mistakes alone. */
+  readonly isBrief: boolean;
+  /** Two mistakes at once. */
+  readonly inPairs: boolean;
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;

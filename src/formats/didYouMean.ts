@@ -15,11 +15,16 @@ function nearest(word: string, choices: readonly string[]): string | undefined {
   return best;
 }
 
-/** ", did you mean "x"?" or the list of all choices. */
+const QUESTION = 'did you mean';
+
+/** "did you mean "x"?" or the list of all choices. */
 export function suggest(word: string, choices: readonly string[]): string {
   const near = nearest(word, choices);
-  return near === undefined ? `expected ${anyOf(choices)}` : `did you mean "${near}"?`;
+  return near === undefined ? `expected ${anyOf(choices)}` : `${QUESTION} "${near}"?`;
 }
+
+/** Whether a message says what was meant: of several it is the one to begin with. */
+export const isSuggestion = (message: string): boolean => message.includes(QUESTION);
 
 /** one of "a", "b" — shortened if there are many. */
 export function anyOf(choices: readonly string[], most = 48): string {

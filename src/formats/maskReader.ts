@@ -1,6 +1,6 @@
 // Reads a mask that is put together from several, each with its meaning.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
-import { anyOf } from './didYouMean.ts';
+import { suggest } from './didYouMean.ts';
 import type { ReadTensor } from './parseTensor.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
@@ -75,9 +75,9 @@ function maskPart(problems: ProblemList, tensor: ReadTensor): read.Read<PartObje
     const kind = node.type === 'object' ? findNodeAtLocation(node, ['kind']) : undefined;
     const known = Object.keys(FIELDS).find((each) => each === kind?.value) as Kind | undefined;
     if (!known) {
-      const expected = anyOf(Object.keys(FIELDS));
+      const hint = suggest(String(kind?.value ?? ''), Object.keys(FIELDS));
       const found = kind ? read.describe(kind) : `${read.describe(node)} without a "kind"`;
-      problems.error(kind ? [...path, 'kind'] : path, `found ${found}, expected ${expected}`);
+      problems.error(kind ? [...path, 'kind'] : path, `found ${found}, ${hint}`);
       return undefined;
     }
     const { needs = [], oneOf = [], some = [] } = FIELDS[known];

@@ -1,7 +1,7 @@
 // Reads the options of rotary position embeddings and settles their defaults.
 import { findNodeAtLocation, type Node } from 'jsonc-parser';
 import type { RopeScaling } from '../engine/config.ts';
-import { anyOf } from './didYouMean.ts';
+import { suggest } from './didYouMean.ts';
 import type { ReadTensor } from './parseTensor.ts';
 import type { ProblemList } from './setupProblems.ts';
 import * as read from './setupReader.ts';
@@ -73,7 +73,8 @@ function scalingReader(list: ProblemList): read.Read<RopeScaling> {
     const known = kinds.find((each) => each === kind?.value);
     if (!known) {
       const found = kind ? read.describe(kind) : `${read.describe(node)} without a "kind"`;
-      list.error(kind ? [...path, 'kind'] : path, `found ${found}, expected ${anyOf(kinds)}`);
+      const hint = suggest(String(kind?.value ?? ''), kinds);
+      list.error(kind ? [...path, 'kind'] : path, `found ${found}, ${hint}`);
       return undefined;
     }
     const { needs, has } = SCALINGS[known];

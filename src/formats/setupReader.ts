@@ -1,6 +1,6 @@
 // Small readers of JSON nodes, from which the reader of a setup document is put together.
 import type { Node } from 'jsonc-parser';
-import { anyOf, suggest } from './didYouMean.ts';
+import { suggest } from './didYouMean.ts';
 import { oneLine } from './shown.ts';
 import type { ProblemList } from './setupProblems.ts';
 import type { Path } from './setupTypes.ts';
@@ -70,7 +70,7 @@ export function oneOf<T extends string>(problems: ProblemList, choices: readonly
   return (node, path) => {
     const found = choices.find((choice) => choice === node.value);
     if (found === undefined) {
-      problems.error(path, `found ${describe(node)}, expected ${anyOf(choices)}`);
+      problems.error(path, `found ${describe(node)}, ${suggest(String(node.value), choices)}`);
     }
     return found;
   };

@@ -17,7 +17,8 @@ import { notShown } from '../lines/tell/blindSpots.ts';
 import { askedFor, goalsOf, isNothing } from '../lines/localise/goals.ts';
 import { judge, type Judged } from '../lines/judge.ts';
 import { brokenOff } from '../lines/tell/brokenOff.ts';
-import { causesOf } from '../lines/tell/name.ts';
+import { explain } from '../lines/tell/name.ts';
+import { notNumbers } from '../lines/tell/notNumbers.ts';
 import { unjudgedSums } from '../lines/tell/laterSums.ts';
 import { unjudgedOf } from '../lines/tell/unjudged.ts';
 import { cone } from '../lines/recorded/flow.ts';
@@ -56,6 +57,8 @@ export interface Answer {
   /** Whether the attention's output goes on into something that the setup does not describe. */
   readonly isInner: boolean;
   readonly judged: Judged;
+  /** What is told of it, where that is not all as it was judged: the node at which the cause is. */
+  readonly told?: Judged['localised'];
   readonly result: Omit<LinesResult, 'setup' | 'inferred'>;
 }
 
@@ -155,23 +158,27 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const broken =
     localised.verdict === 'match' ? brokenOff(recording, localised, catalogue.graph) : null;
   const verdict = broken ? ('diverges' as const) : localised.verdict;
+  const reason = options.withoutCauses ? null : explain(recording, catalogue, localised);
+  const told = reason ? { ...localised, wrong: reason.wrong } : localised;
   const result = {
     verdict,
-    lines: linesOf(recording, localised),
-    first: broken ?? firstOf(recording, localised),
-    causes: options.withoutCauses ? [] : causesOf(recording, catalogue, localised),
+    lines: linesOf(recording, told),
+    first: broken ?? firstOf(recording, told),
+    causes: reason?.causes ?? [],
+    known: reason?.known ?? '',
     fixes: [],
     notes: [
       ...(around ? [RESIDUAL] : []),
       ...(reference.isCut ? [CUT] : []),
       ...(verdict === 'unaligned' ? [NOTHING_ALIGNED] : sums),
+      ...notNumbers(recording, localised),
       ...notesOf(recording),
       ...(sums.length > 0 ? [] : unjudgedOf(recording, catalogue, localised)),
     ],
     // After a mistake that was found there are others to look for.
     notShown: verdict === 'match' ? notShown(reference.config, reference.graph) : [],
   };
-  return { ...reference, judged, result };
+  return { ...reference, judged, told, result };
 }
 
 /** Why nothing is called wrong by the likeliest of the setups that were looked at. */
@@ -298,7 +305,8 @@ function unalignedResult(
     line.status === 'match' ? line : { ...line, status: 'unaligned' as const },
   );
   const notes = [why, ...notesOf(recording)];
-  return { verdict: 'unaligned', lines, first: null, causes: [], fixes: [], notes, notShown: [] };
+  const nothing = { first: null, causes: [], known: '', fixes: [], notShown: [] };
+  return { verdict: 'unaligned', lines, notes, ...nothing };
 }
 
 const BROKEN = /^(SyntaxError|IndentationError|TabError)$/;
@@ -309,12 +317,24 @@ export function syntaxError({ exit, events }: Recording): Recording['exit']['exc
   return exception && events.length === 0 && BROKEN.test(exception.type) ? exception : null;
 }
 
+/** What helps against an error that comes of how the program is run. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EOFError: 'it waits for input, and gets none here: take it from the arguments behind --',
+  FileNotFoundError: 'its paths begin at the folder in which you are now',
+  ModuleNotFoundError: 'ATTENTION_PYTHON names the Python that has it',
+  ImportError: 'ATTENTION_PYTHON names the Python that has it',
+};
+
 /** Why nothing can be said of a program in which no attention was found, in one line. */
 export function nothingFound(recording: Recording, file: string): string {
   const { exception } = recording.exit;
-  return exception
-    ? `${file}: the program ended with ${exception.type}: ${exception.message.split('\n')[0]}`
-    : `${file}: found no attention, expected a program that computes softmax(Q Kᵀ) V; ${whyNone(recording)}`;
+  if (!exception)
+    return `${file}: found no attention, expected a program that computes softmax(Q Kᵀ) V; ${whyNone(recording)}`;
+  const { type, message, line, cell, file: own } = exception;
+  const inCell = cell === undefined ? '' : ` cell ${cell}`;
+  const place = own ? `${own === basename(file) ? file : own}${inCell}:${line}` : file;
+  const remedy = type in REMEDIES ? `; ${REMEDIES[type]}` : '';
+  return `${place}: the program ended here with ${type}: ${message.split('\n')[0]}${remedy}`;
 }
 
 const NOTHING_ALIGNED = 'nothing that it computed is a part of the attention of this setup';

@@ -105,7 +105,7 @@ type Places = (line: Line, event: number) => Place | null;
 function followed(recording: Recording, answer: Answer): State | null {
   const { graph, judged } = answer;
   const [values, gradients] = [new Map<NodeId, Tensor>(), new Map<NodeId, Tensor>()];
-  for (const { event, node, kind } of judged.localised.wrong) {
+  for (const { event, node, kind } of (answer.told ?? judged.localised).wrong) {
     const own = node !== null && kind !== 'other' ? recording.tensor(event) : null;
     const placed = own && asNode(answer, { node: node!, kind: kind as Kind }, own);
     if (placed) (kind === 'value' ? values : gradients).set(node!, placed);
@@ -157,7 +157,7 @@ function computes(recording: Recording, event: Event): boolean {
 
 /** In the order of the answer's lines. */
 export function detailsOf(recording: Recording, answer: Answer): Detail[] {
-  const { localised } = answer.judged;
+  const localised = answer.told ?? answer.judged.localised;
   const places = placesOf(recording, answer);
   return linesWithEvents(recording, localised).map(({ line, event }) => {
     const own = recording.events[event];
@@ -202,7 +202,8 @@ const MOST_ENTRIES = 2_000_000;
 /** The person's tensors of the nodes, in the nodes' shapes, for the panel to hold against its own. */
 export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
   const { graph, judged } = answer;
-  const { observed, wrong } = judged.localised;
+  const localised = answer.told ?? judged.localised;
+  const { observed, wrong } = localised;
   const found = new Map<string, NamedTensor>();
   const later: [Place, Event, Tensor][] = [];
   const places = placesOf(recording, answer);
@@ -218,7 +219,7 @@ export function tensorsOf(recording: Recording, answer: Answer): NamedTensor[] {
     const placed = asNode(answer, { node, kind }, own);
     if (placed) add(tensorName(node, kind), recording.events[event], placed);
   }
-  for (const { line, event } of linesWithEvents(recording, judged.localised)) {
+  for (const { line, event } of linesWithEvents(recording, localised)) {
     const place = places(line, event);
     const own = line.status === 'consequence' && place ? recording.tensor(event) : null;
     const placed = own && place && asNode(answer, place, own);

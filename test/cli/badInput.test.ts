@@ -26,6 +26,16 @@ describe('a setup', () => {
       /^s\d+\.attention\.json:3: scal: found an unknown key, did you mean "scale"\?$/,
     ],
     [
+      'with a misspelt name of a mask',
+      setup(`"x": [[1, 2]], ${weights}, "mask": "casual"`),
+      /^s\d+\.attention\.json:3: mask: found the string "casual", did you mean "causal"\?$/,
+    ],
+    [
+      'with a misspelt key, whose right one is missed',
+      setup(`"x": [[1, 2]], ${weights}, "loss": {"expresion": "sum(y)"}`),
+      /^s\d+\.attention\.json:3: loss\.expresion: .* did you mean "expression"\? \(and 1 more\)$/,
+    ],
+    [
       'with several mistakes: the first, and how many more',
       setup(`"scal": 2, "x": [[1, 2]], ${weights}, "softcap": -1, "window": 0`),
       /^s\d+\.attention\.json:3: scal: found an unknown key, .* \(and 2 more\)$/,

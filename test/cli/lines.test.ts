@@ -139,7 +139,33 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     const { source, line } = mutated('dk = ds.T @ q', 'dk = ds @ q');
     const { stdout, stderr } = lines('words.py', source, '--setup', writeSetup());
     expect(stdout).toContain(`First wrong: words.py:${line}, which computes dK\n  dk = ds @ q`);
+    expect(stdout).toContain('dK: the gradient of f with respect to the keys K');
+    expect(stdout).toMatch(/\nCause: dS in dK is transposed {2}\[backward-operand-transposed\]\n/);
+    expect(stdout).toMatch(/\n {2}yours: .+\n {2}right: .+\n {2}write: dK = dS\.T @ Q\n/);
+    expect(stdout).toMatch(/words\.py:\d+ +dq +dQ +✓ right/);
+    expect(stdout).toMatch(/words\.py:\d+ +dk +dK +✗ wrong/);
+    expect(stdout).toMatch(/words\.py:\d+ +dx +dx +↳ follows/);
     expect(stderr).toContain('f ');
+  });
+
+  test('has an unknown cause told as unknown, with what is known', () => {
+    const { source } = mutated(
+      'dk = ds.T @ q',
+      'dk = np.tanh(ds.T @ q * 3) ** 2 - ds.T @ np.cos(q)',
+    );
+    const { stdout } = lines('unknown.py', source, '--setup', writeSetup());
+    expect(stdout).toMatch(/\nCause: unknown; .*20 of 20 entries differ/);
+  });
+
+  test('that gives NaN where a query sees no key has it said', () => {
+    const { source, line } = mutated(
+      's = q @ k.T / np.sqrt(a)',
+      's = q @ k.T / np.sqrt(a) + np.triu(np.full((n, n), -np.inf))',
+    );
+    const { stdout } = lines('blind.py', source);
+    expect(stdout).toContain(
+      `Note: e is NaN from blind.py:${line + 1} on: every key of query 0 is masked`,
+    );
   });
 
   test('that breaks off is judged until then', () => {
@@ -175,6 +201,13 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     ['that is not there', null, /^\S+nowhere\.py: no such file/],
     ['with a syntax error', 'x = (1\ny = 2\n', /syntax\.py:1: SyntaxError/],
     ['without attention', 'import numpy as np\nx = np.ones(3)\n', /found no attention/],
+    ['that reads', 'x = 1\nn = input()\n', /syntax\.py:2: the program ended here with EOFError/],
+    [
+      'that lacks a file',
+      'x = 1\nimport numpy\nnumpy.load("no.npy")\n',
+      /syntax\.py:3: the program ended here with FileNotFoundError: .*no\.npy.*folder in which you are/,
+    ],
+    ['that is a setup', '{"head": "kq"}', /this is no Python program; .* --setup/],
     ['that asks for arguments', 'x = 1\nimport sys\nsys.exit(2)\n', /exit code 2 .* after "--"/],
     [
       'that calls nothing',
@@ -182,7 +215,8 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
       /mha is defined, and nothing calls/,
     ],
   ])('%s is refused in one line', (_, source, message) => {
-    const name = source === null ? 'nowhere.py' : source.startsWith('x') ? 'syntax.py' : 'none.py';
+    const names: Record<string, string> = { x: 'syntax.py', '{': 'setup.json' };
+    const name = source === null ? 'nowhere.py' : (names[source[0]] ?? 'none.py');
     const { status, stdout, stderr } = lines(name, source);
     expect(status).toBe(2);
     expect(stdout).toBe('');

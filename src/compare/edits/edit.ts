@@ -43,6 +43,8 @@ export interface Context {
   readonly givesMask?: boolean;
   /** The problem that this one is a slice of: factors are named by its sizes. */
   readonly whole?: Context;
+  /** Whether an edit, by its id, is no cause by what is known of the program. */
+  readonly isExcluded?: (id: string) => boolean;
   /** The person's program so far, on their tensors. */
   readonly state: State;
 }

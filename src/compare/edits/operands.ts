@@ -22,7 +22,7 @@ function valueEdits(site: Site): Edit[] {
       .map((other) => {
         const say = {
           id: 'wrong-operand',
-          title: `${id} is computed from ${other} instead of ${input}`,
+          title: `${skipped(site, input, other)}${id} is computed from ${other} instead of ${input}`,
           why: `${id} comes out exactly if ${other} stands where ${input} belongs.`,
           wrong: `${id} with ${other} for ${input}`,
           cost: strangeness(input, other),
@@ -46,6 +46,15 @@ function valueEdits(site: Site): Edit[] {
   }
   return [...edits, ...sameAs(site), ...exchanged(site)];
 }
+
+const STEPS: Readonly<Record<NodeId, string>> = { M: 'mask', Z: 'scale', Pd: 'dropout' };
+
+/** The step that is left out, where an operand's own stands in its place. */
+const skipped = ({ graph }: Site, input: NodeId, other: NodeId): string => {
+  const own = nodeOf(graph, input);
+  const isOwn = own.kind === 'operation' && own.inputs[0] === other && input in STEPS;
+  return isOwn ? `the ${STEPS[input]} is left out: ` : '';
+};
 
 /** Two projections made with each other's weights. */
 function exchanged(site: Site): Edit[] {

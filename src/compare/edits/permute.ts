@@ -47,7 +47,11 @@ function orders(node: GraphNode, { graph }: Context, all: boolean): Order[] {
       add(letters);
     }
   }
-  if (all && own.length <= 4) for (const letters of permutations(own)) add(letters);
+  // The two letters of a query head move as one.
+  const units = own.join('').match(/rg|./g)!;
+  for (const each of new Set([own, units]))
+    if (all && each.length <= 4)
+      for (const letters of permutations(each)) add(letters.join('').split(''));
   return result;
 }
 

@@ -71,11 +71,31 @@ function masked({ config }: Context): Snippet {
   const bias = `${isAdded ? ' + mask' : ''}${alibi ? ' - slopes[:, None, None] * abs(query_position - key_position)' : ''}`;
   const hides = mask === 'none' ? window !== undefined : !isAdded || window !== undefined;
   if (!hides) return same(`M = Z${bias}`);
+  const hidden = causal(config);
   return {
-    numpy: `M = np.where(hidden, -np.inf, Z${bias})`,
-    pytorch: bias
-      ? `M = (Z${bias}).masked_fill(hidden, float("-inf"))`
-      : 'M = Z.masked_fill(hidden, float("-inf"))',
+    numpy: `${hidden?.numpy ?? ''}M = np.where(hidden, -np.inf, Z${bias})`,
+    pytorch: `${hidden?.pytorch ?? ''}M = ${bias ? `(Z${bias})` : 'Z'}.masked_fill(hidden, float("-inf"))`,
+  };
+}
+
+/** What a plain causal mask hides. */
+function causal({ mask, window, past, masks, axes }: Context['config']): Snippet | null {
+  const isPlain = (mask === 'causal' && !past) || mask === 'causal-bottom-right';
+  if (!isPlain || window !== undefined || masks?.length) return null;
+  const isQueryFirst = axes === 'query-first';
+  const [queries, keys] = isQueryFirst ? ['-2', '-1'] : ['-1', '-2'];
+  const more = mask === 'causal' ? '' : `Z.shape[${keys}] - Z.shape[${queries}]`;
+  const from = isQueryFirst
+    ? more === ''
+      ? '1'
+      : `${more} + 1`
+    : more === ''
+      ? '-1'
+      : `-(${more}) - 1`;
+  const half = isQueryFirst ? 'triu' : 'tril';
+  return {
+    numpy: `hidden = np.${half}(np.ones(Z.shape[-2:], dtype=bool), ${from}); `,
+    pytorch: `hidden = torch.ones(Z.shape[-2:], dtype=torch.bool).${half}(${from}); `,
   };
 }
 

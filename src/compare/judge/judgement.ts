@@ -232,6 +232,7 @@ class Judge {
       ...{ config: input.config, graph: input.graph, type: reference.type, state: this.#state },
       moreKeys: misfits.moreKeys(),
       givesMask: givesMask(input),
+      ...(input.isExcluded && { isExcluded: input.isExcluded }),
     };
     // As it is, and with what is forgiven put right: the mistake may be in either.
     const found =
@@ -252,7 +253,8 @@ class Judge {
     { look, predicted, precision, view }: Prediction,
     inPairs = true,
   ): Found | null {
-    const { tensors, sources } = this.#held;
+    const { tensors, sources, input } = this.#held;
+    const { isBrief, inPairs: mayPair } = { isBrief: false, inPairs: true, ...input.effort };
     const known = this.#state;
     const settled = settledBy(known, this.#explained, sources);
     return explain(
@@ -261,7 +263,7 @@ class Judge {
       tensors,
       (program) => this.#scores.of(known, program),
       this.#soFar,
-      inPairs,
+      { isBrief, inPairs: inPairs && mayPair },
     );
   }
 

@@ -11,10 +11,7 @@ export function causesOf(
   const told = others
     .map(({ edits: [{ title }] }) => title)
     .filter((title) => !edits.some((edit) => edit.title === title || edit.why.includes(title)));
-  const too =
-    told.length > 0
-      ? ` These numbers come out so too, and cannot tell, if ${told.map((title) => `“${title}”`).join(' or ')}.`
-      : '';
+  const too = told.length > 0 ? ` The same numbers would come of: ${told.join('; or ')}.` : '';
   return edits.map(({ id, title, node, kind, why, wrong, right, numpy, pytorch, formulas }, n) => ({
     ...{ id, title, node, kind, wrong, right, numpy, pytorch, residual },
     why: after + (n === 0 ? why + too : why),

@@ -26,7 +26,7 @@ const PLACES = {
   dropped: /^v:(P|Pd|O|C|y)$|^g:(P|Pd|M|Z|S|V|Vh|O)$/,
   loss: /^[vg]:f$|^g:y$|^v:f$/,
   leaf: /^g:(x|xPrime|xValue|[Wb]_.)$/,
-  kv: /^g:([KV]h?|W_[KV])$/,
+  kv: /^g:[KV]h?$/,
   weights: /^g:(P|Pd)$/,
   keys: /^g:[KV]h?$/,
   queries: /^g:Qh?$|^v:(O|y)$/,

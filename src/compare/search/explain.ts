@@ -1,5 +1,6 @@
 // The search for a cause, first on a slice where the problem is large.
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
+import type { Thoroughness } from '../checkInput.ts';
 import type { Context } from '../edits/edit.ts';
 import { difference } from '../judge/judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from '../program/program.ts';
@@ -48,7 +49,7 @@ export function explain(
   given: ReadonlyMap<Key, Tensor>,
   judge: Judge,
   before: Before,
-  inPairs: boolean,
+  thoroughness: Thoroughness,
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';
@@ -66,7 +67,7 @@ export function explain(
     const budget = share * (isSearched ? REST : WHOLE);
     return search(context, target, judge, { isFirst, budget, ...(isSearched && { mixing: CUT }) });
   }
-  if (!isBrief) return search(context, target, judge, { isFirst, budget: share, inPairs });
+  if (!isBrief) return search(context, target, judge, { isFirst, budget: share, ...thoroughness });
   const began = meter.work;
   const found = search(context, target, judge, { isBrief, budget: left / SINGLES_WORK });
   meter.brief = left - (meter.work - began);

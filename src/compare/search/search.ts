@@ -320,6 +320,8 @@ class Search {
 
   #test({ from, edits, families }: Candidate): void {
     if (costOf(edits) > this.#dearest) return;
+    const { isExcluded } = this.#context;
+    if (isExcluded && edits.some(({ id }) => isExcluded(id))) return;
     this.#tried++;
     const { user, key, view, precision } = this.#target;
     const made = this.#made(from, edits[edits.length - 1]);

@@ -121,6 +121,7 @@ function slicedBy(context: Context, cut: Cut): Slice | null {
     ...{ config: small, graph: smallGraph, type: context.type },
     state: new State(referenceProgram(smallGraph), { values, gradients }),
     whole: context.whole ?? context,
+    ...(context.isExcluded && { isExcluded: context.isExcluded }),
   };
   return {
     context: part,

@@ -45,7 +45,8 @@ export function parsed(expression: string): MathNode {
   }
   let root: MathNode;
   try {
-    root = parse(expression);
+    // Python's power.
+    root = parse(expression.replaceAll('**', '^'));
   } catch (error) {
     return refuse(`${(error as Error).message} in ${quoted(expression)}`);
   }

@@ -19,8 +19,10 @@ function messageOf({ outcome }: Check, { line }: Detail, first: boolean): string
     const title = cause.title.startsWith(what) ? cause.title : `${what}: ${cause.title}`;
     return `${title}. ${cause.why}`;
   }
-  const unknown = first && node !== null ? ', and no known mistake gives its numbers' : '';
-  return `${what} is wrong here${unknown}.${note ? ` ${note}` : ''}`;
+  const known = first ? (outcome.verdict?.known ?? '') : '';
+  const unknown = first && note === '' ? '; the cause is unknown' : '';
+  const more = [note, known].filter(Boolean).join('; ');
+  return `${what} is wrong here${unknown}.${more ? ` ${more}` : ''}`;
 }
 
 /** Columns count characters, where VS Code counts UTF-16. */

@@ -59,9 +59,9 @@ const npzName = (file: string): string => `${basename(file).replace(/\.\w+$/, ''
 
 function verdictOf(recording: Recording, answered: Answer, { file, setup }: RunRequest): Verdict {
   const { result, config, source, inferred, questions } = answered;
-  const { verdict, first, causes, notes, notShown } = result;
+  const { verdict, first, causes, known, notes, notShown } = result;
   return {
-    ...{ verdict, first, causes, notes, notShown, inferred },
+    ...{ verdict, first, causes, known, notes, notShown, inferred },
     details: detailsOf(recording, answered),
     fixes: [],
     questions: questions.flatMap((question) => {

@@ -111,9 +111,10 @@ function lost(field: Field, sought: Passing): Wrong | null {
     });
     if (loser === undefined) continue;
     const { entry } = own.found[0] ?? own.pieces[0] ?? {};
-    const what =
-      passing(event) === 'none' ? 'gets no gradient' : 'gets another gradient than it should';
-    const note = `${event.name} ${what}: it is lost here`;
+    const note =
+      passing(event) === 'none'
+        ? `no gradient comes back to ${event.name}: it is cut off here`
+        : `the gradient that comes back to ${event.name} is wrong: it is changed here`;
     const place = tellingEvent(recording, loser);
     return { event: place, node: entry?.node ?? null, kind: 'gradient', note, seen: place };
   }

@@ -368,7 +368,7 @@ function expected(
     const total = sizeOf(node.shape);
     const fits = total === size ? 2 : size > 1 && total % size === 0 ? 1 : 0;
     const isNamed = byName.node !== null && keyOf(byName.node, byName.kind as Kind) === key;
-    return used * 2 + fits + (isNamed ? 3 : 0);
+    return used > 0 || isNamed ? used * 2 + fits + (isNamed ? 3 : 0) : 0;
   };
   const order = [
     ...nodes.map(({ id }) => keyOf(id, 'value')),

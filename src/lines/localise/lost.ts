@@ -119,7 +119,17 @@ function sameStatement(field: Field, id: number, key: Key): number | null {
       titlesOf(observed[each.id], key).length > 0 &&
       titlesOf(observed[each.id], key).join() !== own,
   );
-  return other?.id ?? null;
+  if (!other) return null;
+  // What is left in the end is the part of the last run.
+  const last = events.findLast(
+    (each) =>
+      each.statement === statement &&
+      each.how === 'bind' &&
+      each.frame === other.frame &&
+      each.loops.slice(0, -1).join() === other.loops.slice(0, -1).join() &&
+      titlesOf(observed[each.id], key).length > 0,
+  );
+  return (last ?? other).id;
 }
 
 /** What an event is of a node, and which part of it. */

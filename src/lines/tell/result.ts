@@ -46,6 +46,8 @@ export interface LinesResult {
       })
     | null;
   readonly causes: readonly Cause[];
+  /** What is known of the first mistake where no cause is; else ''. */
+  readonly known: string;
   /** Proven, the shortest edit first; only where they were asked for. */
   readonly fixes: readonly Omit<Fix, 'source' | 'slips' | 'cells'>[];
   /** What is to be known beside it: a program that broke off, what was left out. */

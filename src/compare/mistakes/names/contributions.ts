@@ -6,6 +6,7 @@ import { type Family, longLetters, operationAt, roles, type Site } from '../../e
 import { contributionsTo } from '../../edits/make.ts';
 import { familyOf, type Row, rowsOf, type Words, withWords } from '../table.ts';
 import { blockSizes, SMALL } from './kernels.ts';
+import { indexNames } from '../../program/transforms/indices.ts';
 import { subsets } from './softmaxBackward.ts';
 
 /** A gradient and what is passed to it. */
@@ -121,7 +122,7 @@ export const reduction = familyOf(
     );
     return subsets(summed).flatMap((letters) =>
       (['last', 'first'] as const).map((which) => {
-        const names = letters.map((letter) => axisName([letter])).join(' and ');
+        const names = indexNames(letters).join(' and ');
         const kept = letters.map((letter) =>
           which === 'last' ? `(${extents[letter] - 1} <= ${letter})` : `(${letter} < 1)`,
         );

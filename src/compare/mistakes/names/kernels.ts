@@ -130,7 +130,7 @@ W lse-of-base-2: the log-sum-exp is m + log2(l) instead of m + log(l)
 W lse-missing: the log-sum-exp is not subtracted
   exp(logits)
   : P' = exp(M)
-W lse-without-sum: the log-sum-exp is only the row’s maximum: log(l) is missing
+W lse-without-sum: exp(M − row maximum) stands for P, not divided by its sum (a log-sum-exp without log(l))
   exp(logits - most)
   : P' = exp(M − m)
 W lse-without-maximum: the log-sum-exp is only log(l): the row’s maximum is missing
@@ -314,7 +314,7 @@ function wrongWeights(site: Site): Row[] {
         needs: [...(row.needs ?? []), '!p'],
       },
       id: `kernel-backward-${row.id}`,
-      title: `the backward pass recomputes the weights wrongly${words}: ${row.title}`,
+      title: `the backward pass has wrong weights${words}: ${row.title}`,
       formula: where
         .map((each) => `${each.split(' ')[0]}: ${row.formula}; ${OF_W[each]}`)
         .join('\n'),
@@ -368,7 +368,7 @@ const LOGGED = familyOf((site) => {
     ...{ ...LSE_FIX, ...row, on: 'P', cost: 1.35, isForwardOnly: true },
     needs: [...(row.needs ?? []), '!p'],
     id: `kernel-recomputed-${row.id}`,
-    title: `P is what the backward pass recomputes, wrongly: ${row.title}`,
+    title: `P is not softmax({logits}): ${row.title}`,
     formula: [
       `P: ${row.formula}; W`,
       'output: weights := exp(logits) / sum_i(exp(logits))',

@@ -223,13 +223,28 @@ const unwanted = (site: Site, which: Which): Edit[] =>
     }),
   );
 
+/** What the setup's mask hides, as its variants are written. */
+const rightWords = ({ config: { mask, window, past, masks } }: Site): { right?: string } =>
+  mask === 'causal' && window === undefined && !past && !masks?.length
+    ? { right: 'hidden = i > j' }
+    : {};
+
 const BLIND = 'A query that sees no key divides 0 by 0: NaN.';
 
 function variants(site: Site, which: Which): Edit[] {
   const { node, graph, goal } = site;
-  const edits = maskVariants(site, node, which).map((variant) =>
-    stepEdit(site, 'M', variant, () => addMask(node.axes, variant.mask)),
-  );
+  const edits = maskVariants(site, node, which).map((variant) => {
+    const { id, title, why, wrong, cost } = variant;
+    const say = {
+      id,
+      title,
+      why,
+      wrong,
+      cost,
+      ...(wrong.startsWith('hidden') && rightWords(site)),
+    };
+    return stepEdit(site, 'M', say, () => addMask(node.axes, variant.mask));
+  });
   if (!goal.user.data.some(Number.isNaN)) return edits;
   const rows = fibres(nodeOf(graph, 'P').axes, ['i'], graph.extents);
   const blind = edits.map((edit) => {

@@ -2,7 +2,7 @@
 import { axisLength, axisName, isOfHeads } from '../../../engine/axes.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { longLetters, roles, type Site } from '../../edits/edit.ts';
-import { groupsOf, indexName } from '../../program/transforms/indices.ts';
+import { groupsOf, indexName, indexNames, plural } from '../../program/transforms/indices.ts';
 import { familyOf, type Row, rowsOf } from '../table.ts';
 
 const WHOLE = rowsOf(`
@@ -250,7 +250,7 @@ export const subsets = (letters: readonly string[]): string[][] =>
     .slice(1);
 
 export const letterNames = (letters: readonly string[]): string =>
-  letters.map((letter) => axisName([letter])).join(' and ') || 'nothing';
+  indexNames(letters).map(plural).join(' and ') || 'nothing';
 
 /** One slip of L ∘ dP − R ∘ Σ X: its id, and what is said of it. */
 type Slip = readonly [id: string, title: string];
@@ -277,7 +277,7 @@ const leftSlips = (left: string): Slip[] => {
 const setSlips = (set: readonly string[]): Slip[] => {
   if (set.join() === 'i') return [];
   if (set.length === 0) return [['no-reduction', 'the product P ∘ dP is not summed over the keys']];
-  return [['axis', `the row sum runs over ${letterNames(set)} instead of the keys`]];
+  return [['axis', `the row sum runs over the ${letterNames(set)} instead of the keys`]];
 };
 
 const SIGN: Slip = ['sign', 'the sum term is added instead of subtracted'];

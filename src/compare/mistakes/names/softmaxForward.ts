@@ -15,7 +15,7 @@ P softmax-axis-of-length-one 1.1: softmax over an axis of length one ({short}): 
   0 * finite(logits) + 1
 P softmax-not-normalised: the exponentials are not divided by their sum
   exp(logits)
-P softmax-not-normalised: the exponentials are divided by their largest, not by their sum
+P softmax-not-normalised: the exponentials, of scores less their maximum, are not divided by their sum
   exp(logits - finite(max_i(logits)))
 P softmax-sum-of-scores: the exponentials are divided by the sum of the scores, not of the exponentials
   exp(logits) / sum_i(finite(logits))
@@ -46,6 +46,24 @@ P softmax-squared 1.4: the exponentials are squared: softmax of 2 times the scor
 `,
   { cost: 1.2 },
 ).map((row) => ({ ...row, formula: `seen = not(not(exp(logits))); ${row.formula}` }));
+
+/** What is kept of each row, lined up with the columns. */
+const TURNED = rowsOf(
+  `
+P softmax-max-keepdims [square] 1.15: the row maxima are subtracted along the wrong axis (keepdims missing)
+  e = exp(logits - at(j, i, finite(max_i(logits)))); e / sum_i(e)
+P softmax-sum-keepdims [square] 1.15: the exponentials are divided by the sums along the wrong axis (keepdims missing)
+  e = exp(logits - finite(max_i(logits))); e / at(j, i, sum_i(e))
+P softmax-sum-keepdims [square] 1.16: the exponentials are divided by the sums along the wrong axis (keepdims missing)
+  exp(logits) / at(j, i, sum_i(exp(logits)))
+P softmax-keepdims [square] 1.2: maxima and sums of the rows are taken along the wrong axis (keepdims missing twice)
+  e = exp(logits - at(j, i, finite(max_i(logits)))); e / at(j, i, sum_i(e))
+`,
+  {
+    why: 'Without keepdims what is kept of each row lines up with the columns; the shapes fit only because the matrix is square.',
+    isForwardOnly: true,
+  },
+);
 
 /** The denominator as a loop makes it of the exponentials e. */
 const LOOPS = rowsOf(`
@@ -87,8 +105,8 @@ const otherAxes = ({ node, graph }: Site): Row[] =>
       const row = {
         on: 'P',
         id: whole ? 'softmax-over-several-axes' : 'softmax-wrong-axis',
-        title: `softmax over the ${over} axis instead of the keys`,
-        why: `P sums to 1 over ${over}, not over the keys.`,
+        title: `softmax over the ${over} instead of the keys`,
+        why: `P sums to 1 over the ${over}, not over the keys.`,
         formula: `exp(logits) / ${sum}(exp(logits))`,
         cost: 1 + 0.05 * set.length,
       };
@@ -102,8 +120,8 @@ const otherAxes = ({ node, graph }: Site): Row[] =>
         {
           ...row,
           id: 'softmax-denominator-of-other-axis',
-          title: `softmax: the maximum is taken over the keys, but the denominator sums over the ${over} axis`,
-          why: `P sums to 1 over ${over}, not over the keys; the maximum of each row does not cancel.`,
+          title: `softmax: the maximum is taken over the keys, but the denominator sums over the ${over}`,
+          why: `P sums to 1 over the ${over}, not over the keys; the maximum of each row does not cancel.`,
           formula: `e = exp(logits - finite(max_i(logits))); e / ${sum}(e)`,
           isForwardOnly: true,
           cost: 1.15 + 0.05 * set.length,
@@ -119,7 +137,7 @@ export const softmaxForward = familyOf((site) => {
       .filter((letter) => graph.extents[letter] === 1)
       .map((letter) => `the ${axisName([letter])}`)
       .join(' or ') || 'one more than there is';
-  return [...otherAxes(site), ...WEIGHTS, ...loops(site)].map((row) => ({
+  return [...otherAxes(site), ...WEIGHTS, ...TURNED, ...loops(site)].map((row) => ({
     ...row,
     title: row.title.replace('{short}', short),
   }));

@@ -32,6 +32,10 @@ export function indexName(group: readonly Letter[]): string {
   return name === 'batch' ? 'batch entry' : name.replace('head × ', 'head and ');
 }
 
+/** Each letter by its name, the two of a query head as one. */
+export const indexNames = (letters: readonly Letter[]): string[] =>
+  (letters.join('').match(/rg|./g) ?? []).map((each) => indexName(each.split('')));
+
 export const plural = (name: string): string =>
   name.endsWith('y') && !name.endsWith('key')
     ? `${name.slice(0, -1)}ies`

@@ -342,7 +342,7 @@ export function wrongCall(field: Field, { event }: Suspect): Blame | null {
     observed[id].standing === 'off' && operandsOf(field, field.leads, id) !== null;
   const isElsewhere = [...sites.values()].some((ids) => ids.some(isRight) && !ids.some(isWrongToo));
   return isElsewhere
-    ? { event: caller, note: `what is called here is right when it is called elsewhere` }
+    ? { event: caller, note: 'its other calls are right: this one gives it what is wrong' }
     : null;
 }
 

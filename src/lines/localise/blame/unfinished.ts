@@ -94,7 +94,7 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
           continue;
         const isScaled = key === 'v:S';
         const name = `${isScaled ? 'scale ' : ''}${key.startsWith('v:') ? '' : 'd'}${key.slice(2)}`;
-        const note = `${alignment.entry.title} is used as ${name}`;
+        const note = `${alignment.entry.title} is used where ${name} belongs`;
         const dropped = droppedAt(field, key, event);
         const kind = key.startsWith('v:') ? 'value' : 'gradient';
         if (dropped !== null) return { event: dropped, note, node: key.slice(2), kind };
