@@ -547,4 +547,95 @@ export const programs: readonly Program[] = [
       },
     ],
   },
+  {
+    name: 'stretched',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the frequencies between are blended by another share',
+        from: 'smooth = (OLD / wavelen - LOW) / (HIGH - LOW)',
+        to: 'smooth = (OLD / wavelen - LOW) / HIGH',
+      },
+      {
+        what: 'slow frequencies are made faster',
+        from: 'new.append(freq / FACTOR)',
+        to: 'new.append(freq * FACTOR)',
+      },
+      {
+        what: 'wavelengths of half a turn',
+        from: 'wavelen = 2 * math.pi / freq',
+        to: 'wavelen = math.pi / freq',
+      },
+      {
+        what: 'a rotation that is not passed back',
+        from: 'turned(ds @ kr, cos, -sin)',
+        to: 'turned(ds @ kr, cos, sin)',
+      },
+    ],
+  },
+  {
+    name: 'modern',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'factors of the queries that begin with another place',
+        from: 'pos = np.arange(1, n + 1)',
+        to: 'pos = np.arange(2, n + 2)',
+        at: 'tau = np.maximum',
+      },
+      {
+        what: 'a factor of the queries that is not passed back',
+        from: 'dq = dqs * tau[:, None]',
+        to: 'dq = dqs',
+      },
+      {
+        what: 'keys that get the gradient of other queries',
+        from: 'dk = ds.transpose(0, 2, 1) @ qs',
+        to: 'dk = ds.transpose(0, 2, 1) @ q',
+      },
+      {
+        what: 'a gate of another base',
+        from: 'gate = 1 / (1 + np.exp(-(x @ w_g)))',
+        to: 'gate = 1 / (1 + np.exp2(-(x @ w_g)))',
+      },
+      {
+        what: 'a gate that is not passed back, in a helper',
+        from: 'do = split(dog * gate)',
+        to: 'do = split(dog)',
+      },
+      {
+        what: 'another slope of the sigmoid',
+        from: 'dlogits = dog * o * gate * (1 - gate)',
+        to: 'dlogits = dog * o * (1 - gate)',
+      },
+      {
+        what: 'the sign of the gradient of a sink',
+        from: 'dsinks = -(p_sink * delta).sum((1, 2))',
+        to: 'dsinks = (p_sink * delta).sum((1, 2))',
+      },
+    ],
+  },
+  {
+    name: 'differential',
+    needs: 'numpy',
+    mistakes: [
+      { what: 'the sign of λ’s first number', from: 'lam = l1 - l2 +', to: 'lam = l1 + l2 +' },
+      {
+        what: 'a share that is not taken away',
+        from: 'da = np.stack([dA, -lam * dA], axis=1)',
+        to: 'da = np.stack([dA, lam * dA], axis=1)',
+      },
+      {
+        what: 'the sign of λ’s gradient',
+        from: 'dlam = -(dA * a[:, 1]).sum()',
+        to: 'dlam = (dA * a[:, 1]).sum()',
+      },
+      {
+        what: 'the length that a norm of heads divides by',
+        from: 'o * r**2 * (u * o)',
+        to: 'o * r * (u * o)',
+        at: 'do = r * (u',
+      },
+    ],
+  },
 ];

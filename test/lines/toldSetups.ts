@@ -49,6 +49,40 @@ function single(recording: Recording, mask: 'none' | 'causal'): HeadConfig {
 }
 
 export const configs: Readonly<Record<string, (recording: Recording) => HeadConfig>> = {
+  stretched: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = { W_Q: of("w['q']"), W_K: of("w['k']"), W_V: of("w['v']"), W_O: of('w_o') };
+    const numbers = { factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalLength: 64 };
+    const rope = {
+      ...{ base: 1000, pairing: 'interleaved' as const },
+      scaling: { kind: 'llama3' as const, ...numbers },
+    };
+    const loss = { kind: 'upstream' as const, G: of('dy') };
+    return { ...MULTI, x: of('x'), weights, heads: 2, kvHeads: 2, mask: 'causal', rope, loss };
+  },
+  modern: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = {
+      ...{ W_Q: of('w_q'), W_K: of('w_k'), W_V: of('w_v'), W_O: of('w_o') },
+      ...{ W_gate: of('w_g'), sinks: of('sinks') },
+    };
+    const own = { temperature: { logN: 3 }, mask: 'causal' as const };
+    const loss = { kind: 'upstream' as const, G: of('dy') };
+    return { ...MULTI, x: of('x'), weights, heads: 2, kvHeads: 2, ...own, loss };
+  },
+  differential: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = {
+      ...{ W_Q: of('Wq'), W_K: of('Wk'), W_V: of('Wv'), W_O: of('Wo'), gamma_O: of('gain') },
+      ...{ lambda_q1: of('lq1'), lambda_k1: of('lk1'), lambda_q2: of('lq2'), lambda_k2: of('lk2') },
+    };
+    const norm = { kind: 'rms' as const, eps: 1e-5, unitOffset: false };
+    const lambdaInit = 0.8 - 0.6 * Math.exp(-0.6);
+    const differential = { lambdaInit, norm, pairs: 'adjacent' as const };
+    const loss = { kind: 'upstream' as const, G: of('G') };
+    const mask = 'causal' as const;
+    return { ...MULTI, x: of('X'), weights, heads: 2, kvHeads: 2, mask, differential, loss };
+  },
   relative: (recording) => {
     const of = (name: string): Tensor => tensorOf(recording, name);
     const weights = { W_Q: of("w['q']"), W_K: of("w['k']"), W_V: of("w['v']"), W_O: of("w['o']") };

@@ -13,7 +13,8 @@ import { addNorm } from './norms.ts';
 
 type Project = ReturnType<typeof projector>;
 
-const USUAL_NORM = { kind: 'rms', eps: 1e-6 } as const;
+/** Of latents, where the setup does not say. */
+export const USUAL_NORM = { kind: 'rms', eps: 1e-6 } as const;
 
 /** Learns the width of whole keys from their two parts. Throws ConfigError for what does not go together with them. */
 export function fitRotatedPart(config: HeadConfig, letters: Letters): void {

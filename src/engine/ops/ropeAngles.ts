@@ -253,25 +253,34 @@ function llama3Share(
   return clipped(fraction(minus(turns, number(low)), number(high - low)));
 }
 
-/** Peng et al. 2023, YaRN: all below the pair that turns `betaFast` times in the original length, none from `betaSlow` on. */
-function yarnShare(
+/** Where YaRN's ramp over the pairs begins, and how many it is long (Peng et al. 2023). */
+export function yarnRamp(
   { betaFast, betaSlow, originalLength, truncate }: RopeScaling & { kind: 'yarn' },
-  pair: Formula,
   base: number,
   width: number,
-): Formula {
+): { readonly low: number; readonly span: number } {
   const pairAt = (turns: number): number =>
     (width * Math.log(originalLength / (turns * 2 * Math.PI))) / (2 * Math.log(base));
   const [from, to] = [pairAt(betaFast), pairAt(betaSlow)];
   const low = Math.max(truncate ? Math.floor(from) : from, 0);
   const high = Math.min(truncate ? Math.ceil(to) : to, width - 1);
   // As the authors' code: no division by 0.
-  const span = high === low ? 0.001 : high - low;
+  return { low, span: high === low ? 0.001 : high - low };
+}
+
+/** All below the pair that turns `betaFast` times in the original length, none from `betaSlow` on. */
+function yarnShare(
+  scaling: RopeScaling & { kind: 'yarn' },
+  pair: Formula,
+  base: number,
+  width: number,
+): Formula {
+  const { low, span } = yarnRamp(scaling, base, width);
   return minus(number(1), clipped(fraction(minus(pair, number(low)), number(span))));
 }
 
 /** YaRN's attention factor 0.1 ln(factor) + 1. */
-function magnitudeOf(scaling: RopeScaling | undefined): number {
+export function magnitudeOf(scaling: RopeScaling | undefined): number {
   if (scaling?.kind !== 'yarn') return 1;
   return scaling.magnitude ?? (scaling.factor <= 1 ? 1 : 0.1 * Math.log(scaling.factor) + 1);
 }

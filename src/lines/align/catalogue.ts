@@ -21,6 +21,7 @@ import {
   addSoftmaxBackward,
   addUnscaled,
 } from '../forms/backward.ts';
+import { addFactors, addGate, addLambda } from '../forms/factors.ts';
 import { type Form, Forms, gradientOf, type Parts, partsOf, valueOf } from '../forms/form.ts';
 import {
   addBeforeBias,
@@ -30,7 +31,7 @@ import {
   addRepeated,
 } from '../forms/projections.ts';
 import { addNorms } from '../forms/norms.ts';
-import { addRope } from '../forms/rope.ts';
+import { addRope, turnedIn } from '../forms/rope.ts';
 import { addBeside, addJacobian, addScores, addSoftmax } from '../forms/scores.ts';
 import { addProjectionTerms, addTerms } from '../forms/terms.ts';
 import { isSubset, type Lettered, lengthsOf, offsetsIn } from '../recorded/lettered.ts';
@@ -97,6 +98,9 @@ function formsOf(parts: Parts): Form[] {
   addAlibi(forms, parts);
   addSinks(forms, parts);
   addNorms(forms, parts);
+  addFactors(forms, parts);
+  addGate(forms, parts);
+  addLambda(forms, parts);
   if (entriesOf(graph) > SMALL) return forms.list;
   addJacobian(forms, parts);
   addTerms(forms, parts);
@@ -112,10 +116,11 @@ function visibleOf(parts: Parts): Lettered | null {
 }
 
 /** Lengths of letters that only forms have are told by their tensors. */
-function lengthsFor({ letters, data }: Form, extents: Readonly<Record<Letter, number>>): number[] {
+function lengthsFor({ letters, data }: Form, parts: Parts): number[] {
+  const { extents } = parts;
   const known = lengthsOf(letters, extents);
   const rope = {
-    u: (extents['a'] ?? 0) / 2,
+    u: turnedIn(parts) / 2,
     w: 2,
     l: extents['i'],
     e: extents['e'] ?? extents['c'],
@@ -160,7 +165,7 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
   const { errors, ulps } = type.epsilon < 1e-6 ? FINE : COARSE;
   const entries = forms.map((form, id): Entry => {
     const { letters, data, node, kind } = form;
-    const lengths = lengthsFor(form, parts.extents);
+    const lengths = lengthsFor(form, parts);
     const size = largest(data);
     const error = Math.max(...samples.map((other) => furthest(data, other[id].data)));
     const plain = Math.max(ulps * type.epsilon, type === FLOAT64 ? LEAST_RELATIVE : 0) * size;

@@ -1,6 +1,7 @@
 // What a norm around the attention is computed from, forward and backward: the graph has one node for all of it.
 import type { Letter } from '../../engine/axes.ts';
 import type { Norm } from '../../engine/config.ts';
+import { USUAL_NORM } from '../../engine/heads/latent.ts';
 import { hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import { type Lettered, mapEach, sumOver, times, zip } from '../recorded/lettered.ts';
 import { contributionsOf } from './backward.ts';
@@ -18,7 +19,8 @@ interface Place {
 
 /** Means, deviations, x̂, what comes of the gradient before it leaves each norm of the block. */
 export function addNorms(forms: Forms, parts: Parts): void {
-  for (const place of [...placesOf(parts), ...betweenOf(parts)]) addNorm(forms, parts, place);
+  for (const place of [...placesOf(parts), ...betweenOf(parts), ...ofHeadsAndLatents(parts)])
+    addNorm(forms, parts, place);
 }
 
 function placesOf({ graph, config: { block } }: Parts): Place[] {
@@ -58,6 +60,27 @@ function betweenOf({ graph, config: { qkNorm } }: Parts): Place[] {
     const all = nodeOf(graph, of).axes.at(-1) ?? [];
     const over = qkNorm.over === 'head' ? all.slice(-1) : all;
     return { id: node.id, of, norm: qkNorm, gain, bias, over };
+  });
+}
+
+/** Norms of latents, and of the heads of differential attention. */
+function ofHeadsAndLatents({
+  graph,
+  config: { latentNorm = USUAL_NORM, differential },
+}: Parts): Place[] {
+  const kinds: [NodeId, string, Norm | null | undefined][] = [
+    ['cKVn', 'DKV', latentNorm],
+    ['cQn', 'DQ', latentNorm],
+    ['On', 'O', differential?.norm],
+  ];
+  return kinds.flatMap(([id, name, norm]) => {
+    const node = graph.nodes.find((each) => each.id === id);
+    if (!norm || node?.kind !== 'operation') return [];
+    const [of] = node.inputs;
+    const [gain, bias] = [`gamma_${name}`, `beta_${name}`].map((own) =>
+      hasNode(graph, own) ? own : undefined,
+    );
+    return { id, of, norm, gain, bias, over: nodeOf(graph, of).axes.at(-1)?.slice(-1) ?? [] };
   });
 }
 

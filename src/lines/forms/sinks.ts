@@ -1,7 +1,7 @@
 // Forms of what stands beside the keys in the softmax: a learned logit of each head, or a one.
 import { hasNode } from '../../engine/graph.ts';
 import { type Lettered, mapEach, reduce, sumOver, zip } from '../recorded/lettered.ts';
-import { type Forms, type Parts, valueOf } from './form.ts';
+import { type Forms, gradientOf, type Parts, valueOf } from './form.ts';
 
 /** The logits of the heads repeated for each query, as they are put beside the scores, and the softmax with them. */
 export function addSinks(forms: Forms, parts: Parts): void {
@@ -58,8 +58,15 @@ function addSteps(forms: Forms, parts: Parts, sink: Lettered): void {
       );
   }
   const kept = sumOver(valueOf(parts, 'P'), 'i', extents);
-  add(
-    'weight of the sink',
-    mapEach(kept, (each) => 1 - each),
+  const weight = mapEach(kept, (each) => 1 - each);
+  add('weight of the sink', weight);
+  if (!hasNode(parts.graph, 'sinks')) return;
+  const [own, upstream] = [valueOf(parts, 'P'), gradientOf(parts, 'P')];
+  const rows = sumOver(
+    zip(own, upstream, extents, (a, b) => a * b),
+    'i',
+    extents,
   );
+  const terms = zip(weight, rows, extents, (a, b) => -a * b);
+  forms.add('partial', 'gradient', 'sinks', 'terms of dsinks', terms);
 }

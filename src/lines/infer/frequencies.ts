@@ -1,5 +1,6 @@
 // What a rotary embedding's frequencies are: powers of a base, scaled ones, or a vector that was recorded.
 import type { RopeScaling } from '../../engine/config.ts';
+import { yarnRamp } from '../../engine/ops/ropeAngles.ts';
 import type { Value, Values } from './values.ts';
 
 export interface Frequencies {
@@ -127,22 +128,15 @@ export function* yarn(values: Values, half: number, magnitude: number): Generato
   }
 }
 
-/** Peng et al. 2023, as ops/ropeAngles. */
 function yarnFrequencies(
   base: number,
   half: number,
-  { factor, originalLength, betaFast, betaSlow, truncate }: RopeScaling & { kind: 'yarn' },
+  scaling: RopeScaling & { kind: 'yarn' },
 ): Float64Array {
-  const width = 2 * half;
-  const pairAt = (turns: number): number =>
-    (width * Math.log(originalLength / (turns * 2 * Math.PI))) / (2 * Math.log(base));
-  const [from, to] = [pairAt(betaFast), pairAt(betaSlow)];
-  const low = Math.max(truncate ? Math.floor(from) : from, 0);
-  const high = Math.min(truncate ? Math.ceil(to) : to, width - 1);
-  const span = high === low ? 0.001 : high - low;
+  const { low, span } = yarnRamp(scaling, base, 2 * half);
   return Float64Array.from({ length: half }, (_, t) => {
     const kept = 1 - Math.min(1, Math.max(0, (t - low) / span));
-    return base ** (-t / half) * (kept + (1 - kept) / factor);
+    return base ** (-t / half) * (kept + (1 - kept) / scaling.factor);
   });
 }
 

@@ -13,10 +13,10 @@ import {
   otherOrder,
   staleOperand,
   wrongCall,
-  wrongNumber,
   wrongTable,
   wrongTokens,
 } from './blame/operand.ts';
+import { wrongNumber } from './blame/number.ts';
 import { wrongPicked, wrongWhole } from './blame/upstream.ts';
 import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';

@@ -19,6 +19,8 @@ export function ancestorsOf(graph: Graph): Map<Key, Set<Key>> {
         keyOf(id, 'gradient'),
         keyOf(id, 'value'),
         ...inputs.map((other) => keyOf(other, 'value')),
+        // The row term of the softmax is a form of its logits’ gradient.
+        ...(id === 'P' ? [keyOf(inputs[0], 'gradient')] : []),
       );
   }
   const all = new Map<Key, Set<Key>>();

@@ -329,6 +329,18 @@ function named(
 /** Beside the product, something divides or multiplies. */
 const SCALED = /\/|[^*]\*[^*]|\bsqrt\b|\b(div|mul)_?\(/;
 
+/** Whether it is computed from a rotation's frequencies, angles, cosines, and nothing else that is known. */
+function isOfTables({ flow, observed }: Field, event: number): boolean {
+  const known = flow.sources[event]
+    .map((id) => observed[id].found)
+    .filter(({ length }) => length > 0);
+  const isTable = (found: Observed['found']): boolean =>
+    found.every(({ entry: { title } }) => TABLE.test(title));
+  return known.length > 0 && known.every(isTable);
+}
+
+const TABLE = /^−?RoPE’s /;
+
 /** Which node the wrong result was to be: by its name if that fits, else the next that its operands make. */
 function expected(
   field: Field,
@@ -339,6 +351,7 @@ function expected(
   const { graph } = catalogue;
   const [joined] = observed[seen].otherwise ?? [];
   if (joined) return { node: joined.entry.node, kind: joined.entry.kind };
+  if (isOfTables(field, seen)) return { node: 'Qh', kind: 'value' };
   const own = observed[event].found[0];
   if (own && observed[event].standing === 'partial')
     return { node: own.entry.node, kind: own.entry.kind };

@@ -17,7 +17,7 @@ import {
 } from './candidates.ts';
 import { rootOf } from './array.ts';
 import { type Blame, isNaming, isOperand, originOf } from './common.ts';
-import { callOf } from './operand.ts';
+import { callOf, wrongCall } from './operand.ts';
 
 /** An operand, and what it would have to be. */
 interface Solution {
@@ -52,8 +52,10 @@ export function asWritten(
   if (at === null || at === event) return null;
   const { name } = field.recording.events[operand];
   const saved = savedAt(field, at);
+  // What only lays out what it is given does right when it is called from elsewhere.
+  const call = wrongCall(field, { event: at });
   return {
-    event: tellingEvent(field.recording, at),
+    event: call?.event ?? tellingEvent(field.recording, at),
     ...(saved !== null && { statement: saved }),
     note: `${name} should be ${what} here`,
   };

@@ -1,7 +1,6 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
 import type { Alignment, Range } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
-import { isIn, withoutSizes } from '../../recorded/sizes.ts';
 import { type Field, operandsOf, type Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
@@ -68,8 +67,12 @@ export function otherOrder({ observed, flow, recording }: Field, { event }: Susp
   const joined = flow.sources[event].filter((source) => observed[source].pieces.length > 1);
   const orderOf = (id: number): string =>
     observed[id].pieces.map(({ entry }) => entry.node.replace(/^[Wb]_|h$/g, '')).join(' ');
+  const isWhole = (id: number): boolean =>
+    observed[id].found.some(({ entry }) => /^v:[QK]h$/.test(entry.key));
   const orders = new Set(joined.map(orderOf));
-  if (orders.size < 2) return null;
+  // What is met in the graph's own order is joined as it should be: the other one is not.
+  const isBesideWhole = joined.length === 1 && flow.sources[event].some(isWhole);
+  if (orders.size < 2 && !isBesideWhole) return null;
   const made = joined.filter(
     (id) => !recording.events[id].how.startsWith('leaf') && flow.sources[id].length > 1,
   );
@@ -78,82 +81,13 @@ export function otherOrder({ observed, flow, recording }: Field, { event }: Susp
   return { event: last, note: `the order is ${orderOf(last)} here and another one there` };
 }
 
-/** A number that all its users go wrong with, and that is none of those that attention has. */
-export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
-  const { recording, observed, flow, catalogue } = field;
-  const { events } = recording;
-  const { parts, config } = catalogue;
-  const { scale } = parts;
-  const { dropout } = config;
-  const width = parts.extents['a'] ?? 1;
-  const known = [
-    scale,
-    1 / scale,
-    Math.sqrt(width),
-    1 / Math.sqrt(width),
-    // A temperature beside the square root of the width.
-    scale * Math.sqrt(width),
-    1 / (scale * Math.sqrt(width)),
-    scale * Math.LOG2E,
-    // Of a temperature that is held as its logarithm; of a scale of queries and keys alike.
-    ...[Math.log(scale), -Math.log(scale), Math.sqrt(scale), 1 / Math.sqrt(scale)],
-    config.softcap ?? scale,
-    // Whether to be dropped or kept is of the statement that uses it.
-    ...(dropout ? [dropout.p, 1 - dropout.p, 1 / (1 - dropout.p)] : []),
-  ];
-  for (const source of flow.sources[event]) {
-    const value = numberOf(field, source);
-    if (value === null || Number.isInteger(value * 4)) continue;
-    const near = Math.max(1e-6, 2 * (catalogue.type.epsilon || 0));
-    if (known.some((each) => Math.abs(value - each) <= near * Math.abs(each))) continue;
-    const uses = flow.users[source].map((id) => recording.statements[events[id].statement].text);
-    if (uses.some((rateOf) => /\bdropout\w*\(/.test(rateOf))) continue;
-    if (!isPlain(field, source)) continue;
-    const users: number[] = [];
-    const queue = [source];
-    for (const each of queue)
-      for (const user of flow.users[each])
-        if (handedOn(recording, events[user]) === null) users.push(user);
-        else queue.push(user);
-    const isElsewhere = users.some((user) => observed[user].standing === 'right');
-    if (isElsewhere) continue;
-    const at = originOf(field, source);
-    return { event: at, note: `${events[source].name} is ${Number(value.toPrecision(6))}` };
-  }
-  return null;
-}
-
-/** A fraction, whether Python's own or one of a library's: `np.float32(1 / np.sqrt(d))`. */
-function numberOf({ recording }: Field, id: number): number | null {
-  const { value, dtype, shape } = recording.events[id];
-  if (dtype === 'float') return value ?? null;
-  const isNumber = shape.length === 0 && /^b?float\d+$/.test(dtype);
-  return isNumber ? (recording.tensor(id)?.data[0] ?? null) : null;
-}
-
-/** Whether a number was computed from sizes and numbers alone. */
-function isPlain({ recording: { events, statements }, flow }: Field, id: number): boolean {
-  const seen = new Set([id]);
-  for (const each of seen) {
-    const rest = withoutSizes(statements[events[each].statement].text);
-    const isNumber = events[each].shape.length === 0;
-    for (const source of flow.sources[each])
-      if (!isNumber || events[source].shape.length === 0 || isIn(events[source].name, rest))
-        seen.add(source);
-  }
-  return [...seen].every(
-    (each) =>
-      events[each].shape.length === 0 && /^(u?int|b?float|bool)\d*$/.test(events[each].dtype),
-  );
-}
-
 /** Where a table of positions (RoPE, ALiBi) goes wrong, of which nothing that is computed tells. */
 export function wrongTable(
   { observed, flow, catalogue, recording }: Field,
   { event }: Suspect,
 ): Blame | null {
-  const { rope, alibi } = catalogue.config;
-  if (!rope && !alibi) return null;
+  const { rope, alibi, temperature } = catalogue.config;
+  if (!rope && !alibi && !temperature) return null;
   const found: number[] = [];
   const seen = new Set([event]);
   const queue = [...flow.sources[event]];
@@ -314,7 +248,7 @@ export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Bla
 }
 
 /** A function that does right when it is called from elsewhere: the call is to blame. */
-export function wrongCall(field: Field, { event }: Suspect): Blame | null {
+export function wrongCall(field: Field, { event }: Pick<Suspect, 'event'>): Blame | null {
   const { recording, observed } = field;
   const { events } = recording;
   const own = events[event];

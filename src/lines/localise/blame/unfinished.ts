@@ -64,12 +64,13 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
     const { found, standing } = observed[source];
     if (standing !== 'right' && standing !== 'partial') continue;
     const users = usersOf(field, source);
+    const isGood = (id: number): boolean => observed[id].standing === 'right' || field.leads[id];
     const isUsedRightly = users.some(
       (user) =>
-        observed[user].standing === 'right' &&
+        isGood(user) &&
         observed[user].pieces.length === 0 &&
         // Which of several results was computed from it is not known.
-        flow.siblings[user].every((each) => observed[each].standing === 'right') &&
+        flow.siblings[user].every(isGood) &&
         !isSame(field, user, source),
     );
     if (isUsedRightly) continue;
