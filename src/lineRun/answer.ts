@@ -20,6 +20,7 @@ import { brokenOff } from '../lines/tell/brokenOff.ts';
 import { explain } from '../lines/tell/name.ts';
 import { notNumbers } from '../lines/tell/notNumbers.ts';
 import { unjudgedSums } from '../lines/tell/laterSums.ts';
+import { unseenGoals } from '../lines/tell/unseen.ts';
 import { unjudgedOf } from '../lines/tell/unjudged.ts';
 import { cone } from '../lines/recorded/flow.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
@@ -148,6 +149,14 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
     const result = unalignedResult(recording, localised, seenOnly(judged));
     return { ...reference, judged, result };
   }
+  const unseen =
+    localised.verdict === 'match' && options.setup
+      ? unseenGoals(recording, catalogue, localised)
+      : [];
+  if (unseen.length > 0) {
+    const result = unalignedResult(recording, localised, UNSEEN + unseen.join(', '));
+    return { ...reference, judged, result };
+  }
   // Of a function or a layer that was asked for, what else is computed says nothing.
   const isAsked = options.function !== undefined || options.layer !== undefined;
   if (!isAsked && explainsLittle(reference, localised, catalogue.graph))
@@ -187,6 +196,9 @@ const CUT =
 
 const RESIDUAL =
   'the program adds its input to the output (a residual connection), which the setup lacks: judged with "block": { "residual": true }';
+
+/** Why a program of which nothing is seen to be wrong is not called right. */
+const UNSEEN = 'no step was seen to go wrong, but nothing that the program computes is ';
 
 /** Whether neither the output of a program nor a gradient of an input is recognised. */
 const isSeenInPart = ({ localised: { covered }, catalogue }: Judged): boolean =>

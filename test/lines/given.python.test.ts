@@ -161,3 +161,56 @@ describe.skipIf(!hasNumpy)('distances of tokens, by which keys are chosen', () =
     expect(result.first).toMatchObject({ line: lineOf(wrong, 'dp.mean()') });
   });
 });
+
+/** (batch, heads, tokens, width) as (batch, tokens, heads * width). */
+function merged({ shape: [batch, heads, tokens, width], data }: Tensor): Tensor {
+  const row = heads * width;
+  const at = (n: number): number => {
+    const [b, t, h] = [Math.floor(n / (tokens * row)), Math.floor(n / row) % tokens, n % row];
+    return ((b * heads + Math.floor(h / width)) * tokens + t) * width + (h % width);
+  };
+  return { shape: [batch, tokens, row], data: data.map((_, n) => data[at(n)]) };
+}
+
+describe.skipIf(!hasNumpy)('what the program computes beyond the setup', () => {
+  const right = sourceOf('beyond');
+  const setup = (): HeadConfig => {
+    const of = (name: string): Tensor => named(recorded(right).recording, name);
+    const [Q, K, V] = ['turned_q', 'keys', 'values'].map((name) => merged(of(name)));
+    return {
+      ...{ ...plain, head: 'multihead', heads: 4, kvHeads: 4, weights: {} },
+      ...{ start: { Q, K, V }, loss: { kind: 'upstream', G: of('dz') } },
+    };
+  };
+
+  test('is no mistake: heads that are added up, a rotation back, a norm after it', () => {
+    const { result } = held(right, setup);
+    expect([result.verdict, result.first]).toEqual(['match', null]);
+  });
+
+  test.each([
+    ['turned(k, cos, sin)', 'turned(k, cos, -sin)', 'turned_k ='],
+    ['dz = dr + dnorm', 'dz = dnorm', 'dz = dnorm'],
+  ])('goes wrong where %s is %s', (from, to, at) => {
+    const wrong = right.replace(from, to);
+    expect(wrong).not.toBe(right);
+    expect(held(wrong, setup).result.first).toMatchObject({ line: lineOf(wrong, at) });
+  });
+});
+
+describe.skipIf(!hasNumpy)('a gradient that nothing of the program is', () => {
+  test('is said, and the program not called right', () => {
+    const wrong = sourceOf('residual').replace(
+      'dwo = np.einsum("btc,bto->co", z, dr)',
+      'dwo = np.full_like(wo, 2.0)',
+    );
+    const { result } = held(wrong, (of) => ({
+      ...{ ...plain, head: 'multihead', heads: 2, kvHeads: 2, block: { residual: true } },
+      x: of('x'),
+      weights: { W_Q: of('wq'), W_K: of('wk'), W_V: of('wv'), W_O: of('wo') },
+      loss: { kind: 'upstream', G: of('dr') },
+    }));
+    expect(result.verdict).toBe('unaligned');
+    expect(result.notes[0]).toMatch(/dW_O \(dwo, /);
+  });
+});

@@ -17,6 +17,87 @@ interface Program {
 
 export const programs: readonly Program[] = [
   {
+    name: 'engine',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the derivative of an exponential, beside numbers that are objects',
+        from: 'self.grad += out.grad * out.data',
+        to: 'self.grad += out.grad * self.data',
+      },
+      {
+        what: 'a gradient that replaces those of other paths',
+        from: 'self.grad += out.grad @ other.data.T',
+        to: 'self.grad = out.grad @ other.data.T',
+      },
+      {
+        what: 'the derivative of a quotient',
+        from: 'self.data / other.data**2',
+        to: 'self.data / other.data',
+        at: 'self.data / other.data, other',
+      },
+    ],
+  },
+  {
+    name: 'generated',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'terms that replace those of other tokens',
+        from: 'dkeys[: t + 1] += np.outer(dz, query)',
+        to: 'dkeys[: t + 1] = np.outer(dz, query)',
+      },
+      {
+        what: 'a loop in the other order, so that sums are read too early',
+        from: 'for t in reversed(range(n)):\n    query',
+        to: 'for t in range(n):\n    query',
+        at: 'for t in range(n):\n    query',
+      },
+    ],
+  },
+  {
+    name: 'sized',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'exponentials that a function gives back undivided',
+        from: 'return e / e.sum(axis=1, keepdims=True)',
+        to: 'return e',
+      },
+      {
+        what: 'a size taken for the width',
+        from: 'tokens, width = q.shape[0], q.shape[1]',
+        to: 'tokens, width = q.shape[0], q.shape[0]',
+      },
+      {
+        what: 'a number that hides nothing',
+        from: 'np.full((tokens, tokens), -np.inf)',
+        to: 'np.full((tokens, tokens), -1e-9)',
+      },
+      {
+        what: 'one tensor that is saved twice',
+        from: '(x, q, k, v, weights)\n\n',
+        to: '(x, q, k, k, weights)\n\n',
+      },
+      {
+        what: 'a loop that never runs',
+        from: 'range(0, len(dy), 2)',
+        to: 'range(len(dy), 0, 2)',
+      },
+    ],
+  },
+  {
+    name: 'slices',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a part of an array that was made and not filled, written wrongly',
+        from: 'dv[rows] = p.T @ do',
+        to: 'dv[rows] = p.T @ do * 2',
+      },
+    ],
+  },
+  {
     name: 'recomputed',
     needs: 'numpy',
     mistakes: [

@@ -83,6 +83,19 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
     const mask = 'causal' as const;
     return { ...MULTI, x: of('X'), weights, heads: 2, kvHeads: 2, mask, differential, loss };
   },
+  engine: (recording) => single(recording, 'causal'),
+  generated: (recording) => single(recording, 'causal'),
+  sized: (recording) => single(recording, 'causal'),
+  slices: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const { x: _x, ...rest } = single(recording, 'none');
+    return {
+      ...rest,
+      ...MULTI,
+      weights: {},
+      start: { Q: of('queries'), K: of('keys'), V: of('values') },
+    };
+  },
   relative: (recording) => {
     const of = (name: string): Tensor => tensorOf(recording, name);
     const weights = { W_Q: of("w['q']"), W_K: of("w['k']"), W_V: of("w['v']"), W_O: of("w['o']") };

@@ -58,6 +58,8 @@ export class Observer {
   readonly aligner: Aligner;
   readonly #contents = new Map<number, Content>();
   readonly #known: Contents<Content>;
+  /** The numbers of each array that were in memory when it was made. */
+  readonly #found = new Map<number, ReadonlySet<number>>();
   /** How many entries the catalogue came with, and a name for those that were added. */
   readonly #own: number;
   #added = '';
@@ -111,6 +113,7 @@ export class Observer {
     const { pieces, isMask } = content;
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
+    if (this.#isPartAsFound(event, tensor)) return { ...nothing, standing: 'neutral' };
     const foreign = this.#others(event);
     const isFree = event.reads.every((read) => {
       if (foreign.has(read)) return true;
@@ -125,6 +128,19 @@ export class Observer {
       if (of.length > 0) return { ...all, found: of, standing: 'off', added: true };
     }
     return { ...all, standing: 'off' };
+  }
+
+  /** A part of such memory that a function is given to write to, as long as not all of it is written. */
+  #isPartAsFound({ how, reads, shape }: Event, { data }: Tensor): boolean {
+    if (how !== 'argument') return false;
+    return reads.some((read) => {
+      const whole = this.#recording.events[read];
+      const isPart = shape.length > 0 && `,${whole.shape.join()}`.endsWith(`,${shape.join()}`);
+      if (!isPart || !isAsFound(this.#recording, whole)) return false;
+      const found = this.#found.get(read) ?? new Set(this.#recording.tensor(read)?.data);
+      this.#found.set(read, found);
+      return data.some((value) => found.has(value));
+    });
   }
 
   /** Scales and square roots of widths, whatever type they are held in. */

@@ -222,8 +222,7 @@ export class Rerun {
 
   /** The newest event of a name that a statement can see. */
   #newest(path: string, event: Event, before: number): number | null {
-    const ids = this.#byName.get(path);
-    if (!ids) return null;
+    const ids = this.#byName.get(path) ?? [];
     const { events } = this.#recording;
     const last = (isSeen: (id: number) => boolean): number | null => {
       for (let n = ids.length - 1; n >= 0; n--)
@@ -234,8 +233,20 @@ export class Rerun {
       last((id) => events[id].frame === event.frame) ??
       last((id) => event.reads.includes(id)) ??
       last((id) => events[id].frame === 0) ??
-      (path.includes('.') ? null : last((id) => this.#isAround(events[id], event)))
+      (path.includes('.')
+        ? this.#attribute(path, event, before)
+        : last((id) => this.#isAround(events[id], event)))
     );
+  }
+
+  /** What a method read of its own object, which goes by another name elsewhere: `layer.proj.weight` for `self.weight`. */
+  #attribute(path: string, { reads }: Event, before: number): number | null {
+    const [, attribute] = /^self(\.\w+)$/.exec(path) ?? [];
+    if (attribute === undefined) return null;
+    const found = reads.filter(
+      (read) => read < before && this.#recording.events[read].name.endsWith(attribute),
+    );
+    return found.length === 1 ? found[0] : null;
   }
 
   /** Whether a function stands in the one of another event. */

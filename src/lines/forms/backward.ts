@@ -41,12 +41,7 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
     zip(upstream, rows, extents, (a, b) => a - b),
     'partial',
   );
-  addExponential(
-    forms,
-    parts,
-    zip(upstream, rows, extents, (a, b) => a - b),
-    rows,
-  );
+  addExponential(forms, parts, { upstream, weighed, rows });
   add('P dP', weighed, 'partial');
   add(
     'P D',
@@ -75,8 +70,12 @@ export function addSoftmaxBackward(forms: Forms, parts: Parts): void {
   forms.add('partial', 'gradient', 'S', 'softcap dS / scale', times(capped, softcap));
 }
 
-/** What is passed to the exponentials, and their sums, of a softmax that is written out. */
-function addExponential(forms: Forms, parts: Parts, left: Lettered, rows: Lettered): void {
+/** What is passed to the exponentials, and their sums, of a softmax that is written out: dP, P dP and its sums. */
+function addExponential(
+  forms: Forms,
+  parts: Parts,
+  { upstream, weighed, rows }: Readonly<Record<'upstream' | 'weighed' | 'rows', Lettered>>,
+): void {
   const { extents, logits } = parts;
   const value = valueOf(parts, logits);
   const peak = reduce(value, 'i', extents, -Infinity, Math.max);
@@ -85,19 +84,20 @@ function addExponential(forms: Forms, parts: Parts, left: Lettered, rows: Letter
     [`${logits} − row maximum`, shifted],
     [logits, mapEach(value, Math.exp)],
   ];
-  const upstream = zip(left, rows, extents, (a, b) => a + b);
-  const weighed = zip(upstream, valueOf(parts, 'P'), extents, (a, b) => -a * b);
   for (const [name, exps] of kinds) {
     const sums = sumOver(exps, 'i', extents);
-    const [direct, ofEach] = [upstream, weighed].map((each) =>
-      zip(each, sums, extents, (a, b) => a / b),
-    );
-    forms.add('partial', 'gradient', 'P', `d exp(${name}) as numerator`, direct);
-    forms.add('partial', 'gradient', 'P', `d of the row sums of exp(${name}), of each key`, ofEach);
-    const own = zip(left, sums, extents, (a, b) => a / b);
-    const ofSums = zip(rows, sums, extents, (a, b) => -a / b);
-    forms.add('partial', 'gradient', 'P', `d exp(${name})`, own);
-    forms.add('partial', 'gradient', 'P', `d of the row sums of exp(${name})`, ofSums);
+    const left = zip(upstream, rows, extents, (a, b) => a - b);
+    const over = (form: Lettered, sign = 1): Lettered =>
+      zip(form, sums, extents, (a, b) => (sign * a) / b);
+    const add = (title: string, form: Lettered): void =>
+      forms.add('partial', 'gradient', 'P', title, form);
+    add(`d exp(${name})`, over(left));
+    add(`d of the row sums of exp(${name})`, over(rows, -1));
+    add(`d exp(${name}) through the quotient`, over(upstream));
+    add(`terms of d of the row sums of exp(${name})`, over(weighed, -1));
+    const by = (form: Lettered): Lettered => zip(form, sums, extents, (a, b) => a * b);
+    add(`d of 1 / row sums of exp(${name})`, by(rows));
+    add(`terms of d of 1 / row sums of exp(${name})`, by(weighed));
   }
 }
 

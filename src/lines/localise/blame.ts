@@ -12,13 +12,15 @@ import {
   oddLayout,
   otherOrder,
   staleOperand,
-  wrongCall,
   wrongTable,
   wrongTokens,
 } from './blame/operand.ts';
+import { wrongCall } from './blame/calls.ts';
 import { wrongNumber } from './blame/number.ts';
 import { wrongPicked, wrongWhole } from './blame/upstream.ts';
 import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
+import { wrongWidth } from './blame/width.ts';
+import { unknownOperand } from './blame/unknown.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
 import { otherwiseJoined, sharedArray, wrongPart, wrongStart } from './blame/array.ts';
 import { missingTiles, shortTiles } from './blame/tiles.ts';
@@ -61,6 +63,7 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     misnamedOperand(field, suspect.event) ??
     oddLayout(field, suspect) ??
     wrongTokens(field, suspect) ??
+    wrongWidth(field, suspect) ??
     wrongNumber(field, suspect) ??
     storedMaxima(field, suspect) ??
     wrongBias(field, suspect) ??
@@ -75,6 +78,7 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     wrongCall(field, suspect) ??
     staleOperand(field, suspect) ??
     halfJacobian(field, suspect) ??
+    unknownOperand(field, suspect) ??
     wrongStart(field, suspect) ??
     unscaledAt(field, suspect) ?? { event: suspect.event, note: '' }
   );

@@ -1,7 +1,7 @@
 // Gradients that were right and that nobody can read where they are looked for: zeroed, shared by several owners, in another order.
 import type { Key } from '../../compare/program/program.ts';
 import { isWhole } from '../align/align.ts';
-import { callOf } from './blame/operand.ts';
+import { callOf } from './blame/calls.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Observed } from '../align/observe.ts';
 import { isIn } from '../recorded/sizes.ts';

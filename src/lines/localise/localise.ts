@@ -40,6 +40,7 @@ import { type Field, type Suspect, suspectsOf } from './suspects.ts';
 import { namedAfterInputs } from './namedAfter.ts';
 import { oneArray } from './blame/kept.ts';
 import { exchangedTables } from './tables.ts';
+import { wrongUpstream } from './blame/unknown.ts';
 import { addTiles } from '../align/tiles.ts';
 import { shownInPart, unfinished } from './unfinished.ts';
 
@@ -222,6 +223,11 @@ function wrongOf(
         found.push({ ...expected(field, blamed.event, suspect), ...blamed, seen: suspect.event });
     }
     return explainedFirst(field, found);
+  }
+  const upstream = passed ? null : wrongUpstream(field);
+  if (upstream) {
+    const { event, note } = upstream;
+    return [{ event, seen: event, node: 'y', kind: 'gradient', note }];
   }
   const twice = passed ? null : accumulated(field);
   const end = passed ?? twice ?? unfinished(field);

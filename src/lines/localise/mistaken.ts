@@ -93,8 +93,7 @@ export function mistakenNames(field: Field): Mistaken[] {
     const from = handedOn(recording, recording.events[event]);
     // It is told of where the name was given first.
     if (from !== null && conflicts.some((other) => other.event === from)) continue;
-    const place =
-      from === null ? (pairedAt(field, event, is) ?? event) : misnamedAt(field, event, from);
+    const place = from === null ? (pairedAt(field, event, is) ?? event) : misnamedAt(field, event);
     const prefix = kind === 'gradient' ? 'd' : '';
     const weight = named.sort.split(' ')[1] ? `${named.sort.split(' ')[1]}_` : '';
     const note = `${recording.events[event].name} is ${prefix}${weight}${is.letter}, not ${prefix}${weight}${named.letter}`;
@@ -166,7 +165,10 @@ function pairedAt({ recording, flow, observed }: Field, event: number, is: Side)
 }
 
 /** The operand, or what it was handed on from, that is something else than its name says. */
-export function misnamedOperand(field: Field, id: number): { event: number; note: string } | null {
+export function misnamedOperand(
+  field: Field,
+  id: number,
+): { event: number; statement?: number; note: string } | null {
   const { recording, observed, flow } = field;
   const { events } = recording;
   const seen = new Set<number>();
@@ -192,7 +194,12 @@ export function misnamedOperand(field: Field, id: number): { event: number; note
   if (found.length === 0) return null;
   const first = firstOfName(field, Math.min(...found));
   const { is } = conflictIn(field, first)!;
-  return { event: first, note: `${events[first].name} is ${is.letter}` };
+  const at = misnamedAt(field, first);
+  // What a function gives back may be what it was given.
+  const isReturned = typeof at === 'number' && /^return\[\d+\]$/.test(events[at].name);
+  const place = isReturned ? first : at;
+  const of = typeof place === 'number' ? { event: tellingEvent(recording, place) } : place;
+  return { ...of, note: `${events[first].name} is ${is.letter}` };
 }
 
 /** The first event that gave a name, in the same call, to what it is not. */

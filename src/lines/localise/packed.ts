@@ -1,7 +1,7 @@
 // Several tensors that one statement packs, or gives to a call, and another unpacks: which of the two has them out of order.
 import { handedOn } from '../recorded/flow.ts';
 import { nodeNamed } from '../align/observe.ts';
-import type { Event } from '../recorded/recording.ts';
+import type { Event, Recording } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 
 const LETTER = /^(?:[Wb]_)?([QKVO])h?$/;
@@ -22,22 +22,33 @@ interface Place {
   readonly statement?: number;
 }
 
+/** The event of another statement that an event was handed on from: a statement may take one thing twice. */
+function takenFrom(recording: Recording, { statement, frame, id }: Event): number | null {
+  const { events } = recording;
+  let from = handedOn(recording, events[id]);
+  while (from !== null && events[from].statement === statement && events[from].frame === frame)
+    from = handedOn(recording, events[from]);
+  return from;
+}
+
 /** What the events of one statement's run were handed on from. */
 function originsOf({ recording }: Field, { statement, frame, how }: Event): Event[] {
   const { events } = recording;
   return events
     .filter((each) => each.statement === statement && each.frame === frame && each.how === how)
     .flatMap((each) => {
-      const from = handedOn(recording, each);
+      const from = takenFrom(recording, each);
       return from === null ? [] : [events[from]];
     });
 }
 
-/** Where something got the name of something else that was handed on as `from`: the pack, the call, or itself. */
-export function misnamedAt(field: Field, id: number, from: number): number | Place {
+/** Where something that was handed on got the name of something else: the pack, the call, or itself. */
+export function misnamedAt(field: Field, id: number): number | Place {
   const { recording } = field;
   const { events } = recording;
   const event = events[id];
+  const from = takenFrom(recording, event);
+  if (from === null) return id;
   if (event.how === 'argument') return givenAt(field, event);
   const targets = events.filter(
     ({ statement, frame }) => statement === event.statement && frame === event.frame,

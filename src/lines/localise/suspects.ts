@@ -9,6 +9,7 @@ import type { Catalogue } from '../align/catalogue.ts';
 import { cone, type Flow, handedOn } from '../recorded/flow.ts';
 import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from '../recorded/gathered.ts';
+import { gradientsAside } from './aside.ts';
 import { ancestorsOf } from './goals.ts';
 import { isNamedGradient, nodeNamed, type Observed } from '../align/observe.ts';
 import { type Expression, parseStatement } from '../expressions/parse.ts';
@@ -92,16 +93,18 @@ export function suspectsOf(field: Field): Suspect[] {
   const { recording, observed, leads } = field;
   const found: Suspect[] = [];
   const isOfOtherCall = otherCalls(observed);
+  const isOfConstant = gradientsAside(field);
   for (const { event, standing, added } of observed) {
     const { id, how } = event;
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
     if (isPartToFill(field, event)) continue;
-    if (isOtherGradient(field, event) || isOfOtherCall(event)) continue;
+    if (isOtherGradient(field, event) || isOfOtherCall(event) || isOfConstant(event)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands || isUpdate(field, event, operands.keys)) continue;
-    if (isOtherLoss(field, event, operands.keys)) continue;
+    if (isOtherLoss(field, event, operands.keys) || isBeyond(field, event, operands.isDoubtful))
+      continue;
     // Of a sum the last version is judged.
     const isAdding = recording.statements[event.statement].kind === 'augmented';
     const isSum = added || (standing === 'partial' && isAdding && IN_PLACE.has(how));
@@ -143,16 +146,44 @@ function isOtherGradient({ flow, recording }: Field, { id, name, shape }: Event)
   return true;
 }
 
-/** A program's own loss, where the setup has only its gradient. */
+/** A program's own loss, or what else it makes of the outputs, where the setup has only their gradient. */
 const isOtherLoss = (
-  { catalogue: { config } }: Field,
-  { shape }: Event,
+  { catalogue: { config }, observed, flow }: Field,
+  { id, shape }: Event,
   operands: Key[][],
-): boolean =>
-  config.loss.kind === 'upstream' &&
-  sizeOf(shape) === 1 &&
-  operands.length > 0 &&
-  operands.every((keys) => keys.includes('v:y'));
+): boolean => {
+  if (config.loss.kind !== 'upstream' || operands.length === 0) return false;
+  if (sizeOf(shape) === 1) return operands.every((keys) => keys.includes('v:y'));
+  // The outputs and the input that they are added to.
+  const keys = flow.sources[id]
+    .map((source) => keysOf(observed[source]))
+    .filter(({ length }) => length > 0);
+  return (
+    keys.some((each) => each.includes('v:y')) &&
+    keys.every((each) => each.some((key) => /^v:(y|x|xPrime)$/.test(key)))
+  );
+};
+
+/**
+ * What is made of gradients of inputs alone, beside which there is something that the setup does not have, or that is of
+ * another size: the program passes them on to what comes before the setup's inputs.
+ */
+function isBeyond(
+  { goals, covered, catalogue: { graph }, observed, flow }: Field,
+  { id, shape }: Event,
+  isDoubtful: boolean,
+): boolean {
+  const isGoal = (key: Key): boolean =>
+    key.startsWith('g:') && goals.includes(key) && covered.has(key);
+  const operands = flow.sources[id].flatMap((source) => {
+    const keys = keysOf(observed[source]);
+    return keys.length > 0 ? [keys.filter(isGoal)] : [];
+  });
+  if (operands.length === 0 || operands.some((keys) => keys.length === 0)) return false;
+  const isAsLarge = (key: Key): boolean =>
+    sizeOf(nodeOf(graph, key.slice(2)).shape) === sizeOf(shape);
+  return isDoubtful || !operands.some((keys) => keys.some(isAsLarge));
+}
 
 /** One of several parameters that a statement moves along their gradients. */
 function isUpdate({ catalogue: { graph }, flow }: Field, event: Event, operands: Key[][]): boolean {
@@ -222,6 +253,7 @@ function withoutBeginnings(field: Field, suspects: readonly Suspect[]): Suspect[
   const spoilt = cone(flow, [...off]);
   return suspects.filter(({ event, why }) => {
     if (why !== 'incomplete' || isTileLeft(observed[event])) return true;
+    if (isReplacedByWrong(field, event, spoilt)) return false;
     const { shape } = observed[event].event;
     const isLocal = observed[event].found.every(({ entry }) => entry.key === logits);
     // Beside the sum over a row, a product with something else takes it for what it was to be by then.
@@ -240,6 +272,17 @@ function withoutBeginnings(field: Field, suspects: readonly Suspect[]): Suspect[
     return path !== null ? !flow.users[event].some(isOfPath) : !flow.sources[event].some(isSuspect);
   });
 }
+
+/** Whether nothing reads it before its name is given to what goes wrong: that statement loses it. */
+const isReplacedByWrong = (
+  { recording: { events }, flow }: Field,
+  id: number,
+  spoilt: ReadonlySet<number>,
+): boolean => {
+  const { name, frame } = events[id];
+  const next = events.find((each) => each.id > id && each.frame === frame && each.name === name);
+  return flow.users[id].length === 0 && next?.how === 'bind' && spoilt.has(next.id);
+};
 
 /** A sum that lacks a path, of which nothing that goes wrong later has what the path begins with: it was to be added here. */
 function isLeftBehind(field: Field, event: number, off: ReadonlySet<number>): boolean {

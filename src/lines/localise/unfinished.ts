@@ -6,6 +6,9 @@ import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Wrong } from './localise.ts';
 import { nodeNamed, type Observed, originalOf } from '../align/observe.ts';
+import { originOf } from './blame/common.ts';
+import { loopsAround } from '../recorded/loops.ts';
+import { type Event, isZeroAt } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 
 /**
@@ -25,13 +28,56 @@ export function unfinished(field: Field): Wrong | null {
     const node = goal.slice(2);
     const { shape } = nodeOf(catalogue.graph, node);
     const isWhole = sizeOf(found.event.shape) === sizeOf(shape) && sizeOf(shape) > 1;
-    if (!isWhole || !['off', 'partial', 'right'].includes(found.standing)) continue;
+    const isZero = isZeroAt(field.recording, found.event.id);
+    if (!isWhole || (!isZero && !['off', 'partial', 'right'].includes(found.standing))) continue;
     const { name } = found.event;
-    const id = originalOf(field.recording, found.event.id);
+    const id = isZero
+      ? firstZero(field, found.event.id)
+      : originalOf(field.recording, found.event.id);
     const kind = goal.startsWith('g:') ? 'gradient' : 'value';
-    return { event: id, seen: id, node, kind, note: noteOf(name, found) };
+    const loop = isZero ? idleLoop(field, field.recording.events[id]) : null;
+    const note = isZero ? `${name} stays zero` : noteOf(name, found);
+    return { event: id, seen: id, node, kind, note, ...(loop !== null && { statement: loop }) };
   }
   return null;
+}
+
+/** The first of the arrays of zeros that one was computed from. */
+function firstZero(field: Field, id: number): number {
+  const { recording, flow } = field;
+  let at = originOf(field, id);
+  for (;;) {
+    const before = flow.sources[at].find(
+      (source) => sizeOf(recording.events[source].shape) > 1 && isZeroAt(recording, source),
+    );
+    if (before === undefined || before >= at) return at;
+    at = originOf(field, before);
+  }
+}
+
+/** The loop that was to write to an array and never ran once. */
+function idleLoop({ recording }: Field, { name, statement }: Event): number | null {
+  const { statements, events } = recording;
+  const own = statements[statement];
+  const ran = new Set(events.map((each) => each.statement));
+  const array = name.replace(/\[.*$/s, '');
+  const write = statements.findIndex(
+    ({ targets, function: of, line }, id) =>
+      of === own.function &&
+      line > own.line &&
+      !ran.has(id) &&
+      targets.some((target) => target === array || target.startsWith(`${array}[`)),
+  );
+  if (write < 0) return null;
+  const isIdle = (loop: number): boolean =>
+    statements.every(
+      ({ line, function: of }, id) =>
+        of !== own.function ||
+        line <= statements[loop].line ||
+        line > statements[write].line ||
+        !ran.has(id),
+    );
+  return loopsAround(recording, write).find(isIdle) ?? null;
 }
 
 /**

@@ -1,4 +1,5 @@
 // Calls of a function that only repeat an earlier one with inputs moved a little, as a numerical gradient's do.
+import { sizeOf } from '../../engine/tensor.ts';
 import type { Event, Recording } from './recording.ts';
 
 /** A function that is called more often than this is looked into. */
@@ -31,6 +32,8 @@ const isRepeat = (
   tolerance: number,
 ): boolean =>
   call.length === earlier.length &&
+  // Numbers alone, such as those that an object is made of, repeat nothing.
+  call.some(({ shape }) => sizeOf(shape) > 1) &&
   call.every(
     (event, n) =>
       event.statement === earlier[n].statement &&

@@ -7,7 +7,7 @@ import { handedOn } from '../../recorded/flow.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { rightAs } from './asWritten.ts';
 import type { Blame } from './common.ts';
-import { callOf } from './operand.ts';
+import { callOf } from './calls.ts';
 
 const MOST_AXES = 4;
 const MOST_STEPS = 8;

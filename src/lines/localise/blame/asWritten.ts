@@ -17,7 +17,7 @@ import {
 } from './candidates.ts';
 import { rootOf } from './array.ts';
 import { type Blame, isNaming, isOperand, originOf } from './common.ts';
-import { callOf, wrongCall } from './operand.ts';
+import { callOf, wrongCall } from './calls.ts';
 
 /** An operand, and what it would have to be. */
 interface Solution {
@@ -66,6 +66,8 @@ function solve(field: Field, rerun: Rerun, event: number, operand: number): Solu
   const doubt = doubtOf(field, operand, [event]);
   if (doubt === 'none') return null;
   for (const { value, what, entry, isOtherLayout } of candidatesFor(field, operand, doubt)) {
+    // On the way to outputs there are no gradients yet.
+    if (entry?.kind === 'gradient' && !field.covered.has('v:y')) continue;
     const made = rerun.make(event, new Map([[operand, value]]));
     if (!made || isOperand(field, made.operands, made.value)) continue;
     const found = rightAs(field, event, made.value).filter(

@@ -4,6 +4,7 @@ import { sizeOf, strides, type Tensor } from '../../../engine/tensor.ts';
 import type { Alignment, Range } from '../../align/align.ts';
 import type { Entry } from '../../align/catalogue.ts';
 import type { Field } from '../suspects.ts';
+import { MASKED } from './common.ts';
 
 export interface Candidate {
   readonly value: Tensor;
@@ -258,9 +259,10 @@ function* asNamed(
   operand: number,
 ): Generator<Candidate> {
   const { name, shape } = recording.events[operand];
-  if (!/(^|_|\.)(lse|log_?sum_?exp)/i.test(name) || !entry.title.startsWith('log of the row sums'))
-    return;
-  const other = catalogue.entries.find(({ title }) => title.startsWith('log-sum-exp of '));
+  const [, base] = /^log(2?) of the row sums/.exec(entry.title) ?? [];
+  if (!/(^|_|\.)(lse|log_?sum_?exp)/i.test(name) || base === undefined) return;
+  const wanted = base === '' ? 'log-sum-exp of ' : 'log-sum-exp, base 2';
+  const other = catalogue.entries.find(({ title }) => title.startsWith(wanted));
   if (!other || other.letters.join() !== entry.letters.join()) return;
   yield { value: laidOut(other, axes, ranges, shape), what: 'the log-sum-exp', entry: other };
 }
@@ -304,6 +306,12 @@ function* masksOf({ catalogue: { visible, config } }: Field, own: Tensor): Gener
         ...(lowest < -1 ? [(value: number): number => (value === 0 ? lowest : 0)] : []),
       ])
         yield { value: { shape, data: Float64Array.from(seen, map) }, what: 'another mask' };
+  else if (lowest > MASKED)
+    // It is in the right places, and too small to hide anything.
+    yield {
+      value: { shape, data: own.data.map((value) => (value === 0 ? 0 : -1e9)) },
+      what: '−∞ where a key is hidden',
+    };
   const { dropout } = config;
   if (!dropout) return;
   const kept = blocksOf(dropout.keep.data, own.data.length);

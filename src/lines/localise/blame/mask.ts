@@ -7,7 +7,7 @@ import { asWritten } from './asWritten.ts';
 import { isPositions } from './candidates.ts';
 import { type Blame, MASKED, originOf } from './common.ts';
 import { foldOf, hidesOther, isPart, isPlain, seenBy } from './maskParts.ts';
-import { givingCall, wrongCall } from './operand.ts';
+import { givingCall, wrongCall } from './calls.ts';
 
 /** Sources that are masks, through other names and through what tells nothing. */
 function masksOf(field: Field, id: number): number[] {

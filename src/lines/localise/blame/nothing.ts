@@ -112,10 +112,15 @@ export function zeroed(field: Field, { event }: Suspect): Blame | null {
 }
 
 /** A call between an operand and its use that gives something else back, which nobody takes. */
-export function thrownAway({ recording, flow }: Field, { event }: Suspect): Blame | null {
+export function thrownAway({ recording, flow, observed }: Field, { event }: Suspect): Blame | null {
   const { events, statements } = recording;
   const own = statements[events[event].statement];
-  for (const source of [event, ...flow.sources[event]]) {
+  const sources = flow.sources[event];
+  // Some terms may come out of what was to be added to.
+  const before = sources.flatMap((each) =>
+    observed[each].standing === 'partial' ? flow.sources[each] : [],
+  );
+  for (const source of [event, ...sources, ...before]) {
     const { name, statement, frame } = events[source];
     if (frame !== events[event].frame || !/^\w+$/.test(name)) continue;
     const from = statements[statement];

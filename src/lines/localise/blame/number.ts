@@ -24,6 +24,7 @@ export function wrongNumber(field: Field, { event }: Suspect): Blame | null {
     scale * Math.LOG2E,
     // Of a temperature that is held as its logarithm; of a scale of queries and keys alike.
     ...[Math.log(scale), -Math.log(scale), Math.sqrt(scale), 1 / Math.sqrt(scale)],
+    ...[Math.LOG2E, Math.LN2],
     config.softcap ?? scale,
     magnitudeOf(config.rope?.scaling),
     ...(differential ? [differential.lambdaInit, 1 - differential.lambdaInit] : []),

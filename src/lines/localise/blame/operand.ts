@@ -1,7 +1,7 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
 import type { Alignment, Range } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
-import { type Field, operandsOf, type Suspect } from '../suspects.ts';
+import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
 /** An operand whose axes are in another order than its fellows', or whose heads are grouped otherwise. */
@@ -245,90 +245,4 @@ export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Bla
     event: half,
     note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian`,
   };
-}
-
-/** A function that does right when it is called from elsewhere: the call is to blame. */
-export function wrongCall(field: Field, { event }: Pick<Suspect, 'event'>): Blame | null {
-  const { recording, observed } = field;
-  const { events } = recording;
-  const own = events[event];
-  if (own.frame === 0) return null;
-  const caller = callOf(recording, own.frame);
-  if (caller === null) return null;
-  const others = events.filter(
-    (other) =>
-      other.statement === own.statement &&
-      other.frame !== own.frame &&
-      withoutKey(other.name) === withoutKey(own.name) &&
-      other.how === own.how,
-  );
-  const sites = new Map<number, number[]>();
-  for (const { id, frame } of others) {
-    const from = callOf(recording, frame);
-    if (from === null || events[from].statement === events[caller].statement) continue;
-    const { statement } = events[from];
-    sites.set(statement, [...(sites.get(statement) ?? []), id]);
-  }
-  const isRight = (id: number): boolean =>
-    observed[id].standing === 'right' || (observed[id].standing === 'partial' && field.leads[id]);
-  // It is the function, not the call, where right operands come out wrong there too.
-  const isWrongToo = (id: number): boolean =>
-    observed[id].standing === 'off' && operandsOf(field, field.leads, id) !== null;
-  const isElsewhere = [...sites.values()].some((ids) => ids.some(isRight) && !ids.some(isWrongToo));
-  return isElsewhere
-    ? { event: caller, note: 'its other calls are right: this one gives it what is wrong' }
-    : null;
-}
-
-/**
- * The call that gave something wrong to a function, from the one that called it on: what a caller only hands on of what it
- * was given itself, and no tensor is, is its caller's.
- */
-export function givingCall({ recording, observed }: Field, frame: number): number | null {
-  const { events, statements } = recording;
-  let at = callOf(recording, frame);
-  while (at !== null && events[at].frame !== 0) {
-    const { statement, frame: own } = events[at];
-    const { loads, function: of } = statements[statement];
-    const given = new Set(
-      statements.flatMap(({ kind, function: other, text }) =>
-        kind === 'parameter' && other === of ? [text.replace(/[:=].*$/s, '').trim()] : [],
-      ),
-    );
-    const isTensor = (name: string): boolean =>
-      events.some(
-        (each) =>
-          each.frame === own && each.name === name && observed[each.id].standing === 'right',
-      );
-    if (!loads.some((name) => given.has(name) && name !== 'self' && !isTensor(name))) return at;
-    const next = callOf(recording, own);
-    if (next === null) return at;
-    at = next;
-  }
-  return at;
-}
-
-/** "grads['Wq']" and "grads['Wk']" are of one statement. */
-const withoutKey = (name: string): string => name.replaceAll(/\[['"].*?['"]\]/g, '[]');
-
-const callers = new WeakMap<Field['recording'], ReadonlyMap<number, number>>();
-
-/** The event of the statement that called a function: it reads what the function returned. */
-export function callOf(recording: Field['recording'], frame: number): number | null {
-  const known = callers.get(recording) ?? callersIn(recording);
-  callers.set(recording, known);
-  return known.get(frame) ?? null;
-}
-
-/** Of each frame the first event that reads what it returned. */
-function callersIn({ events }: Field['recording']): ReadonlyMap<number, number> {
-  const found = new Map<number, number>();
-  for (const { id, frame, how, reads } of events) {
-    if (how === 'gradient') continue;
-    for (const read of reads) {
-      const { frame: called, how: given } = events[read];
-      if (given === 'return' && called !== frame && !found.has(called)) found.set(called, id);
-    }
-  }
-  return found;
 }

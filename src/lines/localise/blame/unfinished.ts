@@ -8,7 +8,9 @@ import { replaced, Supposed } from '../hypothesis.ts';
 import { isNamedGradient, nodeNamed } from '../../align/observe.ts';
 import type { Event } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
-import { callOf } from './operand.ts';
+import { callOf } from './calls.ts';
+import { takenEarly } from './early.ts';
+import { undividedAt } from './normalised.ts';
 import { droppedAt } from './handedOut.ts';
 import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
 
@@ -101,6 +103,10 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         if (dropped !== null) return { event: dropped, note, node: key.slice(2), kind };
         const atHand = framesAtHand(field, key, alignment, source, event);
         if (atHand.size > 0) return { event: pickedAt(field, source, event, atHand), note };
+        const undivided = undividedAt(field, source);
+        if (undivided !== null) return { event: undivided, note, node: 'P', kind: 'value' };
+        const early = takenEarly(field, source, key);
+        if (early) return early;
         const stated = isRotated(alignment, key)
           ? (passedAt(field, source) ?? besideOther(field, source, event))
           : statedAt(field, source, alignment.entry, recording.events[event].frame, key);

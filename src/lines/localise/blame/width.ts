@@ -1,0 +1,86 @@
+// The width that scores are scaled by, where the number itself is another size than its users take it for.
+import type { Tensor } from '../../../engine/tensor.ts';
+import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
+import type { Field, Suspect } from '../suspects.ts';
+import { isUsedRightly, rightAs } from './asWritten.ts';
+import { factorsOf } from './candidates.ts';
+import { type Blame, originOf } from './common.ts';
+
+const WHOLE = /^u?int\d*$/;
+const SCALE = /(^|_|\.)(scal(e|ing)|temperature|factor)/i;
+const NEAR = 1e-6;
+
+/** A whole number that is no width, or stands for the scale, in whose place the right one makes the scores right. */
+export function wrongWidth(field: Field, { event }: Suspect): Blame | null {
+  const rerun = rerunOf(field.recording);
+  for (const operand of rerun.asItWas(event)?.operands ?? []) {
+    const found = isNumber(field, operand, WHOLE)
+      ? ofWhole(field, rerun, event, operand)
+      : ofScale(field, rerun, event, operand);
+    if (found) return found;
+  }
+  return null;
+}
+
+const isNumber = ({ recording: { events } }: Field, id: number, dtype: RegExp): boolean =>
+  events[id].shape.length === 0 && dtype.test(events[id].dtype);
+
+const numberOf = ({ recording }: Field, id: number): number =>
+  recording.events[id].value ?? recording.tensor(id)?.data[0] ?? NaN;
+
+const scalar = (value: number): Tensor => ({ shape: [], data: Float64Array.of(value) });
+
+/** A width in the statement itself, or a scale that was never computed of the width. */
+function ofWhole(field: Field, rerun: Rerun, event: number, operand: number): Blame | null {
+  const { events } = field.recording;
+  const isScale = SCALE.test(events[operand].name);
+  if (!isScale && isSettled(field, event, operand)) return null;
+  const isRight = (value: number): boolean => {
+    const made = rerun.make(event, new Map([[operand, scalar(value)]]));
+    return made !== null && rightAs(field, event, made.value).length > 0;
+  };
+  const wanted = (isScale ? factorsOf(field) : widthsOf(field)).find(isRight);
+  return wanted === undefined ? null : blame(field, operand, wanted);
+}
+
+/** A width that the scale was computed of. */
+function ofScale(field: Field, rerun: Rerun, event: number, operand: number): Blame | null {
+  if (!isNumber(field, operand, /^b?float\d*$/)) return null;
+  const factors = factorsOf(field);
+  const isKnown = (value: number): boolean =>
+    factors.some((each) => Math.abs(value - each) <= NEAR * Math.abs(each));
+  if (isKnown(numberOf(field, operand)) || isUsedRightly(field, operand, [event])) return null;
+  const origin = originOf(field, operand);
+  for (const size of rerun.asItWas(origin)?.operands ?? []) {
+    if (!isNumber(field, size, WHOLE) || isSettled(field, origin, size)) continue;
+    for (const width of widthsOf(field)) {
+      const made = rerun.make(origin, new Map([[size, scalar(width)]]));
+      if (made && isKnown(made.value.data[0])) return blame(field, size, width);
+    }
+  }
+  return null;
+}
+
+const widthsOf = ({ catalogue: { parts } }: Field): number[] => [parts.extents['a'] ?? 1];
+
+/** Whether a number is the width, was used rightly elsewhere, or the width was at hand under another name. */
+function isSettled(field: Field, event: number, operand: number): boolean {
+  const { events } = field.recording;
+  const { frame, name } = events[operand];
+  const [width] = widthsOf(field);
+  const isAtHand = events.some(
+    (each) =>
+      each.id < event &&
+      each.frame === frame &&
+      each.shape.length === 0 &&
+      each.name !== name &&
+      each.value === width,
+  );
+  return isAtHand || numberOf(field, operand) === width || isUsedRightly(field, operand, [event]);
+}
+
+function blame(field: Field, operand: number, wanted: number): Blame {
+  const { name } = field.recording.events[operand];
+  const note = `${name} is ${numberOf(field, operand)} and should be ${Number(wanted.toPrecision(6))}`;
+  return { event: originOf(field, operand), note };
+}
