@@ -1,4 +1,7 @@
-// Gradients that an engine of a person's own passes to numbers and constants, which nobody asks for.
+// Gradients that are none of the setup's: of numbers and constants, and of what comes before its inputs.
+import { nodeOf } from '../../engine/graph.ts';
+import { sizeOf } from '../../engine/tensor.ts';
+import type { Key } from '../../compare/program/program.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Event } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
@@ -45,4 +48,26 @@ export function gradientsAside(field: Field): (event: Event) => boolean {
     return found;
   };
   return ({ id }) => isAside(id);
+}
+
+/**
+ * What is made of gradients of inputs alone, beside which there is something that the setup does not have, or that is of
+ * another size: the program passes them on to what comes before the setup's inputs.
+ */
+export function isBeyond(
+  { goals, covered, catalogue: { graph }, observed, flow }: Field,
+  { id, shape }: Event,
+  isDoubtful: boolean,
+): boolean {
+  const isGoal = (key: Key): boolean =>
+    key.startsWith('g:') && goals.includes(key) && covered.has(key);
+  const operands = flow.sources[id].flatMap((source) => {
+    const { found, pieces } = observed[source];
+    const keys = [...found, ...pieces].map(({ entry }) => entry.key);
+    return keys.length > 0 ? [keys.filter(isGoal)] : [];
+  });
+  if (operands.length === 0 || operands.some((keys) => keys.length === 0)) return false;
+  const isAsLarge = (key: Key): boolean =>
+    sizeOf(nodeOf(graph, key.slice(2)).shape) === sizeOf(shape);
+  return isDoubtful || !operands.some((keys) => keys.some(isAsLarge));
 }

@@ -9,7 +9,7 @@ import type { Catalogue } from '../align/catalogue.ts';
 import { cone, type Flow, handedOn } from '../recorded/flow.ts';
 import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from '../recorded/gathered.ts';
-import { gradientsAside } from './aside.ts';
+import { gradientsAside, isBeyond } from './aside.ts';
 import { ancestorsOf } from './goals.ts';
 import { isNamedGradient, nodeNamed, type Observed } from '../align/observe.ts';
 import { type Expression, parseStatement } from '../expressions/parse.ts';
@@ -163,27 +163,6 @@ const isOtherLoss = (
     keys.every((each) => each.some((key) => /^v:(y|x|xPrime)$/.test(key)))
   );
 };
-
-/**
- * What is made of gradients of inputs alone, beside which there is something that the setup does not have, or that is of
- * another size: the program passes them on to what comes before the setup's inputs.
- */
-function isBeyond(
-  { goals, covered, catalogue: { graph }, observed, flow }: Field,
-  { id, shape }: Event,
-  isDoubtful: boolean,
-): boolean {
-  const isGoal = (key: Key): boolean =>
-    key.startsWith('g:') && goals.includes(key) && covered.has(key);
-  const operands = flow.sources[id].flatMap((source) => {
-    const keys = keysOf(observed[source]);
-    return keys.length > 0 ? [keys.filter(isGoal)] : [];
-  });
-  if (operands.length === 0 || operands.some((keys) => keys.length === 0)) return false;
-  const isAsLarge = (key: Key): boolean =>
-    sizeOf(nodeOf(graph, key.slice(2)).shape) === sizeOf(shape);
-  return isDoubtful || !operands.some((keys) => keys.some(isAsLarge));
-}
 
 /** One of several parameters that a statement moves along their gradients. */
 function isUpdate({ catalogue: { graph }, flow }: Field, event: Event, operands: Key[][]): boolean {
