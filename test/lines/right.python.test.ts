@@ -34,13 +34,10 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'scalable',
     'pair_bias',
     'tiles_of_slopes',
-<<<<<<< HEAD
     'picked_to_fill',
-=======
     'workspace',
     'engine_of_samples',
     'gpt2_block',
->>>>>>> 81f428e (Infer padded tiles and blocks whose residual goes past their norm, and print what was inferred: right programs were accused or left unaligned)
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
