@@ -17,6 +17,18 @@ interface Program {
 
 export const programs: readonly Program[] = [
   {
+    name: 'stepped',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a scale that is missing in the gradient of what is moved',
+        from: 'keepdims=True)) / np.sqrt(D)',
+        to: 'keepdims=True))',
+        at: 'dS = P',
+      },
+    ],
+  },
+  {
     name: 'engine',
     needs: 'numpy',
     mistakes: [

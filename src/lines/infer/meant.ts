@@ -58,6 +58,8 @@ interface Weighed {
   readonly verdict: Localised['verdict'];
   /** Whether nothing is called wrong, and what is computed last is known. */
   readonly isRight: boolean;
+  /** Whether what is called wrong first was computed from something unknown, such as the next sample. */
+  readonly isDoubtful: boolean;
 }
 
 function weigh(
@@ -73,8 +75,12 @@ function weigh(
     share: shareBefore({ ...localised, wrong }, graph),
     verdict: wrong.length > 0 ? 'diverges' : verdict,
     isRight: wrong.length === 0 && verdict === 'match' && hasGoal,
+    isDoubtful: wrong.length > 0 && readsUnknown(localised, wrong[0].seen),
   };
 }
+
+const readsUnknown = ({ flow, observed }: Localised, event: number): boolean =>
+  flow.sources[event].some((source) => /^(free|unknown)$/.test(observed[source].standing));
 
 /** How much more must be right by a setup that accuses than by one that does not; and how little less by one that does not. */
 const MORE = 1.5;
@@ -91,10 +97,11 @@ const isConvincing = ({
   share,
   verdict,
   isRight,
+  isDoubtful,
   found,
 }: Weighed & Pick<Meant, 'found'>): boolean =>
   verdict === 'diverges'
-    ? share >= NEARLY_ALL && !found.questions.some(({ why }) => why === NO_LOSS)
+    ? share >= NEARLY_ALL && !isDoubtful && !found.questions.some(({ why }) => why === NO_LOSS)
     : isRight && share >= MOST;
 
 /** Two that have it in common are one. */

@@ -25,6 +25,7 @@ import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from '../recorded
 import { withoutOtherLayouts } from './fused.ts';
 import { gatherNumbers } from '../recorded/gathered.ts';
 import { askedFor, coveredKeys, goalsOf } from './goals.ts';
+import { withoutInverses } from './inverses.ts';
 import { transposedGradients, unmergedOutputs } from './laidOut.ts';
 import { lostParts } from './lost.ts';
 import { multipleMistake } from './multiple.ts';
@@ -81,9 +82,9 @@ export function localise(
   }
   const { aligner } = observer;
   const gathered = gatherNumbers(recording, aligner, observed);
-  observed = withoutOtherLayouts(gathered.observed);
-  const { sweeps } = gathered;
   const flow = flowOf(recording);
+  observed = withoutInverses(recording, flow, withoutOtherLayouts(gathered.observed));
+  const { sweeps } = gathered;
   const covered = coveredKeys(catalogue, observed);
   const byHand = wrongByHand(recording, catalogue, observed, flow);
   for (const key of byHand) covered.delete(key);

@@ -164,9 +164,10 @@ const isOtherLoss = (
   );
 };
 
-/** One of several parameters that a statement moves along their gradients. */
+/** A parameter that is moved along its gradient, of which nothing else is made, or one of several that a statement moves. */
 function isUpdate({ catalogue: { graph }, flow }: Field, event: Event, operands: Key[][]): boolean {
-  if (flow.siblings[event.id].length <= 1 || isNamedGradient(event)) return false;
+  if (isNamedGradient(event)) return false;
+  const isOneOfSeveral = flow.siblings[event.id].length > 1;
   const has = (key: Key): boolean => operands.some((keys) => keys.includes(key));
   return graph.nodes.some(
     ({ id, kind, shape }) =>
@@ -174,7 +175,11 @@ function isUpdate({ catalogue: { graph }, flow }: Field, event: Event, operands:
       isParameter(id) &&
       sameShape(shape, event.shape) &&
       has(keyOf(id, 'value')) &&
-      has(keyOf(id, 'gradient')),
+      has(keyOf(id, 'gradient')) &&
+      (isOneOfSeveral ||
+        operands.every((keys) =>
+          [keyOf(id, 'value'), keyOf(id, 'gradient')].some((key) => keys.includes(key)),
+        )),
   );
 }
 

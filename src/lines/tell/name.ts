@@ -58,8 +58,9 @@ export function explain(
   if (!first) return { causes: [], known: '', wrong };
   const { own, later } = readingsOf(recording, catalogue, localised, first);
   const explained = (reading: Reading, causes: readonly Cause[]): Explanation => {
-    const [{ node, kind }] = causes;
-    const isThere = own.includes(reading) || first.node === null || first.kind !== kind;
+    const isOwn = own.includes(reading);
+    const { node, kind } = isOwn ? readAs(reading) : causes[0];
+    const isThere = isOwn || first.node === null || first.kind !== kind;
     return { causes, known: '', wrong: isThere ? [{ ...first, node, kind }, ...rest] : wrong };
   };
   const size = catalogue.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);

@@ -37,10 +37,24 @@ function ofWhole(field: Field, rerun: Rerun, event: number, operand: number): Bl
   if (!isScale && isSettled(field, event, operand)) return null;
   const isRight = (value: number): boolean => {
     const made = rerun.make(event, new Map([[operand, scalar(value)]]));
-    return made !== null && rightAs(field, event, made.value).length > 0;
+    const own = field.recording.tensor(event);
+    const isFactor = made !== null && own !== null && areProportional(made.value, own);
+    return isFactor && rightAs(field, event, made.value).length > 0;
   };
   const wanted = (isScale ? factorsOf(field) : widthsOf(field)).find(isRight);
   return wanted === undefined ? null : blame(field, operand, wanted);
+}
+
+/** Whether one tensor is the other times a number: a width that splits or cuts is no scale. */
+function areProportional({ data }: Tensor, { data: other }: Tensor): boolean {
+  const largest = Math.max(...other.filter(Number.isFinite).map(Math.abs));
+  const at = other.findIndex((value) => Math.abs(value) === largest);
+  const factor = data[at] / other[at];
+  const allowed = NEAR * Math.abs(data[at]);
+  return (
+    data.length === other.length &&
+    data.every((value, n) => value === other[n] || Math.abs(value - factor * other[n]) <= allowed)
+  );
 }
 
 /** A width that the scale was computed of. */
