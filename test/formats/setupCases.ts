@@ -218,7 +218,7 @@ export const BAD: readonly BadCase[] = [
   // Fields
   {
     text: `{${KQ}, "scale": "1/sqrt(dh)"}`,
-    messages: ['scale: found the string "1/sqrt(dh)", expected "1/sqrt(d)"'],
+    messages: ['scale: found the string "1/sqrt(dh)", did you mean "1/sqrt(d)"?'],
     at: '"1/sqrt(dh)"',
   },
   {
