@@ -141,7 +141,9 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     expect(stdout).toContain(`First wrong: words.py:${line}, which computes dK\n  dk = ds @ q`);
     expect(stdout).toContain('dK: the gradient of f with respect to the keys K');
     expect(stdout).toMatch(/\nCause: dS in dK is transposed {2}\[backward-operand-transposed\]\n/);
-    expect(stdout).toMatch(/\n {2}yours: .+\n {2}right: .+\n {2}write: dK = dS\.swapaxes\(-1, -2\) @ Q\n/);
+    expect(stdout).toMatch(
+      /\n {2}yours: .+\n {2}right: .+\n {2}write: dK = dS\.swapaxes\(-1, -2\) @ Q\n/,
+    );
     expect(stdout).toMatch(/words\.py:\d+ +dq +dQ +✓ right/);
     expect(stdout).toMatch(/words\.py:\d+ +dk +dK +✗ wrong/);
     expect(stdout).toMatch(/words\.py:\d+ +dx +dx +↳ follows/);

@@ -553,7 +553,9 @@ describe('masks of joined rules', () => {
   it('says both mistakes that give the same numbers, the commoner first', async () => {
     const report = await reportOn(sizes, { hides: future }, { mask: joined });
     expect(report.causes[0].title).toMatch(/padding/);
-    expect(report.causes[0].why).toMatch(/same numbers would come of.*first batch entry is used for all/);
+    expect(report.causes[0].why).toMatch(
+      /same numbers would come of.*first batch entry is used for all/,
+    );
   });
 });
 
