@@ -118,6 +118,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
       'np.where(np.tril(np.ones((T, T), bool)), att, -1e10)',
       'att * np.tril(np.ones((T, T)))',
     ],
+    ['picked_to_fill', 'datt - datt @ att[b, h, t])', 'datt - datt.sum())'],
+    ['picked_to_fill', 'dkey[i] += dscore[t2] * query[i]', 'dkey[i] += dscore[t2] * key[i]'],
     ['engine_of_samples', 'out.grad * out.data', 'out.grad * self.data'],
     ['engine_of_samples', 'reduced(-out.grad', 'reduced(out.grad'],
     [

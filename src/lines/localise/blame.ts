@@ -22,7 +22,7 @@ import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
 import { wrongWidth } from './blame/width.ts';
 import { unknownOperand } from './blame/unknown.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
-import { otherwiseJoined, sharedArray, wrongPart, wrongStart } from './blame/array.ts';
+import { otherwiseJoined, sharedArray, wrongPart, wrongPlace, wrongStart } from './blame/array.ts';
 import { missingTiles, shortTiles } from './blame/tiles.ts';
 import { misnamedOperand } from './mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
@@ -79,6 +79,7 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     staleOperand(field, suspect) ??
     halfJacobian(field, suspect) ??
     unknownOperand(field, suspect) ??
+    wrongPlace(field, suspect) ??
     wrongStart(field, suspect) ??
     unscaledAt(field, suspect) ?? { event: suspect.event, note: '' }
   );

@@ -11,8 +11,8 @@ import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from '../recorded/gathered.ts';
 import { gradientsAside, isBeyond } from './aside.ts';
 import { ancestorsOf } from './goals.ts';
+import { isPartToFill, pickedPlace } from './picked.ts';
 import { isNamedGradient, nodeNamed, type Observed } from '../align/observe.ts';
-import { type Expression, parseStatement } from '../expressions/parse.ts';
 import { isGradientName } from '../infer/names.ts';
 import { otherCalls } from '../tell/otherCalls.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
@@ -99,7 +99,7 @@ export function suspectsOf(field: Field): Suspect[] {
     if (leads[id] || how === 'gradient' || how === 'leaf') continue;
     if (standing !== 'off' && standing !== 'partial') continue;
     if (handedOn(recording, event) !== null || isHalfMade(field, id)) continue;
-    if (isPartToFill(field, event)) continue;
+    if (isPartToFill(field, id)) continue;
     if (isOtherGradient(field, event) || isOfOtherCall(event) || isOfConstant(event)) continue;
     const operands = operandsOf(field, leads, id);
     if (!operands || isUpdate(field, event, operands.keys)) continue;
@@ -112,7 +112,9 @@ export function suspectsOf(field: Field): Suspect[] {
     const isAside = standing === 'partial' && isInOtherOrder(observed[id]);
     const isOnTheWay = standing === 'partial' && !isAside;
     const why = isOnTheWay ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
-    found.push({ event: id, operands: operands.keys, isDoubtful: operands.isDoubtful, why });
+    // Whether the sum in a part of an array goes wrong is seen in the whole.
+    const isDoubtful = operands.isDoubtful || pickedPlace(field, id) !== null;
+    found.push({ event: id, operands: operands.keys, isDoubtful, why });
   }
   const times = new Map(
     found.map(({ event, why }) => [event, why === 'sum' ? timeOf(field, event) : event]),
@@ -198,24 +200,6 @@ function isHalfMade({ recording, observed }: Field, id: number): boolean {
   if (write.how !== 'write' || write.statement !== statement) return false;
   return observed[alias].standing === 'right' || observed[alias].standing === 'partial';
 }
-
-/** A part of an array that is picked to be written to, in place: what it holds by then was written elsewhere. */
-function isPartToFill({ recording, flow }: Field, { id, how, statement }: Event): boolean {
-  if (how !== 'bind') return false;
-  const value = parseStatement(recording.statements[statement].text)?.value;
-  const isPicked = value?.kind === 'index' && picksOnly(value.of);
-  return (
-    isPicked &&
-    flow.users[id].some((user) => {
-      const { how: changes, alias } = recording.events[user];
-      return alias === id && (changes === 'write' || changes === 'update');
-    })
-  );
-}
-
-const picksOnly = (expression: Expression): boolean =>
-  expression.kind === 'name' ||
-  ((expression.kind === 'index' || expression.kind === 'attribute') && picksOnly(expression.of));
 
 /** Whether no later version of the same array was recorded. */
 function isLast({ recording, flow }: Field, id: number): boolean {

@@ -3,6 +3,7 @@ import { strides, type Tensor } from '../../../engine/tensor.ts';
 import { tellingOf } from '../../align/align.ts';
 import { followed, handedOn } from '../../recorded/flow.ts';
 import type { Event } from '../../recorded/recording.ts';
+import { pickedPlace } from '../picked.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { offsetsAt } from '../../recorded/versions.ts';
 import { sharedWith } from '../fused.ts';
@@ -61,6 +62,16 @@ function boxOf({ shape, data }: Tensor, places: ReadonlySet<number>): Tensor | n
     part[at] = data[from];
   }
   return { shape: sorted.map(({ length }) => length), data: part };
+}
+
+/** The part of an array that was picked for right terms to be added to, where they come out wrong. */
+export function wrongPlace(field: Field, { event }: Suspect): Blame | null {
+  const at = pickedPlace(field, event);
+  if (at === null) return null;
+  return {
+    event: at,
+    note: 'what is added here is right, and belongs to another part of the array',
+  };
 }
 
 /** A sum of right terms that did not start from zero. */
