@@ -176,7 +176,6 @@ softmax-wrong-axis P: F.softmax(scores, dim=-1) → F.softmax(scores, dim=2)
 softmax-wrong-axis P: F.softmax(scores, dim=-1) → F.softmax(scores, dim=1)
 result-reshaped-heads Qh: q = self.q(x).view(B, T, self.heads, d).transpose(1, 2) → q = self.q(x).view(B, self.heads, T, d)
 result-reshaped-heads C: mixed = mixed.transpose(1, 2).contiguous().view(B, T, C) → mixed = mixed.contiguous().view(B, T, C)
-gradient-detached dZ: probs = F.softmax(scores, dim=-1) → probs = F.softmax(scores, dim=-1).detach()
 backward-loss-sum dy: loss = F.mse_loss(out, target) → loss = F.mse_loss(out, target, reduction="sum")
 mask-of-first-only M: ~valid[:, None, None, :] → ~valid[:1, None, None, :]
 `),

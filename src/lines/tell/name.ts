@@ -5,6 +5,7 @@ import type { Cause, Report } from '../../compare/report.ts';
 import { isDType } from '../../formats/dtype.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import { resolveName } from '../../formats/nodeNames.ts';
+import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { ancestorsOf } from '../localise/goals.ts';
@@ -59,12 +60,14 @@ export function explain(
   const { own, later } = readingsOf(recording, catalogue, localised, first);
   const explained = (reading: Reading, causes: readonly Cause[]): Explanation => {
     const isOwn = own.includes(reading);
-    const { node, kind } = isOwn ? readAs(reading) : causes[0];
+    const size = sizeOf(nodeOf(catalogue.graph, causes[0].node).shape);
+    const isAsLarge = size === reading.tensor.data.length;
+    const { node, kind } = isOwn && !isAsLarge ? readAs(reading) : causes[0];
     const isThere = isOwn || first.node === null || first.kind !== kind;
     return { causes, known: '', wrong: isThere ? [{ ...first, node, kind }, ...rest] : wrong };
   };
-  const size = catalogue.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const readings = [...own, ...later].slice(0, size > LARGE ? MOST_OF_LARGE : MOST_READINGS);
+  const entries = catalogue.graph.nodes.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const readings = [...own, ...later].slice(0, entries > LARGE ? MOST_OF_LARGE : MOST_READINGS);
   const [best] = own;
   let known = '';
   const began = Date.now();

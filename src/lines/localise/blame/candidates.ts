@@ -293,6 +293,10 @@ function* otherLayouts(
 /** Masks, whichever way round, and what dropout keeps, of as many entries. */
 function* masksOf({ catalogue: { visible, config } }: Field, own: Tensor): Generator<Candidate> {
   const { shape } = own;
+  const { dropout } = config;
+  const kept = dropout ? blocksOf(dropout.keep.data, own.data.length) : [];
+  // What dropout keeps is right as it is, and to be scaled by its user.
+  if (kept.some((keep) => own.data.every((value, at) => value === keep[at]))) return;
   const lowest = own.data.reduce((least, value) => Math.min(least, value), 0);
   const blocks = visible ? blocksOf(visible.data, own.data.length) : [];
   const isMask = (seen: readonly number[]): boolean =>
@@ -312,11 +316,7 @@ function* masksOf({ catalogue: { visible, config } }: Field, own: Tensor): Gener
       value: { shape, data: own.data.map((value) => (value === 0 ? 0 : -1e9)) },
       what: '−∞ where a key is hidden',
     };
-  const { dropout } = config;
   if (!dropout) return;
-  const kept = blocksOf(dropout.keep.data, own.data.length);
-  // To be scaled by its user.
-  if (kept.some((keep) => own.data.every((value, at) => value === keep[at]))) return;
   for (const keep of kept)
     for (const factor of [1 / (1 - dropout.p), 1])
       yield {
