@@ -77,6 +77,12 @@ export const programs: readonly Program[] = [
         to: 'return e',
       },
       {
+        what: 'scores that are given without their mask to a function of scores alone',
+        from: 'np.sqrt(width) + bias',
+        to: 'np.sqrt(width)',
+        at: 'weights = softmax(scores)',
+      },
+      {
         what: 'a size taken for the width',
         from: 'tokens, width = q.shape[0], q.shape[1]',
         to: 'tokens, width = q.shape[0], q.shape[0]',

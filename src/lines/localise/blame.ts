@@ -15,7 +15,7 @@ import {
   wrongTable,
   wrongTokens,
 } from './blame/operand.ts';
-import { wrongCall } from './blame/calls.ts';
+import { bareScores, wrongCall } from './blame/calls.ts';
 import { wrongNumber } from './blame/number.ts';
 import { wrongPicked, wrongWhole } from './blame/upstream.ts';
 import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
@@ -68,6 +68,7 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     storedMaxima(field, suspect) ??
     wrongBias(field, suspect) ??
     spoiltOperand(field, suspect) ??
+    bareScores(field, suspect) ??
     ofCaller(field, suspect, changedBefore(field, unfinishedOperand(field, suspect))) ??
     wrongArgument(field, suspect) ??
     wrongTable(field, suspect) ??

@@ -2,7 +2,7 @@
 import { sizeOf } from '../../../engine/tensor.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { type Field, operandsOf, type Suspect } from '../suspects.ts';
-import { type Blame, isNaming } from './common.ts';
+import { type Blame, isHiding, isNaming } from './common.ts';
 
 /** A function that does right when it is called from elsewhere: the call is to blame. */
 export function wrongCall(field: Field, { event }: Pick<Suspect, 'event'>): Blame | null {
@@ -35,6 +35,33 @@ export function wrongCall(field: Field, { event }: Pick<Suspect, 'event'>): Blam
   return isElsewhere
     ? { event: caller, note: 'its other calls are right: this one gives it what is wrong' }
     : null;
+}
+
+/** Of a parameter by which a function could finish its scores itself. */
+const FINISHING = /mask|scale|causal|temp|hid|bias|cap|window|length/i;
+
+/** The call that gave scores without their scale or mask to a function of scores alone, which knows neither. */
+export function bareScores(field: Field, { event }: Pick<Suspect, 'event'>): Blame | null {
+  const { recording, observed, catalogue } = field;
+  const { events, statements } = recording;
+  const { frame, statement } = events[event];
+  if (frame === 0) return null;
+  const { function: own } = statements[statement];
+  const isFinishing = statements.some(
+    ({ kind, function: of, text }) => kind === 'parameter' && of === own && FINISHING.test(text),
+  );
+  const [only, ...others] = events.filter(
+    (each) => each.frame === frame && each.how === 'argument' && sizeOf(each.shape) > 1,
+  );
+  if (isFinishing || !only || others.length > 0) return null;
+  const keys = observed[only.id].found.map(({ entry }) => entry.key);
+  const { logits } = catalogue.parts;
+  const isBare =
+    keys.some((key) => key === 'v:S' || key === 'v:Z') &&
+    (!keys.includes(`v:${logits}`) ||
+      (catalogue.visible !== null && logits === 'M' && !isHiding(recording.tensor(only.id))));
+  const call = isBare ? callOf(recording, frame) : null;
+  return call === null ? null : { event: call, note: `${logits} belongs here` };
 }
 
 /**
