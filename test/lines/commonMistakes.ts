@@ -92,7 +92,7 @@ mask-multiplied M: np.where(hide, -np.inf, att) → np.where(hide, 0.0, att)
 mask-fill-value M: np.where(hide, -np.inf, att) → np.where(hide, -1e-9, att)
 mask-added-as-zero-one M: att = np.where(hide, -np.inf, att) → att = att + ~hide
 mask-multiplied M: att = np.where(hide, -np.inf, att) → att = att * ~hide
-mask-after-softmax M: att = np.where(hide, -np.inf, att)⏎    p = softmax(att) → p = softmax(att) * ~hide
+mask-after-softmax P: att = np.where(hide, -np.inf, att)⏎    p = softmax(att) → p = softmax(att) * ~hide
 mask-missing M: att = np.where(hide, -np.inf, att)⏎ → att = att * 1.0⏎
 mask-transposed M: np.where(hide, -np.inf, att) → np.where(hide.T, -np.inf, att)
 softmax-wrong-axis P: p = softmax(att) → e = np.exp(att - att.max())⏎    p = e / e.sum(axis=1, keepdims=True)

@@ -221,7 +221,7 @@ describe('your own lines', () => {
     await says(/right, until NameError in line 10/);
     await expect.poll(problems).toMatch(/NameError: name 'nothing' is not defined/);
     await check('syntax.py');
-    await notification(workbench.page, 'the program ended with SyntaxError');
+    await notification(workbench.page, 'the program ended here with SyntaxError');
     await expect.poll(problems).toMatch(/SyntaxError.*was never closed/);
     await check('loud.py');
     await says(/Attention: right/);
