@@ -3,6 +3,7 @@ import { operationNodes, type NodeId } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { type Key, type Kind, keyOf } from '../../compare/program/program.ts';
 import { nodeNamed, type Observed } from '../align/observe.ts';
+import { makersOf } from './goals.ts';
 import type { Field, Suspect } from './suspects.ts';
 
 /** The target of a loss goes by the key of the outputs' gradient. */
@@ -48,26 +49,11 @@ export function expected(
     return { node: own.entry.node, kind: own.entry.kind };
   const size = sizeOf(recording.events[event].shape);
   const nodes = operationNodes(graph);
-  const makers = new Map<Key, Key[]>();
-  for (const { id, inputs } of nodes) {
-    makers.set(
-      keyOf(id, 'value'),
-      inputs.map((input) => keyOf(input, 'value')),
-    );
-    for (const input of inputs) {
-      const key = keyOf(input, 'gradient');
-      const from = [
-        keyOf(id, 'gradient'),
-        ...(id === 'P' ? [keyOf(id, 'value')] : []),
-        ...inputs.filter((other) => other !== input).map((other) => keyOf(other, 'value')),
-      ];
-      makers.set(key, [...(makers.get(key) ?? []), ...from]);
-    }
-  }
+  const makers = makersOf(graph);
   const byName = named(field, event);
   const score = (key: Key): number => {
-    const from = new Set(makers.get(key));
-    const used = operands.filter((keys) => keys.some((each) => from.has(each))).length;
+    const from = makers.get(key);
+    const used = operands.filter((keys) => keys.some((each) => from?.has(each))).length;
     const node = graph.nodes.find(({ id }) => id === key.slice(2))!;
     const total = sizeOf(node.shape);
     const fits = total === size ? 2 : size > 1 && total % size === 0 ? 1 : 0;

@@ -33,6 +33,26 @@ export function ancestorsOf(graph: Graph): Map<Key, Set<Key>> {
   return all;
 }
 
+/** What each value, and each gradient of an input of an operation, is made of in one step. */
+export function makersOf(graph: Graph): Map<Key, Set<Key>> {
+  const makers = new Map<Key, Set<Key>>();
+  const add = (key: Key, from: readonly Key[]): void =>
+    void makers.set(key, new Set([...(makers.get(key) ?? []), ...from]));
+  for (const { id, inputs } of operationNodes(graph)) {
+    add(
+      keyOf(id, 'value'),
+      inputs.map((input) => keyOf(input, 'value')),
+    );
+    for (const input of inputs)
+      add(keyOf(input, 'gradient'), [
+        keyOf(id, 'gradient'),
+        ...(id === 'P' ? [keyOf(id, 'value')] : []),
+        ...inputs.filter((other) => other !== input).map((other) => keyOf(other, 'value')),
+      ]);
+  }
+  return makers;
+}
+
 /** Outputs and gradients of inputs. */
 export function goalsOf(graph: Graph): Key[] {
   const inputs = graph.nodes.filter(({ kind }) => kind === 'input');

@@ -1,11 +1,10 @@
 // As which nodes of the graph the first wrong tensor can be read, and what was computed from it: where a cause is looked for.
-import { operationNodes } from '../../engine/graph.ts';
 import { sizeOf, type Tensor, zeros } from '../../engine/tensor.ts';
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { nodeNamed } from '../align/observe.ts';
 import type { Localised, Wrong } from '../localise/localise.ts';
-import { ancestorsOf } from '../localise/goals.ts';
+import { ancestorsOf, makersOf } from '../localise/goals.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 
@@ -78,22 +77,7 @@ class Reader {
           .map((kind) => [keyOf(id, kind), sizeOf(shape)] as const),
       ),
     );
-    const makers = new Map<Key, Set<Key>>();
-    const add = (key: Key, from: readonly Key[]): void =>
-      void makers.set(key, new Set([...(makers.get(key) ?? []), ...from]));
-    for (const { id, inputs } of operationNodes(graph)) {
-      add(
-        keyOf(id, 'value'),
-        inputs.map((input) => keyOf(input, 'value')),
-      );
-      for (const input of inputs)
-        add(keyOf(input, 'gradient'), [
-          keyOf(id, 'gradient'),
-          ...(id === 'P' ? [keyOf(id, 'value')] : []),
-          ...inputs.filter((other) => other !== input).map((other) => keyOf(other, 'value')),
-        ]);
-    }
-    this.#makers = makers;
+    this.#makers = makersOf(graph);
   }
 
   /** Of what a loop adds up or fills in the event in which it is whole. */
