@@ -109,7 +109,16 @@ const torch: readonly Option[] = [
   },
   {
     name: 'llama31',
-    expected: { rope: { pairing: 'interleaved', invFreq: { shape: [4] } }, kvHeads: 2 },
+    expected: {
+      rope: {
+        ...{ base: 500, pairing: 'interleaved' },
+        scaling: {
+          ...{ kind: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4 },
+          originalLength: 64,
+        },
+      },
+      kvHeads: 2,
+    },
     mistake: ['math.sqrt(head_dim)', 'math.sqrt(dim)'],
   },
   {
@@ -214,6 +223,7 @@ describe.skipIf(!hasTorch)('in PyTorch', () => {
     ['head_gate', 'match', []],
     ['rope2d', 'match', ['rope']],
     ['differential', 'match', []],
+    ['t5_inline', 'match', []],
   ])('%s is not accused', (name, verdict, asked) => {
     expect(told(name)).toEqual([verdict, asked]);
   });
