@@ -132,6 +132,15 @@ const torch: readonly Option[] = [
     mistake: ['torch.matmul(attn_weights, value_states)', 'torch.matmul(attn_weights, key_states)'],
   },
   {
+    name: 'swin',
+    expected: {
+      mask: { meaning: 'attend', tensor: { shape: [4, 2, 6, 6] } },
+      positionBias: { kind: 'swin', window: [2, 3] },
+    },
+    weights: ['B'],
+    mistake: ['bias.unsqueeze(0)', 'bias.transpose(-1, -2).unsqueeze(0)'],
+  },
+  {
     name: 'mla',
     expected: { latentNorm: { kind: 'rms' }, rope: { base: 10000, pairing: 'interleaved' } },
     weights: ['W_DKV', 'W_DQ', 'W_KR', 'W_QR', 'gamma_DKV', 'gamma_DQ'],
