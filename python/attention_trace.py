@@ -784,23 +784,35 @@ def _join(name: str, pieces: list, axes: list[tuple[str, int]], reduce: Any) -> 
 # ---- The reference of a setup ------------------------------------------------------------------
 
 WIDE = "gamma_K gamma_Q beta_K beta_Q".split()  # of the norm of queries and keys
-BESIDE = "sinks headScale W_gate b_gate B".split()
+AROUND = {"pre": "preNorm", "out": "outputNorm", "post": "postNorm"}  # of the layer
+GAINS = [f"{kind}_{name}" for name in AROUND for kind in ("gamma", "beta")]
+BESIDE = ["sinks", "headScale", "W_gate", "b_gate", "B", *GAINS]
+SCALINGS = {  # What scaled frequencies need, and what they may have.
+    "linear": ({"factor"}, {}),
+    "ntk": ({"factor"}, {}),
+    "llama3": ({"factor", "originalLength"}, {"lowFreqFactor": 1, "highFreqFactor": 4}),
+    "yarn": (
+        {"factor", "originalLength"},
+        {"betaFast": 32, "betaSlow": 1, "magnitude": None, "truncate": True},
+    ),
+}
 SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
     "": "head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm "
     "window alibi past start loss axes $schema title description energy names source "
-    "implementation xValue grouping softmax temperature positionBias".split(),
+    "implementation xValue grouping softmax temperature positionBias block numberType".split(),
     **{"positionBias": "kind bidirectional maxDistance window".split()},
-    **{"weights": WEIGHTS + WIDE + BESIDE, "dropout": ["p", "keep"], "rope": ["base", "pairing"]},
+    **{"weights": WEIGHTS + WIDE + BESIDE, "dropout": ["p", "keep"]},
+    "rope": "base pairing features scaling invFreq positions queryPositions sections "
+    "sectionFrequencies".split(),
+    **{"block": ["residual", *AROUND.values()]},
     **{"qkNorm": "kind eps unitOffset over place".split(), "past": ["K", "V"]},
     **{"start": ["K", "Q", "V"], "loss": "upstream target expression constants".split()},
 }
 # What the extension computes and this reference does not.
 NOT_HERE = {
-    "": "weightLayout fused numberType zeroKey latentNorm block differential".split(),
+    "": "weightLayout fused zeroKey latentNorm differential".split(),
     "weights": "W_QKV b_QKV null_K null_V W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR "
-    "gamma_pre beta_pre gamma_out beta_out gamma_post beta_post "
     "lambda_q1 lambda_k1 lambda_q2 lambda_k2 lambda_share gamma_O".split(),
-    "rope": "features scaling invFreq positions queryPositions sections sectionFrequencies".split(),
 }
 MASK_PARTS = {
     "given": ["tensor", "meaning"], "padding": ["lengths", "keep"], "window": ["left", "right"],
@@ -1325,6 +1337,7 @@ class _Reference:
             if kind == "W":
                 self.leaf("W_O", "weights.W_O", f"{self.wide('v', 'h')} o")
         self.leaf("b_O", "weights.b_O", "o", ["tokens"])
+        self._gains(features["Q"])
         for name in WIDE:
             if setup.has(f"weights.{name}"):
                 shape = tuple(setup.tensor(f"weights.{name}").shape)
@@ -1338,6 +1351,23 @@ class _Reference:
             own = "h" if width == lengths["h"] and lengths["v"] != 1 else "(h v)"
             self.leaf("W_gate", "weights.W_gate", f"{features['Q']} {own}")
             self.leaf("b_gate", "weights.b_gate", own)
+
+    def _gains(self, feature: str) -> None:
+        """Of the norms around the attention."""
+        setup = self.setup
+        if setup.has("block.preNorm") or setup.flag("block.residual"):
+            entry = "xPrime" if setup.has("xPrime") else "x"
+            if not setup.has(entry):
+                setup.fail("block", f"it without {entry}", "the input that it is of")
+        output = "o" if "W_O" in self.nodes else "(h v)"
+        for name, norm in AROUND.items():
+            for kind in ("gamma", "beta"):
+                entry = f"weights.{kind}_{name}"
+                if setup.has(entry) and not setup.has(f"block.{norm}"):
+                    setup.fail(entry, "it alone", f"block.{norm}, too")
+                spec = feature if name == "pre" else output
+                adds = ["tokens"] if spec == "o" else None
+                self.leaf(f"{kind}_{name}", entry, spec, adds)
 
     def _late_inputs(self) -> None:
         """Those that are fitted when the number of keys is known."""
@@ -1373,6 +1403,7 @@ class _Reference:
         setup, has = self.setup, self.setup.has
         unused = {"kq": ["weights.W_V", "weights.b_V", "start.V"], "qkv": []}.get(self.head, [])
         single = [] if self.multi else ["weights.W_O", "weights.b_O", "rope", "past", "grouping"]
+        single += [] if self.multi else ["block"]
         single += [] if self.multi else [f"weights.{name}" for name in BESIDE]
         unused = [*unused, "xValue"] if self.head == "kq" else unused
         for entry in [*unused, *single]:
@@ -1404,6 +1435,7 @@ class _Reference:
         self._past()
         self._late_inputs()
         self._check_memory()
+        self._before()
         for name, (token, letter, head) in SIDES.items():
             if name not in self.nodes and (name != "V" or self.head != "kq"):
                 self._project(name, f"{b}{token} {self.wide(letter, head)}")
@@ -1433,9 +1465,49 @@ class _Reference:
                 self.past[name] = self.local(tensor, spec)
         lengths["i"] = lengths["p"] + lengths["t"]
 
+    @property
+    def stream(self) -> str:
+        """The input that the residual connection goes past the attention."""
+        return "xPrime" if "xPrime" in self.nodes else "x"
+
+    def _before(self) -> None:
+        """The norm before the attention."""
+        if self.setup.has("block.preNorm"):
+            value, _, spec, _ = self.nodes[self.stream]
+            self.keep("xn", self._features_normed("pre", value, spec), spec)
+
+    def _around(self, y: Any, spec: str) -> Any:
+        """What follows the attention's own output, up to y."""
+        setup = self.setup
+        steps = [("yn", "outputNorm"), ("yr", "residual"), ("y", "postNorm")]
+        steps = [(name, key) for name, key in steps if setup.has(f"block.{key}")]
+        if ("yr", "residual") in steps and not setup.flag("block.residual"):
+            steps.remove(("yr", "residual"))
+        name = "ya" if steps else "y"
+        y = self.keep(name, y, spec, [])
+        for n, (name, key) in enumerate(steps):
+            if key == "residual":
+                y = y + self._past_attention(spec)
+            else:
+                y = self._features_normed("out" if key == "outputNorm" else "post", y, spec)
+            y = self.keep("y" if n + 1 == len(steps) else name, y, spec, [])
+        return y
+
+    def _past_attention(self, spec: str) -> Any:
+        """The input, as y lies; of processes with the same tokens one passes its gradient back."""
+        value, _, own, _ = self.nodes[self.stream]
+        features, expected = (self.extents.shape(each)[-1] for each in (own, spec))
+        if features != expected:
+            found = f"{features} features of {self.stream} and {expected} of the attention's output"
+            self.setup.fail("block.residual", found, "as many")
+        if "(h" in spec:
+            return value[..., self.extents.slices(spec)[-1]]
+        return value if self.mesh.part("heads") == 0 else value.detach()
+
     def _project(self, name: str, spec: str) -> Any:
-        source = "xPrime" if name in ("Q", "gate") and "xPrime" in self.nodes else "x"
+        source = self.stream if name in ("Q", "gate") else "x"
         source = "xValue" if name == "V" and "xValue" in self.nodes else source
+        source = "xn" if source == self.stream and "xn" in self.nodes else source
         value = self.nodes[source][0] @ self.nodes[f"W_{name}"][0]
         if f"b_{name}" in self.nodes:
             value = value + self.nodes[f"b_{name}"][0]
@@ -1451,12 +1523,9 @@ class _Reference:
         return self.keep(f"{name}n", value, spec)
 
     def _normed(self, name: str, value: Any) -> Any:
-        """Of (b heads t width)."""
+        """Of keys or queries, (b heads t width)."""
         setup, lengths = self.setup, self.extents.lengths
-        kind = setup.one_of("qkNorm.kind", "rms", "layer")
         over = setup.one_of("qkNorm.over", "head", "all")
-        usual = 1e-6 if kind == "rms" else 1e-5
-        eps = setup.number("qkNorm.eps", usual, "a number from 0", least=0)
         count = lengths["a"] * (lengths["r" if name == "K" else "h"] if over == "all" else 1)
 
         def mean(own: Any) -> Any:
@@ -1465,34 +1534,163 @@ class _Reference:
                 total = self.summed(total.sum(-3, keepdim=True), "heads", True)
             return total / count
 
+        return self._divided("qkNorm", name, value, mean, (-1, 1, lengths["a"]))
+
+    def _divided(self, entry: str, name: str, value: Any, mean: Callable, shape: tuple) -> Any:
+        """By the root of the mean of squares; times gamma, plus beta of `name`, as `shape`."""
+        setup = self.setup
+        own = setup.raw(entry)
+        if type(own) is str:
+            kind, eps, unit = setup.one_of(entry, "rms", "layer"), None, 0
+        else:
+            if type(own) is not dict or not set(own) <= {*SETUP["qkNorm"]}:
+                setup.fail(entry, own, '"rms", "layer" or {"kind": "rms", "eps": 1e-6}')
+            kind = setup.one_of(f"{entry}.kind", "rms", "layer")
+            eps = setup.number(f"{entry}.eps", None, "a number from 0", least=0)
+            unit = 1 if setup.flag(f"{entry}.unitOffset") else 0
+        eps = (1e-6 if kind == "rms" else 1e-5) if eps is None else eps
         if kind == "layer":
             value = value - mean(value)
         value = value / self.torch.sqrt(mean(value * value) + eps)
         gamma, beta = (self.nodes.get(f"{each}_{name}", [None])[0] for each in ("gamma", "beta"))
         if kind == "rms" and beta is not None:
             setup.fail(f"weights.beta_{name}", "it with an RMS norm", "none: it has no bias")
-        unit = 1 if setup.flag("qkNorm.unitOffset") else 0
         if gamma is not None:
-            value = value * (unit + gamma).reshape(-1, 1, lengths["a"])
-        return value if beta is None else value + beta.reshape(-1, 1, lengths["a"])
+            value = value * (unit + gamma).reshape(shape)
+        return value if beta is None else value + beta.reshape(shape)
 
-    def _rotated(self, value: Any, token: str) -> Any:
-        base = self.setup.number("rope.base", 10000, "a number above 0", above=0)
-        pairing = self.setup.one_of("rope.pairing", "half", "interleaved")
-        torch, width = self.torch, value.shape[-1]
-        if width % 2:
-            self.setup.fail("rope", f"keys of width {width}", "an even one: features turn in pairs")
-        low, high = self.mesh.span("tokens", self.extents.lengths[token])
-        first = self.extents.lengths["p"]
-        at = torch.arange(first + low, first + high, device=self.device).double()[:, None]
-        pair = torch.arange(0, width, 2, device=self.device).double()
-        angle = at * torch.pow(float(base), -pair / width)
-        cos, sin, half = angle.cos(), angle.sin(), width // 2
+    def _features_normed(self, name: str, value: Any, spec: str) -> Any:
+        """Of a layer's tokens, over all their features."""
+        is_split = "(h" in spec
+        count = self.extents.shape(spec)[-1]
+
+        def mean(own: Any) -> Any:
+            total = own.sum(-1, keepdim=True)
+            return (self.summed(total, "heads", True) if is_split else total) / count
+
+        return self._divided(f"block.{AROUND[name]}", name, value, mean, (-1,))
+
+    def _rotated(self, name: str, value: Any, token: str) -> Any:
+        setup, torch, width = self.setup, self.torch, value.shape[-1]
+        turned = setup.count("rope.features", width)
+        if turned % 2 or turned > width:
+            entry, found = "rope", f"{turned} features that turn, in keys of width {width}"
+            setup.fail(entry, found, f"an even number up to {width}: features turn in pairs")
+        pairing = setup.one_of("rope.pairing", "half", "interleaved")
+        angle, magnitude = self._angles(name, token, turned), self._magnitude()
+        cos, sin, half = angle.cos() * magnitude, angle.sin() * magnitude, turned // 2
+        value, rest = value[..., :turned], value[..., turned:]
         u, w = value[..., 0::2], value[..., 1::2]
         if pairing == "half":
             u, w = value[..., :half], value[..., half:]
-        turned = u * cos - w * sin, w * cos + u * sin
-        return torch.cat(turned, -1) if pairing == "half" else torch.stack(turned, -1).flatten(-2)
+        own = u * cos - w * sin, w * cos + u * sin
+        own = torch.cat(own, -1) if pairing == "half" else torch.stack(own, -1).flatten(-2)
+        return torch.cat([own, rest], -1)
+
+    def _angles(self, name: str, token: str, turned: int) -> Any:
+        """(t pairs) or (b 1 t pairs): positions times frequencies, section by section."""
+        setup, torch, pairs = self.setup, self.torch, turned // 2
+        sections = setup.raw("rope.sections") if setup.has("rope.sections") else [pairs]
+        lengths = sections if type(sections) is list else [0]
+        is_counts = all(type(each) is int and each > 0 for each in lengths)
+        if not is_counts or sum(lengths) != pairs:
+            expected = f"lengths that sum to {pairs}, the pairs that turn"
+            setup.fail("rope.sections", sections, expected)
+        if setup.has("rope.sections") and not setup.has("rope.positions"):
+            setup.fail("rope.sections", "no positions", "one set for each section")
+        is_own = setup.one_of("rope.sectionFrequencies", "shared", "own") == "own"
+        places, angles, start = self._positions(name, token, len(sections)), [], 0
+        for place, length in zip(places, sections):
+            first = 0 if is_own else start
+            pair = torch.arange(first, first + length, device=self.device).double()
+            angles.append(place * self._frequencies(pair, 2 * length if is_own else turned, pairs))
+            start += length
+        return torch.cat(angles, -1)
+
+    def _positions(self, name: str, token: str, count: int) -> list[Any]:
+        """Of this process's tokens, (t 1) or (b 1 t 1), for each of `count` sections."""
+        setup, lengths, torch = self.setup, self.extents.lengths, self.torch
+        low, high = self.mesh.span("tokens", lengths[token])
+        if not setup.has("rope.positions"):
+            if setup.has("rope.queryPositions"):
+                setup.fail("rope.queryPositions", "no positions", "those of the keys, too")
+            place = torch.arange(lengths["p"] + low, lengths["p"] + high, device=self.device)
+            return [place.double()[:, None]] * count
+        entry = "rope.positions"
+        if name == "Q" and (setup.has("rope.queryPositions") or setup.has("xPrime")):
+            entry = "rope.queryPositions"
+            if not setup.has(entry):
+                setup.fail("rope.positions", "no queryPositions", "those of xPrime, too")
+        tensor = setup.tensor(entry)
+        front = [count] if setup.has("rope.sections") else []
+        allowed = [[*front, lengths[token]]]
+        allowed += [[*front, lengths["b"], lengths[token]]] if self.b else []
+        if [*tensor.shape] not in allowed:
+            setup.fail(entry, f"shape {[*tensor.shape]}", " or ".join(map(str, allowed)))
+        own = tensor[..., low:high].to(device=self.device, dtype=torch.float64)
+        own = own if front else own[None]
+        return [*(own[..., None] if own.dim() == 2 else own[:, :, None, :, None])]
+
+    def _scaling(self) -> dict[str, Any]:
+        """The kind, and its numbers or their defaults; empty where frequencies are not scaled."""
+        setup, entry = self.setup, "rope.scaling"
+        if not setup.has(entry):
+            return {}
+        kinds = " or ".join(map(json.dumps, SCALINGS))
+        own = setup.raw(entry)
+        if type(own) is not dict or own.get("kind") not in [*SCALINGS]:
+            setup.fail(entry, own, f"an object of kind {kinds}")
+        needs, usual = SCALINGS[own["kind"]]
+        for key in own:
+            if key not in {"kind", *needs, *usual}:
+                setup.fail(f"{entry}.{key}", "an unknown entry", " ".join([*needs, *usual]))
+        found = {"kind": own["kind"], **usual}
+        for key in {*needs, *usual} - {"truncate"}:
+            if key in needs and key not in own:
+                setup.fail(f"{entry}.{key}", "nothing", "a number above 0")
+            found[key] = setup.number(f"{entry}.{key}", usual.get(key), "a number above 0", above=0)
+        if "truncate" in own:
+            found["truncate"] = setup.flag(f"{entry}.truncate")
+        return found
+
+    def _magnitude(self) -> float:
+        """What YaRN multiplies cosine and sine by."""
+        scaling = self._scaling()
+        if scaling.get("kind") != "yarn":
+            return 1.0
+        usual = 0.1 * math.log(scaling["factor"]) + 1 if scaling["factor"] > 1 else 1.0
+        return usual if scaling["magnitude"] is None else scaling["magnitude"]
+
+    def _frequencies(self, pair: Any, width: int, pairs: int) -> Any:
+        """In radians per position, of pairs of `width` features."""
+        setup, torch = self.setup, self.torch
+        if setup.has("rope.invFreq"):
+            for other in ("base", "scaling", "sectionFrequencies"):
+                if setup.has(f"rope.{other}"):
+                    setup.fail(f"rope.{other}", "it beside invFreq", "one of the two")
+            tensor = setup.tensor("rope.invFreq")
+            if [*tensor.shape] != [pairs]:
+                setup.fail("rope.invFreq", f"shape {[*tensor.shape]}", f"[{pairs}], one a pair")
+            own = tensor.to(device=self.device, dtype=torch.float64)
+            return own[pair.long()]
+        base = float(setup.number("rope.base", 10000, "a number above 0", above=0))
+        scaling = self._scaling()
+        kind, factor = scaling.get("kind"), scaling.get("factor", 1)
+        if kind == "ntk":
+            base *= factor ** (width / (width - 2))
+        own = torch.pow(base, -2 * pair / width)
+        if kind in (None, "ntk"):
+            return own
+        if kind == "linear":
+            return own / factor
+        if kind == "llama3":
+            low, high = scaling["lowFreqFactor"], scaling["highFreqFactor"]
+            turns = own * scaling["originalLength"] / (2 * math.pi)
+            kept = ((turns - low) / (high - low)).clamp(0, 1)
+        else:
+            low, span = _yarn_ramp(scaling, base, width)
+            kept = 1 - ((pair - low) / span).clamp(0, 1)
+        return own * (kept + (1 - kept) / factor)
 
     def _split(self, name: str, token: str, letter: str, head: str) -> Any:
         """(b heads t width): turned, normed, and of keys and values those of all tokens."""
@@ -1503,7 +1701,7 @@ class _Reference:
         own = self.nodes[name][0] if name == "V" or is_late else self._norm(name, merged)
         own = _heads_apart(own, self.extents.lengths[letter])
         if setup.has("rope") and name != "V":
-            own = self._rotated(own, token)
+            own = self._rotated(name, own, token)
         if is_late:
             own = self._normed(name, self.keep(f"{name}s", own, spec))
             own = self.keep(f"{name}n", own, spec) if has_past else own
@@ -1528,11 +1726,11 @@ class _Reference:
         merged = O.transpose(-3, -2).flatten(-2)
         spec = f"{b}j (h v)"
         if "W_O" not in self.nodes:
-            return self.keep("y", merged, spec, []), spec
+            return self._around(merged, spec), spec
         y = self.keep("C", merged, spec) @ self.nodes["W_O"][0]
         y = self.summed(y, "heads", False)
         y = y + self.nodes["b_O"][0] if "b_O" in self.nodes else y
-        return self.keep("y", y, f"{b}j o", []), f"{b}j o"
+        return self._around(y, f"{b}j o"), f"{b}j o"
 
     def _gated(self, O: Any) -> Any:
         """Times the sigmoid of a logit of each entry, or of each head."""
@@ -1846,6 +2044,20 @@ class _Reference:
             free = "" if free is None else f" of {free / 2**30:.1f} that are free"
             found = f"{need / 2**30:.1f} GiB of scores and weights {each}".strip() + free
             setup.fail("x", found, "more processes (torchrun --nproc_per_node) or fewer tokens")
+
+
+def _yarn_ramp(scaling: dict[str, Any], base: float, width: int) -> tuple[float, float]:
+    """Where the ramp over the pairs begins, and how long it is (Peng et al. 2023, their code)."""
+
+    def pair_at(turns: float) -> float:
+        length = scaling["originalLength"]
+        return width * math.log(length / (turns * 2 * math.pi)) / (2 * math.log(base))
+
+    low, high = pair_at(scaling["betaFast"]), pair_at(scaling["betaSlow"])
+    if scaling["truncate"]:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, width - 1)
+    return low, 0.001 if high == low else high - low
 
 
 def _heads_apart(value: Any, width: int) -> Any:

@@ -53,6 +53,20 @@ def causal(q, k, v, groups=1):
     return scores.masked_fill(hidden, -math.inf).softmax(-1) @ v
 
 
+def gpt2(t, heads=12):
+    """GPT-2 small (its model.py): biases, causal, a weight of its own after the heads are merged."""
+    q, k, v = (split(t["x"] @ t[f"W_{n}"] + t[f"b_{n}"], t["x"].shape[1] // heads) for n in "QKV")
+    return merged(causal(q, k, v)) @ t["W_O"] + t["b_O"]
+
+
+def vit(t, heads=2):
+    """Vision Transformer (arXiv 2010.11929, eq. 2): z + MSA(LN(z)), every token sees every other, timm's eps."""
+    h = torch.nn.functional.layer_norm(t["x"], t["x"].shape[1:], t["gamma_pre"], t["beta_pre"], 1e-6)
+    q, k, v = (split(h @ t[f"W_{n}"] + t[f"b_{n}"], h.shape[1] // heads) for n in "QKV")
+    weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
+    return t["x"] + merged(weights @ v) @ t["W_O"] + t["b_O"]
+
+
 def qwen3(t, width=4, groups=2):
     """Qwen3 (arXiv 2505.09388): RMS norm of each head of q and k, then RoPE, grouped queries, no biases."""
     q = rms(split(t["x"] @ t["W_Q"], width), t["gamma_Q"])
@@ -223,6 +237,7 @@ def differential(t, heads=2, depth=3):
 
 
 MODELS = {
+    "gpt2-heads": gpt2, "vit": vit,
     "qwen3": qwen3, "olmo2": olmo2, "gpt-oss": gpt_oss, "torch-multihead": torch_multihead,
     "llama3": llama3, "gemma3-local": gemma3_local, "t5": t5, "swin": swin, "qwen3-next": qwen3_next,
     "deepseek-mla": deepseek_mla, "gemma3-layer": gemma3_layer,

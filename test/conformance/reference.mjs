@@ -52,10 +52,10 @@ const EXPRESSIONS = [
 
 const KNOWN = {
   setup:
-    'head x xPrime xValue weights heads kvHeads grouping scale softcap temperature mask maskMeaning dropout rope qkNorm softmax positionBias window alibi past start loss axes',
+    'head x xPrime xValue weights heads kvHeads grouping scale softcap temperature mask maskMeaning dropout rope qkNorm softmax positionBias window alibi past start loss axes block',
   weights:
-    'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q sinks headScale W_gate b_gate B',
-  rope: 'base pairing',
+    'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q sinks headScale W_gate b_gate B gamma_pre beta_pre gamma_out beta_out gamma_post beta_post',
+  rope: 'base pairing features scaling invFreq positions queryPositions sections sectionFrequencies',
 };
 
 /** A drawn setup that attention_trace.py computes: with others it is drawn again. */

@@ -104,11 +104,51 @@ class Options(InFolder):
 
     def test_what_is_not_computed_is_refused_by_its_name(self):
         whole = "found an option that this reference does not compute, expected the extension"
-        for entry in ("zeroKey", "block", "differential", "latentNorm", "weightLayout"):
+        for entry in ("zeroKey", "differential", "latentNorm", "weightLayout"):
             self.refused(f"{entry}: {whole}", **{entry: True})
-        for name in ("null_K", "W_DKV", "lambda_q1", "gamma_pre", "W_QKV"):
+        for name in ("null_K", "W_DKV", "lambda_q1", "W_QKV"):
             self.refused(f"weights.{name}: {whole}", weights={**EXERCISE["weights"], name: [1]})
-        self.refused(f"rope.scaling: {whole}", rope={"pairing": "half", "scaling": {"kind": "ntk"}})
+
+    def test_rotary_embeddings(self):
+        more = {"head": "multihead", "weights": {**EXERCISE["weights"], "W_V": [[1], [0], [2]]}}
+        linear = {"kind": "linear", "factor": 2}
+        llama3 = {"kind": "llama3", "factor": 8}
+        for message, rope in {
+            r"rope: found 4 features that turn, in keys of width 2": {"features": 4},
+            "rope.sections: found no positions": {"sections": [1]},
+            r"rope.sections: found \[2\], expected lengths that sum to 1": {
+                "sections": [2],
+                "positions": [[0, 1]],
+            },
+            r"rope.positions: found shape \[3\], expected \[2\]": {"positions": [0, 1, 2]},
+            "rope.queryPositions: found no positions": {"queryPositions": [0, 1]},
+            r"rope.invFreq: found shape \[2\], expected \[1\]": {"invFreq": [1, 2]},
+            "rope.base: found it beside invFreq": {"invFreq": [1], "base": 10},
+            "rope.scaling: found .*mrope.*, expected an object of kind": {
+                "scaling": {"kind": "mrope"}
+            },
+            "rope.scaling.factor: found 0, expected a number above 0": {
+                "scaling": {**linear, "factor": 0}
+            },
+            "rope.scaling.originalLength: found nothing": {"scaling": llama3},
+            "rope.scaling.low: found an unknown entry": {"scaling": {**linear, "low": 1}},
+        }.items():
+            with self.subTest(message):
+                self.refused(message, **more, rope=rope)
+
+    def test_the_layer_around_the_attention(self):
+        weights = {**EXERCISE["weights"], "W_V": [[1], [0], [2]]}
+        more = {"head": "multihead", "weights": weights}
+        bias = {**more, "weights": {**weights, "beta_pre": [1, 2, 3]}}
+        rms = {"preNorm": "rms"}
+        self.refused("weights.beta_pre: found it alone, expected block.preNorm", **bias)
+        self.refused("weights.beta_pre: found it with an RMS norm", **bias, block=rms)
+        self.refused("block.preNorm: found batch, expected", **more, block={"preNorm": "batch"})
+        self.refused("block.preNorm: found .*, expected", **more, block={"preNorm": {"p": 1}})
+        self.refused("block.residual: found 1, expected true", **more, block={"residual": 1})
+        found = "block.residual: found 3 features of x and 1 of the attention's output"
+        self.refused(found, **more, block={"residual": True})
+        self.refused("block: found it with head kq", block={"residual": True})
 
     def test_masks_of_a_list(self):
         padding = {"kind": "padding", "lengths": [1]}

@@ -14,6 +14,7 @@ import {
 } from '../../compare/program/program.ts';
 import { strides } from '../../engine/tensor.ts';
 import { addAlibi } from '../forms/alibi.ts';
+import { addPositionBias } from '../forms/positionBias.ts';
 import { addSinks } from '../forms/sinks.ts';
 import {
   addContributions,
@@ -96,6 +97,7 @@ function formsOf(parts: Parts): Form[] {
   addBiasParts(forms, parts);
   addRope(forms, parts);
   addAlibi(forms, parts);
+  addPositionBias(forms, parts);
   addSinks(forms, parts);
   addNorms(forms, parts);
   addFactors(forms, parts);

@@ -1,6 +1,6 @@
 // What is added to the scores beside a mask: ALiBi's distances, or a tensor of biases.
 import type { Tensor } from '../../engine/tensor.ts';
-import { isLookedUp, lookUps } from './biased.ts';
+import { isLookedUp, isNothing, lookUps } from './biased.ts';
 import { gather, type Layout } from './layout.ts';
 import { maskLayouts, scoreLayout, type Told } from './scores.ts';
 import { normalisedAxes } from './site.ts';
@@ -31,12 +31,12 @@ export function outerBlocks(
   return { data, tokens: operand.token.size, width: operand.feature.size };
 }
 
-/** log P - factor * Q K, less its first visible entry in each row; NaN where the weights are 0. */
+/** log P - factor * Q K, less its first visible entry in each row; NaN where the weights are nothing. */
 function residual(told: Told): Tensor | null {
   const { site } = told;
   if (!normalisedAxes(site.weights).includes(told.keyAxis)) return null;
   return addedTo(told, site.weights.tensor, (weight) =>
-    weight > 0 ? Math.log(weight) : Number.NaN,
+    isNothing(weight) ? Number.NaN : Math.log(weight),
   );
 }
 
@@ -71,14 +71,25 @@ const TOLERANCE = 50;
 /** Scores beyond are hidden. */
 const LARGE = 1e4;
 
+const allowedBeside = ({ site }: Told): number => TOLERANCE * Math.max(site.scores.eps, 1e-9) * 10;
+
+const isNone = ({ data }: Tensor, allowed: number): boolean =>
+  data.every((value) => Number.isNaN(value) || Math.abs(value) <= allowed);
+
+/** Whether the weights are not those of the scores alone, or tell nothing of it. */
+export function mayBeBiased(told: Told): boolean {
+  const added = residual(told);
+  return !added || !isNone(added, allowedBeside(told));
+}
+
 /** What is added to the scores; null where nothing is, or where nothing recorded says the same. */
 export function findBias(values: Values, told: Told, past: number): FoundBias | null {
   const { site } = told;
   if (site.cap !== undefined) return null;
-  const allowed = TOLERANCE * Math.max(site.scores.eps, 1e-9) * 10;
+  const allowed = allowedBeside(told);
   const added = residual(told);
   if (!added) return distancesBefore(values, told, past, allowed);
-  if (added.data.every((value) => Number.isNaN(value) || Math.abs(value) <= allowed)) return null;
+  if (isNone(added, allowed)) return null;
   const slopes = slopesOf(added, past, allowed);
   return slopes ? { added, slopes } : recordedBias(values, told, added, allowed);
 }
@@ -101,8 +112,7 @@ function distancesBefore(
       tensor.shape.join() === shape.join();
     if (!isBefore || !values.descends(site.weights, value)) continue;
     const added = addedTo(told, tensor, (score) => (Math.abs(score) < LARGE ? score : Number.NaN));
-    const isNone = added.data.every((each) => Number.isNaN(each) || Math.abs(each) <= allowed);
-    const slopes = isNone ? null : slopesOf(added, past, allowed);
+    const slopes = isNone(added, allowed) ? null : slopesOf(added, past, allowed);
     if (slopes?.every((slope) => slope > 0)) return { added, slopes };
   }
   return null;

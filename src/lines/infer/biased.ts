@@ -3,6 +3,9 @@ import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { offsets } from './layout.ts';
 import type { Value, Values } from './values.ts';
 
+/** A weight that is nothing: hidden by -inf, or by a number such as Swin's -100. */
+export const isNothing = (weight: number): boolean => !(weight > 1e-30);
+
 /** The logarithms of the weights without what may be added to their scores, for each tensor that may be. */
 export function* withoutBias(values: Values, weights: Value): Generator<Tensor> {
   const { shape } = weights.tensor;
@@ -22,7 +25,9 @@ export function* withoutBias(values: Values, weights: Value): Generator<Tensor> 
     if (!fits || !isMatrix || new Set(tensor.data).size < 3 || isComputed(values, bias)) continue;
     const steps = strides(own).map((step, n) => (own[n] === 1 ? 0 : step));
     const at = offsets(shape.map((size, n) => ({ size, stride: steps[n] })));
-    const data = weights.tensor.data.map((value, n) => Math.log(value) - tensor.data[at[n]]);
+    const data = weights.tensor.data.map((value, n) =>
+      isNothing(value) ? -Infinity : Math.log(value) - tensor.data[at[n]],
+    );
     yield { shape, data };
   }
 }

@@ -2,14 +2,14 @@
 import type { Mask } from '../../engine/config.ts';
 import { alibiSlopes } from '../../engine/heads/mask.ts';
 import { sizeOf } from '../../engine/tensor.ts';
-import { byHead, findBias, hasUnknownBias } from './bias.ts';
+import { byHead, findBias, hasUnknownBias, mayBeBiased } from './bias.ts';
 import { findBeside } from './beside.ts';
 import { type Context, nameOf, stepsOf } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
 import { findLostDropout } from './lostDropout.ts';
 import { findDropout, findMask, type FoundDropout, type FoundMask } from './maskFound.ts';
 import type { Pattern } from './masks.ts';
-import { addPositionBias } from './positionBias.ts';
+import { addPositionBias, meantBias } from './positionBias.ts';
 import { scaleOf } from './scale.ts';
 import { scoreLayout } from './scores.ts';
 import type { Value } from './values.ts';
@@ -135,6 +135,8 @@ function addDropout(context: Context, { p, keep, layout, from }: FoundDropout): 
 function addScoreBias(context: Context): void {
   const { told, heads } = context.model;
   const found = findBias(context.values, told, earlier(context));
+  const meant = !found && mayBeBiased(told) ? meantBias(context) : null;
+  if (meant && addPositionBias(context, meant)) return;
   if (!found && hasUnknownBias(told))
     context.build.ask('mask', context.config.mask, [], 'something else is added to the scores');
   if (!found) return;

@@ -100,7 +100,8 @@ function addRope(context: Context, found: Rope, q: Steps, k: Steps): void {
   addPositions(context, rope, q, k);
   config.rope = rope;
   const isUsual = Number(base.toPrecision(4)) === base;
-  const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}`;
+  const how = scaling ? `, ${scaling.kind} scaling by ${scaling.factor}` : '';
+  const note = `queries and keys turn with their position, base ${base}, pairs ${pairing}${how}`;
   build.note('rope', value, note, isUsual);
   if (!isUsual) build.ask('rope.base', base, [10000], 'it is no round number');
 }

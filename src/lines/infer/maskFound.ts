@@ -1,5 +1,6 @@
 // The mask that a program applies, or means to: by its weights' zeros, by its scores, or by a mask that it made.
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { isNothing } from './biased.ts';
 import { gather, type Layout } from './layout.ts';
 import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from './model.ts';
@@ -107,6 +108,8 @@ export function findMask(model: Model, past: number): FoundMask {
   const extents = extentsOf(model);
   const shown = withoutNulls(scoreLayout(model.told), model);
   const tensors = maskTensors(model);
+  const faint = hiddenFaintly(model, extents, shown);
+  if (faint) return { ...nameOf(faint.pattern, past), ...faint };
   let other: FoundMask | undefined;
   let readings: Reading[] | undefined;
   for (const { value, isVisible } of masked(model)) {
@@ -127,6 +130,43 @@ export function findMask(model: Model, past: number): FoundMask {
       return { ...named, from: recorded.value, ...(other && { off: 'is another in the weights' }) };
   }
   return other ?? withoutEffect(model, tensors, extents) ?? { mask: 'none', from: null };
+}
+
+/** A number that is added to the scores of what is hidden, and leaves it a weight in float64. */
+const FAINT = -50;
+
+/** What is hidden by a number such as Swin's -100, of every sequence or of each window again and again. */
+function hiddenFaintly(
+  { values, told: { site } }: Model,
+  extents: [number, number, number],
+  shown: Layout,
+): { readonly from: Value; readonly pattern: Pattern } | null {
+  const { data } = site.weights.tensor;
+  if (!data.some((weight) => weight > 0 && isNothing(weight))) return null;
+  const pattern = patternOf(data, shown, extents, (weight) => !isNothing(weight));
+  const [blocks, queries, keys] = extents;
+  const from = values.all.find(({ kind, isVirtual, tensor }) => {
+    const isFit =
+      kind === 'float' && !isVirtual && (blocks * queries * keys) % tensor.data.length === 0;
+    if (!isFit || !tensor.data.every((each) => each === 0 || each <= FAINT)) return false;
+    return readsAs(tensor, pattern);
+  });
+  return from ? { from, pattern } : null;
+}
+
+/** Whether the masks of a tensor, taken again and again, each for so many blocks as there are heads, are those. */
+function readsAs({ data }: Tensor, { blocks, queries, keys, visible }: Pattern): boolean {
+  const size = queries * keys;
+  const count = data.length / size;
+  if (!Number.isInteger(count)) return false;
+  const reads = (heads: number): boolean =>
+    visible.every((each, at) => {
+      const mask = Math.floor(at / size / heads) % count;
+      return (data[mask * size + (at % size)] === 0) === (each === 1);
+    });
+  return Array.from({ length: blocks / count }, (_, n) => n + 1).some(
+    (heads) => (blocks / count) % heads === 0 && reads(heads),
+  );
 }
 
 /** A mask of keys that the weights were computed with and that hides nothing in them. */

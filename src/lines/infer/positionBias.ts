@@ -3,8 +3,10 @@ import type { PositionBias } from '../../engine/config.ts';
 import { bucketFormula, bucketsOf } from '../../engine/ops/positionBias.ts';
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import type { FoundBias } from './bias.ts';
+import { isLookedUp, lookUps } from './biased.ts';
 import { type Context, merged, nameOf } from './builder.ts';
 import { type Factor, gather, type Layout } from './layout.ts';
+import { maskLayouts } from './scores.ts';
 import { isGradient, type Value, type Values } from './values.ts';
 
 interface Table {
@@ -27,7 +29,10 @@ interface Bias {
  * Adds B, if what is added to the scores is learned and the same in all sequences; false where it is not, or is looked up
  * in a way that no setup has.
  */
-export function addPositionBias(context: Context, found: FoundBias): boolean {
+export function addPositionBias(
+  context: Context,
+  found: Pick<FoundBias, 'value' | 'layout'>,
+): boolean {
   const { values, model, config, build } = context;
   const { value, layout } = found;
   if (!value || !layout || model.past || config.head !== 'multihead') return false;
@@ -58,6 +63,25 @@ export function addPositionBias(context: Context, found: FoundBias): boolean {
   config.weights = { ...config.weights, B: build.tensor('weights.B', value, bias.layout, note) };
   config.positionBias = { kind: 'learned' };
   return true;
+}
+
+/** A table that is looked up as a setup does, on the way to weights that do not show it: it is what was meant. */
+export function meantBias(context: Context): Pick<FoundBias, 'value' | 'layout'> | null {
+  const { values, model, keyFirst } = context;
+  const { weights } = model.told.site;
+  lookUps(values, weights);
+  const ancestors = values.ancestors(weights);
+  const isOnTheWay = (value: Value): boolean =>
+    value.kind === 'float' && (value.isVirtual ? isLookedUp(value) : ancestors.has(value.id));
+  for (const value of values.all.filter(isOnTheWay)) {
+    for (const layout of maskLayouts(value.tensor, model.told)) {
+      const bias = biasOf(context, value, layout);
+      const tables = bias ? tablesOf(values, value, bias) : [];
+      if (bias && tables.some((table) => kindOf(values, table, bias, keyFirst)))
+        return { value, layout };
+    }
+  }
+  return null;
 }
 
 /** The bias as (head, query, key); null where sequences have their own. */

@@ -2,7 +2,8 @@
 import type { RopeScaling } from '../../engine/config.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { largest, type Rows } from './rows.ts';
-import { type Frequencies, frequenciesOf, geometric, yarn } from './frequencies.ts';
+import { frequenciesOf } from './frequencies.ts';
+import { type Frequencies, geometric, llama3, yarn } from './scaledFrequencies.ts';
 import type { Value, Values } from './values.ts';
 
 export interface Rope {
@@ -243,6 +244,7 @@ function* knownFrequencies(
       const each = Float64Array.from({ length: half }, (_, t) => base ** (-t / half));
       yield { base, each };
     }
+    yield* llama3(values, half);
     for (const value of values.all)
       if (!value.isVirtual && value.kind === 'float' && value.tensor.data.length === half)
         yield { base: 10000, each: value.tensor.data, invFreq: value };

@@ -2,6 +2,7 @@
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { Iterated } from '../recorded/iterated.ts';
+import { isEntry, isSizeOf, type Kind, kindOf, runOf } from './eventKinds.ts';
 import { gridOf, isFilled, sideBySide } from './filled.ts';
 import { contentKey, eventsByName, group, isGradient } from './keys.ts';
 import { takesShapesAlone } from './memory.ts';
@@ -24,7 +25,7 @@ export interface Value {
   readonly events: Event[];
   /** Number of the earliest event; of a parameter, which is found at the end, before all. */
   readonly time: number;
-  readonly kind: 'float' | 'integer' | 'bool';
+  readonly kind: Kind;
   /** Relative error that its number type brings with it. */
   readonly eps: number;
   /** Computed here, as the program may have done inside of an expression; nowhere recorded. */
@@ -41,9 +42,6 @@ const EPSILON: Readonly<Record<string, number>> = {
   bfloat16: 1e-2,
   float16: 2e-3,
 };
-
-const kindOf = (dtype: string): Value['kind'] =>
-  dtype === 'bool' ? 'bool' : /^u?int/.test(dtype) ? 'integer' : 'float';
 
 /** Zeros make zeros of anything. */
 export const isBlank = ({ tensor: { data } }: Value): boolean => data.every((each) => each === 0);
@@ -266,7 +264,8 @@ export class Values {
   #findSources(event: Event): Event[] {
     const { events, statements } = this.recording;
     const isMade = event.how === 'bind' && takesShapesAlone(statements[event.statement].text);
-    const ids = isMade ? [] : [...event.reads, ...this.#readByName(event)];
+    const reads = isMade ? [] : [...event.reads, ...this.#readByName(event)];
+    const ids = reads.filter((id) => !isSizeOf(event, events[id]));
     ids.push(...this.#iterated.of(event));
     if (event.alias !== undefined && event.alias < event.id) ids.push(event.alias);
     if (event.same !== undefined && event.same < event.id) ids.push(event.same);
@@ -390,11 +389,3 @@ const newestBefore = (ids: readonly number[] | undefined, before: number): numbe
 /** Whether a value is made of numbers that loops in each other computed. */
 export const isOfEntries = ({ grid, parts }: Value): boolean =>
   grid.length > 1 && isEntry(parts[0]);
-
-/** A number that a statement in loops in each other bound. */
-const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
-  shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
-
-/** Events of one run of a statement have it in common. */
-const runOf = ({ statement, frame, loops }: Event): string =>
-  `${statement} ${frame} ${loops.join()}`;

@@ -109,7 +109,16 @@ const torch: readonly Option[] = [
   },
   {
     name: 'llama31',
-    expected: { rope: { pairing: 'interleaved', invFreq: { shape: [4] } }, kvHeads: 2 },
+    expected: {
+      rope: {
+        ...{ base: 500, pairing: 'interleaved' },
+        scaling: {
+          ...{ kind: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4 },
+          originalLength: 64,
+        },
+      },
+      kvHeads: 2,
+    },
     mistake: ['math.sqrt(head_dim)', 'math.sqrt(dim)'],
   },
   {
@@ -121,6 +130,15 @@ const torch: readonly Option[] = [
     },
     weights: ['B'],
     mistake: ['torch.matmul(attn_weights, value_states)', 'torch.matmul(attn_weights, key_states)'],
+  },
+  {
+    name: 'swin',
+    expected: {
+      mask: { meaning: 'attend', tensor: { shape: [4, 2, 6, 6] } },
+      positionBias: { kind: 'swin', window: [2, 3] },
+    },
+    weights: ['B'],
+    mistake: ['bias.unsqueeze(0)', 'bias.transpose(-1, -2).unsqueeze(0)'],
   },
   {
     name: 'mla',
@@ -214,6 +232,7 @@ describe.skipIf(!hasTorch)('in PyTorch', () => {
     ['head_gate', 'match', []],
     ['rope2d', 'match', ['rope']],
     ['differential', 'match', []],
+    ['t5_inline', 'match', []],
   ])('%s is not accused', (name, verdict, asked) => {
     expect(told(name)).toEqual([verdict, asked]);
   });

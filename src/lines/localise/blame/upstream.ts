@@ -1,6 +1,7 @@
 // Whole numbers further up: a size, an offset, a list of heads or the variable of a loop which, were it another one, would
 // make right what was computed with it.
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
+import { isWhole as isWholeForm } from '../../align/align.ts';
 import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
 import { isSameTurn, type Turn } from '../../expressions/turns.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
@@ -73,7 +74,8 @@ function sliceOf(field: Field, rerun: Rerun, event: number): Slice {
         observed[operand].found.length > 0 &&
         isTensor &&
         !ELEMENT.test(events[operand].name);
-      const isRoot = WHOLE.test(events[operand].dtype) || isPart;
+      const isRoot =
+        isPart || (WHOLE.test(events[operand].dtype) && !gaveWhole(field, operand, id));
       if (isRoot && from === null) roots.push({ steps: next, of: { id: operand } });
     }
   }
@@ -81,6 +83,16 @@ function sliceOf(field: Field, rerun: Rerun, event: number): Slice {
   roots.sort((a, b) => a.steps - b.steps);
   return { steps, roots };
 }
+
+/** Whether a table of whole numbers gave, where it was used, all of a tensor that is right. */
+const gaveWhole = (
+  { recording: { events }, observed }: Field,
+  table: number,
+  user: number,
+): boolean =>
+  sizeOf(events[table].shape) > 1 &&
+  observed[user].standing === 'right' &&
+  observed[user].found.some(isWholeForm);
 
 /** What an event was computed from, or picked by a number; what is only handed on is from one event. */
 function madeOf(
