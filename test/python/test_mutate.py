@@ -69,6 +69,9 @@ def maker(n):
 five = maker(5)
 def shifted(a, by=1):
     return a + by
+def later(rows, columns):
+    return rows[:, None] > columns[:, 0]
+es = np.einsum
 """
 
 # What the person wrote, and what was meant.
@@ -87,6 +90,8 @@ MISTAKES = [
     ('r = np.triu(np.ones((T, T)), k=2)', 'r = np.triu(np.ones((T, T)), k=1)'),
     ('r = np.tril(np.ones((T, T)), k=-1)', 'r = np.triu(np.ones((T, T)), k=1)'),
     ('r = np.einsum("td,sd->ts", K, Q)', 'r = np.einsum("td,sd->ts", Q, K)'),
+    ('r = es("td,sd->st", Q, K)', 'r = es("td,sd->ts", Q, K)'),
+    ('r = heads.sum(axis=2)[:, None]', 'r = heads.sum(axis=2)[:, :, None]'),
     ('r = np.einsum("ts,sd->td", dS, Q)', 'r = np.einsum("ts,td->sd", dS, Q)'),
     ('r = np.einsum("td,td->d", heads[0], heads[0])', 'r = np.einsum("htd,htd->d", heads, heads)'),
     ('r = heads.reshape(T, H * D)', 'r = heads.transpose(1, 0, 2).reshape(T, H * D)'),
@@ -205,6 +210,10 @@ PROGRAMS = [
     ('r = S', 'r = S', 'r = S\nr = np.where(mask, -np.inf, r)'),
     ('r = S', 'r = S', 'r = S\nr = np.where(np.triu(np.ones(r.shape[-2:], dtype=bool), 1), -np.inf, r)'),
     ('def hide(S):\n    S = np.where(mask, -np.inf, S)\n    return S\nS = Q @ K.T', 'S = Q @ K.T', 'S = Q @ K.T\nS = np.where(mask, -np.inf, S)'),
+    ('def hide(S):\n    S[mask] = -np.inf\n    return S\nS = Q @ K.T', 'S = Q @ K.T', 'S = Q @ K.T\nS[mask] = -np.inf'),
+    ('at = size * T + step * H\nr = size * T + 1', 'size * T + 1', 'size * T + 1 + step * H'),
+    ('r = P, lambda z: z.reshape(T, -1)', 'z.reshape', 'z.swapaxes(1, 2).reshape'),
+    ('e = S * later(m_old, Q)\nr = P', 'r = P', 'r = P * later(m_old, Q)'),
     ('for t in range(0, T, H):\n    r = np.arange(H) <= t', 'np.arange(H)', 't + np.arange(H)'),
     ('for t in range(2):\n    fresh = np.maximum(m_old, m_new)', 'm_new)', 'm_new)\n    m_old = fresh'),
     ('r = []\nfor t in range(2):\n    part = Q * t\n    r.append(lambda a: a @ part)', 'lambda a:', 'lambda a, part=part:'),
@@ -267,6 +276,12 @@ class Generated(unittest.TestCase):
         texts = [source.apply(each.edits) for each in found]
         self.assertNotIn(source.text, texts)
         self.assertEqual([each.cost for each in found], sorted(each.cost for each in found))
+
+    def test_what_a_loop_counted_last_is_dearer_than_a_number(self):
+        source, statement, names = at_last_line(BEFORE + 'for n in range(3):\n    pass\nr = dO / dO.size\n')
+        found = candidates(source, Scope(source, statement, names, names), statement, pairs=False)
+        costs = {source.apply(each.edits).splitlines()[-1]: each.cost for each in found}
+        self.assertLess(costs['r = dO / dO.size * 2'], costs.get('r = dO / dO.size * n', 9.0))
 
     def test_no_bits_of_sizes(self):
         source, statement, names = at_last_line(BEFORE + 'r = Q @ K.T / (D * H) ** 0.5\n')

@@ -1,6 +1,7 @@
 """Mutations of a call: its axis, its arguments and their order, the function itself, layouts, copies and types."""
 import ast
 import itertools
+import re
 from typing import Iterator, List, Optional, Tuple
 
 from .expressions import transposed
@@ -165,10 +166,21 @@ def arguments(site: Site) -> Iterator[Mutation]:
                 yield Mutation((Edit(close, close, ', %s=%s' % (name, each.text)),), 1.7, 'bound')
 
 
+def is_einsum(node: ast.AST) -> bool:
+    """Whether a call is an einsum of letters, by whatever name."""
+    first = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return False
+    return name_of(node) == 'einsum' or _EQUATION.fullmatch(first.value) is not None
+
+
+_EQUATION = re.compile(r'[a-zA-Z., ]+->[a-zA-Z. ]*')
+
+
 def einsum(site: Site) -> Iterator[Mutation]:
     """Other letters in an einsum: two exchanged in one term, one replaced, an axis summed or not."""
     node = site.node
-    if name_of(node) != 'einsum' or not node.args or not isinstance(node.args[0], ast.Constant):  # type: ignore[attr-defined]
+    if not is_einsum(node):
         return
     place = node.args[0]  # type: ignore[attr-defined]
     letters = place.value
@@ -211,7 +223,7 @@ def einsum(site: Site) -> Iterator[Mutation]:
 def einsum_axis(site: Site) -> Iterator[Mutation]:
     """Operands of an einsum whole where one entry of an axis was taken: the axis gets a letter of its own."""
     node, source = site.node, site.source
-    if name_of(node) != 'einsum' or len(node.args) < 2 or not isinstance(node.args[0], ast.Constant):  # type: ignore[attr-defined]
+    if not is_einsum(node) or len(node.args) < 2:  # type: ignore[attr-defined]
         return
     place, operands = node.args[0], node.args[1:]  # type: ignore[attr-defined]
     ins, arrow, out = str(place.value).partition('->')

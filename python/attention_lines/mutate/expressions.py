@@ -113,6 +113,11 @@ def given_later(site: Site) -> Iterator[Mutation]:
         for text in parameters:
             if text != node.id:
                 yield site.put(text, 1.1, 'operand')
+        parent = site.source.parents.get(node)
+        if isinstance(parent, ast.Attribute) and parent.attr in ('reshape', 'view'):
+            exchange = 'transpose' if site.scope.torch and not site.scope.numpy else 'swapaxes'
+            for one, other in ((1, 2), (0, 1), (-2, -1)):
+                yield site.put('%s.%s(%d, %d)' % (node.id, exchange, one, other), 1.3, 'layout')
 
 
 def counted(site: Site) -> Iterator[Mutation]:
@@ -220,6 +225,18 @@ def operator(site: Site) -> Iterator[Mutation]:
         a = source.grouped(inner.left, PRODUCT)
         rest = '(%s %s %s)' % (source.of(inner.right), own, right)
         yield site.put('%s %s %s' % (a, _OPERATORS[type(inner.op)], rest), 1.2, 'parentheses')
+
+
+def offset(site: Site) -> Iterator[Mutation]:
+    """Plus a product of whole numbers that the file adds elsewhere: an offset into a flat array lacks a stride."""
+    node, source = site.node, site.source
+    is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
+    if not is_sum or not isinstance(site.known.value, int) or isinstance(source.parents.get(node), ast.BinOp):
+        return
+    own = source.of(node)
+    for text, distance in site.scope.strides():
+        if text not in own:
+            yield site.put('%s + %s' % (own, text), 1.3 + distance, 'term')
 
 
 def counter(site: Site) -> Iterator[Mutation]:
@@ -499,6 +516,9 @@ def subscript(site: Site) -> Iterator[Mutation]:
         for text, cost in _other_index(site, part):
             new = inside[:at] + [text] + inside[at + 1 :]
             yield site.put('%s[%s]' % (base, ', '.join(new)), cost, 'index')
+    for at in [k for k, text in enumerate(inside) if text == 'None' and '...' not in inside]:
+        new = inside[:at] + [':'] + inside[at:]
+        yield site.put('%s[%s]' % (base, ', '.join(new)), 1.1, 'new axis')
     for one, other in itertools.combinations(range(len(inside)), 2):
         new = list(inside)
         new[one], new[other] = new[other], new[one]
@@ -702,6 +722,6 @@ def conjugate(site: Site) -> Iterator[Mutation]:
 
 
 OPERATORS = (
-    operand, stands_for, divided, callee, number, counted, given_later, operator, both, sign, comparison, transpose, factor, power, function, term, counter, subscript, reduce_more, hidden,
+    operand, stands_for, divided, callee, number, counted, given_later, operator, offset, both, sign, comparison, transpose, factor, power, function, term, counter, subscript, reduce_more, hidden,
     triangle, rescaled, conjugate,
 )

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import frame, outside, vary
 from .candidates import candidates
@@ -47,6 +47,7 @@ def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[
             _redirect(request)
         sizes = request["loaded"] if "loaded" in request else vary.loaded_sizes(request)
         return {**vary.variations({**request, "loaded": sizes}), "loaded": sizes}
+    _redirect(request)
     looked = Look(request, send)
     run_until(request, looked.reached, looked.begun)
     return looked.reply() if looked.source else {"error": "the statement was not reached"}
@@ -56,6 +57,19 @@ def _redirect(request: Dict[str, Any]) -> None:
     scratch = request["out"] + ".files"
     os.mkdir(scratch)
     outside.redirect(scratch)
+
+
+class Seen(NamedTuple):
+    """What one execution of the statement shows."""
+
+    found: List[Mutation]
+    is_alone: bool
+    """The later statement is not looked at: what stands between cannot be run."""
+    now: List[Any]
+    given: Dict[int, List[Any]]
+    """What candidates leave, by their index."""
+    behind: int
+    """The index behind the last one that was looked at."""
 
 
 class Look:
@@ -70,11 +84,13 @@ class Look:
         self.found: List[Mutation] = []
         self.given: Dict[int, List[Any]] = {}
         self.now: List[Any] = []
+        self.out = os.open(request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.written = 0
         self.behind = 0
         self.executions = 0
         self.began: Any = None
         self.is_watched = False
+        self.is_alone = False
 
     def begun(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         """Keeps the frame in which a loop begins: candidates for a statement in it are run from there."""
@@ -89,31 +105,57 @@ class Look:
 
     def reached(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
         """Evaluates them in this frame; at the last execution that was asked for it answers and ends the process."""
-        if names is not outer:
-            names = {**outer, **names}
-        if not self.found:
-            self._begin(names, outer)
-        if self.kept is not None:
-            names = self.kept
-        self.executions += 1
-        now = frame.run(self.part, (), names)
-        if not now and not self.part.is_single and not self.given:
-            # What stands between cannot be run here.
-            self.part = frame.stretch(self.source, self.part.first)
-            now = frame.run(self.part, (), names)
-        self.now += now or []
+        names = names if names is outer else {**outer, **names}
         seconds = float(self.request.get("seconds", 4)) / self.left
         self.left -= 1
-        # What fails or shows nothing the first time does not make the program right either.
-        some = sorted(self.given) if self.given else range(min(len(self.found), self.request.get("most") or len(self.found)))
-        # Where the program goes on, nothing that a candidate does may be left in it.
+        self._cut()
+        # Where the program goes on, nothing that was looked at may be left in it.
         isolated = self.left > 0 and hasattr(os, "fork")
-        given, behind = apart(lambda: self._evaluated(some, names, seconds)) if isolated else self._evaluated(some, names, seconds)
-        self.behind = max(self.behind, behind)
-        for at, values in given.items():
-            self.given.setdefault(at, []).extend(values)
+        made = apart(lambda: self._looked(names, outer, seconds)) if isolated else self._looked(names, outer, seconds)
+        if made is not None:
+            self._keep(made)
         if not self.left:
             self.send(self.reply())
+
+    def _cut(self) -> None:
+        """What is run here, with each of the candidates."""
+        place = self.request["place"]
+        self.source = self.source or Source(text_of(self.request, place["file"]))
+        statement = self.source.statement_at(place["line"])
+        seen = self.source.statement_at(place["until"]) if place.get("until") and not self.is_alone else None
+        self.part = self.part or frame.stretch(self.source, statement, seen)
+
+    def _looked(self, names: Dict[str, Any], outer: Dict[str, Any], seconds: float) -> Seen:
+        """What this execution shows."""
+        self._begin()
+        held = names if self.kept is None else self.kept
+        # Before anything else is evaluated, which may leave something.
+        now = frame.run(self.part, (), held)
+        if not now and not self.part.is_single and not self.given:
+            # What stands between cannot be run here.
+            self.is_alone, self.part = True, None
+            self._cut()
+            now = frame.run(self.part, (), held)
+        if not self.found:
+            statement = self.source.statement_at(self.request["place"]["line"])
+            scope = Scope(self.source, statement, names, outer)
+            self.found = candidates(self.source, scope, statement, bool(self.request.get("pairs", True)))
+        # What fails or shows nothing the first time does not make the program right either.
+        some = sorted(self.given) if self.given else range(min(len(self.found), self.request.get("most") or len(self.found)))
+        given, behind = self._evaluated(some, held, seconds)
+        return Seen(self.found, self.is_alone, now or [], given, behind)
+
+    def _keep(self, made: Seen) -> None:
+        """What was seen in another process, with what was seen before."""
+        self.executions += 1
+        self.found = made.found
+        if made.is_alone and not self.is_alone:
+            self.is_alone, self.part = True, None
+            self._cut()
+        self.now += made.now
+        self.behind = max(self.behind, made.behind)
+        for at, values in made.given.items():
+            self.given.setdefault(at, []).extend(values)
 
     def _evaluated(self, some: Sequence[int], names: Dict[str, Any], seconds: float) -> Tuple[Dict[int, List[Any]], int]:
         """What some of the candidates leave in this frame, as far as the time goes; and the index behind the last of them."""
@@ -158,14 +200,9 @@ class Look:
             self.began = None
             raise TooLong
 
-    def _begin(self, names: Dict[str, Any], outer: Dict[str, Any]) -> None:
-        place = self.request["place"]
-        self.source = self.source or Source(text_of(self.request, place["file"]))
-        statement = self.source.statement_at(place["line"])
-        seen = self.source.statement_at(place["until"]) if place.get("until") else None
-        self.part = self.part or frame.stretch(self.source, statement, seen)
+    def _begin(self) -> None:
+        """From here on this process is for looking alone."""
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
-        self.out = os.open(self.request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         outside.close()
         outside.limit_memory()
         torch = sys.modules.get("torch")
@@ -174,8 +211,6 @@ class Look:
             torch.set_num_threads(1)
         if hasattr(signal, "SIGALRM"):
             signal.signal(signal.SIGALRM, self._end)
-        scope = Scope(self.source, statement, names, outer)
-        self.found = candidates(self.source, scope, statement, bool(self.request.get("pairs", True)))
 
     def reply(self) -> Dict[str, Any]:
         """Of candidates that give the same numbers the cheapest, with the others, and none that gives what is there now."""
@@ -218,8 +253,8 @@ class Look:
         return parts
 
 
-def apart(work: Callable[[], Tuple[Dict[int, List[Any]], int]]) -> Tuple[Dict[int, List[Any]], int]:
-    """What `work` gives in a process of its own."""
+def apart(work: Callable[[], Seen]) -> Optional[Seen]:
+    """What `work` gives in a process of its own; None where that ends without it."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -238,7 +273,7 @@ def apart(work: Callable[[], Tuple[Dict[int, List[Any]], int]]) -> Tuple[Dict[in
     os.close(read)
     os.waitpid(child, 0)
     data = b"".join(pieces)
-    return pickle.loads(data) if data else ({}, 0)
+    return pickle.loads(data) if data else None
 
 
 class TooLong(BaseException):

@@ -3,7 +3,7 @@ import ast
 import math
 import sys
 import types
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from .source import Source, binding
 
@@ -93,11 +93,13 @@ def holds_tensors(value: Any) -> bool:
     return any(is_tensor(part) for part in list(getattr(value, '__dict__', {}).values())[:40])
 
 
-def pure(node: ast.AST) -> bool:
-    """Whether evaluating `node` again can change nothing: every call in it only computes."""
+def pure(node: ast.AST, own: FrozenSet[str] = frozenset()) -> bool:
+    """Whether evaluating `node` again can change nothing: every call in it only computes, as those of `own` names do."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
             name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, 'id', '')
+            if isinstance(part.func, ast.Name) and name in own:
+                continue
             if name not in PURE or any(k.arg == 'out' for k in part.keywords):
                 return False
             if isinstance(part.func, ast.Attribute) and 'random' in ast.dump(part.func):
@@ -133,9 +135,19 @@ class Scope:
         self._own_names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
         self.bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         self.counters = self._counters()
+        self.left_over = self._left_over()
         self._unary: Optional[List[str]] = None
+        self.computing = self._functions_that_compute()
         self._numbers: Optional[List[Ingredient]] = None
         self.ingredients = self._collect()
+
+    def _functions_that_compute(self) -> FrozenSet[str]:
+        """Names of the file's own functions of which a call changes nothing."""
+        return frozenset(
+            node.name
+            for node in self.source.tree.body
+            if isinstance(node, ast.FunctionDef) and isinstance(self.merged.get(node.name), types.FunctionType) and _only_computes(node)
+        )
 
     def _counters(self) -> Set[str]:
         """Names of the loops around the statement that hold whole numbers: equal ones are so in this iteration alone."""
@@ -146,6 +158,23 @@ class Scope:
             if isinstance(node, ast.For):
                 found |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
         return {name for name in found if isinstance(self.merged.get(name), int)}
+
+    def _left_over(self) -> Set[str]:
+        """Names that hold what a loop elsewhere counted last: nobody means that."""
+        around, node = set(), self.statement
+        while node in self.source.parents:
+            node = self.source.parents[node]  # type: ignore[assignment]
+            around.add(node)
+        counted: Set[str] = set()
+        bound: Set[str] = set()
+        for node in ast.walk(self.source.tree):
+            targets = [node.target] if isinstance(node, ast.For) else node.targets if isinstance(node, ast.Assign) else []  # type: ignore[list-item]
+            names = {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            if isinstance(node, ast.For) and node not in around:
+                counted |= names
+            else:
+                bound |= names
+        return {name for name in counted - bound if isinstance(self.merged.get(name), int)}
 
     def _alias(self, module: str) -> Optional[str]:
         wanted = sys.modules.get(module)
@@ -167,7 +196,7 @@ class Scope:
         return self._values[text]
 
     def _look(self, node: ast.AST, text: str) -> Value:
-        inside = isinstance(node, ast.expr) and (pure(node) or self._is_own(node) and quiet(node))
+        inside = isinstance(node, ast.expr) and (pure(node, self.computing) or self._is_own(node) and quiet(node))
         if not inside or '\n' in text and len(text) > 2000:
             return Value('other')
         try:
@@ -193,6 +222,7 @@ class Scope:
         found: Dict[str, Ingredient] = {}
 
         def add(text: str, binds: int, known: Value, distance: float) -> None:
+            distance += LEFT_OVER if text in self.left_over else 0
             if known.sort == 'other' or text in found and found[text].distance <= distance:
                 return
             found[text] = Ingredient(text, binds, known, distance)
@@ -224,7 +254,7 @@ class Scope:
             if not isinstance(node, (ast.BinOp, ast.Call)) or not any(isinstance(n, ast.Name) for n in ast.walk(node)):
                 continue
             text = self.source.of(node)
-            if len(text) > LONGEST_NUMBER or not pure(node):
+            if len(text) > LONGEST_NUMBER or not pure(node, self.computing):
                 continue
             known = self.known(node)
             near = min(abs(node.lineno - self.statement.lineno), 40) / 100 if node in own else 0.5
@@ -337,12 +367,28 @@ class Scope:
             self._numbers.sort(key=lambda each: each.text not in self.counters)
         return self._numbers[:60]
 
+    def strides(self) -> List[Tuple[str, float]]:
+        """Products of whole numbers that stand in sums of this file, such as `h * hs`, with how far away they are; the nearest first."""
+        found: Dict[str, float] = {}
+        for node in ast.walk(self.source.tree):
+            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+                continue
+            for part in (node.left, node.right):
+                is_product = isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult)
+                text = self.source.of(part)
+                if is_product and isinstance(self.known(part).value, int) and len(text) <= LONGEST_TENSOR:
+                    near = min(abs(part.lineno - self.statement.lineno), 40) / 100
+                    found[text] = min(near, found.get(text, near))
+        return sorted(found.items(), key=lambda each: each[1])[:MOST_STRIDES]
+
     def is_other(self, one: Ingredient, known: Value, text: str = '') -> bool:
         """Whether a number is another one than what `text` is, in this iteration or in the next ones."""
         return one.known.value != known.value or one.text in self.counters or text in self.counters
 
 
+LEFT_OVER = 1.5
 MOST_UNARY = 6
+MOST_STRIDES = 8
 MOST_NAMES = 4
 """Of one number: which of them was meant shows in other sizes."""
 

@@ -1,7 +1,7 @@
 """Mutations of what attention always does: hidden keys at minus infinity, a normalisation that is missing, rows picked in an order."""
 import ast
 import itertools
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Set, Tuple
 
 from .calls import name_of
 from .expressions import fitting
@@ -210,7 +210,7 @@ def borrowed(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Muta
         if not isinstance(other, (ast.Assign, ast.AugAssign)) or other in own or other.lineno != other.end_lineno:
             continue
         text = source.of(other)
-        bound = {n.id for n in ast.walk(other) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        bound = _changed_by(other)
         read = {n.id for n in ast.walk(other) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         # It changes something that is there already, and that the statement has to do with.
         if text in here or not bound & near or not all(name in scope.merged for name in bound | read):
@@ -218,6 +218,18 @@ def borrowed(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Muta
         cost = 1.3 if source.function_of(other) is not function else 1.6
         yield Mutation((Edit(last, last, '%s%s%s\n' % (newline, indent, text)),), cost, 'missing')
         yield Mutation((Edit(first, first, '%s%s\n' % (indent, text)),), cost + 0.1, 'missing')
+
+
+def _changed_by(statement: Any) -> Set[str]:
+    """Names that it binds, and of arrays of which it changes a part."""
+    found = set()
+    for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+        for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+            while isinstance(part, (ast.Subscript, ast.Starred)):
+                part = part.value
+            if isinstance(part, ast.Name):
+                found.add(part.id)
+    return found
 
 
 def carried(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:

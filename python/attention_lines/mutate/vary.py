@@ -184,11 +184,12 @@ def _sizes(source: Source, name: str, args: List[str]) -> Iterator[Dict[str, Any
         equal = [n for n in nodes if n.value == node.value]
         at = "%d" % source.span(node)[0]
         # Twice first: a number of heads has to divide a width.
+        named = {"names": sorted({_name_of(source, n) for n in equal} - {""})}
         for other in (node.value * 2, node.value + 1, node.value + 2):
-            yield {"at": at, "edits": {name: [_plain(source, n, str(other)) for n in alike]}}
+            yield {**named, "at": at, "edits": {name: [_plain(source, n, str(other)) for n in alike]}}
         if len(equal) > len(alike):
             for other in (node.value * 2, node.value + 1):
-                yield {"at": at, "edits": {name: [_plain(source, n, str(other)) for n in equal]}}
+                yield {**named, "at": at, "edits": {name: [_plain(source, n, str(other)) for n in equal]}}
     for at, word in enumerate(args):
         if word.isdigit() and 2 <= int(word) <= LARGEST and not (at and "seed" in args[at - 1]):
             for other in (int(word) + 1, int(word) * 2):
@@ -209,17 +210,29 @@ _COUNTS = re.compile(r"b|bs|bsz|h|(n|num)?_?(batch|batches|batch_size|head|heads
 
 def _is_count(source: Source, node: ast.AST) -> bool:
     """Whether a 1 is how many sequences or heads there are, by the name that it is given."""
-    parent, names = source.parents.get(node), []
-    if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
-        names = [parent.targets[0].id]
+    return _COUNTS.fullmatch(_name_of(source, node)) is not None
+
+
+def _name_of(source: Source, node: ast.AST) -> str:
+    """The name that a constant is given, "" where it has none."""
+    parent, target = source.parents.get(node), None
+    if isinstance(parent, ast.Assign):
+        target = parent.targets[0]
+    elif isinstance(parent, ast.AnnAssign):
+        target = parent.target
     elif isinstance(parent, ast.Tuple):
         owner = source.parents.get(parent)
         if isinstance(owner, ast.Assign) and isinstance(owner.targets[0], ast.Tuple) and len(owner.targets[0].elts) == len(parent.elts):
             target = owner.targets[0].elts[parent.elts.index(node)]
-            names = [target.id] if isinstance(target, ast.Name) else []
+    elif isinstance(parent, ast.arguments):
+        places = [*parent.args[len(parent.args) - len(parent.defaults) :], *parent.kwonlyargs]
+        values = [*parent.defaults, *parent.kw_defaults]
+        return places[values.index(node)].arg
     elif isinstance(parent, ast.keyword):
-        names = [parent.arg or ""]
-    return any(_COUNTS.fullmatch(name) for name in names)
+        if _is_option(source, parent):
+            return str(getattr(source.parents[parent].args[0], "value", "")).lstrip("-").replace("-", "_")
+        return parent.arg or ""
+    return target.id if isinstance(target, ast.Name) else ""
 
 
 def _shape_of(source: Source, node: ast.AST) -> Any:

@@ -58,6 +58,8 @@ export interface Variation {
   readonly args?: readonly string[];
   /** Variations of the same place exclude one another. */
   readonly at?: string;
+  /** What the program calls the size that it changes, and others of the same number. */
+  readonly names?: readonly string[];
 }
 
 export interface Variations {

@@ -1,13 +1,22 @@
 // The setup of a right program in another run of it, with other numbers and sizes: each tensor of the setup is read from
 // where the first run had it. Nothing is inferred, so that what is proven is the attention that was asked for.
-import { type AxisLetters, type Letter, shapeOf } from '../../engine/axes.ts';
+import type { AxisLetters, Letter } from '../../engine/axes.ts';
 import type { HeadConfig, WeightId } from '../../engine/config.ts';
 import { nodeOf } from '../../engine/graph.ts';
-import { sameShape, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole } from '../align/align.ts';
-import type { Catalogue, Entry } from '../align/catalogue.ts';
+import type { Catalogue } from '../align/catalogue.ts';
 import { eventKeys } from '../infer/builder.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
+import {
+  type Cut,
+  type Extents,
+  joinedAxis,
+  laidOut,
+  ownAxes,
+  readAs,
+  sliced,
+} from './boundLayouts.ts';
 import { constantsOf, lossesAt, lossWith } from './boundLoss.ts';
 import type { Standing } from './progress.ts';
 
@@ -19,11 +28,8 @@ interface Read {
   readonly place: Place;
   readonly axes: readonly AxisLetters[];
   readonly own: readonly AxisLetters[];
-  /** Of several that are joined along one axis: that axis of those before it. */
-  readonly cut?: { readonly axis: number; readonly before: readonly AxisLetters[] };
+  readonly cut?: Cut;
 }
-
-type Extents = Record<Letter, number>;
 
 /** What of a setup is read anew from where its run computes with it. */
 const READ: ReadonlySet<string> = new Set([
@@ -42,6 +48,8 @@ export class Bound {
   readonly #reads: ReadonlyMap<string, Read>;
   /** Events of which each axis is one or more whole letters: they tell the sizes. */
   readonly #sized: ReadonlyMap<Place, readonly AxisLetters[]>;
+  /** The same of parts of a node, such as one head's: their axes that are as long as the node's, null for the others. */
+  readonly #cut: ReadonlyMap<Place, readonly (AxisLetters | null)[]>;
   readonly #keep: Place | null;
   readonly #y: readonly AxisLetters[];
   readonly #own: Recording;
@@ -52,9 +60,11 @@ export class Bound {
     { config, graph }: Catalogue,
     reads: ReadonlyMap<string, Read>,
     sized: ReadonlyMap<Place, readonly AxisLetters[]>,
+    cut: ReadonlyMap<Place, readonly (AxisLetters | null)[]>,
     keep: Place | null,
     held: Held,
   ) {
+    this.#cut = cut;
     this.#held = held;
     this.#own = own;
     this.#config = config;
@@ -72,6 +82,7 @@ export class Bound {
     const places = placesIn(recording);
     const held = heldIn(config, recording, places);
     const sized = new Map<Place, readonly AxisLetters[]>();
+    const cut = new Map<Place, readonly (AxisLetters | null)[]>();
     const reads = new Map<string, Read>();
     const wanted = tensorsOf(config);
     const take = (alignment: Alignment, read: Omit<Read, 'own'>): void => {
@@ -88,6 +99,7 @@ export class Bound {
     for (const { event, found, pieces } of ordered) {
       const place = places.get(event)!;
       for (const [n, alignment] of found.entries()) {
+        if (n === 0 && !isAll(alignment)) cut.set(place, wholeAxes(alignment));
         if (!isAll(alignment)) continue;
         const { axes } = alignment;
         if (n === 0) sized.set(place, axes);
@@ -110,7 +122,7 @@ export class Bound {
     }
     const keep = config.dropout ? keepIn(recording, config.dropout.keep, places) : null;
     const isAllThere = reads.size === wanted.size && (!config.dropout || keep !== null);
-    return isAllThere ? new Bound(recording, catalogue, reads, sized, keep, held) : null;
+    return isAllThere ? new Bound(recording, catalogue, reads, sized, cut, keep, held) : null;
   }
 
   /** What the setup of another run may be; none where a tensor or a size cannot be told. */
@@ -180,25 +192,37 @@ export class Bound {
   /** Null where two events contradict each other, or not every letter is told. */
   #extentsIn(events: ReadonlyMap<Place, Event>): Extents | null {
     const extents: Extents = {};
-    const products: [AxisLetters, number][] = [];
-    for (const [place, axes] of this.#sized) {
+    if (!this.#tell(extents, events)) return null;
+    for (const [letter, size] of Object.entries(this.#extents))
+      if (size === 1) extents[letter] ??= 1;
+    const isTold = (): boolean =>
+      Object.keys(this.#extents).every((letter) => Number.isInteger(extents[letter]));
+    // What no whole node tells, such as the width of a head, its parts may.
+    return isTold() || (this.#tell(extents, events, this.#cut) && isTold()) ? extents : null;
+  }
+
+  /** Adds the sizes that whole nodes have, and `parts` of them; whether no node contradicts another. */
+  #tell(
+    extents: Extents,
+    events: ReadonlyMap<Place, Event>,
+    parts: ReadonlyMap<Place, readonly (AxisLetters | null)[]> = new Map(),
+  ): boolean {
+    const products: [axis: AxisLetters, length: number, isNode: boolean][] = [];
+    for (const [place, axes] of [...this.#sized, ...parts]) {
       const shape = events.get(place)?.shape;
       if (!shape || shape.length !== axes.length) continue;
-      axes.forEach((axis, n) => products.push([axis, shape[n]]));
+      axes.forEach((axis, n) => axis && products.push([axis, shape[n], !parts.has(place)]));
     }
     for (let before = -1; before < Object.keys(extents).length;) {
       before = Object.keys(extents).length;
-      for (const [letters, length] of products) {
-        const open = letters.filter((letter) => extents[letter] === undefined);
-        const known = letters.reduce((size, letter) => size * (extents[letter] ?? 1), 1);
+      for (const [axis, length, isNode] of products) {
+        const open = axis.filter((letter) => extents[letter] === undefined);
+        const known = axis.reduce((size, letter) => size * (extents[letter] ?? 1), 1);
         if (open.length === 1) extents[open[0]] = length / known;
-        else if (open.length === 0 && known !== length) return null;
+        else if (open.length === 0 && known !== length && isNode) return false;
       }
     }
-    for (const [letter, size] of Object.entries(this.#extents))
-      if (size === 1) extents[letter] ??= 1;
-    const isTold = Object.keys(this.#extents).every((letter) => Number.isInteger(extents[letter]));
-    return isTold ? extents : null;
+    return true;
   }
 }
 
@@ -221,6 +245,14 @@ function placesIn(recording: Recording): Map<Event, Place> {
 
 const isAll = (alignment: Alignment): boolean =>
   alignment.entry.role !== 'partial' && isWhole(alignment) && !isReordered(alignment);
+
+/** Of a part of a node the axes of which it has all entries. */
+const wholeAxes = ({ entry, ranges, axes }: Alignment): (AxisLetters | null)[] =>
+  axes.map((letters) => {
+    const isFull = (letter: Letter): boolean =>
+      ranges.get(letter)!.count === entry.lengths[entry.letters.indexOf(letter)];
+    return letters.length > 0 && letters.every(isFull) ? letters : null;
+  });
 
 const isTensor = (value: unknown): value is Tensor =>
   typeof value === 'object' && value !== null && 'shape' in value && 'data' in value;
@@ -282,87 +314,6 @@ function tensorsOf({
   add('start.', start ?? {});
   for (const [entry, tensor] of constantsOf(loss)) found.set(entry, { key: 'g:y', tensor });
   return found;
-}
-
-/** The axes of a node, those that an entry has. */
-function ownAxes({ graph }: Catalogue, { node, letters }: Entry): AxisLetters[] {
-  return nodeOf(graph, node).axes.map((axis) => axis.filter((letter) => letters.includes(letter)));
-}
-
-function laidOut(
-  { letters, lengths, strides: steps, data }: Entry,
-  axes: readonly AxisLetters[],
-): Tensor {
-  const extents = Object.fromEntries(letters.map((letter, n) => [letter, lengths[n]]));
-  const order = axes.flat();
-  const inner = order.map((letter) => extents[letter]);
-  const own = strides(inner);
-  const result = new Float64Array(sizeOf(inner));
-  for (let n = 0; n < result.length; n++) {
-    let from = 0;
-    for (let k = 0; k < order.length; k++)
-      from += (Math.floor(n / own[k]) % inner[k]) * steps[letters.indexOf(order[k])];
-    result[n] = data[from];
-  }
-  return { shape: shapeOf(axes, extents), data: result };
-}
-
-/** The axis along which the pieces of an event are joined, one after the other; null where they are joined otherwise. */
-function joinedAxis({ shape }: Event, pieces: readonly Alignment[]): number | null {
-  const shapes = pieces.map(({ entry, axes }) => laidOut(entry, axes).shape);
-  if (pieces.length < 2 || shapes.some((each) => each.length !== shape.length)) return null;
-  const axis = shape.findIndex((length, n) => shapes.some((each) => each[n] !== length));
-  const others = shapes.every((each) =>
-    each.every((length, n) => n === axis || length === shape[n]),
-  );
-  const sum = shapes.reduce((total, each) => total + each[axis], 0);
-  return axis >= 0 && others && sum === shape[axis] ? axis : null;
-}
-
-function sliced(
-  { shape, data }: Tensor,
-  { axis, before }: NonNullable<Read['cut']>,
-  letters: AxisLetters,
-  extents: Extents,
-): Tensor {
-  const lengthOf = (some: AxisLetters): number => sizeOf(some.map((letter) => extents[letter]));
-  const start = before.reduce((sum, each) => sum + lengthOf(each), 0);
-  const length = lengthOf(letters);
-  const inner = sizeOf(shape.slice(axis + 1));
-  const outer = sizeOf(shape.slice(0, axis));
-  const result = new Float64Array(outer * length * inner);
-  for (let n = 0; n < outer; n++) {
-    const from = (n * shape[axis] + start) * inner;
-    result.set(data.subarray(from, from + length * inner), n * length * inner);
-  }
-  return { shape: shape.map((each, n) => (n === axis ? length : each)), data: result };
-}
-
-/** The numbers of an event whose axes have these letters, in the order of others; null where they do not fit. */
-function readAs(
-  data: Float64Array,
-  axes: readonly AxisLetters[],
-  own: readonly AxisLetters[],
-  extents: Extents,
-): Tensor | null {
-  const from = axes.flat();
-  const to = own.flat();
-  const lengths = from.map((letter) => extents[letter]);
-  if (
-    sizeOf(lengths) !== data.length ||
-    sizeOf(to.map((letter) => extents[letter])) !== data.length
-  )
-    return null;
-  const steps = strides(to.map((letter) => extents[letter]));
-  const inner = strides(lengths);
-  const result = new Float64Array(data.length);
-  for (let n = 0; n < data.length; n++) {
-    let at = 0;
-    for (let k = 0; k < from.length; k++)
-      at += (Math.floor(n / inner[k]) % lengths[k]) * (steps[to.indexOf(from[k])] ?? 0);
-    result[at] = data[n];
-  }
-  return { shape: shapeOf(own, extents), data: result };
 }
 
 /** Whether an event is this tensor, in its own layout. */

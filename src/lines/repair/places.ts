@@ -1,6 +1,7 @@
 // Which statements a repair looks at: the wrong ones, those that made their operands, their neighbours.
 import { handedOn } from '../recorded/flow.ts';
 import type { Judged } from '../judge.ts';
+import { callOf } from '../localise/blame/calls.ts';
 import { type Event, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
@@ -45,6 +46,8 @@ const FAR = {
   hop: 0.2,
   same: 0.05,
   packed: 1.2,
+  call: 0.3,
+  rightCall: -0.4,
   counted: 2,
   handed: 0.45,
   neighbour: 2.2,
@@ -104,6 +107,9 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     const reached = new Map<number, number>([event, seen].map((id) => [id, near]));
     for (const [id, far] of reached) {
       if (far >= near + MOST_HOPS * FAR.operand) continue;
+      const call = callGiving(recording, id);
+      if (call !== null)
+        add(call, far + (observed[id].standing === 'right' ? FAR.rightCall : FAR.call), each);
       const from = handedOn(recording, recording.events[id]);
       for (const source of from === null ? flow.sources[id] : [from]) {
         const isRight = observed[source].standing === 'right';
@@ -154,12 +160,20 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
   return [...near.slice(0, at), ...silent, ...near.slice(at), ...passesOf(recording, missing)];
 }
 
-/** Whether an event is an element of what its statement returns, or puts together. */
-function isElement({ events, statements }: Recording, id: number): boolean {
+/** The statement of another function that gave an argument, by an event of it. */
+function callGiving(recording: Recording, id: number): number | null {
+  const { how, frame } = recording.events[id];
+  return how === 'argument' && frame > 0 ? callOf(recording, frame) : null;
+}
+
+/** Whether an event is an element of what its statement returns, or puts together; not what a function of the person's gave it. */
+function isElement({ events, statements, functions }: Recording, id: number): boolean {
   const { name, how, statement } = events[id];
+  const { text } = statements[statement];
+  const [, called] = /(?:^return|=)\s*(?:\w+\.)*(\w+)\(.*\)$/s.exec(text.trim()) ?? [];
+  const isGiven = functions.some((each) => each.name.split('.').at(-1) === called);
   return (
-    name.endsWith(']') &&
-    (how === 'return' || (how === 'bind' && /[([{]/.test(statements[statement].text)))
+    name.endsWith(']') && !isGiven && (how === 'return' || (how === 'bind' && /[([{]/.test(text)))
   );
 }
 

@@ -3,8 +3,9 @@ import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole as isAllOf } from '../align/align.ts';
-import { ancestorsOf, askedFor, goalsOf } from '../localise/goals.ts';
+import { ancestorsOf, askedFor, coveredKeys, goalsOf } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
+import { handedOn } from '../recorded/flow.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { holdsTwice, isMisplaced, losesMask, losesStep, placeName } from './held.ts';
@@ -107,11 +108,33 @@ const isCut = ({ recording: { leftOut } }: Standing): boolean =>
   leftOut.events > 0 || leftOut.bytes > 0;
 
 /** Whether all outputs and gradients are there that a program asks for, before an edit or after it. */
-function isComplete(before: Standing, { judged, covered }: Standing): boolean {
-  const goals = goalsOf(judged.catalogue.graph);
-  return [before.judged, judged].every(({ localised: { observed } }) =>
-    askedFor(goals, observed).every((key) => covered.has(key)),
+function isComplete(before: Standing, after: Standing): boolean {
+  const goals = goalsOf(after.judged.catalogue.graph);
+  const there = coveredByHand(after);
+  return [before.judged, after.judged].every(({ localised: { observed } }) =>
+    askedFor(goals, observed).every((key) => there.has(key)),
   );
+}
+
+/**
+ * What is there; of a program that computes gradients itself and has autograd's beside them, to compare, without those: they
+ * are right whatever its own are.
+ */
+function coveredByHand({ recording, judged, covered }: Standing): ReadonlySet<Key> {
+  const { catalogue, localised } = judged;
+  const { events } = recording;
+  const isGrad = ({ how, name }: Event): boolean =>
+    how === 'gradient' || (how === 'leaf' && name.endsWith('.grad'));
+  const isOfAutograd = ({ event }: Observed): boolean => {
+    for (let at: number | null = event.id; at !== null; at = handedOn(recording, events[at]))
+      if (isGrad(events[at])) return true;
+    return false;
+  };
+  if (!events.some(({ how }) => how === 'gradient')) return covered;
+  const own = localised.observed.filter((each) => !isOfAutograd(each));
+  const there = coveredKeys(catalogue, own);
+  const isByHand = goalsOf(catalogue.graph).some((key) => key.startsWith('g:') && there.has(key));
+  return isByHand ? there : covered;
 }
 
 /**
@@ -175,9 +198,9 @@ function hasLooseEnds({ recording, judged: { localised } }: Standing): boolean {
   });
 }
 
-/** What a statement gives under one name, whichever element of a list it is. */
-const resultOf = ({ statement, name, how }: Event): string =>
-  `${statement} ${how} ${name.replaceAll(/\[\d+\]/g, '[]')}`;
+/** What a statement gives under one name and of one shape, whichever element of a list it is. */
+const resultOf = ({ statement, name, how, shape }: Event): string =>
+  `${statement} ${how} ${name.replaceAll(/\[\d+\]/g, '[]')} ${shape.join()}`;
 
 /**
  * What further steps of a training give, of which the first one gave what is right, and the parameters that they have: no

@@ -22,6 +22,8 @@ const MOST_SIZES = 5;
 /** Beyond it no further variation is begun, in seconds; fewer sizes than these are not enough. */
 const SECONDS = 6;
 const ENOUGH_SIZES = 2;
+/** So many ways to another size are tried before it is taken that the program has none. */
+const FIRST_SIZES = 12;
 /** The person's own included. */
 const ENOUGH_SEEDS = 3;
 const MOST_SECONDS = 15;
@@ -108,8 +110,10 @@ class Proof {
       if (found === 'right') verified.seeds++;
     }
     const kept: Varied[] = [];
-    for (const variation of this.#tellingFirst(sizes)) {
-      const limit = kept.length < ENOUGH_SIZES ? MOST_SECONDS : SECONDS;
+    for (const [tried, variation] of this.#tellingFirst(sizes).entries()) {
+      // On a slow machine one size at least is tried all the same: a number that is a size by chance holds for every seed.
+      const isFirst = kept.length === 0 && tried < FIRST_SIZES;
+      const limit = isFirst ? Infinity : kept.length < ENOUGH_SIZES ? MOST_SECONDS : SECONDS;
       if (kept.length >= MOST_SIZES || this.#now() - this.#began > limit) break;
       if (kept.some(({ variation: { at } }) => at === variation.at)) continue;
       const next: Varied = { variation, of: 'sizes' };
@@ -121,8 +125,9 @@ class Proof {
       const found = await this.#try(kept);
       if (found === 'wrong') return null;
     }
+    const isCutShort = kept.length === 0 && this.#now() > this.#until;
     const isVaried = verified.seeds > 1 || kept.length > 0;
-    if (!isVaried && (this.#now() > this.#until || !this.#own)) return null;
+    if (isCutShort || (!isVaried && !this.#own)) return null;
     return { ...verified, sizes: verified.sizes + kept.length };
   }
 
@@ -139,8 +144,12 @@ class Proof {
   }
 
   #tellingFirst(variations: readonly Variation[]): Variation[] {
+    // What the edit brings in may be right for a size of this program by chance.
+    const { names } = this.#edited;
     const isTelling = (each: Variation): number =>
-      this.#known.telling.has(this.#keyOf(each)) ? 0 : 1;
+      this.#known.telling.has(this.#keyOf(each)) || each.names?.some((name) => names.has(name))
+        ? 0
+        : 1;
     return [...variations].sort((a, b) => isTelling(a) - isTelling(b));
   }
 
@@ -173,8 +182,9 @@ class Proof {
     const bound = judged[0] ?? null;
     // Seen alone, any gradient of y is one of some loss.
     if (judged.length > 0 && judged.every((each) => this.#edited.isLossWrong(each))) return 'wrong';
-    const isLong = isResized && recording.events.length > MOST_EVENTS;
-    if (this.#now() > this.#until || (!bound && isLong)) return 'useless';
+    const isLong = recording.events.length > MOST_EVENTS;
+    const isUntold = !bound && isResized && (isLong || this.#edited.givesLoss(standing));
+    if (this.#now() > this.#until || isUntold) return 'useless';
     const own = this.#own;
     const told = own
       ? judgedAgainst(own, recording, isResized, this.#asked)

@@ -29,6 +29,8 @@ const MOST_PERMUTED = 4;
 const NOTHING_RIGHT = 5;
 /** What was missing, in full, or another node that was. */
 const EXACT = 0.5;
+/** A node that is there already, or a form of one. */
+const TOLD = 1.5;
 
 const NEGATED = 0.4;
 /** Of tensors that are put together another one in the place of one that is nowhere else. */
@@ -158,6 +160,9 @@ function worthOf(
   const worth = (some: readonly Tensor[], before: readonly Tensor[]): number => {
     const ranks = some.filter((value, n) => !isSame(value, before[n])).map(rankOf);
     if (ranks.every((rank) => rank === NOTHING_RIGHT)) return Infinity;
+    // Where all that it changes is right, what was missing tells.
+    const isTold = ranks.every((rank) => rank <= TOLD) && Math.min(...ranks) <= EXACT;
+    if (isTold && some.length === before.length) return EXACT;
     // What else the edit changes has to be right as well, and nothing is to be missing.
     const isReshaped = some.some(({ shape }, n) => before[n] && !sameShape(shape, before[n].shape));
     const mean = ranks.reduce((sum, rank) => sum + rank, 0) / ranks.length;

@@ -230,3 +230,28 @@ test.skipIf(!hasNumpy)('what is put away twice, and something else not at all', 
   const saved = 'self.saved = (qr, kr, v, p, cos, sin)';
   expect(await mended(TURNED, saved, saved.replace(', v,', ', kr,'))).toBe(saved);
 });
+
+/** What the attention is of is another tensor of the same shape, given to the function that computes it. */
+const GIVEN = `import numpy as np
+rng = np.random.default_rng(9)
+B, T, C, D = 2, 5, 6, 4
+def normed(a):
+    return (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + 1e-5)
+def attention(a, w):
+    q, k, v = a @ w['q'], a @ w['k'], a @ w['v']
+    s = q @ k.swapaxes(-1, -2) / np.sqrt(D)
+    p = np.exp(s - s.max(axis=-1, keepdims=True))
+    p = p / p.sum(axis=-1, keepdims=True)
+    return p @ v @ w['o'], (a, q, k, v, p)
+x, w = rng.normal(size=(B, T, C)), {name: rng.normal(size=(C, D)) for name in 'qkv'}
+w['o'] = rng.normal(size=(D, C))
+def block(x, w):
+    n = normed(x)
+    return attention(n, w)
+y, cache = block(x, w)
+`;
+
+test.skipIf(!hasNumpy)('another tensor that is given to a function', async () => {
+  const fix = await mended(GIVEN, 'attention(n, w)', 'attention(x, w)');
+  expect(fix).toBe('return attention(n, w)');
+});

@@ -10,6 +10,7 @@ import { infer } from '../../../src/lines/infer/infer.ts';
 import { judge } from '../../../src/lines/judge.ts';
 import { parseRecording, type Recording } from '../../../src/lines/recorded/recording.ts';
 import type { Verified } from '../../../src/lines/repair/fix.ts';
+import { Bound } from '../../../src/lines/repair/bound.ts';
 import { compareStandings, type Standing, standingOf } from '../../../src/lines/repair/progress.ts';
 import { prove } from '../../../src/lines/repair/prove.ts';
 import { openBench } from '../../../src/recorder/repairBench.ts';
@@ -18,6 +19,8 @@ import { record } from '../../../src/recorder/record.ts';
 const python = process.env.ATTENTION_PYTHON ?? '/usr/bin/python3';
 const hasNumpy = spawnSync(python, ['-c', 'import numpy']).status === 0;
 if (!hasNumpy) console.warn(`${python} has no NumPy: nothing is proven`);
+const hasTorch = spawnSync(python, ['-c', 'import torch']).status === 0;
+if (!hasTorch) console.warn(`${python} has no PyTorch: nothing of bfloat16 is proven`);
 const recorder = fileURLToPath(new URL('../../../python/attention_lines', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'proof-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -81,6 +84,7 @@ async function attempt(
   writeFileSync(file, wrong);
   const before = standing(await recorded(file, most));
   const how = compareStandings(before, after);
+  if (how !== 'right') return { how, verified: null };
   const bench = await openBench({ python, recorder, file, args: [], cwd: folder, timeout: 30 });
   try {
     const sources = { [`p${count - 1}.py`]: edited };
@@ -508,6 +512,18 @@ const EXPOSED: [string, meant: string, wrong: string, edited: string][] = [
     right.replace('dK = dS.T @ Q', 'dK = dS[:5].T @ Q[:5]'),
   ],
   [
+    'a number given to a function whose own statement is wrong',
+    right
+      .replace('T, C, D =', 'def scores(Q, K, n):\n    return Q @ K.T / np.sqrt(n)\nT, C, D =')
+      .replace('Q @ K.T / np.sqrt(D)', 'scores(Q, K, D)'),
+    right
+      .replace('T, C, D =', 'def scores(Q, K, n):\n    return Q @ K.T / np.sqrt(n + 1)\nT, C, D =')
+      .replace('Q @ K.T / np.sqrt(D)', 'scores(Q, K, D)'),
+    right
+      .replace('T, C, D =', 'def scores(Q, K, n):\n    return Q @ K.T / np.sqrt(n + 1)\nT, C, D =')
+      .replace('Q @ K.T / np.sqrt(D)', 'scores(Q, K, 3)'),
+  ],
+  [
     'the first columns',
     right,
     right.replace('dV = P.T @ dy', 'dV = P @ dy'),
@@ -525,5 +541,120 @@ test.skipIf(!hasNumpy)('what these programs mean is one', async () => {
     const { how, verified } = await attempt(meant, wrong, meant);
     expect([what, how]).toEqual([what, 'right']);
     expect(verified).not.toBeNull();
+  }
+});
+
+test.skipIf(!hasNumpy)(
+  'sizes that parts of heads alone tell are those of another run',
+  async () => {
+    const text = (heads: number): string => `import numpy as np
+rng = np.random.default_rng(4)
+T, C, H = 5, 12, ${heads}
+D = C // H
+x, W, Wo = rng.normal(size=(T, C)), rng.normal(size=(C, 3 * C)), rng.normal(size=(C, C))
+qkv, out = x @ W, np.zeros((T, C))
+for h in range(H):
+    q, k, v = (qkv[:, n * C + h * D:n * C + (h + 1) * D] for n in range(3))
+    s = q @ k.T / np.sqrt(D)
+    p = np.exp(s - s.max(1, keepdims=True))
+    p = p / p.sum(1, keepdims=True)
+    out[:, h * D:(h + 1) * D] = p @ v
+y = out @ Wo
+`;
+    const file = join(folder, 'parts.py');
+    const run = (heads: number): Promise<Recording> => {
+      writeFileSync(file, text(heads));
+      return recorded(file);
+    };
+    const two = await run(2);
+    const { config } = infer(two)!;
+    const bound = Bound.of(standingOf(two, judge(two, config, buildGraph(config))));
+    expect(bound?.configsIn(await run(3)).map(({ heads }) => heads)).toEqual([3]);
+  },
+);
+
+/** Its sizes no edit changes, and its numbers are drawn: other seeds alone tell. */
+const drawn = `import numpy as np
+def data():
+    rng = np.random.default_rng(4)
+    return rng.normal(size=(5, 6)), rng.normal(size=(5, 4)), *(rng.normal(size=(6, 4)) for _ in 'qkv')
+x, dy, Wq, Wk, Wv = data()
+D = Wv.shape[1]
+${REST}`;
+
+test.skipIf(!hasNumpy)('a fix that holds for one seed only is not offered', async () => {
+  const { verified } = await attempt(drawn, unscaled(drawn), drawn);
+  expect(verified).toMatchObject({ seeds: 3, sizes: 1 });
+  // The first number that this seed draws is below 0.
+  const edited = drawn.replace(SCALED, 'keepdims=True)) / (np.sqrt(D) if x[0, 0] < 0 else 1)');
+  const byChance = await attempt(drawn, unscaled(drawn), edited);
+  expect(byChance.how).toBe('right');
+  expect(byChance.verified).toBeNull();
+});
+
+/** Gradients by hand, and autograd's of another call beside them: these are right whatever the others are. */
+const compared = `import torch
+torch.manual_seed(4)
+T, C, D = 5, 6, 4
+x, g = torch.randn(T, C).double(), torch.randn(T, D).double()
+wq, wk, wv = (torch.randn(C, D).double() for _ in range(3))
+def forward(x, wq, wk, wv):
+    q, k, v = x @ wq, x @ wk, x @ wv
+    s = q @ k.T / D ** 0.5
+    p = torch.softmax(s, dim=-1)
+    return p @ v, (q, k, v, p)
+def backward(g, saved):
+    q, k, v, p = saved
+    gv = p.T @ g
+    gp = g @ v.T
+    gs = p * (gp - (p * gp).sum(1, keepdim=True))
+    gs = gs / D ** 0.5
+    gq, gk = gs @ k, gs.T @ q
+    return gq @ wq.T + gk @ wk.T + gv @ wv.T, x.T @ gq, x.T @ gk, x.T @ gv
+y, saved = forward(x, wq, wk, wv)
+grads = backward(g, saved)
+leaves = [t.clone().requires_grad_() for t in (x, wq, wk, wv)]
+other, _ = forward(*leaves)
+other.backward(g)
+for mine, leaf in zip(grads, leaves):
+    print((mine - leaf.grad).abs().max().item())
+`;
+
+test.skipIf(!hasTorch)('gradients by hand that are wrong beside those of autograd', async () => {
+  const wrong = compared.replace('q @ k.T / D', 'q @ k.T * D');
+  expect((await attempt(compared, wrong, compared)).how).toBe('right');
+  const second = ['gs = gs / D ** 0.5', 'gs = gs / D'] as const;
+  const { how } = await attempt(compared, wrong.replace(...second), compared.replace(...second));
+  expect(how).not.toBe('right');
+});
+
+const halves = `import torch
+torch.manual_seed(4)
+T, C, D = 7, 6, 8
+x, dy = (torch.randn(T, n).bfloat16() for n in (C, D))
+Wq, Wk, Wv = ((0.4 * torch.randn(C, D)).bfloat16() for _ in range(3))
+bk = torch.randn(D).bfloat16()
+Q, K, V = x @ Wq, x @ Wk + bk, x @ Wv
+S = Q @ K.T / D ** 0.5
+P = torch.softmax(S, dim=-1)
+y = P @ V
+dV = P.T @ dy
+dP = dy @ V.T
+dS = P * (dP - (P * dP).sum(1, keepdim=True)) / D ** 0.5
+dQ = dS @ K
+dK = dS.T @ Q
+dWq, dWk, dWv, dbk = x.T @ dQ, x.T @ dK, x.T @ dV, dK.sum(0)
+`;
+
+test.skipIf(!hasTorch)('of bfloat16 a fix is proven, and what is nothing is none', async () => {
+  const wrong = halves.replace('dQ = dS @ K', 'dQ = dS @ K * D ** 0.5');
+  const { how, verified } = await attempt(halves, wrong, halves);
+  expect(how).toBe('right');
+  expect(verified).toMatchObject({ seeds: 3 });
+  // The gradient of the bias of the keys is 0 but for rounding, and so is what these edits leave: nothing else is.
+  for (const given of ['dS @ K * 0', 'dK.sum(0) + 0 * Q', 'dS @ K * 0.8']) {
+    const edited = halves.replace('dQ = dS @ K', `dQ = ${given}`);
+    const { how: found } = await attempt(halves, wrong, edited);
+    expect([given, found]).not.toEqual([given, 'right']);
   }
 });
