@@ -29,6 +29,8 @@ export interface Thoroughness {
   readonly isBrief: boolean;
   /** Two mistakes at once. */
   readonly inPairs: boolean;
+  /** Counts the work of several checks together. */
+  readonly meter?: { work: number };
 }
 
 type Resolve = (name: string, names: CheckInput['names'], rank: number) => ResolvedName | null;

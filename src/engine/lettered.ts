@@ -35,9 +35,30 @@ function lengthsOf(arrays: readonly Lettered[]): Map<Letter, number> {
   return found;
 }
 
+/** Entries up to which tables of places are kept, and how many. */
+const MOST_ENTRIES = 8192;
+const MOST_TABLES = 4000;
+
+const tables = new Map<string, Int32Array>();
+
 /** The offsets in `own` of each entry of an array with `letters`, row-major; a letter that it lacks repeats it. */
 export function offsetsIn(
-  own: Lettered,
+  own: Pick<Lettered, 'letters' | 'lengths'>,
+  letters: readonly Letter[],
+  lengths: readonly number[],
+): Int32Array {
+  if (sizeOf(lengths) > MOST_ENTRIES) return tableOf(own, letters, lengths);
+  const key = `${own.letters.join()} ${own.lengths.join()} ${letters.join()} ${lengths.join()}`;
+  const known = tables.get(key);
+  if (known) return known;
+  if (tables.size >= MOST_TABLES) tables.clear();
+  const table = tableOf(own, letters, lengths);
+  tables.set(key, table);
+  return table;
+}
+
+function tableOf(
+  own: Pick<Lettered, 'letters' | 'lengths'>,
   letters: readonly Letter[],
   lengths: readonly number[],
 ): Int32Array {
@@ -97,8 +118,8 @@ export function zipped(a: Lettered, b: Lettered, fn: (x: number, y: number) => n
   const letters = wide.length === all.size ? wide : [...all.keys()];
   const lengths = letters.map((letter) => all.get(letter)!);
   const data = new Float64Array(sizeOf(lengths));
-  const [x, y] = [a, b].map((each) => laidOut(each, letters, lengths).data);
-  for (let at = 0; at < data.length; at++) data[at] = fn(x[at], y[at]);
+  const [left, right] = [a, b].map((each) => offsetsIn(each, letters, lengths));
+  for (let at = 0; at < data.length; at++) data[at] = fn(a.data[left[at]], b.data[right[at]]);
   return { letters, lengths, data };
 }
 

@@ -112,7 +112,7 @@ class Backward {
     const size = lengths.reduce((product, length) => product * length, 1);
     const data = this.#gradients.get(own.name) ?? new Float64Array(size);
     this.#gradients.set(own.name, data);
-    const places = offsetsIn({ letters, lengths, data }, value.letters, value.lengths);
+    const places = offsetsIn({ letters, lengths }, value.letters, value.lengths);
     for (let at = 0; at < places.length; at++) data[places[at]] += value.data[at];
   }
 

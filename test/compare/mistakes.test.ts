@@ -190,6 +190,14 @@ test('a softcap that is left out is no clipping where no score is beyond it', ()
   expect(cause.id).toBe('softcap-missing');
 });
 
+test('a number that is fitted is told to the last digit', () => {
+  const factor = 3 * Math.sqrt(6);
+  const { cause } = told(capped, 'dS', ({ dZ, Z }) =>
+    dZ.map((row, j) => row.map((up, i) => scale * (1 - factor * (Z[j][i] / cap) ** 2) * up)),
+  );
+  expect(cause?.title).toMatch(/multiplied by 7\.34847/);
+});
+
 test('numbers of no formula are no mistake that is known', () => {
   const noise = randomTensor([5, 5], 77);
   const { cause } = told(plain, 'dZ', () => rows(noise));

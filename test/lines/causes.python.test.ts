@@ -46,3 +46,18 @@ describe.each(programs)('$name', ({ name, needs, mistakes }) => {
     expect(told(right.replace(from, to), setupOf(name))).toEqual({ causes: [cause], node });
   });
 });
+
+test.skipIf(!hasNumpy)('a cause does not depend on how fast the machine is', () => {
+  const { name, mistakes } = programs.find(({ needs }) => needs !== 'torch')!;
+  let now = 0;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => (now += 10_000));
+  try {
+    for (const { from, to, cause, node } of mistakes)
+      expect(told(sourceOf(name).replace(from, to), setupOf(name))).toEqual({
+        causes: [cause],
+        node,
+      });
+  } finally {
+    clock.mockRestore();
+  }
+});

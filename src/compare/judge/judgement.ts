@@ -96,7 +96,8 @@ class Judge {
   }
 
   judgement(): Judgement {
-    const { given, tensors, misfits } = this.#held;
+    const { given, tensors, misfits, input } = this.#held;
+    const before = this.#state.meter;
     const gradients = [...tensors.keys()].filter((key) => key.startsWith('g:'));
     for (const [key, aligned] of given) {
       if (key === gradients[0])
@@ -105,6 +106,9 @@ class Judge {
         );
       this.#judge({ key, aligned, tensor: tensors.get(key)! });
     }
+    const { meter } = input.effort ?? {};
+    // Another backward pass begins with a meter of its own.
+    if (meter) for (const { work } of new Set([before, this.#state.meter])) meter.work += work;
     const first = misfits.firstWith(this.#first);
     return { first, judged: this.#judged, causes: withoutRepeats(this.#causes) };
   }

@@ -164,7 +164,9 @@ class Rows {
       const formula = parsed(text, vocabularyOf(this.#context));
       return formula && this.#isNear(computedBy(site, formula), right) ? [formula] : [];
     });
-    const [mistake] = forms.flatMap((form) => hunt(site, form)).sort((a, b) => a.cost - b.cost);
+    const [mistake] = forms
+      .flatMap((form) => hunt(site, false, form))
+      .sort((a, b) => a.cost - b.cost);
     if (!mistake) return [];
     const say = { ...sayOf(site, mistake, name, forms[0]), numpy: sum.numpy, pytorch: sum.pytorch };
     const why = `${name} is ${sum.what}; here it is ${toText(mistake.formula)}.`;

@@ -15,12 +15,12 @@ import { withParts } from './place.ts';
 /** So many of the formulas that reproduce a tensor are tried in the rest of the program. */
 const MOST = 3;
 
-export const formulas: Family = (site) => {
+export function formulas(site: Site, inPairs: boolean): Edit[] {
   if (!site.target || site.goal.key !== keyOf(site.node.id, site.kind)) return [];
-  return hunt(site)
+  return hunt(site, inPairs)
     .slice(0, MOST)
     .map((mistake) => editOf(site, mistake));
-};
+}
 
 const rivalOf = ({ other }: Mistake): string =>
   other

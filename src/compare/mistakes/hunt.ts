@@ -22,12 +22,14 @@ const PAIRS_WORK = 2e8;
 const MORE_WORK = 4e7;
 const WORK_OF_CANDIDATE = 2500;
 const WORK_OF_ENTRY = 12;
-/** Two slips are told only where none of them is far-fetched; the usual ones are tried first. */
+/** Two slips are told only where none of them is far-fetched; the usual ones in the plainest forms are tried first. */
 const MOST_COST_IN_PAIRS = 1.3;
 const COSTS_IN_PAIRS = [
   [0, 1.1],
-  [1.1, MOST_COST_IN_PAIRS],
+  [1.1, Infinity],
 ] as const;
+/** Each form is so much stranger than the one before. */
+const FORM = 0.05;
 const MOST_ACCEPTED = 4;
 /** Formulas that reproduce the tensor too and are so little farther are told beside the first. */
 const MOST_RIVALS = 6;
@@ -81,12 +83,15 @@ interface Tried {
   readonly cost: number;
 }
 
+/** One slip, on which another one is tried. */
+type First = Tried & Pick<Mutant, 'place'>;
+
 /**
  * What reproduces the tensor, the shortest description first; empty where nothing does beyond chance. `right`: the formula
- * of a tensor that is no node.
+ * of a tensor that is no node, of which little is told: one slip alone.
  */
-export function hunt(site: Site, right: Formula | null = rightFormulaOf(site)): Mistake[] {
-  return right ? new Hunt(site, right).found() : [];
+export function hunt(site: Site, inPairs: boolean, right = rightFormulaOf(site)): Mistake[] {
+  return right ? new Hunt(site, right).found(inPairs) : [];
 }
 
 const rightFormulaOf = ({ graph, node, kind }: Site): Formula | null =>
@@ -105,15 +110,12 @@ class Hunt {
   readonly #largestAt: number;
   readonly #known = new Set<number>();
   readonly #accepted: (Tried & { agreed: Agreement; holes: number })[] = [];
-  /** Of what is no node little is told, and long: one slip alone. */
-  readonly #isNode: boolean;
   #tried = 0;
   #work = 0;
   #enough = Infinity;
 
   constructor(site: Site, right: Formula) {
     this.#site = site;
-    this.#isNode = hasNode(site.graph, site.node.id);
     const { goal, graph, state, config, kind } = site;
     const later = dependentsOf(goal.key, referenceProgram(graph));
     const isLater = (key: Key): boolean => later.has(key);
@@ -135,26 +137,24 @@ class Hunt {
     );
   }
 
-  found(): Mistake[] {
+  found(inPairs: boolean): Mistake[] {
     const { node, kind } = this.#site;
     if (this.#user.data.length > MOST_ENTRIES) return [];
-    const singles: Mutant[] = [];
+    const singles: First[] = [];
     for (const [n, form] of this.#forms.entries()) {
       if (this.#isLate(SINGLES_WORK)) break;
       if (!this.#vary(form)) continue;
       for (const mutant of mutants(form, this.#scope)) {
         if (this.#isLate(SINGLES_WORK)) break;
-        const tried = {
-          formula: mutant.formula,
-          slips: [mutant.slip],
-          cost: mutant.cost + 0.05 * n,
-        };
-        if (this.#try(tried) && mutant.cost <= MOST_COST_IN_PAIRS) singles.push(mutant);
+        const { formula, slip, place } = mutant;
+        const tried = { formula, slips: [slip], cost: mutant.cost + FORM * n };
+        if (this.#try(tried) && mutant.cost <= MOST_COST_IN_PAIRS)
+          singles.push({ ...tried, place });
       }
       this.#solve(form, n);
     }
     // A number that is only fitted is told where nothing is exact.
-    if (this.#isNode && this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
+    if (inPairs && this.#accepted.every(({ holes }) => holes > 0)) this.#pairs(singles);
     this.#site.state.meter.work += this.#work;
     const telling = this.#accepted
       .filter(({ agreed, holes }) => isTelling(agreed, this.#tried, holes))
@@ -196,7 +196,7 @@ class Hunt {
   }
 
   /** The cheapest slips two by two, then all. */
-  #pairs(singles: readonly Mutant[]): void {
+  #pairs(singles: readonly First[]): void {
     const sorted = [...singles].sort((a, b) => a.cost - b.cost);
     this.#enough = Math.min(this.#enough, this.#work + PAIRS_WORK);
     for (const [least, most] of COSTS_IN_PAIRS) {
@@ -205,10 +205,11 @@ class Hunt {
         for (const second of mutants(first.formula, this.#scope)) {
           if (this.#isLate(this.#enough) || this.#accepted.length > MOST_ACCEPTED) return;
           // The other order is tried too.
-          if (second.place < first.place) continue;
-          if (second.cost > most || Math.max(first.cost, second.cost) <= least) continue;
+          if (second.place < first.place || second.cost > MOST_COST_IN_PAIRS) continue;
+          const dearer = Math.max(first.cost, second.cost);
+          if (dearer > most || dearer <= least) continue;
           const cost = first.cost + second.cost + SECOND;
-          this.#hold({ formula: second.formula, slips: [first.slip, second.slip], cost });
+          this.#hold({ formula: second.formula, slips: [...first.slips, second.slip], cost });
         }
       }
     }
@@ -307,12 +308,15 @@ class Hunt {
       if (!zero || !one) continue;
       const c = shareOf(this.#user, zero, one);
       if (c === null) continue;
-      const value = this.#value(filled(open, c));
-      if (!value || !this.#matches(value, 1)) continue;
-      const formula = filled(open, Number(c.toPrecision(12)));
+      const made = [Number(c.toPrecision(12)), c].flatMap((each) => {
+        const [formula, value] = [filled(open, each), this.#value(filled(open, each))];
+        return value && this.#matches(value, 1) ? [{ formula, value }] : [];
+      });
+      if (made.length === 0) continue;
+      const [{ formula, value }] = made;
       const text = String(Number(c.toPrecision(6)));
       const slip: Slip = { operator: 'hole', say: say(text), was, is: number(c) };
-      this.#accept({ formula, slips: [slip], cost: 2 + 0.05 * n }, value, 1);
+      this.#accept({ formula, slips: [slip], cost: 2 + FORM * n }, value, 1);
     }
   }
 }

@@ -6,6 +6,7 @@ import { OPERATORS } from './operators.ts';
 import { eachSymbol } from './forms.ts';
 
 export interface Mutant {
+  /** Made when it is asked for: many are passed over. */
   readonly formula: Formula;
   readonly slip: Slip;
   readonly cost: number;
@@ -50,7 +51,9 @@ export function* mutants(
     for (const operator of operators) {
       for (const { is, say, cost = 0 } of operator.apply(own, scope)) {
         yield {
-          formula: put(is),
+          get formula() {
+            return put(is);
+          },
           slip: { operator: operator.name, say, was: own, is },
           cost: operator.cost + cost,
           place,

@@ -59,8 +59,6 @@ const LARGE_SHARES = [2, 2.5];
 const ENOUGH_WORK = 3e8;
 /** Simulating it takes about as long as some hypotheses. */
 const MOST_SIMULATED = 12;
-/** The last resort on a machine that is very slow. */
-const LONGEST_MS = 60_000;
 /** Reproduced so much more exactly than before, up to a small eps that the person adds somewhere. */
 const NEARLY = 1e-6;
 /** Entries, of the tensor or of all nodes, beyond which the first plain explanation is taken. */
@@ -132,7 +130,6 @@ class Search {
   readonly #own: number;
   /** Computed out of the tensor itself, or of what was computed from it, anything comes out right. */
   readonly #later: ReadonlySet<Key>;
-  readonly #began = Date.now();
   readonly #beganWork: number;
   readonly #scores = new Map<Hypothesis, Score>();
   readonly #near: Near[] = [];
@@ -235,8 +232,8 @@ class Search {
   }
 
   *#formulas(mostCost = Infinity): Generator<Candidate> {
-    const { isFirst = true } = this.#effort;
-    for (const edit of formulas(this.#sites[0])) {
+    const { isFirst = true, inPairs = true } = this.#effort;
+    for (const edit of formulas(this.#sites[0], inPairs && mostCost === Infinity)) {
       if (edit.cost > mostCost) continue;
       // What comes after a first mistake may follow from it: any formula that fits would be another.
       if (isFirst || !edit.id.startsWith('formula-')) yield this.#single(edit, sameMistake(edit));
@@ -287,8 +284,7 @@ class Search {
   }
 
   #isLate(most: number): boolean {
-    const { meter } = this.#context.state;
-    return meter.work - this.#beganWork > most || Date.now() - this.#began > LONGEST_MS;
+    return this.#context.state.meter.work - this.#beganWork > most;
   }
 
   /** Where each test takes long, the first plain explanation of all that is wrong is taken. */

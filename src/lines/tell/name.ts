@@ -1,5 +1,6 @@
 // Why the first wrong statement is wrong: the search that compares traces, on what it was computed from and its result.
 import { check } from '../../compare/check.ts';
+import type { Thoroughness } from '../../compare/checkInput.ts';
 import { type Key, keyOf, type Kind } from '../../compare/program/program.ts';
 import type { Cause, Report } from '../../compare/report.ts';
 import { isDType } from '../../formats/dtype.ts';
@@ -26,8 +27,8 @@ const LARGE = 200_000;
 const MOST_READINGS = 8;
 const MOST_OF_LARGE = 3;
 const MOST_SEARCHED = 2;
-/** Nothing beyond the known mistakes is begun after that. */
-const LONGEST_MS = 4000;
+/** Nothing beyond the known mistakes is begun after so much work of the searches: some seconds. */
+const MOST_WORK = 6e8;
 
 /** Of what is added up or divided between several passes or steps: no single statement does that. */
 const OF_SEVERAL_PASSES = /^gradients-(not-zeroed|of-inputs-scaled)$/;
@@ -70,10 +71,13 @@ export function explain(
   const readings = [...own, ...later].slice(0, entries > LARGE ? MOST_OF_LARGE : MOST_READINGS);
   const [best] = own;
   let known = '';
-  const began = Date.now();
+  const meter = { work: 0 };
   const searched = (reading: Reading, effort: Effort): readonly Cause[] => {
-    if (effort !== 'known' && Date.now() - began > LONGEST_MS) return [];
-    const report = reportOf(recording, catalogue, localised, reading, effort);
+    if (effort !== 'known' && meter.work > MOST_WORK) return [];
+    const report = reportOf(recording, catalogue, localised, reading, {
+      ...EFFORTS[effort],
+      meter,
+    });
     const { node, kind } = readAs(reading);
     const told = report.nodes.find((each) => each.node === node && each.kind === kind);
     if (reading === best && report.causes.length === 0 && told) known = told.note;
@@ -105,7 +109,7 @@ function reportOf(
   { config, graph, state, type }: Catalogue,
   { covered }: Localised,
   { event, key, tensor }: Reading,
-  effort: Effort,
+  effort: Thoroughness,
 ): Report {
   const dtype = isDType(type.name) ? type.name : 'float64';
   const trace: NamedTensor[] = [];
@@ -124,7 +128,7 @@ function reportOf(
   const isAdded = recording.statements[statement].kind === 'augmented';
   return check({
     ...{ config, graph, trace, names: {}, resolve: resolveName },
-    effort: EFFORTS[effort],
+    effort,
     isExcluded: (id) => !isSum && !isAdded && OF_SEVERAL_PASSES.test(id),
   });
 }
