@@ -1,9 +1,11 @@
 // Tensors of a trace that hold several nodes, or a part of one: dqkv and dW_qkv, lists of one tensor for each head; and rows' sums that are no node.
 import { type Graph, hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
 import type { Run } from '../../engine/run.ts';
-import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { largestMagnitude, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import type { ResolvedName } from '../../formats/nodeNames.ts';
+import { haveSameNumbers } from '../judge/judge.ts';
+import { transposed } from './orientation.ts';
 
 type Resolve = (name: string, rank: number) => ResolvedName | null;
 
@@ -119,8 +121,10 @@ function parts(packed: NamedTensor, graph: Graph, computed: Run | null): NamedTe
   const sizes = ids.map((id) => sizeOf(nodeOf(graph, id).shape));
   const ways = splits(packed.tensor, graph, ids, sizes);
   const reference = ids.map((id) => computed?.[isGradient ? 'gradients' : 'values'].get(id));
+  const isLike = (own: Tensor, right: Tensor | undefined): boolean =>
+    right !== undefined && haveSameNumbers(own, right, 0.05 * largestMagnitude(right));
   const fit = (way: readonly Tensor[]): number =>
-    way.filter((own, n) => haveSameNumbers(own, reference[n], 0.05)).length;
+    way.filter((own, n) => isLike(own, reference[n])).length;
   const [best] = [...ways].sort((a, b) => fit(b) - fit(a));
   if (!best) return null;
   // A weight whose rows are the outputs, as nn.Linear keeps it.
@@ -179,20 +183,7 @@ function cut({ shape, data }: Tensor, axis: number, from: number, to: number): T
   return { shape: shape.map((size, n) => (n === axis ? to - from : size)), data: out };
 }
 
-function transposed({ shape: [rows, columns], data }: Tensor): Tensor {
-  const out = data.map((_, n) => data[(n % rows) * columns + Math.floor(n / rows)]);
-  return { shape: [columns, rows], data: out };
-}
-
 const dropped = ({ shape, data }: Tensor, axis: number): Tensor => ({
   shape: shape.filter((_, n) => n !== axis),
   data,
 });
-
-/** Whether the same numbers stand in both, in whatever order, up to a share of their size. */
-function haveSameNumbers({ data }: Tensor, other: Tensor | undefined, share: number): boolean {
-  if (!other || other.data.length !== data.length) return false;
-  const [a, b] = [data.slice().sort(), other.data.slice().sort()];
-  const size = Math.max(Math.abs(b[0]), Math.abs(b[b.length - 1]));
-  return a.every((value, n) => Math.abs(value - b[n]) <= share * size);
-}

@@ -11,7 +11,7 @@ import { FILL } from '../judge/conventions.ts';
 import { rightMask } from '../mistakes/maskWords.ts';
 import { patternInWords } from '../mistakes/maskSolved.ts';
 import { placesClue } from './placesClue.ts';
-import { constantRatio } from '../judge/judge.ts';
+import { constantRatio, haveSameNumbers } from '../judge/judge.ts';
 import { indexName } from '../program/transforms/indices.ts';
 
 /** A tensor that is not what its step makes of the person's own tensors before it. */
@@ -71,11 +71,7 @@ function sortedClue({ user, predicted, precision }: Wrong): string {
   const total = ({ data }: Tensor): number => data.reduce((sum, value) => sum + value, 0);
   // Sorting takes long; the sums of hardly any others are equal.
   if (Math.abs(total(user) - total(predicted)) > most * user.data.length) return '';
-  const sorted = ({ data }: Tensor): Float64Array => data.slice().sort();
-  const [a, b] = [sorted(user), sorted(predicted)];
-  return a.every((value, n) => Math.abs(value - b[n]) <= most)
-    ? 'the entries are right but in other places'
-    : '';
+  return haveSameNumbers(user, predicted, most) ? 'the entries are right but in other places' : '';
 }
 
 /** One factor for each head, token or batch entry, but not the same for all. */

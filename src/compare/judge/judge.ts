@@ -10,15 +10,18 @@ export interface Difference {
   readonly worstIndex: readonly number[];
 }
 
-/** Entry by entry; equal infinities and two NaN are equal, a NaN or infinity against anything else is infinitely far. */
-export function difference(user: Tensor, reference: Tensor): Difference {
+/**
+ * Entry by entry, where `ignored` is not 1; equal infinities and two NaN are equal, a NaN or infinity against anything else
+ * is infinitely far.
+ */
+export function difference(user: Tensor, reference: Tensor, ignored?: Tensor | null): Difference {
   let maxAbs = 0;
   let worst = 0;
   const { data } = reference;
   for (let at = 0; at < data.length; at++) {
     const a = user.data[at];
     const b = data[at];
-    if (a === b) continue;
+    if (a === b || ignored?.data[at] === 1) continue;
     let error = Math.abs(a - b);
     if (Number.isNaN(error)) error = Number.isNaN(a) && Number.isNaN(b) ? 0 : Infinity;
     if (error > maxAbs) {
@@ -31,19 +34,10 @@ export function difference(user: Tensor, reference: Tensor): Difference {
   return { maxAbs, maxRel, worst, worstIndex: indexOf(reference.shape, worst) };
 }
 
-/** The `maxAbs` of that, where `ignored` is not 1. */
-export function farthest(user: Tensor, reference: Tensor, ignored: Tensor | null): number {
-  if (!ignored) return difference(user, reference).maxAbs;
-  let most = 0;
-  const [own, { data }, without] = [user.data, reference, ignored.data];
-  for (let at = 0; at < data.length; at++) {
-    const [a, b] = [own[at], data[at]];
-    if (a === b || without[at] === 1) continue;
-    let error = Math.abs(a - b);
-    if (Number.isNaN(error)) error = Number.isNaN(a) && Number.isNaN(b) ? 0 : Infinity;
-    if (error > most) most = error;
-  }
-  return most;
+/** Whether the same numbers stand in both, in whatever order, but for `most`. */
+export function haveSameNumbers(user: Tensor, right: Tensor, most: number): boolean {
+  const [a, b] = [user, right].map(({ data }) => data.slice().sort());
+  return a.length === b.length && a.every((value, n) => Math.abs(value - b[n]) <= most);
 }
 
 /** The factor by which `user` is `predicted` throughout, or null. */

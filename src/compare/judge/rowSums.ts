@@ -15,7 +15,7 @@ import { keyOf, type Kind, NOTHING_GIVEN, referenceProgram, State } from '../pro
 import { FLOAT64 } from '../reference/dtypes.ts';
 import type { Cause, Report } from '../report.ts';
 import { causesOf } from '../search/causes.ts';
-import { difference } from './judge.ts';
+import { difference, haveSameNumbers } from './judge.ts';
 
 /** A tensor of one number for each query, in the formulas of a setup. */
 interface RowSum {
@@ -147,7 +147,8 @@ class Rows {
       return { ...report, unaligned };
     const causes = this.#causes(name, sum, own, right);
     if (causes.length === 0 && (first || SHORT.test(name))) return { ...report, unaligned };
-    const isMoved = causes.length === 0 && haveSameNumbers(own, right);
+    const isMoved =
+      causes.length === 0 && haveSameNumbers(own, right, 1e-6 * largestMagnitude(right));
     const note = `${name} is ${off}${isMoved ? '; its numbers are right, but of other queries' : ''}`;
     const nodes = report.nodes.map((each) =>
       each.node === 'P' && each.kind === kind
@@ -203,11 +204,4 @@ function withRight(report: Report, name: string, what: string, words: string): R
     conventions: [...conventions, `${name} is right: ${what}${order}.`],
     unaligned: unaligned.filter((each) => each.name !== name),
   };
-}
-
-/** In whatever order. */
-function haveSameNumbers(own: Tensor, right: Tensor): boolean {
-  const [a, b] = [own.data.slice().sort(), right.data.slice().sort()];
-  const most = 1e-6 * largestMagnitude(right);
-  return a.every((value, n) => Math.abs(value - b[n]) <= most);
 }

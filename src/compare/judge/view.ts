@@ -2,7 +2,7 @@
 import type { Graph } from '../../engine/graph.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import type { Tensor } from '../../engine/tensor.ts';
-import { farthest } from './judge.ts';
+import { difference } from './judge.ts';
 import { fibres } from '../program/operations.ts';
 import type { Key } from '../program/program.ts';
 
@@ -33,9 +33,9 @@ export function seen(graph: Graph, key: Key, { ignored, isShifted }: View, tenso
 
 /** How far two tensors of `key` are apart, as they are looked at. */
 export function apart(graph: Graph, key: Key, view: View, user: Tensor, reference: Tensor): number {
-  if (!view.isShifted) return farthest(user, reference, view.ignored);
+  if (!view.isShifted) return difference(user, reference, view.ignored).maxAbs;
   const look = (tensor: Tensor): Tensor => seen(graph, key, view, tensor);
-  return farthest(look(user), look(reference), null);
+  return difference(look(user), look(reference)).maxAbs;
 }
 
 /** A query's scores: along the keys. */

@@ -65,38 +65,23 @@ function numbersOf(context: Context): NamedNumber[] {
   const { config, graph } = context;
   const { extents } = graph;
   const width = extents['a'];
-  const scale = scaleFactor(config, width) ?? 1;
-  const list: NamedNumber[] = [
-    { name: 'the scale', value: scale },
-    { name: '1 / the scale', value: 1 / scale },
-    { name: '2', value: 2 },
-    { name: '1/2', value: 0.5 },
-    { name: 'the width of a key', value: width },
-    { name: '1 / the width of a key', value: 1 / width },
-    { name: '√ of the width of a key', value: Math.sqrt(width) },
-    { name: '1 / √ of the width of a key', value: 1 / Math.sqrt(width) },
-    { name: 'the number of keys', value: extents['i'] },
-    { name: '1 / the number of keys', value: 1 / extents['i'] },
-    { name: 'the number of queries', value: extents['j'] },
-    { name: '1 / the number of queries', value: 1 / extents['j'] },
-    { name: 'the number of heads', value: config.heads },
-    { name: '1 / the number of heads', value: 1 / config.heads },
-    { name: 'the size of a group', value: extents['g'] ?? 1 },
-    { name: '1 / the size of a group', value: 1 / (extents['g'] ?? 1) },
-    { name: 'the batch size', value: extents['b'] ?? 1 },
-    { name: '1 / the batch size', value: 1 / (extents['b'] ?? 1) },
+  const named: readonly (readonly [name: string, value: number | undefined])[] = [
+    ['the scale', scaleFactor(config, width) ?? 1],
+    ['2', 2],
+    ['the width of a key', width],
+    ['√ of the width of a key', Math.sqrt(width)],
+    ['the number of keys', extents['i']],
+    ['the number of queries', extents['j']],
+    ['the number of heads', config.heads],
+    ['the size of a group', extents['g']],
+    ['the batch size', extents['b']],
+    ['the softcap', config.softcap],
+    ['(1 − p)', config.dropout && 1 - config.dropout.p],
   ];
-  const { softcap, dropout } = config;
-  if (softcap !== undefined)
-    list.push(
-      { name: 'the softcap', value: softcap },
-      { name: '1 / the softcap', value: 1 / softcap },
-    );
-  if (dropout)
-    list.push(
-      { name: '1 − p', value: 1 - dropout.p },
-      { name: '1 / (1 − p)', value: 1 / (1 - dropout.p) },
-    );
+  const list = named.flatMap(([name, value = 1]): NamedNumber[] => [
+    { name, value },
+    { name: `1 / ${name}`, value: 1 / value },
+  ]);
   return list.filter(
     ({ value }, n) =>
       Math.abs(value - 1) > 1e-9 &&

@@ -71,36 +71,28 @@ export const dropout: Family = (site) => {
   return editsOf(site, isBackward ? [...rows.map(backward), ...BY_WEIGHTS] : rows);
 };
 
-/** Another mask, with the right factor or a wrong one. */
-function masked(
+/** Another mask, with the right factor. */
+const masked = (
   { node }: Site,
   id: string,
-  words: string,
+  title: string,
   cost: number,
   make: () => Tensor,
-): Row[] {
-  const whole = { ...FACTORS[0], id, title: words, formula: 'P * keep / (1 - p)', cost: 1 + cost };
-  const wrong = FACTORS.filter(({ formula }) => !formula.includes('not(')).map((row) => ({
-    ...{ ...row, id: `${row.id}-and-${id}`, title: `${words}, and ${row.title}` },
-    cost: 1.4 + cost,
-  }));
-  const given = tensorsFor(node.axes, { 'keep′': make });
-  return [whole, ...wrong].map((row) => ({
-    ...{ ...row, ...given },
-    formula: row.formula.replace('keep', 'keep′'),
-  }));
-}
+): Row => ({
+  ...{ on: 'Pd', id, title, why: WHY, cost: 1 + cost, formula: 'P * keep′ / (1 - p)' },
+  ...tensorsFor(node.axes, { 'keep′': make }),
+});
 
 /** The keep-mask moved along an axis or transposed, and the one that the dropped entries themselves tell. */
 function otherMasks(site: Site, keep: Tensor, isBackward: boolean): Row[] {
   const { node, graph, state, target } = site;
   const { extents } = graph;
-  const of = (id: string, words: string, cost: number, make: () => Tensor): Row[] =>
+  const of = (id: string, words: string, cost: number, make: () => Tensor): Row =>
     masked(site, id, words, cost, make);
   const moved = groupsOf(node.axes, extents).flatMap((group) =>
     indexTransforms(node.axes, group, extents)
       .filter(({ id }) => !/-(mean|sum)-for-all$/.test(id))
-      .flatMap(({ id, title, operation }) =>
+      .map(({ id, title, operation }) =>
         of(`dropout-mask-${id}`, title('the dropout mask'), 0.3, () => operation.forward([keep])),
       ),
   );
@@ -111,7 +103,7 @@ function otherMasks(site: Site, keep: Tensor, isBackward: boolean): Row[] {
   const isSquare = extents['i'] === extents['j'];
   return [
     ...(isSquare
-      ? of('dropout-mask-transposed', 'the dropout mask is transposed', 0, transposed)
+      ? [of('dropout-mask-transposed', 'the dropout mask is transposed', 0, transposed)]
       : []),
     ...moved,
     ...(target ? drawnAnew() : []),
@@ -125,6 +117,6 @@ function otherMasks(site: Site, keep: Tensor, isBackward: boolean): Row[] {
     const other = data.filter((value, at) => (value !== 0) !== (keep.data[at] !== 0)).length;
     if (other === 0 || !data.includes(0)) return [];
     const words = `the dropout mask is another one than the setup's: ${other} of ${data.length} entries differ (drawn anew?)`;
-    return of('dropout-mask-other', words, 0.5, () => ({ ...keep, data }));
+    return [of('dropout-mask-other', words, 0.5, () => ({ ...keep, data }))];
   }
 }

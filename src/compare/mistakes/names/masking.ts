@@ -5,7 +5,7 @@ import { additiveMask } from '../../../engine/heads/mask.ts';
 import { addMask } from '../../../engine/ops/elementwise.ts';
 import { map, type Tensor } from '../../../engine/tensor.ts';
 import { namesOf, shortNumber } from '../../search/constants.ts';
-import { type Edit, type Family, longLetters, type Site } from '../../edits/edit.ts';
+import type { Edit, Family, Site } from '../../edits/edit.ts';
 import { makeEdit, stepEdit } from '../../edits/make.ts';
 import { shareOf } from '../../edits/solve.ts';
 import { fibres, notANumber } from '../../program/operations.ts';
@@ -13,7 +13,6 @@ import { withStep } from '../../program/program.ts';
 import { layoutOf, rightMask, tensorsFor } from '../maskWords.ts';
 import { editsOf, type Row, rowsOf, withWords } from '../table.ts';
 import { maskVariants } from './masks.ts';
-import { letterNames, subsets } from './softmaxBackward.ts';
 
 /** `hidden` is 1 where the mask hides, `bias` what it adds where it does not. */
 export const WAYS = rowsOf(`
@@ -121,9 +120,6 @@ M mask-bias-twice: the bias of the mask is added twice
 M mask-bias-multiplied 1.2: the bias of the mask is multiplied into the scores instead of added
   unmasked * right
   : M = {unmasked} ∘ mask
-M mask-bias-averaged 1.3: the bias of the mask is averaged over {words}
-  SEEN + sum_{set}(bias) / sum_{set}(not(hidden))
-  : M = {unmasked} + mean of the mask over {words}
 M mask-bias-integer 1.3: the bias of the mask is cut to whole numbers
   SEEN + sign(bias) * floor(abs(bias))
   : M = {unmasked} + int(mask)
@@ -158,19 +154,6 @@ const allWays = ({ config }: Site): Row[] => [
   ...(config.softcap === undefined ? [] : CAPS),
   ...WAYS.flatMap((row) => numbered(row)),
 ];
-
-/** A usual mask in the place of the right one, and applied in another way: two slips in one step. */
-const waysOfOthers = (site: Site): Row[] =>
-  maskVariants(site, site.node, 'usual')
-    .filter(({ id, cost }) => id !== 'mask-missing' && cost <= 1.1 && !id.startsWith('alibi'))
-    .flatMap((variant) => {
-      const given = givenOf(site.node, () => variant.mask);
-      return allWays(site).map((row) => ({
-        ...{ ...row, ...given, id: `${row.id}-and-${variant.id}` },
-        title: `${row.title}; ${variant.title}`,
-        cost: (row.cost ?? 1) + 0.6 + variant.cost / 2,
-      }));
-    });
 
 /** The fill value, and the number by which scores are lowered, that hidden entries of a person's M tell. */
 function ownNumbers(site: Site): Row[] {
@@ -274,11 +257,8 @@ export const mask: Family = (site) => {
   return [...others(site, 'usual'), ...editsOf(site, rows)];
 };
 
-/** The masks of blocks, moved ones, and other masks applied in other ways: many, and seldom. */
-export const strangeMasks: Family = (site) =>
-  isAt(site, 'M')
-    ? [...others(site, 'strange'), ...editsOf(site, waysOfOthers(site))]
-    : others(site, 'strange');
+/** The masks of blocks, and moved ones: many, and seldom. */
+export const strangeMasks: Family = (site) => others(site, 'strange');
 
 /** Z = scale · (S + bias): what is hidden is hidden later. */
 function beforeScale(site: Site): Row[] {
@@ -332,14 +312,10 @@ function biases(site: Site): Row[] {
   const scale = scaleFactor(config, graph.extents['a']) ?? 1;
   const factors = [0.5, ...(scale === 1 ? [] : [scale, 1 / scale])];
   const own = [...factors, ...ownFactor(site, right.data, unmasked)];
-  const sets = subsets(longLetters(node, graph)).map((set) => ({
-    ...{ set: set.join(''), words: letterNames(set), unmasked },
+  const rows = withWords(BIASES, { unmasked }).map((row) => ({
+    ...row,
+    formula: row.formula.replace('SEEN', SEEN),
   }));
-  const rows = BIASES.flatMap((row) =>
-    (row.title.includes('{words}') ? sets : [{ unmasked }]).flatMap((words) =>
-      withWords([{ ...row, formula: row.formula.replace('SEEN', SEEN) }], words),
-    ),
-  );
   const given = givenOf(node, () => right);
   return [...rows, ...own.map((beta) => factorRow(site, beta, unmasked))].map((row) => ({
     ...row,
