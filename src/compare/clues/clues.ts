@@ -1,18 +1,19 @@
 // What can be said of a wrong tensor that no hypothesis reproduces: where, how much, and which invariant breaks.
 import { axisName } from '../../engine/axes.ts';
-import { type Graph, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
-import { indexOf, isZero, largestMagnitude, type Tensor } from '../../engine/tensor.ts';
+import { type Graph, hasNode, nodeOf, type NodeId, tensorName } from '../../engine/graph.ts';
+import { indexOf, isZero, largestMagnitude, map, type Tensor } from '../../engine/tensor.ts';
 import type { Aligned } from '../align/aligned.ts';
 import { type Context, roles } from '../edits/edit.ts';
+import { readOff } from '../edits/extraTerm.ts';
 import { factorsAlong, indexAlong } from '../edits/piecewise.ts';
+import { placesOf } from '../edits/scorePlaces.ts';
 import type { Kind } from '../program/program.ts';
 import { fibres } from '../program/operations.ts';
 import { FILL } from '../judge/conventions.ts';
 import { rightMask } from '../mistakes/maskWords.ts';
 import { patternInWords } from '../mistakes/maskSolved.ts';
-import { placesClue } from './placesClue.ts';
 import { constantRatio, haveSameNumbers } from '../judge/judge.ts';
-import { indexName } from '../program/transforms/indices.ts';
+import { indexName, plural } from '../program/transforms/indices.ts';
 
 /** A tensor that is not what its step makes of the person's own tensors before it. */
 interface Wrong {
@@ -136,18 +137,15 @@ function patternClue(context: Context, { node, user, graph }: Wrong, kind: Kind)
 const MOST_TOLD = 6;
 
 /** Which indices of each axis are concerned, where not all are. */
-function whereClue({ graph, node, user, predicted, precision }: Wrong): string {
-  const most = precision * (largestMagnitude(user) || 1);
+function whereClue(all: Wrong): string {
+  const { graph, node, user } = all;
+  const isWrong = wrongAt(all);
   const { axes, shape } = nodeOf(graph, node);
   const wrong = axes.map(() => new Set<number>());
   const told = (axis: number): boolean => wrong[axis].size <= MOST_TOLD;
   let count = 0;
   for (let at = 0; at < user.data.length; at++) {
-    if (
-      Math.abs(user.data[at] - predicted.data[at]) <= most ||
-      Object.is(user.data[at], predicted.data[at])
-    )
-      continue;
+    if (!isWrong(at)) continue;
     count++;
     if (axes.some((_, axis) => told(axis)))
       indexOf(shape, at).forEach((index, axis) => wrong[axis].add(index));
@@ -165,4 +163,92 @@ function range(values: Iterable<number>): [number, number] {
     if (value > high) high = value;
   }
   return [low, high];
+}
+
+/** Whether an entry is wrong. */
+function wrongAt({ user, predicted, precision }: Wrong): (at: number) => boolean {
+  const most = precision * (largestMagnitude(user) || 1);
+  return (at) =>
+    !(Math.abs(user.data[at] - predicted.data[at]) <= most) &&
+    !Object.is(user.data[at], predicted.data[at]);
+}
+
+/** What all wrong entries, and no or hardly any others, have in common. */
+function placesClue(context: Context, wrong: Wrong): string[] {
+  const { axes, shape } = nodeOf(wrong.graph, wrong.node);
+  if (shape.length === 0) return [];
+  const letters = axes.flat();
+  const isOfScores = letters.includes('i') && letters.includes('j');
+  return [
+    ...(isOfScores ? scoreClues(context, wrong) : []),
+    ...['i', 'j', 't'].flatMap((letter) =>
+      letters.includes(letter) ? fromOneOn(wrong, letter) : [],
+    ),
+    ...oneNumber(wrong),
+  ];
+}
+
+function scoreClues(context: Context, wrong: Wrong): string[] {
+  const { graph, node, user } = wrong;
+  const isWrong = wrongAt(wrong);
+  const places = placesOf(context, nodeOf(graph, node));
+  const weightsOf = (id: NodeId): Float64Array | null =>
+    hasNode(graph, id) ? context.state.value(id).data : null;
+  const [P, Pd] = [weightsOf('P'), weightsOf('Pd')];
+  const kinds: [string, (at: number) => boolean][] = [
+    ['on the diagonal (a query’s own place)', (at) => places.distance(at) === 0],
+  ];
+  if (P) kinds.push(['in hidden entries (weight 0)', (at) => P[at] === 0]);
+  if (P && Pd) kinds.push(['in dropped entries', (at) => P[at] !== 0 && Pd[at] === 0]);
+  const count = user.data.length;
+  for (const [words, is] of kinds) {
+    let [inside, outside, all] = [0, 0, 0];
+    for (let at = 0; at < count; at++) {
+      if (is(at)) all++;
+      if (!isWrong(at)) continue;
+      if (is(at)) inside++;
+      else outside++;
+    }
+    if (all === 0 || all === count) continue;
+    if (inside > 0 && outside === 0) return [`all wrong entries are ${words}`];
+    // That hidden entries are right says nothing.
+    if (inside === 0 && outside > 0 && !words.includes('hidden'))
+      return [`no wrong entry is ${words}`];
+  }
+  return [];
+}
+
+/** Tokens behind which all is wrong: a tile of so many is right. */
+function fromOneOn(all: Wrong, letter: string): string[] {
+  const { graph, node, user } = all;
+  const isWrong = wrongAt(all);
+  const length = graph.extents[letter];
+  const index = indexAlong(nodeOf(graph, node).axes, [letter], graph.extents);
+  const wrong = new Set<number>();
+  for (let at = 0; at < user.data.length; at++) if (isWrong(at)) wrong.add(index[at]);
+  const first = Math.min(...wrong);
+  if (wrong.size !== length - first || first < 2 || first > length - 2) return [];
+  const one = indexName([letter]);
+  return [
+    `the first ${first} ${plural(one)} are right and all behind wrong, as where a loop goes on in tiles of ${first}`,
+  ];
+}
+
+/** What is too much is one number for each row: only a term of the row is wrong. */
+function oneNumber({ graph, node, user, predicted, precision }: Wrong): string[] {
+  const { axes } = nodeOf(graph, node);
+  const term = map(user, (value, at) => value - predicted.data[at]);
+  if (!term.data.every(Number.isFinite)) return [];
+  const most = 4 * precision * largestMagnitude(user);
+  const letters = axes.flat().filter((letter) => graph.extents[letter] > 1);
+  for (const left of letters) {
+    const index = indexAlong(
+      axes,
+      letters.filter((letter) => letter !== left),
+      graph.extents,
+    );
+    if (letters.length > 1 && readOff(term, index, most))
+      return [`what is too much is the same for all ${plural(indexName([left]))}`];
+  }
+  return [];
 }

@@ -11,11 +11,11 @@ import { heads } from '../mistakes/names/groupedHeads.ts';
 import { letters, partsOfSums, reduction } from '../mistakes/names/contributions.ts';
 import { kernelBackward, kernelForward, kernelLogged } from '../mistakes/names/kernels.ts';
 import { options } from '../mistakes/names/options.ts';
-import { limits } from './limits.ts';
+import { limits, softmaxSolved, unwritten } from './limits.ts';
 import { loss } from '../mistakes/names/loss.ts';
 import { mask, maskBias, strangeMasks } from '../mistakes/names/masking.ts';
 import { maskSolved } from '../mistakes/maskSolved.ts';
-import { operands } from './operands.ts';
+import { operands, skip } from './operands.ts';
 import { overflow } from './overflow.ts';
 import { past } from '../mistakes/names/past.ts';
 import { permute } from './permute.ts';
@@ -24,7 +24,6 @@ import { positionBias } from '../mistakes/names/positionBias.ts';
 import { precision } from './precision.ts';
 import { rope } from '../mistakes/names/rope.ts';
 import { scale } from './scale.ts';
-import { skip } from './skip.ts';
 import {
   averaged,
   dropoutOnScores,
@@ -35,11 +34,9 @@ import {
 import { scores } from '../mistakes/names/scores.ts';
 import { softmaxBackward, softmaxBackwardTwice } from '../mistakes/names/softmaxBackward.ts';
 import { softmaxForward, softmaxShapes } from '../mistakes/names/softmaxForward.ts';
-import { softmaxSolved } from './softmaxSolved.ts';
 import { unreset } from './unreset.ts';
 import { rowTerm } from './rowTerm.ts';
 import { transformed } from './transformed.ts';
-import { unwritten } from './unwritten.ts';
 
 /** The mistakes that people are known for, the commonest first. */
 const KNOWN: readonly Family[] = [

@@ -17,7 +17,7 @@ import { scopeOf } from './scope.ts';
 
 /** Of the work meter, some 300 a microsecond: half a second for one slip, and less for two, which come early or never. */
 const SINGLES_WORK = 1.5e8;
-const PAIRS_WORK = 1.7e8;
+const PAIRS_WORK = 1.2e8;
 /** With two slips found, for others that make the same. */
 const MORE_WORK = 4e7;
 const WORK_OF_CANDIDATE = 2500;

@@ -1,14 +1,14 @@
 // The search for a cause, first on a slice where the problem is large.
 import { largestMagnitude, type Tensor } from '../../engine/tensor.ts';
 import type { Thoroughness } from '../checkInput.ts';
-import type { Context } from '../edits/edit.ts';
+import type { Context, Edit } from '../edits/edit.ts';
 import { difference } from '../judge/judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from '../program/program.ts';
-import type { Target } from './places.ts';
+import { isRoundingOf, MOST_PRECISION } from '../reference/tolerances.ts';
+import { sitesOf, type Target } from './places.ts';
 import { type Found, type Judge, search, SINGLES_WORK } from './search.ts';
-import { onWhole } from './whole.ts';
 import { type Cut, CUT, factorOf, HEADS, type Slice, sliceOf } from './slice.ts';
-import { PLAIN_VIEW, seen } from '../judge/view.ts';
+import { apart, PLAIN_VIEW, seen } from '../judge/view.ts';
 
 /** Entries of all nodes together beyond which a slice is looked at first. */
 const LARGE = 1_000_000;
@@ -157,6 +157,42 @@ function targetIn(slice: Slice, { graph: whole }: Context, target: Target): Targ
   if (whole.extents['j'] !== graph.extents['j'] && !isFaithful) return null;
   if (difference(predicted, user).maxAbs <= SHOWN * precision * size) return null;
   return { ...target, user, predicted, precision, view };
+}
+
+/** The edits of a slice, made anew for the whole, if they explain the whole too. */
+function onWhole(
+  context: Context,
+  target: Target,
+  { edits, families, runnerUp, others }: Found,
+): Found | null {
+  const { key, user, precision, view } = target;
+  let { state } = context;
+  const made: Edit[] = [];
+  for (const [n, { id, title, wrong, node, kind }] of edits.entries()) {
+    const site = sitesOf({ ...context, state }, target).find(
+      (each) => each.node.id === node && each.kind === kind,
+    );
+    const alike = (site ? families[n](site) : []).filter(
+      (each) => each.id === id && each.title === title,
+    );
+    // Numbers of the sizes may stand in its formula.
+    const same = alike.find((each) => each.wrong === wrong) ?? alike[0];
+    if (!same) return null;
+    made.push(same);
+    state = context.state.under(same.apply(state.program));
+  }
+  try {
+    const off = apart(context.graph, key, view, state.predict(key), user);
+    const residual = off / largestMagnitude(user);
+    const isRounding = (): boolean =>
+      residual <= MOST_PRECISION * precision && isRoundingOf(context, state, key, off);
+    return residual <= precision || isRounding()
+      ? { edits: made, families, state, residual, runnerUp, others }
+      : null;
+  } catch (error) {
+    if (isMisfit(error)) return null;
+    throw error;
+  }
 }
 
 /** By the tensors of the slice. */

@@ -6,13 +6,12 @@ import {
   offsetTable,
   shapeOf,
 } from '../../engine/axes.ts';
-import type { HeadConfig, WeightId } from '../../engine/config.ts';
+import type { HeadConfig, MaskPart, Rope, WeightId } from '../../engine/config.ts';
 import { type Graph, hasNode, nodeOf, type NodeId, operationNodes } from '../../engine/graph.ts';
 import { buildGraph } from '../../engine/heads/build.ts';
 import { alibiSlopes, broadcast } from '../../engine/heads/mask.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Context } from '../edits/edit.ts';
-import { cutParts, cutPositions } from './cut.ts';
 import { layoutOf } from '../mistakes/maskWords.ts';
 import { pick } from '../align/layouts.ts';
 import { type Key, keyOf, type Program, referenceProgram, State } from '../program/program.ts';
@@ -194,4 +193,57 @@ function isReference({ graph, forward, backward, contributions, accumulators }: 
       (node) => forward.get(node.id) === node && backward.get(node.id) === node,
     ) && contributions.size + accumulators.size === 0
   );
+}
+
+/** The positions of the first batch entry. */
+function cutPositions(rope: Rope, batch: number | undefined): Rope {
+  const front = rope.sections ? 1 : 0;
+  const first = (tensor: Tensor | undefined): Tensor | undefined => {
+    if (!tensor || batch === undefined || tensor.shape.length <= front + 1) return tensor;
+    const tokens = tensor.shape[front + 1];
+    const count = front ? tensor.shape[0] : 1;
+    const data = new Float64Array(count * tokens);
+    for (let n = 0; n < count; n++) {
+      const start = n * batch * tokens;
+      data.set(tensor.data.subarray(start, start + tokens), n * tokens);
+    }
+    return { shape: [...(front ? [count] : []), tokens], data };
+  };
+  const [positions, queryPositions] = [rope.positions, rope.queryPositions].map(first);
+  return { ...rope, ...(positions && { positions }), ...(queryPositions && { queryPositions }) };
+}
+
+/** The parts of the first batch entry. `scores` cuts what is laid along the scores. */
+function cutParts(
+  masks: readonly MaskPart[],
+  batch: number | undefined,
+  scores: (tensor: Tensor) => Tensor,
+): MaskPart[] {
+  /** Of a tensor whose last `own` axes are not the batch. */
+  const first = (tensor: Tensor, own: number): Tensor => {
+    const { shape, data } = tensor;
+    if (batch === undefined || shape.length <= own) return tensor;
+    const rest = shape.slice(1);
+    return { shape: [1, ...rest], data: data.slice(0, data.length / shape[0]) };
+  };
+  return masks.map((part): MaskPart => {
+    switch (part.kind) {
+      case 'given':
+        return { ...part, tensor: scores(part.tensor) };
+      case 'padding':
+        return 'keep' in part
+          ? { ...part, keep: first(part.keep, 1) }
+          : { ...part, lengths: first(part.lengths, 0) };
+      case 'prefix':
+        return { ...part, length: first(part.length, 0) };
+      case 'documents':
+        return {
+          ...part,
+          ids: first(part.ids, 1),
+          ...(part.queryIds && { queryIds: first(part.queryIds, 1) }),
+        };
+      default:
+        return part;
+    }
+  });
 }
