@@ -241,7 +241,7 @@ class Judge {
     // As it is, and with what is forgiven put right: the mistake may be in either.
     const found =
       this.#find(context, key, tensor, made) ??
-      (tensor === aligned.tensor ? null : this.#find(context, key, aligned.tensor, made, false));
+      (tensor === aligned.tensor ? null : this.#find(context, key, aligned.tensor, made, true));
     if (found) return this.#tell(own, found);
     this.#soFar = 'unknown';
     const { user, predicted, precision } = made;
@@ -255,10 +255,10 @@ class Judge {
     key: Key,
     tensor: Tensor,
     { look, predicted, precision, view }: Prediction,
-    inPairs = true,
+    isAgain = false,
   ): Found | null {
     const { tensors, sources, input } = this.#held;
-    const { isBrief, inPairs: mayPair } = { isBrief: false, inPairs: true, ...input.effort };
+    const { isBrief, inPairs } = { isBrief: false, inPairs: true, ...input.effort };
     const known = this.#state;
     const settled = settledBy(known, this.#explained, sources);
     return explain(
@@ -267,7 +267,7 @@ class Judge {
       tensors,
       (program) => this.#scores.of(known, program),
       this.#soFar,
-      { isBrief, inPairs: inPairs && mayPair },
+      { isBrief, inPairs: inPairs && !isAgain, isAgain },
     );
   }
 

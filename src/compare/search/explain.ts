@@ -6,7 +6,7 @@ import { difference } from '../judge/judge.ts';
 import { entriesOf, isMisfit, type Key, type State } from '../program/program.ts';
 import { isRoundingOf, MOST_PRECISION } from '../reference/tolerances.ts';
 import { sitesOf, type Target } from './places.ts';
-import { type Found, type Judge, search, SINGLES_WORK } from './search.ts';
+import { type Effort, type Found, type Judge, search, SINGLES_WORK } from './search.ts';
 import { type Cut, CUT, factorOf, HEADS, type Slice, sliceOf } from './slice.ts';
 import { apart, PLAIN_VIEW, seen } from '../judge/view.ts';
 
@@ -49,7 +49,7 @@ export function explain(
   given: ReadonlyMap<Key, Tensor>,
   judge: Judge,
   before: Before,
-  thoroughness: Thoroughness,
+  thoroughness: Thoroughness & Pick<Effort, 'isAgain'>,
 ): Found | null {
   const size = entriesOf(context.graph);
   const isBrief = before === 'unknown';

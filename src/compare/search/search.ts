@@ -85,14 +85,16 @@ function editsOf(family: Family, site: Site): readonly Edit[] {
 }
 
 /**
- * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; formulas that
- * have no name only where it `isFirst`: nothing has been found wrong before; what mixes along the letters of `mixing`
- * before all else: slices have shown that it is hardly another.
+ * What a search may do: `budget` of the usual work; known mistakes only where it `isBrief`; two at a time; one slip alone
+ * where the tensor `isAgain` looked at, in another form; formulas that have no name only where it `isFirst`: nothing has
+ * been found wrong before; what mixes along the letters of `mixing` before all else: slices have shown that it is hardly
+ * another.
  */
 export interface Effort {
   readonly budget?: number;
   readonly isBrief?: boolean;
   readonly inPairs?: boolean;
+  readonly isAgain?: boolean;
   readonly isFirst?: boolean;
   readonly mixing?: ReadonlySet<Letter>;
 }
@@ -232,8 +234,9 @@ class Search {
   }
 
   *#formulas(mostCost = Infinity): Generator<Candidate> {
-    const { isFirst = true, inPairs = true } = this.#effort;
-    for (const edit of formulas(this.#sites[0], inPairs && mostCost === Infinity)) {
+    const { isFirst = true, isAgain = false } = this.#effort;
+    const inPairs = !isAgain && mostCost === Infinity;
+    for (const edit of formulas(this.#sites[0], inPairs)) {
       if (edit.cost > mostCost) continue;
       // What comes after a first mistake may follow from it: any formula that fits would be another.
       if (isFirst || !edit.id.startsWith('formula-')) yield this.#single(edit, sameMistake(edit));
