@@ -16,7 +16,3 @@ export const isSizeOf = (event: Event, { dtype, shape }: Event): boolean =>
 /** A number that a statement in loops in each other bound. */
 export const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
   shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
-
-/** Events of one run of a statement have it in common. */
-export const runOf = ({ statement, frame, loops }: Event): string =>
-  `${statement} ${frame} ${loops.join()}`;

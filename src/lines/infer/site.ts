@@ -1,5 +1,6 @@
 // Where a program computes attention: its weights, and the queries and keys whose products they come from.
-import { strides, type Tensor } from '../../engine/tensor.ts';
+import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { contentKey } from './keys.ts';
 import { offsets } from './layout.ts';
 import { isUninitialised } from './memory.ts';
 import { isLossName, namesOf, nodeOfName } from './names.ts';
@@ -333,6 +334,18 @@ function isJoined(values: Values, stack: Value): boolean {
   );
 }
 
+/** The matrices, and what holds several of them, side by side in a tensor. */
+function blocksOf({ shape, data }: Tensor): Tensor[] {
+  const found: Tensor[] = [];
+  for (let axis = 1; axis < shape.length - 1; axis++) {
+    const inner = shape.slice(axis);
+    const size = sizeOf(inner);
+    for (let start = 0; start < data.length; start += size)
+      found.push({ shape: inner, data: data.subarray(start, start + size) });
+  }
+  return found;
+}
+
 /** Of the losses of a program the last ones may be made of all that is in it. */
 const LAST_NUMBERS = 16;
 
@@ -355,9 +368,10 @@ export function* findSites(
   const joined = all
     .filter(({ grid }) => grid.length > 0)
     .filter((stack) => isJoined(values, stack));
-  const pieces = new Set(joined.flatMap(({ parts }) => parts.map(({ id }) => id)));
+  const pieces = new Set(joined.flatMap(({ tensor }) => blocksOf(tensor).map(contentKey)));
   for (const weights of all) {
-    const isPiece = weights.grid.length === 0 && weights.parts.some(({ id }) => pieces.has(id));
+    const [own] = weights.isVirtual && weights.from.length === 1 ? weights.from : [weights];
+    const isPiece = own.grid.length === 0 && pieces.has(contentKey(own.tensor));
     const isLeft = onePiece ? weights.grid.length > 0 : isPiece;
     if (isLeft || (weights.grid.length > 0 && !joined.includes(weights))) continue;
     yield* sitesAt(values, weights);
