@@ -16,3 +16,12 @@ export const isSizeOf = (event: Event, { dtype, shape }: Event): boolean =>
 /** A number that a statement in loops in each other bound. */
 export const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
   shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
+
+/** Whether a value is made of numbers that loops in each other computed. */
+export const isOfEntries = ({
+  grid,
+  parts,
+}: {
+  readonly grid: readonly number[];
+  readonly parts: readonly Event[];
+}): boolean => grid.length > 1 && isEntry(parts[0]);

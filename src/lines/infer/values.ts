@@ -397,7 +397,3 @@ export class Values {
 
 const newestBefore = (ids: readonly number[] | undefined, before: number): number | undefined =>
   ids?.findLast((id) => id < before);
-
-/** Whether a value is made of numbers that loops in each other computed. */
-export const isOfEntries = ({ grid, parts }: Value): boolean =>
-  grid.length > 1 && isEntry(parts[0]);

@@ -1,7 +1,8 @@
 // Products that a program may compute inside of an expression without binding them: x W for each x and W.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { offsets, type Factor } from './layout.ts';
-import { isGradient, isOfEntries, type Value, type Values } from './values.ts';
+import { isOfEntries } from './eventKinds.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 const MOST = 120;
 
