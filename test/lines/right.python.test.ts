@@ -45,6 +45,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'lists_of_heads',
     'sorted_by_length',
     'kept_output',
+    'capped_scores',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -135,6 +136,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['pullbacks_of_batch', '(error.size * B)', 'error.size'],
     ['lists_of_heads', '2 * (out - goal)', '(out - goal)'],
     ['lists_of_heads', 'dv = weights[h].T', 'dv = weights[0].T'],
+    ['capped_scores', 'capped = CAP * bent', 'capped = bent'],
     ['carved', 'dy = 2.0 * (y - goal)', 'dy = y - goal'],
     [
       'swin_table',

@@ -36,13 +36,16 @@ function isInOtherOrder(
       if (!(Math.abs(own[start + n] - right.data[from + n]) <= right.tolerance)) return false;
     return true;
   };
+  let isMoved = false;
   const left = new Set(Array.from({ length: right.lengths[0] }, (_, n) => n * size));
   for (let start = 0; start < own.length; start += size) {
     const from = [...left].find((each) => isAt(start, each));
     if (from === undefined) return false;
+    isMoved ||= from !== start;
     left.delete(from);
   }
-  return true;
+  // In its own order it is wrong for its axes.
+  return isMoved;
 }
 
 /** Whether PyTorch added up a gradient from more than this attention. */

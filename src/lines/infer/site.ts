@@ -6,7 +6,7 @@ import { isUninitialised } from './memory.ts';
 import { isLossName, namesOf, nodeOfName } from './names.ts';
 import { withoutBias } from './biased.ts';
 import { withoutFactors } from './multiplied.ts';
-import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
+import { type Comparison, findProducts, ownAxes, type Product, SUMMED } from './products.ts';
 import { isBlank, type Value, type Values } from './values.ts';
 import type { Work } from './work.ts';
 
@@ -259,8 +259,10 @@ const withCap = (site: Site, shown: number, cap: number): Site => ({
 });
 
 /** The cap of a tanh that was recorded before it was multiplied: by the weights, else by its name. */
-function capOf(values: Values, { weights, scores }: Site, cap: number): number {
+function capOf(values: Values, { weights, scores, product }: Site, cap: number): number {
   if (cap !== 1) return cap;
+  const { factor, left, leftAxes } = product;
+  const features = left.tensor.shape[leftAxes.indexOf(SUMMED)];
   const [z, p] = [scores.tensor.data, weights.tensor.data];
   const width = weights.tensor.shape[weights.tensor.shape.length - 1];
   const ratios: number[] = [];
@@ -271,9 +273,15 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   }
   const [first] = ratios;
   const eps = 100 * Math.max(weights.eps, 1e-6);
-  if (ratios.length > 1 && ratios.every((each) => Math.abs(each / first - 1) < eps))
-    return Number(first.toPrecision(6));
-  return values.numbers.find(({ name }) => /cap/i.test(name))?.value ?? cap;
+  const named = values.numbers.find(({ name }) => /cap/i.test(name))?.value;
+  if (ratios.length > 1 && ratios.every((each) => Math.abs(each / first - 1) < eps)) {
+    const shown = Number(first.toPrecision(6));
+    // What divides before the tanh and makes the usual scale so is meant to multiply after it.
+    const isMeant =
+      named !== undefined && Math.abs(factor * named * Math.sqrt(features) - 1) < 1e-3;
+    return shown === 1 && isMeant ? named : shown;
+  }
+  return named ?? cap;
 }
 
 /** The ways to explain one tensor as attention weights. */
