@@ -46,12 +46,12 @@ class Binding(Events):
                 elif inner in (TUPLE, LIST, DICT, MODULE, TENSOR):
                     self.read_new(frame, inner, each, depth + 1)
 
-    def number_reads(self, frame, statement, reads):
+    def number_reads(self, frame, loads, reads):
         """Numbers have no identity: they are read by name."""
         own, outside, dotted = frame.numbers, self.frames.outside.numbers, self.frames.dotted
         if not own and not outside and not dotted:
             return
-        for name in statement.loads:
+        for name in loads:
             event = own.get(name)
             if event is None:
                 event = outside.get(name)
@@ -63,14 +63,14 @@ class Binding(Events):
     # ---- What was bound
 
     def bind_all(self, frame, statement, given, how, reads):
-        self.number_reads(frame, statement, reads)
+        self.number_reads(frame, statement.loads, reads)
         others = sum(kind != "name" for kind, _ in statement.binds)
         stored, frame.pending = frame.pending[len(frame.pending) - others :], []
         names, bases = iter(given), iter(stored)
         for kind, text in statement.binds:
             if kind == "name":
                 value = next(names)
-                self.bind(frame, statement, text, value, how, frame.elements.pop(id(value), None) or reads)
+                self.bind(frame, statement, text, value, how, frame.made_of(value, reads))
                 continue
             base, key = next(bases, (None, None))
             if base is None:
@@ -107,8 +107,8 @@ class Binding(Events):
             inner = self.kinds.of(each)
             if inner == NUMBER and (kind == LIST or (kind == TUPLE and how != "return" and not hasattr(value, "_fields"))):
                 continue
-            made = frame.elements.pop(id(each), None) if inner in TENSORS else None
-            self.bind(frame, statement, text, each, how, reads if made is None else made, depth + 1)
+            made = frame.made_of(each, reads) if inner in TENSORS else reads
+            self.bind(frame, statement, text, each, how, made, depth + 1)
 
     def number(self, frame, statement, name, value, how, reads):
         event = self.event(statement, frame.number, frame.loops[: statement.depth], name, how, reads)

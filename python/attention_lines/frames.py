@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 
 LAZY = -2
 
@@ -21,7 +23,7 @@ class Frame:
         self.written = {}  # arrays whose items this frame's loops wrote
         self.outer = []  # what was read outside of the comprehension's element that is being made
         self.log = []  # with sub-expressions: the events that were read, in the order of reading
-        self.elements = {}  # id of a comprehension's element -> what it was made of
+        self.elements = {}  # id of an element or argument -> what tells whether it is still that, what it was made of
 
     def begin(self, statement):
         """What is read from now on is the statement's; LAZY: of whichever it is that a generator runs in."""
@@ -30,6 +32,19 @@ class Frame:
         if self.statement != LAZY:
             self.reads, self.seen, self.outer, self.elements = {}, {}, [], {}
         self.statement = statement
+
+    def made_of(self, value, otherwise):
+        """What an element of the statement's tuples, lists and calls was made of."""
+        held, reads = self.elements.get(id(value), (None, None))
+        is_same = reads is not None and (held() if isinstance(held, weakref.ref) else held) is value
+        return reads if is_same else otherwise
+
+    def makes(self, value, reads):
+        """Notes what an element was made of, without holding an array."""
+        try:
+            self.elements[id(value)] = weakref.ref(value), reads
+        except TypeError:  # a number or a list
+            self.elements[id(value)] = value, reads
 
 
 class Frames:

@@ -143,13 +143,16 @@ class Recorder(Binding):
             frame.outer.append(frame.reads)
             frame.reads = {}
 
-    def element(self, number, _begun, value):
+    def element(self, number, part, _begun, value):
         if self.on:
             frame = self.frames.of(_getframe(1))
             if frame.outer:
                 own, frame.reads = frame.reads, frame.outer.pop()
-                if own and self.kinds.of(value) in TENSORS:
-                    frame.elements[id(value)] = list(own)
+                if own and (self.kinds.of(value) in TENSORS or type(value) is float):
+                    reads = list(own)
+                    if part >= 0:
+                        self.number_reads(frame, self._statements[number].parts[part], reads)
+                    frame.makes(value, reads)
                 frame.reads.update(own)
         return value
 
@@ -187,7 +190,7 @@ class Recorder(Binding):
             kind = self.kinds.of(value)
             if kind != OTHER and kind != OBJECT and kind != MODULE:
                 statement = self._statements[first + at]
-                self.bind(frame, statement, statement.name, value, "argument", reads)
+                self.bind(frame, statement, statement.name, value, "argument", caller.made_of(value, reads))
 
     def _is_chosen(self, entered, caller):
         """The chosen function, what it calls, and what stands outside of functions."""
@@ -217,7 +220,7 @@ class Recorder(Binding):
             self.check(frame, statement)
         reads, name = list(frame.reads), statement.targets[0]
         if frame.numbers or self.frames.outside.numbers:
-            self.number_reads(frame, statement, reads)
+            self.number_reads(frame, statement.loads, reads)
         frame.statement = -1
         known = self._known.get(id(value))
         if self.kinds.of(value) != ARRAY or (known is not None and known.object() is value):
@@ -265,7 +268,7 @@ class Recorder(Binding):
         self.end_loops(frame)
         self.check(frame, statement)
         reads = list(frame.reads)
-        self.number_reads(frame, statement, reads)
+        self.number_reads(frame, statement.loads, reads)
         self.bind(frame, statement, name, value, "return", reads)
 
     @hook
@@ -287,7 +290,7 @@ class Recorder(Binding):
         for (_, name), value in zip(statement.binds, given):
             kind = self.kinds.of(value)
             if kind != NUMBER and kind != OTHER:
-                made = frame.elements.pop(id(value), None) or frame.sources[depth]
+                made = frame.made_of(value, frame.sources[depth])
                 self.bind(frame, statement, name, value, "bind", made)
         frame.statement = -1
 

@@ -24,6 +24,7 @@ _PARTS = ("size", "dim", "stride", "numel", "type", "item", "__len__")  # method
 _SUBEXPRESSIONS = (
     ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript, ast.Attribute, ast.IfExp, ast.Compare, *_COMPREHENSIONS,
 )  # fmt: skip
+_COMPUTED = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript, ast.Attribute, ast.IfExp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -472,9 +473,11 @@ class Expressions:
                     node.func = self.module_call(function)
         else:
             node.func = self.visit_as(function, PART)
-        node.args = [self.visit(each) for each in node.args]
+        is_own = not fresh and not self.is_library(function)
+        argument = self.part if is_own else self.visit
+        node.args = [argument(each) for each in node.args]
         for each in node.keywords:
-            each.value = self.visit(each.value)
+            each.value = argument(each.value)
         return node if fresh else self.read(node, how)
 
     def module_call(self, function):
@@ -518,9 +521,28 @@ class Expressions:
             each.iter = each.iter if at < begun else self.visit(each.iter)
             each.ifs = [rewriter.condition(test, self.made) for test in each.ifs]
 
-    def element(self, node):
+    def element(self, node, part=-1):
         call, number = self.rewriter.call, _constant(self.id)
-        return call("element", node, number, call("element_begins", node, number), self.visit(node))
+        begun = call("element_begins", node, number)
+        return call("element", node, number, _constant(part), begun, self.visit(node))
+
+    def part(self, node):
+        """What is computed as one of several elements or arguments is made of what it reads itself."""
+        if not isinstance(node, _COMPUTED) or self.id == LAZY:
+            return self.visit(node)
+        self.made.parts.append(loads_of(self.rewriter.source, [node]))
+        return self.element(node, len(self.made.parts) - 1)
+
+    def on_Tuple(self, node, how):
+        node.elts = [self.part(each) for each in node.elts]
+        return node
+
+    on_List = on_Tuple
+
+    def on_Dict(self, node, how):
+        node.keys = [each and self.visit(each) for each in node.keys]
+        node.values = [self.part(value) if key else self.visit(value) for key, value in zip(node.keys, node.values)]
+        return node
 
     def on_ListComp(self, node, how):
         self.comprehension(node)

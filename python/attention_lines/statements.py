@@ -10,12 +10,13 @@ class Statement:
     """A statement, or the part of one that binds: its place, what it reads and binds, how often it was recorded."""
 
     __slots__ = ("id", "file", "place", "function", "kind", "text", "loads", "targets", "binds", "depth", "checks",
-                 "unversioned", "count", "name")  # fmt: skip
+                 "unversioned", "count", "name", "parts")  # fmt: skip
 
     def __init__(self, number, file, place, function, kind, text, depth):
         self.id, self.file, self.place, self.function, self.kind = number, file, place, function, kind
         self.text, self.depth = text, depth
         self.loads, self.targets = [], []
+        self.parts = []  # of elements and arguments: what each of them loads
         self.binds = ()  # ("name", text) or ("attribute", text) or ("item", text), in the order of binding
         self.checks = False  # whether a call in it may change an operand
         self.unversioned = ".data" in text and re.search(r"\.data\b", text) is not None  # PyTorch counts no change of it

@@ -10,6 +10,7 @@ import { FIRST_READ } from '../lines/infer/loss.ts';
 import { meant } from '../lines/infer/meant.ts';
 import { ownMistakes } from '../lines/infer/ownMistakes.ts';
 import { Work } from '../lines/infer/work.ts';
+import { isWhole } from '../lines/align/align.ts';
 import { whyNone } from '../lines/infer/seen.ts';
 import type { Inferred, Question } from '../lines/infer/types.ts';
 import { explained, shareBefore } from '../lines/infer/explained.ts';
@@ -118,13 +119,13 @@ export function answer(recording: Recording, options: AnswerOptions): Answer | n
   const judged = around?.judged ?? plain;
   const { catalogue } = judged;
   const { wrong } = judged.localised;
-  const own = ownMistakes(recording, judged.localised, reference);
+  const own = options.setup ? judged.localised.wrong : ownMistakes(recording, judged, reference);
   if (wrong.length > 0 && own.length === 0) {
     const names = [...new Set(wrong.map(({ node }) => `d${node}`))].join(', ');
     const missing = missingOf(judged, reference);
     const isSeen = !isSeenInPart(judged) && missing.length === 0;
     const why = isSeen
-      ? `${names}: not compared, the loss depends on it in another way too`
+      ? `${names}: not compared, the loss depends on it in another way too, or its sequences stand in another order`
       : missing.length > 0
         ? `${missing.join(', ')}: no recorded tensor is it, and the first that is wrong stands around the attention: nothing is said of the rest`
         : seenOnly(judged);
@@ -288,7 +289,7 @@ const isContradicted = (
   const [first] = wrong;
   if (inferred.length === 0 || first?.kind !== 'value' || first.node === 'y') return false;
   const isOutput = (id: number): boolean =>
-    observed[id].found.some(({ entry: { node, kind } }) => node === 'y' && kind === 'value');
+    observed[id].found.some((each) => each.entry.key === 'v:y' && isWhole(each));
   return [...cone(flow, [first.seen])].some((id) => id !== first.seen && isOutput(id));
 };
 

@@ -38,6 +38,14 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'workspace',
     'engine_of_samples',
     'gpt2_block',
+    'one_at_a_time',
+    'carved',
+    'undivided',
+    'pullbacks_of_batch',
+    'lists_of_heads',
+    'sorted_by_length',
+    'kept_output',
+    'capped_scores',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -122,6 +130,14 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['picked_to_fill', 'dkey[i] += dscore[t2] * query[i]', 'dkey[i] += dscore[t2] * key[i]'],
     ['engine_of_samples', 'out.grad * out.data', 'out.grad * self.data'],
     ['engine_of_samples', 'reduced(-out.grad', 'reduced(out.grad'],
+    ['undivided', 'y += z @ w["o"][h]', 'y = z @ w["o"][h]'],
+    ['undivided', 'np.exp(q @ k.T / np.sqrt(a) - top)', 'np.exp(q @ k.T - top)'],
+    ['pullbacks_of_batch', 'np.sum(g * p, axis=1', 'np.mean(g * p, axis=1'],
+    ['pullbacks_of_batch', '(error.size * B)', 'error.size'],
+    ['lists_of_heads', '2 * (out - goal)', '(out - goal)'],
+    ['lists_of_heads', 'dv = weights[h].T', 'dv = weights[0].T'],
+    ['capped_scores', 'capped = CAP * bent', 'capped = bent'],
+    ['carved', 'dy = 2.0 * (y - goal)', 'dy = y - goal'],
     [
       'swin_table',
       'np.add.at(dtable, index, ds.sum(0).transpose(1, 2, 0))',

@@ -135,6 +135,25 @@ class Reads(unittest.TestCase):
         self.assertIn(("w[1]", 2), found.reads(found.named("q[1]")[0]))
         self.assertEqual({name for name, _ in found.reads(found.named("total")[0])}, {"q[0]", "q[1]", "w[0]", "w[1]"})
 
+    def test_elements_and_arguments_know_what_made_them(self):
+        found = record("""
+            import numpy as np
+            def both(a, b):
+                return a + b
+            s = 0.5
+            x, y, z = np.ones((2, 2)), np.zeros((2, 2)), np.eye(2)
+            u, v = x @ x * s, y @ z
+            w = both(x @ y, b=z.T)
+            g = {"x": x - y, "z": 2 * z}
+            t = 2 * both(x, y), both(y, z)
+        """)
+        reads = {name: {each for each, _ in found.reads(found.named(name)[0])} for name in ("u", "v", "a", "b", "g['x']")}
+        self.assertEqual(reads, {"u": {"x", "s"}, "v": {"y", "z"}, "a": {"x", "y"}, "b": {"z"}, "g['x']": {"x", "y"}})
+        self.assertEqual({each for each, _ in found.reads(found.named("g['z']")[0])}, {"z"})
+        first, second = found.named("return")[1:3]
+        self.assertIn(first["id"], found.named("t[0]")[0]["reads"])
+        self.assertEqual(found.named("t[1]")[0]["reads"], [second["id"]])
+
     def test_numbers_are_read_by_name(self):
         found = record("""
             width = 4

@@ -17,6 +17,11 @@ export const isSizeOf = (event: Event, { dtype, shape }: Event): boolean =>
 export const isEntry = ({ shape, loops, how, dtype }: Event): boolean =>
   shape.length === 0 && loops.length > 1 && how === 'bind' && kindOf(dtype) === 'float';
 
-/** Events of one run of a statement have it in common. */
-export const runOf = ({ statement, frame, loops }: Event): string =>
-  `${statement} ${frame} ${loops.join()}`;
+/** Whether a value is made of numbers that loops in each other computed. */
+export const isOfEntries = ({
+  grid,
+  parts,
+}: {
+  readonly grid: readonly number[];
+  readonly parts: readonly Event[];
+}): boolean => grid.length > 1 && isEntry(parts[0]);

@@ -273,10 +273,26 @@ function addedTo(
 }
 
 /** A matrix of all heads, or one for each head. */
-const isOutputLike = ({ tensor: { shape }, grid }: Value, merged: number): boolean =>
+const isOutputLike = ({ tensor: { shape } }: Value, merged: number): boolean =>
   shape.length === 2
     ? shape.includes(merged)
-    : shape.length === 3 && grid.length === 1 && shape[0] * shape[1] === merged;
+    : shape.length === 3 && shape[0] * shape[1] === merged;
+
+/** What a loop over heads made last by the statement that made a value. */
+function lastOfLoop(values: Values, value: Value, { output }: Mixed): Value {
+  const [{ statement, name, frame, loops }] = value.parts;
+  const isOfLoop = output.grid.length > 0 && value.grid.length === 0 && loops.length > 0;
+  if (!isOfLoop) return value;
+  const runs = values.all.filter(
+    ({ grid, tensor, parts: [event] }) =>
+      grid.length === 0 &&
+      event.statement === statement &&
+      event.name === name &&
+      event.frame === frame &&
+      tensor.shape.join() === value.tensor.shape.join(),
+  );
+  return runs.reduce((a, b) => (b.time > a.time ? b : a), value);
+}
 
 function outputLayout(weight: Value, merged: number, width: number): Layout | null {
   const { shape } = weight.tensor;
@@ -314,7 +330,8 @@ export function guessOutput(
     .filter((weight) => !isCalled(weight, isGradientName))
     .map((weight) => ({ weight, called: isCalled(weight, (name) => weightRole(name) === 'O') }));
   for (const { weight, called } of candidates.sort((a, b) => Number(b.called) - Number(a.called))) {
-    for (const y of later) {
+    for (const each of later) {
+      const y = lastOfLoop(values, each, mixed);
       const isNamed = isCalled(y, (name) => nodeOfName(name)?.node === 'y');
       for (const operand of tokenReadings(y, batch, tokens)) {
         const layout = outputLayout(weight, merged, operand.feature.size);

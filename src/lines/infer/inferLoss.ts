@@ -13,6 +13,7 @@ import {
   type Output as LossOutput,
   type Placed,
 } from './loss.ts';
+import { type Kept, keptOf, ofKept } from './keptOutput.ts';
 import { haveSameNumbers } from './lookup.ts';
 import { isGradientName } from './names.ts';
 import { mixedAxes, tokenReadings } from './output.ts';
@@ -85,6 +86,9 @@ export const NO_LOSS = 'no gradient of y and no loss was found';
 export function addLoss(context: Context): void {
   const own = lossOutput(context);
   const output = own && addAround(context, own);
+  const kept = output && keptOf(context, output);
+  const upstream = kept && findLoss(context.values, kept.output);
+  if (kept && upstream?.kind === 'upstream') return addKept(context, kept, upstream);
   const found = output && lossAfter(context, output);
   if (!found) {
     context.build.note('loss', null, 'half the squared norm of y assumed', false);
@@ -101,6 +105,15 @@ export function addLoss(context: Context): void {
   }
   if (!found.sure)
     context.build.ask('loss', found.note, found.alternatives ?? [], 'loss and gradient disagree');
+}
+
+/** The gradient of y is that of what is kept of it, where it is kept. */
+function addKept({ config, build }: Context, kept: Kept, { given, note, sure }: FoundLoss): void {
+  if (!given) return;
+  const G = ofKept(kept, gather(given.value.tensor, given.layout));
+  config.loss = { kind: 'upstream', G };
+  const what = `${nameOf(given.value)} where ${nameOf(kept.value)} keeps y: ${note}`;
+  build.note('loss.upstream', given.value, what, sure);
 }
 
 /** The loss that is found, or the gradient that is passed back where y is not the end. */

@@ -1,6 +1,7 @@
 // The scalar that is differentiated: a given upstream gradient, a target, or an expression of y.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { gather, type Layout, lengthOf } from './layout.ts';
+import { haveSameNumbers } from './lookup.ts';
 import { isGradientName, isLossName, lastName } from './names.ts';
 import { elementwise, multiple } from './elementwise.ts';
 import { isUninitialised } from './memory.ts';
@@ -193,7 +194,7 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
   const upstream =
     named.find(({ value }) => isUsedAfter(values, value, output)) ??
     named.find(({ value }) => value.time < output.time);
-  if (upstream) return upstreamLoss(upstream);
+  if (upstream) return upstreamLoss(asTaken(values, upstream, output));
   return own ? ofGradient(own, y, eps) : withoutGradient(values, output, y, given);
 }
 
@@ -227,6 +228,30 @@ function partlyCounted(
   const scalars = lossFactors(values, squares, output.time, output.eps);
   const loss = targetLoss(target, slopes, scalars, (value) => isOf(values, value, output));
   return { ...loss, counted: { shape, data: first.counts } };
+}
+
+/** Whether a statement after y reads the tensor itself. */
+function isReadAfter({ recording }: Values, { events }: Value, output: Output): boolean {
+  const own = new Set(events.map(({ id }) => id));
+  return recording.events.some(
+    ({ id, reads }) => id > output.time && reads.some((read) => own.has(read)),
+  );
+}
+
+/** A given tensor as the backward pass takes it: in another order, such as that of a batch sorted by length. */
+function asTaken(values: Values, given: Placed, output: Output): Placed {
+  if (isReadAfter(values, given.value, output)) return given;
+  const arranged = values.all.find(
+    (value) =>
+      value !== given.value &&
+      value.kind === 'float' &&
+      !value.isVirtual &&
+      value.tensor.shape.join() === given.value.tensor.shape.join() &&
+      values.descends(value, given.value) &&
+      haveSameNumbers(value.tensor, given.value.tensor, value.eps) &&
+      isReadAfter(values, value, output),
+  );
+  return arranged ? { ...given, value: arranged } : given;
 }
 
 function upstreamLoss(given: Placed): FoundLoss {
@@ -362,7 +387,8 @@ function withoutGradient(
   const used = given.find(({ value }) => isUsedAfter(values, value, output));
   if (used) {
     const note = `${lastName(used.value.parts[0].name)} ${FIRST_READ}`;
-    return { kind: 'upstream', given: used, factor: 1, from: used.value, sure: true, note };
+    const taken = asTaken(values, used, output);
+    return { kind: 'upstream', given: taken, factor: 1, from: used.value, sure: true, note };
   }
   return null;
 }

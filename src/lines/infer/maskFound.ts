@@ -6,7 +6,8 @@ import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.
 import type { Model } from './model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
 import { isUninitialised } from './memory.ts';
-import { isOfEntries, type Value } from './values.ts';
+import { isOfEntries } from './eventKinds.ts';
+import type { Value } from './values.ts';
 
 export interface FoundMask extends Named {
   readonly from: Value | null;

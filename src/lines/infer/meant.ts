@@ -62,12 +62,12 @@ interface Weighed {
   readonly isDoubtful: boolean;
 }
 
-function weigh(
-  recording: Recording,
-  { localised, catalogue: { graph } }: Judged,
-  found: Inference,
-): Weighed {
-  const wrong = ownMistakes(recording, localised, found);
+function weigh(recording: Recording, judged: Judged, found: Inference): Weighed {
+  const {
+    localised,
+    catalogue: { graph },
+  } = judged;
+  const wrong = ownMistakes(recording, judged, found);
   const verdict = wrong.length === localised.wrong.length ? localised.verdict : 'match';
   const hasGoal = goalsOf(graph).some((goal) => localised.covered.has(goal));
   return {

@@ -40,3 +40,9 @@ export const isUninitialised = ({ events }: Value, recording: Recording): boolea
       ({ alias, how: next }) => alias === event.id && (next === 'write' || next === 'update'),
     );
   });
+
+/** Whether numbers lie one after the other in a flat buffer. */
+export function isPartOf(own: Float64Array, whole: Float64Array): boolean {
+  const start = whole.indexOf(own[0]);
+  return start >= 0 && own.every((each, n) => each === whole[start + n]);
+}

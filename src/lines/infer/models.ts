@@ -1,9 +1,10 @@
 // All attentions that a recording may show, the likeliest first.
+import { lengthOf } from './layout.ts';
 import { Lookup } from './lookup.ts';
 import { type Model, modelOf } from './model.ts';
 import { type Root, rootOf } from './roots.ts';
 import { tell } from './scores.ts';
-import { findSites, type Site } from './site.ts';
+import { findSites, normalisedAxes, type Site } from './site.ts';
 import { tiledSites } from './tiles.ts';
 import { unmergedSites } from './unmerged.ts';
 import type { Values } from './values.ts';
@@ -11,12 +12,32 @@ import { addViews } from './views.ts';
 import { addProducts, addSoftmaxes, addSummands } from './virtual.ts';
 
 /** How much of a model is known: the more, the likelier it is the attention that is meant. */
-function completeness({ query, key, value, mixed, output }: Model): number {
+function completeness({ told, query, key, value, mixed, output }: Model): number {
   const root = (each: Root | null): number => (each?.projection ? 2 : each?.start ? 1.5 : 0);
   const part = (each: { isGuess?: boolean } | null, worth: number): number =>
     each === null ? 0 : each.isGuess ? worth / 4 : worth;
   const trust = mixed?.isGuess ? 0.5 : 1;
-  return root(query) + root(key) + trust * root(value) + part(mixed, 2) + part(output, 1);
+  const parts = root(query) + root(key) + trust * root(value) + part(mixed, 2) + part(output, 1);
+  const isPart = isOneOfSeveral(query) && isOneOfSeveral(key);
+  const isNoShare = mixed?.isGuess === true && normalisedAxes(told.site.weights).length === 0;
+  return parts - (isPart ? LESS : 0) - (isNoShare ? 1 : 0);
+}
+
+/** How much less likely one of several heads or layers is than all of them together. */
+const LESS = 2;
+
+/** Whether the projection is by one of several weights that lie in one tensor: a head, or a layer. */
+function isOneOfSeveral({ projection }: Root): boolean {
+  if (!projection) return false;
+  const { weight, weightLayout } = projection;
+  const { shape } = weight.tensor;
+  const used = weightLayout.axes.flat().filter(({ stride }) => stride > 0);
+  return (
+    shape.length > 2 &&
+    used.length === 2 &&
+    lengthOf(used) * shape[0] === weight.tensor.data.length &&
+    shape[0] > 1
+  );
 }
 
 const SITES = 12;
@@ -52,7 +73,7 @@ export function inOrder(models: readonly Model[]): Model[] {
 }
 
 /** Where attention is looked for: in what was recorded, then in what may have been computed on the way. */
-const WAYS = ['recorded', 'tiled', 'softmaxes', 'products', 'views', 'pieces'] as const;
+const WAYS = ['recorded', 'softmaxes', 'tiled', 'products', 'views', 'pieces'] as const;
 
 function sitesBy(values: Values, way: (typeof WAYS)[number], largestFirst = false): Iterable<Site> {
   if (way === 'softmaxes') addSoftmaxes(values);

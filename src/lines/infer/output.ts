@@ -130,6 +130,7 @@ export function outputsOf(
         !value.isVirtual &&
         value.time > mixed.output.time &&
         !value.parts.some(isGradient) &&
+        tokenReadings(value, batch, tokens).length > 0 &&
         values.descends(value, mixed.output),
     )
     .sort((a, b) => a.time - b.time)

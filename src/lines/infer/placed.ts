@@ -28,6 +28,60 @@ export function pairOf(
   return null;
 }
 
+/** Ratios of entries `step` apart, in their order, and sorted. */
+interface Ratios {
+  readonly all: Float64Array;
+  readonly sorted: Float64Array;
+}
+
+/** Many pieces are looked for in the same scores. */
+const known = new WeakMap<Tensor, Map<number, Ratios>>();
+
+function ratiosOf(scores: Tensor, step: number): Ratios {
+  const own = known.get(scores) ?? new Map<number, Ratios>();
+  known.set(scores, own);
+  const before = own.get(step);
+  if (before) return before;
+  const { data } = scores;
+  const all = data.subarray(0, data.length - step).map((value, at) => data[at + step] / value);
+  const made = { all, sorted: all.slice().sort() };
+  own.set(step, made);
+  return made;
+}
+
+/** Entries of the scores that have this ratio to the one `step` after them, in their order: mostly none. */
+function withRatio(scores: Tensor, step: number, ratio: number, room: number): number[] {
+  const { all, sorted } = ratiosOf(scores, step);
+  const [low, high] = [ratio * (1 - room), ratio * (1 + room)].sort((a, b) => a - b);
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    // NaN comes last.
+    if (sorted[middle] < low) from = middle + 1;
+    else to = middle;
+  }
+  if (!(sorted[from] <= high)) return [];
+  const found: number[] = [];
+  for (let at = 0; at < all.length; at++) if (all[at] >= low && all[at] <= high) found.push(at);
+  return found;
+}
+
+/** As `withRatio`, of what something is added to. */
+function withRatioBeside(
+  { data }: Tensor,
+  added: Float64Array,
+  step: number,
+  [value, next]: readonly [number, number],
+  room: number,
+): number[] {
+  const found: number[] = [];
+  for (let at = 0; at + step < data.length; at++) {
+    const ratio = (next - added[at + step]) / (value - added[at]);
+    if (Math.abs(data[at + step] / (data[at] * ratio) - 1) <= room) found.push(at);
+  }
+  return found;
+}
+
 /** Where a piece lies in factor * scores + added, both (block, row, column). */
 export function place(
   piece: Tensor,
@@ -46,19 +100,18 @@ export function place(
     const [length, depth] = isTransposed ? [rows, cols] : [cols, rows];
     const { data } = scores;
     const step = pair.isAbove ? across : along;
-    const room = (added ? 2000 : 20) * eps;
-    for (let at = 0; at < data.length; at++) {
-      const value = data[at];
-      const own = piece.data[pair.at] - (added ? added[at] : 0);
-      const ratio = added ? (pair.next - added[at + step]) / own : pair.ratio;
-      if (!(Math.abs(data[at + step] / (value * ratio) - 1) <= room)) continue;
+    const own = piece.data[pair.at];
+    const places = added
+      ? withRatioBeside(scores, added, step, [own, pair.next], 2000 * eps)
+      : withRatio(scores, step, pair.ratio, 20 * eps);
+    for (const at of places) {
       const [i, j] = [at % cols, Math.floor(at / cols) % rows];
       const [u, w] = isTransposed ? [j, i] : [i, j];
       if (u < column || w < row) continue;
       // The last tile may be longer than what is left, and padded.
       const isOver = u - column + width > length || w - row + height > depth;
       if (isOver && !hasPadding(piece)) continue;
-      const factor = own / value;
+      const factor = (own - (added ? added[at] : 0)) / data[at];
       const start = at - column * along - row * across;
       if (fits(piece, scores, { start, factor, isTransposed }, eps, ENTRIES, added))
         return { start, factor, isTransposed };

@@ -1,11 +1,12 @@
 // Where a program computes attention: its weights, and the queries and keys whose products they come from.
-import { strides, type Tensor } from '../../engine/tensor.ts';
+import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { contentKey } from './keys.ts';
 import { offsets } from './layout.ts';
 import { isUninitialised } from './memory.ts';
 import { isLossName, namesOf, nodeOfName } from './names.ts';
 import { withoutBias } from './biased.ts';
 import { withoutFactors } from './multiplied.ts';
-import { type Comparison, findProducts, ownAxes, type Product } from './products.ts';
+import { type Comparison, findProducts, ownAxes, type Product, SUMMED } from './products.ts';
 import { isBlank, type Value, type Values } from './values.ts';
 import type { Work } from './work.ts';
 
@@ -258,8 +259,10 @@ const withCap = (site: Site, shown: number, cap: number): Site => ({
 });
 
 /** The cap of a tanh that was recorded before it was multiplied: by the weights, else by its name. */
-function capOf(values: Values, { weights, scores }: Site, cap: number): number {
+function capOf(values: Values, { weights, scores, product }: Site, cap: number): number {
   if (cap !== 1) return cap;
+  const { factor, left, leftAxes } = product;
+  const features = left.tensor.shape[leftAxes.indexOf(SUMMED)];
   const [z, p] = [scores.tensor.data, weights.tensor.data];
   const width = weights.tensor.shape[weights.tensor.shape.length - 1];
   const ratios: number[] = [];
@@ -270,9 +273,15 @@ function capOf(values: Values, { weights, scores }: Site, cap: number): number {
   }
   const [first] = ratios;
   const eps = 100 * Math.max(weights.eps, 1e-6);
-  if (ratios.length > 1 && ratios.every((each) => Math.abs(each / first - 1) < eps))
-    return Number(first.toPrecision(6));
-  return values.numbers.find(({ name }) => /cap/i.test(name))?.value ?? cap;
+  const named = values.numbers.find(({ name }) => /cap/i.test(name))?.value;
+  if (ratios.length > 1 && ratios.every((each) => Math.abs(each / first - 1) < eps)) {
+    const shown = Number(first.toPrecision(6));
+    // What divides before the tanh and makes the usual scale so is meant to multiply after it.
+    const isMeant =
+      named !== undefined && Math.abs(factor * named * Math.sqrt(features) - 1) < 1e-3;
+    return shown === 1 && isMeant ? named : shown;
+  }
+  return named ?? cap;
 }
 
 /** The ways to explain one tensor as attention weights. */
@@ -333,6 +342,18 @@ function isJoined(values: Values, stack: Value): boolean {
   );
 }
 
+/** The matrices, and what holds several of them, side by side in a tensor. */
+function blocksOf({ shape, data }: Tensor): Tensor[] {
+  const found: Tensor[] = [];
+  for (let axis = 1; axis < shape.length - 1; axis++) {
+    const inner = shape.slice(axis);
+    const size = sizeOf(inner);
+    for (let start = 0; start < data.length; start += size)
+      found.push({ shape: inner, data: data.subarray(start, start + size) });
+  }
+  return found;
+}
+
 /** Of the losses of a program the last ones may be made of all that is in it. */
 const LAST_NUMBERS = 16;
 
@@ -355,9 +376,10 @@ export function* findSites(
   const joined = all
     .filter(({ grid }) => grid.length > 0)
     .filter((stack) => isJoined(values, stack));
-  const pieces = new Set(joined.flatMap(({ parts }) => parts.map(({ id }) => id)));
+  const pieces = new Set(joined.flatMap(({ tensor }) => blocksOf(tensor).map(contentKey)));
   for (const weights of all) {
-    const isPiece = weights.grid.length === 0 && weights.parts.some(({ id }) => pieces.has(id));
+    const [own] = weights.isVirtual && weights.from.length === 1 ? weights.from : [weights];
+    const isPiece = own.grid.length === 0 && pieces.has(contentKey(own.tensor));
     const isLeft = onePiece ? weights.grid.length > 0 : isPiece;
     if (isLeft || (weights.grid.length > 0 && !joined.includes(weights))) continue;
     yield* sitesAt(values, weights);

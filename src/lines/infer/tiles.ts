@@ -12,6 +12,9 @@ import { factorOf, repeated, type Whole, wholes } from './wholes.ts';
 
 const PIECES = 400;
 
+/** Entries of scores, for each statement, that are looked through for pieces that are not known to be made of them. */
+const MOST_UNLIKELY = 2e6;
+
 /** Blocks of another tensor, all of which read the same. */
 const sharedBy = (factors: readonly Factor[]): Factor[] =>
   factors.map(({ size }) => ({ size, stride: 0 }));
@@ -90,18 +93,57 @@ export function tiledSites(values: Values): Site[] {
   const plain = wholes(values);
   const all = [...plain, ...repeated(values, plain)];
   const pieces = groups(values);
+  const isMade = (each: Whole): readonly boolean[] =>
+    pieces.map((group) => group.some(({ value }) => values.descends(value, each.value)));
+  const made = all.map(isMade);
+  const pairs = all.flatMap((left, n) =>
+    all.slice(n).map((right, m) => {
+      const isOfBoth = made[n].some((each, group) => each && made[n + m][group]);
+      return { left, right, isOfBoth };
+    }),
+  );
+  const likely = sitesOf(
+    values,
+    pieces,
+    pairs.filter(({ isOfBoth }) => isOfBoth),
+  );
+  // What was computed from what is not always known.
+  return likely.length > 0
+    ? likely
+    : sitesOf(
+        values,
+        pieces,
+        pairs.filter(({ isOfBoth }) => !isOfBoth),
+        MOST_UNLIKELY,
+      );
+}
+
+interface WholePair {
+  readonly left: Whole;
+  readonly right: Whole;
+}
+
+function sitesOf(
+  values: Values,
+  pieces: readonly Piece[][],
+  all: readonly WholePair[],
+  most = Infinity,
+): Site[] {
   const found: Site[] = [];
   const pairs: [Whole, Whole, Tensor][] = [];
-  all.forEach((left, n) => {
-    for (const right of all.slice(n)) {
-      if (left.value === right.value && left.token !== right.token) continue;
-      const scores = products(left, right);
-      if (!scores) continue;
-      const site = siteOf(values, pieces, left, right, scores);
-      if (site) found.push(site);
-      pairs.push([left, right, scores]);
-    }
-  });
+  let budget = most;
+  for (const { left, right } of all) {
+    if (budget < 0) break;
+    if (left.value === right.value && left.token !== right.token) continue;
+    const scores = products(left, right);
+    if (!scores) continue;
+    const work = scores.data.length * pieces.length;
+    values.work.spend(work);
+    budget -= work;
+    const site = siteOf(values, pieces, left, right, scores);
+    if (site) found.push(site);
+    pairs.push([left, right, scores]);
+  }
   // A backward pass may forget what the forward pass adds, and that may add it in a statement of its own.
   const began = Math.min(...found.map(({ scores }) => scores.time));
   const plainly = found.find(({ scores }) => scores.time === began)?.scores;

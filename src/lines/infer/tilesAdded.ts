@@ -23,6 +23,8 @@ export function addedTo(
   }
   const heads = outer[outer.length - 1] ?? 1;
   if (heads < 2) return found;
+  if (!values.recording.statements.some(({ text }) => /slope|alibi|\bm\b/i.test(text)))
+    return found;
   const distances = [alibiSlopes(heads), ...slopesOf(values, heads)].map((slopes) =>
     data.map((_, n) => {
       const [i, j, block] = [n % cols, Math.floor(n / cols) % rows, Math.floor(n / (rows * cols))];

@@ -2,10 +2,10 @@
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { Iterated } from '../recorded/iterated.ts';
-import { isEntry, isSizeOf, type Kind, kindOf, runOf } from './eventKinds.ts';
+import { isEntry, isSizeOf, type Kind, kindOf } from './eventKinds.ts';
 import { gridOf, isFilled, sideBySide } from './filled.ts';
 import { contentKey, eventsByName, group, isGradient } from './keys.ts';
-import { takesShapesAlone } from './memory.ts';
+import { isPartOf, takesShapesAlone } from './memory.ts';
 import { isDrawn, SCALED_IN_PLACE } from './drawn.ts';
 import { Work } from './work.ts';
 
@@ -23,8 +23,8 @@ export interface Value {
   readonly grid: readonly number[];
   /** All events of this content, earliest first. */
   readonly events: Event[];
-  /** Number of the earliest event; of a parameter, which is found at the end, before all. */
-  readonly time: number;
+  /** Number of the earliest event, or of the last piece of it; of a parameter, which is found at the end, before all. */
+  time: number;
   readonly kind: Kind;
   /** Relative error that its number type brings with it. */
   readonly eps: number;
@@ -56,8 +56,6 @@ export class Values {
   readonly #ofEvent = new Map<number, Value>();
   readonly #writes = new Map<string, Event[]>();
   readonly #ancestors = new Map<number, ReadonlySet<number>>();
-  /** By statement and run of it: results of calls that are one of its targets whole, as in `x, dy = randn(), randn()`. */
-  readonly #taken = new Map<string, Set<number>>();
   readonly #sources = new Map<number, readonly Event[]>();
   readonly #leaves = new Map<number, boolean>();
   readonly #readBy = new Map<string, ReadonlySet<number>>();
@@ -76,10 +74,6 @@ export class Values {
     this.#iterated = new Iterated(recording);
     const groups = new Map<string, Event[]>();
     for (const event of recording.events) {
-      if (event.how === 'bind' && recording.events[event.alias ?? event.id].how === 'return') {
-        const key = runOf(event);
-        this.#taken.set(key, (this.#taken.get(key) ?? new Set()).add(event.alias!));
-      }
       if (!within(event)) continue;
       if (event.how === 'write') {
         const key = `${event.frame} ${event.name.replace(/\[[^[\]]*\]$/, '')}`;
@@ -156,8 +150,13 @@ export class Values {
     const grid = gridOf(events);
     const shape = [...grid, ...tensor.shape.slice(1)];
     const stacked = { shape, data: tensor.data };
-    if (this.#known(stacked)) return;
-    this.#make(stacked, events, grid).events.push(...events);
+    const whole = this.#known(stacked);
+    // An array that a loop fills is there as a whole when the loop is over, and each part of it is read before.
+    const made = whole ?? this.#make(stacked, events, grid);
+    if (!whole) made.events.push(...events);
+    // Pieces are there before they are bound once more, as by a backward pass.
+    const last = Math.max(...events.map(({ id }) => this.#ofEvent.get(id)?.time ?? id));
+    made.time = Math.min(made.time, last);
   }
 
   /** Puts numbers that loops in each other computed where they belong: such as each query's score of each key. */
@@ -178,9 +177,13 @@ export class Values {
   /** Adds a tensor that the program does not show; it is taken to be made where the latest of `from` was. */
   addVirtual(tensor: Tensor, from: readonly Value[], view?: Value['view']): Value | null {
     if (tensor.data.length > LARGEST) return null;
-    const known = this.#known(tensor);
-    if (known) return known;
     const latest = from.reduce((a, b) => (a.time > b.time ? a : b));
+    const known = this.#known(tensor);
+    if (known) {
+      // What is bound only when it is computed once more, as in a backward pass.
+      known.time = Math.min(known.time, latest.time + 0.5);
+      return known;
+    }
     const value = {
       ...{ id: this.all.length, tensor, parts: latest.parts, grid: [], events: [] },
       ...{ time: latest.time + 0.5, kind: 'float' as const, isVirtual: true, from },
@@ -273,11 +276,7 @@ export class Values {
       for (const each of this.#writes.get(`${event.frame} ${event.name}`) ?? [])
         ids.push(...this.#throughNumbers(each));
     }
-    // The whole statement is said to have read what another one of its targets took.
-    const taken = this.#taken.get(runOf(event));
-    const isOthers = (id: number): boolean =>
-      taken?.has(id) === true && id !== event.alias && events[id].frame !== event.frame;
-    const read = ids.filter((id) => id !== event.id && !isOthers(id)).map((id) => events[id]);
+    const read = ids.filter((id) => id !== event.id).map((id) => events[id]);
     return this.#takenFrom(event, read) ?? read;
   }
 
@@ -361,6 +360,7 @@ export class Values {
     return value.parts.every(
       (event) =>
         event.how === 'leaf' ||
+        this.#isCarved(event) ||
         isDrawn(this.recording.statements[event.statement].text) ||
         this.sources(event).every(
           (source) =>
@@ -369,6 +369,18 @@ export class Values {
             this.#isDrawnFor(source, event),
         ),
     );
+  }
+
+  /** Whether it is a part of one flat buffer that is a leaf, such as of all parameters. */
+  #isCarved(event: Event): boolean {
+    const own = this.recording.tensor(event.id)?.data;
+    const read = this.sources(event).filter(({ shape }) => shape.length > 0);
+    if (!own || own.length < 2 || event.how !== 'bind') return false;
+    return read.some(({ id, shape }) => {
+      const from = shape.length === 1 && shape[0] > own.length ? this.ofEvent(id) : undefined;
+      if (!from || !this.isLeaf(from)) return false;
+      return isPartOf(own, from.tensor.data);
+    });
   }
 
   /** Whether a call in the statement itself gave leaves that it makes its own of: `w = draw(d, d) / 2`. */
@@ -385,7 +397,3 @@ export class Values {
 
 const newestBefore = (ids: readonly number[] | undefined, before: number): number | undefined =>
   ids?.findLast((id) => id < before);
-
-/** Whether a value is made of numbers that loops in each other computed. */
-export const isOfEntries = ({ grid, parts }: Value): boolean =>
-  grid.length > 1 && isEntry(parts[0]);

@@ -1,7 +1,8 @@
 // Products that a program may compute inside of an expression without binding them: x W for each x and W.
 import { strides, type Tensor } from '../../engine/tensor.ts';
 import { offsets, type Factor } from './layout.ts';
-import { isGradient, isOfEntries, type Value, type Values } from './values.ts';
+import { isOfEntries } from './eventKinds.ts';
+import { isGradient, type Value, type Values } from './values.ts';
 
 const MOST = 120;
 
@@ -89,25 +90,54 @@ function multiply(
   return { shape: [...rows, ...cols].map(({ size }) => size), data };
 }
 
-/** Adds the softmax over the last axis of scores that a statement reads which does not bind it. */
+/** Numbers over their sum along the last axis. */
+function overSums({ shape, data }: Tensor): Tensor {
+  const width = shape[shape.length - 1];
+  const out = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at += width) {
+    let sum = 0;
+    for (let n = at; n < at + width; n++) if (!Number.isNaN(data[n])) sum += data[n];
+    for (let n = at; n < at + width; n++) out[n] = data[n] / sum;
+  }
+  return { shape, data: out };
+}
+
+function exponentials({ shape, data }: Tensor): Tensor {
+  const width = shape[shape.length - 1];
+  const out = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at += width) {
+    const row = data.subarray(at, at + width);
+    const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    for (let n = 0; n < width; n++) out[at + n] = Math.exp(row[n] - largest);
+  }
+  return { shape, data: out };
+}
+
+const EXPONENTIAL = /\bexp2?_?\(/;
+
+/** Adds the softmax over the last axis of scores, or of exponentials, that a statement reads which does not bind it. */
 export function addSoftmaxes(values: Values): void {
   for (const value of [...values.all]) {
     const { shape, data } = value.tensor;
     const isScores =
       value.kind === 'float' && !value.isVirtual && shape.length >= 2 && shape.length <= 4;
     if (!isScores || data.length > LARGEST) continue;
+    if (isExponential(values, value)) {
+      values.addVirtual(overSums(value.tensor), [value]);
+      continue;
+    }
     // An online softmax takes the exponentials one by one, each with the largest score so far.
     if (!values.isReadBy(value, isOfEntries(value) ? /softmax|\bexp\b/i : /softmax/i)) continue;
-    const width = shape[shape.length - 1];
-    const out = new Float64Array(data.length);
-    for (let at = 0; at < data.length; at += width) {
-      const row = data.subarray(at, at + width);
-      const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
-      const sum = row.reduce((total, score) => total + Math.exp(score - largest), 0);
-      for (let n = 0; n < width; n++) out[at + n] = Math.exp(row[n] - largest) / sum;
-    }
-    values.addVirtual({ shape, data: out }, [value]);
+    values.addVirtual(overSums(exponentials(value.tensor)), [value]);
   }
+}
+
+/** Whether it is made of exponentials, of which a statement reads some to divide them. */
+function isExponential(values: Values, value: Value): boolean {
+  const { text } = values.recording.statements[value.parts[0].statement];
+  if (!EXPONENTIAL.test(text) || !values.isReadBy(value, /\//)) return false;
+  const { data } = value.tensor;
+  return data.some((each) => each > 0) && !data.some((each) => each < 0);
 }
 
 /** The product in a sum of a tensor and a product, as in `return x + p @ v`: what the sum is more than the tensor. */
