@@ -23,8 +23,12 @@ function named(recording: Recording, name: string): Tensor {
   return found;
 }
 
-function held(source: string, config: (of: (name: string) => Tensor) => HeadConfig): Answer {
-  const { recording } = recorded(source);
+function held(
+  source: string,
+  config: (of: (name: string) => Tensor) => HeadConfig,
+  ends: 'well' | 'badly' = 'well',
+): Answer {
+  const { recording } = recorded(source, ends);
   const given = config((name) => named(recording, name));
   const found = answer(recording, {
     ...{ file: 'program.py', args: [] },
@@ -214,3 +218,45 @@ describe.skipIf(!hasNumpy)('a gradient that nothing of the program is', () => {
     expect(result.notes[0]).toMatch(/dW_O \(dwo, /);
   });
 });
+
+describe.skipIf(!hasNumpy)(
+  'a right program that ends with an error between the terms of a sum',
+  () => {
+    const source = `
+import numpy as np
+
+rng = np.random.default_rng(3)
+q, k, v, do = (rng.normal(size=(5, 4)) for _ in range(4))
+s = q @ k.T / 2
+e = np.exp(s - s.max(axis=1, keepdims=True))
+p = e / e.sum(axis=1, keepdims=True)
+o = p @ v
+
+
+def backward():
+    dv, dk = np.zeros_like(v), np.zeros_like(k)
+    for j in range(5):
+        dv += np.outer(p[j], do[j])
+        dp = v @ do[j]
+        dk += np.outer(p[j] * (dp - dp @ p[[j]]), q[j]) / 2
+    return dv, dk
+
+
+backward()
+`;
+
+    test('is not accused of the terms that were still to come', () => {
+      const { result } = held(
+        source,
+        (of) => ({
+          ...{ ...plain, head: 'qkv', heads: 1, kvHeads: 1, weights: {} },
+          start: { Q: of('q'), K: of('k'), V: of('v') },
+          loss: { kind: 'upstream', G: of('do') },
+        }),
+        'badly',
+      );
+      expect(result.verdict).not.toBe('match');
+      expect(result.first?.line ?? 17).toBe(17);
+    });
+  },
+);

@@ -17,6 +17,187 @@ interface Program {
 
 export const programs: readonly Program[] = [
   {
+    name: 'yielded',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a log-sum-exp without the maximum, in tiles that a generator gives',
+        from: 'lse[a:b] = top + np.log(total)',
+        to: 'lse[a:b] = np.log(total)',
+      },
+      {
+        what: 'a mask by positions in the tile, after the exponentials',
+        from: 'seen = np.arange(c, d)[None, :] <= np.arange(a, b)[:, None]',
+        to: 'seen = np.arange(d - c)[None, :] <= np.arange(b - a)[:, None]',
+      },
+    ],
+  },
+  {
+    name: 'sliced_tiles',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a log-sum-exp without the maximum, stored and loaded by functions',
+        from: 'store(lse, rows, top + np.log(total))',
+        to: 'store(lse, rows, np.log(total))',
+      },
+      {
+        what: 'a mask that is missing where the weights are made again',
+        from: 'p = np.exp(s - own[:, None]) * visible(rows, columns)',
+        to: 'p = np.exp(s - own[:, None])',
+      },
+    ],
+  },
+  {
+    name: 'normed_calls',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a function that is given what was to be normalised first',
+        from: 'attend(h, w)\n    return x',
+        to: 'attend(x, w)\n    return x',
+        at: 'y, cache = attend(x',
+      },
+      {
+        what: 'a mask that is written row by row, behind maxima',
+        from: 'keep[i, : i + 1] = True',
+        to: 'keep[i, : i + 2] = True',
+      },
+    ],
+  },
+  {
+    name: 'dropped_out',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'what was dropped behind the output, passed back',
+        from: 'return da * self.keep / (1 - self.p)',
+        to: 'return da / (1 - self.p)',
+      },
+    ],
+  },
+  {
+    name: 'softmax_layer',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'exponentials that are kept for the weights, under a loss of the outputs',
+        from: 'self.p = p',
+        to: 'self.p = e',
+      },
+      {
+        what: 'gradients of which the last sequence’s replace the others',
+        from: 'grads[name] += own[name]',
+        to: 'grads[name] = own[name]',
+      },
+    ],
+  },
+  {
+    name: 'left_over',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'scores twice as large, under the name that they had',
+        from: 's = s / 2',
+        to: 's = s * 2',
+      },
+      {
+        what: 'what another loop ended with',
+        from: 'dv[h] = kept[h].T @ do[h]',
+        to: 'dv[h] = p.T @ do[h]',
+      },
+    ],
+  },
+  {
+    name: 'entrywise',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'entries of joined biases’ gradients that are assigned',
+        from: 'db[o] += d',
+        to: 'db[o] = d',
+      },
+    ],
+  },
+  {
+    name: 'chained',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a factor that is not passed back, before and after which there are nodes',
+        from: 'self.grad += out.grad * by',
+        to: 'self.grad += out.grad',
+        at: 'self.grad += out.grad\n\n        out.back = back\n        return out\n\n    def softmax',
+      },
+    ],
+  },
+  {
+    name: 'beside_autograd',
+    needs: 'torch',
+    mistakes: [
+      {
+        what: 'a factor in what is returned without a name, beside autograd’s gradients',
+        from: 'gz = gs / 3**0.5',
+        to: 'gz = gs * 3**0.5',
+      },
+    ],
+  },
+  {
+    name: 'keys_first',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'weights that are made again and never divided',
+        from: 'w = np.exp(s - top[here]) / total[here]',
+        to: 'w = np.exp(s - top[here])',
+      },
+    ],
+  },
+  {
+    name: 'joined',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'gradients that are joined in another order, behind loops that run backwards',
+        from: 'in (dq, dk, dv)]',
+        to: 'in (dq, dv, dk)]',
+        at: 'np.concatenate(merged',
+      },
+      {
+        what: 'a bias of which every entry gets the sum of all',
+        from: 'self.db += dy.sum(axis=0)',
+        to: 'self.db += dy.sum()',
+      },
+    ],
+  },
+  {
+    name: 'paths',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a path to the input that is given back and never added',
+        from: 'dx += self.v.backward(p.T @ dy)',
+        to: 'self.v.backward(p.T @ dy)',
+      },
+    ],
+  },
+  {
+    name: 'headed',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a part that begins at the head and not at its first feature',
+        from: 'key = x[s, C + h * W : C + (h + 1) * W]',
+        to: 'key = x[s, C + h : C + h + W]',
+      },
+      {
+        what: 'a sum of numbers that keeps the last',
+        from: 'total += math.exp',
+        to: 'total = math.exp',
+      },
+    ],
+  },
+  {
     name: 'stepped',
     needs: 'numpy',
     mistakes: [

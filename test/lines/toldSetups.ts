@@ -38,6 +38,35 @@ function layersOf({ shape: [count, ...shape], data }: Tensor): Tensor[] {
 
 const MULTI = { head: 'multihead', axes: 'query-first' } as const;
 
+/** Heads whose weights are in a dictionary under q, k, v and o, and the gradient of their output. */
+function ofWeights(
+  recording: Recording,
+  base: string,
+  upstream: string,
+  heads: number,
+): HeadConfig {
+  const of = (name: string): Tensor => tensorOf(recording, name);
+  const key = (letter: string): Tensor => of(`${base}['${letter}']`);
+  return {
+    ...{ ...MULTI, x: of('x'), heads, kvHeads: heads, mask: 'none' as const },
+    weights: { W_Q: key('q'), W_K: key('k'), W_V: key('v'), W_O: key('o') },
+    loss: { kind: 'upstream', G: of(upstream) },
+  };
+}
+
+/** One head that begins with queries, keys and values. */
+function started(
+  recording: Recording,
+  names: Readonly<Record<'Q' | 'K' | 'V' | 'G', string>>,
+): HeadConfig {
+  const of = (name: string): Tensor => tensorOf(recording, name);
+  return {
+    ...{ head: 'qkv', axes: 'query-first', heads: 1, kvHeads: 1, mask: 'causal', weights: {} },
+    start: { Q: of(names.Q), K: of(names.K), V: of(names.V) },
+    loss: { kind: 'upstream', G: of(names.G) },
+  };
+}
+
 /** One head with matrices w_q, w_k, w_v, half the squared error to `goal`. */
 function single(recording: Recording, mask: 'none' | 'causal'): HeadConfig {
   const of = (name: string): Tensor => tensorOf(recording, name);
@@ -82,6 +111,17 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
     const loss = { kind: 'upstream' as const, G: of('G') };
     const mask = 'causal' as const;
     return { ...MULTI, x: of('X'), weights, heads: 2, kvHeads: 2, mask, differential, loss };
+  },
+  sliced_tiles: (recording) => started(recording, { Q: 'q', K: 'k', V: 'v', G: 'do' }),
+  dropped_out: (recording) => {
+    const keep = tensorOf(recording, 'keep');
+    const { shape, data } = tensorOf(recording, 'dres');
+    const G = { shape, data: data.map((value, at) => (value * keep.data[at]) / 0.75) };
+    return { ...ofWeights(recording, 'attention.w', 'dres', 1), loss: { kind: 'upstream', G } };
+  },
+  normed_calls: (recording) => {
+    const given = ofWeights(recording, 'w', 'out', 2);
+    return { ...given, x: tensorOf(recording, 'h'), mask: 'causal' };
   },
   engine: (recording) => single(recording, 'causal'),
   generated: (recording) => single(recording, 'causal'),

@@ -16,8 +16,11 @@ export const hasTorch = hasNumpy && has('torch');
 if (!hasTorch)
   console.warn(`${python} has no ${hasNumpy ? 'PyTorch' : 'NumPy'}: programs are left out`);
 
-/** Throws what the program wrote as errors where it does not end well. */
-export function recorded(source: string): { recording: Recording; stdout: string } {
+/** Throws what the program wrote as errors where it does not end as it should. */
+export function recorded(
+  source: string,
+  ends: 'well' | 'badly' = 'well',
+): { recording: Recording; stdout: string } {
   const folder = mkdtempSync(join(tmpdir(), 'recorded-'));
   try {
     const [file, out] = ['program.py', 'recording'].map((name) => join(folder, name));
@@ -25,7 +28,7 @@ export function recorded(source: string): { recording: Recording; stdout: string
     const { stdout, stderr, status } = spawnSync(python, ['-B', recorder, '--record', out, file], {
       encoding: 'utf8',
     });
-    if (status !== 0) throw new Error(stderr);
+    if ((status === 0) !== (ends === 'well')) throw new Error(stderr);
     return { recording: parseRecording(readFileSync(out)), stdout };
   } finally {
     rmSync(folder, { recursive: true });

@@ -84,16 +84,24 @@ function probesOf(data: Float64Array): number[] {
   const usable = (value: number): boolean =>
     value !== 0 && value > MASK_LIKE && Number.isFinite(value);
   const found: number[] = [];
+  // Whole numbers, such as the weight of the only key, are met by chance.
+  const rank = (at: number): number => {
+    const size = Math.abs(data[at]);
+    return Math.abs(size - Math.round(size)) < NEARLY_WHOLE ? size * LAST : size;
+  };
   // The largest of each third: a part that has no effect may be anything.
   const part = Math.ceil(data.length / PROBES);
   for (let start = 0; start < data.length; start += part) {
     let best = -1;
     for (let at = start; at < Math.min(data.length, start + part); at++)
-      if (usable(data[at]) && (best < 0 || Math.abs(data[at]) > Math.abs(data[best]))) best = at;
+      if (usable(data[at]) && (best < 0 || rank(at) > rank(best))) best = at;
     if (best >= 0) found.push(best);
   }
-  return found.sort((a, b) => Math.abs(data[b]) - Math.abs(data[a]));
+  return found.sort((a, b) => rank(b) - rank(a));
 }
+
+const NEARLY_WHOLE = 1e-6;
+const LAST = 1e-200;
 
 export class Aligner {
   readonly #catalogue: Catalogue;
@@ -357,11 +365,14 @@ const isReversed = ({ ranges }: Pick<Alignment, 'ranges'>): boolean =>
  * Whether an axis runs backwards, or heads are merged in another order than they are stored in: right only as something
  * on the way.
  */
-export const isReordered = ({ entry, ranges, axes }: Alignment): boolean => {
+export const isReordered = (alignment: Alignment): boolean =>
+  isReversed(alignment) || isRegrouped(alignment);
+
+/** Whether heads are merged in another order than they are stored in. */
+export function isRegrouped({ entry, axes }: Alignment): boolean {
   const { letters: own } = entry;
   // Query heads may share keys and values in turns.
   const stored = own.indexOf('g') < own.indexOf('r') && own.includes('g') ? 'hgrav' : 'hrgav';
-  if (isReversed({ ranges })) return true;
   return axes.some((letters) => {
     // Pairs of a rotation are laid out in one way alone.
     const pairs = letters.filter((letter) => letter === 'u' || letter === 'w');
@@ -370,7 +381,7 @@ export const isReordered = ({ entry, ranges, axes }: Alignment): boolean => {
     const order = letters.map((letter) => stored.indexOf(letter)).filter((at) => at >= 0);
     return order.some((at, n) => n > 0 && at < order[n - 1]);
   });
-};
+}
 
 /** Whether the whole entry is there. */
 export const isWhole = ({ entry, ranges }: Alignment): boolean =>

@@ -33,7 +33,7 @@ import {
 } from '../forms/projections.ts';
 import { addNorms } from '../forms/norms.ts';
 import { addRope, turnedIn } from '../forms/rope.ts';
-import { addBeside, addJacobian, addScores, addSoftmax } from '../forms/scores.ts';
+import { addBeside, addJacobian, addScores, addSoftmax, BEFORE_MASK } from '../forms/scores.ts';
 import { addProjectionTerms, addTerms } from '../forms/terms.ts';
 import { isSubset, type Lettered, lengthsOf, offsetsIn } from '../recorded/lettered.ts';
 
@@ -73,6 +73,8 @@ const SAMPLES = 3;
  */
 const FINE = { errors: 6, ulps: 24 };
 const COARSE = { errors: 3, ulps: 1 };
+/** Exponentials of hidden scores that are larger are not compared with the rounding of weights. */
+const MOST_HIDDEN = 4;
 /** float64 that is off by less is not told from the order of its sums. */
 const LEAST_RELATIVE = 1e-11;
 
@@ -135,20 +137,20 @@ function lengthsFor({ letters, data }: Form, parts: Parts): number[] {
   return filled;
 }
 
-function largest(data: Float64Array): number {
+function largest(data: Float64Array, limit = Infinity): number {
   let found = 0;
   for (let at = 0; at < data.length; at++) {
     const size = Math.abs(data[at]);
-    if (size > found && size < Infinity) found = size;
+    if (size > found && size < limit) found = size;
   }
   return found;
 }
 
-function furthest(a: Float64Array, b: Float64Array): number {
+function furthest(a: Float64Array, b: Float64Array, limit: number): number {
   let found = 0;
   for (let at = 0; at < a.length; at++) {
     const off = Math.abs(a[at] - b[at]);
-    if (off > found && off < Infinity) found = off;
+    if (off > found && off < Infinity && Math.abs(a[at]) < limit) found = off;
   }
   return found;
 }
@@ -166,10 +168,13 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
   const visible = visibleOf(parts);
   const { errors, ulps } = type.epsilon < 1e-6 ? FINE : COARSE;
   const entries = forms.map((form, id): Entry => {
-    const { letters, data, node, kind } = form;
+    const { letters, data, node, kind, title } = form;
     const lengths = lengthsFor(form, parts);
-    const size = largest(data);
-    const error = Math.max(...samples.map((other) => furthest(data, other[id].data)));
+    const isBeforeMask = title.endsWith(BEFORE_MASK);
+    // What is hidden there may be far larger than all weights, and must not make them vague.
+    const limit = isBeforeMask ? MOST_HIDDEN : Infinity;
+    const size = largest(data, limit);
+    const error = Math.max(...samples.map((other) => furthest(data, other[id].data, limit)));
     const plain = Math.max(ulps * type.epsilon, type === FLOAT64 ? LEAST_RELATIVE : 0) * size;
     return {
       ...form,
@@ -177,7 +182,7 @@ export function buildCatalogue(config: HeadConfig, graph: Graph, type: NumberTyp
       key: keyOf(node, kind),
       strides: strides(lengths),
       tolerance: errors * error + plain,
-      hidden: hiddenIn(letters, visible, parts),
+      hidden: isBeforeMask ? null : hiddenIn(letters, visible, parts),
     };
   });
   // Not forms: exponentials of large scores may be as large as their rounding.

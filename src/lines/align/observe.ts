@@ -272,6 +272,9 @@ function ranked(found: readonly Alignment[], event: Event): readonly Alignment[]
 export const isNamedGradient = (event: Event): boolean =>
   /(^|[._[])(d_?)?grads?\b/i.test(event.name) || nodeNamed(event)?.kind === 'gradient';
 
+/** Whether a letter alone is a key: "grads['k']", "grads.k", which may as well be of the weights. */
+export const isKeyed = ({ name }: Event): boolean => /(?:\[(['"])[qkvo]\1\]|\.[qkvo])$/i.test(name);
+
 /** Which node a person's name stands for: "grads['wq']" as grads.wq, "self.q" as q. */
 export function nodeNamed(event: Event): ReturnType<typeof resolveName> {
   const rank = Math.max(1, event.shape.length);

@@ -47,6 +47,8 @@ export interface Piece extends Alignment {
   readonly width: number;
   /** Letters of heads that lie outside of the parts: "" where each has all heads, "h" where each head has all of them. */
   readonly outside: string;
+  /** Which of the parts it is, from 0; others may be nothing but rounding. */
+  readonly place: number;
 }
 
 /** The parts of a tensor that is joined of several forms along one axis, or []. */
@@ -61,9 +63,9 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue)
       if (shape[axis] % blocks !== 0 || shape[axis] === blocks) continue;
       for (const widths of splits(shape[axis] / blocks, extents)) {
         let start = 0;
-        const found: Alignment[] = [];
+        const found: (Alignment & Pick<Piece, 'place'>)[] = [];
         let zeros = 0;
-        for (const width of widths) {
+        for (const [place, width] of widths.entries()) {
           const piece = cut(tensor, axis, blocks, start, width);
           start += width;
           const telling = tellingOf(piece);
@@ -75,7 +77,7 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue)
             .align(piece, telling)
             .filter(({ entry }) => entry.role !== 'partial');
           if (!best) break;
-          found.push(best);
+          found.push({ ...best, place });
         }
         const nodes = new Set(found.map(({ entry }) => entry.node));
         const isAll = found.length + zeros === widths.length && nodes.size === found.length;

@@ -24,6 +24,8 @@ interface Span {
 
 /** More tiles along one axis are not looked at. */
 const MOST_TILES = 16;
+/** Share of the parts that begin elsewhere. */
+const MOST_MISFITS = 0.05;
 /** Largest problem whose tiles are looked at, in entries of the scores times tiles. */
 const MOST = 4e5;
 
@@ -47,23 +49,23 @@ export function addTiles(
 /** Equal parts but for the last, that together are all of an axis; [] where it is not cut so. */
 function tilesAlong(letter: Letter, { parts }: Catalogue, observed: readonly Observed[]): Span[] {
   const length = parts.extents[letter];
-  const counts = new Map<number, Set<number>>();
+  const counts = new Map<number, number[]>();
   for (const { found, event } of observed) {
     if (event.how === 'gradient' || event.how === 'leaf') continue;
     for (const { entry, ranges } of found) {
       const range = ranges.get(letter);
       if (!range || range.step !== 1 || range.count < 2 || range.count >= length) continue;
       if (!entry.letters.includes(letter)) continue;
-      const starts = counts.get(range.count) ?? new Set();
-      counts.set(range.count, starts.add(range.start));
+      counts.set(range.count, [...(counts.get(range.count) ?? []), range.start]);
     }
   }
-  const isCut = ([count, starts]: [number, Set<number>]): boolean =>
-    [...starts].every((start) => start % count === 0 || start + count === length) &&
-    starts.size > 1;
-  const cuts = [...counts].filter(
-    (each) => isCut(each) || (each[1].has(0) && each[0] * 2 >= length),
-  );
+  // A few tensors may be like parts that they are not.
+  const cuts = [...counts].flatMap(([count, all]): [number, Set<number>][] => {
+    const fits = all.filter((start) => start % count === 0 || start + count === length);
+    const starts = new Set(fits);
+    const isCut = all.length - fits.length <= MOST_MISFITS * all.length && starts.size > 1;
+    return isCut || (starts.has(0) && count * 2 >= length) ? [[count, starts]] : [];
+  });
   const [block] = cuts.sort((a, b) => b[1].size - a[1].size || b[0] - a[0])[0] ?? [];
   if (block === undefined || length / block > MOST_TILES) return [];
   return Array.from({ length: Math.ceil(length / block) }, (_, n) => ({

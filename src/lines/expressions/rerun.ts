@@ -1,5 +1,6 @@
 // One statement of a recording, computed again: as it is, or with other operands.
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { CalledIn, calledName, callsIn } from '../recorded/calledIn.ts';
 import { loopsAround } from '../recorded/loops.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { Arrays } from '../recorded/versions.ts';
@@ -7,6 +8,7 @@ import { broadcast, NotComputed, reshape } from './arrays.ts';
 import { isList, tensorOf, type Value } from './values.ts';
 import { binary, evaluate, type Lookup } from './evaluate.ts';
 import { attempted, isSameTurn, iterated, partAt, type Turn } from './turns.ts';
+import { yielded } from './yields.ts';
 import { type Expression, parseLoop, parseStatement, pathOf } from './parse.ts';
 
 /** What other events are to be taken for. */
@@ -38,9 +40,11 @@ export class Rerun {
   readonly #byName = new Map<string, number[]>();
   readonly #changes = new Map<number, Tensor>();
   readonly #firsts = new Map<string, number>();
+  readonly #called: CalledIn;
 
   constructor(recording: Recording) {
     this.#recording = recording;
+    this.#called = new CalledIn(recording);
     const arrays = new Arrays(recording);
     for (const event of recording.events) {
       const { id, name, how } = event;
@@ -117,21 +121,22 @@ export class Rerun {
     return found?.how === 'argument' ? this.#callerOf(found) : (found ?? null);
   }
 
-  /** What a call, the only one of its function in a statement, gives to a parameter. */
+  /** What a call gives to a parameter. */
   #given(
     event: Event,
     { value }: NonNullable<ReturnType<typeof parseStatement>>,
     lookup: Lookup,
   ): Value | null {
-    const { statements, functions } = this.#recording;
+    const { statements } = this.#recording;
     const own = statements[event.statement];
-    const name = functions[own.function].name.split('.').at(-1)!;
+    const name = calledName(this.#recording, own.function);
     const parameters = statements.filter(
       (each) => each.function === own.function && each.kind === 'parameter',
     );
     const calls = callsIn(value).filter(({ of }) => pathOf(of)?.split('.').at(-1) === name);
-    if (calls.length !== 1) return null;
-    const [{ args, named }] = calls;
+    const call = calls.length === 1 ? calls[0] : this.#called.callOf(event);
+    if (!call) return null;
+    const { args, named } = call;
     const isBound = /^(self|cls)\b/.test(parameters[0]?.text ?? '');
     const at = parameters.indexOf(own) - (isBound ? 1 : 0);
     const given = named[event.name] ?? args[at];
@@ -295,8 +300,13 @@ export class Rerun {
     if (at < 0) return null;
     const { text } = statements[around[at]];
     const read = parseLoop(text.split('\n')[0]);
-    const taken = read && attempted(() => iterated(read.over, event.loops[at], lookup));
-    const value = read && partAt(taken ?? undefined, read.target, name);
+    if (!read) return null;
+    const given = yielded(this.#recording, around, at, event)?.map(({ value }) => value ?? null);
+    const taken =
+      (given?.length === 1 ? given[0] : given) ??
+      attempted(() => iterated(read.over, event.loops[at], lookup)) ??
+      undefined;
+    const value = partAt(taken, read.target, name);
     if (typeof value !== 'number') return null;
     return {
       ...{ loop: around[at], name, frame: event.frame, value },
@@ -317,31 +327,6 @@ function fittedTo({ shape }: Event, made: Value, isExact: boolean): Tensor {
   if (isExact && tensor.data.length !== sizeOf(shape)) throw new NotComputed('another size');
   if (tensor.shape.join() === shape.join()) return tensor;
   return tensor.data.length === sizeOf(shape) ? reshape(tensor, shape) : broadcast(tensor, shape);
-}
-
-type Call = Extract<Expression, { readonly kind: 'call' }>;
-
-/** All calls in an expression. */
-function callsIn(expression: Expression): Call[] {
-  switch (expression.kind) {
-    case 'call':
-      return [
-        expression,
-        ...[expression.of, ...expression.args, ...Object.values(expression.named)].flatMap((each) =>
-          callsIn(each),
-        ),
-      ];
-    case 'attribute':
-    case 'unary':
-    case 'index':
-      return callsIn(expression.of);
-    case 'binary':
-      return [...callsIn(expression.left), ...callsIn(expression.right)];
-    case 'list':
-      return expression.items.flatMap((each) => callsIn(each));
-    default:
-      return [];
-  }
 }
 
 const runOf = ({ statement, frame, loops, how }: Event): string =>

@@ -110,6 +110,7 @@ export function addSoftmax(forms: Forms, parts: Parts): void {
     '1 − P',
     mapEach(valueOf(parts, 'P'), (each) => 1 - each),
   );
+  addBeforeMask(forms, parts, peak, lse);
   const mixed = valueOf(parts, output);
   const scaled = (by: typeof sums): typeof sums => zip(mixed, by, extents, (a, b) => a * b);
   forms.add('form', 'value', output, `${output} before the division by the row sums`, scaled(sums));
@@ -122,6 +123,26 @@ export function addSoftmax(forms: Forms, parts: Parts): void {
     forms.add('form', 'value', 'Pd', 'keep / (1 − p)', keep);
   }
 }
+
+/** Exponentials of scores that are masked only after them, as where the backward pass makes the weights again. */
+function addBeforeMask(forms: Forms, parts: Parts, peak: Lettered, lse: Lettered): void {
+  const { graph, extents } = parts;
+  const mask = graph.nodes.find(({ id }) => id === 'M');
+  if (parts.logits !== 'M' || mask?.kind !== 'operation') return;
+  const open = zip(valueOf(parts, 'M'), valueOf(parts, mask.inputs[0]), extents, (own, before) =>
+    own === -Infinity ? before : own,
+  );
+  for (const [title, shift] of [
+    ['log-sum-exp of M', lse],
+    ['row maximum of M', peak],
+  ] as const) {
+    const exps = zip(open, shift, extents, (a, b) => Math.exp(a - b));
+    forms.add('form', 'value', 'P', `exp(scores − ${title})${BEFORE_MASK}`, exps);
+  }
+}
+
+/** What stands where a key is hidden counts in forms of this title. */
+export const BEFORE_MASK = ' before the mask';
 
 /**
  * Beside the keys a logit that takes weight and gives no value: of a sink, or 0 where 1 is added to the sum. The shift is the

@@ -2,8 +2,10 @@
 import type { Key } from '../../compare/program/program.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import { isWhole, tellingOf } from '../align/align.ts';
+import { piecesOf } from '../align/pieces.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Mistaken } from './mistaken.ts';
+import { gathered } from '../recorded/gathered.ts';
 import { type Event, isZeroAt } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 import { offsetsAt } from '../recorded/versions.ts';
@@ -49,6 +51,72 @@ export function arraysMadeAnew(field: Field): Mistaken[] {
   return found;
 }
 
+/** Fewer sums may be anything. */
+const LEAST_SUMS = 4;
+
+/** Numbers that begin with 0 and that a loop assigns where it should add: what it assigns makes right sums. */
+export function assignedNumbers(field: Field): Mistaken[] {
+  const { recording, aligner } = field;
+  const groups = new Map<string, Event[]>();
+  for (const event of recording.events) {
+    const { frame, name, how, shape } = event;
+    if (how !== 'bind' || sizeOf(shape) !== 1 || !/float/.test(event.dtype)) continue;
+    const key = `${frame} ${name}`;
+    groups.set(key, [...(groups.get(key) ?? []), event]);
+  }
+  return [...groups.values()].flatMap((all): Mistaken[] => {
+    const isStart = (event: Event): boolean => isZeroAt(recording, event.id);
+    const runs = sectionsOf(all, isStart);
+    const [statement, ...others] = new Set(runs.flat().map((each) => each.statement));
+    const first = runs.find((each) => each.length > 1);
+    if (!first || others.length > 0 || runs.length < LEAST_SUMS) return [];
+    if (recording.statements[statement].kind !== 'assign') return [];
+    const [start] = all;
+    if (start.statement === statement || !isStart(start)) return [];
+    // The number itself may be read by the name of what was assigned.
+    const isTaken = ({ id, name }: Event, until: number): boolean =>
+      field.flow.users[id].some(
+        (user) =>
+          user < until &&
+          recording.statements[recording.events[user].statement].loads.includes(name),
+      );
+    if (runs.some((each) => each.some((run, n) => each[n + 1] && isTaken(run, each[n + 1].id))))
+      return [];
+    const depth = start.loops.length;
+    if (depth === 0 || runs.some(([run]) => run.loops.length <= depth)) return [];
+    const sums = gathered(
+      runs.map((each) => {
+        const sum = each.reduce(
+          (total, { id }) => total + (recording.tensor(id)?.data[0] ?? NaN),
+          0,
+        );
+        return {
+          loops: each[0].loops.slice(0, depth),
+          tensor: { shape: [], data: Float64Array.of(sum) },
+        };
+      }),
+    )?.tensor;
+    const best =
+      sums &&
+      aligner
+        .align(sums, tellingOf(sums), { hasGaps: true })
+        .find(({ entry }) => entry.role !== 'partial');
+    if (!best) return [];
+    const { node, kind, title } = best.entry;
+    const note = `each ${start.name} replaces the one before: together they are ${title}`;
+    return [{ event: first[1].id, since: first[0].id, node, kind, note }];
+  });
+}
+
+/** What comes after each event of some kind, until the next one of that kind. */
+function sectionsOf(events: readonly Event[], begins: (event: Event) => boolean): Event[][] {
+  const sections: Event[][] = [];
+  for (const event of events)
+    if (begins(event)) sections.push([]);
+    else sections.at(-1)?.push(event);
+  return sections.filter(({ length }) => length > 0);
+}
+
 /** What an array holds before it is made anew; null where something else was computed from it, or that is not known. */
 function contentOf({ recording, flow }: Field, reset: Event, next?: Event): Tensor | null {
   const { events } = recording;
@@ -92,7 +160,7 @@ function runsOf({ recording }: Field): Event[][] {
   const groups = new Map<string, Event[]>();
   for (const event of recording.events) {
     const { statement, frame, name, how, shape } = event;
-    if ((how !== 'bind' && how !== 'write') || sizeOf(shape) < 2) continue;
+    if (how !== 'write' && (how !== 'bind' || sizeOf(shape) < 2)) continue;
     if (recording.statements[statement].kind !== 'assign') continue;
     const key = `${statement} ${frame} ${name}`;
     const group = groups.get(key);
@@ -154,17 +222,16 @@ function isRead(
 }
 
 /** Which missing gradient a sum is, all of it. */
-function wholeOf({ aligner, covered, goals }: Field, sum: Tensor | null): Key | null {
+function wholeOf({ aligner, covered, goals, catalogue }: Field, sum: Tensor | null): Key | null {
   if (!sum) return null;
-  const found = aligner
-    .align(sum, tellingOf(sum))
-    .find(
-      (each) =>
-        each.entry.role === 'node' &&
-        each.entry.kind === 'gradient' &&
-        isWhole(each) &&
-        !covered.has(each.entry.key),
-    );
+  const all = aligner.align(sum, tellingOf(sum));
+  const found = [...all, ...(all.length > 0 ? [] : piecesOf(sum, aligner, catalogue))].find(
+    (each) =>
+      each.entry.role === 'node' &&
+      each.entry.kind === 'gradient' &&
+      isWhole(each) &&
+      !covered.has(each.entry.key),
+  );
   return found && (goals.includes(found.entry.key) || /^g:[QKV]h?$/.test(found.entry.key))
     ? found.entry.key
     : null;

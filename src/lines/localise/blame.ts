@@ -2,7 +2,7 @@
 import type { Blame } from './blame/common.ts';
 import { asWritten } from './blame/asWritten.ts';
 import { wrongArgument } from './blame/argument.ts';
-import { wrongMask } from './blame/mask.ts';
+import { unmaskedWeights, wrongMask } from './blame/mask.ts';
 import { wrongBias } from './blame/bias.ts';
 import { cutToWhole, oneArray } from './blame/kept.ts';
 import { storedMaxima } from './blame/handedOut.ts';
@@ -17,6 +17,7 @@ import {
 } from './blame/operand.ts';
 import { bareScores, wrongCall } from './blame/calls.ts';
 import { wrongNumber } from './blame/number.ts';
+import { withoutMaximum } from './blame/peakless.ts';
 import { wrongPicked, wrongWhole } from './blame/upstream.ts';
 import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
 import { wrongWidth } from './blame/width.ts';
@@ -52,6 +53,7 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     cutToWhole(field, suspect) ??
     otherwiseJoined(field, suspect) ??
     wrongMask(field, suspect) ??
+    unmaskedWeights(field, suspect) ??
     sharedArray(field, suspect) ??
     shortTiles(field, suspect) ??
     missingTiles(field, suspect) ??
@@ -79,6 +81,7 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     wrongCall(field, suspect) ??
     staleOperand(field, suspect) ??
     halfJacobian(field, suspect) ??
+    withoutMaximum(field, suspect) ??
     unknownOperand(field, suspect) ??
     wrongPlace(field, suspect) ??
     wrongStart(field, suspect) ??

@@ -1,5 +1,6 @@
 // `a[index] += b` with an index that names an entry more than once: NumPy and PyTorch add the last of them alone.
 import { handedOn } from '../recorded/flow.ts';
+import { isInteger } from '../recorded/recording.ts';
 import type { Wrong } from './localise.ts';
 import type { Field } from './suspects.ts';
 
@@ -18,8 +19,8 @@ export function duplicateIndices({ recording, observed, flow }: Field): Wrong[] 
     if (how !== 'write' || index !== 'fancy' || found.has(statement)) continue;
     const [, name] = PICKED.exec(statements[statement].text) ?? [];
     const picked = reads.find((read) => {
-      const { dtype, shape, name: own } = events[read];
-      return shape.length > 0 && /^u?int\d+$/.test(dtype) && own === name;
+      const { shape, name: own } = events[read];
+      return shape.length > 0 && isInteger(events[read]) && own === name;
     });
     const places = picked === undefined ? null : recording.tensor(picked)?.data;
     if (!places || new Set(places).size === places.length) continue;

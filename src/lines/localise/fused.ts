@@ -4,29 +4,34 @@ import type { Piece } from '../align/pieces.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 
-/** "Q K V", of weights and biases too. */
-const orderOf = (pieces: readonly Piece[]): string =>
-  pieces.map(({ entry }) => entry.node.replace(/^[Wb]_|h$/g, '')).join(' ');
+/** "Q", of weights and biases too. */
+const letterOf = ({ entry }: Piece): string => entry.node.replace(/^[Wb]_|h$/g, '');
 
-const layoutOf = (pieces: readonly Piece[]): string => `${pieces[0].outside} ${orderOf(pieces)}`;
+/** Whether one joins what the other joins, or some of it: what is nothing but rounding has no letter. */
+const isOfSort = (pieces: readonly Piece[], whole: readonly Piece[]): boolean =>
+  pieces[0].width === whole[0].width &&
+  pieces.every((piece) => whole.some((each) => letterOf(each) === letterOf(piece)));
 
-/** What is joined, whatever the order. */
-const sortOf = (pieces: readonly Piece[]): string =>
-  `${pieces[0].width} ${orderOf(pieces).split(' ').sort().join(' ')}`;
+const isLaidOutAs = (pieces: readonly Piece[], whole: readonly Piece[]): boolean =>
+  pieces[0].outside === whole[0].outside &&
+  pieces.every((piece) =>
+    whole.some((each) => letterOf(each) === letterOf(piece) && each.place === piece.place),
+  );
 
 /** Joined gradients in a layout in which none of what they are gradients of lies are no right ones. */
 export function withoutOtherLayouts(observed: readonly Observed[]): Observed[] {
-  const layouts = new Map<string, Set<string>>();
+  const layouts = new Map<string, readonly Piece[]>();
   for (const { pieces } of observed) {
     if (pieces.length < 2 || pieces[0].entry.kind !== 'value') continue;
-    const sort = sortOf(pieces);
-    layouts.set(sort, (layouts.get(sort) ?? new Set()).add(layoutOf(pieces)));
+    const [{ width, outside }] = pieces;
+    const places = pieces.map((piece) => `${letterOf(piece)}${piece.place}`);
+    layouts.set(`${width} ${outside} ${places.join(' ')}`, pieces);
   }
   return observed.map((each) => {
     const { pieces } = each;
     if (pieces.length < 2 || pieces[0].entry.kind !== 'gradient') return each;
-    const known = layouts.get(sortOf(pieces));
-    if (!known || known.has(layoutOf(pieces))) return each;
+    const known = [...layouts.values()].filter((whole) => isOfSort(pieces, whole));
+    if (known.length === 0 || known.some((whole) => isLaidOutAs(pieces, whole))) return each;
     return { ...each, standing: 'off', pieces: [], otherwise: pieces };
   });
 }

@@ -75,20 +75,32 @@ function besideRowTerm({ entries, parts, graph, state }: Catalogue, tensor: Tens
   return new State(referenceProgram(graph), { values: new Map(), gradients });
 }
 
+/**
+ * A run in which a node has another value or gradient; `isKept` where the outputs were right and only what was kept for the
+ * backward pass is the other one.
+ */
+function supposedState(
+  { graph, state }: Catalogue,
+  key: Key,
+  tensor: Tensor,
+  isKept: boolean,
+): State {
+  const given = new Map([[key.slice(2), tensor]]);
+  const none = new Map<string, Tensor>();
+  const gradients = isKept ? new Map([['y', state.gradient('y')]]) : none;
+  return new State(
+    referenceProgram(graph),
+    key.startsWith('v:') ? { values: given, gradients } : { values: none, gradients: given },
+  );
+}
+
 /** Forms of a run in which a node has another value; aligns with those that differ from the right run's. */
 export class Supposed {
   readonly #aligner: Aligner;
 
-  constructor(catalogue: Catalogue, key: Key, tensor: Tensor) {
-    const { graph, config, entries } = catalogue;
-    const given = new Map([[key.slice(2), tensor]]);
-    const none = new Map<string, Tensor>();
-    const state = new State(
-      referenceProgram(graph),
-      key.startsWith('v:')
-        ? { values: given, gradients: none }
-        : { values: none, gradients: given },
-    );
+  constructor(catalogue: Catalogue, key: Key, tensor: Tensor, isKept = false) {
+    const { config, entries } = catalogue;
+    const state = supposedState(catalogue, key, tensor, isKept);
     const other = entriesFor(config, state, entries);
     const again = recomputed(catalogue, state);
     if (again) other.push({ ...again, id: other.length });

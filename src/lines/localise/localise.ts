@@ -2,10 +2,11 @@
 import type { NodeId } from '../../engine/graph.ts';
 import { type Key, type Kind } from '../../compare/program/program.ts';
 import { addedAgain } from './addedAgain.ts';
-import { arraysMadeAnew, assignedParts } from './assigned.ts';
+import { arraysMadeAnew, assignedNumbers, assignedParts } from './assigned.ts';
 import { accumulated, autogradSuspect } from './autograd.ts';
 import { blameOf } from './blame.ts';
 import { isUsedRightly } from './blame/asWritten.ts';
+import { callingStatement } from './blame/calls.ts';
 import { originOf } from './blame/common.ts';
 import {
   exchangedElements,
@@ -16,6 +17,7 @@ import {
 } from './mistaken.ts';
 import { Contents } from '../align/contents.ts';
 import type { Catalogue } from '../align/catalogue.ts';
+import { brokenOff } from '../tell/brokenOff.ts';
 import { wrongByHand } from '../tell/byHand.ts';
 import { cutShort } from './cutShort.ts';
 import { discarded } from './discarded.ts';
@@ -27,10 +29,12 @@ import { gatherNumbers } from '../recorded/gathered.ts';
 import { askedFor, coveredKeys, goalsOf } from './goals.ts';
 import { withoutInverses } from './inverses.ts';
 import { transposedGradients, unmergedOutputs } from './laidOut.ts';
+import { levelledGradients } from './levelled.ts';
 import { lostParts } from './lost.ts';
 import { multipleMistake } from './multiple.ts';
 import { type Content, type Observed, Observer } from '../align/observe.ts';
-import type { Recording } from '../recorded/recording.ts';
+import { isInteger, type Recording } from '../recorded/recording.ts';
+import { exchangedPairs } from './paired.ts';
 import { clearedPass } from './passes.ts';
 import { misplacedResets } from './resets.ts';
 import { replacedParts } from './replaced.ts';
@@ -86,10 +90,10 @@ export function localise(
   observed = withoutInverses(recording, flow, withoutOtherLayouts(gathered.observed));
   const { sweeps } = gathered;
   const covered = coveredKeys(catalogue, observed);
-  const byHand = wrongByHand(recording, catalogue, observed, flow);
+  const leads = leadsToRight(recording, catalogue, flow, observed);
+  const byHand = wrongByHand(recording, catalogue, observed, flow, leads);
   for (const key of byHand) covered.delete(key);
   const goals = askedFor(goalsOf(catalogue.graph), observed);
-  const leads = leadsToRight(recording, catalogue, flow, observed);
   const field: Field = {
     recording,
     catalogue,
@@ -168,6 +172,7 @@ function wrongOf(
     ...unmergedOutputs(field),
     ...exchangedTables(field),
     ...namedAfterInputs(field),
+    ...exchangedPairs(field),
   ].sort((a, b) => sinceOf(a) - sinceOf(b));
   const [earliest] = mistaken;
   const isFirst =
@@ -179,13 +184,19 @@ function wrongOf(
     ...arraysMadeAnew(field),
     ...lostParts(field),
     ...assigned,
+    ...assignedNumbers(field),
     ...misplacedResets(field),
     ...replacedParts(field),
     ...addedAgain(field),
     ...strayAdditions(field),
+    ...levelledGradients(field),
   ].sort((a, b) => a.event - b.event);
   const [slip] = slips;
-  if (slip && !suspects.some(({ event, isDoubtful }) => event < slip.event && !isDoubtful))
+  const isBeforeSlip = (each: Suspect): boolean =>
+    each.event < slip.event &&
+    !each.isDoubtful &&
+    !slips.some((other) => lacksLost(field, each, other));
+  if (slip && !suspects.some(isBeforeSlip))
     return oneEach(
       field,
       slips.map((each) => placedBy(field, each)),
@@ -216,7 +227,7 @@ function wrongOf(
       if (run > MOST_RUNS) continue;
       for (const id of cone(field.flow, [suspect.event])) reached.add(id);
       const own = blameOf(field, suspect);
-      const blamed = { ...own, event: tellingEvent(field.recording, own.event) };
+      const blamed = { ...own, ...toldAt(field, own) };
       const same = found.some(
         (each) => statementOf(field, each.event) === statementOf(field, blamed.event),
       );
@@ -225,6 +236,7 @@ function wrongOf(
     }
     return explainedFirst(field, found);
   }
+  if (brokenOff(field.recording, field, field.catalogue.graph)) return [];
   const upstream = passed ? null : wrongUpstream(field);
   if (upstream) {
     const { event, note } = upstream;
@@ -238,6 +250,27 @@ function wrongOf(
   return last ? [last] : [];
 }
 
+/** Where something is told that is given to a function: at its call. */
+function toldAt(
+  { recording }: Field,
+  { event, statement }: Pick<Wrong, 'event' | 'statement'>,
+): Pick<Wrong, 'event' | 'statement'> {
+  const at = tellingEvent(recording, event);
+  const own = recording.events[at];
+  if (own.how !== 'argument' || statement !== undefined) return { event: at };
+  const calling = callingStatement(recording, own);
+  return { event: at, ...(calling !== null && { statement: calling }) };
+}
+
+/** Whether a sum is incomplete for what is known to be lost later. */
+const lacksLost = (
+  { observed }: Field,
+  { event, why }: Suspect,
+  { node, kind }: Mistaken | Slip,
+): boolean =>
+  why === 'incomplete' &&
+  observed[event].found.every(({ entry }) => entry.node === node && entry.kind === kind);
+
 /**
  * What came out wrong of an operand tells less than the mistake in that operand; an array after a loop less than a mistake
  * in that loop of which is known what it is.
@@ -248,12 +281,22 @@ function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
   if (!first || first.note !== '') return [...found];
   const isLoop = recording.events[first.seen].how === 'loop-end';
   const operands = new Set(flow.sources[first.seen].map((source) => originOf(field, source)));
+  // What an operand was only masked from, or laid out anew.
+  for (const operand of operands)
+    for (const source of flow.sources[operand])
+      if (source < operand && isOfSameNode(field, source, operand))
+        operands.add(originOf(field, source));
   const better = found.find(
     ({ note, event }) =>
       note !== '' && event < first.seen && (isLoop || (event < first.event && operands.has(event))),
   );
   return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
+
+const isOfSameNode = ({ observed }: Field, one: number, other: number): boolean =>
+  observed[one].found.some(({ entry }) =>
+    observed[other].found.some((each) => each.entry.key === entry.key),
+  );
 
 /**
  * The number that an iteration computes for the place where it writes, where that place is wrong and nothing right was
@@ -270,8 +313,8 @@ function placedBy(field: Field, slip: Mistaken | Slip): Mistaken | Slip {
   if (!MISPLACED.test(slip.note) || slip.note === '') return slip;
   const [, index = ''] = /\[(.*)\]$/s.exec(events[slip.event].name) ?? [];
   const places = flow.sources[slip.event].filter((id) => {
-    const { name, dtype, loops, statement } = events[id];
-    const isPlace = /^u?int\d*$/.test(dtype) && isIn(name, index) && loops.length > 0;
+    const { name, loops, statement } = events[id];
+    const isPlace = isInteger(events[id]) && isIn(name, index) && loops.length > 0;
     return isPlace && statements[statement].kind === 'assign' && !isUsedRightly(field, id, []);
   });
   if (places.length !== 1) return slip;

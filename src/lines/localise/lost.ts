@@ -1,6 +1,7 @@
 // Parts of a gradient that are thrown away, or computed over and over in place of the others.
 import type { Key } from '../../compare/program/program.ts';
 import type { Alignment } from '../align/align.ts';
+import { callingStatement } from './blame/calls.ts';
 import { boundAt, originOf } from './blame/common.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Mistaken } from './mistaken.ts';
@@ -9,7 +10,9 @@ import type { Field } from './suspects.ts';
 
 /** All of them, in the order of time. */
 export const lostParts = (field: Field): Mistaken[] =>
-  [...overwritten(field), ...repeated(field), ...unused(field)].sort((a, b) => a.event - b.event);
+  [...overwritten(field), ...repeated(field), ...unused(field), ...unread(field)].sort(
+    (a, b) => a.event - b.event,
+  );
 
 const PART = / through |^one head’s part of /;
 
@@ -82,6 +85,20 @@ function unused(field: Field): Mistaken[] {
       return [{ event: id, node, kind, note }];
     }
     return [{ event: taker.id, node, kind, note: `${title} is computed and never added` }];
+  });
+}
+
+/** Contributions that a function returns to a statement which does nothing with them. */
+function unread(field: Field): Mistaken[] {
+  const { recording, observed, flow } = field;
+  return observed.flatMap((each): Mistaken[] => {
+    const { id, how } = each.event;
+    const lost = contribution(field, each);
+    if (how !== 'return' || !lost || flow.users[id].length > 0) return [];
+    const statement = callingStatement(recording, each.event);
+    if (statement === null || recording.statements[statement].kind !== 'expression') return [];
+    const { node, kind, title } = lost.entry;
+    return [{ event: id, statement, node, kind, note: `${title} is computed and never added` }];
   });
 }
 

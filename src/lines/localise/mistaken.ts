@@ -5,7 +5,7 @@ import { isWhole } from '../align/align.ts';
 import { handedOn, tellingEvent } from '../recorded/flow.ts';
 import { isNothing } from './goals.ts';
 import { misnamedAt } from './packed.ts';
-import { nodeNamed, type Observed } from '../align/observe.ts';
+import { isKeyed, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event } from '../recorded/recording.ts';
 import type { Field } from './suspects.ts';
 
@@ -33,9 +33,6 @@ function sideOf(node: string, kind: string): Side | null {
   return found === undefined ? null : { sort: `${kind} ${weight}`, letter };
 }
 
-/** "grads['k']", "grads.k". */
-const KEYED = /(?:\['[qkvo]'\]|\.[qkvo])$/i;
-
 interface Conflict {
   readonly event: number;
   readonly named: Side & { readonly node: string };
@@ -54,7 +51,7 @@ function conflictOf({ event, standing, found, added }: Observed): Conflict | nul
   const is =
     sides.find((side) => side!.sort === named.sort) ??
     // A dictionary of weights has them under the letters alone.
-    (KEYED.test(event.name) ? sides.find((side) => side!.sort === `${kind} W`) : undefined);
+    (isKeyed(event) ? sides.find((side) => side!.sort === `${kind} W`) : undefined);
   return is ? { event: event.id, named: { ...named, node: name.node }, is } : null;
 }
 

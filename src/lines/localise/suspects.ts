@@ -11,11 +11,13 @@ import { isLeftOtherwise } from './fused.ts';
 import type { Gathered } from '../recorded/gathered.ts';
 import { gradientsAside, isBeyond } from './aside.ts';
 import { ancestorsOf } from './goals.ts';
+import { isCutOff } from './cutOff.ts';
 import { isPartToFill, pickedPlace } from './picked.ts';
 import { isNamedGradient, nodeNamed, type Observed } from '../align/observe.ts';
 import { isGradientName } from '../infer/names.ts';
 import { otherCalls } from '../tell/otherCalls.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
+import { isIn } from '../recorded/sizes.ts';
 
 export interface Suspect {
   /** The first wrong event of it. */
@@ -114,6 +116,7 @@ export function suspectsOf(field: Field): Suspect[] {
     const why = isOnTheWay ? 'incomplete' : added || how === 'loop-end' ? 'sum' : 'off';
     // Whether the sum in a part of an array goes wrong is seen in the whole.
     const isDoubtful = operands.isDoubtful || pickedPlace(field, id) !== null;
+    if (why !== 'off' && isCutOff(recording, event)) continue;
     found.push({ event: id, operands: operands.keys, isDoubtful, why });
   }
   const times = new Map(
@@ -192,24 +195,33 @@ function timeOf({ recording: { events }, flow }: Field, id: number): number {
   return Math.min(id, ...flow.sources[id].filter((each) => events[each].statement === statement));
 }
 
-/** An array of which a statement wrote a part, rightly, that has other parts still to be written. */
-function isHalfMade({ recording, observed }: Field, id: number): boolean {
-  const { how, alias, statement } = recording.events[id];
+/**
+ * An array of which a statement wrote a part, rightly, that has other parts still to be written. It may be seen as a whole
+ * only where the next statement reads it.
+ */
+export function isHalfMade({ recording, observed }: Field, id: number): boolean {
+  const { how, alias, statement, name } = recording.events[id];
   if (how !== 'update' || alias === undefined || observed[id].standing !== 'off') return false;
   const write = recording.events[alias];
-  if (write.how !== 'write' || write.statement !== statement) return false;
+  const { kind, targets } = recording.statements[statement];
+  const isReader = kind === 'assign' && !targets.some((target) => isIn(name, target));
+  if (write.how !== 'write' || (write.statement !== statement && !isReader)) return false;
   return observed[alias].standing === 'right' || observed[alias].standing === 'partial';
 }
 
-/** Whether no later version of the same array was recorded. */
+/** Whether no later version of the same array was recorded, under whatever name it was handed on. */
 function isLast({ recording, flow }: Field, id: number): boolean {
   const { events } = recording;
   const { name, frame } = events[id];
-  return !flow.users[id].some((user) => {
-    const other = events[user];
-    if (handedOn(recording, other) !== null) return false;
-    return other.frame === frame && (other.name === name || other.alias === id);
-  });
+  const names = [id];
+  for (const each of names)
+    for (const user of flow.users[each]) {
+      const { alias, how, frame: own, name: other } = events[user];
+      if (handedOn(recording, events[user]) !== null) names.push(user);
+      else if (own === frame && other === name) return false;
+      else if (alias === each && (own === frame || IN_PLACE.has(how))) return false;
+    }
+  return true;
 }
 
 /** What is incomplete is innocent where a later statement that goes wrong was to complete it. */

@@ -3,6 +3,7 @@ import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { map, scalar, sizeOf } from '../../engine/tensor.ts';
 import type { Catalogue } from '../align/catalogue.ts';
+import { CalledIn } from './calledIn.ts';
 import { Iterated } from './iterated.ts';
 import type { Observed } from '../align/observe.ts';
 import type { Event, Recording } from './recording.ts';
@@ -27,8 +28,8 @@ export function handedOn({ events }: Recording, event: Event): number | null {
 }
 
 /**
- * For each event the returns that another result of the same statement is, in `a, b = f(), 2 * g()`: b was not computed
- * from what f returned.
+ * For each event the returns of calls that another part of the same statement has, in `a, b = f(), 2 * g()`: b was not
+ * computed from what f returned.
  */
 export function othersReturns(recording: Recording): (event: Event) => ReadonlySet<number> {
   const { events } = recording;
@@ -41,14 +42,18 @@ export function othersReturns(recording: Recording): (event: Event) => ReadonlyS
     const run = runOf(event);
     taken.set(run, (taken.get(run) ?? new Map<number, number>()).set(from, event.id));
   }
+  const called = new CalledIn(recording);
   return (event) => {
-    const all = taken.get(runOf(event));
-    if (!all || event.how !== 'bind') return NONE;
-    return new Set([...all].flatMap(([from, own]) => (own === event.id ? [] : [from])));
+    const all = event.how === 'bind' ? taken.get(runOf(event)) : undefined;
+    const frames = called.others(event);
+    return new Set([
+      ...[...(all ?? [])].flatMap(([from, own]) => (own === event.id ? [] : [from])),
+      ...event.reads.filter(
+        (read) => events[read].how === 'return' && frames.has(events[read].frame),
+      ),
+    ]);
   };
 }
-
-const NONE: ReadonlySet<number> = new Set();
 
 /** The statement that computed an event, under whatever name it was handed on. */
 function madeAt(recording: Recording, event: Event): number {

@@ -3,7 +3,7 @@ import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import {
   type Aligner,
   type Alignment,
-  isReordered,
+  isRegrouped,
   type Range,
   tellingOf,
 } from '../align/align.ts';
@@ -144,7 +144,8 @@ export function gatherNumbers(
       continue;
     }
     const offsets = known.map((each) => offsetsInForm(each, all.tensor.shape));
-    const isRight = known.some((each) => each.entry.role !== 'partial' && !isReordered(each));
+    // A loop may run backwards.
+    const isRight = known.some((each) => each.entry.role !== 'partial' && !isRegrouped(each));
     runs.forEach(({ id }, n) => {
       const own = known.map((each, k) => pointAt(each, offsets[k][all.starts[n]]));
       const { event } = observed[id];

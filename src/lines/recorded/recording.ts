@@ -243,6 +243,9 @@ export function parseRecording(bytes: Uint8Array, name = 'recording'): Recording
   return { ...header, tensor, pairs };
 }
 
+/** Whether an event is a whole number, or several. */
+export const isInteger = ({ dtype }: Event): boolean => /^u?int\d*$/.test(dtype);
+
 /** Whether an event's numbers were kept, and are zeros throughout. */
 export function isZeroAt(recording: Recording, event: number): boolean {
   const tensor = recording.tensor(event);

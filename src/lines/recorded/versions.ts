@@ -1,4 +1,5 @@
 // Versions of one array in time: what an in-place addition added, and whether two writes meet the same entries.
+import { parseStatement } from '../expressions/parse.ts';
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import type { Event, IndexPart, Recording } from './recording.ts';
 
@@ -47,6 +48,9 @@ function summedWith(recording: Recording, event: Event): Event | null {
   const { kind, text } = recording.statements[event.statement];
   if (kind === 'augmented') return /[^*/@%]\s*[+-]=/.test(text) ? event : null;
   if (kind !== 'assign' || event.how !== 'bind') return null;
+  // Twice what was there is that and itself again.
+  const value = parseStatement(text)?.value;
+  if (value?.kind === 'binary' && !/^[+-]$/.test(value.operator)) return null;
   const previous = event.reads
     .map((read) => recording.events[read])
     .find(({ name, frame }) => name === event.name && frame === event.frame);

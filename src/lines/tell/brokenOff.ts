@@ -15,7 +15,7 @@ const RAISES = /^\s*(raise|assert)\b/;
  */
 export function brokenOff(
   { exit, files, statements, events }: Recording,
-  { observed, covered }: Localised,
+  { observed, covered }: Pick<Localised, 'observed' | 'covered'>,
   graph: Graph,
 ): NonNullable<LinesResult['first']> | null {
   const { exception } = exit;

@@ -1,6 +1,7 @@
 // A backward pass written beside autograd's, to be held against it: that autograd has its gradients right says nothing of
 // what was computed by hand.
 import { type Key, keyOf } from '../../compare/program/program.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import { isWhole } from '../align/align.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { cone, type Flow } from '../recorded/flow.ts';
@@ -13,12 +14,16 @@ const LEAST = 2;
 
 const AUTOGRAD = /\.grad\b|\bgrad\(|backward\(/;
 
-/** Keys that are covered by autograd alone, though the program computes by hand what it names as that gradient. */
+/**
+ * Keys that are covered by autograd alone, though the program computes by hand what it names as that gradient, or returns
+ * something of its size from where it computes others by hand. `leads`: of each event whether it leads to something right.
+ */
 export function wrongByHand(
   recording: Recording,
   catalogue: Catalogue,
   observed: readonly Observed[],
   flow: Flow,
+  leads: readonly boolean[],
 ): Set<Key> {
   const own = observed.filter(({ event: { how, statement } }) => {
     if (how === 'gradient' || how === 'leaf') return false;
@@ -36,13 +41,22 @@ export function wrongByHand(
     flow,
     inner.map(({ id }) => id),
   );
+  const { nodes } = catalogue.graph;
+  const frames = new Set(inner.map(({ id }) => recording.events[id].frame));
   const keys = own.flatMap(({ event, standing }): Key[] => {
-    if (standing !== 'off' || !after.has(event.id)) return [];
+    const isWrong = standing === 'off' || (standing === 'partial' && !leads[event.id]);
+    if (!isWrong || !after.has(event.id)) return [];
     const named = nodeNamed(event);
-    const node = catalogue.graph.nodes.find(({ id }) => id === named?.node);
-    if (named?.kind !== 'gradient' || !node) return [];
-    const key = keyOf(node.id, 'gradient');
-    return covered.has(key) ? [] : [key];
+    const isNamed = named?.kind === 'gradient' && standing === 'off';
+    const isEnd = event.how === 'return' && frames.has(event.frame) && !leads[event.id];
+    const size = sizeOf(event.shape);
+    return nodes
+      .filter(
+        ({ id, kind, shape }) =>
+          (isNamed && id === named.node) || (isEnd && kind === 'input' && sizeOf(shape) === size),
+      )
+      .map(({ id }) => keyOf(id, 'gradient'))
+      .filter((key) => !covered.has(key));
   });
   return new Set(keys);
 }

@@ -2,11 +2,12 @@
 import type { Letter } from '../../../engine/axes.ts';
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import { type Alignment, isReordered, type Range, tellingOf } from '../../align/align.ts';
+import type { Entry } from '../../align/catalogue.ts';
 import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
-import { handedOn, tellingEvent } from '../../recorded/flow.ts';
-import { nodeNamed } from '../../align/observe.ts';
-import type { Event, Recording } from '../../recorded/recording.ts';
-import type { Field, Suspect } from '../suspects.ts';
+import { cone, handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { isKeyed, nodeNamed } from '../../align/observe.ts';
+import { type Event, isInteger, type Recording } from '../../recorded/recording.ts';
+import { type Field, isHalfMade, type Suspect } from '../suspects.ts';
 import {
   candidatesFor,
   type Doubt,
@@ -14,16 +15,20 @@ import {
   isAlong,
   isPositions,
   isSlope,
+  OTHER_MASK,
 } from './candidates.ts';
 import { rootOf } from './array.ts';
 import { type Blame, isNaming, isOperand, originOf } from './common.ts';
-import { callOf, wrongCall } from './calls.ts';
+import { callingStatement, callOf, wrongCall } from './calls.ts';
+import { carriedFrom } from './carried.ts';
 
 /** An operand, and what it would have to be. */
 interface Solution {
   readonly operand: number;
   readonly value: Tensor;
   readonly what: string;
+  /** What it is then, where it is something else throughout. */
+  readonly entry?: Entry | undefined;
   readonly isOtherLayout?: boolean;
 }
 
@@ -43,8 +48,10 @@ export function asWritten(
     const solution = solve(field, rerun, event, operand);
     return solution ? [solution] : [];
   });
-  // A number that was picked is likelier to be wrong than what was computed in several steps.
-  const picked = solutions.filter(({ operand }) => isOneOfHeads(field, operand));
+  // A number that was picked is likelier to be wrong than what was computed in several steps, and so is a mask that is wrong.
+  const picked = solutions.filter(
+    ({ operand, what }) => what === OTHER_MASK || isOneOfHeads(field, operand),
+  );
   const [solution, ...others] = picked.length > 0 ? picked : solutions;
   if (!solution || others.length > 0) return null;
   const { operand, what } = solution;
@@ -54,9 +61,13 @@ export function asWritten(
   const saved = savedAt(field, at);
   // What only lays out what it is given does right when it is called from elsewhere.
   const call = wrongCall(field, { event: at });
+  const told = tellingEvent(field.recording, at);
+  const given = field.recording.events[told];
+  const statement =
+    saved ?? (given.how === 'argument' ? callingStatement(field.recording, given) : null);
   return {
-    event: call?.event ?? tellingEvent(field.recording, at),
-    ...(saved !== null && { statement: saved }),
+    event: call?.event ?? told,
+    ...(statement !== null && !call && { statement }),
     note: `${name} should be ${what} here`,
   };
 }
@@ -68,9 +79,11 @@ function solve(field: Field, rerun: Rerun, event: number, operand: number): Solu
   for (const { value, what, entry, isOtherLayout } of candidatesFor(field, operand, doubt)) {
     // On the way to outputs there are no gradients yet.
     if (entry?.kind === 'gradient' && !field.covered.has('v:y')) continue;
+    // Nor are gradients taken for values.
+    if (entry?.kind === 'value' && isGradient(field, operand)) continue;
     const made = rerun.make(event, new Map([[operand, value]]));
     if (!made || isOperand(field, made.operands, made.value)) continue;
-    const found = rightAs(field, event, made.value).filter(
+    const found = rightAs(field, event, made.value, what === OTHER_MASK).filter(
       (each) => isOtherLayout || each.entry !== entry,
     );
     const isDone = found.length > 0 || isBeforeScale(field, made.value);
@@ -82,10 +95,15 @@ function solve(field: Field, rerun: Rerun, event: number, operand: number): Solu
     if (isOtherLayout && !isBeside && !isRightLater(field, rerun, event, made.value)) continue;
     if (isPositions(field, operand) && !found.some((each) => isAlong(value, each, made.value)))
       continue;
-    return { operand, value, what, ...(isOtherLayout && { isOtherLayout }) };
+    return { operand, value, what, entry, ...(isOtherLayout && { isOtherLayout }) };
   }
   return null;
 }
+
+const isGradient = ({ observed }: Field, id: number): boolean => {
+  const { found } = observed[id];
+  return found.length > 0 && found.every(({ entry }) => entry.kind === 'gradient');
+};
 
 /**
  * What may be wrong with an operand: what is used rightly elsewhere was taken wrongly by its user; of what is what its name
@@ -103,10 +121,7 @@ function doubtOf(field: Field, operand: number, besides: readonly number[]): Dou
     const isUsed = isUsedRightly(field, operand, besides);
     if (isOneOfHeads(field, operand) && !isUsed) return 'all';
     const isDivided =
-      /^u?int\d*$/.test(event.dtype) &&
-      DIVIDES.test(text) &&
-      !isUsed &&
-      !isGivenRightly(field, operand, besides);
+      isInteger(event) && DIVIDES.test(text) && !isUsed && !isGivenRightly(field, operand, besides);
     if (/\.shape\b|\.size\(|\blen\(/.test(text)) return isDivided ? 'all' : 'none';
     if (isDivided) return 'all';
     return event.loops.length > 0 && recording.events[origin].loops.length > 0 ? 'all' : 'none';
@@ -188,19 +203,24 @@ export function isUsedRightly(
   return false;
 }
 
-/** As what a result is right, and is not computed by another run of the statement too. */
-export function rightAs(field: Field, event: number, value: Tensor): Alignment[] {
+/**
+ * As what a result is right, and is not computed by another run of the statement too. Of much that is wrong some forms come
+ * out right: they count where `isLossy`.
+ */
+export function rightAs(field: Field, event: number, value: Tensor, isLossy = false): Alignment[] {
   const { recording, aligner, observed, catalogue, covered } = field;
   const own = recording.events[event];
   if (value.data.length < 2) return [];
   const isSum = recording.statements[own.statement].kind === 'augmented';
   const name = nodeNamed(own);
+  const letterOf = (node: string): string => (isKeyed(own) ? node.replace(/^[Wb]_/, '') : node)[0];
   const fits = (each: Alignment): boolean => {
     const { role, title, key, node, kind } = each.entry;
-    if ((!isSum && role === 'partial') || isReordered(each) || LOSSY.test(title)) return false;
+    if ((!isSum && role === 'partial') || isReordered(each)) return false;
+    if (!isLossy && LOSSY.test(title)) return false;
     // Values go by all kinds of names.
     if (name?.kind === 'gradient' && isNodeOf(catalogue, name.node))
-      return node[0] === name.node[0] && kind === 'gradient';
+      return letterOf(node) === name.node[0] && kind === 'gradient';
     return kind === 'value' || !covered.has(key);
   };
   const found = aligner.align(value, tellingOf(value)).filter(fits);
@@ -294,13 +314,14 @@ function savedAt(
 function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution): number | null {
   const { recording, flow, observed } = field;
   const passed = [event];
-  const { isOtherLayout } = solution;
+  const { isOtherLayout, entry } = solution;
   let { operand: at, value } = solution;
   for (let step = 0; step < MOST_STEPS;) {
     const from = handedOn(recording, recording.events[at]);
     if (from !== null) {
       // What was right for others was put in the wrong place here.
-      if (value.data.length > 1 && isUsedRightly(field, from, [at]))
+      const isOthers = isUsedRightly(field, from, [at]) || isRightBeside(field, from, at);
+      if (value.data.length > 1 && isOthers)
         return isOtherLayout ? null : (renamedAt(field, from, at) ?? putAt(field, from, at));
       passed.push(at);
       at = from;
@@ -310,7 +331,9 @@ function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution):
     if (isOtherLayout && LAYS_OUT.test(text)) return at;
     step++;
     // Picked from what is wrong itself.
-    const off = flow.sources[at].find((source) => observed[source].standing === 'off');
+    const off = flow.sources[at].find(
+      (source) => observed[source].standing === 'off' && !isHalfMade(field, source),
+    );
     if (off !== undefined) return off;
     const made = rerun.asItWas(at);
     const next = made?.operands.flatMap((operand): Solution[] => {
@@ -322,11 +345,25 @@ function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution):
       }
       return [];
     });
-    if (next?.length !== 1) return isOtherLayout ? null : at;
+    if (next?.length !== 1)
+      return isOtherLayout
+        ? null
+        : entry && savedAt(field, at) === null
+          ? carriedFrom(field, at)
+          : at;
     passed.push(at);
     ({ operand: at, value } = next[0]);
   }
   return at;
+}
+
+/** Whether something right comes of what is unknown itself, other than through one of the names that it was handed on to. */
+function isRightBeside({ observed, flow }: Field, from: number, at: number): boolean {
+  if (observed[from].standing !== 'free') return false;
+  const through = cone(flow, [at]);
+  return [...cone(flow, [from])].some(
+    (id) => !through.has(id) && observed[id].standing === 'right' && observed[id].found.length > 0,
+  );
 }
 
 /** Where what was taken by one name got another one, by which it was changed; null where it did not. */

@@ -3,6 +3,7 @@ import type { Letter } from '../../../engine/axes.ts';
 import { hasNode } from '../../../engine/graph.ts';
 import { strides, type Tensor } from '../../../engine/tensor.ts';
 import type { Lettered } from '../../recorded/lettered.ts';
+import { isInteger } from '../../recorded/recording.ts';
 import { valueOf } from '../../forms/form.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
@@ -134,7 +135,7 @@ export function wrongBias(field: Field, { event }: Suspect): Blame | null {
       return { event: lookup ?? pairs[0] ?? source, note };
     }
     const lost = pairs.find((id) => !isMadeOf(wanted, recording.tensor(id)!));
-    const index = pairs.findLast((id) => /^u?int\d+$/.test(recording.events[id].dtype));
+    const index = pairs.findLast((id) => isInteger(recording.events[id]));
     const at = lost ?? (isLookedUp(field, source) ? index : undefined) ?? source;
     return { event: originOf(field, at), note: `${name} is not what is to be added to the scores` };
   }

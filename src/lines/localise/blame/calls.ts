@@ -1,5 +1,7 @@
 // Calls that are to blame for what a function does with what it was given.
 import { sizeOf } from '../../../engine/tensor.ts';
+import type { Event } from '../../recorded/recording.ts';
+import { calledName } from '../../recorded/calledIn.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
 import { type Field, operandsOf, type Suspect } from '../suspects.ts';
 import { type Blame, isHiding, isNaming } from './common.ts';
@@ -179,6 +181,47 @@ export function callOf(recording: Field['recording'], frame: number): number | n
   const known = callers.get(recording) ?? callersIn(recording);
   callers.set(recording, known);
   return known.get(frame) ?? null;
+}
+
+/** The statement that called a function of which nobody reads what it returned; null where several may have. */
+export function callingStatement(recording: Field['recording'], inside: Event): number | null {
+  const { events, statements } = recording;
+  const own = statements[inside.statement].function;
+  const call = new RegExp(String.raw`(?<!\w)${calledName(recording, own)}\(`);
+  const isOwn = ({ statement }: Event): boolean => statements[statement].function === own;
+  const first = events.findIndex(({ frame }) => frame === inside.frame);
+  // The call stands between what its own function did before and after it.
+  const found = statements.flatMap(({ function: of, text, line, endLine }, id) => {
+    if (of === own || !call.test(text)) return [];
+    const before = events.findLast(
+      (each) => each.id < first && statements[each.statement].function === of,
+    );
+    if (!before || before.statement === id || statements[before.statement].line > line) return [];
+    const after = events.find(
+      (each) => each.id > inside.id && each.frame === before.frame && each.how !== 'gradient',
+    );
+    // In the next iteration of a loop it starts over.
+    const isAgain =
+      after && (after.how === 'loop-end' || after.loops.join() !== before.loops.join());
+    const isBefore = !after || isAgain || statements[after.statement].endLine >= endLine;
+    const next = events.find(
+      (each) => each.id > inside.id && statements[each.statement].function === of,
+    );
+    return isBefore ? [{ id, before: before.id, after: next?.id ?? events.length, line }] : [];
+  });
+  const latest = Math.max(...found.map(({ before }) => before));
+  const nearest = found
+    .filter(({ before }) => before === latest)
+    .sort((one, other) => one.line - other.line);
+  if (nearest.length < 2) return nearest[0]?.id ?? null;
+  // Of several calls in a row each has its turn.
+  const [{ after }] = nearest;
+  const frames = new Set(
+    events
+      .filter((each) => each.id > latest && each.id < after && isOwn(each))
+      .map(({ frame }) => frame),
+  );
+  return frames.size === nearest.length ? nearest[[...frames].indexOf(inside.frame)].id : null;
 }
 
 /** Of each frame the first event that reads what it returned. */

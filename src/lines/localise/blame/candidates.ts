@@ -3,6 +3,7 @@ import type { Letter } from '../../../engine/axes.ts';
 import { sizeOf, strides, type Tensor } from '../../../engine/tensor.ts';
 import type { Alignment, Range } from '../../align/align.ts';
 import type { Entry } from '../../align/catalogue.ts';
+import { isInteger } from '../../recorded/recording.ts';
 import type { Field } from '../suspects.ts';
 import { MASKED } from './common.ts';
 
@@ -48,7 +49,7 @@ export function* candidatesFor(field: Field, operand: number, doubt: Doubt): Gen
     const value = event.value ?? own?.data[0] ?? 0;
     for (const alignment of found)
       if (isSlope(alignment)) yield* otherParts(alignment, event.shape);
-    if (/^u?int\d*$/.test(event.dtype)) yield* otherNumbers(value);
+    if (isInteger(event)) yield* otherNumbers(value);
     else yield* otherFactors(field);
     return;
   }
@@ -309,7 +310,7 @@ function* masksOf({ catalogue: { visible, config } }: Field, own: Tensor): Gener
         (value: number): number => 1 - value,
         ...(lowest < -1 ? [(value: number): number => (value === 0 ? lowest : 0)] : []),
       ])
-        yield { value: { shape, data: Float64Array.from(seen, map) }, what: 'another mask' };
+        yield { value: { shape, data: Float64Array.from(seen, map) }, what: OTHER_MASK };
   else if (lowest > MASKED)
     // It is in the right places, and too small to hide anything.
     yield {
@@ -324,6 +325,9 @@ function* masksOf({ catalogue: { visible, config } }: Field, own: Tensor): Gener
         what: 'what dropout keeps',
       };
 }
+
+/** Of a mask that hides other keys. */
+export const OTHER_MASK = 'another mask';
 
 const MOST_BLOCKS = 6;
 

@@ -1,5 +1,6 @@
 // Arrays that are not what was put into them: one array under several places of a list, numbers cut to whole ones.
 import { rerunOf } from '../../expressions/rerun.ts';
+import { isInteger } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { rootOf } from './array.ts';
 import type { Blame } from './common.ts';
@@ -37,16 +38,18 @@ const isChangedBetween = (field: Field, root: number, from: number, to: number):
       id > from && id <= to && (how === 'update' || how === 'write') && rootOf(field, id) === root,
   );
 
-const WHOLE = /^u?int\d*$/;
-
 /** An array of whole numbers that was given fractions. */
 export function cutToWhole(field: Field, { event }: Suspect): Blame | null {
   const { recording, flow } = field;
   const { events } = recording;
   for (const source of flow.sources[event]) {
-    const { dtype, shape } = events[source];
     const root = rootOf(field, source);
-    if (!WHOLE.test(dtype) || shape.length === 0 || events[root].how !== 'bind') continue;
+    if (
+      !isInteger(events[source]) ||
+      events[source].shape.length === 0 ||
+      events[root].how !== 'bind'
+    )
+      continue;
     const written = events.find(
       ({ id, how }) => how === 'write' && id > root && id < event && rootOf(field, id) === root,
     );

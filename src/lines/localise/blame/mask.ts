@@ -1,12 +1,14 @@
 // Logits that are right but for which of them are hidden.
 import type { Tensor } from '../../../engine/tensor.ts';
 import type { Alignment } from '../../align/align.ts';
+import { BEFORE_MASK } from '../../forms/scores.ts';
 import { handedOn } from '../../recorded/flow.ts';
+import { isInteger } from '../../recorded/recording.ts';
 import { type Field, operandsOf, type Suspect } from '../suspects.ts';
 import { asWritten } from './asWritten.ts';
 import { isPositions } from './candidates.ts';
 import { type Blame, MASKED, originOf } from './common.ts';
-import { foldOf, hidesOther, isPart, isPlain, seenBy } from './maskParts.ts';
+import { foldOf, hidesOther, isPart, isPlain, keptIn, seenBy } from './maskParts.ts';
 import { givingCall, wrongCall } from './calls.ts';
 
 /** Sources that are masks, through other names and through what tells nothing. */
@@ -29,8 +31,8 @@ function masksOf(field: Field, id: number): number[] {
 
 /** Positions of tokens, which are nought and one in the first tile alone. */
 function isCounting({ observed, recording: { events } }: Field, id: number): boolean {
-  const { dtype, statement, name } = events[id];
-  if (!/^u?int\d+$/.test(dtype)) return false;
+  const { statement, name } = events[id];
+  if (!isInteger(events[id])) return false;
   return observed.some(
     ({ event, isMask }) => event.statement === statement && event.name === name && !isMask,
   );
@@ -118,7 +120,11 @@ function seenIn({ data, shape }: Tensor, before: Tensor): Uint8Array | null {
   const seen = Uint8Array.from(data, (value) => (value > 0 ? 1 : 0));
   const width = shape.at(-1) ?? 1;
   if (data.some((value) => value < 0)) return null;
-  return seen.includes(0) && areWeights(data, before.data, seen, width) ? seen : null;
+  const isOfTile = (): boolean =>
+    [1, Math.LN2].some((base) => areShifted(data, before.data, width, base));
+  return seen.includes(0) && (areWeights(data, before.data, seen, width) || isOfTile())
+    ? seen
+    : null;
 }
 
 /** Whether rows are the softmax of those of `logits` that are seen. */
@@ -139,6 +145,29 @@ function areWeights(
   return true;
 }
 
+/** Whether what is seen of each row are exponentials of `logits` less one number: weights of some keys, as of a tile. */
+function areShifted(
+  data: Float64Array,
+  logits: Float64Array,
+  width: number,
+  base: number,
+): boolean {
+  let compared = 0;
+  for (let start = 0; start < data.length; start += width) {
+    let shift = NaN;
+    for (let at = start; at < start + width; at++) {
+      if (data[at] === 0) continue;
+      const own = logits[at] * base - Math.log(data[at]);
+      if (Math.abs(own - shift) > NEAR) return false;
+      if (!Number.isNaN(shift)) compared++;
+      shift = own;
+    }
+  }
+  return compared >= LEAST_COMPARED;
+}
+
+const LEAST_COMPARED = 2;
+
 const NEAR = 1e-3;
 
 /** Logits, or their weights, that are right but for which are hidden: the mask is to blame, unless it is right. */
@@ -152,10 +181,13 @@ export function wrongMask(field: Field, suspect: Suspect): Blame | null {
     observed[source].standing === 'neutral' ? [source, ...flow.sources[source]] : [source],
   );
   for (const source of sources) {
-    const scores = observed[source].found.find(({ entry }) => /^v:[SZM]$/.test(entry.key));
+    const { found } = observed[source];
+    const weights = found.find(({ entry }) => entry.title.endsWith(BEFORE_MASK));
+    const scores = weights ?? found.find(({ entry }) => /^v:[SZM]$/.test(entry.key));
     const before = recording.tensor(source);
-    const seen = scores && before ? seenIn(tensor, before) : null;
-    if (!scores || !before || !seen) continue;
+    if (!scores || !before) continue;
+    const seen = weights ? keptIn(tensor, before) : seenIn(tensor, before);
+    if (!seen) continue;
     const { shape } = recording.events[source];
     const where = visible ? offsetsOf(scores, shape, visible.letters, parts.extents) : null;
     const shouldBe = Uint8Array.from(tensor.data, (_, at) =>
@@ -181,6 +213,21 @@ export function wrongMask(field: Field, suspect: Suspect): Blame | null {
     if (counted && !(call && isOfArgument(field, counted.event))) return { ...counted, ...what };
     if (call) return { ...call, ...what };
     return { event: elsewhereRight(field, origin, isWrong) ?? origin ?? event, ...what };
+  }
+  return null;
+}
+
+/** Weights that were made again and never masked: what is hidden weighs in whatever takes them. */
+export function unmaskedWeights(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  if (masksOf(field, event).some((id) => !isPlain(recording.tensor(id)))) return null;
+  for (const source of flow.sources[event]) {
+    const weights = observed[source].found;
+    const open = weights.find(({ entry }) => entry.title.endsWith(BEFORE_MASK));
+    const isMasked = weights.some(({ entry }) => entry.key === 'v:P' && entry !== open?.entry);
+    if (!open || isMasked || !catalogue.visible) continue;
+    const note = 'the mask is missing: the weights of what it hides are not 0';
+    return { event: originOf(field, source), note, node: 'P', kind: 'value' };
   }
   return null;
 }

@@ -24,6 +24,13 @@ export function seenBy(mask: Tensor | null, shape: readonly number[]): Uint8Arra
 export const isPlain = (mask: Tensor | null): boolean =>
   mask?.data.every((value) => value === mask.data[0]) ?? false;
 
+/** Which keys are left in where the others' weights are set to 0; null where anything else was done to them. */
+export function keptIn({ data }: Tensor, { data: before }: Tensor): Uint8Array | null {
+  const isKept =
+    data.length === before.length && data.every((value, at) => value === 0 || value === before[at]);
+  return isKept ? Uint8Array.from(data, (value) => (value === 0 ? 0 : 1)) : null;
+}
+
 /** Whether a mask of 0 and 1 is neither `shouldBe` nor its complement, under NumPy's broadcasting. */
 export function hidesOther(mask: Tensor, shouldBe: Uint8Array, shape: readonly number[]): boolean {
   if (mask.data.length < 2) return false;

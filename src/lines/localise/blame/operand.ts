@@ -1,6 +1,7 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
 import type { Alignment, Range } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { loopsAround } from '../../recorded/loops.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
 
@@ -189,6 +190,10 @@ export function staleOperand(field: Field, { event }: Suspect): Blame | null {
       );
       if (!isRepeated) continue;
       const what = { b: 'sequence', i: 'key', j: 'query' }[letter] ?? 'head';
+      if (isLeftOver(recording, own.statement, events[event].statement)) {
+        const note = `${own.name} is that of ${what} ${value}, which another loop ended with`;
+        return { event, note };
+      }
       return {
         event: source,
         note: `${own.name} is that of ${what} ${value}, as in an earlier iteration`,
@@ -198,6 +203,12 @@ export function staleOperand(field: Field, { event }: Suspect): Blame | null {
     if (picked) return picked;
   }
   return null;
+}
+
+/** Whether a statement in a loop reads what one in another loop, that has ended by then, made last. */
+function isLeftOver(recording: Field['recording'], made: number, used: number): boolean {
+  const around = loopsAround(recording, used);
+  return around.length > 0 && !loopsAround(recording, made).some((loop) => around.includes(loop));
 }
 
 /** Of operands of several heads or sequences: the one that is not of the iteration's, where it was put in a list so. */

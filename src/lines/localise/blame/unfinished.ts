@@ -3,6 +3,7 @@ import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import { type Key, keyOf } from '../../../compare/program/program.ts';
 import type { Alignment } from '../../align/align.ts';
 import type { Catalogue, Entry } from '../../align/catalogue.ts';
+import { BEFORE_MASK } from '../../forms/scores.ts';
 import { handedOn } from '../../recorded/flow.ts';
 import { replaced, Supposed } from '../hypothesis.ts';
 import { isNamedGradient, nodeNamed } from '../../align/observe.ts';
@@ -13,6 +14,7 @@ import { takenEarly } from './early.ts';
 import { undividedAt } from './normalised.ts';
 import { droppedAt } from './handedOut.ts';
 import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
+import { keptIn } from './maskParts.ts';
 
 /** Whether a cap stands between the scaled scores and the node that they belong to. */
 const isCappedLater = ({ config, parts }: Catalogue): boolean =>
@@ -91,9 +93,7 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
         if (key === 'v:M' && isNearly(own, before, tolerance)) continue;
         // Of what is joined with others the whole is not looked at.
         const isJoined = !flow.sources[event].includes(source);
-        if (
-          isJoined ? !isRotated(alignment, key) : !new Supposed(catalogue, key, own).makes(result)
-        )
+        if (isJoined ? !isRotated(alignment, key) : !isMade(field, source, key, own, result))
           continue;
         const isScaled = key === 'v:S';
         const name = `${isScaled ? 'scale ' : ''}${key.startsWith('v:') ? '' : 'd'}${key.slice(2)}`;
@@ -116,6 +116,29 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
     }
   }
   return null;
+}
+
+/**
+ * Whether a run makes a result of another value of a node, in the whole of it, or in the backward pass alone where it was
+ * kept for that.
+ */
+function isMade(field: Field, source: number, key: Key, own: Tensor, result: Tensor): boolean {
+  const { catalogue, covered } = field;
+  if (new Supposed(catalogue, key, own).makes(result)) return true;
+  const isOfForward = key.startsWith('v:') && key !== 'v:y' && covered.has('v:y');
+  return (
+    isOfForward && isKept(field, source) && new Supposed(catalogue, key, own, true).makes(result)
+  );
+}
+
+/** Whether something got another name, or was packed with others, before it was used. */
+function isKept(field: Field, id: number): boolean {
+  const { events } = field.recording;
+  for (let at: number | null = id; at !== null; at = handedOn(field.recording, events[at])) {
+    const { how, name } = events[at];
+    if (isNaming(field, at) || (how === 'bind' && name.endsWith(']'))) return true;
+  }
+  return false;
 }
 
 /** The calls in which the very part of a node that an operand was taken for was known: there was no need to finish it. */
@@ -222,8 +245,13 @@ function statedAt(
       // Only laid out anew, or masked: it was made before.
       const tensor = recording.tensor(at);
       const isAnew = (source: number): boolean =>
-        observed[source].found.some(({ entry }) => entry.key === key && entry.title === title) &&
-        (isHiding(tensor) || isSameSum(tensor, recording.tensor(source)));
+        observed[source].found.some(
+          ({ entry }) =>
+            entry.key === key && (entry.title === title || entry.title.endsWith(BEFORE_MASK)),
+        ) &&
+        (isHiding(tensor) ||
+          isSameSum(tensor, recording.tensor(source)) ||
+          isMaskedFrom(tensor, recording.tensor(source)));
       const before = flow.sources[at].flatMap((source) =>
         observed[source].standing === 'neutral' ? flow.sources[source] : [source],
       );
@@ -318,6 +346,9 @@ function besideOther({ recording, observed }: Field, id: number, user: number): 
   });
   return other?.event.id ?? null;
 }
+
+const isMaskedFrom = (a: Tensor | null, b: Tensor | null): boolean =>
+  a !== null && b !== null && keptIn(a, b) !== null;
 
 function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
   if (!a || !b || a.data.length !== b.data.length) return false;

@@ -5,6 +5,7 @@ import { isWhole as isWholeForm } from '../../align/align.ts';
 import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
 import { isSameTurn, type Turn } from '../../expressions/turns.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { isInteger } from '../../recorded/recording.ts';
 import { isIn } from '../../recorded/sizes.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { isGivenRightly, isUsedRightly, rightAs } from './asWritten.ts';
@@ -42,7 +43,6 @@ interface Slice {
 }
 
 const ELEMENT = /\]$/;
-const WHOLE = /^u?int\d*$/;
 
 function sliceOf(field: Field, rerun: Rerun, event: number): Slice {
   const { recording, observed } = field;
@@ -64,7 +64,7 @@ function sliceOf(field: Field, rerun: Rerun, event: number): Slice {
     }
     for (const operand of operands) {
       if (far.has(operand)) continue;
-      const isTensor = sizeOf(events[operand].shape) > 1 && !WHOLE.test(events[operand].dtype);
+      const isTensor = sizeOf(events[operand].shape) > 1 && !isInteger(events[operand]);
       // What others are right with was made rightly.
       const besides = [...far.keys(), ...pickedBeside(field, id)];
       if (isTensor && isUsedRightly(field, originOf(field, operand), besides)) continue;
@@ -74,8 +74,7 @@ function sliceOf(field: Field, rerun: Rerun, event: number): Slice {
         observed[operand].found.length > 0 &&
         isTensor &&
         !ELEMENT.test(events[operand].name);
-      const isRoot =
-        isPart || (WHOLE.test(events[operand].dtype) && !gaveWhole(field, operand, id));
+      const isRoot = isPart || (isInteger(events[operand]) && !gaveWhole(field, operand, id));
       if (isRoot && from === null) roots.push({ steps: next, of: { id: operand } });
     }
   }
@@ -105,7 +104,7 @@ function madeOf(
   const made = rerun.asItWas(id);
   const isPicked =
     made !== null &&
-    (made.turns.length > 0 || made.operands.some((each) => WHOLE.test(events[each].dtype)));
+    (made.turns.length > 0 || made.operands.some((each) => isInteger(events[each])));
   if (from !== null && !isPicked) return { from, operands: [from], turns: [] };
   const operands = made?.operands.filter((each) => each < id) ?? [];
   return { from: null, operands, turns: made?.turns ?? [] };
@@ -146,8 +145,7 @@ export const wrongWhole = (field: Field, { event }: Suspect): Blame | null =>
 export const wrongPicked = (field: Field, { event }: Suspect): Blame | null =>
   nearest(field, event, ({ of }) => 'id' in of && !isWhole(field, of.id));
 
-const isWhole = ({ recording: { events } }: Field, id: number): boolean =>
-  WHOLE.test(events[id].dtype);
+const isWhole = ({ recording: { events } }: Field, id: number): boolean => isInteger(events[id]);
 
 function nearest(field: Field, event: number, isMeant: (root: Root) => boolean): Blame | null {
   const { recording } = field;
@@ -170,7 +168,9 @@ function nearest(field: Field, event: number, isMeant: (root: Root) => boolean):
       if (tried++ > MOST_TRIED) return null;
       const made = outcome(rerun, slice, root, value);
       if (!made || isHiding(made) !== isHiding(recording.tensor(target))) continue;
+      if (isEmptied(made, recording.tensor(target))) continue;
       if (rightAs(field, target, made).length === 0 || isOperand(field, operands, made)) continue;
+      if (spoilsOthers(field, rerun, root, value, target)) continue;
       least = root.steps;
       const blame = blameFor(field, root, target, value);
       found.set(blame.statement ?? recording.events[blame.event].statement, blame);
@@ -183,6 +183,13 @@ function nearest(field: Field, event: number, isMeant: (root: Root) => boolean):
   const [only, ...others] = computed.length > 0 ? computed : all;
   return only && others.length === 0 ? only : null;
 }
+
+/** Whether most of it is gone, as with a mask that hides nearly all: what is left may be right by chance. */
+const isEmptied = ({ data }: Tensor, own: Tensor | null): boolean => {
+  const count = (values: Float64Array): number =>
+    values.reduce((sum, value) => sum + (value === 0 ? 0 : 1), 0);
+  return own !== null && 2 * count(data) < count(own.data);
+};
 
 function isComputed({ recording: { events, statements } }: Field, blame: Blame): boolean {
   const { kind, text } = statements[blame.statement ?? events[blame.event].statement];
@@ -214,12 +221,12 @@ function isFactor({ recording }: Field, { steps }: Slice, { of }: Root): boolean
   const named = new Set('id' in of ? [of.id] : []);
   if ('id' in of && sizeOf(events[of.id].shape) > 1) return false;
   return steps.some(({ id, operands, turns }) => {
-    const { dtype, how, statement } = events[id];
+    const { how, statement } = events[id];
     const names = [...operands].filter((each) => named.has(each)).map((each) => events[each].name);
     if ('turn' in of && turns.some((each) => isSameTurn(each, of.turn))) names.push(of.turn.name);
     if (names.length === 0) return false;
-    if (WHOLE.test(dtype)) named.add(id);
-    if (WHOLE.test(dtype) || how === 'argument') return false;
+    if (isInteger(events[id])) named.add(id);
+    if (isInteger(events[id]) || how === 'argument') return false;
     const text = statements[statement].text.replaceAll(/\[[^[\]]*\]/g, '');
     return names.some((name) => isIn(name, text));
   });
@@ -247,6 +254,28 @@ function isTurning({ recording, observed }: Field, { name, frame, loops }: Turn)
   });
 }
 
+/** With another value of a loop's variable, whether what other statements pick rightly by it is not there any more. */
+function spoilsOthers(
+  { recording, observed, aligner }: Field,
+  rerun: Rerun,
+  { of }: Root,
+  { data }: Tensor,
+  target: number,
+): boolean {
+  if (!('turn' in of)) return false;
+  const { statements, events } = recording;
+  const { name, frame, loops } = of.turn;
+  const turned = { ...of.turn, value: data[0] };
+  return observed.some(({ event, standing, found }) => {
+    const isOther = event.frame === frame && event.statement !== events[target].statement;
+    if (!isOther || standing !== 'right' || found.length === 0) return false;
+    if (loops.some((n, at) => event.loops[at] !== n)) return false;
+    if (!statements[event.statement].loads.includes(name) || !rerun.asItWas(event.id)) return false;
+    const made = rerun.make(event.id, new Map(), { turned, isExact: true });
+    return made === null || aligner.align(made.value).length === 0;
+  });
+}
+
 function* valuesFor({ recording, observed }: Field, { of }: Root): Generator<Tensor> {
   if ('turn' in of) {
     yield* wholesInstead({ shape: [], data: Float64Array.of(of.turn.value) });
@@ -254,7 +283,7 @@ function* valuesFor({ recording, observed }: Field, { of }: Root): Generator<Ten
   }
   const own = recording.tensor(of.id);
   if (!own) return;
-  if (WHOLE.test(recording.events[of.id].dtype)) yield* wholesInstead(own);
+  if (isInteger(recording.events[of.id])) yield* wholesInstead(own);
   else
     for (const alignment of observed[of.id].found)
       for (const { value } of otherParts(alignment, own.shape)) yield value;
@@ -264,7 +293,7 @@ function blameFor(field: Field, { of }: Root, target: number, { data }: Tensor):
   const { recording } = field;
   const [name, what] =
     'turn' in of ? [of.turn.name, 'the loop'] : [recording.events[of.id].name, 'it'];
-  if ('id' in of && !WHOLE.test(recording.events[of.id].dtype)) {
+  if ('id' in of && !isInteger(recording.events[of.id])) {
     const origin = originOf(field, of.id);
     // What lies in a list is right there, and was picked wrongly.
     const at = ELEMENT.test(recording.events[origin].name) ? of.id : origin;

@@ -1,12 +1,12 @@
 // The width that scores are scaled by, where the number itself is another size than its users take it for.
 import type { Tensor } from '../../../engine/tensor.ts';
 import { type Rerun, rerunOf } from '../../expressions/rerun.ts';
+import { isInteger } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { isUsedRightly, rightAs } from './asWritten.ts';
 import { factorsOf } from './candidates.ts';
 import { type Blame, originOf } from './common.ts';
 
-const WHOLE = /^u?int\d*$/;
 const SCALE = /(^|_|\.)(scal(e|ing)|temperature|factor)/i;
 const NEAR = 1e-6;
 
@@ -14,7 +14,7 @@ const NEAR = 1e-6;
 export function wrongWidth(field: Field, { event }: Suspect): Blame | null {
   const rerun = rerunOf(field.recording);
   for (const operand of rerun.asItWas(event)?.operands ?? []) {
-    const found = isNumber(field, operand, WHOLE)
+    const found = isWholeNumber(field, operand)
       ? ofWhole(field, rerun, event, operand)
       : ofScale(field, rerun, event, operand);
     if (found) return found;
@@ -22,8 +22,11 @@ export function wrongWidth(field: Field, { event }: Suspect): Blame | null {
   return null;
 }
 
-const isNumber = ({ recording: { events } }: Field, id: number, dtype: RegExp): boolean =>
-  events[id].shape.length === 0 && dtype.test(events[id].dtype);
+const isWholeNumber = ({ recording: { events } }: Field, id: number): boolean =>
+  events[id].shape.length === 0 && isInteger(events[id]);
+
+const isFraction = ({ recording: { events } }: Field, id: number): boolean =>
+  events[id].shape.length === 0 && /^b?float\d*$/.test(events[id].dtype);
 
 const numberOf = ({ recording }: Field, id: number): number =>
   recording.events[id].value ?? recording.tensor(id)?.data[0] ?? NaN;
@@ -59,14 +62,14 @@ function areProportional({ data }: Tensor, { data: other }: Tensor): boolean {
 
 /** A width that the scale was computed of. */
 function ofScale(field: Field, rerun: Rerun, event: number, operand: number): Blame | null {
-  if (!isNumber(field, operand, /^b?float\d*$/)) return null;
+  if (!isFraction(field, operand)) return null;
   const factors = factorsOf(field);
   const isKnown = (value: number): boolean =>
     factors.some((each) => Math.abs(value - each) <= NEAR * Math.abs(each));
   if (isKnown(numberOf(field, operand)) || isUsedRightly(field, operand, [event])) return null;
   const origin = originOf(field, operand);
   for (const size of rerun.asItWas(origin)?.operands ?? []) {
-    if (!isNumber(field, size, WHOLE) || isSettled(field, origin, size)) continue;
+    if (!isWholeNumber(field, size) || isSettled(field, origin, size)) continue;
     for (const width of widthsOf(field)) {
       const made = rerun.make(origin, new Map([[size, scalar(width)]]));
       if (made && isKnown(made.value.data[0])) return blame(field, size, width);
