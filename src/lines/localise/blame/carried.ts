@@ -5,12 +5,19 @@ import type { Field } from '../suspects.ts';
 const MOST_STEPS = 24;
 const STORES = /^(write|update|loop-end)$/;
 
-/** The event that computed what an event holds, through arrays, views, calls and returns. */
-export function carriedFrom(field: Field, id: number): number {
+/**
+ * The event that computed what an event holds, through arrays, views, calls and returns; what is right for others was taken
+ * wrongly from there on.
+ */
+export function carriedFrom(
+  field: Field,
+  id: number,
+  isRightForOthers: (from: number, taken: number) => boolean = () => false,
+): number {
   let at = id;
   for (let step = 0; step < MOST_STEPS; step++) {
     const from = movedFrom(field, at) ?? writtenFrom(field, at);
-    if (from === null) return at;
+    if (from === null || isRightForOthers(from, at)) return at;
     at = from;
   }
   return at;
