@@ -4,7 +4,7 @@ import { buildGraph } from '../../engine/heads/build.ts';
 import { run } from '../../engine/run.ts';
 import { sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { gather, type Layout } from './layout.ts';
+import { gather, type Layout } from './values/layout.ts';
 import type { Binding, Inference } from './types.ts';
 import { withTensors } from './withTensors.ts';
 

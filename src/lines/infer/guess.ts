@@ -1,13 +1,20 @@
 // What a program means where its own numbers do not tell, for it goes wrong there: by names, shapes and what is left.
 import { strides, type Tensor } from '../../engine/tensor.ts';
-import { type Factor, gather, type Layout } from './layout.ts';
-import { type Mixed, readings, weightedSum } from './mixed.ts';
-import { isGradientName, lastName, namesOf, nodeOfName, roleOf, weightRole } from './names.ts';
-import { isSummand, lessOf, type Output, tokenReadings } from './output.ts';
-import type { Told } from './scores.ts';
-import type { Operand, Projection } from './trace.ts';
-import { sameAxes } from './trace.ts';
-import { isBlank, isGradient, type Value, type Values } from './values.ts';
+import { type Factor, gather, type Layout } from './values/layout.ts';
+import { type Mixed, readings, weightedSum } from './output/mixed.ts';
+import {
+  isGradientName,
+  lastName,
+  namesOf,
+  nodeOfName,
+  roleOf,
+  weightRole,
+} from './values/names.ts';
+import { isSummand, lessOf, type Output, tokenReadings } from './output/output.ts';
+import type { Told } from './weights/scores.ts';
+import type { Operand, Projection } from './operands/trace.ts';
+import { sameAxes } from './operands/trace.ts';
+import { isBlank, isGradient, type Value, type Values } from './values/values.ts';
 
 const layoutOf = (operand: Operand): Layout => ({
   offset: 0,

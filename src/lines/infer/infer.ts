@@ -5,23 +5,30 @@ import { forward } from '../../engine/run.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { repeatedEvents } from '../recorded/repeats.ts';
 import { withLaterCalls } from './batches.ts';
-import { Builder, type Context, nameOf, stepsOf } from './builder.ts';
+import { Builder, type Context, nameOf, stepsOf } from './entries/builder.ts';
 import { endOfFirstStep } from './firstStep.ts';
-import { addDifferential } from './inferDifferential.ts';
-import { addHeads, addInputs, addNulls, addOutput, addPast, inUsualOrder } from './inferInputs.ts';
-import { addLoss } from './inferLoss.ts';
-import { addMask, addScale } from './inferScores.ts';
-import { addSteps } from './inferSteps.ts';
-import { haveSameNumbers } from './lookup.ts';
+import { addDifferential } from './entries/inferDifferential.ts';
+import {
+  addHeads,
+  addInputs,
+  addNulls,
+  addOutput,
+  addPast,
+  inUsualOrder,
+} from './entries/inferInputs.ts';
+import { addLoss } from './entries/inferLoss.ts';
+import { addMask, addScale } from './entries/inferScores.ts';
+import { addSteps } from './entries/inferSteps.ts';
+import { haveSameNumbers } from './values/lookup.ts';
 import type { Model } from './model.ts';
 import { findModels, inOrder, otherModels } from './models.ts';
-import { normalisedAxes } from './site.ts';
-import { sharedNodes } from './shared.ts';
+import { normalisedAxes } from './weights/site.ts';
+import { sharedNodes } from './output/shared.ts';
 import { unexplained } from './unexplained.ts';
 import type { Attention, InferOptions, Inference } from './types.ts';
-import { isGradient, Values } from './values.ts';
-import { sumOf } from './virtual.ts';
-import type { Work } from './work.ts';
+import { isGradient, Values } from './values/values.ts';
+import { sumOf } from './values/virtual.ts';
+import type { Work } from './values/work.ts';
 
 export type { Inference, InferOptions } from './types.ts';
 

@@ -8,7 +8,7 @@ import { judge, type Judged } from '../judge.ts';
 import type { Localised } from '../localise/localise.ts';
 import type { Recording } from '../recorded/recording.ts';
 import { inferences } from './infer.ts';
-import { NO_LOSS } from './inferLoss.ts';
+import { NO_LOSS } from './entries/inferLoss.ts';
 import { ownMistakes } from './ownMistakes.ts';
 import type { Inference, InferOptions } from './types.ts';
 

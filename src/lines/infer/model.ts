@@ -1,24 +1,24 @@
 // The attention that a recording shows, put together: its operands, heads, weights and output.
-import { withSameBatches } from './broadcast.ts';
-import { afterHeads, type Differential, differenceOf, leftOf } from './differential.ts';
-import { hiddenOutput } from './hidden.ts';
-import { type Latent, latentOf } from './latent.ts';
-import type { Lookup } from './lookup.ts';
+import { withSameBatches } from './operands/broadcast.ts';
+import { afterHeads, type Differential, differenceOf, leftOf } from './weights/differential.ts';
+import { hiddenOutput } from './output/hidden.ts';
+import { type Latent, latentOf } from './operands/latent.ts';
+import type { Lookup } from './values/lookup.ts';
 import { guessMixed, guessOutput } from './guess.ts';
-import { type Gate, gateOf } from './gates.ts';
-import { findMixed, type Mixed, readings, weightedSum } from './mixed.ts';
-import { isGradientName, namesOf, roleOf } from './names.ts';
-import { type Output, outputsOf } from './output.ts';
-import { type Nulls, nullsOf } from './nulls.ts';
-import { pastOf } from './past.ts';
-import { rootOf, type Root } from './roots.ts';
-import { type RowFactors, rowFactors } from './rowFactors.ts';
-import { queryIsLeft, tell, type Told } from './scores.ts';
-import { siteOfTwo } from './twoSites.ts';
-import { type Site, sitesAt } from './site.ts';
-import { stepsBetween } from './steps.ts';
-import type { Operand, Projection } from './trace.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import { type Gate, gateOf } from './output/gates.ts';
+import { findMixed, type Mixed, readings, weightedSum } from './output/mixed.ts';
+import { isGradientName, namesOf, roleOf } from './values/names.ts';
+import { type Output, outputsOf } from './output/output.ts';
+import { type Nulls, nullsOf } from './operands/nulls.ts';
+import { pastOf } from './operands/past.ts';
+import { rootOf, type Root } from './operands/roots.ts';
+import { type RowFactors, rowFactors } from './weights/rowFactors.ts';
+import { queryIsLeft, tell, type Told } from './weights/scores.ts';
+import { siteOfTwo } from './weights/twoSites.ts';
+import { type Site, sitesAt } from './weights/site.ts';
+import { stepsBetween } from './operands/steps.ts';
+import type { Operand, Projection } from './operands/trace.ts';
+import { isGradient, type Value, type Values } from './values/values.ts';
 
 export interface Model {
   readonly values: Values;

@@ -1,15 +1,15 @@
 // All attentions that a recording may show, the likeliest first.
-import { lengthOf } from './layout.ts';
-import { Lookup } from './lookup.ts';
+import { lengthOf } from './values/layout.ts';
+import { Lookup } from './values/lookup.ts';
 import { type Model, modelOf } from './model.ts';
-import { type Root, rootOf } from './roots.ts';
-import { tell } from './scores.ts';
-import { findSites, normalisedAxes, type Site } from './site.ts';
-import { tiledSites } from './tiles.ts';
-import { unmergedSites } from './unmerged.ts';
-import type { Values } from './values.ts';
-import { addViews } from './views.ts';
-import { addProducts, addSoftmaxes, addSummands } from './virtual.ts';
+import { type Root, rootOf } from './operands/roots.ts';
+import { tell } from './weights/scores.ts';
+import { findSites, normalisedAxes, type Site } from './weights/site.ts';
+import { tiledSites } from './tiles/tiles.ts';
+import { unmergedSites } from './weights/unmerged.ts';
+import type { Values } from './values/values.ts';
+import { addViews } from './values/views.ts';
+import { addProducts, addSoftmaxes, addSummands } from './values/virtual.ts';
 
 /** How much of a model is known: the more, the likelier it is the attention that is meant. */
 function completeness({ told, query, key, value, mixed, output }: Model): number {

@@ -2,9 +2,9 @@
 import type { HeadConfig } from '../../engine/config.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { eventKeys } from './builder.ts';
+import { eventKeys } from './entries/builder.ts';
 import { meant } from './meant.ts';
-import { gather } from './layout.ts';
+import { gather } from './values/layout.ts';
 import type { Binding, EventKey, Inference } from './types.ts';
 import { withTensors } from './withTensors.ts';
 

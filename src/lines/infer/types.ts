@@ -1,8 +1,8 @@
 // What is inferred: a setup, where each entry was found, what is asked, and where its tensors are recorded.
 import type { HeadConfig } from '../../engine/config.ts';
 import type { Event } from '../recorded/recording.ts';
-import type { Layout } from './layout.ts';
-import type { Work } from './work.ts';
+import type { Layout } from './values/layout.ts';
+import type { Work } from './values/work.ts';
 
 export interface InferOptions {
   /** Only what this function records, with what it was given: "MHA.forward". */

@@ -1,7 +1,7 @@
 // Numbers that a program computes its output from and that its setup does not have: it is another attention then.
-import type { Context } from './builder.ts';
-import { isGradientName, namesOf } from './names.ts';
-import { isGradient, type Value, type Values } from './values.ts';
+import type { Context } from './entries/builder.ts';
+import { isGradientName, namesOf } from './values/names.ts';
+import { isGradient, type Value, type Values } from './values/values.ts';
 
 const baseOf = (value: Value): string => (value.events[0]?.name ?? '').replaceAll(/\d+/g, '#');
 

@@ -25,7 +25,7 @@ import { unknownOperand } from './blame/unknown.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
 import { otherwiseJoined, sharedArray, wrongPart, wrongPlace, wrongStart } from './blame/array.ts';
 import { missingTiles, shortTiles } from './blame/tiles.ts';
-import { misnamedOperand } from './mistaken.ts';
+import { misnamedOperand } from './names/mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
 
 export function blameOf(field: Field, suspect: Suspect): Blame {

@@ -1,9 +1,9 @@
 // Which statement goes wrong first: the root cause, and what only follows from it.
 import type { NodeId } from '../../engine/graph.ts';
 import { type Key, type Kind } from '../../compare/program/program.ts';
-import { addedAgain } from './addedAgain.ts';
-import { arraysMadeAnew, assignedNumbers, assignedParts } from './assigned.ts';
-import { accumulated, autogradSuspect } from './autograd.ts';
+import { addedAgain } from './gradients/addedAgain.ts';
+import { arraysMadeAnew, assignedNumbers, assignedParts } from './gradients/assigned.ts';
+import { accumulated, autogradSuspect } from './gradients/autograd.ts';
 import { blameOf } from './blame.ts';
 import { isUsedRightly } from './blame/asWritten.ts';
 import { callingStatement } from './blame/calls.ts';
@@ -14,40 +14,40 @@ import {
   type Mistaken,
   mistakenNames,
   returnsInOrder,
-} from './mistaken.ts';
+} from './names/mistaken.ts';
 import { Contents } from '../align/contents.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { brokenOff } from '../tell/brokenOff.ts';
 import { wrongByHand } from '../tell/byHand.ts';
-import { cutShort } from './cutShort.ts';
-import { discarded } from './discarded.ts';
-import { duplicateIndices } from './duplicates.ts';
+import { cutShort } from './gradients/cutShort.ts';
+import { discarded } from './gradients/discarded.ts';
+import { duplicateIndices } from './gradients/duplicates.ts';
 import { expected } from './expected.ts';
 import { cone, type Flow, flowOf, leadsToRight, tellingEvent } from '../recorded/flow.ts';
-import { withoutOtherLayouts } from './fused.ts';
+import { withoutOtherLayouts } from './gradients/fused.ts';
 import { gatherNumbers } from '../recorded/gathered.ts';
 import { askedFor, coveredKeys, goalsOf } from './goals.ts';
-import { withoutInverses } from './inverses.ts';
-import { transposedGradients, unmergedOutputs } from './laidOut.ts';
-import { levelledGradients } from './levelled.ts';
-import { lostParts } from './lost.ts';
+import { withoutInverses } from './gradients/inverses.ts';
+import { transposedGradients, unmergedOutputs } from './names/laidOut.ts';
+import { levelledGradients } from './gradients/levelled.ts';
+import { lostParts } from './gradients/lost.ts';
 import { multipleMistake } from './multiple.ts';
 import { type Content, type Observed, Observer } from '../align/observe.ts';
 import { isInteger, type Recording } from '../recorded/recording.ts';
-import { exchangedPairs } from './paired.ts';
-import { clearedPass } from './passes.ts';
-import { misplacedResets } from './resets.ts';
-import { replacedParts } from './replaced.ts';
-import { strayAdditions } from './stray.ts';
+import { exchangedPairs } from './gradients/paired.ts';
+import { clearedPass } from './gradients/passes.ts';
+import { misplacedResets } from './gradients/resets.ts';
+import { replacedParts } from './gradients/replaced.ts';
+import { strayAdditions } from './gradients/stray.ts';
 import { isIn } from '../recorded/sizes.ts';
 import { type Slip, slipsOf } from '../recorded/sweeps.ts';
 import { type Field, type Suspect, suspectsOf } from './suspects.ts';
-import { namedAfterInputs } from './namedAfter.ts';
+import { namedAfterInputs } from './names/namedAfter.ts';
 import { oneArray } from './blame/kept.ts';
-import { exchangedTables } from './tables.ts';
+import { exchangedTables } from './names/tables.ts';
 import { wrongUpstream } from './blame/unknown.ts';
 import { addTiles } from '../align/tiles.ts';
-import { shownInPart, unfinished } from './unfinished.ts';
+import { shownInPart, unfinished } from './gradients/unfinished.ts';
 
 export interface Wrong {
   /** The event at whose statement the mistake is. */

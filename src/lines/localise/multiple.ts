@@ -6,7 +6,7 @@ import { originOf } from './blame/common.ts';
 import type { Entry } from '../align/catalogue.ts';
 import { cone, handedOn, tellingEvent } from '../recorded/flow.ts';
 import { Supposed } from './hypothesis.ts';
-import type { Mistaken } from './mistaken.ts';
+import type { Mistaken } from './names/mistaken.ts';
 import { operandsOf, type Field, type Suspect } from './suspects.ts';
 
 interface Multiple {

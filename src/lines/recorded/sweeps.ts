@@ -4,7 +4,7 @@ import { sizeOf, strides } from '../../engine/tensor.ts';
 import type { Kind } from '../../compare/program/program.ts';
 import { type Aligner, tellingOf } from '../align/align.ts';
 import type { Catalogue, Entry } from '../align/catalogue.ts';
-import { memoryOf } from '../localise/fused.ts';
+import { memoryOf } from '../localise/gradients/fused.ts';
 import { gathered, offsetsInForm } from './gathered.ts';
 import { loopsAround } from './loops.ts';
 import { isOfRows, sumsByName } from './namedSums.ts';

@@ -6,7 +6,7 @@ import { nodeOf } from '../../engine/graph.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole } from '../align/align.ts';
 import type { Catalogue } from '../align/catalogue.ts';
-import { eventKeys } from '../infer/builder.ts';
+import { eventKeys } from '../infer/entries/builder.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import {
   type Cut,

@@ -3,7 +3,7 @@ import { sizeOf } from '../../engine/tensor.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { cone, handedOn } from '../recorded/flow.ts';
 import { goalsOf } from '../localise/goals.ts';
-import { isGradientName } from '../infer/names.ts';
+import { isGradientName } from '../infer/values/names.ts';
 import type { Localised } from '../localise/localise.ts';
 import { isNamedGradient, type Observed } from '../align/observe.ts';
 import type { Recording } from '../recorded/recording.ts';

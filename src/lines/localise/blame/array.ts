@@ -3,10 +3,10 @@ import { strides, type Tensor } from '../../../engine/tensor.ts';
 import { tellingOf } from '../../align/align.ts';
 import { followed, handedOn } from '../../recorded/flow.ts';
 import type { Event } from '../../recorded/recording.ts';
-import { pickedPlace } from '../picked.ts';
+import { pickedPlace } from '../names/picked.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { offsetsAt } from '../../recorded/versions.ts';
-import { sharedWith } from '../fused.ts';
+import { sharedWith } from '../gradients/fused.ts';
 import type { Blame } from './common.ts';
 
 /** The first event of the array that an event is a version of. */

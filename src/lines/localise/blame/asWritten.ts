@@ -349,7 +349,7 @@ function makerOf(field: Field, rerun: Rerun, event: number, solution: Solution):
       return isOtherLayout
         ? null
         : entry && savedAt(field, at) === null
-          ? carriedFrom(field, at, (from, taken) => isUsedRightly(field, from, [taken]))
+          ? carriedFrom(field, at, (source, taken) => isUsedRightly(field, source, [taken]))
           : at;
     passed.push(at);
     ({ operand: at, value } = next[0]);

@@ -1,0 +1,126 @@
+// Frequencies of rotary embeddings that a model stretches for longer contexts, by the numbers that a program names.
+import type { RopeScaling } from '../../../engine/config.ts';
+import { yarnRamp } from '../../../engine/ops/ropeAngles.ts';
+import type { Value, Values } from '../values/values.ts';
+
+export interface Frequencies {
+  readonly base: number;
+  /** In radians per position, one for each pair. */
+  readonly each: Float64Array;
+  readonly scaling?: RopeScaling;
+  readonly invFreq?: Value;
+}
+
+/** Bases that the program names. */
+export function geometric({ numbers, recording }: Values): number[] {
+  const recorded = numbers.flatMap(({ name, value }) =>
+    value !== undefined && value > 1 && /base|theta/i.test(name) ? [value] : [],
+  );
+  const written = recording.statements.flatMap(({ text }) =>
+    [...text.matchAll(/(?:base|theta)\w*\s*[=:][^=\n,)]*?(\d+(?:\.\d*)?(?:e\d+)?)/gi)].map(
+      ([, each]) => Number(each),
+    ),
+  );
+  const powers = recording.statements.flatMap(({ text }) =>
+    [...text.matchAll(/(\d+(?:\.\d*)?(?:e\d+)?)\s*\*\*/g)].map(([, each]) => Number(each)),
+  );
+  return [...new Set([...recorded, ...written, ...powers.filter((each) => each >= 100), 10000])];
+}
+
+/** Numbers above 1 by which a context may be stretched. */
+export const stretches = ({ numbers }: Values): number[] => [
+  ...new Set(
+    numbers.flatMap(({ name, value }) =>
+      value !== undefined && value > 1 && /factor|scal|alpha|ratio|^s$/i.test(name) ? [value] : [],
+    ),
+  ),
+];
+
+/** Recorded numbers whose names match, then the usual ones. */
+const called = ({ numbers }: Values, pattern: RegExp, usual: readonly number[]): number[] => [
+  ...new Set([
+    ...numbers.flatMap(({ name, value }) =>
+      value !== undefined && pattern.test(name) ? [value] : [],
+    ),
+    ...usual,
+  ]),
+];
+
+const LLAMA3 = /wavelen|(?:low|high)_?freq/i;
+
+/** Llama 3.1's frequencies; its published numbers where the program names no others. */
+export function* llama3(values: Values, half: number): Generator<Frequencies> {
+  if (!values.recording.statements.some(({ text }) => LLAMA3.test(text))) return;
+  for (const base of geometric(values)) {
+    for (const factor of [...stretches(values), 8]) {
+      for (const originalLength of called(values, /orig|old|max_pos|length|context/i, [8192])) {
+        for (const lowFreqFactor of called(values, /low/i, [1])) {
+          for (const highFreqFactor of called(values, /high/i, [4])) {
+            const own = { factor, lowFreqFactor, highFreqFactor, originalLength };
+            const scaling = { kind: 'llama3' as const, ...own };
+            yield { base, each: llama3Frequencies(base, half, scaling), scaling };
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Kept where the original length holds `highFreqFactor` turns, divided below `lowFreqFactor`, a blend between. */
+const llama3Frequencies = (
+  base: number,
+  half: number,
+  {
+    factor,
+    lowFreqFactor: low,
+    highFreqFactor: high,
+    originalLength,
+  }: RopeScaling & { kind: 'llama3' },
+): Float64Array =>
+  Float64Array.from({ length: half }, (_, t) => {
+    const frequency = base ** (-t / half);
+    const turns = (originalLength * frequency) / (2 * Math.PI);
+    const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return frequency * (kept + (1 - kept) / factor);
+  });
+
+const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
+
+/** YaRN's frequencies by the numbers that the program names; only where lengths grow as it says or a name says so. */
+export function* yarn(values: Values, half: number, magnitude: number): Generator<Frequencies> {
+  if (magnitude === 1) return;
+  const lengths = called(values, /orig|max_pos|length|context|^L/i, []);
+  for (const base of geometric(values)) {
+    for (const factor of stretches(values)) {
+      for (const originalLength of lengths) {
+        for (const betaFast of called(values, /fast/i, [32])) {
+          for (const betaSlow of called(values, /slow/i, [1])) {
+            for (const truncate of [true, false]) {
+              const own = { factor, originalLength, betaFast, betaSlow, truncate };
+              const scaling = { kind: 'yarn' as const, ...own };
+              const usual = 0.1 * Math.log(factor) + 1;
+              const isUsual = near(magnitude, usual, 1e-6);
+              yield {
+                base,
+                each: yarnFrequencies(base, half, scaling),
+                scaling: isUsual ? scaling : { ...scaling, magnitude },
+              };
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+function yarnFrequencies(
+  base: number,
+  half: number,
+  scaling: RopeScaling & { kind: 'yarn' },
+): Float64Array {
+  const { low, span } = yarnRamp(scaling, base, 2 * half);
+  return Float64Array.from({ length: half }, (_, t) => {
+    const kept = 1 - Math.min(1, Math.max(0, (t - low) / span));
+    return base ** (-t / half) * (kept + (1 - kept) / scaling.factor);
+  });
+}
