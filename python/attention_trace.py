@@ -1305,8 +1305,16 @@ class _Reference:
     def leaf(self, name: str, entry: str, spec: str, adds: Any = None) -> None:
         if self.setup.has(entry):
             tensor = self.setup.tensor(entry)
+            if entry.startswith("start.") and tensor.dim() == 4:
+                tensor = self._side_by_side(tensor, "h" if name == "Q" else "r")
             self.extents.fit(entry, tensor.shape, spec)
             self.keep(name, self.local(tensor, spec).requires_grad_(), spec, adds)
+
+    def _side_by_side(self, tensor: Any, letter: str) -> Any:
+        """(b heads t width) or (b t heads width) with the heads in one axis."""
+        heads = self.extents.lengths[letter]
+        own = tensor.transpose(1, 2) if tensor.shape[1] == heads else tensor
+        return own.flatten(2) if own.shape[2] == heads else tensor
 
     def wide(self, letter: str, head: str) -> str:
         return f"({head} {letter})" if self.multi else letter
@@ -1317,7 +1325,7 @@ class _Reference:
         self._check_entries()
         for entry in ("x", "xPrime", "start.Q", "start.K", "start.V"):
             if setup.has(entry):
-                self.b = "b " if setup.axes(entry) == 3 else ""
+                self.b = "b " if setup.axes(entry) >= 3 else ""
                 break
         self.leaf("x", "x", f"{self.b}t c")
         self.leaf("xPrime", "xPrime", f"{self.b}j e")

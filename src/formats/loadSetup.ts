@@ -28,6 +28,7 @@ import {
   type TensorSource,
 } from './setupTypes.ts';
 import type { Want } from './want.ts';
+import { startSideBySide } from './startLayouts.ts';
 import { type GivenWeights, settleWeights } from './weightLayouts.ts';
 
 /** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
@@ -78,7 +79,10 @@ export async function loadSetup(
     const { K, V } = await loader.all<'K' | 'V'>(setup.past, ['past']);
     if (K && V) config.past = { K, V };
   }
-  if (setup.start) config.start = await loader.all<'Q' | 'K' | 'V'>(setup.start, ['start']);
+  if (setup.start) {
+    const start = await loader.all<'Q' | 'K' | 'V'>(setup.start, ['start']);
+    config.start = startSideBySide(start, setup.heads, setup.kvHeads);
+  }
   if (config.past) config.past = overBatch(config.past, config);
   if (setup.loss) config.loss = (await loadLoss(loader, setup.loss)) ?? config.loss;
   const { problems } = loader;

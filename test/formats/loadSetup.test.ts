@@ -46,6 +46,19 @@ const kq = (x: string, more = ''): string =>
   `{"head": "kq", "x": ${x}, "weights": {"W_K": [[1]], "W_Q": [[2]]}${more}}`;
 const mask = (source: string, more = ''): string => kq('[[1]]', `, "mask": ${source}${more}`);
 
+test('given projections by heads are laid side by side', async () => {
+  const byHead = '[[[[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 10], [11, 12]]]]';
+  const byToken = '[[[[1, 2], [7, 8]], [[3, 4], [9, 10]], [[5, 6], [11, 12]]]]';
+  const shared = '[[[[1], [2], [3]]]]';
+  const start = `"start": {"Q": ${byHead}, "K": ${byToken}, "V": ${shared}}`;
+  const { config, messages } = await load(`{"head": "multihead", "heads": 2, ${start}}`);
+  const own = tensor([1, 3, 4], [1, 2, 7, 8, 3, 4, 9, 10, 5, 6, 11, 12]);
+  expect(messages).toEqual([]);
+  expect(config?.start).toMatchObject({ Q: own, K: own, V: { shape: [1, 1, 3, 1] } });
+  const grouped = await load(`{"head": "multihead", "heads": 2, "kvHeads": 1, ${start}}`);
+  expect(grouped.config?.start?.V).toEqual(tensor([1, 3, 1], [1, 2, 3]));
+});
+
 test('a whole configuration', async () => {
   const text = `{
     "head": "multihead", "heads": 2, "kvHeads": 1, "scale": 0.5, "softcap": 20, "window": 3, "alibi": true,

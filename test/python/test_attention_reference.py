@@ -48,7 +48,7 @@ class InFolder(unittest.TestCase):
         data = Path("s.safetensors").read_bytes()
         (length,) = struct.unpack("<Q", data[:8])
         header = json.loads(data[8 : 8 + length])
-        self.assertEqual(header.pop("__metadata__")["head"], "kq")
+        self.assertIn(f"\"{header.pop('__metadata__')['head']}\"", text)
         tensors = {}
         for name, entry in header.items():
             begin, end = (8 + length + offset for offset in entry["data_offsets"])
@@ -135,6 +135,15 @@ class Options(InFolder):
         }.items():
             with self.subTest(message):
                 self.refused(message, **more, rope=rope)
+
+    def test_given_projections_by_heads(self):
+        q = np.arange(24.0).reshape(2, 2, 3, 2) / 10 - 1
+        for shape in ((0, 1, 2, 3), (0, 2, 1, 3)):
+            own = q.transpose(shape).tolist()
+            start = {"Q": own, "K": own, "V": own}
+            x = q.sum((1, 3))[..., None].tolist()
+            found = self.compute(head="multihead", heads=2, start=start, x=x, weights={})
+            np.testing.assert_array_equal(found["Qh"], q)
 
     def test_the_layer_around_the_attention(self):
         weights = {**EXERCISE["weights"], "W_V": [[1], [0], [2]]}
