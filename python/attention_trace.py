@@ -2013,6 +2013,8 @@ class _Reference:
             tensor = setup.tensor(entry)
             if not tensor.dim():
                 return tensor.double()
+            if tensor.dim() == 4 and entry in ("loss.upstream", "loss.target"):
+                tensor = self._side_by_side(tensor, "h")
             if tuple(tensor.shape) != shape:
                 setup.fail(entry, f"shape {tuple(tensor.shape)}", f"{shape}, the shape of y")
             return self.local(tensor, spec)

@@ -28,7 +28,7 @@ import {
   type TensorSource,
 } from './setupTypes.ts';
 import type { Want } from './want.ts';
-import { startSideBySide } from './startLayouts.ts';
+import { headsSideBySide, startSideBySide } from './headLayouts.ts';
 import { type GivenWeights, settleWeights } from './weightLayouts.ts';
 
 /** A file; `path` is as in the setup, relative to it or absolute. Rejects if there is none. */
@@ -84,7 +84,7 @@ export async function loadSetup(
     config.start = startSideBySide(start, setup.heads, setup.kvHeads);
   }
   if (config.past) config.past = overBatch(config.past, config);
-  if (setup.loss) config.loss = (await loadLoss(loader, setup.loss)) ?? config.loss;
+  if (setup.loss) config.loss = (await loadLoss(loader, setup.loss, setup.heads)) ?? config.loss;
   const { problems } = loader;
   return {
     config: problems.some(({ severity }) => severity === 'error') ? null : config,
@@ -315,14 +315,18 @@ async function loadMask(
   return { tensor, meaning };
 }
 
-async function loadLoss(loader: Loader, loss: LossSource): Promise<Loss | undefined> {
+async function loadLoss(
+  loader: Loader,
+  loss: LossSource,
+  heads: number,
+): Promise<Loss | undefined> {
   if (loss.kind === 'upstream') {
     const G = await loader.tensor(loss.upstream, ['loss', 'upstream']);
-    return G && { kind: 'upstream', G };
+    return G && { kind: 'upstream', G: headsSideBySide(G, heads) };
   }
   if (loss.kind === 'target') {
     const T = await loader.tensor(loss.target, ['loss', 'target']);
-    return T && { kind: 'target', T };
+    return T && { kind: 'target', T: headsSideBySide(T, heads) };
   }
   const constants: [string, Tensor][] = [];
   for (const [name, source] of Object.entries(loss.constants)) {

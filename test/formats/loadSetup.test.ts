@@ -51,10 +51,12 @@ test('given projections by heads are laid side by side', async () => {
   const byToken = '[[[[1, 2], [7, 8]], [[3, 4], [9, 10]], [[5, 6], [11, 12]]]]';
   const shared = '[[[[1], [2], [3]]]]';
   const start = `"start": {"Q": ${byHead}, "K": ${byToken}, "V": ${shared}}`;
-  const { config, messages } = await load(`{"head": "multihead", "heads": 2, ${start}}`);
+  const loss = `"loss": {"upstream": ${byHead}}`;
+  const { config, messages } = await load(`{"head": "multihead", "heads": 2, ${start}, ${loss}}`);
   const own = tensor([1, 3, 4], [1, 2, 7, 8, 3, 4, 9, 10, 5, 6, 11, 12]);
   expect(messages).toEqual([]);
   expect(config?.start).toMatchObject({ Q: own, K: own, V: { shape: [1, 1, 3, 1] } });
+  expect(config?.loss).toEqual({ kind: 'upstream', G: own });
   const grouped = await load(`{"head": "multihead", "heads": 2, "kvHeads": 1, ${start}}`);
   expect(grouped.config?.start?.V).toEqual(tensor([1, 3, 1], [1, 2, 3]));
 });

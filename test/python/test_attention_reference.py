@@ -142,8 +142,10 @@ class Options(InFolder):
             own = q.transpose(shape).tolist()
             start = {"Q": own, "K": own, "V": own}
             x = q.sum((1, 3))[..., None].tolist()
-            found = self.compute(head="multihead", heads=2, start=start, x=x, weights={})
+            more = {"x": x, "weights": {}, "loss": {"upstream": own}}
+            found = self.compute(head="multihead", heads=2, start=start, **more)
             np.testing.assert_array_equal(found["Qh"], q)
+            np.testing.assert_array_equal(found["dO"], q)
 
     def test_the_layer_around_the_attention(self):
         weights = {**EXERCISE["weights"], "W_V": [[1], [0], [2]]}

@@ -1,4 +1,4 @@
-// Given projections in the layouts in which programs have them, with their heads side by side as a setup's nodes are.
+// Given projections, and what y is held against, in the layouts in which programs have them by heads.
 import type { HeadConfig } from '../engine/config.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
