@@ -28,7 +28,8 @@ function recordingOf(steps: readonly Step[]): Recording {
   }));
   const functions = [{ file: 0, name: '', line: 1, endLine: steps.length, calls: 1 }];
   const tensor = (id: number): Tensor => steps[id].tensor;
-  return { functions, statements, events: events as Event[], tensor } as unknown as Recording;
+  const exit = { code: 0 };
+  return { functions, statements, events: events as Event[], exit, tensor } as unknown as Recording;
 }
 
 function judged(config: HeadConfig, make: (catalogue: Catalogue) => Step[]): Localised {

@@ -167,15 +167,19 @@ function isSpoiltBeside(before: Standing, after: Standing): boolean {
     before.missing.flatMap(({ event, seen }) => [event, seen].map(statementOf)),
   );
   const places = keysByPlace(after);
-  return observed.some(({ event: { id, statement, how }, standing, found }) => {
+  return observed.some((each) => {
+    const { event, standing, found } = each;
+    const { id, statement, how } = event;
     const isKept = how === 'bind' || how === 'return';
     const isOpen = isKept && flow.users[id].length === 0 && standing === 'right';
     if (!isOpen || blamed.has(statement) || consequences.has(id)) return false;
     const keys = found.filter((each) => each.entry.role === 'node' && isAllOf(each));
     const there = places.get(placeName(before.recording, id));
-    return (
-      keys.length > 0 && there !== undefined && !keys.some(({ entry }) => there.has(entry.key))
-    );
+    if (keys.length === 0 || there === undefined) return false;
+    // What its name says is there now.
+    const named = goalNamed(each);
+    const isOwn = ({ entry }: Alignment): boolean => there.has(entry.key);
+    return !keys.some(isOwn) && (named === null || !there.has(named));
   });
 }
 
