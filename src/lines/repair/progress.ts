@@ -173,7 +173,7 @@ function isSpoiltBeside(before: Standing, after: Standing): boolean {
     const isKept = how === 'bind' || how === 'return';
     const isOpen = isKept && flow.users[id].length === 0 && standing === 'right';
     if (!isOpen || blamed.has(statement) || consequences.has(id)) return false;
-    const keys = found.filter((each) => each.entry.role === 'node' && isAllOf(each));
+    const keys = found.filter((one) => one.entry.role === 'node' && isAllOf(one));
     const there = places.get(placeName(before.recording, id));
     if (keys.length === 0 || there === undefined) return false;
     // What its name says is there now.
