@@ -5,7 +5,6 @@ import type { Tensor } from '../../engine/tensor.ts';
 import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { Contents } from './contents.ts';
-import { othersReturns } from '../recorded/flow.ts';
 import { Nudges } from './nudges.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
@@ -63,7 +62,6 @@ export class Observer {
   /** How many entries the catalogue came with, and a name for those that were added. */
   readonly #own: number;
   #added = '';
-  #others: ReturnType<typeof othersReturns> = () => new Set();
 
   constructor(recording: Recording, catalogue: Catalogue, known = new Contents<Content>()) {
     this.#recording = recording;
@@ -79,7 +77,6 @@ export class Observer {
     const arrays = new Arrays(this.#recording);
     const nudges = new Nudges(this.#recording, this.#catalogue);
     const nothing = { found: [], pieces: [], added: false, isMask: false };
-    this.#others = othersReturns(this.#recording);
     for (const event of this.#recording.events) {
       const change = arrays.take(event);
       const isMoved = nudges.take(event, done);
@@ -114,9 +111,7 @@ export class Observer {
     const all = { event, found, pieces, isMask, added: false };
     if (content.standing !== 'off') return { ...all, standing: content.standing };
     if (this.#isPartAsFound(event, tensor)) return { ...nothing, standing: 'neutral' };
-    const foreign = this.#others(event);
     const isFree = event.reads.every((read) => {
-      if (foreign.has(read)) return true;
       const standing = read < event.id ? before[read].standing : 'unknown';
       return standing === 'neutral' || standing === 'free';
     });

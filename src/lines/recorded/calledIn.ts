@@ -1,5 +1,5 @@
-// Of several calls in one statement, `q, k = f(x), f(y)`, what each part of it was computed from: not of what others returned.
-import { type Expression, parseStatement, pathOf, type Statement } from '../expressions/parse.ts';
+// Of several calls in one statement, `q, k = f(x), f(y)`, which one called a function's frame.
+import { type Expression, parseStatement, pathOf } from '../expressions/parse.ts';
 import type { Event, Recording } from './recording.ts';
 
 type Call = Extract<Expression, { readonly kind: 'call' }>;
@@ -40,18 +40,13 @@ export function calledName({ functions, statements }: Recording, of: number): st
 /** The frames of the functions that a run of a statement called, by the calls themselves. */
 type Frames = ReadonlyMap<Call, number>;
 
-interface Run {
-  readonly read: Statement;
-  readonly frames: Frames;
-}
-
 export class CalledIn {
   readonly #recording: Recording;
   /** By run: the frames whose returns its events, or what they were given, read. */
   readonly #runs = new Map<string, Set<number>>();
   /** By the frame of a call: an event of the run that made it. */
   readonly #callers = new Map<number, Event>();
-  readonly #known = new Map<string, Run | null>();
+  readonly #known = new Map<string, Frames | null>();
 
   constructor(recording: Recording) {
     this.#recording = recording;
@@ -68,19 +63,6 @@ export class CalledIn {
     }
   }
 
-  /** Frames whose returns an event was not computed from, although its statement read them before. */
-  others(event: Event): ReadonlySet<number> {
-    // What is given to a call is computed of the calls in its own parentheses.
-    const caller = event.how === 'argument' ? this.#callers.get(event.frame) : event;
-    if (!caller || (event.how !== 'argument' && event.how !== 'bind')) return NONE;
-    const found = this.#callsOf(caller);
-    if (!found || found.frames.size < 2) return NONE;
-    const part = event.how === 'argument' ? callWith(found, event.frame) : partOf(event, found);
-    if (!part) return NONE;
-    const own = new Set(callsIn(part).flatMap((call) => found.frames.get(call) ?? []));
-    return new Set([...found.frames.values()].filter((frame) => !own.has(frame)));
-  }
-
   /** Of several calls in a statement the one that gave a function its argument. */
   callOf({ frame }: Event): Call | undefined {
     const caller = this.#callers.get(frame);
@@ -89,7 +71,7 @@ export class CalledIn {
   }
 
   /** Null where the calls in the statement are not all of those that were recorded. */
-  #callsOf(caller: Event): Run | null {
+  #callsOf(caller: Event): Frames | null {
     const run = runOf(caller);
     const known = this.#known.get(run);
     if (known !== undefined) return known;
@@ -98,7 +80,7 @@ export class CalledIn {
     return found;
   }
 
-  #read(caller: Event, run: string): Run | null {
+  #read(caller: Event, run: string): Frames | null {
     const { statements, events } = this.#recording;
     const called = [...(this.#runs.get(run) ?? [])].sort((a, b) => a - b);
     if (called.length < 2) return null;
@@ -115,25 +97,12 @@ export class CalledIn {
       if (own.length !== theirs.length) return null;
       own.forEach((call, n) => frames.set(call, theirs[n]));
     }
-    return { read, frames };
+    return frames;
   }
 }
 
-const NONE: ReadonlySet<number> = new Set();
-
-const callWith = ({ frames }: Run, frame: number): Call | undefined =>
+const callWith = (frames: Frames, frame: number): Call | undefined =>
   [...frames].find(([, own]) => own === frame)?.[0];
-
-/** Of `a, b = ...` what the name of an event got. */
-function partOf(event: Event, { read: { operator, targets, value } }: Run): Expression | undefined {
-  if (operator !== '=' || value.kind !== 'list') return undefined;
-  for (const target of targets) {
-    if (target.kind !== 'list' || target.items.length !== value.items.length) continue;
-    const at = target.items.findIndex((item) => pathOf(item) === event.name);
-    if (at >= 0) return value.items[at];
-  }
-  return undefined;
-}
 
 const runOf = ({ statement, frame, loops }: Event): string =>
   `${statement} ${frame} ${loops.join()}`;

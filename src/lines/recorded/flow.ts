@@ -3,7 +3,6 @@ import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { map, scalar, sizeOf } from '../../engine/tensor.ts';
 import type { Catalogue } from '../align/catalogue.ts';
-import { CalledIn } from './calledIn.ts';
 import { Iterated } from './iterated.ts';
 import type { Observed } from '../align/observe.ts';
 import type { Event, Recording } from './recording.ts';
@@ -27,34 +26,6 @@ export function handedOn({ events }: Recording, event: Event): number | null {
   return twin ?? null;
 }
 
-/**
- * For each event the returns of calls that another part of the same statement has, in `a, b = f(), 2 * g()`: b was not
- * computed from what f returned.
- */
-export function othersReturns(recording: Recording): (event: Event) => ReadonlySet<number> {
-  const { events } = recording;
-  const runOf = ({ statement, frame, loops }: Event): string =>
-    `${statement} ${frame} ${loops.join()}`;
-  const taken = new Map<string, Map<number, number>>();
-  for (const event of events) {
-    const from = event.how === 'bind' ? handedOn(recording, event) : null;
-    if (from === null || events[from].how !== 'return' || events[from].name !== 'return') continue;
-    const run = runOf(event);
-    taken.set(run, (taken.get(run) ?? new Map<number, number>()).set(from, event.id));
-  }
-  const called = new CalledIn(recording);
-  return (event) => {
-    const all = event.how === 'bind' ? taken.get(runOf(event)) : undefined;
-    const frames = called.others(event);
-    return new Set([
-      ...[...(all ?? [])].flatMap(([from, own]) => (own === event.id ? [] : [from])),
-      ...event.reads.filter(
-        (read) => events[read].how === 'return' && frames.has(events[read].frame),
-      ),
-    ]);
-  };
-}
-
 /** The statement that computed an event, under whatever name it was handed on. */
 function madeAt(recording: Recording, event: Event): number {
   const from = handedOn(recording, event);
@@ -75,7 +46,6 @@ export function flowOf(recording: Recording): Flow {
   for (const run of runs.values()) for (const id of run) siblings[id] = run;
   const users: number[][] = events.map(() => []);
   const writes = writesByArray(recording);
-  const others = othersReturns(recording);
   const iterated = new Iterated(recording);
   const sources = events.map((event): readonly number[] => {
     const from = handedOn(recording, event);
@@ -93,8 +63,7 @@ export function flowOf(recording: Recording): Flow {
           ? fresh
           : [...read, event.alias];
     const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
-    const foreign = others(event);
-    const distinct = [...new Set(all)].filter((each) => each !== event.id && !foreign.has(each));
+    const distinct = [...new Set(all)].filter((each) => each !== event.id);
     for (const source of distinct) users[source].push(event.id);
     return distinct;
   });

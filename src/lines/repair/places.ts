@@ -2,7 +2,7 @@
 import { handedOn } from '../recorded/flow.ts';
 import type { Judged } from '../judge.ts';
 import { callOf } from '../localise/blame/calls.ts';
-import { type Event, isZeroAt, type Recording } from '../recorded/recording.ts';
+import { type Event, isInteger, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
 import { silentOf } from './silent.ts';
@@ -124,7 +124,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
       const made = madeAt(recording, id);
       if (made === null) continue;
       // Whole numbers that are computed are a choice that was made there.
-      const isWhole = /^u?int/.test(recording.events[id].dtype);
+      const isWhole = isInteger(recording.events[id]);
       add(made, isWhole ? near + FAR.number : far + FAR.operand, each);
     }
     // What follows may be where a right operand was to be put to use, by whatever name it is handed on there.
