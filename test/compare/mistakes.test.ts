@@ -186,7 +186,14 @@ describe('the formula stands in the answer', () => {
 
 test('a softcap that is left out is no clipping where no score is beyond it', () => {
   const wide = headConfig('qkv', { softcap: 50 });
-  const { cause } = told(wide, 'Z', ({ S }) => S.map((row) => row.map((score) => scale * score)));
+  const names = ['x', 'xPrime', 'K', 'Q', 'V', 'S'];
+  const weights = ({ S }: Tensors): Rows =>
+    S.map((row) => {
+      const exponentials = row.map((score) => Math.exp(scale * score));
+      const sum = exponentials.reduce((total, each) => total + each, 0);
+      return exponentials.map((each) => each / sum);
+    });
+  const { cause } = told(wide, 'P', weights, names);
   expect(cause.id).toBe('softcap-missing');
 });
 

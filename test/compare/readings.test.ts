@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { check, type CheckInput } from '../../src/compare/check.ts';
 import type { Report } from '../../src/compare/report.ts';
 import { map, type Tensor } from '../../src/engine/tensor.ts';
+import { resolveName } from '../../src/formats/nodeNames.ts';
 import { openSetup } from '../../src/formats/openSetup.ts';
 import { allEdits, inject } from './inject.ts';
 
@@ -118,4 +119,36 @@ describe.each(Object.entries(WAYS))('%s', (_, change) => {
     const { input } = inject(config, graph, edit, () => true);
     expect(answerOf(check(logged(input, change)))).toBe(answerOf(check(input)));
   });
+});
+
+/** Tensors of the right program under names of their own, each as its node or as something made of it. */
+type Renamed = Record<string, [of: string, change?: (value: number) => number]>;
+const uncapped = (value: number): number => 4 * Math.atanh(value / 4);
+const RENAMED: Record<string, Renamed> = {
+  'bent scores with the gradient of the raw ones': { scores: ['Z'], dS: ['dS'] },
+  'scores before the softcap with the gradient of the raw ones': {
+    scores: ['Z', uncapped],
+    dS: ['dS'],
+  },
+  'scores before the softcap, and nothing that comes of them': { scores: ['Z', uncapped] },
+  'raw scores in the variable that holds the weights later': { att: ['S'], datt: ['dS'] },
+  'masked scores in that variable': { att: ['M'], probs: ['P'] },
+};
+
+it.each(Object.entries(RENAMED))('%s are right', (_, renamed) => {
+  const { input } = inject(config, graph, nothing, () => true);
+  const trace = Object.entries(renamed).map(([name, [of, change = (value: number) => value]]) => {
+    const own = input.trace.find((each) => each.name === of)!;
+    return { ...own, name, tensor: map(own.tensor, change) };
+  });
+  const report = check({ ...input, trace, resolve: resolveName });
+  expect(report.nodes.filter(({ status }) => /diverges|consequence/.test(status))).toEqual([]);
+  expect(report.verdict).toBe('match');
+});
+
+it('takes weights that hold the scores for a softmax left out, where their name says weights', () => {
+  const { input } = inject(config, graph, nothing, () => true);
+  const scores = input.trace.find(({ name }) => name === 'M')!;
+  const trace = [{ ...scores, name: 'attn_weights' }];
+  expect(check({ ...input, trace, resolve: resolveName }).first?.node).toBe('P');
 });

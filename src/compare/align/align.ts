@@ -87,6 +87,10 @@ const ALSO: Readonly<Record<NodeId, readonly NodeId[]>> = {
   },
 };
 
+/** Variables that hold the scores first and the weights that are made of them next. */
+const REUSED = /^(att|attn|attention|wei|weights|affinit(y|ies)|a|w)$/i;
+const SCORES: readonly NodeId[] = ['M', 'Z', 'S'];
+
 /** Why an entry is not compared, and the node that its name says. */
 interface Refused {
   readonly reason: string;
@@ -211,12 +215,14 @@ function place(
   const { node, kind } = resolved;
   const isId = name === node || name === `d${node}` || isExact(name);
   const moved = kind === 'gradient' && !isExact(name) ? meant.get(node) : undefined;
-  const own = moved ? [moved] : standIns(graph, node);
+  const named = standIns(graph, node);
+  const own = moved ? [moved, ...named.filter((id) => id !== moved)] : named;
   // A gradient that equals another node's may be a step left out: only its shape can overrule the name.
+  const later = isId ? ALSO[node] : [...(ALSO[node] ?? []), ...(REUSED.test(name) ? SCORES : [])];
   const also =
     moved !== undefined || (own.includes(node) && (isId || kind === 'gradient'))
       ? []
-      : (ALSO[node] ?? []).filter((id) => hasNode(graph, id) && !own.includes(id));
+      : (later ?? []).filter((id) => hasNode(graph, id) && !own.includes(id));
   const results: { id: NodeId; layout: Layout; undone: Tensor; fit: Fit }[] = [];
   let best: (typeof results)[number] | undefined;
   for (const id of [...own, ...also]) {

@@ -158,6 +158,15 @@ export class Readings {
     return this.#reference.explains(state, keyOf(next, 'value'), values.get(next)!);
   }
 
+  /** Whether nothing is given that depends on the scores but their own gradients. */
+  #isNothingLater(): boolean {
+    return this.#given.every(({ node, kind }) =>
+      kind === 'gradient'
+        ? BEFORE_SCORES.test(node) || node === 'Z'
+        : !AFTER_SCORES.includes(node) && node !== 'f',
+    );
+  }
+
   /** Whether anything that depends on the scores is given, and right. */
   #isSeenRight(): boolean {
     return this.#given.some(
@@ -210,7 +219,7 @@ export class Readings {
     // A program that lacks the softcap has the same scores, but goes on with them.
     const makes = (own: Tensor): boolean => this.#explainsNext('Z', own, AFTER_SCORES);
     if (makes(user)) return null;
-    if (!makes(capped) && !(isRight && (this.#given.length === 0 || this.#isSeenRight())))
+    if (!makes(capped) && !(isRight && (this.#isNothingLater() || this.#isSeenRight())))
       return null;
     this.#isBeforeCap = true;
     return {
