@@ -87,7 +87,8 @@ export const parted =
       return split(a, numbersOf([given.args[1]]), axis);
     }
     const length = isCount ? all / first : first;
-    if (!Number.isInteger(all / length)) throw new NotComputed('split');
+    if (!(length > 0 && Number.isInteger(length) && Number.isInteger(all / length)))
+      throw new NotComputed('split');
     return split(
       a,
       Array.from({ length: all / length }, () => length),
@@ -123,7 +124,8 @@ export const joined =
   (join: (all: readonly Tensor[], axis: number) => Tensor, otherwise: number) =>
   (given: Given): Tensor => {
     const [all] = given.args;
-    if (all === undefined || !isList(all)) throw new NotComputed('nothing to join');
+    if (all === undefined || !isList(all) || all.length === 0)
+      throw new NotComputed('nothing to join');
     return join(all.map(tensorOf), oneAxis(given, otherwise));
   };
 

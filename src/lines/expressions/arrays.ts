@@ -7,13 +7,21 @@ export class NotComputed extends Error {}
 /** Entries that one step may touch. */
 const MOST_WORK = 4_000_000;
 
-function checkWork(entries: number): void {
+export function checkWork(entries: number): void {
   if (entries > MOST_WORK) throw new NotComputed('too large');
 }
 
+/** How many entries an array of that shape has. Throws NotComputed for what is no shape, or is too large. */
+function entriesOf(shape: readonly number[]): number {
+  if (!shape.every((length) => Number.isInteger(length) && length >= 0))
+    throw new NotComputed('no shape');
+  // An axis of length 0 makes none of the others harmless.
+  checkWork(sizeOf(shape.map((length) => Math.max(1, length))));
+  return sizeOf(shape);
+}
+
 export function build(shape: readonly number[], fn: (at: number) => number): Tensor {
-  const size = sizeOf(shape);
-  checkWork(size);
+  const size = entriesOf(shape);
   const data = new Float64Array(size);
   for (let at = 0; at < size; at++) data[at] = fn(at);
   return { shape, data };
@@ -37,8 +45,7 @@ function broadcastShape(shapes: readonly (readonly number[])[]): number[] {
 
 /** For each entry of `shape` the offset in an array that is seen with `steps`. */
 function offsets(shape: readonly number[], steps: readonly number[], base = 0): Int32Array {
-  const size = sizeOf(shape);
-  checkWork(size);
+  const size = entriesOf(shape);
   const table = new Int32Array(size).fill(base);
   let block = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -228,10 +235,11 @@ export function repeated(a: Tensor, times: number, axis: number | null): Tensor 
 }
 
 export function tiled(a: Tensor, times: readonly number[]): Tensor {
+  entriesOf([...a.shape, ...times]);
   const rank = Math.max(a.shape.length, times.length);
   let result = reshape(a, [...Array.from({ length: rank - a.shape.length }, () => 1), ...a.shape]);
   times.forEach((count, n) => {
-    if (count > 1)
+    if (count !== 1)
       result = concatenate(
         Array.from({ length: count }, () => result),
         rank - times.length + n,

@@ -1,5 +1,6 @@
 // The value of a Python expression, given what its names stand for.
 import {
+  checkWork,
   entrywise,
   type IndexPart,
   matmul,
@@ -113,8 +114,10 @@ const OPERATORS: Readonly<Record<string, (a: number, b: number) => number>> = {
 export function binary(operator: string, left: Value, right: Value): Value {
   if (operator === '@') return matmul(tensorOf(left), tensorOf(right));
   if (operator === '+' && isList(left) && isList(right)) return [...left, ...right];
-  if (operator === '*' && isList(left) && typeof right === 'number')
+  if (operator === '*' && isList(left) && typeof right === 'number') {
+    checkWork(Math.max(1, left.length) * Math.max(0, right));
     return Array.from({ length: right }, () => left).flat();
+  }
   const fn = OPERATORS[operator];
   if (!fn) throw new NotComputed(operator);
   if (typeof left === 'number' && typeof right === 'number') return fn(left, right);
