@@ -11,7 +11,8 @@ import { resolveName } from '../../src/formats/nodeNames.ts';
 import type { FromWebview, ToWebview } from '../../src/protocol.ts';
 import { drawn } from '../../src/stepper/outline.ts';
 import { Session } from '../../src/stepper/session.ts';
-import { examples } from './examples.ts';
+import { type Example, examples } from './examples.ts';
+import { openSetup } from '../../src/formats/openSetup.ts';
 
 declare global {
   interface Window {
@@ -31,6 +32,8 @@ export interface FakeHost {
   hearAll(): void;
   send(message: ToWebview): void;
   open(example: string): void;
+  /** Opens a setup's text, as it stands in its file. */
+  openText(text: string): Promise<void>;
   /** Says what is told until so many parts of its run are computed. */
   compute(example: string, parts: number): void;
   /** Compares the trace of a program whose dS, and so what follows from it, is `factor` times the right one. */
@@ -53,10 +56,12 @@ const host: FakeHost = {
     window.postMessage(message, '*');
   },
   open(name) {
-    const { config, title, description, energy } = examples[name]();
-    host.session = new Session(run(buildGraph(config)), { title, description, energy });
-    host.send(runMessage(host.session));
-    lookAhead.after(host.session, (next) => host.send(next));
+    show(examples[name]());
+  },
+  async openText(text) {
+    const { config } = await openSetup(text, (path) => Promise.reject(new Error(path)));
+    const { title = '', description = '', energy = false } = JSON.parse(text) as Partial<Example>;
+    show({ title, description, energy, config: config! });
   },
   compute(name, parts) {
     const { config, title, description } = examples[name]();
@@ -91,6 +96,12 @@ const host: FakeHost = {
     host.send({ type: 'step', step: session.stepView(), id: null });
   },
 };
+
+function show({ config, title, description, energy }: Example): void {
+  host.session = new Session(run(buildGraph(config)), { title, description, energy });
+  host.send(runMessage(host.session));
+  lookAhead.after(host.session, (next) => host.send(next));
+}
 
 const lookAhead = new LookAhead();
 const wanted = new URLSearchParams(location.hash.slice(1)).get('example') ?? 'cross';
