@@ -786,7 +786,8 @@ def _join(name: str, pieces: list, axes: list[tuple[str, int]], reduce: Any) -> 
 WIDE = "gamma_K gamma_Q beta_K beta_Q".split()  # of the norm of queries and keys
 AROUND = {"pre": "preNorm", "out": "outputNorm", "post": "postNorm"}  # of the layer
 GAINS = [f"{kind}_{name}" for name in AROUND for kind in ("gamma", "beta")]
-BESIDE = ["sinks", "headScale", "W_gate", "b_gate", "B", *GAINS]
+NULLS = ["null_K", "null_V"]  # of a key that every query sees
+BESIDE = ["sinks", "headScale", "W_gate", "b_gate", "B", *NULLS, *GAINS]
 SCALINGS = {  # What scaled frequencies need, and what they may have.
     "linear": ({"factor"}, {}),
     "ntk": ({"factor"}, {}),
@@ -799,9 +800,10 @@ SCALINGS = {  # What scaled frequencies need, and what they may have.
 SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
     "": "head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm "
     "window alibi past start loss axes $schema title description energy names source "
-    "implementation xValue grouping softmax temperature positionBias block numberType".split(),
+    "implementation xValue grouping softmax temperature positionBias block numberType "
+    "weightLayout fused zeroKey".split(),
     **{"positionBias": "kind bidirectional maxDistance window".split()},
-    **{"weights": WEIGHTS + WIDE + BESIDE, "dropout": ["p", "keep"]},
+    **{"weights": WEIGHTS + WIDE + BESIDE + ["W_QKV", "b_QKV"], "dropout": ["p", "keep"]},
     "rope": "base pairing features scaling invFreq positions queryPositions sections "
     "sectionFrequencies".split(),
     **{"block": ["residual", *AROUND.values()]},
@@ -810,8 +812,8 @@ SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
 }
 # What the extension computes and this reference does not.
 NOT_HERE = {
-    "": "weightLayout fused zeroKey latentNorm differential".split(),
-    "weights": "W_QKV b_QKV null_K null_V W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR "
+    "": "latentNorm differential".split(),
+    "weights": "W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR "
     "lambda_q1 lambda_k1 lambda_q2 lambda_k2 lambda_share gamma_O".split(),
 }
 MASK_PARTS = {
@@ -830,6 +832,8 @@ class _Setup:
 
     def __init__(self, torch: Any, file: str) -> None:
         self.torch, self.file = torch, file
+        # Weights that the setup keeps otherwise than (in, out).
+        self.settled: dict[str, Any] = {}
         try:
             with open(file, encoding="utf-8-sig") as text:
                 self.all = _parse_jsonc(text.read())
@@ -863,6 +867,8 @@ class _Setup:
         return value
 
     def has(self, entry: str) -> bool:
+        if entry in self.settled:
+            return True
         parent, _, key = entry.rpartition(".")
         owner = self.raw(parent) if parent else self.all
         is_item = type(owner) is list and key.isdigit() and int(key) < len(owner)
@@ -896,6 +902,8 @@ class _Setup:
 
     def tensor(self, entry: str) -> Any:
         """On the CPU, of its own type; of a file it is read where it is used, as far as it can."""
+        if entry in self.settled:
+            return self.settled[entry]
         value = self.raw(entry)
         if type(value) is list:
             return self._inline(entry, value)
@@ -910,10 +918,10 @@ class _Setup:
         tensors = 'nested arrays, {"file": ...} or {"random": "normal", "shape": ...}'
         return self.fail(entry, value, tensors)
 
-    def axes(self, entry: str) -> int:
-        """How many axes its tensor has; random numbers are not made for that."""
+    def shape(self, entry: str) -> Any:
+        """Of its tensor; random numbers are not made for that."""
         shape = (self.raw(entry) if type(self.raw(entry)) is dict else {}).get("shape")
-        return len(shape) if type(shape) is list else self.tensor(entry).dim()
+        return shape if type(shape) is list else self.tensor(entry).shape
 
     def _inline(self, entry: str, nested: list) -> Any:
         def plain(each: Any) -> Any:
@@ -947,6 +955,75 @@ class _Setup:
         deviates = self.torch.frombuffer(deviates, dtype=self.torch.float64).reshape(lengths)
         scale = second - first if spec["random"] == "uniform" else second
         return deviates * scale + first
+
+
+def _settle_weights(setup: _Setup, heads: int, kv_heads: int) -> None:
+    """All weights (in, out), of whatever the setup keeps: as src/formats/weightLayouts.ts does.
+
+    Matrices may be (out, in), have an axis of the heads, or be one of q, k and v (W_QKV, b_QKV).
+    """
+    given = setup.raw("weights") or {}
+    layout = setup.one_of("weightLayout", "", "in-out", "out-in")
+    inputs = {}
+    for name, entries in {"K": ["x"], "Q": ["xPrime", "x"], "V": ["xValue", "x"]}.items():
+        source = [entry for entry in entries if setup.has(entry)]
+        inputs[f"W_{name}"] = setup.shape(source[0])[-1] if source else None
+    inputs["W_QKV"] = inputs["W_Q"]
+
+    def settled(key: str) -> Any:
+        own = setup.tensor(f"weights.{key}")
+        if key[:2] != "W_":
+            return own.flatten() if own.dim() == 2 and key != "B" else own
+        count, width = heads if key in ("W_Q", "W_O", "W_gate") else kv_heads, inputs.get(key)
+        if own.dim() == 3 and key != "W_QKV":
+            own = _without_heads(own, key, layout, count, width)
+            return own if own is not None else setup.fail(
+                f"weights.{key}", f"shape {setup.shape(f'weights.{key}')}",
+                f"({width or 'in'}, {count} heads, width)",
+            )
+        is_other = own.dim() == 2 and width is not None and width != own.shape[0]
+        is_turned = layout == "out-in" or (not layout and is_other and own.shape[1] == width)
+        return own.T if own.dim() == 2 and is_turned else own
+
+    for fused, kind in (("W_QKV", "W"), ("b_QKV", "b")):
+        if fused not in given:
+            continue
+        for name in "QKV":
+            if f"{kind}_{name}" in given:
+                setup.fail(f"weights.{kind}_{name}", f"it beside {fused}", "one of the two")
+        own = settled(fused)
+        width, rest = divmod(own.shape[-1], heads + 2 * kv_heads)
+        if rest or not width:
+            expected = f"a multiple of {heads + 2 * kv_heads} outputs"
+            setup.fail(f"weights.{fused}", f"{own.shape[-1]} outputs", expected)
+        groups = 1 if setup.one_of("fused", "blocks", "per-head") == "blocks" else kv_heads
+        counts = [heads // groups * width, kv_heads // groups * width, kv_heads // groups * width]
+        parts = own.reshape(*own.shape[:-1], groups, sum(counts)).split(counts, -1)
+        for name, part in zip("QKV", parts):
+            setup.settled[f"weights.{kind}_{name}"] = part.flatten(-2)
+    for key in sorted(given, key=lambda key: key == "W_O"):
+        if key in ("W_QKV", "b_QKV"):
+            continue
+        if key == "W_O" and setup.has("weights.W_V"):
+            inputs["W_O"] = setup.tensor("weights.W_V").shape[-1] // kv_heads * heads
+        setup.settled[f"weights.{key}"] = settled(key)
+
+
+def _without_heads(own: Any, key: str, layout: str, heads: int, inputs: int | None) -> Any:
+    """(in, out) of a matrix that has an axis of the heads; None if it cannot be one."""
+    a, b, c = own.shape
+    fits = lambda length: inputs is None or length == inputs
+    if key == "W_O":  # (heads, width, out) or (out, heads, width)
+        is_in = a == heads and fits(a * b)
+        is_in = layout != "out-in" and (is_in or b != heads)
+        return own.reshape(a * b, c) if is_in else own.reshape(a, b * c).T
+    if layout != "out-in" and fits(a) and b == heads:
+        return own.reshape(a, b * c)
+    if layout != "out-in" and a == heads and fits(b):
+        return own.transpose(0, 1).reshape(b, a * c)
+    if layout != "in-out" and a == heads and fits(c):
+        return own.reshape(a * b, c).T
+    return None
 
 
 def _parse_jsonc(text: str) -> Any:
@@ -1322,10 +1399,11 @@ class _Reference:
     def inputs(self) -> None:
         """All that is given, in the order of the engine's nodes."""
         setup, lengths = self.setup, self.extents.lengths
+        _settle_weights(setup, lengths["h"], lengths["r"])
         self._check_entries()
         for entry in ("x", "xPrime", "start.Q", "start.K", "start.V"):
             if setup.has(entry):
-                self.b = "b " if setup.axes(entry) >= 3 else ""
+                self.b = "b " if len(setup.shape(entry)) >= 3 else ""
                 break
         self.leaf("x", "x", f"{self.b}t c")
         self.leaf("xPrime", "xPrime", f"{self.b}j e")
@@ -1345,6 +1423,8 @@ class _Reference:
             if kind == "W":
                 self.leaf("W_O", "weights.W_O", f"{self.wide('v', 'h')} o")
         self.leaf("b_O", "weights.b_O", "o", ["tokens"])
+        for name, letter in zip(NULLS, "av"):
+            self.leaf(name, f"weights.{name}", f"(r {letter})")
         self._gains(features["Q"])
         for name in WIDE:
             if setup.has(f"weights.{name}"):
@@ -1411,7 +1491,7 @@ class _Reference:
         setup, has = self.setup, self.setup.has
         unused = {"kq": ["weights.W_V", "weights.b_V", "start.V"], "qkv": []}.get(self.head, [])
         single = [] if self.multi else ["weights.W_O", "weights.b_O", "rope", "past", "grouping"]
-        single += [] if self.multi else ["block"]
+        single += [] if self.multi else ["block", "zeroKey"]
         single += [] if self.multi else [f"weights.{name}" for name in BESIDE]
         unused = [*unused, "xValue"] if self.head == "kq" else unused
         for entry in [*unused, *single]:
@@ -1427,7 +1507,8 @@ class _Reference:
         if not has("x") and not (queries and has("start.K") and (has("start.V") or has("xValue"))):
             setup.fail("x", "nothing", "the inputs")
         needs = [("weights.b_O", "weights.W_O"), *((f"weights.{name}", "qkNorm") for name in WIDE)]
-        pairs = [("past.K", "past.V"), ("past.V", "past.K"), ("dropout.p", "dropout.keep")]
+        learned = [f"weights.{name}" for name in NULLS]
+        pairs = [(learned[0], learned[1]), (learned[1], learned[0]), ("past.K", "past.V"), ("past.V", "past.K"), ("dropout.p", "dropout.keep")]
         pairs += [("weights.b_gate", "weights.W_gate"), ("weights.B", "positionBias")]
         pairs += [("dropout", "dropout.p"), ("past", "past.K"), ("qkNorm", "qkNorm.kind")]
         for entry, other in [*needs, *pairs]:
@@ -1471,7 +1552,8 @@ class _Reference:
                 spec = f"{self.b}r p {letter}"
                 self.extents.fit(f"past.{name}", tensor.shape, spec)
                 self.past[name] = self.local(tensor, spec)
-        lengths["i"] = lengths["p"] + lengths["t"]
+        self.nulls = ("null_K" in self.nodes) + self.setup.flag("zeroKey")
+        lengths["i"] = lengths["p"] + lengths["t"] + self.nulls
 
     @property
     def stream(self) -> str:
@@ -1703,6 +1785,7 @@ class _Reference:
     def _split(self, name: str, token: str, letter: str, head: str) -> Any:
         """(b heads t width): turned, normed, and of keys and values those of all tokens."""
         b, setup, has_past = self.b, self.setup, name in self.past
+        has_nulls = name != "Q" and self.nulls > 0
         place = setup.one_of("qkNorm.place", "before-rope", "after-rope")
         is_late = name != "V" and setup.has("qkNorm") and place == "after-rope"
         merged, spec = f"{b}{token} ({head} {letter})", f"{b}{head} {token} {letter}"
@@ -1712,13 +1795,27 @@ class _Reference:
             own = self._rotated(name, own, token)
         if is_late:
             own = self._normed(name, self.keep(f"{name}s", own, spec))
-            own = self.keep(f"{name}n", own, spec) if has_past else own
+            own = self.keep(f"{name}n", own, spec) if has_past or has_nulls else own
+        elif has_nulls:
+            own = self.keep(f"{name}s", own, spec)
         if name == "Q":
             return self.keep("Qh", own, spec)
         own = self.gathered(own, self.extents.lengths["t"])
         if has_past:
             own = self.torch.cat([self.past[name], own], -2)
+        if has_nulls:
+            own = self.torch.cat([own, *self._null_rows(name, own)], -2)
         return self.keep(f"{name}h", own, f"{b}{head} i {letter}")
+
+    def _null_rows(self, name: str, own: Any) -> list[Any]:
+        """Behind the keys or values of all tokens: a learned one, and one of zeros."""
+        heads, width = own.shape[-3], own.shape[-1]
+        rows = []
+        if f"null_{name}" in self.nodes:
+            rows.append(self.nodes[f"null_{name}"][0].reshape(heads, 1, width))
+        if self.setup.flag("zeroKey"):
+            rows.append(own.new_zeros(heads, 1, width))
+        return [row.expand(*own.shape[:-2], 1, width) for row in rows]
 
     def _multihead(self) -> tuple[Any, str]:
         b, lengths = self.b, self.extents.lengths
@@ -1752,6 +1849,8 @@ class _Reference:
     def _position_bias(self) -> Any:
         """(own heads, own queries, keys), of a table that is learned."""
         setup, torch, lengths = self.setup, self.torch, self.extents.lengths
+        if self.nulls:
+            setup.fail("positionBias", "it beside null keys", "one: these have no position")
         table = self.nodes["B"][0]
         kind = setup.raw("positionBias.kind")
         if kind == "learned":
@@ -1846,6 +1945,15 @@ class _Reference:
 
     def _mask(self) -> Any:
         """What is hidden and what is added, for the own queries; None where nothing masks."""
+        lengths, nulls = self.extents.lengths, self.nulls
+        lengths["i"] -= nulls  # masks are of tokens
+        mask = self._token_mask()
+        lengths["i"] += nulls
+        pad = lambda own: self.torch.nn.functional.pad(own, (0, nulls)) if own.dim() else own
+        return mask and tuple(map(pad, mask))
+
+    def _token_mask(self) -> Any:
+        """As _mask, but of the keys that are tokens alone."""
         setup, torch, lengths = self.setup, self.torch, self.extents.lengths
         raw = setup.raw("mask")
         parts = raw if type(raw) is list and any(type(part) in (dict, str) for part in raw) else []

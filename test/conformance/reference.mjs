@@ -52,9 +52,9 @@ const EXPRESSIONS = [
 
 const KNOWN = {
   setup:
-    'head x xPrime xValue weights heads kvHeads grouping scale softcap temperature mask maskMeaning dropout rope qkNorm softmax positionBias window alibi past start loss axes block',
+    'head x xPrime xValue weights heads kvHeads grouping scale softcap temperature mask maskMeaning dropout rope qkNorm softmax positionBias window alibi past start loss axes block zeroKey weightLayout fused',
   weights:
-    'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q sinks headScale W_gate b_gate B gamma_pre beta_pre gamma_out beta_out gamma_post beta_post',
+    'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q sinks headScale W_gate b_gate B gamma_pre beta_pre gamma_out beta_out gamma_post beta_post null_K null_V W_QKV b_QKV',
   rope: 'base pairing features scaling invFreq positions queryPositions sections sectionFrequencies',
 };
 
@@ -78,7 +78,64 @@ function withMore({ setup, options }) {
     const expression = EXPRESSIONS[Math.floor(random() * EXPRESSIONS.length)];
     setup.loss = { expression, constants: { w: 0.7, s: 2 } };
   }
-  return withRandom(setup);
+  return withRandom(keptOtherwise(setup));
+}
+
+const transposed = (matrix) => matrix[0].map((_, column) => matrix.map((row) => row[column]));
+
+/** A matrix (in, out) with its heads apart: (in, heads, width). */
+const headsApart = (matrix, heads) =>
+  matrix.map((row) => {
+    const width = row.length / heads;
+    return Array.from({ length: heads }, (_, head) => row.slice(head * width, (head + 1) * width));
+  });
+
+/** W_Q, W_K and W_V, or their biases, in one: whole, or for each KV head by itself. */
+function fused({ q, k, v }, { heads, kvHeads }, isPerHead) {
+  const groups = isPerHead ? kvHeads : 1;
+  const joined = (rows) =>
+    Array.from({ length: groups }, (_, group) =>
+      rows.flatMap((row) => {
+        const length = row.length / groups;
+        return row.slice(group * length, (group + 1) * length);
+      }),
+    ).flat();
+  if (!Array.isArray(q[0])) return joined([q, k, v]);
+  return q.map((_, n) => joined([q[n], k[n], v[n]]));
+}
+
+/** The same weights, kept in some of the ways in which models keep them. */
+function keptOtherwise(setup) {
+  const { W_Q, W_K, W_V, b_Q, b_K, b_V, ...rest } = setup.weights;
+  const [heads, kvHeads] = [setup.heads ?? 1, setup.kvHeads ?? setup.heads ?? 1];
+  const widths = [W_Q?.[0].length / heads, ...[W_K, W_V].map((own) => own?.[0].length / kvHeads)];
+  const biases = [b_Q, b_K, b_V].filter(Boolean);
+  const fits = W_Q && W_Q.length === W_K?.length && W_K.length === W_V?.length;
+  if (
+    fits &&
+    !setup.xPrime &&
+    !setup.xValue &&
+    new Set(widths).size === 1 &&
+    biases.length % 3 === 0
+  ) {
+    if (random() < 0.5) {
+      const isPerHead = random() < 0.5;
+      const counts = { heads, kvHeads };
+      const weights = { ...rest, W_QKV: fused({ q: W_Q, k: W_K, v: W_V }, counts, isPerHead) };
+      if (b_Q) weights.b_QKV = fused({ q: b_Q, k: b_K, v: b_V }, counts, isPerHead);
+      return { ...setup, weights, fused: isPerHead ? 'per-head' : 'blocks' };
+    }
+  }
+  const change = (how) =>
+    Object.fromEntries(
+      Object.entries(setup.weights).map(([id, own]) => [id, /^W_/.test(id) ? how(id, own) : own]),
+    );
+  if (random() < 0.4)
+    return { ...setup, weightLayout: 'out-in', weights: change((_, own) => transposed(own)) };
+  if (random() < 0.5 || setup.head !== 'multihead') return setup;
+  const apart = (id, own) =>
+    /^W_[QKV]$/.test(id) ? headsApart(own, id === 'W_Q' ? heads : kvHeads) : own;
+  return { ...setup, weightLayout: 'in-out', weights: change(apart) };
 }
 
 /** Some of the inputs come from the documented generator. */

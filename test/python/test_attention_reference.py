@@ -104,10 +104,44 @@ class Options(InFolder):
 
     def test_what_is_not_computed_is_refused_by_its_name(self):
         whole = "found an option that this reference does not compute, expected the extension"
-        for entry in ("zeroKey", "differential", "latentNorm", "weightLayout"):
+        for entry in ("differential", "latentNorm"):
             self.refused(f"{entry}: {whole}", **{entry: True})
-        for name in ("null_K", "W_DKV", "lambda_q1", "W_QKV"):
+        for name in ("W_DKV", "lambda_q1"):
             self.refused(f"weights.{name}: {whole}", weights={**EXERCISE["weights"], name: [1]})
+
+    def test_weights_as_models_keep_them(self):
+        x, (q, k, v) = EXERCISE["x"], np.arange(18).reshape(3, 3, 2) / 7
+        head = {"head": "qkv", "x": x, "mask": "none", "loss": None}
+        head = {key: value for key, value in head.items() if value is not None}
+        plain = {"W_Q": q.tolist(), "W_K": k.tolist(), "W_V": v.tolist()}
+        expected = self.compute(**head, weights=plain)
+        fused = {"W_QKV": np.concatenate([q, k, v], 1).tolist()}
+        turned = {key: np.array(own).T.tolist() for key, own in plain.items()}
+        for entries in (
+            {"weights": fused},
+            {"weights": turned},  # only the transpose fits x
+            {"weights": turned, "weightLayout": "out-in"},
+            {"weights": {"W_QKV": np.array(fused["W_QKV"]).T.tolist()}, "weightLayout": "out-in"},
+        ):
+            found = self.compute(**head, **entries)
+            self.assertEqual({*found}, {*expected})
+            for name, own in expected.items():
+                np.testing.assert_allclose(found[name], own, atol=1e-14)
+
+    def test_weights_that_are_none(self):
+        for message, weights in {
+            "weights.W_Q: found it beside W_QKV, expected one of the two": {
+                "W_QKV": [[1, 2, 3]] * 3, "W_Q": [[1]] * 3,
+            },
+            "weights.W_QKV: found 4 outputs, expected a multiple of 3": {"W_QKV": [[1] * 4] * 3},
+            "weights.W_K: found shape .*, expected .3, 1 heads, width.": {
+                "W_K": [[[1]], [[2]]], "W_Q": [[1]] * 3, "W_V": [[1]] * 3,
+            },
+            "weights.null_K: found it alone, expected weights.null_V, too": {
+                "W_K": [[1]] * 3, "W_Q": [[1]] * 3, "W_V": [[1]] * 3, "null_K": [1],
+            },
+        }.items():
+            self.refused(message, head="multihead", weights=weights)
 
     def test_rotary_embeddings(self):
         more = {"head": "multihead", "weights": {**EXERCISE["weights"], "W_V": [[1], [0], [2]]}}
