@@ -1508,7 +1508,8 @@ class _Reference:
             setup.fail("x", "nothing", "the inputs")
         needs = [("weights.b_O", "weights.W_O"), *((f"weights.{name}", "qkNorm") for name in WIDE)]
         learned = [f"weights.{name}" for name in NULLS]
-        pairs = [(learned[0], learned[1]), (learned[1], learned[0]), ("past.K", "past.V"), ("past.V", "past.K"), ("dropout.p", "dropout.keep")]
+        pairs = [tuple(learned), tuple(learned[::-1]), ("past.K", "past.V"), ("past.V", "past.K")]
+        pairs += [("dropout.p", "dropout.keep")]
         pairs += [("weights.b_gate", "weights.W_gate"), ("weights.B", "positionBias")]
         pairs += [("dropout", "dropout.p"), ("past", "past.K"), ("qkNorm", "qkNorm.kind")]
         for entry, other in [*needs, *pairs]:

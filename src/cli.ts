@@ -1,5 +1,4 @@
-// The engine without VS Code, for terminals and CI:
-//   run SETUP [--out FILE.safetensors] [--json] · check SETUP --against TRACE | --mine [--json] · gradcheck SETUP [--json]
+// The debugger without VS Code, for terminals and CI: USAGE below says what it does.
 import { parseArgs } from 'node:util';
 import { checkCommand } from './cli/check.ts';
 import { outputProblem, sayText, warn } from './cli/output.ts';
@@ -27,6 +26,7 @@ const USAGE = `Usage:
              --function  the function or method that computes the attention
              --layer     which of several layers or calls, from 1
              --fix       looks for an edit that makes every tensor right, and proves it by running it
+             --write     puts the shortest such edit into the file; --dry-run writes nothing, whatever else is asked
              --test      writes OUT.py, a test of its functions with inputs of which all sizes differ
   mcp        serves check, lines, fix and explain to coding assistants: the Model Context Protocol over
              standard input and output

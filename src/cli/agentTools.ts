@@ -2,6 +2,7 @@
 import { tensorName } from '../engine/graph.ts';
 import { type Cause, type Report, summaryOf } from '../compare/report.ts';
 import { resolveName } from '../formats/nodeNames.ts';
+import { placeText } from '../lines/recorded/place.ts';
 import { verifiedWords } from '../lines/repair/fix.ts';
 import type { LinesResult } from '../lines/tell/result.ts';
 import { checkTrace, whyUnaligned } from './check.ts';
@@ -37,6 +38,7 @@ export type Input = Readonly<Record<string, unknown>>;
 const MOST = 20;
 
 const FILE = { type: 'string', description: 'Python program or notebook, absolute or relative' };
+const MEANT = { type: 'string', description: '*.attention.json: what was meant' };
 const SETUP = {
   type: 'string',
   description: '*.attention.json: what was meant; without it the setup is inferred',
@@ -164,7 +166,7 @@ function saidOf(
       ? `All that was computed is right${against}.${hidden && ` Not shown by this run: ${hidden}.`}`
       : 'Something is wrong, and no one line can be named.';
   }
-  const place = `${first.file}${first.cell === undefined ? '' : ` cell ${first.cell}`}:${first.line}`;
+  const place = placeText(first);
   const [cause] = causes;
   const told = lines.find(({ status, line }) => status === 'diverges' && line === first.line);
   const open = [told?.note, known].filter(Boolean).join('; ');
@@ -215,6 +217,13 @@ async function fix(input: Input): Promise<AgentAnswer> {
   };
 }
 
+/** Of a program's first mistake. Throws InputError where nothing can be said of it. */
+async function causesOf(input: Input): Promise<readonly Cause[]> {
+  const { result, why } = await runLines({ ...programOf(input), fix: false });
+  if (why !== null) throw new InputError(why);
+  return result.causes;
+}
+
 async function explain(input: Input): Promise<AgentAnswer> {
   const id = text(input, 'cause');
   if (id === undefined) {
@@ -226,10 +235,7 @@ async function explain(input: Input): Promise<AgentAnswer> {
     return explainNode(graph, resolved.node);
   }
   const file = text(input, 'file');
-  const causes =
-    file === undefined
-      ? (await reportOf(input)).causes
-      : (await runLines({ ...programOf(input), fix: false })).result.causes;
+  const causes = file === undefined ? (await reportOf(input)).causes : await causesOf(input);
   const cause = causes.find((each) => each.id === id);
   if (!cause) {
     const found = causes.map((each) => each.id).join(', ') || 'none';
@@ -264,7 +270,7 @@ export const AGENT_TOOLS: readonly AgentTool[] = [
     title: 'Check logged tensors of attention',
     description:
       'Compares logged tensors of an attention implementation (values and gradients) with the reference of a setup file: the first wrong node and its cause.',
-    inputSchema: schema({ setup: SETUP, trace: TRACE }, ['setup', 'trace']),
+    inputSchema: schema({ setup: MEANT, trace: TRACE }, ['setup', 'trace']),
     readOnly: true,
     call: check,
   },

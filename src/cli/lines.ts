@@ -1,8 +1,10 @@
 // lines FILE [--setup SETUP] [--function NAME] [--layer N] [--fix [--write | --dry-run]] [--json] [-- ARGS...]: which line is wrong.
 import { parseArgs } from 'node:util';
 import { detailsOf } from '../lineRun/details.ts';
+import { placeText } from '../lines/recorded/place.ts';
 import { type LinesRun, runLines, writeFix } from './linesRun.ts';
-import { firstText, fixesText, placeOf, rightText, tableOf } from './linesText.ts';
+import { firstText, fixesText, rightText, tableOf } from './linesText.ts';
+import { sayLines } from './output.ts';
 import { writeTest } from './sees.ts';
 import { InputError, printJson, printTable } from './support.ts';
 
@@ -83,7 +85,7 @@ async function testCommand(options: LinesOptions, out: string): Promise<number> 
   const written = await writeTest(options, out);
   const { sizes, passes, said } = written;
   if (options.json) printJson(written);
-  else console.log(`${out}: ${sizes}.\nThe program ${passes ? 'passes' : `fails: ${said}`}`);
+  else sayLines(`${out}: ${sizes}.\nThe program ${passes ? 'passes' : `fails: ${said}`}`);
   return passes ? 0 : 1;
 }
 
@@ -91,17 +93,17 @@ function print({ result, recording, answered }: LinesRun, options: LinesOptions)
   const { inferred, notes } = result;
   const { rows, legend } = tableOf(answered ? detailsOf(recording, answered) : [], result);
   if (rows.length > 0) printTable(rows);
-  if (legend) console.log(`\n${legend}`);
+  if (legend) sayLines(`\n${legend}`);
   if (inferred.length > 0) {
-    console.log('\nThe setup was inferred:');
+    sayLines('\nThe setup was inferred:');
     for (const { entry, from, sure, note } of inferred)
-      console.log(`  ${entry}  from ${placeOf(from)}${sure ? '' : ', a guess'}: ${note}`);
+      sayLines(`  ${entry}  from ${placeText(from)}${sure ? '' : ', a guess'}: ${note}`);
   }
-  for (const note of notes) console.log(`\nNote: ${note}`);
+  for (const note of notes) sayLines(`\nNote: ${note}`);
   const text = [
     ...rightText(result, recording.exit.exception !== undefined),
     ...firstText(result, recording),
     ...(options.fix ? fixesText(result, options) : []),
   ];
-  for (const line of text) console.log(line);
+  for (const line of text) sayLines(line);
 }

@@ -1,5 +1,4 @@
 // What the commands and the agents' tools ask of a person's program: it is run, judged, and mended where that is asked for.
-import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { type Answer, answer, notAligned, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
@@ -18,7 +17,7 @@ import {
   runProgram,
 } from './program.ts';
 import { Progress } from './progress.ts';
-import { InputError, openSetupFile } from './support.ts';
+import { InputError, openSetupFile, setupEntries } from './support.ts';
 import { writeFileSafely } from './writeFile.ts';
 
 export interface LinesRunOptions extends ProgramOptions {
@@ -112,7 +111,7 @@ async function runWith(
   const document =
     setupFile === undefined
       ? setupDocument(answered.config, answered.source)
-      : (JSON.parse(await readFile(setupFile, 'utf8')) as object);
+      : await setupEntries(setupFile);
   const { verdict, ...found } = answered.result;
   if (isAsked && verdict === 'diverges')
     progress.stage('trying edits, and running the program with them');

@@ -3,6 +3,7 @@ import { type NodeId, tensorName } from '../engine/graph.ts';
 import type { Kind } from '../compare/program/program.ts';
 import type { Cause } from '../compare/report.ts';
 import type { Detail } from '../lineRun/details.ts';
+import { placeText } from '../lines/recorded/place.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
 import { verifiedWords } from '../lines/repair/fix.ts';
 import { isOfFirstAlone } from '../lines/tell/laterSums.ts';
@@ -10,9 +11,6 @@ import { legendOf, meaningOf } from '../lines/tell/legend.ts';
 import type { Line, LinesResult } from '../lines/tell/result.ts';
 
 type Where = Pick<Line, 'file' | 'cell' | 'line'>;
-
-export const placeOf = ({ file, cell, line }: Where): string =>
-  cell === undefined ? `${file}:${line}` : `${file} cell ${cell}:${line}`;
 
 function textOf(recording: Recording, { file, cell, line }: Where): string {
   const source =
@@ -59,7 +57,7 @@ export function tableOf(
     const { line } = detail;
     const own = namedOf(detail);
     const node = own ? tensorName(own.node, own.kind) : '';
-    return [placeOf(line), line.name, node, MARKS[line.status], line.note];
+    return [placeText(line), line.name, node, MARKS[line.status], line.note];
   });
   return {
     rows: rows.length > 0 ? [['line', 'name', 'node', '', ''], ...rows] : [],
@@ -106,7 +104,7 @@ export function firstText(
     : ['', `Cause: ${said?.note ? said.note : 'unknown'}${known ? `; ${known}` : ''}`];
   return [
     '',
-    `First wrong: ${placeOf(first)}${computes}`,
+    `First wrong: ${placeText(first)}${computes}`,
     `  ${textOf(recording, first)}`,
     ...(said?.note && causes.length > 0 ? [`  ${said.note}`] : []),
     ...(meaning ? [`  (${meaning})`] : []),

@@ -20,6 +20,10 @@ const line = (text: string): string =>
 /** A line on standard output. */
 export const say = (text: string): void => void process.stdout.write(line(text));
 
+/** Lines in which a person's program is quoted: whole, its tabs as they are. */
+export const sayLines = (text: string): void =>
+  sayText(text.replaceAll(/[^\n\t]+/g, (part) => visible(part)));
+
 /** A line on standard error. */
 export const warn = (text: string): void => void process.stderr.write(line(text));
 

@@ -2,12 +2,13 @@
 import { freemem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { diskSource } from '../disk/regularFile.ts';
+import { readSetupText } from '../disk/setupText.ts';
 import { bytesOfRun, inWords, tooLarge } from '../engine/cost.ts';
 import { isSuggestion } from '../formats/didYouMean.ts';
-import { MAX_SETUP_BYTES } from '../formats/limits.ts';
+import { plainJson } from '../formats/jsonText.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
+import { toJsonNumber } from '../formats/specialNumber.ts';
 import { visibleJson } from '../formats/shown.ts';
-import { decodeText } from '../formats/text.ts';
 import { say, sayText, warn } from './output.ts';
 
 /** Bytes that are told before they are taken. */
@@ -59,27 +60,23 @@ export async function openSetupFile(
 /** Throws InputError. */
 async function readText(file: string): Promise<string> {
   try {
-    const source = await diskSource(file);
-    const { size } = source;
-    if (size > MAX_SETUP_BYTES) throw new Error(`found ${size} bytes, at most ${MAX_SETUP_BYTES}`);
-    return decodeText(await source.read(0, size));
+    return await readSetupText(file);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const found = code === 'ENOENT' ? 'no such file' : message.replace(/, expected .*/, '');
-    throw new InputError(`${file}: ${found}, expected a setup`);
+    throw new InputError(`${file}: ${(error as Error).message}`);
   }
+}
+
+/** The entries of a setup's file as they stand there, without its comments. Throws InputError. */
+export async function setupEntries(file: string): Promise<object> {
+  return plainJson(await readText(file));
 }
 
 const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
 
-/** JSON has no NaN and no infinity: they are written as strings, as in setup files. */
-const jsonNumber = (value: number): number | string =>
-  Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
-
 export const printJson = (value: object): void => {
   const json = JSON.stringify(
     value,
-    (_, entry: unknown) => (typeof entry === 'number' ? jsonNumber(entry) : entry),
+    (_, entry: unknown) => (typeof entry === 'number' ? toJsonNumber(entry) : entry),
     2,
   );
   sayText(visibleJson(json));

@@ -1,4 +1,4 @@
-// "Add attention_trace.py Beside My Code": the Python helper, copied to where a program can import it.
+// "Put attention_trace.py Beside My Code": the Python helper, copied to where a program can import it.
 import * as vscode from 'vscode';
 import { pythonInterpreter } from './settings.ts';
 import { isTrusted } from './trust.ts';

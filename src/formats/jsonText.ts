@@ -1,6 +1,7 @@
 // Parses JSON with comments into a tree, guarded against texts that would exhaust the parser.
 import {
   getLocation,
+  getNodeValue,
   type Node,
   type ParseError,
   parseTree,
@@ -34,6 +35,14 @@ export function parseJson(text: string): { root: Node } | { problems: Problem[] 
   return {
     problems: problems.filter(({ path }, i) => i === 0 || !samePath(path, problems[i - 1].path)),
   };
+}
+
+/** The values of such a text, without its comments; an empty object where it is no object. */
+export function plainJson(text: string): object {
+  const parsed = parseJson(text);
+  return 'root' in parsed && parsed.root.type === 'object'
+    ? (getNodeValue(parsed.root) as object)
+    : {};
 }
 
 function problemAt(offset: number, message: string): Problem {

@@ -1,5 +1,9 @@
 // NaN and the infinities, which JSON has no numbers for, as strings.
 
+/** A number as JSON can hold it. */
+export const toJsonNumber = (value: number): number | string =>
+  Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+
 /** How messages call them. */
 export const SPECIAL_NUMBERS = ['nan', 'inf', '-inf'] as const;
 

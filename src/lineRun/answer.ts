@@ -24,6 +24,7 @@ import { unjudgedSums } from '../lines/tell/laterSums.ts';
 import { unseenGoals } from '../lines/tell/unseen.ts';
 import { unjudgedOf } from '../lines/tell/unjudged.ts';
 import { cone } from '../lines/recorded/flow.ts';
+import { placeText } from '../lines/recorded/place.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
 import { firstOf, linesOf, type LinesResult, notesOf } from '../lines/tell/result.ts';
 import type { Source } from '../lines/tell/setupDocument.ts';
@@ -344,8 +345,7 @@ export function nothingFound(recording: Recording, file: string): string {
   if (!exception)
     return `${file}: found no attention, expected a program that computes softmax(Q Kᵀ) V; ${whyNone(recording)}`;
   const { type, message, line, cell, file: own } = exception;
-  const inCell = cell === undefined ? '' : ` cell ${cell}`;
-  const place = own ? `${own === basename(file) ? file : own}${inCell}:${line}` : file;
+  const place = own ? placeText({ file: own === basename(file) ? file : own, line, cell }) : file;
   const remedy = type in REMEDIES ? `; ${REMEDIES[type]}` : '';
   return `${place}: the program ended here with ${type}: ${message.split('\n')[0]}${remedy}`;
 }

@@ -7,6 +7,7 @@ import type { Graph } from '../engine/graph.ts';
 import { sameShape } from '../engine/tensor.ts';
 import type { InferOptions } from '../lines/infer/types.ts';
 import { type Judged, judging } from '../lines/judge.ts';
+import { cellNumber } from '../lines/recorded/place.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
 import { type Fix, fixOf } from '../lines/repair/fix.ts';
 import { notebookFix } from '../lines/repair/notebook.ts';
@@ -218,7 +219,7 @@ export function causeOf(
   if (!wrong || wrong.node === null || wrong.kind === 'other') return null;
   const { tensors, seeds, sizes } = verified;
   const [was, is] = [before.trim(), after.trim()];
-  const place = cell === undefined ? `line ${line}` : `cell ${cell}, line ${line}`;
+  const place = cell === undefined ? `line ${line}` : `cell ${cellNumber(cell)}, line ${line}`;
   return {
     id: `proven-${slips[0].replaceAll(/[^a-z]+/g, '-')}`,
     title:

@@ -7,6 +7,7 @@ import {
   ListToolsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { AgentTool } from '../cli/agentTools.ts';
+import { toJsonNumber } from '../formats/specialNumber.ts';
 import { version } from '../../package.json';
 
 const INSTRUCTIONS =
@@ -64,6 +65,6 @@ const failure = (message: string): CallToolResult => ({
 const plain = (structured: object): Record<string, unknown> =>
   JSON.parse(
     JSON.stringify(structured, (_, each: unknown) =>
-      typeof each === 'number' && !Number.isFinite(each) ? String(each) : each,
+      typeof each === 'number' ? toJsonNumber(each) : each,
     ),
   ) as Record<string, unknown>;

@@ -203,7 +203,10 @@ programs run one after the other, for the memory of two; at n = ${TILES} no matr
 
 ${table}
 
-Programs: ${[...versions].map(([name, version]) => (name === version ? name : `${name} is ${version}`)).join('; ')}. PyTorch
+Programs: ${[...versions]
+  .filter(([, version]) => /\d\./.test(version))
+  .map(([name, version]) => `${name} is ${version}`)
+  .join('; ')}. PyTorch
 runs on one thread; without OpenBLAS (\`libopenblas0-pthread\`) it is ten times slower and no peer. tfjs and jax-js have
 no way to keep intermediates that their compilers fuse.
 `;

@@ -1,6 +1,6 @@
 // lines FILE: which line of a person's own program is wrong. Needs a Python with NumPy (ATTENTION_PYTHON).
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -148,6 +148,16 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     expect(stdout).toMatch(/words\.py:\d+ +dk +dK +✗ wrong/);
     expect(stdout).toMatch(/words\.py:\d+ +dx +dx +↳ follows/);
     expect(stderr).toContain('f ');
+  });
+
+  test('with a setup that has comments is held against it, and gives it back without them', () => {
+    const { source } = mutated('dk = ds.T @ q', 'dk = ds @ q');
+    const setup = writeSetup();
+    const text = readFileSync(setup, 'utf8');
+    writeFileSync(setup, `// what was meant\n${text.trimEnd().replace(/\}$/, ',}')}\n`);
+    const { status, stdout } = lines('commented.py', source, '--setup', setup, '--json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).setup).toEqual(JSON.parse(text));
   });
 
   test('has an unknown cause told as unknown, with what is known', () => {

@@ -90,9 +90,8 @@ const headsApart = (matrix, heads) =>
     return Array.from({ length: heads }, (_, head) => row.slice(head * width, (head + 1) * width));
   });
 
-/** W_Q, W_K and W_V, or their biases, in one: whole, or for each KV head by itself. */
-function fused({ q, k, v }, { heads, kvHeads }, isPerHead) {
-  const groups = isPerHead ? kvHeads : 1;
+/** W_Q, W_K and W_V, or their biases, in one: of each group its part of each, side by side. */
+function fused({ q, k, v }, groups) {
   const joined = (rows) =>
     Array.from({ length: groups }, (_, group) =>
       rows.flatMap((row) => {
@@ -120,15 +119,18 @@ function keptOtherwise(setup) {
   ) {
     if (random() < 0.5) {
       const isPerHead = random() < 0.5;
-      const counts = { heads, kvHeads };
-      const weights = { ...rest, W_QKV: fused({ q: W_Q, k: W_K, v: W_V }, counts, isPerHead) };
-      if (b_Q) weights.b_QKV = fused({ q: b_Q, k: b_K, v: b_V }, counts, isPerHead);
+      const groups = isPerHead ? kvHeads : 1;
+      const weights = { ...rest, W_QKV: fused({ q: W_Q, k: W_K, v: W_V }, groups) };
+      if (b_Q) weights.b_QKV = fused({ q: b_Q, k: b_K, v: b_V }, groups);
       return { ...setup, weights, fused: isPerHead ? 'per-head' : 'blocks' };
     }
   }
   const change = (how) =>
     Object.fromEntries(
-      Object.entries(setup.weights).map(([id, own]) => [id, /^W_/.test(id) ? how(id, own) : own]),
+      Object.entries(setup.weights).map(([id, own]) => [
+        id,
+        id.startsWith('W_') ? how(id, own) : own,
+      ]),
     );
   if (random() < 0.4)
     return { ...setup, weightLayout: 'out-in', weights: change((_, own) => transposed(own)) };

@@ -1,6 +1,7 @@
 // Above what seems to compute attention: "Check this attention", and what the last check said.
 import * as vscode from 'vscode';
 import { tensorName } from '../../engine/graph.ts';
+import { cellNumber } from '../../lines/recorded/place.ts';
 import { Command } from '../commands.ts';
 import type { Check, Checks } from './checks.ts';
 import { notebookOf } from './program.ts';
@@ -19,7 +20,7 @@ export function verdictWords({ outcome, program }: Check): string {
     first.node === null || first.kind === 'other'
       ? 'the first mistake'
       : tensorName(first.node, first.kind);
-  const cell = first.cell === undefined ? '' : `cell ${first.cell + 1}, `;
+  const cell = first.cell === undefined ? '' : `cell ${cellNumber(first.cell)}, `;
   const isElsewhere = first.cell === undefined && !program.path.endsWith(`/${first.file}`);
   return `✗ ${what} is wrong: ${isElsewhere ? `${first.file}, ` : ''}${cell}line ${first.line}`;
 }

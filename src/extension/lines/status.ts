@@ -1,4 +1,5 @@
 // In the status bar, while a program that was checked is in the editor: what was said, and by which interpreter.
+import { placeWords } from '../../lines/recorded/place.ts';
 import * as vscode from 'vscode';
 import { Command } from '../commands.ts';
 import type { Check, Checks } from './checks.ts';
@@ -71,9 +72,6 @@ function wordsOf(check: Check): string {
     ? '$(pass) Attention: right'
     : `$(error) Attention: ${words || 'wrong'}`;
 }
-
-const placeWords = ({ file, line, cell }: { file: string; line: number; cell?: number }): string =>
-  cell === undefined ? `${file}, line ${line}` : `cell ${cell + 1}, line ${line}`;
 
 /** Which interpreter, which setup, and where each entry of an inferred one was found. */
 function tooltipOf({ interpreter, outcome, isInferred, setup }: Check): vscode.MarkdownString {

@@ -1,8 +1,8 @@
 // The thread in which a person's programs are run and judged: VS Code must go on meanwhile.
 import { basename, dirname, resolve } from 'node:path';
 import { parentPort } from 'node:worker_threads';
-import { readFile } from 'node:fs/promises';
 import { diskSource } from '../../disk/regularFile.ts';
+import { readSetupText } from '../../disk/setupText.ts';
 import { type ComputableSetup, openSetup } from '../../formats/openSetup.ts';
 import {
   type Answer,
@@ -43,7 +43,9 @@ function recordOptions({ function: name, root, pytest, ...request }: RunRequest)
 }
 
 async function openGiven(file: string): Promise<ComputableSetup> {
-  const text = await readFile(file, 'utf8');
+  const text = await readSetupText(file).catch((error: Error) => {
+    throw new Error(`${basename(file)}: ${error.message}`);
+  });
   const { setup, graph, config, problems } = await openSetup(text, (path) =>
     diskSource(resolve(dirname(file), path)),
   );

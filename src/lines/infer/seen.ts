@@ -1,4 +1,5 @@
 // Of a program in which no attention was found: what looks like attention weights, and was not explained.
+import { placeText } from '../recorded/place.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import type { From } from './types.ts';
 
@@ -66,9 +67,7 @@ export function whyNone(recording: Recording): string {
   if (tensors === 0) return whyNoTensor(recording);
   const seen = weightsSeen(recording);
   if (seen.length === 0) return 'nothing that it computed sums to 1 along an axis, as weights do';
-  const places = seen.map(({ name, file, cell, line }) =>
-    cell === undefined ? `${name} at ${file}:${line}` : `${name} at ${file} cell ${cell}:${line}`,
-  );
+  const places = seen.map((each) => `${each.name} at ${placeText(each)}`);
   const [sums, are] = seen.length > 1 ? ['sum', 'are'] : ['sums', 'is'];
   return `${places.join(', ')} ${sums} to 1, but ${are} no softmax of a product of two of its tensors; --setup tells what it should compute`;
 }

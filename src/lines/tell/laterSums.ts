@@ -2,6 +2,7 @@
 import { isWhole } from '../align/align.ts';
 import { type Flow, handedOn } from '../recorded/flow.ts';
 import type { Localised } from '../localise/localise.ts';
+import { placeText } from '../recorded/place.ts';
 import type { Recording } from '../recorded/recording.ts';
 import { Arrays } from '../recorded/versions.ts';
 
@@ -56,7 +57,7 @@ export function unjudgedSums(
     if (standing !== 'off' || node === undefined || !readsItself(recording, flow, event.id))
       continue;
     const { file, line, cell } = statements[event.statement];
-    const at = `${files[file].path}${cell === undefined ? '' : ` cell ${cell}`}:${line}`;
+    const at = placeText({ file: files[file].path, line, cell });
     sums.set(key, { node, runs: (sums.get(key)?.runs ?? 0) + 1, at });
   }
   if (sums.size === 0) return [];

@@ -2,6 +2,7 @@
 import type { Tensor } from '../../engine/tensor.ts';
 import type { Localised } from '../localise/localise.ts';
 import { cone } from '../recorded/flow.ts';
+import { placeText } from '../recorded/place.ts';
 import type { Recording } from '../recorded/recording.ts';
 
 const hasNaN = (tensor: Tensor | null): boolean => tensor?.data.some(Number.isNaN) ?? false;
@@ -29,7 +30,7 @@ export function notNumbers(recording: Recording, { wrong, flow, verdict }: Local
   if (born === undefined) return [];
   const { name, statement } = events[born];
   const { file, line, cell } = statements[statement];
-  const at = `${files[file].path}${cell === undefined ? '' : ` cell ${cell}`}:${line}`;
+  const at = placeText({ file: files[file].path, line, cell });
   const rows = flow.sources[born].flatMap((id) => {
     const tensor = recording.tensor(id);
     const row = tensor && blindRow(tensor);

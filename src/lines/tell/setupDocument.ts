@@ -1,6 +1,7 @@
 // A setup as the document that is saved: what a *.attention.json says.
 import type { HeadConfig, Loss, Mask, Rope } from '../../engine/config.ts';
 import { PLAIN_OPTIONS } from '../../formats/setupTypes.ts';
+import { toJsonNumber } from '../../formats/specialNumber.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 
 /** Where a setup was found, so that it can be found again: the program, its arguments, what computes the attention. */
@@ -16,13 +17,10 @@ function nested({ shape, data }: Tensor): Json {
   let next = 0;
   const fill = (axis: number): Json =>
     axis === shape.length
-      ? number(data[next++])
+      ? toJsonNumber(data[next++])
       : Array.from({ length: shape[axis] }, () => fill(axis + 1));
   return fill(0);
 }
-
-const number = (value: number): Json =>
-  Number.isFinite(value) ? value : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
 
 /** How a tensor is written: its numbers, or where they are. */
 export type WriteTensor = (entry: string, tensor: Tensor) => Json;

@@ -6,6 +6,7 @@ import { goalsOf } from '../localise/goals.ts';
 import { isGradientName } from '../infer/values/names.ts';
 import type { Localised } from '../localise/localise.ts';
 import { isNamedGradient, type Observed } from '../align/observe.ts';
+import { placeText } from '../recorded/place.ts';
 import type { Recording } from '../recorded/recording.ts';
 
 const MOST = 4;
@@ -100,7 +101,7 @@ function otherGradients(recording: Recording, { observed, flow }: Localised): st
     if (!isOther(each)) continue;
     const { name, statement } = each.event;
     const { file, line, cell } = statements[statement];
-    const at = `${files[file].path}${cell === undefined ? '' : ` cell ${cell}`}:${line}`;
+    const at = placeText({ file: files[file].path, line, cell });
     places.set(name, `${name} (${at})`);
   }
   if (places.size === 0) return [];
