@@ -183,7 +183,7 @@ function programOf(input: Input) {
   const [setup, name] = [text(input, 'setup'), text(input, 'function')];
   return {
     file: needed(input, 'file'),
-    args: list(input, 'args'),
+    ...(input['args'] !== undefined && { args: list(input, 'args') }),
     ...(setup !== undefined && { setup }),
     ...(name !== undefined && { function: name }),
   };

@@ -20,7 +20,7 @@ interface LinesOptions {
   readonly json: boolean;
   /** Where a test is written. */
   readonly test?: string;
-  readonly args: readonly string[];
+  readonly args?: readonly string[];
 }
 
 function layerOf(text: string): number {
@@ -62,7 +62,7 @@ function optionsOf(words: readonly string[]): LinesOptions {
     dryRun: values['dry-run'] ?? false,
     json: values.json ?? false,
     ...(values.test !== undefined && { test: values.test }),
-    args: end < 0 ? [] : words.slice(end + 1),
+    ...(end >= 0 && { args: words.slice(end + 1) }),
   };
 }
 

@@ -5,6 +5,7 @@ import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.t
 import { explain } from '../lines/tell/name.ts';
 import type { Fix } from '../lines/repair/fix.ts';
 import type { Recording } from '../lines/recorded/recording.ts';
+import type { ComputableSetup } from '../formats/openSetup.ts';
 import { type LinesResult, notesOf } from '../lines/tell/result.ts';
 import { setupDocument } from '../lines/tell/setupDocument.ts';
 import { type BenchOptions, type OpenBench, openBench } from '../recorder/repairBench.ts';
@@ -20,13 +21,16 @@ import { Progress } from './progress.ts';
 import { InputError, openSetupFile, setupEntries } from './support.ts';
 import { writeFileSafely } from './writeFile.ts';
 
-export interface LinesRunOptions extends ProgramOptions {
+export interface LinesRunOptions extends Omit<ProgramOptions, 'args'> {
   readonly setup?: string;
+  /** Left out, those that the setup says it was saved from, if it is of this program; else none. */
+  readonly args?: readonly string[];
   /** Whether proven fixes are looked for. */
   readonly fix: boolean;
 }
 
 export interface LinesRun extends Ran {
+  readonly args: readonly string[];
   readonly recording: Recording;
   readonly result: LinesResult;
   /** Null where no attention was found. */
@@ -39,11 +43,32 @@ export interface LinesRun extends Ran {
 /** Seconds that one run of the program may take while edits are tried. */
 const RUN_SECONDS = 30;
 
-/** Throws InputError where the program is no Python, or cannot be run. */
+/** A program with its arguments, and what it is held against. */
+interface Asked extends ProgramOptions {
+  readonly fix: boolean;
+  readonly given?: ComputableSetup & { readonly path: string };
+}
+
+/** Throws InputError. */
+async function askedOf({ setup: path, args, ...own }: LinesRunOptions): Promise<Asked> {
+  if (path === undefined) return { ...own, args: args ?? [] };
+  const opened = await openSetupFile(path);
+  const { source } = opened.setup;
+  const isOfIt = source && resolve(dirname(path), source.file) === resolve(own.file);
+  return {
+    ...(isOfIt && source.function !== '' && { function: source.function }),
+    ...own,
+    args: args ?? (isOfIt ? (source.args ?? []) : []),
+    given: { ...opened, path },
+  };
+}
+
+/** Throws InputError where the program is no Python, or cannot be run, or the setup is none. */
 export async function runLines(
-  options: LinesRunOptions,
+  given: LinesRunOptions,
   progress = new Progress(),
 ): Promise<LinesRun> {
+  const options = await askedOf(given);
   const early = options.fix ? await openEarly(options) : null;
   try {
     return await runWith(options, early, progress);
@@ -59,7 +84,7 @@ interface Early {
   readonly bench: OpenBench;
 }
 
-async function openEarly({ file, args }: LinesRunOptions): Promise<Early> {
+async function openEarly({ file, args }: Asked): Promise<Early> {
   const [python] = interpreters();
   const path = resolve(file);
   const bench = await openBench(benchOptions(file, args, python, await isPytest(path)));
@@ -78,11 +103,7 @@ const benchOptions = (
   ...(pytest && { pytest }),
 });
 
-async function runWith(
-  options: LinesRunOptions,
-  early: Early | null,
-  progress: Progress,
-): Promise<LinesRun> {
+async function runWith(options: Asked, early: Early | null, progress: Progress): Promise<LinesRun> {
   progress.stage(`running ${options.file}`);
   const ran = await runProgram(options);
   const { recording } = ran;
@@ -93,8 +114,7 @@ async function runWith(
       `${broken.file || options.file}:${broken.line}: ${broken.type}: ${message}`,
     );
   }
-  const { setup: setupFile, fix: isAsked, ...asked } = options;
-  const setup = setupFile === undefined ? undefined : await openSetupFile(setupFile);
+  const { given: setup, fix: isAsked, ...asked } = options;
   progress.stage(`comparing ${recording.events.length} tensors with the reference`, true);
   const answered = answer(recording, { ...asked, withoutCauses: isAsked, ...(setup && { setup }) });
   if (!answered) {
@@ -103,15 +123,15 @@ async function runWith(
       ...{ verdict: 'unaligned', setup: {}, inferred: [], lines: [], first: null },
       ...{ causes: [], known: '', fixes: [], notes: [why, ...notesOf(recording)], notShown: [] },
     };
-    return { ...ran, result: empty, answered, fixes: [], why };
+    return { ...ran, args: options.args, result: empty, answered, fixes: [], why };
   }
   progress.clear();
   // What the program says is not what is asked of us.
   process.stderr.write(ran.recorded.stderr + ran.recorded.stdout);
   const document =
-    setupFile === undefined
+    setup === undefined
       ? setupDocument(answered.config, answered.source)
-      : await setupEntries(setupFile);
+      : await setupEntries(setup.path);
   const { verdict, ...found } = answered.result;
   if (isAsked && verdict === 'diverges')
     progress.stage('trying edits, and running the program with them');
@@ -133,11 +153,11 @@ async function runWith(
     fixes: fixes.map(({ source: _source, slips: _slips, cells: _cells, ...fix }) => fix),
   };
   const why = verdict === 'unaligned' ? notAligned(recording, options.file, answered) : null;
-  return { ...ran, result, answered, fixes, why };
+  return { ...ran, args: options.args, result, answered, fixes, why };
 }
 
 async function fixesOf(
-  { file, args, function: name, layer }: LinesRunOptions,
+  { file, args, function: name, layer }: Asked,
   { python, recording, pytest }: Ran,
   { judged, config, graph }: Answer,
   early: Early | null,

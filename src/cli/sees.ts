@@ -58,7 +58,7 @@ const FAILED = /^AssertionError: .*, expected /;
 
 /** Writes OUT.py and OUT.npz, after a run of the test elsewhere. Throws InputError where none can be written: then nothing is. */
 export async function writeTest(options: LinesRunOptions, out: string): Promise<TestWritten> {
-  const { answered, recording, python, why, result } = await runLines(options);
+  const { answered, args, recording, python, why, result } = await runLines(options);
   if (why !== null || !answered) throw new InputError(why ?? options.file);
   if (result.verdict !== 'match')
     throw new InputError(`${options.file}: it is wrong already: lines says where`);
@@ -68,7 +68,7 @@ export async function writeTest(options: LinesRunOptions, out: string): Promise<
   const module: Module = {
     name: basename(options.file).replace(/\.py$/, ''),
     folder: relative(dirname(resolve(out)), program) || '.',
-    ...{ args: options.args, npz: basename(npz) },
+    ...{ args, npz: basename(npz) },
   };
   const trial = await mkdtemp(join(tmpdir(), 'attention-test-'));
   try {

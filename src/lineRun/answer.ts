@@ -333,10 +333,11 @@ export function syntaxError({ exit, events }: Recording): Recording['exit']['exc
 
 /** What helps against an error that comes of how the program is run. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  EOFError: 'it waits for input, and gets none here: take it from the arguments behind --',
-  FileNotFoundError: 'its paths begin at the folder in which you are now',
-  ModuleNotFoundError: 'ATTENTION_PYTHON names the Python that has it',
-  ImportError: 'ATTENTION_PYTHON names the Python that has it',
+  EOFError: 'it waits for input, and gets none here: take it from its arguments',
+  FileNotFoundError: 'its paths begin at the folder in which it is run',
+  ModuleNotFoundError:
+    'choose a Python that has it: ATTENTION_PYTHON, or the setting attention.python',
+  ImportError: 'choose a Python that has it: ATTENTION_PYTHON, or the setting attention.python',
 };
 
 /** Why nothing can be said of a program in which no attention was found, in one line. */

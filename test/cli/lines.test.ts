@@ -160,6 +160,19 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     expect(JSON.parse(stdout).setup).toEqual(JSON.parse(text));
   });
 
+  test('is run with the arguments that its setup was saved with, unless others are given', () => {
+    const own = 'import sys\nprint("told", sys.argv[1:])\n';
+    const setup = writeSetup();
+    const source = { file: 'asked.py', function: '', args: ['--size', '4'] };
+    const entries = JSON.parse(readFileSync(setup, 'utf8'));
+    writeFileSync(setup, JSON.stringify({ ...entries, source }));
+    const said = (...words: string[]): string =>
+      lines('asked.py', own + PROGRAM, '--setup', setup, ...words).stderr;
+    expect(said()).toContain("told ['--size', '4']");
+    expect(said('--', '--size', '5')).toContain("told ['--size', '5']");
+    expect(lines('other.py', own + PROGRAM, '--setup', setup).stderr).toContain('told []');
+  });
+
   test('has an unknown cause told as unknown, with what is known', () => {
     const { source } = mutated(
       'dk = ds.T @ q',
@@ -217,7 +230,7 @@ describe.skipIf(!hasNumpy())('a program in NumPy', () => {
     [
       'that lacks a file',
       'x = 1\nimport numpy\nnumpy.load("no.npy")\n',
-      /syntax\.py:3: the program ended here with FileNotFoundError: .*no\.npy.*folder in which you are/,
+      /syntax\.py:3: the program ended here with FileNotFoundError: .*no\.npy.*folder in which it is run/,
     ],
     ['that is a setup', '{"head": "kq"}', /this is no Python program; .* --setup/],
     ['that asks for arguments', 'x = 1\nimport sys\nsys.exit(2)\n', /exit code 2 .* after "--"/],

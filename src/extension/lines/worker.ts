@@ -8,6 +8,7 @@ import {
   type Answer,
   answer,
   lacksModule,
+  notAligned,
   nothingFound,
   syntaxError,
 } from '../../lineRun/answer.ts';
@@ -111,6 +112,9 @@ const blindOf = ({ notes, files }: Recording): Outcome['blind'] =>
 const ended = (name: string, { timeout }: RunRequest): string =>
   `${name}: it was ended after ${timeout / 1000} s, and no attention was found in what it computed until then`;
 
+const whyNone = (recording: Recording, name: string, answered: Answer | null): string =>
+  answered ? notAligned(recording, name, answered) : nothingFound(recording, name);
+
 async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Promise<Outcome> {
   const began = performance.now();
   const [recorded, setup] = await Promise.all([
@@ -142,7 +146,7 @@ async function run(request: RunRequest, fix: boolean, signal: AbortSignal): Prom
     verdict,
     ...(tried && { tried }),
     ...(request.list && { attentions: attentionsOf(recording) }),
-    problem: verdict ? '' : timedOut ? ended(name, request) : nothingFound(recording, name),
+    problem: verdict ? '' : timedOut ? ended(name, request) : whyNone(recording, name, answered),
     files: recording.files,
     cells: recording.cells ?? [],
     exception: recording.exit.exception ?? null,

@@ -69,5 +69,5 @@ export function whyNone(recording: Recording): string {
   if (seen.length === 0) return 'nothing that it computed sums to 1 along an axis, as weights do';
   const places = seen.map((each) => `${each.name} at ${placeText(each)}`);
   const [sums, are] = seen.length > 1 ? ['sum', 'are'] : ['sums', 'is'];
-  return `${places.join(', ')} ${sums} to 1, but ${are} no softmax of a product of two of its tensors; --setup tells what it should compute`;
+  return `${places.join(', ')} ${sums} to 1, but ${are} no softmax of a product of two of its tensors; a setup tells what it should compute`;
 }
