@@ -7,7 +7,7 @@ export interface NameParts {
 }
 
 /** xPrime as x′, and xValue as x″: the inputs that values are made from. */
-const written = (text: string): string => text.replace(/xPrime/g, 'x′').replace(/xValue/g, 'x″');
+const primed = (text: string): string => text.replace(/xPrime/g, 'x′').replace(/xValue/g, 'x″');
 
 /** Names that are words, written short. */
 const SHORT: Readonly<Record<string, NameParts>> = {
@@ -18,9 +18,13 @@ const SHORT: Readonly<Record<string, NameParts>> = {
 
 const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β', lambda: 'λ' };
 
+/** A name as formulas have it: with its primes, and Greek letters for words. */
+export const written = (text: string): string =>
+  primed(text).replace(/gamma|beta|lambda/, (name) => GREEK[name]);
+
 /** "dW_K" -> { base: "dW", subscript: "K" }. */
 export function nameParts(id: string): NameParts {
-  const plain = written(id);
+  const plain = primed(id);
   const short = SHORT[plain.replace(/^d/, '')];
   if (short) return plain.startsWith('d') ? { ...short, base: `d${short.base}` } : short;
   const greek = /^(d?)(gamma|beta|lambda)_(\w+)$/.exec(plain);

@@ -1,5 +1,6 @@
 // Draws a formula's tree as MathML; parts of it can be marked.
 import type { JSX } from 'preact';
+import { written } from '../names.tsx';
 import type { MathNode } from '../../src/engine/mathml.ts';
 
 /** Mathematical italic letters: in MathML a name of several letters is upright unless written with these. */
@@ -11,17 +12,14 @@ function italic(text: string): string {
   });
 }
 
-/** As on the cards. */
-const GREEK: Readonly<Record<string, string>> = { gamma: 'γ', beta: 'β', lambda: 'λ' };
-
-const tensorName = /^d?([A-Zbxyf][a-z]?|x′|[γβλ])$/;
+const tensorName = /^d?([A-Zbxyf][a-z]?|x[′″]|[γβλ])$/;
 const functionName = /^(exp|log|max|min|sin|cos|abs|sum)$/;
 /** Indices of one axis stand together: "rg"; those of a sum are apart: "k i". */
 const indexLetters = /^[a-z]( ?[a-z]){1,3}$/;
 
 /** Tensors, their gradients and indices are italic; "exp" and "seen" are words. */
 function Identifier({ text }: { readonly text: string }): JSX.Element {
-  const plain = text.replace('Prime', '′').replace(/gamma|beta|lambda/, (name) => GREEK[name]);
+  const plain = written(text);
   if (plain.length === 1) return <mi>{plain}</mi>;
   const isIndex = indexLetters.test(plain) && plain.length !== 4 && !functionName.test(plain);
   if (tensorName.test(plain) || isIndex) return <mi>{italic(plain)}</mi>;

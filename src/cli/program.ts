@@ -22,7 +22,8 @@ export function interpreters(): string[] {
   const asked = process.env['ATTENTION_PYTHON'];
   if (asked) return [asked];
   const { VIRTUAL_ENV: environment } = process.env;
-  const own = environment ? [join(environment, 'bin', 'python')] : [];
+  const inside = process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python';
+  const own = environment ? [join(environment, inside)] : [];
   return [...own, 'python3', '/usr/bin/python3', 'python'];
 }
 

@@ -147,3 +147,19 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 export function formatShape(shape: readonly number[]): string {
   return `(${shape.join(', ')})`;
 }
+
+/** Equal infinities, and NaN beside NaN, are no difference. */
+export function subtract(a: Tensor, b: Tensor): Tensor {
+  const data = a.data.map((value, at) => (Object.is(value, b.data[at]) ? 0 : value - b.data[at]));
+  return tensor(a.shape, data);
+}
+
+/** Offset of the largest magnitude, NaN being the largest of all; -1 where all is 0. */
+export function worstOffset({ data }: Tensor): number {
+  let [worst, size] = [-1, 0];
+  for (let at = 0; at < data.length; at++) {
+    if (Number.isNaN(data[at])) return at;
+    if (Math.abs(data[at]) > size) [worst, size] = [at, Math.abs(data[at])];
+  }
+  return worst;
+}

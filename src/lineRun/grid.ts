@@ -1,5 +1,14 @@
 // A tensor beside the one that it should be, as matrices small enough to be read in a hover. Pure.
-import { indexOf, offsetOf, sameShape, sizeOf, type Tensor, tensor } from '../engine/tensor.ts';
+import {
+  indexOf,
+  offsetOf,
+  sameShape,
+  sizeOf,
+  subtract,
+  tensor,
+  type Tensor,
+  worstOffset,
+} from '../engine/tensor.ts';
 
 /** Rows and columns that are shown. */
 const MOST = 8;
@@ -28,23 +37,6 @@ export interface Grids {
   readonly reference: Grid | null;
   readonly difference: Grid | null;
   readonly worst: Worst | null;
-}
-
-/** Equal infinities, and NaN beside NaN, are no difference. */
-const subtract = (a: Tensor, b: Tensor): Tensor =>
-  tensor(
-    a.shape,
-    a.data.map((value, at) => (Object.is(value, b.data[at]) ? 0 : value - b.data[at])),
-  );
-
-/** Offset of the largest magnitude, NaN being the largest of all; -1 where all is 0. */
-function worstOffset({ data }: Tensor): number {
-  let [worst, size] = [-1, 0];
-  for (let at = 0; at < data.length; at++) {
-    if (Number.isNaN(data[at])) return at;
-    if (Math.abs(data[at]) > size) [worst, size] = [at, Math.abs(data[at])];
-  }
-  return worst;
 }
 
 const mean = (values: readonly number[]): number =>

@@ -1,5 +1,12 @@
 // A person's own tensor of the node looked at, beside the reference and the difference.
-import { indexOf, offsetOf, sameShape, type Tensor, tensor } from '../engine/tensor.ts';
+import {
+  indexOf,
+  offsetOf,
+  sameShape,
+  subtract,
+  type Tensor,
+  worstOffset,
+} from '../engine/tensor.ts';
 import { type Binding, bindingAt } from '../engine/axes.ts';
 import { nodeOf } from '../engine/graph.ts';
 import type { Run } from '../engine/run.ts';
@@ -7,22 +14,6 @@ import { detail, gradientRange } from './nodePicture.ts';
 import { colourRange } from './colourRange.ts';
 import type { Picture } from './picture.ts';
 import type { OwnTensor, SideBySideView, StepView, ViewOptions } from './stepView.ts';
-
-/** Equal infinities and NaN against NaN are no difference. */
-function subtract(a: Tensor, b: Tensor): Tensor {
-  const data = a.data.map((value, at) => (Object.is(value, b.data[at]) ? 0 : value - b.data[at]));
-  return tensor(a.shape, data);
-}
-
-/** Place of the largest magnitude, NaN being the largest of all; -1 where all is 0. */
-function worstOffset({ data }: Tensor): number {
-  let [worst, size] = [-1, 0];
-  for (let at = 0; at < data.length; at++) {
-    if (Number.isNaN(data[at])) return at;
-    if (Math.abs(data[at]) > size) [worst, size] = [at, Math.abs(data[at])];
-  }
-  return worst;
-}
 
 const differenceOf = (run: Run, mine: OwnTensor): Tensor | null => {
   const reference = (mine.kind === 'value' ? run.values : run.gradients).get(mine.node);
