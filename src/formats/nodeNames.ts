@@ -24,13 +24,14 @@ const NEUTRAL =
   /^(?:attn|attention|self_?attn|self_?attention|cross_?attn|mha|block|model|module|self|trace|tensors|forward|fwd|activations|acts|values|weights|params|state)[./:]+/i;
 const GRADIENT_FOLDER = /^(?:grads?|gradients?|backward|bwd|d)[./:]+/i;
 
-/** Before the name: grad_Q, gradQ, grad_wrt_Q, dL_dQ, dL/dQ, df/dx, d_Q, ∂L/∂Q, ∇Q. */
+/** Before the name: grad_Q, gradQ, grad_wrt_Q, dL_dQ, dL/dQ, df/dx, d_Q, gQ, ∂L/∂Q, ∇Q. */
 const PREFIXES = [
   /^(?:grads?|gradients?|g)[_\-\s]+(?:(?:of|wrt|to)[_\-\s]+)?(?=.)/i,
   /^grad(?:ient)?(?:Of|Wrt)?(?=[A-Z])/,
   /^grad/i,
   /^[d∂](?:L|f|J|E|loss|Loss)[_/\s]*[d∂][_\s]?(?=.)/,
   /^[d∂][_\s]?(?=.)/i,
+  /^g(?=.)/,
   /^∇[_\s]?(?=.)/,
 ];
 

@@ -17,6 +17,136 @@ interface Program {
 
 export const programs: readonly Program[] = [
   {
+    name: 'offsets',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'an offset of the values that points to the keys, in the backward pass',
+        from: 'place = s * 3 * C + h * HS + C * 2',
+        to: 'place = s * 3 * C + h * HS + C',
+      },
+    ],
+  },
+  {
+    name: 'next_tokens',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'whole columns of an upstream gradient that are changed in place, before it is divided',
+        from: 'dlogits[np.arange(N), goal] -= 1',
+        to: 'dlogits[:, goal] -= 1',
+      },
+    ],
+  },
+  {
+    name: 'stored_blocks',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'keys beyond the last one that a block does not hide',
+        from: '            s = np.where(columns < len(k), s, -np.inf)\n',
+        to: '',
+        at: 's = own @ load(k, columns).T * scale',
+      },
+      {
+        what: 'a factor in what a function is given to store',
+        from: 'store(dv, columns, dvs)',
+        to: 'store(dv, columns, dvs * scale)',
+      },
+    ],
+  },
+  {
+    name: 'two_tilings',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a sum of a tile that is not brought to the new maximum, written to the rows of a tile',
+        from: 'own * e.sum(axis=1)',
+        to: 'e.sum(axis=1)',
+      },
+    ],
+  },
+  {
+    name: 'plain_lists',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a scale of the width in a list of numbers that grows',
+        from: 'row.append(dot / math.sqrt(A))',
+        to: 'row.append(dot / A)',
+      },
+    ],
+  },
+  {
+    name: 'letter_keys',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'the gradient of the queries’ weights under the letter of the keys',
+        from: 'gr["k"] = np.einsum("bnd,bhna->hda", x, dk)',
+        to: 'gr["k"] = np.einsum("bnd,bhna->hda", x, dq)',
+      },
+      {
+        what: 'a mask that scores are multiplied by',
+        from: 's = np.where(mask, s, -np.inf)',
+        to: 's = s * mask',
+      },
+      {
+        what: 'outputs that are called their gradient, which is twice as large',
+        from: 'd_out = 2 * out',
+        to: 'd_out = out',
+      },
+      {
+        what: 'a Jacobian of scores, one of them first',
+        from: 'a = p[b, h, i, : i + 1]',
+        to: 'a = s[b, h, i, : i + 1]',
+      },
+    ],
+  },
+  {
+    name: 'softmax_alone',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a scale that a layer’s caller does not give back',
+        from: 'ds = self.scale * self.softmax.backward(dp)',
+        to: 'ds = self.softmax.backward(dp)',
+      },
+    ],
+  },
+  {
+    name: 'with_room',
+    needs: 'numpy',
+    mistakes: [
+      {
+        what: 'a sum in an array with room for more that is assigned',
+        from: 'dkeys[:, : t + 1] +=',
+        to: 'dkeys[:, : t + 1] =',
+      },
+      {
+        what: 'the last head of each group in the place of their sum',
+        from: 'dk = dkeys.sum(axis=0)[:N]',
+        to: 'dk = dkeys[-1][:N]',
+      },
+      {
+        what: 'the values of the query’s own token for all that it sees',
+        from: 'o[:, t] = p @ values[: t + 1]',
+        to: 'o[:, t] = (p[:, :, None] * values[t]).sum(axis=1)',
+      },
+    ],
+  },
+  {
+    name: 'by_letters',
+    needs: 'torch',
+    mistakes: [
+      {
+        what: 'a derivative by hand at another place, beside autograd’s',
+        from: 'gs = gz * (1 - t**2)',
+        to: 'gs = gz * (1 - torch.tanh(2 * t) ** 2)',
+      },
+    ],
+  },
+  {
     name: 'yielded',
     needs: 'numpy',
     mistakes: [

@@ -68,11 +68,15 @@ function started(
 }
 
 /** One head with matrices w_q, w_k, w_v, half the squared error to `goal`. */
-function single(recording: Recording, mask: 'none' | 'causal'): HeadConfig {
+function single(
+  recording: Recording,
+  mask: 'none' | 'causal',
+  weights?: HeadConfig['weights'],
+): HeadConfig {
   const of = (name: string): Tensor => tensorOf(recording, name);
   return {
     ...{ head: 'qkv', axes: 'query-first', heads: 1, kvHeads: 1, mask, x: of('x') },
-    weights: { W_Q: of('w_q'), W_K: of('w_k'), W_V: of('w_v') },
+    weights: weights ?? { W_Q: of('w_q'), W_K: of('w_k'), W_V: of('w_v') },
     loss: { kind: 'target', T: of('goal') },
   };
 }
@@ -111,6 +115,59 @@ export const configs: Readonly<Record<string, (recording: Recording) => HeadConf
     const loss = { kind: 'upstream' as const, G: of('G') };
     const mask = 'causal' as const;
     return { ...MULTI, x: of('X'), weights, heads: 2, kvHeads: 2, mask, differential, loss };
+  },
+  stored_blocks: (recording) => ({
+    ...started(recording, { Q: 'q', K: 'k', V: 'v', G: 'do' }),
+    mask: 'none',
+  }),
+  two_tilings: (recording) => ({
+    ...started(recording, { Q: 'q', K: 'k', V: 'v', G: 'do' }),
+    mask: 'none',
+  }),
+  offsets: (recording) => {
+    const [T, C] = [4, 6];
+    const { data } = tensorOf(recording, 'inp');
+    const part = (n: number): Tensor => ({
+      shape: [T, C],
+      data: Float64Array.from(
+        { length: T * C },
+        (_, at) => data[(3 * Math.floor(at / C) + n) * C + (at % C)],
+      ),
+    });
+    const G = { shape: [T, C], data: tensorOf(recording, 'dout').data };
+    const start = { Q: part(0), K: part(1), V: part(2) };
+    const loss = { kind: 'upstream' as const, G };
+    return { ...MULTI, weights: {}, heads: 2, kvHeads: 2, mask: 'causal', start, loss };
+  },
+  next_tokens: (recording) => ({
+    ...single(recording, 'none', {
+      W_Q: tensorOf(recording, 'w_q'),
+      W_K: tensorOf(recording, 'w_k'),
+      W_V: tensorOf(recording, 'w_v'),
+    }),
+    loss: { kind: 'upstream', G: tensorOf(recording, 'dlogits') },
+  }),
+  plain_lists: (recording) => single(recording, 'none'),
+  softmax_alone: (recording) => single(recording, 'none'),
+  by_letters: (recording) => {
+    const of = (name: string): Tensor => tensorOf(recording, name);
+    const weights = { W_Q: of('Wq'), W_K: of('Wk'), W_V: of('Wv') };
+    return { ...single(recording, 'none', weights), softcap: 2 };
+  },
+  letter_keys: (recording) => {
+    const of = (name: string): Tensor => sideBySide(layersOf(tensorOf(recording, name)));
+    const { shape, data } = tensorOf(recording, 'w_o');
+    const W_O = { shape: [shape[0] * shape[1], shape[2]], data };
+    const weights = { W_Q: of("w['q']"), W_K: of("w['k']"), W_V: of("w['v']"), W_O };
+    const loss = { kind: 'expression' as const, expression: 'sum(y .^ 2)', constants: {} };
+    const x = tensorOf(recording, 'x');
+    return { ...MULTI, x, weights, heads: 2, kvHeads: 2, mask: 'causal', loss };
+  },
+  with_room: (recording) => {
+    const heads = (name: string): Tensor => sideBySide(layersOf(tensorOf(recording, name)));
+    const given = started(recording, { Q: 'q', K: 'k', V: 'v', G: 'do' });
+    const start = { ...given.start!, Q: heads('q') };
+    return { ...given, ...MULTI, heads: 2, start, loss: { kind: 'upstream', G: heads('do') } };
   },
   sliced_tiles: (recording) => started(recording, { Q: 'q', K: 'k', V: 'v', G: 'do' }),
   dropped_out: (recording) => {

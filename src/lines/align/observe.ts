@@ -6,6 +6,7 @@ import { Aligner, type Alignment, isReordered, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
 import { Contents } from './contents.ts';
 import { Nudges } from './nudges.ts';
+import { croppedWays, isAtEnd, isNothingBeyond, type Padding } from './padded.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { isIn, withoutSizes } from '../recorded/sizes.ts';
@@ -27,18 +28,22 @@ export interface Observed {
   readonly pieces: readonly Piece[];
   /** Joined of the right parts, in another layout than what it is the gradient of. */
   readonly otherwise?: readonly Piece[];
+  /** A tile of weights that is right up to the last key, and weighs keys that lie beyond it. */
+  readonly beyond?: readonly Piece[];
   /** What an addition added is a part of a form, whatever the sum is by now. */
   readonly added: boolean;
   /** A bool, or numbers of which masks are made. */
   readonly isMask: boolean;
+  /** A list of Python's own numbers that is no form. */
+  readonly isRow?: boolean;
 }
 
 /** What the numbers of a tensor alone tell. */
-export interface Content {
+export interface Content extends Pick<
+  Observed,
+  'found' | 'pieces' | 'beyond' | 'isMask' | 'isRow'
+> {
   readonly standing: 'right' | 'partial' | 'neutral' | 'off';
-  readonly found: readonly Alignment[];
-  readonly pieces: readonly Piece[];
-  readonly isMask: boolean;
 }
 
 /** Python's own numbers are sizes, scales and the like. */
@@ -62,6 +67,7 @@ export class Observer {
   /** How many entries the catalogue came with, and a name for those that were added. */
   readonly #own: number;
   #added = '';
+  #paddings: readonly Padding[] = [];
 
   constructor(recording: Recording, catalogue: Catalogue, known = new Contents<Content>()) {
     this.#recording = recording;
@@ -87,9 +93,10 @@ export class Observer {
     return done;
   }
 
-  /** Looks again at what was off, after forms were added. */
-  refresh(): void {
+  /** Looks again at what was off, after forms were added, of tiles that end so. */
+  refresh(paddings: readonly Padding[]): void {
     const { entries } = this.#catalogue;
+    this.#paddings = paddings;
     const { name, same } = this.#known.added(entries.slice(this.#own));
     entries.splice(this.#own, same.length, ...same);
     this.#added = name;
@@ -107,9 +114,8 @@ export class Observer {
     if (isAsFound(this.#recording, event)) return { ...nothing, standing: 'neutral' };
     const content = this.#contentOf(originalOf(this.#recording, event.id), event, tensor);
     const found = ranked(content.found, event);
-    const { pieces, isMask } = content;
-    const all = { event, found, pieces, isMask, added: false };
-    if (content.standing !== 'off') return { ...all, standing: content.standing };
+    const all = { ...content, event, found, added: false };
+    if (content.standing !== 'off') return all;
     if (this.#isPartAsFound(event, tensor)) return { ...nothing, standing: 'neutral' };
     const isFree = event.reads.every((read) => {
       const standing = read < event.id ? before[read].standing : 'unknown';
@@ -183,19 +189,57 @@ export class Observer {
       .align(tensor, telling, { epsilon: this.#coarser(dtype) })
       .filter((each) => !isOneDistance(each, tensor));
     if (found.length > 0) {
-      const standing = found.some((each) => each.entry.role !== 'partial' && !isReordered(each))
-        ? 'right'
-        : 'partial';
+      const standing = standingOf(found);
+      if (standing === 'partial' && isSaturated(tensor)) return { ...nothing, standing: 'neutral' };
       return { found, pieces: [], isMask: false, standing };
     }
+    const padded = this.#padded(dtype, tensor);
+    if (padded) return padded;
     const pieces = piecesOf(tensor, this.aligner, this.#catalogue);
     if (pieces.length > 0) return { ...nothing, pieces, standing: 'right' };
     // A single number in a narrow type may be anything.
     const isScalar = tensor.data.length === 1;
-    const isVague = isRow || (isScalar && this.#catalogue.type.epsilon > 1e-12);
-    return { ...nothing, standing: isVague ? 'neutral' : 'off' };
+    const isVague =
+      isRow || isSaturated(tensor) || (isScalar && this.#catalogue.type.epsilon > 1e-12);
+    const isOwnRow = isRow && tensor.data.length > 1 && !isSaturated(tensor);
+    return {
+      ...nothing,
+      standing: isVague ? 'neutral' : 'off',
+      ...(isOwnRow && { isRow: true }),
+    };
+  }
+
+  /** A last tile that reaches beyond its axes' ends; null where it is none. */
+  #padded(dtype: string, tensor: Tensor): Content | null {
+    for (const way of croppedWays(tensor, this.#paddings, this.#catalogue.parts.extents)) {
+      const telling = tellingOf(way.tensor);
+      if (telling.isMask || telling.probes.length === 0) continue;
+      const found = this.aligner
+        .align(way.tensor, telling, { epsilon: this.#coarser(dtype) })
+        .filter((each) => isAtEnd(each, way));
+      const pieces = found.map((each) => ({ ...each, ...PADDED, width: tensor.shape.at(-1)! }));
+      if (pieces.length === 0) continue;
+      const nothing = { found: [], pieces: [], isMask: false };
+      const isOfWeights = found.every(({ entry: { key } }) => /^v:Pd?$/.test(key));
+      if (isOfWeights && !isNothingBeyond(tensor, way, 'i'))
+        return { ...nothing, beyond: pieces, standing: 'off' };
+      return { ...nothing, pieces, standing: standingOf(found) };
+    }
+    return null;
   }
 }
+
+/** What a tile is up to where its axes end. */
+const PADDED = { outside: '', place: 0 };
+
+/** Weights of rows in which one key has all but rounding: whatever else they are, they tell no more than a mask. */
+const isSaturated = ({ data }: Tensor): boolean =>
+  data.length > 1 &&
+  data.every((value) => Math.abs(value) < SATURATED || Math.abs(value - 1) < SATURATED);
+const SATURATED = 1e-9;
+
+const standingOf = (found: readonly Alignment[]): 'right' | 'partial' =>
+  found.some((each) => each.entry.role !== 'partial' && !isReordered(each)) ? 'right' : 'partial';
 
 /**
  * A number for each head that is met in ALiBi's bias at one distance: slopes that are off by a power of two are there as

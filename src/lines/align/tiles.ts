@@ -15,6 +15,7 @@ import {
 } from '../recorded/lettered.ts';
 import type { Observed } from './observe.ts';
 import type { Recording } from '../recorded/recording.ts';
+import type { Padding } from './padded.ts';
 import { addStream, isStream } from './stream.ts';
 
 interface Span {
@@ -26,28 +27,46 @@ interface Span {
 const MOST_TILES = 16;
 /** Share of the parts that begin elsewhere. */
 const MOST_MISFITS = 0.05;
+/** One for each pass. */
+const MOST_WAYS = 2;
 /** Largest problem whose tiles are looked at, in entries of the scores times tiles. */
 const MOST = 4e5;
 
-/** Adds the forms of the tiles that the recording shows, or of keys one by one; whether there are any. */
+/**
+ * Adds the forms of the tiles that the recording shows, or of keys one by one: the axes that such tiles do not divide, or
+ * null where there are no tiles.
+ */
 export function addTiles(
   catalogue: Catalogue,
   observed: readonly Observed[],
   recording: Recording,
-): boolean {
+): Padding[] | null {
   const { parts, entries } = catalogue;
   const before = entries.length;
   const room = MOST / Math.max(1, valueOf(parts, 'S').data.length);
   const keys = tilesAlong('i', catalogue, observed);
   const queries = tilesAlong('j', catalogue, observed);
-  if (keys.length > 1 && keys.length <= room) addKeyTiles(catalogue, keys);
-  if (queries.length > 1 && queries.length <= room) addQueryTiles(catalogue, queries);
+  const fits = ({ length }: readonly Span[]): boolean => length > 1 && length <= room;
+  for (const each of keys.filter(fits)) addKeyTiles(catalogue, each);
+  for (const each of queries.filter(fits)) addQueryTiles(catalogue, each);
   if (keys.length === 0 && isStream(recording, catalogue, observed)) addStream(catalogue);
-  return entries.length > before;
+  if (entries.length === before) return null;
+  return [...keys.flatMap(paddingOf('i')), ...queries.flatMap(paddingOf('j'))];
 }
 
-/** Equal parts but for the last, that together are all of an axis; [] where it is not cut so. */
-function tilesAlong(letter: Letter, { parts }: Catalogue, observed: readonly Observed[]): Span[] {
+const paddingOf =
+  (letter: Letter) =>
+  (spans: readonly Span[]): Padding[] => {
+    const [{ end: block }] = spans;
+    const { end: length } = spans.at(-1)!;
+    return length % block === 0 ? [] : [{ letter, length, block }];
+  };
+
+/**
+ * Equal parts but for the last, that together are all of an axis; [] where it is not cut so. A backward pass may cut it in
+ * another way than the pass before it.
+ */
+function tilesAlong(letter: Letter, { parts }: Catalogue, observed: readonly Observed[]): Span[][] {
   const length = parts.extents[letter];
   const counts = new Map<number, number[]>();
   for (const { found, event } of observed) {
@@ -66,12 +85,18 @@ function tilesAlong(letter: Letter, { parts }: Catalogue, observed: readonly Obs
     const isCut = all.length - fits.length <= MOST_MISFITS * all.length && starts.size > 1;
     return isCut || (starts.has(0) && count * 2 >= length) ? [[count, starts]] : [];
   });
-  const [block] = cuts.sort((a, b) => b[1].size - a[1].size || b[0] - a[0])[0] ?? [];
-  if (block === undefined || length / block > MOST_TILES) return [];
-  return Array.from({ length: Math.ceil(length / block) }, (_, n) => ({
-    start: n * block,
-    end: Math.min(length, (n + 1) * block),
-  }));
+  const isAll = ([count, starts]: [number, Set<number>]): boolean =>
+    starts.size >= Math.floor(length / count);
+  return cuts
+    .sort((a, b) => b[1].size - a[1].size || b[0] - a[0])
+    .filter((cut, n) => n === 0 || (n < MOST_WAYS && isAll(cut)))
+    .filter(([block]) => length / block <= MOST_TILES)
+    .map(([block]) =>
+      Array.from({ length: Math.ceil(length / block) }, (_, n) => ({
+        start: n * block,
+        end: Math.min(length, (n + 1) * block),
+      })),
+    );
 }
 
 /** What is zero (or `fill`) outside of some indices of a letter. */
@@ -124,6 +149,19 @@ function addKeyTiles(catalogue: Catalogue, spans: readonly Span[]): void {
   const lses = tiles.titled(`log-sum-exp of ${logits}`);
   const mixed = tiles.titled(output);
   let last: { peak: Lettered; sum: Lettered; acc: Lettered } | null = null;
+  // A tile by itself, before it is joined with those before it.
+  const addAlone = (n: number, peak: Lettered): void => {
+    const of = `of tile ${n + 1} of keys alone`;
+    const own = within(value, 'i', spans[n], parts, -Infinity);
+    const top = reduce(own, 'i', extents, -Infinity, Math.max);
+    const exp = zip(own, top, extents, decay);
+    const kept = weights === 'Pd' ? zip(exp, mixing, extents, (a, b) => a * b) : exp;
+    tiles.add(maxima, `row maxima ${of}`, top);
+    tiles.add(exps, `exp(${logits} − row maximum) ${of}`, zip(value, top, extents, decay));
+    tiles.add(sums, `row sums ${of}`, sumOver(exp, 'i', extents));
+    tiles.add(mixed, `unnormalised ${output} ${of}`, product(kept, values, out, extents));
+    tiles.add(sums, `exp(tile’s − new maximum) ${of}`, zip(top, peak, extents, decay));
+  };
   for (const [n, { end }] of spans.entries()) {
     const seen = within(value, 'i', { start: 0, end }, parts, -Infinity);
     const peak = reduce(seen, 'i', extents, -Infinity, Math.max);
@@ -142,6 +180,7 @@ function addKeyTiles(catalogue: Catalogue, spans: readonly Span[]): void {
       const less = zip(last.sum, factor, extents, (a, b) => a * b);
       tiles.add(sums, `rescaled row sums ${of}`, less);
     }
+    if (last) addAlone(n, peak);
     last = { peak, sum, acc };
     if (end === extents['i']) break;
     tiles.add(maxima, `row maxima ${of}`, peak);

@@ -2,7 +2,7 @@
 import type { Blame } from './blame/common.ts';
 import { asWritten } from './blame/asWritten.ts';
 import { wrongArgument } from './blame/argument.ts';
-import { unmaskedWeights, wrongMask } from './blame/mask.ts';
+import { multipliedMask, unmaskedWeights, wrongMask } from './blame/mask.ts';
 import { wrongBias } from './blame/bias.ts';
 import { cutToWhole, oneArray } from './blame/kept.ts';
 import { storedMaxima } from './blame/handedOut.ts';
@@ -11,12 +11,15 @@ import {
   halfJacobian,
   oddLayout,
   otherOrder,
+  pickedOfGroup,
   staleOperand,
+  valuesAlone,
   wrongTable,
   wrongTokens,
 } from './blame/operand.ts';
 import { bareScores, wrongCall } from './blame/calls.ts';
 import { wrongNumber } from './blame/number.ts';
+import { wrongOffset } from './blame/offset.ts';
 import { withoutMaximum } from './blame/peakless.ts';
 import { wrongPicked, wrongWhole } from './blame/upstream.ts';
 import { changedBefore, spoiltOperand } from './blame/spoilt.ts';
@@ -24,7 +27,7 @@ import { wrongWidth } from './blame/width.ts';
 import { unknownOperand } from './blame/unknown.ts';
 import { unfinishedOperand, unscaledAt } from './blame/unfinished.ts';
 import { otherwiseJoined, sharedArray, wrongPart, wrongPlace, wrongStart } from './blame/array.ts';
-import { missingTiles, shortTiles } from './blame/tiles.ts';
+import { missingTiles, shortTiles, unhiddenBeyond } from './blame/tiles.ts';
 import { misnamedOperand } from './names/mistaken.ts';
 import type { Field, Suspect } from './suspects.ts';
 
@@ -54,6 +57,8 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     otherwiseJoined(field, suspect) ??
     wrongMask(field, suspect) ??
     unmaskedWeights(field, suspect) ??
+    multipliedMask(field, suspect) ??
+    unhiddenBeyond(field, suspect) ??
     sharedArray(field, suspect) ??
     shortTiles(field, suspect) ??
     missingTiles(field, suspect) ??
@@ -70,10 +75,13 @@ function reasonOf(field: Field, suspect: Suspect): Blame {
     storedMaxima(field, suspect) ??
     wrongBias(field, suspect) ??
     spoiltOperand(field, suspect) ??
+    pickedOfGroup(field, suspect) ??
+    valuesAlone(field, suspect) ??
     bareScores(field, suspect) ??
     ofCaller(field, suspect, changedBefore(field, unfinishedOperand(field, suspect))) ??
     wrongArgument(field, suspect) ??
     wrongTable(field, suspect) ??
+    wrongOffset(field, suspect) ??
     wrongWhole(field, suspect) ??
     asWritten(field, suspect) ??
     wrongPicked(field, suspect) ??

@@ -1,6 +1,7 @@
 // Which statement goes wrong first: the root cause, and what only follows from it.
 import type { NodeId } from '../../engine/graph.ts';
 import { type Key, type Kind } from '../../compare/program/program.ts';
+import { sizeOf } from '../../engine/tensor.ts';
 import { addedAgain } from './gradients/addedAgain.ts';
 import { arraysMadeAnew, assignedNumbers, assignedParts } from './gradients/assigned.ts';
 import { accumulated, autogradSuspect } from './gradients/autograd.ts';
@@ -80,8 +81,9 @@ export function localise(
 ): Localised {
   const observer = new Observer(recording, catalogue, contents);
   let observed = observer.observe();
-  if (addTiles(catalogue, observed, recording)) {
-    observer.refresh();
+  const paddings = addTiles(catalogue, observed, recording);
+  if (paddings) {
+    observer.refresh(paddings);
     observed = observer.observe();
   }
   const { aligner } = observer;
@@ -279,6 +281,14 @@ function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
   const { recording, flow } = field;
   const [first] = found;
   if (!first || first.note !== '') return [...found];
+  // One number is taken for much: a longer run of the same statement tells what is wrong.
+  const longer = isOneNumber(field, first.seen)
+    ? found.find(({ note, seen }) => {
+        const isSame = statementOf(field, seen) === statementOf(field, first.seen);
+        return note !== '' && isSame && !isOneNumber(field, seen);
+      })
+    : undefined;
+  if (longer) return [longer, ...found.filter((each) => each !== longer && each !== first)];
   const isLoop = recording.events[first.seen].how === 'loop-end';
   const operands = new Set(flow.sources[first.seen].map((source) => originOf(field, source)));
   // What an operand was only masked from, or laid out anew.
@@ -292,6 +302,9 @@ function explainedFirst(field: Field, found: readonly Wrong[]): Wrong[] {
   );
   return better ? [better, ...found.filter((each) => each !== better)] : [...found];
 }
+
+const isOneNumber = ({ recording }: Field, id: number): boolean =>
+  sizeOf(recording.events[id].shape) === 1;
 
 const isOfSameNode = ({ observed }: Field, one: number, other: number): boolean =>
   observed[one].found.some(({ entry }) =>

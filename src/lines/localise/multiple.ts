@@ -2,7 +2,8 @@
 import { sizeOf } from '../../engine/tensor.ts';
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { isReordered } from '../align/align.ts';
-import { originOf } from './blame/common.ts';
+import { isNaming, originOf } from './blame/common.ts';
+import { isGradientName } from '../infer/values/names.ts';
 import type { Entry } from '../align/catalogue.ts';
 import { cone, handedOn, tellingEvent } from '../recorded/flow.ts';
 import { Supposed } from './hypothesis.ts';
@@ -87,6 +88,11 @@ export function multipleMistake(field: Field, suspects: readonly Suspect[]): Mis
     const isSuspect = sure.event === event.id;
     if ([...after].some((id) => isGoal(field, id))) continue;
     if (!isSuspect && !(after.has(sure.event) && explains(field, first, after))) continue;
+    const renamed = outputsAsGradient(field, event.id);
+    if (renamed !== null) {
+      const note = `dy comes out ${Number(first.factor.toPrecision(4))} times as large`;
+      return { event: renamed, node: 'y', kind: 'gradient', note };
+    }
     const last = lastOf(field, first);
     const count = countBehind(field, last);
     if (isSuspect && last.event === event.id && !count) return null;
@@ -98,6 +104,15 @@ export function multipleMistake(field: Field, suspects: readonly Suspect[]): Mis
   }
   return null;
 }
+
+/** The statement that only calls outputs by the name of a gradient, which something was computed from; null where none did. */
+const outputsAsGradient = (field: Field, id: number): number | null =>
+  field.flow.sources[id].find(
+    (source) =>
+      isNaming(field, source) &&
+      isGradientName(field.recording.events[source].name) &&
+      field.observed[source].found.some(({ entry }) => entry.key === keyOf('y', 'value')),
+  ) ?? null;
 
 /** Whether the node, so much larger, makes what something that goes wrong and leads to nothing right is. */
 function explains(

@@ -9,10 +9,10 @@ import type { Catalogue } from '../align/catalogue.ts';
 import { cone, type Flow, handedOn } from '../recorded/flow.ts';
 import { isLeftOtherwise } from './gradients/fused.ts';
 import type { Gathered } from '../recorded/gathered.ts';
-import { gradientsAside, isBeyond } from './gradients/aside.ts';
+import { gradientsAside, isBeyond, isKeptAs } from './gradients/aside.ts';
 import { ancestorsOf } from './goals.ts';
 import { isCutOff } from './cutOff.ts';
-import { isPartToFill, pickedPlace } from './names/picked.ts';
+import { isPartToFill, oneOfGroup, pickedPlace } from './names/picked.ts';
 import { isNamedGradient, nodeNamed, type Observed } from '../align/observe.ts';
 import { isGradientName } from '../infer/values/names.ts';
 import { otherCalls } from '../tell/otherCalls.ts';
@@ -233,6 +233,8 @@ function withoutBeginnings(field: Field, suspects: readonly Suspect[]): Suspect[
   const spoilt = cone(flow, [...off]);
   return suspects.filter(({ event, why }) => {
     if (why !== 'incomplete' || isTileLeft(observed[event])) return true;
+    if (oneOfGroup(field, event)) return true;
+    if (flow.users[event].some((user) => oneOfGroup(field, user))) return false;
     if (isReplacedByWrong(field, event, spoilt)) return false;
     const { shape } = observed[event].event;
     const isLocal = observed[event].found.every(({ entry }) => entry.key === logits);
@@ -311,7 +313,8 @@ function plausible(field: Field, suspects: readonly Suspect[]): Suspect[] {
     const of = missing.filter((goal) =>
       areOf(operands, (keys) => keys.some((key) => ancestors.get(goal)?.has(key))),
     );
-    if (isLeftOtherwise(field, event)) return true;
+    if (isLeftOtherwise(field, event) || isKeptAs(field, event, new Set(operands.flat())))
+      return true;
     const own = why === 'incomplete' ? keysOf(observed[event]) : [];
     if (why === 'incomplete' && !isMissingPath(field, event)) return false;
     // Something that is named as a gradient is to be that, whether it is computed elsewhere too or not.

@@ -62,7 +62,11 @@ export function flowOf(recording: Recording): Flow {
         : event.alias === undefined || isReplaced
           ? fresh
           : [...read, event.alias];
-    const all = event.how === 'loop-end' ? [...own, ...(writes.get(event.id) ?? [])] : own;
+    const written =
+      event.how === 'loop-end'
+        ? (writes.get(event.id) ?? [])
+        : writesThroughViews(recording, event, siblings[event.id]);
+    const all = [...own, ...written];
     const distinct = [...new Set(all)].filter((each) => each !== event.id);
     for (const source of distinct) users[source].push(event.id);
     return distinct;
@@ -161,6 +165,21 @@ function writesByArray({ events }: Recording): Map<number, number[]> {
   return found;
 }
 
+/** What a statement wrote into views of an array that it does not name: `store(out[n], rows, tile)`. */
+function writesThroughViews(
+  { events }: Recording,
+  { id, how, alias }: Event,
+  run: readonly number[],
+): number[] {
+  if (how !== 'update' || alias === undefined) return [];
+  const array = followed(events, alias);
+  return run.filter((each) => {
+    if (each >= id || events[each].how !== 'write') return false;
+    const view = followed(events, each);
+    return view !== array && events[view].reads.some((read) => followed(events, read) === array);
+  });
+}
+
 /** Whether all that was written by one is written by the other too. */
 function isWithin({ index: a }: Event, { index: b }: Event): boolean {
   if (!a || !b || a === 'fancy' || b === 'fancy' || a.length < b.length) return false;
@@ -173,6 +192,36 @@ function isWithin({ index: a }: Event, { index: b }: Event): boolean {
     if (typeof own === 'number') return own >= start && own < stop;
     return own[2] === 1 && own[0] >= start && own[1] <= stop;
   });
+}
+
+const placeOf = (name: string, { statement, frame, loops }: Event): string =>
+  `${statement} ${frame} ${loops.join()} ${name}`;
+
+/** What each run of a statement in a loop wrote to parts of arrays. */
+const placesOf = ({ events }: Recording): ReadonlyMap<string, Event> =>
+  new Map(
+    events.flatMap((event): [string, Event][] =>
+      event.how === 'write' && event.loops.length > 0 ? [[placeOf(event.name, event), event]] : [],
+    ),
+  );
+
+/**
+ * Whether a statement read an array after a part of it was written, and took another part: by the text by which that was
+ * written, in an iteration that writes another one.
+ */
+function readsElsewhere(
+  { statements }: Recording,
+  placed: ReadonlyMap<string, Event>,
+  written: Event,
+  user: Event,
+): boolean {
+  const { how, name, statement } = written;
+  if (how !== 'write' || user.how === 'write' || !name.endsWith(']')) return false;
+  const own = placed.get(placeOf(name, { ...user, statement }));
+  if (!own || isWithin(written, own) || isWithin(own, written)) return false;
+  const { text } = statements[user.statement];
+  const base = name.slice(0, name.indexOf('[') + 1);
+  return text.includes(name) && text.split(base).length === text.split(name).length;
 }
 
 /**
@@ -188,6 +237,7 @@ export function leadsToRight(
   const { events } = recording;
   const given = givenKeys(catalogue);
   const leads = events.map(() => false);
+  const placed = placesOf(recording);
   // What tells nothing, or is given, may have been made of the shape alone.
   const isGood = (id: number, from: number): boolean => {
     const { standing, found } = observed[id];
@@ -204,8 +254,12 @@ export function leadsToRight(
       const other = events[user];
       // The next write into the same array says nothing of other entries.
       if (other.how === 'write' && event.how === 'write' && !isWithin(event, other)) continue;
+      // The next version of an array is of that, whatever else its statement changed.
+      const isVersion = other.how === 'update' && other.alias === id;
+      if (readsElsewhere(recording, placed, event, other)) continue;
       const isSure =
         handedOn(recording, other) !== null ||
+        isVersion ||
         flow.siblings[user].every((each) => isGood(each, id));
       const group = `${other.statement} ${other.frame} ${other.name}`;
       // A sum speaks for what it was before, whatever it is the sum of.

@@ -153,8 +153,23 @@ export function gatherNumbers(
       found[id] = { event, standing, found: own, pieces: [], added: false, isMask: false };
     });
   }
-  return { observed: found, sweeps };
+  return { observed: found.map((each) => judgedRow(each, found)), sweeps };
 }
+
+/** A list of Python's numbers is whatever it is, but where it was made of scores or weights: it is to be such then. */
+function judgedRow(row: Observed, observed: readonly Observed[]): Observed {
+  const { isRow, event } = row;
+  if (!isRow) return row;
+  const isOfScores = event.reads.some((read) => {
+    const { standing, found } = observed[read];
+    return (
+      read < event.id && standing === 'right' && found.some(({ entry }) => SCORES.test(entry.key))
+    );
+  });
+  return isOfScores ? off(row) : row;
+}
+
+const SCORES = /^v:[SZMP]$/;
 
 /** Nought or one, as exp(0) and a sum of one weight are whatever the rest is. */
 function isPlain(recording: Recording, id: number): boolean {

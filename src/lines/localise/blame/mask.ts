@@ -1,8 +1,9 @@
 // Logits that are right but for which of them are hidden.
-import type { Tensor } from '../../../engine/tensor.ts';
+import { sameShape, type Tensor } from '../../../engine/tensor.ts';
 import type { Alignment } from '../../align/align.ts';
 import { BEFORE_MASK } from '../../forms/scores.ts';
 import { handedOn } from '../../recorded/flow.ts';
+import { offsetsInForm } from '../../recorded/gathered.ts';
 import { isInteger } from '../../recorded/recording.ts';
 import { type Field, operandsOf, type Suspect } from '../suspects.ts';
 import { asWritten } from './asWritten.ts';
@@ -230,6 +231,45 @@ export function unmaskedWeights(field: Field, { event }: Suspect): Blame | null 
     return { event: originOf(field, source), note, node: 'P', kind: 'value' };
   }
   return null;
+}
+
+/** Scores of what is hidden that were made 0, which weigh as others do: they were multiplied by the mask. */
+export function multipliedMask(field: Field, { event }: Suspect): Blame | null {
+  const { recording, observed, flow, catalogue } = field;
+  const { logits } = catalogue.parts;
+  if (!catalogue.visible || logits !== 'M') return null;
+  const queue = [event];
+  for (const id of queue) {
+    if (queue.length > MOST_LOOKED_AT) return null;
+    const scores = observed[id].found.find(({ entry }) => entry.key === 'v:M' && entry.hidden);
+    if (scores && isZeroWhereHidden(recording.tensor(id)!, scores)) {
+      const origin = originOf(field, id);
+      const isChanged = flow.sources[origin].some((source) => {
+        const before = recording.tensor(source);
+        const isScores = observed[source].found.some(({ entry }) => /^v:[SZ]$/.test(entry.key));
+        const isAlike = before !== null && sameShape(before.shape, recording.events[id].shape);
+        return isScores && isAlike && !isZeroWhereHidden(before, scores);
+      });
+      const note = 'what is hidden becomes 0 here, which weighs exp(0): −∞ belongs there';
+      if (isChanged) return { event: origin, note, node: logits, kind: 'value' };
+    }
+    const isOnTheWay = (source: number): boolean =>
+      !queue.includes(source) &&
+      (observed[source].standing === 'off' ||
+        observed[source].found.some(({ entry: { key } }) => /^v:[SZMP]$/.test(key)));
+    queue.push(...flow.sources[id].filter(isOnTheWay));
+  }
+  return null;
+}
+
+const MOST_LOOKED_AT = 60;
+
+/** Whether all that is hidden is 0, and there are several such. */
+function isZeroWhereHidden({ data, shape }: Tensor, scores: Alignment): boolean {
+  if (scores.axes.length !== shape.length) return false;
+  const offsets = offsetsInForm(scores, shape);
+  const hidden = [...data].filter((_, at) => scores.entry.hidden?.[offsets[at]] === 1);
+  return hidden.length > 0 && hidden.every((value) => value === 0);
 }
 
 const MOST_RUNS = 8;

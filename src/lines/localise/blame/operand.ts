@@ -1,6 +1,7 @@
 // Operands that are right in themselves, and not the ones that belong here: of another head, order, number, table.
 import type { Alignment, Range } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { oneOfGroup } from '../names/picked.ts';
 import { loopsAround } from '../../recorded/loops.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, originOf } from './common.ts';
@@ -257,3 +258,34 @@ export function halfJacobian({ observed, flow }: Field, { event }: Suspect): Bla
     note: `${observed[half].found[0].entry.title} is not the softmax’s Jacobian`,
   };
 }
+
+/** One query head of each group that was picked for what all of them add up to. */
+export function pickedOfGroup(field: Field, { event }: Suspect): Blame | null {
+  for (const source of [event, ...field.flow.sources[event]]) {
+    const origin = originOf(field, source);
+    const node = oneOfGroup(field, origin);
+    if (!node) continue;
+    const note = 'one head of each group is picked where their sum belongs';
+    return { event: origin, note, node: node.id, kind: 'gradient' };
+  }
+  return null;
+}
+
+/** Values that a statement made with weights, where they should have been mixed: each query has one key's alone. */
+export function valuesAlone(field: Field, { event }: Suspect): Blame | null {
+  const { observed, flow } = field;
+  const isOf = (id: number, key: RegExp): boolean =>
+    observed[id].found.length > 0 && observed[id].found.every(({ entry }) => key.test(entry.key));
+  const reached = new Set(flow.sources[event].filter((source) => isOf(source, /^v:Vh?$/)));
+  for (const id of reached) {
+    if (reached.size > MOST_REACHED) return null;
+    const isMixed = flow.sources[id].some((source) => isOf(source, /^v:Pd?$/));
+    const { output } = field.catalogue.parts;
+    if (isMixed)
+      return { event: id, note: `it is V, where ${output} belongs`, node: output, kind: 'value' };
+    for (const source of flow.sources[id]) if (isOf(source, /^v:Vh?$/)) reached.add(source);
+  }
+  return null;
+}
+
+const MOST_REACHED = 60;

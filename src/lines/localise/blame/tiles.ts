@@ -36,6 +36,20 @@ export function shortTiles(field: Field, { event }: Suspect): Blame | null {
   return null;
 }
 
+/** Keys that lie beyond the last one, which a tile of scores does not hide. */
+export function unhiddenBeyond(field: Field, { event }: Suspect): Blame | null {
+  const { observed, flow } = field;
+  // What is made of values beyond the last one may be right: those are zeros.
+  const weights = [event, ...flow.sources[event]].find((id) => observed[id].beyond);
+  if (weights === undefined) return null;
+  const scores = flow.sources[weights].find((source) =>
+    observed[source].pieces.some(({ entry: { key } }) => /^v:[SZM]$/.test(key)),
+  );
+  if (scores === undefined) return null;
+  const note = 'keys that lie beyond the last one are not hidden';
+  return { event: originOf(field, scores), note };
+}
+
 /** A sum over tiles of which some were left out by the loop. */
 export function missingTiles(field: Field, { event }: Suspect): Blame | null {
   const { recording } = field;

@@ -11,6 +11,7 @@ import type { Event } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { callOf } from './calls.ts';
 import { takenEarly } from './early.ts';
+import { takenOutOf } from './scaledOutside.ts';
 import { undividedAt } from './normalised.ts';
 import { droppedAt } from './handedOut.ts';
 import { type Blame, isHiding, isNaming, MASKED, originOf } from './common.ts';
@@ -111,7 +112,8 @@ export function unfinishedOperand(field: Field, { event }: Suspect): Blame | nul
           ? (passedAt(field, source) ?? besideOther(field, source, event))
           : statedAt(field, source, alignment.entry, recording.events[event].frame, key);
         if (stated === null || stated === event) return { event, note };
-        return { event: stated, note, node: key.slice(2), kind };
+        const outside = key === 'g:S' ? takenOutOf(field, source, stated) : null;
+        return { event: outside ?? stated, note, node: key.slice(2), kind };
       }
     }
   }

@@ -30,10 +30,54 @@ export function unknownOperand(field: Field, { event }: Pick<Suspect, 'event'>):
         continue;
       const { node, kind } = entry;
       const note = `${own.name} should be ${kind === 'gradient' ? 'd' : ''}${node} here`;
-      return { event: callAtFault(field, operand), note, node, kind };
+      const spoilt = spoiltIn(field, operand, value);
+      return { event: spoilt ?? callAtFault(field, operand), note, node, kind };
     }
   }
   return null;
+}
+
+/**
+ * The statement that changed entries of an array in place which were right, of all that changed it, whatever it was
+ * multiplied by after that; null where none did.
+ */
+function spoiltIn({ recording }: Field, id: number, { data }: Tensor): number | null {
+  const { events } = recording;
+  let wanted = data;
+  const versions = versionsBefore(recording, id);
+  for (const [n, at] of versions.entries()) {
+    const [own, before] = [at, versions[n + 1]].map((each) => recording.tensor(each)?.data);
+    if (own?.length !== data.length || before?.length !== data.length) return null;
+    const factor = factorBetween(before, own);
+    if (factor === null) {
+      const right = (all: Float64Array): number =>
+        all.reduce((sum, value, k) => sum + (isNear(value, wanted[k]) ? 1 : 0), 0);
+      return right(own) < right(before) ? (events[at].how === 'update' ? at : null) : null;
+    }
+    wanted = wanted.map((value) => value / factor);
+  }
+  return null;
+}
+
+/** An array, and what it was before each statement that changed it. */
+function versionsBefore({ events }: Field['recording'], id: number): number[] {
+  const found = [id];
+  for (let at = events[id].alias; at !== undefined; at = events[at].alias) {
+    if (events[at].how !== 'write') found.push(at);
+    if (!/^(update|write)$/.test(events[at].how)) break;
+  }
+  return found;
+}
+
+const isNear = (one: number, other: number): boolean =>
+  Math.abs(one - other) <= 1e-6 * Math.max(Math.abs(one), Math.abs(other));
+
+/** By which number all of one array was multiplied; null where by none. */
+function factorBetween(before: Float64Array, after: Float64Array): number | null {
+  const at = before.findIndex((value) => value !== 0);
+  const factor = at < 0 ? 0 : after[at] / before[at];
+  if (factor === 0 || !Number.isFinite(factor)) return null;
+  return before.every((value, k) => isNear(value * factor, after[k])) ? factor : null;
 }
 
 /** Nodes that never came out and that lie as an array of such a shape does. */

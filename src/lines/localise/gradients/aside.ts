@@ -1,8 +1,9 @@
 // Gradients that are none of the setup's: of numbers and constants, and of what comes before its inputs.
 import { nodeOf } from '../../../engine/graph.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
-import type { Key } from '../../../compare/program/program.ts';
+import { type Key, keyOf } from '../../../compare/program/program.ts';
 import { handedOn } from '../../recorded/flow.ts';
+import { nodeNamed } from '../../align/observe.ts';
 import type { Event } from '../../recorded/recording.ts';
 import type { Field } from '../suspects.ts';
 
@@ -54,11 +55,9 @@ export function gradientsAside(field: Field): (event: Event) => boolean {
  * What is made of gradients of inputs alone, beside which there is something that the setup does not have, or that is of
  * another size: the program passes them on to what comes before the setup's inputs.
  */
-export function isBeyond(
-  { goals, covered, catalogue: { graph }, observed, flow }: Field,
-  { id, shape }: Event,
-  isDoubtful: boolean,
-): boolean {
+export function isBeyond(field: Field, { id, shape }: Event, isDoubtful: boolean): boolean {
+  const { goals, covered, catalogue, observed, flow } = field;
+  const { graph } = catalogue;
   const isGoal = (key: Key): boolean =>
     key.startsWith('g:') && goals.includes(key) && covered.has(key);
   const operands = flow.sources[id].flatMap((source) => {
@@ -69,5 +68,36 @@ export function isBeyond(
   if (operands.length === 0 || operands.some((keys) => keys.length === 0)) return false;
   const isAsLarge = (key: Key): boolean =>
     sizeOf(nodeOf(graph, key.slice(2)).shape) === sizeOf(shape);
-  return isDoubtful || !operands.some((keys) => keys.some(isAsLarge));
+  if (!isDoubtful && operands.some((keys) => keys.some(isAsLarge))) return false;
+  return !isKeptAs(field, id, new Set(operands.flat()));
+}
+
+const WRITTEN = new Set(['write', 'update', 'loop-end']);
+
+/** Whether it is written to an array of the name and size of one of these gradients, which does not come out right. */
+export function isKeptAs(
+  { recording, observed, flow, catalogue: { graph } }: Field,
+  id: number,
+  keys: ReadonlySet<Key>,
+): boolean {
+  const { events } = recording;
+  const reached = new Set([id]);
+  for (const at of reached)
+    for (const user of flow.users[at])
+      if (WRITTEN.has(events[user].how) || handedOn(recording, events[user]) !== null)
+        reached.add(user);
+  return [...reached].some((at) => {
+    if (!WRITTEN.has(events[at].how) || observed[at].standing !== 'off') return false;
+    const node = graph.nodes.find(
+      (each) =>
+        keys.has(keyOf(each.id, 'gradient')) && sizeOf(each.shape) === sizeOf(events[at].shape),
+    );
+    if (!node) return false;
+    // Under whatever name a function writes to it.
+    for (let of: number | undefined = at; of !== undefined; of = events[of].alias) {
+      const named = nodeNamed(events[of]);
+      if (named?.kind === 'gradient' && keys.has(keyOf(named.node, 'gradient'))) return true;
+    }
+    return false;
+  });
 }

@@ -3,8 +3,9 @@ import type { Key } from '../../../compare/program/program.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { isWhole } from '../../align/align.ts';
 import { handedOn, tellingEvent } from '../../recorded/flow.ts';
+import { originOf } from '../blame/common.ts';
 import { isNothing } from '../goals.ts';
-import { misnamedAt } from './packed.ts';
+import { firstElement, misnamedAt } from './packed.ts';
 import { isKeyed, nodeNamed, type Observed } from '../../align/observe.ts';
 import type { Event } from '../../recorded/recording.ts';
 import type { Field } from '../suspects.ts';
@@ -52,7 +53,13 @@ function conflictOf({ event, standing, found, added }: Observed): Conflict | nul
     sides.find((side) => side!.sort === named.sort) ??
     // A dictionary of weights has them under the letters alone.
     (isKeyed(event) ? sides.find((side) => side!.sort === `${kind} W`) : undefined);
-  return is ? { event: event.id, named: { ...named, node: name.node }, is } : null;
+  if (is) return { event: event.id, named: { ...named, node: name.node }, is };
+  // So has one of their gradients, whatever that is called.
+  const gradient = isKeyed(event) ? sides.find((side) => side!.sort === 'gradient W') : undefined;
+  if (!gradient) return null;
+  const { sort } = gradient;
+  const node = `W_${named.letter}`;
+  return { event: event.id, named: { sort, letter: named.letter, node }, is: gradient };
 }
 
 /** Statements that give one name to several of queries, keys and values, one after the other: it says nothing there. */
@@ -179,7 +186,8 @@ export function misnamedOperand(
     // A number in a narrow type, such as a sum so far, tells nothing itself.
     const { event, standing } = observed[source];
     if (standing === 'neutral' && sizeOf(event.shape) === 1) queue.push(...flow.sources[source]);
-    if (isConflict(field, source) && !isGeneric(field, observed[source])) found.push(source);
+    const isNamedWrongly = isConflict(field, source) && !isGeneric(field, observed[source]);
+    if (isNamedWrongly && !isOfOneKey(field, source)) found.push(source);
     const from = handedOn(recording, events[source]);
     const keys = new Set(observed[source].found.map(({ entry }) => entry.key));
     const same = flow.sources[source].filter((each) =>
@@ -198,6 +206,14 @@ export function misnamedOperand(
   const of = typeof place === 'number' ? { event: tellingEvent(recording, place) } : place;
   return { ...of, note: `${events[first].name} is ${is.letter}` };
 }
+
+/** Values of one key that are the output of a query which sees that key alone: computed with weights, not taken for another. */
+const isOfOneKey = (field: Field, id: number): boolean =>
+  field.flow.sources[originOf(field, id)].some(
+    (source) =>
+      field.observed[source].found.some(({ entry: { key } }) => /^v:Pd?$/.test(key)) ||
+      field.recording.tensor(source)?.data.every((value) => value === 1) === true,
+  );
 
 /** The first event that gave a name, in the same call, to what it is not. */
 function firstOfName(field: Field, id: number): number {
@@ -226,19 +242,14 @@ const isConflict = (field: Field, id: number): boolean => conflictIn(field, id) 
 
 /** Queries, keys or values by name and size that are some of each. */
 function mixtureOf(field: Field, id: number): { event: number; note: string } | null {
-  const { observed, recording, catalogue } = field;
+  const { observed, catalogue } = field;
   const { event, pieces } = observed[id];
   const name = nodeNamed(event);
   if (pieces.length < 2 || !name || !/^[QKV]h?$/.test(name.node)) return null;
   const node = catalogue.graph.nodes.find((each) => each.id === name.node);
   if (!node || sizeOf(node.shape) !== sizeOf(event.shape)) return null;
-  let at = id;
-  for (let from = handedOn(recording, event); from !== null;) {
-    at = from;
-    from = handedOn(recording, recording.events[at]);
-  }
   const parts = pieces.map(({ entry }) => entry.node.replace(/h$/, ''));
-  return { event: at, note: `${event.name} has parts of ${parts.join(', ')}` };
+  return { event: originOf(field, id), note: `${event.name} has parts of ${parts.join(', ')}` };
 }
 
 const QKV = /[QKV]/;
@@ -338,16 +349,6 @@ export function exchangedElements({ recording, observed }: Field): Mistaken[] {
     const note = `${events[id].name} is of ${is}, not of ${of.letter}`;
     return [{ event: firstElement(recording, id), node, kind: 'gradient', note }];
   });
-}
-
-/** Where a tensor first was an element of a tuple or list that was handed on. */
-function firstElement(recording: Field['recording'], id: number): number {
-  const { events } = recording;
-  for (let at = id; ;) {
-    const from = handedOn(recording, events[at]);
-    if (from === null || !events[from].name.endsWith(']')) return at;
-    at = from;
-  }
 }
 
 /** autograd.Function: what backward returns at place k is not the gradient of forward's k-th argument. */

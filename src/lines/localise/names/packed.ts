@@ -108,3 +108,13 @@ function savedAt({ recording }: Field, event: Event): number | null {
   });
   return isUsual(lettersOf(saved)) ? null : found;
 }
+
+/** Where a tensor first was an element of a tuple or list that was handed on. */
+export function firstElement(recording: Recording, id: number): number {
+  const { events } = recording;
+  for (let at = id; ;) {
+    const from = handedOn(recording, events[at]);
+    if (from === null || !events[from].name.endsWith(']')) return at;
+    at = from;
+  }
+}
