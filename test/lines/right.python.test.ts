@@ -46,6 +46,9 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'sorted_by_length',
     'kept_output',
     'capped_scores',
+    'kept_share',
+    'step_after_samples',
+    'perte',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -138,6 +141,9 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['lists_of_heads', 'dv = weights[h].T', 'dv = weights[0].T'],
     ['capped_scores', 'capped = CAP * bent', 'capped = bent'],
     ['carved', 'dy = 2.0 * (y - goal)', 'dy = y - goal'],
+    ['step_after_samples', 'p[h] * ds.sum(axis=1', 'p[h] * ds.mean(axis=1'],
+    ['perte', 'dy = 2 * y', 'dy = y'],
+    ['kept_share', 'ds, k), np.einsum("hij,hia->hja"', 'ds, k), np.einsum("hij,hja->hia"'],
     [
       'swin_table',
       'np.add.at(dtable, index, ds.sum(0).transpose(1, 2, 0))',
@@ -148,6 +154,15 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     expect(text).toContain(right);
     const line = text.slice(0, text.indexOf(right)).split('\n').length;
     expect(answered(text.replace(right, wrong))?.first).toMatchObject({ line });
+  });
+});
+
+describe.skipIf(!hasNumpy)('a program that goes wrong before its weights', () => {
+  test('is still told: scores of loops that are multiplied with a mask', () => {
+    const text = source('perte');
+    const wrong = text.replace('s = s + (1 - mask) * -1e9', 's = s * mask');
+    expect(wrong).not.toBe(text);
+    expect(answered(wrong)?.verdict).toBe('diverges');
   });
 });
 
@@ -170,6 +185,7 @@ describe.skipIf(!hasTorch)('PyTorch', () => {
     'differential_halves',
     'head_scale',
     'own_loss',
+    'decoded_in_parts',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
