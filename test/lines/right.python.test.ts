@@ -49,6 +49,8 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'kept_share',
     'step_after_samples',
     'perte',
+    'flat_buffers',
+    'next_token',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -143,6 +145,9 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['carved', 'dy = 2.0 * (y - goal)', 'dy = y - goal'],
     ['step_after_samples', 'p[h] * ds.sum(axis=1', 'p[h] * ds.mean(axis=1'],
     ['perte', 'dy = 2 * y', 'dy = y'],
+    ['next_token', 'dy /= n', 'dy /= n - 1'],
+    ['flat_buffers', 'dshift[o] += g', 'dshift[o] = g'],
+    ['flat_buffers', 'dy = 2 * (y - goal)', 'dy = y - goal'],
     ['kept_share', 'ds, k), np.einsum("hij,hia->hja"', 'ds, k), np.einsum("hij,hja->hia"'],
     [
       'swin_table',

@@ -124,7 +124,7 @@ function addKept({ config, build }: Context, kept: Kept, { given, note, sure }: 
 /** The loss that is found, or the gradient that is passed back where y is not the end. */
 function lossAfter(context: Context, output: LossOutput): FoundLoss | null {
   const found = findLoss(context.values, output);
-  const isOfOutput = found?.from?.parts.some(isGradient) === true;
+  const isOfOutput = found?.from?.parts.some(isGradient) === true || found?.computed !== undefined;
   const isOn = goesOn(context, output, found?.given?.value);
   context.build.isInner = isOn;
   if (found && isOfOutput) return found;
@@ -144,6 +144,10 @@ function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig
   const constants: Record<string, Tensor> = {};
   switch (kind) {
     case 'upstream':
+      if (found.computed) {
+        build.note('loss.upstream', from, note, sure);
+        return { kind, G: found.computed };
+      }
       return { kind, G: bound('loss.upstream') };
     case 'target':
       if (found.unseen) {
