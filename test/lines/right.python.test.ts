@@ -51,6 +51,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'perte',
     'flat_buffers',
     'next_token',
+    'named_heads',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -168,6 +169,16 @@ describe.skipIf(!hasNumpy)('a program that goes wrong before its weights', () =>
     const wrong = text.replace('s = s + (1 - mask) * -1e9', 's = s * mask');
     expect(wrong).not.toBe(text);
     expect(answered(wrong)?.verdict).toBe('diverges');
+  });
+
+  test('twice: weights over the heads, mixed along the queries, of what is called q and k', () => {
+    const text = source('named_heads');
+    const right = 'p = e / e.sum(axis=2, keepdims=True)';
+    const wrong = text
+      .replace(right, 'p = e / e.sum(axis=0, keepdims=True)')
+      .replace('z = p @ v', 'z = p.transpose(0, 2, 1) @ v');
+    const line = text.slice(0, text.indexOf(right)).split('\n').length;
+    expect(answered(wrong)?.first).toMatchObject({ line, node: 'P' });
   });
 });
 
