@@ -46,6 +46,12 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'sorted_by_length',
     'kept_output',
     'capped_scores',
+    'kept_share',
+    'step_after_samples',
+    'perte',
+    'flat_buffers',
+    'next_token',
+    'named_heads',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
@@ -138,6 +144,12 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     ['lists_of_heads', 'dv = weights[h].T', 'dv = weights[0].T'],
     ['capped_scores', 'capped = CAP * bent', 'capped = bent'],
     ['carved', 'dy = 2.0 * (y - goal)', 'dy = y - goal'],
+    ['step_after_samples', 'p[h] * ds.sum(axis=1', 'p[h] * ds.mean(axis=1'],
+    ['perte', 'dy = 2 * y', 'dy = y'],
+    ['next_token', 'dy /= n', 'dy /= n - 1'],
+    ['flat_buffers', 'dshift[o] += g', 'dshift[o] = g'],
+    ['flat_buffers', 'dy = 2 * (y - goal)', 'dy = y - goal'],
+    ['kept_share', 'ds, k), np.einsum("hij,hia->hja"', 'ds, k), np.einsum("hij,hja->hia"'],
     [
       'swin_table',
       'np.add.at(dtable, index, ds.sum(0).transpose(1, 2, 0))',
@@ -148,6 +160,25 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     expect(text).toContain(right);
     const line = text.slice(0, text.indexOf(right)).split('\n').length;
     expect(answered(text.replace(right, wrong))?.first).toMatchObject({ line });
+  });
+});
+
+describe.skipIf(!hasNumpy)('a program that goes wrong before its weights', () => {
+  test('is still told: scores of loops that are multiplied with a mask', () => {
+    const text = source('perte');
+    const wrong = text.replace('s = s + (1 - mask) * -1e9', 's = s * mask');
+    expect(wrong).not.toBe(text);
+    expect(answered(wrong)?.verdict).toBe('diverges');
+  });
+
+  test('twice: weights over the heads, mixed along the queries, of what is called q and k', () => {
+    const text = source('named_heads');
+    const right = 'p = e / e.sum(axis=2, keepdims=True)';
+    const wrong = text
+      .replace(right, 'p = e / e.sum(axis=0, keepdims=True)')
+      .replace('z = p @ v', 'z = p.transpose(0, 2, 1) @ v');
+    const line = text.slice(0, text.indexOf(right)).split('\n').length;
+    expect(answered(wrong)?.first).toMatchObject({ line, node: 'P' });
   });
 });
 
@@ -170,6 +201,7 @@ describe.skipIf(!hasTorch)('PyTorch', () => {
     'differential_halves',
     'head_scale',
     'own_loss',
+    'decoded_in_parts',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });

@@ -45,16 +45,20 @@ function isOf(recording: Recording, { id, dtype }: Event, tensor: Tensor): boole
   return tensor.shape.length === 2 && isNear(own, transposed(tensor), dtype);
 }
 
-/** The later events of the statement and name of a binding's, that are not what an earlier one is. */
+/** The events of the statement and name of a binding's from it on, until one is what an earlier one is; null where they differ in shape. */
 function laterEvents(recording: Recording, { keys, shape }: Binding): Event[] | null {
   const [{ statement, how, name, occurrence }] = keys;
-  const all = recording.events.filter(
-    (event) => event.statement === statement && event.how === how && event.name === name,
+  const all = recording.events
+    .filter((event) => event.statement === statement && event.how === how && event.name === name)
+    .slice(occurrence);
+  const contents = all.map(({ id }) => recording.tensor(id)?.data ?? []);
+  const isSame = (one: ArrayLike<number>, other: ArrayLike<number>): boolean =>
+    Array.prototype.every.call(one, (each, at) => each === other[at]);
+  const end = contents.findIndex((each, n) =>
+    contents.slice(0, n).some((before) => isSame(each, before)),
   );
-  const own = all.slice(occurrence);
-  const isSame = own.every((event) => event.shape.join() === shape.join());
-  const contents = new Set(own.map(({ id, same }) => same ?? id));
-  return isSame && contents.size === own.length ? own : null;
+  const own = end < 0 ? all : all.slice(0, end);
+  return own.every((event) => event.shape.join() === shape.join()) ? own : null;
 }
 
 /** The calls after the first one, as setups with the same weights; [] where there are none, or they cannot be told. */
@@ -88,16 +92,19 @@ function callOf(config: HeadConfig): Call {
   };
 }
 
-/** Whether the program has the outputs of every call, by one and the same statement. */
-function areComputed(recording: Recording, calls: readonly Call[]): boolean {
+/** The first calls whose outputs the program has, by one and the same statement: later ones may be with other weights. */
+function computed(recording: Recording, calls: readonly Call[]): readonly Call[] {
   const [first] = calls;
-  return recording.events.some((event) => {
-    if (!isOf(recording, event, first.y)) return false;
-    const runs = recording.events.filter(
-      ({ statement, name }) => statement === event.statement && name === event.name,
-    );
-    return calls.every(({ y }) => runs.some((each) => isOf(recording, each, y)));
-  });
+  const found = recording.events
+    .filter((event) => isOf(recording, event, first.y))
+    .map(({ statement, name }) => {
+      const runs = recording.events.filter(
+        (event) => event.statement === statement && event.name === name,
+      );
+      const end = calls.findIndex(({ y }) => !runs.some((each) => isOf(recording, each, y)));
+      return end < 0 ? calls.length : end;
+    });
+  return calls.slice(0, Math.max(0, ...found));
 }
 
 /** Whether what held a gradient of the first call has later been made another than that of any call: a sum. */
@@ -161,8 +168,8 @@ export function withLaterCalls(recording: Recording, found: Inference): Inferenc
   try {
     const configs = callsOf(recording, found);
     if (configs.length < 2) return found;
-    const calls = configs.map(callOf);
-    if (!areComputed(recording, calls) || !areAdded(recording, calls)) return found;
+    const calls = computed(recording, configs.map(callOf));
+    if (calls.length < 2 || !areAdded(recording, calls)) return found;
     return together(found, calls) ?? found;
   } catch (error) {
     if (error instanceof ConfigError) return found;

@@ -87,7 +87,7 @@ function* ofFirstStep(
   const values = valuesOf(recording, work, end);
   const [model] = findModels(values, isWanted).filter(isWanted);
   const found = model && inferenceOf(values, model);
-  if (found && isComputable(found.config)) yield found;
+  if (found && isComputable(found.config)) yield withLaterCalls(recording, found);
 }
 
 /** Of so many attentions each is told. */

@@ -8,7 +8,7 @@ import { findSites, normalisedAxes, type Site } from './weights/site.ts';
 import { tiledSites } from './tiles/tiles.ts';
 import { unmergedSites } from './weights/unmerged.ts';
 import type { Values } from './values/values.ts';
-import { addViews } from './values/views.ts';
+import { addMatrices, addViews } from './values/views.ts';
 import { addProducts, addSoftmaxes, addSummands } from './values/virtual.ts';
 
 /** How much of a model is known: the more, the likelier it is the attention that is meant. */
@@ -107,7 +107,15 @@ export function findModels(
     }
     if (found.some(({ worth }) => worth >= ENOUGH) || values.work.isDone) break;
   }
-  return byWorth(found);
+  return byWorth(withProjections(values, found));
+}
+
+/** The likeliest once more where its operands come of flat buffers, which are then read as matrices. */
+function withProjections(values: Values, found: readonly Found[]): readonly Found[] {
+  const [best] = byWorth(found);
+  if (!best || best.query.projection || !addMatrices(values)) return found;
+  const model = withBatches(modelOf(values, new Lookup(values.all), best.told.site));
+  return [{ model, worth: completeness(model) }, ...found];
 }
 
 /** So many more places are looked at for what else a program may mean, of programs with few tensors. */

@@ -45,7 +45,7 @@ export interface Statement extends Place {
   /** 'assign', 'augmented', 'return', 'expression', 'for', 'argument', 'parameter', ... */
   readonly kind: string;
   readonly text: string;
-  /** Names, and dotted and subscripted texts, that it reads. */
+  /** Names, and dotted and subscripted texts, that it reads, with keys as in the names of events. */
   readonly loads: readonly string[];
   readonly targets: readonly string[];
 }
@@ -240,8 +240,12 @@ export function parseRecording(bytes: Uint8Array, name = 'recording'): Recording
     const part = bytes.subarray(event.at[0], event.at[0] + event.at[1]);
     return { shape, data: decode(dtype, part, true, sizeOf(shape)) };
   };
-  return { ...header, tensor, pairs };
+  const statements = header.statements.map((each) => ({ ...each, loads: each.loads.map(asNamed) }));
+  return { ...header, statements, tensor, pairs };
 }
+
+/** A text that is read as events are named: keys in single quotes. */
+const asNamed = (text: string): string => text.replaceAll('"', "'");
 
 /** Whether an event is a whole number, or several. */
 export const isInteger = ({ dtype }: Event): boolean => /^u?int\d*$/.test(dtype);

@@ -89,7 +89,7 @@ function recordedPlace(
   value: Value,
   layout: Layout,
 ): { readonly value: Value; readonly layout: Layout } | null {
-  if (!value.isVirtual) return { value, layout };
+  if (!value.isVirtual) return { value: value.flat ?? value, layout };
   if (!value.view) return null;
   const { of, places } = value.view;
   const offset = places[layout.offset];

@@ -55,10 +55,15 @@ function lossOutput(context: Context): LossOutput | null {
   };
 }
 
-/** Readings with the tokens where those of y are come first: of square ones no shape tells which they are. */
-const likeFirst = (found: readonly Operand[], { token, feature }: Operand): Operand[] => {
-  const isLike = (each: Operand): boolean =>
-    each.token.stride < each.feature.stride === token.stride < feature.stride;
+/** Places of the axes, (batch axes, token, feature), by how far apart their entries lie. */
+const orderOf = ({ outer, token, feature }: Operand): string => {
+  const steps = [...outer.values(), token, feature].map(({ stride }) => stride);
+  return steps.map((own) => steps.filter((other) => other > own).length).join();
+};
+
+/** Readings with the axes in the order of those of y come first: of axes of one length no shape tells which is which. */
+const likeFirst = (found: readonly Operand[], like: Operand): Operand[] => {
+  const isLike = (each: Operand): boolean => orderOf(each) === orderOf(like);
   return [...found.filter(isLike), ...found.filter((each) => !isLike(each))];
 };
 
@@ -119,7 +124,7 @@ function addKept({ config, build }: Context, kept: Kept, { given, note, sure }: 
 /** The loss that is found, or the gradient that is passed back where y is not the end. */
 function lossAfter(context: Context, output: LossOutput): FoundLoss | null {
   const found = findLoss(context.values, output);
-  const isOfOutput = found?.from?.parts.some(isGradient) === true;
+  const isOfOutput = found?.from?.parts.some(isGradient) === true || found?.computed !== undefined;
   const isOn = goesOn(context, output, found?.given?.value);
   context.build.isInner = isOn;
   if (found && isOfOutput) return found;
@@ -139,6 +144,10 @@ function lossOf(context: Context, found: FoundLoss, entries: number): HeadConfig
   const constants: Record<string, Tensor> = {};
   switch (kind) {
     case 'upstream':
+      if (found.computed) {
+        build.note('loss.upstream', from, note, sure);
+        return { kind, G: found.computed };
+      }
       return { kind, G: bound('loss.upstream') };
     case 'target':
       if (found.unseen) {

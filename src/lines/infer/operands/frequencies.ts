@@ -1,9 +1,15 @@
 // What a rotary embedding's frequencies are: powers of a base, scaled ones, or a vector that was recorded.
 import type { RopeScaling } from '../../../engine/config.ts';
-import { type Frequencies, geometric, llama3, stretches, yarn } from './scaledFrequencies.ts';
+import {
+  choicesOf,
+  type Frequencies,
+  geometric,
+  llama3,
+  near,
+  stretches,
+  yarn,
+} from './scaledFrequencies.ts';
 import type { Values } from '../values/values.ts';
-
-const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
 
 /** The frequencies whose angles per position these are; null where they are no power of a base and nowhere recorded. */
 export function frequenciesOf(
@@ -54,12 +60,9 @@ function ntk(
 ): { readonly base: number; readonly scaling?: RopeScaling } {
   const known = geometric(values);
   if (known.includes(base) || half < 2) return { base };
-  for (const own of known) {
-    for (const factor of stretches(values)) {
-      if (near(own * factor ** (half / (half - 1)), base, 5e-3))
-        return { base: own, scaling: { kind: 'ntk', factor } };
-    }
-  }
+  for (const { own, factor } of choicesOf({ own: known, factor: stretches(values) }))
+    if (near(own * factor ** (half / (half - 1)), base, 5e-3))
+      return { base: own, scaling: { kind: 'ntk', factor } };
   return { base };
 }
 

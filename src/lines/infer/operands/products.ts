@@ -254,21 +254,27 @@ export function findProducts<C extends Candidate>(
     probesOf.set(key, made);
     return made;
   };
-  const operands = new Map<C, Map<string, Operand>>();
+  // The axes of patterns of the same shapes are the same arrays.
+  const operands = new Map<C, Map<readonly number[], Operand>>();
   const operandOf = (each: C, axes: readonly number[]): Operand => {
-    const own = operands.get(each) ?? new Map<string, Operand>();
+    const own = operands.get(each) ?? new Map<readonly number[], Operand>();
     operands.set(each, own);
-    const key = axes.join();
-    const made = own.get(key) ?? new Operand(each.tensor, axes, shape.length);
-    own.set(key, made);
+    const made = own.get(axes) ?? new Operand(each.tensor, axes, shape.length);
+    own.set(axes, made);
     return made;
   };
+  const shapes = new Map([...lefts, ...rights].map((each) => [each, each.tensor.shape.join()]));
   const isSymmetric = (lefts as unknown) === rights;
   const found: Product<C>[] = [];
   lefts.forEach((left, n) => {
+    const byShape = new Map<string, readonly Pattern[]>();
     for (const right of isSymmetric ? rights.slice(n) : rights) {
+      const key = shapes.get(right)!;
+      const own = byShape.get(key) ?? patterns(left.tensor.shape, right.tensor.shape, shape);
+      byShape.set(key, own);
+      if (own.length === 0) continue;
       const eps = Math.max(target.eps, left.eps, right.eps);
-      for (const pattern of patterns(left.tensor.shape, right.tensor.shape, shape)) {
+      for (const pattern of own) {
         const told = probes(pattern);
         if (told.length === 0) continue;
         work?.spend(EACH);

@@ -48,21 +48,32 @@ const called = ({ numbers }: Values, pattern: RegExp, usual: readonly number[]):
 
 const LLAMA3 = /wavelen|(?:low|high)_?freq/i;
 
+type Choices<T> = { readonly [Key in keyof T]: readonly T[Key][] };
+
+/** Every choice of one of each, those of the last entry in turn first. */
+export function* choicesOf<T extends object>(all: Choices<T>): Generator<T> {
+  const entries = Object.entries<readonly unknown[]>(all);
+  const visit = function* (at: number, sofar: object): Generator<T> {
+    if (at === entries.length) return yield sofar as T;
+    const [key, values] = entries[at];
+    for (const value of values) yield* visit(at + 1, { ...sofar, [key]: value });
+  };
+  yield* visit(0, {});
+}
+
 /** Llama 3.1's frequencies; its published numbers where the program names no others. */
 export function* llama3(values: Values, half: number): Generator<Frequencies> {
   if (!values.recording.statements.some(({ text }) => LLAMA3.test(text))) return;
-  for (const base of geometric(values)) {
-    for (const factor of [...stretches(values), 8]) {
-      for (const originalLength of called(values, /orig|old|max_pos|length|context/i, [8192])) {
-        for (const lowFreqFactor of called(values, /low/i, [1])) {
-          for (const highFreqFactor of called(values, /high/i, [4])) {
-            const own = { factor, lowFreqFactor, highFreqFactor, originalLength };
-            const scaling = { kind: 'llama3' as const, ...own };
-            yield { base, each: llama3Frequencies(base, half, scaling), scaling };
-          }
-        }
-      }
-    }
+  const choices = choicesOf({
+    base: geometric(values),
+    factor: [...stretches(values), 8],
+    originalLength: called(values, /orig|old|max_pos|length|context/i, [8192]),
+    lowFreqFactor: called(values, /low/i, [1]),
+    highFreqFactor: called(values, /high/i, [4]),
+  });
+  for (const { base, ...own } of choices) {
+    const scaling = { kind: 'llama3' as const, ...own };
+    yield { base, each: llama3Frequencies(base, half, scaling), scaling };
   }
 }
 
@@ -84,32 +95,26 @@ const llama3Frequencies = (
     return frequency * (kept + (1 - kept) / factor);
   });
 
-const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
+export const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
 
-/** YaRN's frequencies by the numbers that the program names; only where lengths grow as it says or a name says so. */
+/** YaRN's frequencies by the numbers that the program names, of which some length is one. */
 export function* yarn(values: Values, half: number, magnitude: number): Generator<Frequencies> {
-  if (magnitude === 1) return;
-  const lengths = called(values, /orig|max_pos|length|context|^L/i, []);
-  for (const base of geometric(values)) {
-    for (const factor of stretches(values)) {
-      for (const originalLength of lengths) {
-        for (const betaFast of called(values, /fast/i, [32])) {
-          for (const betaSlow of called(values, /slow/i, [1])) {
-            for (const truncate of [true, false]) {
-              const own = { factor, originalLength, betaFast, betaSlow, truncate };
-              const scaling = { kind: 'yarn' as const, ...own };
-              const usual = 0.1 * Math.log(factor) + 1;
-              const isUsual = near(magnitude, usual, 1e-6);
-              yield {
-                base,
-                each: yarnFrequencies(base, half, scaling),
-                scaling: isUsual ? scaling : { ...scaling, magnitude },
-              };
-            }
-          }
-        }
-      }
-    }
+  const choices = choicesOf({
+    base: geometric(values),
+    factor: stretches(values),
+    originalLength: called(values, /orig|max_pos|length|context|^L/i, []),
+    betaFast: called(values, /fast/i, [32]),
+    betaSlow: called(values, /slow/i, [1]),
+    truncate: [true, false],
+  });
+  for (const { base, ...own } of choices) {
+    const scaling = { kind: 'yarn' as const, ...own };
+    const isUsual = near(magnitude, 0.1 * Math.log(own.factor) + 1, 1e-6);
+    yield {
+      base,
+      each: yarnFrequencies(base, half, scaling),
+      scaling: isUsual ? scaling : { ...scaling, magnitude },
+    };
   }
 }
 

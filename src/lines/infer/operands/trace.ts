@@ -182,7 +182,7 @@ const projections = new WeakMap<Values, Map<string, readonly Projection[]>>();
 export function projectionsOf(values: Values, operand: Operand, before: number): Projection[] {
   const all = projections.get(values) ?? new Map<string, readonly Projection[]>();
   projections.set(values, all);
-  const key = `${before} ${placeOf(operand)}`;
+  const key = `${values.shaped} ${before} ${placeOf(operand)}`;
   const found = all.get(key) ?? findProjections(values, operand, before);
   all.set(key, found);
   return found.map((each) => ({ ...each, of: operand }));

@@ -3,6 +3,7 @@ import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import { gather, type Layout, lengthOf } from '../values/layout.ts';
 import { haveSameNumbers } from '../values/lookup.ts';
 import { isGradientName, isLossName, lastName } from '../values/names.ts';
+import { crossEntropyOf } from './crossEntropy.ts';
 import { elementwise, multiple } from './elementwise.ts';
 import { isUninitialised } from '../values/memory.ts';
 import { isGradient, type Value, type Values } from '../values/values.ts';
@@ -13,6 +14,8 @@ export interface FoundLoss {
   readonly terms?: string;
   /** Target or upstream gradient. */
   readonly given?: Placed;
+  /** The upstream gradient, where it follows from what the loss is. */
+  readonly computed?: Tensor;
   /** The target, where it is read in the statement that takes it off y and nowhere recorded. */
   readonly unseen?: Tensor;
   /** Of a target: 1 where an entry of y counts, 0 where it does not, as of padding. */
@@ -169,6 +172,8 @@ export function findLoss(values: Values, output: Output): FoundLoss | null {
   const own = gradients.find(({ value }) => isOf(values, value, output));
   const same = given.find(({ value }) => own?.value === value);
   if (same) return upstreamLoss(same);
+  const entropy = own ? null : crossEntropyOf(values, output);
+  if (entropy) return entropy;
   const varied = given.filter(({ value }) => isVaried(value));
   const computed = targets(values, output).filter(
     ({ value }) => !varied.some((each) => each.value === value),

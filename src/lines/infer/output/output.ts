@@ -145,19 +145,19 @@ export function outputsOf(
         cols: splitAs(feature, cols),
       })),
   );
-  const fitsOf = (y: Value, own: Pick<Value, 'tensor' | 'eps'>): Output[] =>
+  const fitsTo = (y: Value, own: Pick<Value, 'tensor' | 'eps'>, x: Matrix): Output[] =>
     tokenReadings(y, batch, tokens).flatMap((operand) =>
       weights.flatMap((weight) => {
         if (weight.time >= y.time || values.descends(weight, mixed.output)) return [];
-        return matrices(weight, merged).flatMap((matrix) => {
-          for (const x of [exact, ...misplaced]) {
-            const fit = fitted(values, operand, own, x, weight, matrix, mixed.output.eps);
-            if (fit) return [fit];
-          }
-          return [];
-        });
+        return matrices(weight, merged).flatMap(
+          (matrix) => fitted(values, operand, own, x, weight, matrix, mixed.output.eps) ?? [],
+        );
       }),
     );
+  const fitsOf = (y: Value, own: Pick<Value, 'tensor' | 'eps'>): Output[] => {
+    const whole = fitsTo(y, own, exact);
+    return whole.length > 0 ? whole : misplaced.flatMap((x) => fitsTo(y, own, x));
+  };
   const found = later.flatMap((y) => fitsOf(y, y));
   if (found.length > 0) return found.sort((a, b) => b.score - a.score || a.y.time - b.y.time);
   for (const sum of later) {

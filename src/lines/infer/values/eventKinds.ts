@@ -25,3 +25,11 @@ export const isOfEntries = ({
   readonly grid: readonly number[];
   readonly parts: readonly Event[];
 }): boolean => grid.length > 1 && isEntry(parts[0]);
+
+/** Relative errors that number types bring with them. */
+export const EPSILON: Readonly<Record<string, number>> = {
+  float64: 1e-9,
+  float32: 2e-5,
+  bfloat16: 1e-2,
+  float16: 2e-3,
+};

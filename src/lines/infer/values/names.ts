@@ -89,9 +89,13 @@ export const isGradientName = remembered((name: string): boolean => {
   );
 });
 
+/** Loss, cost, error, in the languages that people write in. */
+const LOSS =
+  /loss|obj|cost|custo|kost|energy|nll|mse|err|fehler|perte|verl(?:ies|ust)|p[eé]rd(?:a|id)|strata|^ce$|entropy|^f$|^l$/i;
+
 /** Whether a number is called what is differentiated. */
 export const isLossName = (name: string): boolean =>
-  name.split('.').some((part) => /loss|obj|cost|energy|nll|mse|err|^f$|^l$/i.test(lastName(part)));
+  name.split('.').some((part) => LOSS.test(lastName(part)));
 
 const namesOfValues = new WeakMap<Value, { events: number; names: readonly string[] }>();
 

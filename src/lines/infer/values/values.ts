@@ -2,11 +2,12 @@
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import type { Event, Recording } from '../../recorded/recording.ts';
 import { Iterated } from '../../recorded/iterated.ts';
-import { isEntry, isSizeOf, type Kind, kindOf } from './eventKinds.ts';
+import { EPSILON, isEntry, isSizeOf, type Kind, kindOf } from './eventKinds.ts';
 import { gridOf, isFilled, sideBySide } from './filled.ts';
 import { contentKey, eventsByName, group, isGradient } from './keys.ts';
 import { isPartOf, takesShapesAlone } from './memory.ts';
 import { isDrawn, SCALED_IN_PLACE } from './drawn.ts';
+import { takenFrom } from './taken.ts';
 import { Work } from './work.ts';
 
 /** Largest tensor and largest number of pieces that are looked into. */
@@ -34,14 +35,9 @@ export interface Value {
   readonly view?: { readonly of: Value; readonly places: Int32Array };
   /** What a virtual value was computed from. */
   readonly from: readonly Value[];
+  /** Of a flat buffer that is read as a matrix: the buffer. */
+  readonly flat?: Value;
 }
-
-const EPSILON: Readonly<Record<string, number>> = {
-  float64: 1e-9,
-  float32: 2e-5,
-  bfloat16: 1e-2,
-  float16: 2e-3,
-};
 
 /** Zeros make zeros of anything. */
 export const isBlank = ({ tensor: { data } }: Value): boolean => data.every((each) => each === 0);
@@ -51,6 +47,8 @@ export { isGradient };
 export class Values {
   readonly recording: Recording;
   readonly all: Value[] = [];
+  /** How many of them are flat buffers with axes. */
+  shaped = 0;
   readonly numbers: Event[] = [];
   readonly #byContent = new Map<string, Value[]>();
   readonly #ofEvent = new Map<number, Value>();
@@ -202,6 +200,18 @@ export class Values {
     return value;
   }
 
+  /** Adds a flat buffer with the axes that its entries have in their order. */
+  addShaped(flat: Value, shape: readonly number[]): void {
+    const tensor = { shape, data: flat.tensor.data };
+    // What is a view of a part has no place of its own in the recording.
+    const known = this.#known(tensor);
+    if (known && !known.isVirtual) return;
+    this.shaped++;
+    const value = { ...flat, id: this.all.length, tensor, flat };
+    this.all.push(value);
+    this.#byContent.set(contentKey(tensor), [value]);
+  }
+
   /** Whether a statement that matches the pattern reads the value. */
   isReadBy(value: Value, pattern: RegExp): boolean {
     const key = String(pattern);
@@ -277,30 +287,7 @@ export class Values {
         ids.push(...this.#throughNumbers(each));
     }
     const read = ids.filter((id) => id !== event.id).map((id) => events[id]);
-    return this.#takenFrom(event, read) ?? read;
-  }
-
-  /**
-   * Of several that a statement reads for several targets the one that this target is: `for x, t in zip(xs, ts)`,
-   * `x, t = data['x'].to(dtype), data['t'].to(dtype)`.
-   */
-  #takenFrom(event: Event, read: readonly Event[]): Event[] | null {
-    const { kind, targets } = this.recording.statements[event.statement];
-    if (targets.length < 2 || read.length < 2) return null;
-    const own = this.recording.tensor(event.id);
-    if (!own || own.data.length < 2) return null;
-    const { length } = own.data;
-    const start = kind === 'for' ? (event.loops.at(-1) ?? 0) * length : 0;
-    const eps = EPSILON[event.dtype] ?? 0;
-    const from = read.filter(({ id }) => {
-      const whole = this.recording.tensor(id);
-      if (!whole || (kind !== 'for' && whole.data.length !== length)) return false;
-      return own.data.every((each, at) => {
-        const other = whole.data[start + at];
-        return Math.abs(each - other) <= eps * Math.abs(other);
-      });
-    });
-    return from.length === 1 ? from : null;
+    return takenFrom(this.recording, event, read) ?? read;
   }
 
   /** What an entry was computed from, and what the single numbers among that were. */

@@ -24,6 +24,31 @@ export function addViews(values: Values): void {
   for (const value of values.all.filter(isUsable)) addParts(values, value, heads);
 }
 
+/** Most flat buffers that are read with axes, and ways to read one with so many. */
+const FLAT = 64;
+const EACH = 6;
+
+/** Adds flat buffers as matrices, of programs in the manner of C, in which no array has more than one axis; whether it did. */
+export function addMatrices(values: Values): boolean {
+  const floats = values.all.filter(
+    ({ kind, isVirtual, grid }) => kind === 'float' && !isVirtual && grid.length === 0,
+  );
+  const hasMatrix = floats.some(({ tensor: { shape } }) => shape.filter((n) => n > 1).length > 1);
+  if (hasMatrix) return false;
+  const own = lengthsOf(values).filter((length) => length > 1);
+  const lengths = new Set([...own, ...own.flatMap((a) => own.map((b) => a * b))]);
+  const flat = floats.filter(({ tensor: { shape } }) => shape.length === 1 && shape[0] >= SMALLEST);
+  for (const value of flat.slice(0, FLAT)) {
+    const { length } = value.tensor.data;
+    const pairs = [...lengths].map((a) => [a, length / a]);
+    const triples = own.flatMap((a) => own.map((b) => [a, b, length / (a * b)]));
+    for (const shapes of [pairs, triples])
+      for (const shape of shapes.filter((each) => lengths.has(each.at(-1)!)).slice(0, EACH))
+        values.addShaped(value, shape);
+  }
+  return flat.length > 0;
+}
+
 const isUsable = ({ kind, tensor, parts, isVirtual, view }: Value): boolean =>
   kind === 'float' &&
   (!isVirtual || view !== undefined) &&

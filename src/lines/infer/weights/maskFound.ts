@@ -7,7 +7,7 @@ import type { Model } from '../model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
 import { isUninitialised } from '../values/memory.ts';
 import { isOfEntries } from '../values/eventKinds.ts';
-import type { Value } from '../values/values.ts';
+import type { Value, Values } from '../values/values.ts';
 
 export interface FoundMask extends Named {
   readonly from: Value | null;
@@ -247,6 +247,18 @@ export interface FoundDropout {
   readonly from: Value;
 }
 
+/** The share that a program's own number says is dropped: by its name, else by what of the weights is kept. */
+function namedRate({ numbers }: Values, kept: number): number | undefined {
+  const found = numbers.find(
+    ({ name, value }) =>
+      /drop|keep|^p$|rate|p_/i.test(name) && value !== undefined && value > 0 && value < 1,
+  );
+  if (found?.value === undefined) return undefined;
+  const { name, value } = found;
+  const isKept = /keep/i.test(name) || (!/drop/i.test(name) && kept > 0.5 === value > 0.5);
+  return isKept ? 1 - value : value;
+}
+
 /** Dropout of the weights, where those that mix the values are some of the softmax's, times a number. */
 export function findDropout(model: Model): FoundDropout | null {
   const { values, told, mixed } = model;
@@ -258,10 +270,9 @@ export function findDropout(model: Model): FoundDropout | null {
   if (!used.some((value, n) => value === 0 && whole[n] !== 0)) return null;
   const at = used.findIndex((value) => value !== 0);
   const factor = used[at] / whole[at];
-  const named = values.numbers.find(
-    ({ name, value }) =>
-      /drop|^p$|rate|p_/i.test(name) && value !== undefined && value > 0 && value < 1,
-  )?.value;
+  const kept =
+    used.filter((value) => value !== 0).length / whole.filter((each) => each !== 0).length;
+  const named = namedRate(values, kept);
   const p = named ?? 1 - 1 / factor;
   if (!(p >= 0 && p < 1)) return null;
   const extents = extentsOf(model);

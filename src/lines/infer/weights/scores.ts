@@ -119,6 +119,8 @@ export function queryIsLeft(
   const [left, right] = [named(site.product.left), named(site.product.right)];
   const isQuery = (names: readonly (string | undefined)[]): number =>
     (names.includes('Q') ? 1 : 0) - (names.includes('K') ? 1 : 0);
-  votes += 0.75 * (isQuery(left) - isQuery(right));
+  const said = isQuery(left) - isQuery(right);
+  // Where both are called what they are, one statement that takes the other axis is the likelier mistake.
+  votes += Math.abs(said) === 2 ? 1.25 * said : 0.75 * said;
   return { left: votes >= 0, margin: Math.abs(votes) };
 }

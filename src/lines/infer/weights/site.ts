@@ -294,12 +294,14 @@ function capOf(values: Values, { weights, scores, product }: Site, cap: number):
 export function sitesAt(values: Values, weights: Value): Site[] {
   const operands = operandsBefore(values, weights);
   const ancestors = values.ancestors(weights);
+  const isBehind = (value: Value): boolean =>
+    weights.isVirtual ? ancestors.has(value.id) : values.descends(weights, value);
   const earlier = values.all.filter(
     (value) =>
       value.kind === 'float' &&
       value.time < weights.time &&
       value.tensor.shape.join() === weights.tensor.shape.join() &&
-      (ancestors.has(value.id) || weights.grid.length > 0),
+      (weights.grid.length > 0 || isBehind(value)),
   );
   // In a narrow type the weights may look as if nothing were capped.
   const capped = cappedSites(values, weights, earlier);
