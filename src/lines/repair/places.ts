@@ -11,6 +11,8 @@ export interface Place {
   readonly statement: number;
   readonly file: string;
   readonly line: number;
+  /** Where what a lambda returns begins, where the statement is that. */
+  readonly column?: number;
   /** The line of the wrong statement behind it, where its effect is to be seen there. */
   readonly until?: number;
   /** Whether its effect is to be seen in what the loops around it write: one number tells nothing. */
@@ -152,7 +154,9 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
-  const known = new Set(near.map(({ file, line }) => `${file} ${line}`));
+  const known = new Set(
+    near.flatMap(({ file, line, column }) => (column === undefined ? [`${file} ${line}`] : [])),
+  );
   const silent = silentOf(recording, missing.slice(0, MOST_WRONG), near).filter(
     ({ file, line }) => !known.has(`${file} ${line}`),
   );
@@ -279,7 +283,8 @@ function numbersOf({ events, statements }: Recording, { id, statement }: Event):
 }
 
 function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
-  const { file, line, function: inside } = recording.statements[event.statement];
+  const { file, line, column, kind, function: inside } = recording.statements[event.statement];
+  const isLambda = kind === 'return' && recording.functions[inside].name.endsWith('<lambda>');
   const executions: string[] = [];
   const own = `${event.frame} ${event.loops.join(',')}`;
   for (const other of recording.events) {
@@ -307,6 +312,7 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     statement: event.statement,
     file: recording.files[file].path,
     line,
+    ...(isLambda && { column }),
     ...(until !== null && { until }),
     ...(until === null && isElement(recording, event.id) && { isPacked: true }),
     // What was right before it first went wrong has to stay so.

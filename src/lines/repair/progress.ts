@@ -8,7 +8,14 @@ import type { Judged } from '../judge.ts';
 import { handedOn } from '../recorded/flow.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { holdsTwice, isMisplaced, losesMask, losesStep, placeName } from './held.ts';
+import {
+  holdsTwice,
+  isMisplaced,
+  isTakenElsewhere,
+  losesMask,
+  losesStep,
+  placeName,
+} from './held.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {
@@ -40,9 +47,12 @@ export function standingOf(recording: Recording, judged: Judged): Standing {
 }
 
 function missingOf(judged: Judged): Missing[] {
-  const blamed = judged.localised.wrong.map(({ event, seen, node, kind }) => ({
-    ...{ event, seen, key: node !== null && kind !== 'other' ? keyOf(node, kind) : null },
-  }));
+  const blamed = judged.localised.wrong.flatMap(({ event, seen, node, kind, beside = [] }) => [
+    { ...{ event, seen }, key: node !== null && kind !== 'other' ? keyOf(node, kind) : null },
+    ...beside.map((each) => ({
+      ...{ event: each.event, seen: each.event, key: keyOf(each.node, each.kind) },
+    })),
+  ]);
   const known = new Set(blamed.map(({ key }) => key));
   return [...blamed, ...namedGoals(judged).filter(({ key }) => !known.has(key))];
 }
@@ -97,6 +107,7 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.missing.length === 0 &&
   !holdsTwice(before, standing) &&
   !isMisplaced(before, standing) &&
+  !isTakenElsewhere(before, standing) &&
   !losesMask(before, standing) &&
   !losesStep(before, standing) &&
   !isSpoilt(standing) &&
@@ -184,7 +195,7 @@ function isSpoiltBeside(before: Standing, after: Standing): boolean {
 }
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
-function hasLooseEnds({ recording, judged: { localised } }: Standing): boolean {
+function hasLooseEnds({ recording, judged: { localised, catalogue } }: Standing): boolean {
   const { observed, flow, covered } = localised;
   const repeated = repeatedResults(recording, observed);
   // What autograd tells of a node is no result of its own where that gradient is there as a whole.
@@ -193,10 +204,19 @@ function hasLooseEnds({ recording, judged: { localised } }: Standing): boolean {
     of !== undefined &&
     partsOf(observed[of]).length > 0 &&
     partsOf(observed[of]).every(({ entry }) => covered.has(keyOf(entry.node, 'gradient')));
+  const { graph } = catalogue;
+  const open = goalsOf(graph).filter((key) => !covered.has(key));
+  const sizes = new Set(open.map((key) => sizeOf(nodeOf(graph, key.slice(2)).shape)));
+  // A part of what is there as a whole, as large as what is not.
+  const isInPlaceOf = ({ found, pieces, event }: Observed): boolean =>
+    sizes.has(sizeOf(event.shape)) &&
+    pieces.length === 0 &&
+    found.length > 0 &&
+    found.every((each) => covered.has(each.entry.key) && !isAllOf(each));
   return observed.some((each) => {
     const { event, standing } = each;
     const isLoose = event.how === 'loop-end' || flow.users[event.id].length === 0;
-    const isRight = standing !== 'off' && standing !== 'partial';
+    const isRight = standing !== 'off' && standing !== 'partial' && !isInPlaceOf(each);
     if (isRight || !isLoose || sizeOf(event.shape) <= 1 || isTold(each)) return false;
     return !repeated.has(resultOf(event));
   });
@@ -268,7 +288,10 @@ export function compareStandings(
   const lost = keptBy(before).filter((key) => !after.covered.has(key));
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
   const gained = after.covered.size - before.covered.size;
-  if (!isWhole(before, after)) return gained > 0 && lost.length === 0 ? 'better' : 'neither';
+  if (!isWhole(before, after))
+    return gained > 0 && lost.length === 0 && !isTakenElsewhere(before, after)
+      ? 'better'
+      : 'neither';
   if (lost.length > 0 && !isReplaced(before, after, lost)) return 'neither';
   return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';
 }

@@ -8,7 +8,7 @@ import { type Sorted, sorted } from './select.ts';
 import { applyEdits } from './text.ts';
 
 export interface Limits {
-  /** For all of it, in seconds. */
+  /** For all of it, in seconds of work. */
   readonly seconds: number;
   /** Runs of the whole program. */
   readonly runs: number;
@@ -30,7 +30,7 @@ export interface Search {
   readonly bench: Bench;
   readonly judge: (recording: Recording) => Judged;
   readonly limits: Limits;
-  /** In seconds. */
+  /** In seconds of work. */
   readonly now: () => number;
   /** Proves the next repaired program; the search goes on after one that is disproved. */
   readonly found: (repaired: Repaired) => Promise<'proven' | 'disproved' | 'enough'>;
@@ -247,6 +247,7 @@ class Hunt {
       sources: state.sources,
       file: place.file,
       line: place.line,
+      ...(place.column !== undefined && { column: place.column }),
       ...(place.until !== undefined && { until: place.until }),
       ...(place.around === true && { around: true }),
       occurrences: place.occurrences,

@@ -25,6 +25,8 @@ const PIECES = 4;
 const MOST_EXACT = 10;
 const MOST_PROMISING = 16;
 const MOST_PERMUTED = 4;
+/** Queries, keys and values that are stacked, or heads. */
+const MOST_STACKED = 16;
 /** Worse than any that is something. */
 const NOTHING_RIGHT = 5;
 /** What was missing, in full, or another node that was. */
@@ -130,7 +132,9 @@ export function sorted(
   return {
     exact: exact.slice(0, MOST_EXACT),
     promising: promising.slice(0, MOST_PROMISING),
-    permuted: promising.filter((each) => isPermuted(each, reply)).slice(0, MOST_PERMUTED),
+    permuted: [...exact.slice(MOST_EXACT), ...promising, ...rest]
+      .filter((each) => isPermuted(each, reply))
+      .slice(0, MOST_PERMUTED),
     others,
   };
 }
@@ -140,15 +144,27 @@ function holdsLess({ values }: Evaluated, { now }: FrameReply): boolean {
   return now.some((each) => !values.some((value) => isSame(value, each)));
 }
 
-/** Whether a candidate leaves the tensors that are there now, each once, in another order. */
+/** Whether a candidate leaves the tensors that are there now, each once, in another order; or one that is stacked of them. */
 function isPermuted({ values }: Evaluated, { now }: FrameReply): boolean {
-  if (values.length !== now.length || now.length < 2) return false;
+  if (values.length !== now.length || now.length === 0) return false;
+  if (now.length === 1) return isStackedAnew(values[0], now[0]);
   const left = [...now];
   return values.every((value) => {
     const at = left.findIndex((each) => isSame(value, each));
     if (at >= 0) left.splice(at, 1);
     return at >= 0;
   });
+}
+
+/** Whether the parts along the first axis are those of another tensor, in another order. */
+function isStackedAnew(one: Tensor, other: Tensor): boolean {
+  const [count] = one.shape;
+  if (!sameShape(one.shape, other.shape) || !(count > 1 && count <= MOST_STACKED)) return false;
+  const size = one.data.length / count;
+  const partsOf = ({ data }: Tensor): string[] =>
+    Array.from({ length: count }, (_, n) => data.subarray(n * size, (n + 1) * size).join());
+  const [parts, own] = [one, other].map(partsOf);
+  return parts.join() !== own.join() && parts.sort().join() === own.sort().join();
 }
 
 /** How far from right what a candidate leaves is; Infinity where nothing that it changes is right. */

@@ -255,3 +255,60 @@ test.skipIf(!hasNumpy)('another tensor that is given to a function', async () =>
   const fix = await mended(GIVEN, 'attention(n, w)', 'attention(x, w)');
   expect(fix).toBe('return attention(n, w)');
 });
+
+/** What is printed is told apart by its place in what the function returns alone. */
+const RETURNED = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D, E = 5, 4, 3, 2
+x, wq, wk, wv = rng.normal(size=(T, C)), *rng.normal(size=(2, C, D)), rng.normal(size=(C, E))
+dy = rng.normal(size=(T, E))
+def weights(x, wq, wk):
+    s = x @ wq @ (x @ wk).T / np.sqrt(D)
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+def gradients(x, p, dy, wq, wk, wv):
+    dp = dy @ (x @ wv).T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / np.sqrt(D)
+    a, b, c = ds @ (x @ wk), ds.T @ (x @ wq), p.T @ dy
+    whole = a @ wq.T + b @ wk.T + c @ wv.T
+    return whole, x.T @ a, x.T @ b, x.T @ c
+p = weights(x, wq, wk)
+y = p @ (x @ wv)
+for label, each in zip(['x', 'wq', 'wk', 'wv'], gradients(x, p, dy, wq, wk, wv)):
+    print(label, each.sum())
+`;
+
+test.skipIf(!hasNumpy)('what is returned in another order, and only that', async () => {
+  const order = 'return whole, x.T @ a, x.T @ b, x.T @ c';
+  const other = 'return whole, x.T @ b, x.T @ a, x.T @ c';
+  expect(await mended(RETURNED, order, other)).toBe(order);
+});
+
+/** A number of tokens that is 1 where there is an axis more. */
+const PULLED = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D = 5, 4, 3
+def product(a, b):
+    return a @ b, lambda g: (g @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ g)
+def attention(x, wq, wk, wv):
+    (q, from_q), (k, from_k), (v, from_v) = product(x, wq), product(x, wk), product(x, wv)
+    s = q @ k.swapaxes(-1, -2) / np.sqrt(D)
+    p = np.exp(s - s.max(axis=-1, keepdims=True))
+    p = p / p.sum(axis=-1, keepdims=True)
+    def back(dy):
+        dp = dy @ v.swapaxes(-1, -2)
+        ds = p * (dp - (p * dp).sum(axis=-1, keepdims=True)) / np.sqrt(D)
+        (xq, dwq), (xk, dwk) = from_q(ds @ k), from_k(ds.swapaxes(-1, -2) @ q)
+        xv, dwv = from_v(p.swapaxes(-1, -2) @ dy)
+        return xq + xk + xv, dwq, dwk, dwv
+    return p @ v, back
+x, wq, wk, wv = rng.normal(size=(T, C)), *rng.normal(size=(3, C, D))
+y, back = attention(x, wq, wk, wv)
+dx, dwq, dwk, dwv = back(rng.normal(size=(T, D)))
+`;
+
+test.skipIf(!hasNumpy)('no axis of length 1 in the place of the mistake', async () => {
+  const product = 'return a @ b, lambda g: (g @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ g)';
+  const divided = product.replace('a.swapaxes(-1, -2) @ g', 'a.swapaxes(-1, -2) @ g / len(a)');
+  expect(await mended(PULLED, product, divided)).toBe(product);
+});

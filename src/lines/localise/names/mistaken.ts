@@ -48,11 +48,12 @@ function conflictOf({ event, standing, found, added }: Observed): Conflict | nul
   const sides = found.map(({ entry }) => sideOf(entry.node, entry.kind));
   if (sides.some((side) => side === null || side.letter === named.letter)) return null;
   const kind = named.sort.split(' ')[0];
-  const is =
-    sides.find((side) => side!.sort === named.sort) ??
-    // A dictionary of weights has them under the letters alone.
-    (isKeyed(event) ? sides.find((side) => side!.sort === `${kind} W`) : undefined);
-  return is ? { event: event.id, named: { ...named, node: name.node }, is } : null;
+  const own = sides.find((side) => side!.sort === named.sort);
+  if (own) return { event: event.id, named: { ...named, node: name.node }, is: own };
+  // A dictionary of weights has them under the letters alone.
+  const is = isKeyed(event) ? sides.find((side) => side!.sort === `${kind} W`) : undefined;
+  const node = `W_${named.letter}`;
+  return is ? { event: event.id, named: { ...named, sort: is.sort, node }, is } : null;
 }
 
 /** Statements that give one name to several of queries, keys and values, one after the other: it says nothing there. */
@@ -281,20 +282,14 @@ export function returnsInOrder(field: Field): Mistaken[] {
         return name?.kind === 'gradient' && sideOf(name.node, '') !== null;
       }),
     );
-    const wrong = returned.find(
-      ({ id }, n) =>
-        QKV.test(letterOf(id, 'gradient')) &&
-        letterOf(id, 'gradient') !== order[n - (returned.length - given.length)],
-    );
     if (isNamed) return;
-    const event = wrong ?? returned[0];
     const note = `gradients of ${given.join(', ')} are returned where ${order.join(', ')} were taken`;
-    found.push({
-      event: event.id,
-      node: letterOf(event.id, 'gradient').replace(/^([Wb])/, '$1_') || 'Q',
-      kind: 'gradient',
-      note,
-    });
+    returned
+      .filter(({ id }) => QKV.test(letterOf(id, 'gradient')))
+      .forEach(({ id }, n) => {
+        const node = order[n].replace(/^([Wb])/, '$1_');
+        if (given[n] !== order[n]) found.push({ event: id, node, kind: 'gradient', note });
+      });
   });
   return found;
 }
@@ -388,7 +383,6 @@ export function exchangedReturns(field: Field): Mistaken[] {
       const [letter] = wanted;
       const note = `the gradient of ${argument.name} is d${letter}, but d${own[0].letter} is returned for it`;
       found.push({ event: event.id, node: letter, kind: 'gradient', note });
-      break;
     }
   });
   return found;
