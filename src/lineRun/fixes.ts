@@ -285,5 +285,6 @@ const NAMES: Readonly<Record<string, string>> = {
   missing: 'a statement is missing',
   path: 'a path of the gradient is missing',
   'not zeroed': 'the accumulator is not zeroed',
+  alike: 'it belongs computed as the one beside it',
   everywhere: 'another one belongs in all these places',
 };

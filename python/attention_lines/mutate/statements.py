@@ -1,6 +1,7 @@
 """Mutations of a whole statement: = and +=, what is returned or unpacked, its place, and a statement that is missing."""
 import ast
 import itertools
+import re
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from .expressions import fitting
@@ -414,6 +415,46 @@ def _others(scope: Scope, node: ast.expr, text: str) -> Iterator[Tuple[str, floa
             yield each.text, 1.2 + each.distance
 
 
+def alike(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """As a statement beside it computes it, by other names: `dk = turned(dkr)` where `dq = turned(dqr)` stands."""
+    own = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    if not isinstance(own, (ast.Name, ast.Attribute, ast.Subscript)):
+        return
+    known = set(_IDENTIFIER.findall(source.text))
+    for other in source.block_of(statement):
+        if not isinstance(other, ast.Assign) or other is statement or len(other.targets) != 1:
+            continue
+        one, two = _difference(source.of(other.targets[0]), source.of(own))
+        text = source.of(other.value)
+        if not one or not two or abs(other.lineno - statement.lineno) > NEAR or len(text) > LONGEST_ALIKE:
+            continue
+
+        def renamed(found: 're.Match[str]') -> str:
+            name = found.group().replace(one, two)
+            return name if name in known else found.group()
+
+        new = _IDENTIFIER.sub(renamed, text)
+        if new != text and new != source.of(statement.value):
+            yield Mutation((source.replaced(statement.value, new),), 1.3, 'alike')
+
+
+_IDENTIFIER = re.compile(r'[^\W\d]\w*')
+NEAR = 8
+"""Lines between statements that are alike."""
+LONGEST_ALIKE = 120
+
+
+def _difference(one: str, other: str) -> Tuple[str, str]:
+    """In what two texts differ, without what is the same at both ends."""
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < min(len(one), len(other)) - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return one[start : len(one) - end], other[start : len(other) - end]
+
+
 def _written(source: Source, statement: ast.stmt) -> List[str]:
     names = []
     for node in [statement] + list(ast.walk(statement)):
@@ -442,4 +483,4 @@ def _like(source: Source, scope: Scope, other: ast.stmt, after) -> Iterator[Muta
                     yield after(text[: start - base] + each.text + text[end - base :], 2.4 + each.distance, 'missing')
 
 
-OPERATORS = (assignment, accumulated, order, entries, target, place, unguarded, everywhere, path, missing)
+OPERATORS = (alike, assignment, accumulated, order, entries, target, place, unguarded, everywhere, path, missing)

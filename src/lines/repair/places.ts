@@ -5,6 +5,7 @@ import { callOf } from '../localise/blame/calls.ts';
 import { type Event, isInteger, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
+import { isOneNumber, loopsAround, writesOneNumber } from './loops.ts';
 import { silentOf } from './silent.ts';
 
 export interface Place {
@@ -40,6 +41,7 @@ const SILENT_AFTER = 5;
 const FAR = {
   wrong: 0.75,
   loop: 1.1,
+  whole: 0.5,
   operand: 1,
   rightOperand: 1.6,
   user: 1.5,
@@ -61,6 +63,8 @@ const FAR = {
 export function placesOf({ recording, judged, missing }: Standing): Place[] {
   const { observed, consequences, flow } = judged.localised;
   const found = new Map<number, { readonly place: Place; readonly far: number }>();
+  /** The same statements by all that their loops write. */
+  const whole: typeof found = new Map();
   const proven = provenFunctions(recording, judged);
   const add = (id: number, near: number, seenIn: Missing, isPacked = false): void => {
     const event = recording.events[id];
@@ -140,6 +144,15 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         add(user, next, each);
         if (!isSame) addNumbers(user, next, each);
       }
+    // What is added to an array in loops may show in all of it alone.
+    for (const id of new Set([event, seen])) {
+      const { how, loops, statement } = recording.events[id];
+      if (loops.length === 0 || !/^(write|update|loop-end)$/.test(how)) continue;
+      const place = placeAround(recording, statement, recording.events[id], each);
+      const known = whole.get(statement);
+      if (!known || known.far > near + FAR.whole)
+        whole.set(statement, { place, far: near + FAR.whole });
+    }
     // A loop that begins late, or ends early.
     for (const loop of loopsAround(recording, recording.events[event])) {
       const isProven = proven.has(recording.statements[loop].function);
@@ -150,7 +163,10 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     for (const [next, lines] of neighboursOf(recording, event))
       add(next, near + FAR.neighbour + lines * FAR.line, each);
   });
-  const near = [...found.values()]
+  const others = [...whole].flatMap(([statement, each]) =>
+    found.get(statement)?.place.around === true ? [] : each,
+  );
+  const near = [...found.values(), ...others]
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
@@ -350,36 +366,6 @@ function placeAround(
     occurrences: [Math.max(0, [...frames].indexOf(frame))],
   };
 }
-
-/** Statements that begin the loops around an event, the innermost first. */
-function loopsAround({ statements }: Recording, { statement, loops }: Event): number[] {
-  const { file, function: inside, line } = statements[statement];
-  let { column } = statements[statement];
-  const above = statements
-    .map((each, at) => ({ ...each, at }))
-    .filter((each) => each.file === file && each.function === inside && each.line < line)
-    .sort((a, b) => b.line - a.line);
-  const found: number[] = [];
-  for (const each of above) {
-    if (each.column >= column) continue;
-    column = each.column;
-    if (each.kind === 'for' || each.kind === 'while') found.push(each.at);
-  }
-  return found.slice(0, loops.length);
-}
-
-const isOneNumber = ({ shape, how }: Event): boolean =>
-  how !== 'loop-end' && shape.every((length) => length === 1);
-
-/** Whether its statement writes single numbers in loops: what it gives shows in all of them together. */
-const writesOneNumber = ({ events }: Recording, { statement }: Event): boolean =>
-  events.some(
-    (each) =>
-      each.statement === statement &&
-      each.loops.length > 0 &&
-      isOneNumber(each) &&
-      each.how !== 'expression',
-  );
 
 /** First events of the statements just before and behind, in the same function, with how many lines are between. */
 function neighboursOf(recording: Recording, id: number): [event: number, lines: number][] {

@@ -3,7 +3,7 @@ import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole as isAllOf } from '../align/align.ts';
-import { ancestorsOf, askedFor, coveredKeys, goalsOf } from '../localise/goals.ts';
+import { ancestorsOf, askedFor, coveredKeys, goalsOf, isNothing } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
 import { handedOn } from '../recorded/flow.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
@@ -31,14 +31,20 @@ export interface Standing {
   readonly judged: Judged;
   /** Nodes and gradients of which every entry was recorded. */
   readonly covered: ReadonlySet<Key>;
+  /** The same without what autograd has of gradients that the program computes itself beside it. */
+  readonly own: ReadonlySet<Key>;
   /** What is wrong, and what the program has a name for and never has; the first one first. */
   readonly missing: readonly Missing[];
 }
 
 export function standingOf(recording: Recording, judged: Judged): Standing {
   let missing: Missing[] | undefined;
+  let own: ReadonlySet<Key> | undefined;
   return {
     ...{ recording, judged, covered: judged.localised.covered },
+    get own() {
+      return (own ??= coveredByHand(recording, judged));
+    },
     // Of most edits that are tried nobody asks what is wrong after them.
     get missing() {
       return (missing ??= missingOf(judged));
@@ -121,7 +127,7 @@ const isCut = ({ recording: { leftOut } }: Standing): boolean =>
 /** Whether all outputs and gradients are there that a program asks for, before an edit or after it. */
 function isComplete(before: Standing, after: Standing): boolean {
   const goals = goalsOf(after.judged.catalogue.graph);
-  const there = coveredByHand(after);
+  const there = after.own;
   return [before.judged, after.judged].every(({ localised: { observed } }) =>
     askedFor(goals, observed).every((key) => there.has(key)),
   );
@@ -131,20 +137,25 @@ function isComplete(before: Standing, after: Standing): boolean {
  * What is there; of a program that computes gradients itself and has autograd's beside them, to compare, without those: they
  * are right whatever its own are.
  */
-function coveredByHand({ recording, judged, covered }: Standing): ReadonlySet<Key> {
-  const { catalogue, localised } = judged;
-  const { events } = recording;
-  const isGrad = ({ how, name }: Event): boolean =>
-    how === 'gradient' || (how === 'leaf' && name.endsWith('.grad'));
+function coveredByHand(recording: Recording, { catalogue, localised }: Judged): ReadonlySet<Key> {
+  const { covered } = localised;
+  const { events, statements } = recording;
+  const isGrad = ({ how, name, statement }: Event): boolean =>
+    how === 'gradient' ||
+    (how === 'leaf' && name.endsWith('.grad')) ||
+    /\bautograd\.grad\(/.test(statements[statement].text);
   const isOfAutograd = ({ event }: Observed): boolean => {
     for (let at: number | null = event.id; at !== null; at = handedOn(recording, events[at]))
       if (isGrad(events[at])) return true;
     return false;
   };
-  if (!events.some(({ how }) => how === 'gradient')) return covered;
+  if (!events.some(isGrad)) return covered;
   const own = localised.observed.filter((each) => !isOfAutograd(each));
   const there = coveredKeys(catalogue, own);
-  const isByHand = goalsOf(catalogue.graph).some((key) => key.startsWith('g:') && there.has(key));
+  // Where nothing but rounding is to come out it is there whatever the program does.
+  const isByHand = goalsOf(catalogue.graph).some(
+    (key) => key.startsWith('g:') && there.has(key) && !isNothing(catalogue, key),
+  );
   return isByHand ? there : covered;
 }
 
@@ -287,7 +298,8 @@ export function compareStandings(
   if (after.recording.exit.code !== before.recording.exit.code) return 'neither';
   const lost = keptBy(before).filter((key) => !after.covered.has(key));
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
-  const gained = after.covered.size - before.covered.size;
+  // What is right by hand may be what autograd had already.
+  const gained = after.covered.size + after.own.size - before.covered.size - before.own.size;
   if (!isWhole(before, after))
     return gained > 0 && lost.length === 0 && !isTakenElsewhere(before, after)
       ? 'better'

@@ -72,6 +72,8 @@ const FIRST_PROMISING = 6;
 const CHEAP = 0.95;
 const FIRST_OTHERS = 16;
 const FIRST_UNSEEN = 3;
+/** Of a statement in loops that is looked at by all that they write. */
+const FIRST_INDEXED = 6;
 /** Of a statement that no tensor tells of. */
 const FIRST_SILENT = 8;
 const MOST_OTHERS = 60;
@@ -334,7 +336,10 @@ function likelyOf(
   // What a part is added to shows in the end alone.
   const isRepeated = occurrences.length > 1 || around === true;
   const summed = isRepeated ? others.filter(isAccumulated).slice(0, 1) : [];
-  const unseen = others.filter(isUnseen).slice(0, FIRST_UNSEEN);
+  const indexed = around
+    ? others.filter(({ slip }) => slip === 'index').slice(0, FIRST_INDEXED)
+    : [];
+  const unseen = [...others.filter(isUnseen).slice(0, FIRST_UNSEEN), ...indexed];
   if (!isFirst) return [...exact, ...permuted, ...summed, ...unseen];
   const cheap = others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING);
   return [...exact, ...permuted, ...summed, ...promising.slice(0, FIRST_PROMISING), ...cheap];

@@ -71,26 +71,30 @@ const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
  * the program lacks; and all others, by cost.
  */
 export function sorted(
-  { judged, covered }: Standing,
+  { judged, own: covered }: Standing,
   { meant, isPacked }: Place,
   reply: FrameReply,
 ): Sorted {
   const key = meant?.key ?? null;
   const aligner = new Aligner(judged.catalogue);
-  const own = judged.catalogue.entries
+  const meantEntries = judged.catalogue.entries
     .filter((entry) => entry.key === key)
     .map((entry, id) => ({ ...entry, id }));
-  const meantAligner = new Aligner({ ...judged.catalogue, entries: own });
+  const meantAligner = new Aligner({ ...judged.catalogue, entries: meantEntries });
   // Coarse numbers are met everywhere: to look for all of them takes long, and tells little.
   let left = judged.catalogue.type.epsilon > COARSE ? MOST_COARSE : Infinity;
   const { scale } = judged.catalogue.parts;
   const size = key === null ? 0 : sizeOf(nodeOf(judged.catalogue.graph, key.slice(2)).shape);
+  const isThere = reply.now.some(
+    ({ shape, data }) => shape.length === 0 && isScale(data[0], scale),
+  );
   const rankOf = (value: Tensor): number => {
-    if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
+    if (value.shape.length === 0 && isScale(value.data[0], scale))
+      return isThere || Number.isInteger(value.data[0]) ? SCALAR : EXACT;
     const isMask = isMaskOf(value, judged.catalogue) || isDropout(value, judged.catalogue);
     let best = isMask ? EXACT : NOTHING_RIGHT;
     const telling = tellingOf(value);
-    const meantHere = own.length > 0 ? meantAligner.align(value, telling) : [];
+    const meantHere = meantEntries.length > 0 ? meantAligner.align(value, telling) : [];
     const isMeant = meantHere.some(({ entry }) => roleOf(entry.role, true) <= EXACT);
     const found = isMeant || left-- <= 0 ? meantHere : aligner.align(value, telling);
     // Several in one, which are more than what should come out: the gradient of a fused projection.
@@ -102,9 +106,9 @@ export function sorted(
       const { entry } = alignment;
       // A part of what is there as a whole, such as one head's, is what many statements are to give; what is put together is
       // there.
-      const isThere =
+      const isKnown =
         !isPacked && covered.has(entry.key) && entry.key !== key && isWhole(alignment);
-      const known = isThere ? 1 : 0;
+      const known = isKnown ? 1 : 0;
       // Negated it is one as well, and rarely meant.
       const negated = entry.title.startsWith('−') ? NEGATED : 0;
       best = Math.min(best, roleOf(entry.role, entry.key === key) + known + negated);

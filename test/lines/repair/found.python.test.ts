@@ -312,3 +312,112 @@ test.skipIf(!hasNumpy)('no axis of length 1 in the place of the mistake', async 
   const divided = product.replace('a.swapaxes(-1, -2) @ g', 'a.swapaxes(-1, -2) @ g / len(a)');
   expect(await mended(PULLED, product, divided)).toBe(product);
 });
+
+/** Gradients of queries and keys are stacked; each is computed as the other one is. */
+const STACKED = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D = 5, 4, 6
+def half(a, b):
+    return a[:, : D // 2] * b, a[:, D // 2 :] * b
+def turned(a, cos, sin):
+    u, w = half(a, 1.0)
+    return np.concatenate([u * cos - w * sin, w * cos + u * sin], axis=1)
+class Layer:
+    def __init__(self):
+        self.w = rng.normal(size=(3, C, D))
+    def forward(self, x):
+        angle = np.arange(T)[:, None] * 10000.0 ** (-np.arange(D // 2) / (D // 2))
+        cos, sin = np.cos(angle), np.sin(angle)
+        q, k, v = x @ self.w
+        qr, kr = turned(q, cos, sin), turned(k, cos, sin)
+        s = qr @ kr.T / np.sqrt(D)
+        p = np.exp(s - s.max(1, keepdims=True))
+        p = p / p.sum(1, keepdims=True)
+        self.saved = x, qr, kr, v, p, cos, sin
+        return p @ v
+    def backward(self, dy):
+        x, qr, kr, v, p, cos, sin = self.saved
+        dp = dy @ v.T
+        ds = p * (dp - (p * dp).sum(1, keepdims=True)) / np.sqrt(D)
+        dqr, dkr = ds @ kr, ds.T @ qr
+        dq = turned(dqr, cos, -sin)
+        dk = turned(dkr, cos, -sin)
+        dqkv = np.stack([dq, dk, p.T @ dy])
+        self.dw = np.einsum('td,nte->nde', x, dqkv)
+        return np.einsum('nte,nde->td', dqkv, self.w)
+layer, x, dy = Layer(), rng.normal(size=(T, C)), rng.normal(size=(T, D))
+y = layer.forward(x)
+dx = layer.backward(dy)
+`;
+
+test.skipIf(!hasNumpy)('gradients that are stacked in another order', async () => {
+  const fix = await mended(STACKED, 'np.stack([dq, dk,', 'np.stack([dk, dq,');
+  expect(fix).toBe('dqkv = np.stack([dq, dk, p.T @ dy])');
+});
+
+test.skipIf(!hasNumpy)('a step that is taken for the queries, and not for the keys', async () => {
+  const fix = await mended(STACKED, 'dk = turned(dkr, cos, -sin)', 'dk = dkr');
+  expect(fix).toBe('dk = turned(dkr, cos, -sin)');
+});
+
+/** A layer with biases: that of the keys has no gradient, by hand or not. */
+const BIASES = `import torch
+torch.manual_seed(2)
+F = torch.nn.functional
+class Layer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.qkv, self.out = torch.nn.LayerNorm(6), torch.nn.Linear(6, 18), torch.nn.Linear(6, 6)
+    def forward(self, x):
+        q, k, v = self.qkv(self.norm(x)).split(6, dim=2)
+        q, k, v = (a.view(2, 5, 3, 2).transpose(1, 2) for a in (q, k, v))
+        att = F.softmax(q @ k.transpose(-2, -1) / 2 ** 0.5, dim=-1)
+        return x + self.out((att @ v).transpose(1, 2).reshape(2, 5, 6))
+layer = Layer().double()
+x, target = torch.randn(2, 5, 6, dtype=torch.float64, requires_grad=True), torch.randn(2, 5, 6, dtype=torch.float64)
+((layer(x) - target) ** 2).sum().backward()
+for name, each in layer.named_parameters():
+    print(name, each.grad.norm().item())
+`;
+
+test.skipIf(!hasTorch)('a layer of which the keys have a bias', async () => {
+  const fix = await mended(BIASES, 'dim=-1', 'dim=-2');
+  expect(fix).toBe('att = F.softmax(q @ k.transpose(-2, -1) / 2 ** 0.5, dim=-1)');
+});
+
+/** Keys and values are handed over in a dict. */
+const KEPT = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D, E = 5, 4, 3, 2
+enc, dy = rng.normal(size=(T, C)), rng.normal(size=(T, E))
+w = {'q': rng.normal(size=(C, D)), 'k': rng.normal(size=(C, D)), 'v': rng.normal(size=(C, E))}
+def forward(enc, w):
+    q, k, v = enc @ w['q'], enc @ w['k'], enc @ w['v']
+    s = q @ k.T / np.sqrt(D)
+    p = np.exp(s - s.max(1, keepdims=True))
+    p = p / p.sum(1, keepdims=True)
+    return p @ v, (q, k, v, p)
+def backward(dy, enc, w, saved):
+    q, k, v, p = saved
+    dp, dv = dy @ v.T, p.T @ dy
+    ds = p * (dp - (p * dp).sum(1, keepdims=True)) / np.sqrt(D)
+    dq, dk = ds @ k, ds.T @ q
+    d = {}
+    d['q'] = np.einsum('tc,td->cd', enc, dq)
+    d['k'] = np.einsum('tc,td->cd', enc, dk)
+    d['v'] = np.einsum('tc,td->cd', enc, dv)
+    return d
+y, saved = forward(enc, w)
+grads = backward(dy, enc, w, saved)
+for key in grads:
+    print(key, np.abs(grads[key]).sum())
+`;
+
+test.skipIf(!hasNumpy)(
+  'a gradient in the place of another one beside another mistake',
+  async () => {
+    const wrong = KEPT.replace('enc, dv)', 'enc, dk[:, : dv.shape[1]])');
+    const fix = await mended(KEPT, KEPT, wrong.replace('/ np.sqrt(D)\n    p', '/ D\n    p'));
+    expect(fix === undefined || fix.includes('enc, dv)')).toBe(true);
+  },
+);
