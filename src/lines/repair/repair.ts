@@ -99,8 +99,8 @@ const NEARLY = 0.6;
  * should come out, then those whose result is right at all, and at last two at once, and all others.
  */
 const LATER = { statement: 1, rest: 5, promising: 9, pairs: 18, others: 24 };
-/** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner. */
-const FOLLOWED = { least: 0.5, most: 4 };
+/** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner; later where another one made more right. */
+const FOLLOWED = { least: 0.5, most: 4, worse: 6 };
 
 /**
  * Repaired programs, the cheapest edit first, handed to `search.found`. `recording` is the person's run as it is,
@@ -125,6 +125,8 @@ class Hunt {
   readonly #doubted = new Set<State>();
   #isOver = false;
   #isFound = false;
+  /** Of all that was better. */
+  #mostRight = 0;
   candidates = 0;
   runs = 0;
 
@@ -220,11 +222,12 @@ class Hunt {
     const better = await this.#tryAll(state, place, candidates, when);
     if (state.slips.length + 1 >= this.#search.limits.mistakes) return;
     better.sort((a, b) => b.standing.covered.size - a.standing.covered.size || a.cost - b.cost);
-    for (const next of better.slice(0, MOST_FOLLOWED))
-      this.#open(
-        next,
-        when + FOLLOWED.most - (FOLLOWED.most - FOLLOWED.least) * gained(state, next),
-      );
+    for (const next of better.slice(0, MOST_FOLLOWED)) {
+      const { size } = next.standing.covered;
+      this.#mostRight = Math.max(this.#mostRight, size);
+      const later = FOLLOWED.most - (FOLLOWED.most - FOLLOWED.least) * gained(state, next);
+      this.#open(next, when + later + (size < this.#mostRight ? FOLLOWED.worse : 0));
+    }
   }
 
   /** Both edits were right on the person's own numbers alone: the first may have been by chance. */
