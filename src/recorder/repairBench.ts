@@ -33,6 +33,8 @@ export interface BenchOptions {
 interface Reply {
   readonly id: number;
   readonly error?: string;
+  /** Of the processor's time, in seconds. */
+  readonly spent?: number;
 }
 
 /** A float64 tensor in the file that a reply names. */
@@ -62,6 +64,8 @@ interface VaryAnswer extends Reply, Partial<Variations> {
 export interface OpenBench extends Bench {
   /** Imports what the program imports before it is asked for. */
   warm(): void;
+  /** How long the processor was at what has been answered, in seconds: other programs on the machine do not count. */
+  readonly spent: number;
   close(): Promise<void>;
 }
 
@@ -80,6 +84,7 @@ class PythonBench implements OpenBench {
   #next = 0;
   #loaded: readonly number[] | undefined;
   #isOver = false;
+  spent = 0;
 
   constructor(options: BenchOptions, folder: string) {
     this.#options = options;
@@ -178,6 +183,7 @@ class PythonBench implements OpenBench {
       this.#pieces = [];
       from = at + 1;
       const reply = JSON.parse(line) as Reply;
+      this.spent += reply.spent ?? 0;
       this.#waiting.get(reply.id)?.(reply);
       this.#waiting.delete(reply.id);
     }

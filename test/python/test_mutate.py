@@ -227,6 +227,34 @@ PROGRAMS = [
 
 
 class Generated(unittest.TestCase):
+    def test_unread_parameters_are_near(self):
+        text = "def f(a, width, scalar):\n    return a * width ** -0.5\n"
+        source = Source(text)
+        statement = source.statement_at(2)
+        scope = Scope(source, statement, {"a": np.ones((2, 3)), "width": 3, "scalar": 2}, {"np": np, "CAP": 2})
+        costs = {source.apply(m.edits): m.cost for m in candidates(source, scope, statement, False)}
+        mended = {name: costs[text.replace("width **", name + " **")] for name in ("scalar", "CAP")}
+        self.assertLess(mended["scalar"], mended["CAP"])
+
+    def test_as_the_statement_beside(self):
+        text = "def f(dqr, dkr):\n    dq = turn(dqr)\n    dk = dkr\n    return dq, dk\n"
+        source = Source(text)
+        statement = source.statement_at(3)
+        scope = Scope(source, statement, {"dqr": np.ones(3), "dkr": np.ones(3), "dq": np.ones(3)}, {"np": np})
+        found = {source.apply(m.edits) for m in candidates(source, scope, statement, False)}
+        self.assertIn(text.replace("dk = dkr", "dk = turn(dkr)"), found)
+
+    def test_what_a_lambda_returns(self):
+        text = "def f(a):\n    return lambda g: (g / len(a)), 1\n"
+        source = Source(text)
+        statement = source.statement_at(2, column=text.splitlines()[1].index("g / ") + 1)
+        self.assertEqual(source.of(statement), "g / len(a)")
+        part = frame.stretch(source, statement)
+        scope = Scope(source, statement, {"a": np.ones(4), "g": np.ones(4)}, {"np": np})
+        dropped = [m for m in candidates(source, scope, statement, False) if source.apply(m.edits).count("len") == 0]
+        given = [frame.run(part, m.edits, scope.merged) for m in dropped]
+        self.assertTrue(any(g and np.array_equal(g[0], np.ones(4)) for g in given))
+
     def test_what_is_meant_elsewhere_is_among_the_candidates(self):
         for wrong, old, new in PROGRAMS:
             with self.subTest(wrong=wrong):

@@ -44,6 +44,8 @@ def _all(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation
         for operator in EXPRESSIONS:
             for mutation in operator(site):
                 yield mutation._replace(local=False, later=True) if site.lambdas else mutation
+    if source.lambda_of(statement) is not None:
+        return
     for operator in STATEMENTS:
         yield from operator(source, scope, statement)
 

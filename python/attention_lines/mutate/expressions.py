@@ -523,7 +523,7 @@ def subscript(site: Site) -> Iterator[Mutation]:
         new = list(inside)
         new[one], new[other] = new[other], new[one]
         if new != inside:
-            yield site.put('%s[%s]' % (base, ', '.join(new)), 1.2, 'index')
+            yield site.put('%s[%s]' % (base, ', '.join(new)), 1.0, 'index')
 
 
 def _new_axes(site: Site) -> Iterator[Mutation]:

@@ -44,6 +44,9 @@ class Stretch:
         self.start, self.behind, self.end = (
             source.line_start(line) for line in (lines[0][0], lines[0][1] + 1, lines[1][1] + 1)
         )
+        self.is_lambda = source.lambda_of(first) is not None
+        if self.is_lambda:
+            (self.start, self.end), self.behind = source.span(first.value), source.span(first.value)[1]  # type: ignore
         self.names = set(targets)
         self.targets = [compile(text, '<edit>', 'eval') for text in targets]
         self._first: Optional[Code] = None
@@ -69,13 +72,17 @@ class Stretch:
 
     def _compiled(self, edits: Tuple) -> List[Code]:
         is_whole = self.is_single or any(edit.end > self.behind for edit in edits)
-        text = self.source.apply(edits, self.start, self.end if is_whole else self.behind)
+        text = self._text(edits, self.end if is_whole else self.behind)
         first = self._like_first(edits, text) or _code(text)
         if is_whole:
             return [first]
         if self._rest is None:
             self._rest = _code(self.source.apply((), self.behind, self.end))
         return [first, self._rest]
+
+    def _text(self, edits: Tuple, end: int) -> str:
+        text = self.source.apply(edits, self.start, end)
+        return 'return (%s\n)' % text if self.is_lambda else text
 
     def _like_first(self, edits: Tuple, text: str) -> Optional[Code]:
         """Of edits that change only what the first statement computes: what it changes in place stays as it is."""
@@ -86,7 +93,7 @@ class Stretch:
         if any(edit.start < start or edit.end > end or _ACTS.search(_KEYWORDS.sub('', edit.text)) for edit in edits):
             return None
         if self._first is None:
-            self._first = _code(self.source.apply((), self.start, self.behind))
+            self._first = _code(self._text((), self.behind))
             self._words = set(_WORDS.findall(self.source.of(value)))
             self._bound = {n.id for n in ast.walk(self.first) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         text = textwrap.dedent(text)

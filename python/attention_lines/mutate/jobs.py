@@ -34,7 +34,7 @@ MOST_ALTERNATIVES = 12
 
 def do(request: Dict[str, Any], send: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
     """
-    `frame`: {"place": {"file", "line", "occurrences", "until", "around"}, "seconds", "most", "out"}: what each candidate for
+    `frame`: {"place": {"file", "line", "column", "occurrences", "until", "around"}, "seconds", "most", "out"}: what each candidate for
     that statement (of many the `most` cheapest) leaves in it, in the later statement at `until`, or in the arrays of all loops `around` it, as float64 in `out`. `record`: {"out"}: a recording of the whole program. `vary`: the edits that give the program
     another seed or other sizes. In all of them `sources` are texts that take the place of files'.
     """
@@ -79,6 +79,7 @@ class Look:
         self.request, self.send = request, send
         self.left = len(set(request["place"].get("occurrences", [0])))
         self.source: Any = None
+        self.statement: Any = None
         self.part: Any = None
         self.kept: Any = None
         self.found: List[Mutation] = []
@@ -97,7 +98,7 @@ class Look:
         names = names if names is outer else {**outer, **names}
         if self.source is None:
             self.source = Source(text_of(self.request, self.request["place"]["file"]))
-            statement = self.source.statement_at(self.request["place"]["line"])
+            statement = self._statement()
             self.part = frame.loop(self.source, self.source.loop_around(statement))
         self.kept = {
             name: frame.duplicate(value) if name in self.part.names else value for name, value in names.items()
@@ -121,9 +122,15 @@ class Look:
         """What is run here, with each of the candidates."""
         place = self.request["place"]
         self.source = self.source or Source(text_of(self.request, place["file"]))
-        statement = self.source.statement_at(place["line"])
+        statement = self._statement()
         seen = self.source.statement_at(place["until"]) if place.get("until") and not self.is_alone else None
         self.part = self.part or frame.stretch(self.source, statement, seen)
+
+    def _statement(self) -> Any:
+        if self.statement is None:
+            place = self.request["place"]
+            self.statement = self.source.statement_at(place["line"], column=place.get("column"))
+        return self.statement
 
     def _looked(self, names: Dict[str, Any], outer: Dict[str, Any], seconds: float) -> Seen:
         """What this execution shows."""
@@ -137,7 +144,7 @@ class Look:
             self._cut()
             now = frame.run(self.part, (), held)
         if not self.found:
-            statement = self.source.statement_at(self.request["place"]["line"])
+            statement = self._statement()
             scope = Scope(self.source, statement, names, outer)
             self.found = candidates(self.source, scope, statement, bool(self.request.get("pairs", True)))
         # What fails or shows nothing the first time does not make the program right either.

@@ -57,16 +57,16 @@ class EditedFiles(imports.Files):
 class StopFiles(EditedFiles):
     """The files of a program, with a stop before one statement, or before a loop around it too, and nothing else."""
 
-    place: Tuple[str, int, bool] = ("", 0, False)
+    place: Tuple[str, int, Optional[int], bool] = ("", 0, None, False)
     stop: Any = None
 
     def compile(self, data: bytes, path: str, name: str) -> Any:
-        file, line, around = self.place
+        file, line, column, around = self.place
         text = self.text_of(data, path)
         if os.path.realpath(path) != file:
             return compile(text, path, "exec", dont_inherit=True)
         source = Source(text)
-        statement = source.statement_at(line)
+        statement = source.statement_at(line, column=column)
         outer = source.loop_around(statement) if around and statement is not None else None
         for each, hook in ((outer, "begin"), (statement, "stop")):
             if each is not None:
@@ -76,11 +76,34 @@ class StopFiles(EditedFiles):
         return insert(compile(source.tree, path, "exec", dont_inherit=True), self.stop)
 
     def _put(self, source: Source, statement: ast.stmt, hook: str) -> None:
-        call = ast.Expr(ast.Call(ast.Attribute(ast.Constant(KEY), hook, ast.Load()), [], []))
+        called = ast.Call(ast.Attribute(ast.Constant(KEY), hook, ast.Load()), [], [])
+        function = source.lambda_of(statement)
+        if function is not None:
+            _put_in_lambda(source, function, called)
+            return
+        call = ast.Expr(called)
         for node in ast.walk(call):
             ast.copy_location(node, statement)
         block = source.block_of(statement)
         block.insert(block.index(statement), call)
+
+
+def _put_in_lambda(source: Source, function: ast.Lambda, call: ast.expr) -> None:
+    """Calls it before what the lambda computes; names of the functions around it are there in its frame too."""
+    outer, bound = source.function_of(function), set()
+    while outer is not source.tree:
+        bound |= _bound_in(outer)
+        outer = source.function_of(outer)
+    names: List[ast.expr] = [ast.Name(name, ast.Load()) for name in sorted(bound)]
+    never = ast.BoolOp(ast.And(), [ast.Constant(0), ast.Tuple(names, ast.Load())])
+    added = ast.Tuple([call, never], ast.Load())
+    for node in ast.walk(added):
+        ast.copy_location(node, function.body)
+    parts, last = ast.Tuple([added, function.body], ast.Load()), ast.Constant(1)
+    whole = ast.Subscript(parts, last, ast.Load())
+    for node in (parts, last, whole):
+        ast.copy_location(node, function.body)
+    function.body = whole
 
 
 def _keep_outer(source: Source, function: ast.AST) -> None:
@@ -169,7 +192,7 @@ def run_until(request: Dict[str, Any], reached: Callable[..., None], begun: Opti
     place = request["place"]
     around = bool(place.get("around"))
     run.files.texts = texts(request)
-    run.files.place = (_real(request, place["file"]), place["line"], around)
+    run.files.place = (_real(request, place["file"]), place["line"], place.get("column"), around)
     run.files.stop = Stop(place.get("occurrences", [0]), reached, begun if around else None)
     try:
         run.start()

@@ -121,6 +121,15 @@ def quiet(node: ast.AST) -> bool:
     return True
 
 
+def _unread(function: ast.AST) -> Set[str]:
+    """What the function takes or binds, and never uses: it was meant somewhere."""
+    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    given = getattr(function, 'args', None)
+    taken = {each.arg for each in given.args + given.kwonlyargs} - {'self', 'cls', 'ctx'} if given else set()
+    bound = {n.id for n in names if isinstance(n.ctx, ast.Store) and not n.id.startswith('_')} if given else set()
+    return (taken | bound) - {n.id for n in names if isinstance(n.ctx, ast.Load)}
+
+
 class Scope:
     """The names of one frame, and every expression of the function's text that has a value there."""
 
@@ -238,9 +247,10 @@ class Scope:
             add(text, 20, known, distance)
         for text, binds, known in self._elsewhere(function):
             add(text, binds, known, 0.6)
+        unread = _unread(function)
         for name, value in list(self.names.items()):
             if not name.startswith('__'):
-                self._add_named(add, name, value, 0.4)
+                self._add_named(add, name, value, 0 if name in unread else 0.4)
         if self.outer is not self.names:
             for name, value in list(self.outer.items()):
                 if not name.startswith('__'):

@@ -148,13 +148,30 @@ class Source:
         parts.append(self.text[at:end])
         return ''.join(parts)
 
-    def statement_at(self, line: int, end_line: Optional[int] = None) -> Optional[ast.stmt]:
-        """The innermost statement that begins on `line` (the first of several)."""
+    def statement_at(self, line: int, end_line: Optional[int] = None, column: Optional[int] = None) -> Optional[ast.stmt]:
+        """The innermost statement that begins on `line` (the first of several); with `column` what a lambda there returns."""
+        returned = None if column is None else self._returned_at(self._starts[line - 1] + column - 1, line)
+        if returned is not None:
+            return returned
         found = [n for n in ast.walk(self.tree) if isinstance(n, ast.stmt) and n.lineno == line]
         if end_line is not None:
             exact = [n for n in found if (n.end_lineno or n.lineno) == end_line]
             found = exact or found
         return min(found, key=lambda n: (n.col_offset, n.end_lineno or 0)) if found else None
+
+    def _returned_at(self, start: int, line: int) -> Optional[ast.stmt]:
+        """The body of the lambda that begins at `start`, as a statement of its own."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Lambda) and node.body.lineno == line and self.span(node.body)[0] == start:
+                returned = ast.copy_location(ast.Return(node.body), node.body)
+                self.parents[returned], self.parents[node.body] = node, returned
+                return returned
+        return None
+
+    def lambda_of(self, statement: Optional[ast.AST]) -> Optional[ast.Lambda]:
+        """The lambda whose body `statement` stands for."""
+        parent = self.parents.get(statement) if isinstance(statement, ast.Return) else None
+        return parent if isinstance(parent, ast.Lambda) else None
 
     def function_of(self, node: ast.AST) -> ast.AST:
         """The function whose body `node` is in, or the module."""

@@ -1,6 +1,7 @@
 """Mutations of a whole statement: = and +=, what is returned or unpacked, its place, and a statement that is missing."""
 import ast
 import itertools
+import re
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from .expressions import fitting
@@ -282,7 +283,7 @@ def missing(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutat
             yield before('%s.zero_()' % name, 2.1, 'not zeroed')
     function = source.function_of(statement)
     for other in ast.walk(function):
-        if isinstance(other, (ast.Assign, ast.AugAssign)) and other is not statement and abs(other.lineno - statement.lineno) < 12:
+        if isinstance(other, (ast.Assign, ast.AugAssign)) and (other is not statement or isinstance(other, ast.AugAssign)) and abs(other.lineno - statement.lineno) < 12:
             yield from _like(source, scope, other, after)
 
 
@@ -414,6 +415,54 @@ def _others(scope: Scope, node: ast.expr, text: str) -> Iterator[Tuple[str, floa
             yield each.text, 1.2 + each.distance
 
 
+def alike(source: Source, scope: Scope, statement: ast.stmt) -> Iterator[Mutation]:
+    """As a statement beside it computes it, by other names: `dk = turned(dkr)` where `dq = turned(dqr)` stands."""
+    own = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    if not isinstance(own, (ast.Name, ast.Attribute, ast.Subscript)):
+        return
+    for other in source.block_of(statement):
+        if not isinstance(other, ast.Assign) or other is statement or len(other.targets) != 1:
+            continue
+        text = source.of(other.value)
+        if abs(other.lineno - statement.lineno) > NEAR or len(text) > LONGEST_ALIKE:
+            continue
+        new = _renamed_as(source, text, source.of(other.targets[0]), source.of(own))
+        if new is not None and new != source.of(statement.value):
+            yield Mutation((source.replaced(statement.value, new),), 1.3, 'alike')
+
+
+_IDENTIFIER = re.compile(r'[^\W\d]\w*')
+NEAR = 8
+"""Lines between statements that are alike."""
+LONGEST_ALIKE = 120
+
+
+def _renamed_as(source: Source, text: str, one: str, other: str) -> Optional[str]:
+    """`text` with all that is called after what `one` differs in from `other` called after that; None where nothing is."""
+    old, new = _difference(one, other)
+    if not old or not new:
+        return None
+    known = set(_IDENTIFIER.findall(source.text))
+
+    def renamed(found: 're.Match[str]') -> str:
+        name = found.group().replace(old, new)
+        return name if name in known else found.group()
+
+    result = _IDENTIFIER.sub(renamed, text)
+    return None if result == text else result
+
+
+def _difference(one: str, other: str) -> Tuple[str, str]:
+    """In what two texts differ, without what is the same at both ends."""
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < min(len(one), len(other)) - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return one[start : len(one) - end], other[start : len(other) - end]
+
+
 def _written(source: Source, statement: ast.stmt) -> List[str]:
     names = []
     for node in [statement] + list(ast.walk(statement)):
@@ -440,6 +489,10 @@ def _like(source: Source, scope: Scope, other: ast.stmt, after) -> Iterator[Muta
             for each in scope.tensors()[:30]:
                 if each.known.shape == known.shape and each.text != source.of(node):
                     yield after(text[: start - base] + each.text + text[end - base :], 2.4 + each.distance, 'missing')
+                    # What belongs to that name is to be another one as well: `dv` and `wv` for `dk` and `wk`.
+                    as_whole = _renamed_as(source, text, source.of(node), each.text)
+                    if as_whole is not None:
+                        yield after(as_whole, 1.6 + each.distance, 'missing')
 
 
-OPERATORS = (assignment, accumulated, order, entries, target, place, unguarded, everywhere, path, missing)
+OPERATORS = (alike, assignment, accumulated, order, entries, target, place, unguarded, everywhere, path, missing)

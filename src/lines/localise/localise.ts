@@ -60,7 +60,11 @@ export interface Wrong {
   readonly statement?: number;
   /** The event that was seen to be wrong; another one where its operand is to blame. */
   readonly seen: number;
+  /** What else the same statement puts in the place of another one, and what belongs there. */
+  readonly beside?: readonly Placed[];
 }
+
+export type Placed = Pick<Mistaken, 'event' | 'node' | 'kind' | 'note'>;
 
 export interface Localised {
   readonly verdict: 'match' | 'diverges' | 'unaligned';
@@ -336,15 +340,29 @@ function placedBy(field: Field, slip: Mistaken | Slip): Mistaken | Slip {
 
 const MISPLACED = / go to one and the same entry$/;
 
-/** One for each statement. */
+/** One for each statement, with what else it exchanged. */
 function oneEach(field: Field, mistaken: readonly (Mistaken | Slip)[]): Wrong[] {
   const found = new Map<number, Wrong>();
   for (const each of mistaken) {
     const statement =
       ('statement' in each ? each.statement : undefined) ?? statementOf(field, each.event);
-    if (!found.has(statement)) found.set(statement, { ...each, seen: each.event });
+    const known = found.get(statement);
+    const { event, node, kind, note } = each;
+    if (!known) found.set(statement, { ...each, seen: event });
+    else if (isBeside(field, known.event, event))
+      found.set(statement, {
+        ...known,
+        beside: [...(known.beside ?? []), { event, node, kind, note }],
+      });
   }
   return [...found.values()];
+}
+
+/** Whether a statement gave two things at one time. */
+function isBeside({ recording: { events } }: Field, one: number, other: number): boolean {
+  const [a, b] = [events[one], events[other]];
+  const isOneTime = a.frame === b.frame && a.loops.join() === b.loops.join();
+  return a.statement === b.statement && isOneTime && a.name !== b.name;
 }
 
 /** Whether a statement is of an autograd.Function's backward pass: what autograd makes of it comes after. */

@@ -27,6 +27,8 @@ export interface FrameRequest {
   readonly sources: Sources;
   readonly file: string;
   readonly line: number;
+  /** Where what a lambda returns begins, from 1: the statement is that. */
+  readonly column?: number;
   /** The line of a later statement in which the effect is to be seen, where that is not the statement itself. */
   readonly until?: number;
   /** Whether the effect is to be seen in the arrays that all loops around it write to: `occurrences` are of the loops. */

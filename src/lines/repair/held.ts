@@ -1,7 +1,9 @@
 // What tuples, lists and dicts hold before an edit and after it: gradients that change places there, no number tells.
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
+import { isWhole } from '../align/align.ts';
 import { goalsOf } from '../localise/goals.ts';
+import { handedOn } from '../recorded/flow.ts';
 import type { Recording } from '../recorded/recording.ts';
 import type { Standing } from './progress.ts';
 
@@ -118,6 +120,61 @@ export function isMisplaced(before: Standing, after: Standing): boolean {
       })
     );
   });
+}
+
+/**
+ * Whether an edit puts another output or gradient of an input where a right one is taken, or another shape of it: what is
+ * unpacked from a result, printed in a loop or put into a dict there was as it still should be.
+ */
+export function isTakenElsewhere(before: Standing, after: Standing): boolean {
+  const { recording, missing, judged } = before;
+  const goals = new Set(goalsOf(judged.catalogue.graph));
+  const blamed = new Set(missing.flatMap(({ event, seen }) => [event, seen]));
+  const isBlamed = (id: number): boolean => {
+    for (let at: number | null = id; at !== null; at = handedOn(recording, recording.events[at]))
+      if (blamed.has(at)) return true;
+    return judged.localised.consequences.has(id);
+  };
+  const isOther = (was: Taken, is: Taken): boolean =>
+    was.keys.length > 0 &&
+    is.keys.length > 0 &&
+    !(was.keys.some((key) => is.keys.includes(key)) && sameShape(was.shape, is.shape));
+  const [was, is] = [before, after].map((standing) => takenBy(standing, goals));
+  return [...was].some(([place, taken]) => {
+    const now = is.get(place);
+    return (
+      now?.length === taken.length &&
+      !taken.some(({ id }) => blamed.has(id)) &&
+      taken.some((each, n) => isOther(each, now[n]) && !isBlamed(each.id))
+    );
+  });
+}
+
+interface Taken {
+  readonly id: number;
+  readonly shape: readonly number[];
+  /** Which outputs and gradients of inputs it is, whole. */
+  readonly keys: readonly Key[];
+}
+
+/** By place what was there, time after time. */
+function takenBy(
+  { recording, judged: { localised } }: Standing,
+  goals: ReadonlySet<Key>,
+): Map<string, Taken[]> {
+  const places = new Map<string, Taken[]>();
+  for (const { event, found } of localised.observed) {
+    const { id, shape, how } = event;
+    if (how === 'expression' || sizeOf(shape) < 2) continue;
+    const keys = found
+      .filter((each) => goals.has(each.entry.key) && each.entry.role === 'node' && isWhole(each))
+      .map(({ entry }) => entry.key);
+    const place = placeName(recording, id);
+    const taken = places.get(place) ?? [];
+    places.set(place, taken);
+    taken.push({ id, shape, keys });
+  }
+  return places;
 }
 
 /** Of each tuple, list or dict its elements by where, when and under which name they were there: lines may have moved. */

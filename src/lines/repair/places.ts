@@ -5,12 +5,15 @@ import { callOf } from '../localise/blame/calls.ts';
 import { type Event, isInteger, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
+import { isOneNumber, loopsAround, writesOneNumber } from './loops.ts';
 import { silentOf } from './silent.ts';
 
 export interface Place {
   readonly statement: number;
   readonly file: string;
   readonly line: number;
+  /** Where what a lambda returns begins, where the statement is that. */
+  readonly column?: number;
   /** The line of the wrong statement behind it, where its effect is to be seen there. */
   readonly until?: number;
   /** Whether its effect is to be seen in what the loops around it write: one number tells nothing. */
@@ -38,6 +41,7 @@ const SILENT_AFTER = 5;
 const FAR = {
   wrong: 0.75,
   loop: 1.1,
+  whole: 0.5,
   operand: 1,
   rightOperand: 1.6,
   user: 1.5,
@@ -59,6 +63,8 @@ const FAR = {
 export function placesOf({ recording, judged, missing }: Standing): Place[] {
   const { observed, consequences, flow } = judged.localised;
   const found = new Map<number, { readonly place: Place; readonly far: number }>();
+  /** The same statements by all that their loops write. */
+  const whole: typeof found = new Map();
   const proven = provenFunctions(recording, judged);
   const add = (id: number, near: number, seenIn: Missing, isPacked = false): void => {
     const event = recording.events[id];
@@ -138,6 +144,15 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         add(user, next, each);
         if (!isSame) addNumbers(user, next, each);
       }
+    // What is added to an array in loops may show in all of it alone.
+    for (const id of new Set([event, seen])) {
+      const { how, loops, statement } = recording.events[id];
+      if (loops.length === 0 || !/^(write|update|loop-end)$/.test(how)) continue;
+      const place = placeAround(recording, statement, recording.events[id], each);
+      const known = whole.get(statement);
+      if (!known || known.far > near + FAR.whole)
+        whole.set(statement, { place, far: near + FAR.whole });
+    }
     // A loop that begins late, or ends early.
     for (const loop of loopsAround(recording, recording.events[event])) {
       const isProven = proven.has(recording.statements[loop].function);
@@ -148,11 +163,16 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
     for (const [next, lines] of neighboursOf(recording, event))
       add(next, near + FAR.neighbour + lines * FAR.line, each);
   });
-  const near = [...found.values()]
+  const others = [...whole].flatMap(([statement, each]) =>
+    found.get(statement)?.place.around === true ? [] : each,
+  );
+  const near = [...found.values(), ...others]
     .sort((a, b) => a.far - b.far)
     .slice(0, MOST_PLACES)
     .map(({ place }) => place);
-  const known = new Set(near.map(({ file, line }) => `${file} ${line}`));
+  const known = new Set(
+    near.flatMap(({ file, line, column }) => (column === undefined ? [`${file} ${line}`] : [])),
+  );
   const silent = silentOf(recording, missing.slice(0, MOST_WRONG), near).filter(
     ({ file, line }) => !known.has(`${file} ${line}`),
   );
@@ -279,7 +299,8 @@ function numbersOf({ events, statements }: Recording, { id, statement }: Event):
 }
 
 function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
-  const { file, line, function: inside } = recording.statements[event.statement];
+  const { file, line, column, kind, function: inside } = recording.statements[event.statement];
+  const isLambda = kind === 'return' && recording.functions[inside].name.endsWith('<lambda>');
   const executions: string[] = [];
   const own = `${event.frame} ${event.loops.join(',')}`;
   for (const other of recording.events) {
@@ -307,6 +328,7 @@ function placeAt(recording: Recording, event: Event, seenIn: Missing): Place {
     statement: event.statement,
     file: recording.files[file].path,
     line,
+    ...(isLambda && { column }),
     ...(until !== null && { until }),
     ...(until === null && isElement(recording, event.id) && { isPacked: true }),
     // What was right before it first went wrong has to stay so.
@@ -344,36 +366,6 @@ function placeAround(
     occurrences: [Math.max(0, [...frames].indexOf(frame))],
   };
 }
-
-/** Statements that begin the loops around an event, the innermost first. */
-function loopsAround({ statements }: Recording, { statement, loops }: Event): number[] {
-  const { file, function: inside, line } = statements[statement];
-  let { column } = statements[statement];
-  const above = statements
-    .map((each, at) => ({ ...each, at }))
-    .filter((each) => each.file === file && each.function === inside && each.line < line)
-    .sort((a, b) => b.line - a.line);
-  const found: number[] = [];
-  for (const each of above) {
-    if (each.column >= column) continue;
-    column = each.column;
-    if (each.kind === 'for' || each.kind === 'while') found.push(each.at);
-  }
-  return found.slice(0, loops.length);
-}
-
-const isOneNumber = ({ shape, how }: Event): boolean =>
-  how !== 'loop-end' && shape.every((length) => length === 1);
-
-/** Whether its statement writes single numbers in loops: what it gives shows in all of them together. */
-const writesOneNumber = ({ events }: Recording, { statement }: Event): boolean =>
-  events.some(
-    (each) =>
-      each.statement === statement &&
-      each.loops.length > 0 &&
-      isOneNumber(each) &&
-      each.how !== 'expression',
-  );
 
 /** First events of the statements just before and behind, in the same function, with how many lines are between. */
 function neighboursOf(recording: Recording, id: number): [event: number, lines: number][] {

@@ -3,12 +3,19 @@ import { type Key, keyOf } from '../../compare/program/program.ts';
 import { nodeOf } from '../../engine/graph.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole as isAllOf } from '../align/align.ts';
-import { ancestorsOf, askedFor, coveredKeys, goalsOf } from '../localise/goals.ts';
+import { ancestorsOf, askedFor, coveredKeys, goalsOf, isNothing } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
 import { handedOn } from '../recorded/flow.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
-import { holdsTwice, isMisplaced, losesMask, losesStep, placeName } from './held.ts';
+import {
+  holdsTwice,
+  isMisplaced,
+  isTakenElsewhere,
+  losesMask,
+  losesStep,
+  placeName,
+} from './held.ts';
 
 /** Something that was to come out and has not. */
 export interface Missing {
@@ -24,14 +31,20 @@ export interface Standing {
   readonly judged: Judged;
   /** Nodes and gradients of which every entry was recorded. */
   readonly covered: ReadonlySet<Key>;
+  /** The same without what autograd has of gradients that the program computes itself beside it. */
+  readonly own: ReadonlySet<Key>;
   /** What is wrong, and what the program has a name for and never has; the first one first. */
   readonly missing: readonly Missing[];
 }
 
 export function standingOf(recording: Recording, judged: Judged): Standing {
   let missing: Missing[] | undefined;
+  let own: ReadonlySet<Key> | undefined;
   return {
     ...{ recording, judged, covered: judged.localised.covered },
+    get own() {
+      return (own ??= coveredByHand(recording, judged));
+    },
     // Of most edits that are tried nobody asks what is wrong after them.
     get missing() {
       return (missing ??= missingOf(judged));
@@ -40,9 +53,12 @@ export function standingOf(recording: Recording, judged: Judged): Standing {
 }
 
 function missingOf(judged: Judged): Missing[] {
-  const blamed = judged.localised.wrong.map(({ event, seen, node, kind }) => ({
-    ...{ event, seen, key: node !== null && kind !== 'other' ? keyOf(node, kind) : null },
-  }));
+  const blamed = judged.localised.wrong.flatMap(({ event, seen, node, kind, beside = [] }) => [
+    { ...{ event, seen }, key: node !== null && kind !== 'other' ? keyOf(node, kind) : null },
+    ...beside.map((each) => ({
+      ...{ event: each.event, seen: each.event, key: keyOf(each.node, each.kind) },
+    })),
+  ]);
   const known = new Set(blamed.map(({ key }) => key));
   return [...blamed, ...namedGoals(judged).filter(({ key }) => !known.has(key))];
 }
@@ -97,6 +113,7 @@ const isWhole = (before: Standing, standing: Standing): boolean =>
   standing.missing.length === 0 &&
   !holdsTwice(before, standing) &&
   !isMisplaced(before, standing) &&
+  !isTakenElsewhere(before, standing) &&
   !losesMask(before, standing) &&
   !losesStep(before, standing) &&
   !isSpoilt(standing) &&
@@ -110,7 +127,7 @@ const isCut = ({ recording: { leftOut } }: Standing): boolean =>
 /** Whether all outputs and gradients are there that a program asks for, before an edit or after it. */
 function isComplete(before: Standing, after: Standing): boolean {
   const goals = goalsOf(after.judged.catalogue.graph);
-  const there = coveredByHand(after);
+  const there = after.own;
   return [before.judged, after.judged].every(({ localised: { observed } }) =>
     askedFor(goals, observed).every((key) => there.has(key)),
   );
@@ -120,20 +137,25 @@ function isComplete(before: Standing, after: Standing): boolean {
  * What is there; of a program that computes gradients itself and has autograd's beside them, to compare, without those: they
  * are right whatever its own are.
  */
-function coveredByHand({ recording, judged, covered }: Standing): ReadonlySet<Key> {
-  const { catalogue, localised } = judged;
-  const { events } = recording;
-  const isGrad = ({ how, name }: Event): boolean =>
-    how === 'gradient' || (how === 'leaf' && name.endsWith('.grad'));
+function coveredByHand(recording: Recording, { catalogue, localised }: Judged): ReadonlySet<Key> {
+  const { covered } = localised;
+  const { events, statements } = recording;
+  const isGrad = ({ how, name, statement }: Event): boolean =>
+    how === 'gradient' ||
+    (how === 'leaf' && name.endsWith('.grad')) ||
+    /\bautograd\.grad\(/.test(statements[statement].text);
   const isOfAutograd = ({ event }: Observed): boolean => {
     for (let at: number | null = event.id; at !== null; at = handedOn(recording, events[at]))
       if (isGrad(events[at])) return true;
     return false;
   };
-  if (!events.some(({ how }) => how === 'gradient')) return covered;
+  if (!events.some(isGrad)) return covered;
   const own = localised.observed.filter((each) => !isOfAutograd(each));
   const there = coveredKeys(catalogue, own);
-  const isByHand = goalsOf(catalogue.graph).some((key) => key.startsWith('g:') && there.has(key));
+  // Where nothing but rounding is to come out it is there whatever the program does.
+  const isByHand = goalsOf(catalogue.graph).some(
+    (key) => key.startsWith('g:') && there.has(key) && !isNothing(catalogue, key),
+  );
   return isByHand ? there : covered;
 }
 
@@ -184,7 +206,7 @@ function isSpoiltBeside(before: Standing, after: Standing): boolean {
 }
 
 /** Something that was computed, is not right, and is used for nothing: it may have been to be an output or a gradient. */
-function hasLooseEnds({ recording, judged: { localised } }: Standing): boolean {
+function hasLooseEnds({ recording, judged: { localised, catalogue } }: Standing): boolean {
   const { observed, flow, covered } = localised;
   const repeated = repeatedResults(recording, observed);
   // What autograd tells of a node is no result of its own where that gradient is there as a whole.
@@ -193,10 +215,19 @@ function hasLooseEnds({ recording, judged: { localised } }: Standing): boolean {
     of !== undefined &&
     partsOf(observed[of]).length > 0 &&
     partsOf(observed[of]).every(({ entry }) => covered.has(keyOf(entry.node, 'gradient')));
+  const { graph } = catalogue;
+  const open = goalsOf(graph).filter((key) => !covered.has(key));
+  const sizes = new Set(open.map((key) => sizeOf(nodeOf(graph, key.slice(2)).shape)));
+  // A part of what is there as a whole, as large as what is not.
+  const isInPlaceOf = ({ found, pieces, event }: Observed): boolean =>
+    sizes.has(sizeOf(event.shape)) &&
+    pieces.length === 0 &&
+    found.length > 0 &&
+    found.every((each) => covered.has(each.entry.key) && !isAllOf(each));
   return observed.some((each) => {
     const { event, standing } = each;
     const isLoose = event.how === 'loop-end' || flow.users[event.id].length === 0;
-    const isRight = standing !== 'off' && standing !== 'partial';
+    const isRight = standing !== 'off' && standing !== 'partial' && !isInPlaceOf(each);
     if (isRight || !isLoose || sizeOf(event.shape) <= 1 || isTold(each)) return false;
     return !repeated.has(resultOf(event));
   });
@@ -267,8 +298,12 @@ export function compareStandings(
   if (after.recording.exit.code !== before.recording.exit.code) return 'neither';
   const lost = keptBy(before).filter((key) => !after.covered.has(key));
   if (tensorsWithNaN(after) > tensorsWithNaN(before)) return 'neither';
-  const gained = after.covered.size - before.covered.size;
-  if (!isWhole(before, after)) return gained > 0 && lost.length === 0 ? 'better' : 'neither';
+  // What is right by hand may be what autograd had already.
+  const gained = after.covered.size + after.own.size - before.covered.size - before.own.size;
+  if (!isWhole(before, after))
+    return gained > 0 && lost.length === 0 && !isTakenElsewhere(before, after)
+      ? 'better'
+      : 'neither';
   if (lost.length > 0 && !isReplaced(before, after, lost)) return 'neither';
   return hasComeOut(before, after, gained > 0) ? 'right' : 'neither';
 }

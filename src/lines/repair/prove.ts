@@ -32,7 +32,7 @@ const MOST_EVENTS = 2500;
 
 /**
  * What was run to prove a fix; null where the fixed program is wrong on other numbers. `before` is the run of the program
- * as it was, `now` in seconds.
+ * as it was, `now` in seconds of work.
  */
 export async function prove(
   repaired: Repaired,

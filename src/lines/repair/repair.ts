@@ -8,7 +8,7 @@ import { type Sorted, sorted } from './select.ts';
 import { applyEdits } from './text.ts';
 
 export interface Limits {
-  /** For all of it, in seconds. */
+  /** For all of it, in seconds of work. */
   readonly seconds: number;
   /** Runs of the whole program. */
   readonly runs: number;
@@ -30,7 +30,7 @@ export interface Search {
   readonly bench: Bench;
   readonly judge: (recording: Recording) => Judged;
   readonly limits: Limits;
-  /** In seconds. */
+  /** In seconds of work. */
   readonly now: () => number;
   /** Proves the next repaired program; the search goes on after one that is disproved. */
   readonly found: (repaired: Repaired) => Promise<'proven' | 'disproved' | 'enough'>;
@@ -72,6 +72,8 @@ const FIRST_PROMISING = 6;
 const CHEAP = 0.95;
 const FIRST_OTHERS = 16;
 const FIRST_UNSEEN = 3;
+/** Of a statement in loops that is looked at by all that they write. */
+const FIRST_INDEXED = 6;
 /** Of a statement that no tensor tells of. */
 const FIRST_SILENT = 8;
 const MOST_OTHERS = 60;
@@ -97,8 +99,8 @@ const NEARLY = 0.6;
  * should come out, then those whose result is right at all, and at last two at once, and all others.
  */
 const LATER = { statement: 1, rest: 5, promising: 9, pairs: 18, others: 24 };
-/** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner. */
-const FOLLOWED = { least: 0.5, most: 4 };
+/** After an edit that makes little better the next one comes that much later; after one that makes all but right, sooner; later where another one made more right. */
+const FOLLOWED = { least: 0.5, most: 4, worse: 6 };
 
 /**
  * Repaired programs, the cheapest edit first, handed to `search.found`. `recording` is the person's run as it is,
@@ -123,6 +125,8 @@ class Hunt {
   readonly #doubted = new Set<State>();
   #isOver = false;
   #isFound = false;
+  /** Of all that was better. */
+  #mostRight = 0;
   candidates = 0;
   runs = 0;
 
@@ -218,11 +222,12 @@ class Hunt {
     const better = await this.#tryAll(state, place, candidates, when);
     if (state.slips.length + 1 >= this.#search.limits.mistakes) return;
     better.sort((a, b) => b.standing.covered.size - a.standing.covered.size || a.cost - b.cost);
-    for (const next of better.slice(0, MOST_FOLLOWED))
-      this.#open(
-        next,
-        when + FOLLOWED.most - (FOLLOWED.most - FOLLOWED.least) * gained(state, next),
-      );
+    for (const next of better.slice(0, MOST_FOLLOWED)) {
+      const { size } = next.standing.covered;
+      this.#mostRight = Math.max(this.#mostRight, size);
+      const later = FOLLOWED.most - (FOLLOWED.most - FOLLOWED.least) * gained(state, next);
+      this.#open(next, when + later + (size < this.#mostRight ? FOLLOWED.worse : 0));
+    }
   }
 
   /** Both edits were right on the person's own numbers alone: the first may have been by chance. */
@@ -247,6 +252,7 @@ class Hunt {
       sources: state.sources,
       file: place.file,
       line: place.line,
+      ...(place.column !== undefined && { column: place.column }),
       ...(place.until !== undefined && { until: place.until }),
       ...(place.around === true && { around: true }),
       occurrences: place.occurrences,
@@ -333,7 +339,10 @@ function likelyOf(
   // What a part is added to shows in the end alone.
   const isRepeated = occurrences.length > 1 || around === true;
   const summed = isRepeated ? others.filter(isAccumulated).slice(0, 1) : [];
-  const unseen = others.filter(isUnseen).slice(0, FIRST_UNSEEN);
+  const indexed = around
+    ? others.filter(({ slip }) => slip === 'index').slice(0, FIRST_INDEXED)
+    : [];
+  const unseen = [...others.filter(isUnseen).slice(0, FIRST_UNSEEN), ...indexed];
   if (!isFirst) return [...exact, ...permuted, ...summed, ...unseen];
   const cheap = others.filter(({ cost }) => cost < CHEAP).slice(0, FIRST_PROMISING);
   return [...exact, ...permuted, ...summed, ...promising.slice(0, FIRST_PROMISING), ...cheap];

@@ -25,6 +25,8 @@ const PIECES = 4;
 const MOST_EXACT = 10;
 const MOST_PROMISING = 16;
 const MOST_PERMUTED = 4;
+/** Queries, keys and values that are stacked, or heads. */
+const MOST_STACKED = 16;
 /** Worse than any that is something. */
 const NOTHING_RIGHT = 5;
 /** What was missing, in full, or another node that was. */
@@ -69,26 +71,30 @@ const isSame = (one: Tensor, other: Tensor | undefined): boolean =>
  * the program lacks; and all others, by cost.
  */
 export function sorted(
-  { judged, covered }: Standing,
+  { judged, own: covered }: Standing,
   { meant, isPacked }: Place,
   reply: FrameReply,
 ): Sorted {
   const key = meant?.key ?? null;
   const aligner = new Aligner(judged.catalogue);
-  const own = judged.catalogue.entries
+  const meantEntries = judged.catalogue.entries
     .filter((entry) => entry.key === key)
     .map((entry, id) => ({ ...entry, id }));
-  const meantAligner = new Aligner({ ...judged.catalogue, entries: own });
+  const meantAligner = new Aligner({ ...judged.catalogue, entries: meantEntries });
   // Coarse numbers are met everywhere: to look for all of them takes long, and tells little.
   let left = judged.catalogue.type.epsilon > COARSE ? MOST_COARSE : Infinity;
   const { scale } = judged.catalogue.parts;
   const size = key === null ? 0 : sizeOf(nodeOf(judged.catalogue.graph, key.slice(2)).shape);
+  const isThere = reply.now.some(
+    ({ shape, data }) => shape.length === 0 && isScale(data[0], scale),
+  );
   const rankOf = (value: Tensor): number => {
-    if (value.shape.length === 0 && isScale(value.data[0], scale)) return SCALAR;
+    if (value.shape.length === 0 && isScale(value.data[0], scale))
+      return isThere || Number.isInteger(value.data[0]) ? SCALAR : EXACT;
     const isMask = isMaskOf(value, judged.catalogue) || isDropout(value, judged.catalogue);
     let best = isMask ? EXACT : NOTHING_RIGHT;
     const telling = tellingOf(value);
-    const meantHere = own.length > 0 ? meantAligner.align(value, telling) : [];
+    const meantHere = meantEntries.length > 0 ? meantAligner.align(value, telling) : [];
     const isMeant = meantHere.some(({ entry }) => roleOf(entry.role, true) <= EXACT);
     const found = isMeant || left-- <= 0 ? meantHere : aligner.align(value, telling);
     // Several in one, which are more than what should come out: the gradient of a fused projection.
@@ -100,9 +106,9 @@ export function sorted(
       const { entry } = alignment;
       // A part of what is there as a whole, such as one head's, is what many statements are to give; what is put together is
       // there.
-      const isThere =
+      const isKnown =
         !isPacked && covered.has(entry.key) && entry.key !== key && isWhole(alignment);
-      const known = isThere ? 1 : 0;
+      const known = isKnown ? 1 : 0;
       // Negated it is one as well, and rarely meant.
       const negated = entry.title.startsWith('−') ? NEGATED : 0;
       best = Math.min(best, roleOf(entry.role, entry.key === key) + known + negated);
@@ -130,7 +136,9 @@ export function sorted(
   return {
     exact: exact.slice(0, MOST_EXACT),
     promising: promising.slice(0, MOST_PROMISING),
-    permuted: promising.filter((each) => isPermuted(each, reply)).slice(0, MOST_PERMUTED),
+    permuted: [...exact.slice(MOST_EXACT), ...promising, ...rest]
+      .filter((each) => isPermuted(each, reply))
+      .slice(0, MOST_PERMUTED),
     others,
   };
 }
@@ -140,15 +148,27 @@ function holdsLess({ values }: Evaluated, { now }: FrameReply): boolean {
   return now.some((each) => !values.some((value) => isSame(value, each)));
 }
 
-/** Whether a candidate leaves the tensors that are there now, each once, in another order. */
+/** Whether a candidate leaves the tensors that are there now, each once, in another order; or one that is stacked of them. */
 function isPermuted({ values }: Evaluated, { now }: FrameReply): boolean {
-  if (values.length !== now.length || now.length < 2) return false;
+  if (values.length !== now.length || now.length === 0) return false;
+  if (now.length === 1) return isStackedAnew(values[0], now[0]);
   const left = [...now];
   return values.every((value) => {
     const at = left.findIndex((each) => isSame(value, each));
     if (at >= 0) left.splice(at, 1);
     return at >= 0;
   });
+}
+
+/** Whether the parts along the first axis are those of another tensor, in another order. */
+function isStackedAnew(one: Tensor, other: Tensor): boolean {
+  const [count] = one.shape;
+  if (!sameShape(one.shape, other.shape) || !(count > 1 && count <= MOST_STACKED)) return false;
+  const size = one.data.length / count;
+  const partsOf = ({ data }: Tensor): string[] =>
+    Array.from({ length: count }, (_, n) => data.subarray(n * size, (n + 1) * size).join());
+  const [parts, own] = [one, other].map(partsOf);
+  return parts.join() !== own.join() && parts.sort().join() === own.sort().join();
 }
 
 /** How far from right what a candidate leaves is; Infinity where nothing that it changes is right. */

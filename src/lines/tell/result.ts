@@ -105,7 +105,11 @@ export function linesWithEvents(
   recording: Recording,
   { observed, wrong, consequences }: Localised,
 ): { readonly line: Line; readonly event: number }[] {
-  const blamed = new Map(wrong.map((each) => [each.event, each]));
+  const blamed = new Map(
+    wrong.flatMap(({ beside = [], statement, ...each }) =>
+      [each, ...beside].map((one) => [one.event, { ...one, statement }]),
+    ),
+  );
   const lines = new Map<string, { line: Line; event: number }>();
   for (const { event, standing, found, pieces } of observed) {
     const cause = blamed.get(event.id);

@@ -255,3 +255,169 @@ test.skipIf(!hasNumpy)('another tensor that is given to a function', async () =>
   const fix = await mended(GIVEN, 'attention(n, w)', 'attention(x, w)');
   expect(fix).toBe('return attention(n, w)');
 });
+
+/** What is printed is told apart by its place in what the function returns alone. */
+const RETURNED = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D, E = 5, 4, 3, 2
+x, wq, wk, wv = rng.normal(size=(T, C)), *rng.normal(size=(2, C, D)), rng.normal(size=(C, E))
+dy = rng.normal(size=(T, E))
+def weights(x, wq, wk):
+    s = x @ wq @ (x @ wk).T / np.sqrt(D)
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+def gradients(x, p, dy, wq, wk, wv):
+    dp = dy @ (x @ wv).T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / np.sqrt(D)
+    a, b, c = ds @ (x @ wk), ds.T @ (x @ wq), p.T @ dy
+    whole = a @ wq.T + b @ wk.T + c @ wv.T
+    return whole, x.T @ a, x.T @ b, x.T @ c
+p = weights(x, wq, wk)
+y = p @ (x @ wv)
+for label, each in zip(['x', 'wq', 'wk', 'wv'], gradients(x, p, dy, wq, wk, wv)):
+    print(label, each.sum())
+`;
+
+test.skipIf(!hasNumpy)('what is returned in another order, and only that', async () => {
+  const order = 'return whole, x.T @ a, x.T @ b, x.T @ c';
+  const other = 'return whole, x.T @ b, x.T @ a, x.T @ c';
+  expect(await mended(RETURNED, order, other)).toBe(order);
+});
+
+/** A number of tokens that is 1 where there is an axis more. */
+const PULLED = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D = 5, 4, 3
+def product(a, b):
+    return a @ b, lambda g: (g @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ g)
+def attention(x, wq, wk, wv):
+    (q, from_q), (k, from_k), (v, from_v) = product(x, wq), product(x, wk), product(x, wv)
+    s = q @ k.swapaxes(-1, -2) / np.sqrt(D)
+    p = np.exp(s - s.max(axis=-1, keepdims=True))
+    p = p / p.sum(axis=-1, keepdims=True)
+    def back(dy):
+        dp = dy @ v.swapaxes(-1, -2)
+        ds = p * (dp - (p * dp).sum(axis=-1, keepdims=True)) / np.sqrt(D)
+        (xq, dwq), (xk, dwk) = from_q(ds @ k), from_k(ds.swapaxes(-1, -2) @ q)
+        xv, dwv = from_v(p.swapaxes(-1, -2) @ dy)
+        return xq + xk + xv, dwq, dwk, dwv
+    return p @ v, back
+x, wq, wk, wv = rng.normal(size=(T, C)), *rng.normal(size=(3, C, D))
+y, back = attention(x, wq, wk, wv)
+dx, dwq, dwk, dwv = back(rng.normal(size=(T, D)))
+`;
+
+test.skipIf(!hasNumpy)('no axis of length 1 in the place of the mistake', async () => {
+  const product = 'return a @ b, lambda g: (g @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ g)';
+  const divided = product.replace('a.swapaxes(-1, -2) @ g', 'a.swapaxes(-1, -2) @ g / len(a)');
+  expect(await mended(PULLED, product, divided)).toBe(product);
+});
+
+/** Gradients of queries and keys are stacked; each is computed as the other one is. */
+const STACKED = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D = 5, 4, 6
+def half(a, b):
+    return a[:, : D // 2] * b, a[:, D // 2 :] * b
+def turned(a, cos, sin):
+    u, w = half(a, 1.0)
+    return np.concatenate([u * cos - w * sin, w * cos + u * sin], axis=1)
+class Layer:
+    def __init__(self):
+        self.w = rng.normal(size=(3, C, D))
+    def forward(self, x):
+        angle = np.arange(T)[:, None] * 10000.0 ** (-np.arange(D // 2) / (D // 2))
+        cos, sin = np.cos(angle), np.sin(angle)
+        q, k, v = x @ self.w
+        qr, kr = turned(q, cos, sin), turned(k, cos, sin)
+        s = qr @ kr.T / np.sqrt(D)
+        p = np.exp(s - s.max(1, keepdims=True))
+        p = p / p.sum(1, keepdims=True)
+        self.saved = x, qr, kr, v, p, cos, sin
+        return p @ v
+    def backward(self, dy):
+        x, qr, kr, v, p, cos, sin = self.saved
+        dp = dy @ v.T
+        ds = p * (dp - (p * dp).sum(1, keepdims=True)) / np.sqrt(D)
+        dqr, dkr = ds @ kr, ds.T @ qr
+        dq = turned(dqr, cos, -sin)
+        dk = turned(dkr, cos, -sin)
+        dqkv = np.stack([dq, dk, p.T @ dy])
+        self.dw = np.einsum('td,nte->nde', x, dqkv)
+        return np.einsum('nte,nde->td', dqkv, self.w)
+layer, x, dy = Layer(), rng.normal(size=(T, C)), rng.normal(size=(T, D))
+y = layer.forward(x)
+dx = layer.backward(dy)
+`;
+
+test.skipIf(!hasNumpy)('gradients that are stacked in another order', async () => {
+  const fix = await mended(STACKED, 'np.stack([dq, dk,', 'np.stack([dk, dq,');
+  expect(fix).toBe('dqkv = np.stack([dq, dk, p.T @ dy])');
+});
+
+test.skipIf(!hasNumpy)('a step that is taken for the queries, and not for the keys', async () => {
+  const fix = await mended(STACKED, 'dk = turned(dkr, cos, -sin)', 'dk = dkr');
+  expect(fix).toBe('dk = turned(dkr, cos, -sin)');
+});
+
+/** A layer with biases: that of the keys has no gradient, by hand or not. */
+const BIASES = `import torch
+torch.manual_seed(2)
+F = torch.nn.functional
+class Layer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.qkv, self.out = torch.nn.LayerNorm(6), torch.nn.Linear(6, 18), torch.nn.Linear(6, 6)
+    def forward(self, x):
+        q, k, v = self.qkv(self.norm(x)).split(6, dim=2)
+        q, k, v = (a.view(2, 5, 3, 2).transpose(1, 2) for a in (q, k, v))
+        att = F.softmax(q @ k.transpose(-2, -1) / 2 ** 0.5, dim=-1)
+        return self.out((att @ v).transpose(1, 2).reshape(2, 5, 6))
+layer = Layer().double()
+x, target = torch.randn(2, 5, 6, dtype=torch.float64, requires_grad=True), torch.randn(2, 5, 6, dtype=torch.float64)
+((layer(x) - target) ** 2).sum().backward()
+for name, each in layer.named_parameters():
+    print(name, each.grad.norm().item())
+`;
+
+test.skipIf(!hasTorch)('a layer of which the keys have a bias', async () => {
+  const fix = await mended(BIASES, 'dim=-1', 'dim=-2');
+  expect(fix).toBe('att = F.softmax(q @ k.transpose(-2, -1) / 2 ** 0.5, dim=-1)');
+});
+
+/** Keys and values are handed over in a dict. */
+const KEPT = `import numpy as np
+rng = np.random.default_rng(9)
+T, C, D, E = 5, 4, 3, 2
+enc, dy = rng.normal(size=(T, C)), rng.normal(size=(T, E))
+w = {'q': rng.normal(size=(C, D)), 'k': rng.normal(size=(C, D)), 'v': rng.normal(size=(C, E))}
+def forward(enc, w):
+    q, k, v = enc @ w['q'], enc @ w['k'], enc @ w['v']
+    s = q @ k.T / np.sqrt(D)
+    p = np.exp(s - s.max(1, keepdims=True))
+    p = p / p.sum(1, keepdims=True)
+    return p @ v, (q, k, v, p)
+def backward(dy, enc, w, saved):
+    q, k, v, p = saved
+    dp, dv = dy @ v.T, p.T @ dy
+    ds = p * (dp - (p * dp).sum(1, keepdims=True)) / np.sqrt(D)
+    dq, dk = ds @ k, ds.T @ q
+    d = {}
+    d['q'] = np.einsum('tc,td->cd', enc, dq)
+    d['k'] = np.einsum('tc,td->cd', enc, dk)
+    d['v'] = np.einsum('tc,td->cd', enc, dv)
+    return d
+y, saved = forward(enc, w)
+grads = backward(dy, enc, w, saved)
+for key in grads:
+    print(key, np.abs(grads[key]).sum())
+`;
+
+test.skipIf(!hasNumpy)(
+  'a gradient in the place of another one beside another mistake',
+  async () => {
+    const wrong = KEPT.replace('enc, dv)', 'enc, dk[:, : dv.shape[1]])');
+    const fix = await mended(KEPT, KEPT, wrong.replace('/ np.sqrt(D)\n    p', '/ D\n    p'));
+    expect(fix === undefined || fix.includes('enc, dv)')).toBe(true);
+  },
+);

@@ -49,17 +49,15 @@ function conflictOf({ event, standing, found, added }: Observed): Conflict | nul
   const sides = found.map(({ entry }) => sideOf(entry.node, entry.kind));
   if (sides.some((side) => side === null || side.letter === named.letter)) return null;
   const kind = named.sort.split(' ')[0];
+  const own = sides.find((side) => side!.sort === named.sort);
+  if (own) return { event: event.id, named: { ...named, node: name.node }, is: own };
+  if (!isKeyed(event)) return null;
+  // A dictionary of weights has them under the letters alone; so has one of their gradients, whatever that is called.
   const is =
-    sides.find((side) => side!.sort === named.sort) ??
-    // A dictionary of weights has them under the letters alone.
-    (isKeyed(event) ? sides.find((side) => side!.sort === `${kind} W`) : undefined);
-  if (is) return { event: event.id, named: { ...named, node: name.node }, is };
-  // So has one of their gradients, whatever that is called.
-  const gradient = isKeyed(event) ? sides.find((side) => side!.sort === 'gradient W') : undefined;
-  if (!gradient) return null;
-  const { sort } = gradient;
+    sides.find((side) => side!.sort === `${kind} W`) ??
+    sides.find((side) => side!.sort === 'gradient W');
   const node = `W_${named.letter}`;
-  return { event: event.id, named: { sort, letter: named.letter, node }, is: gradient };
+  return is ? { event: event.id, named: { ...named, sort: is.sort, node }, is } : null;
 }
 
 /** Statements that give one name to several of queries, keys and values, one after the other: it says nothing there. */
@@ -292,20 +290,14 @@ export function returnsInOrder(field: Field): Mistaken[] {
         return name?.kind === 'gradient' && sideOf(name.node, '') !== null;
       }),
     );
-    const wrong = returned.find(
-      ({ id }, n) =>
-        QKV.test(letterOf(id, 'gradient')) &&
-        letterOf(id, 'gradient') !== order[n - (returned.length - given.length)],
-    );
     if (isNamed) return;
-    const event = wrong ?? returned[0];
     const note = `gradients of ${given.join(', ')} are returned where ${order.join(', ')} were taken`;
-    found.push({
-      event: event.id,
-      node: letterOf(event.id, 'gradient').replace(/^([Wb])/, '$1_') || 'Q',
-      kind: 'gradient',
-      note,
-    });
+    returned
+      .filter(({ id }) => QKV.test(letterOf(id, 'gradient')))
+      .forEach(({ id }, n) => {
+        const node = order[n].replace(/^([Wb])/, '$1_');
+        if (given[n] !== order[n]) found.push({ event: id, node, kind: 'gradient', note });
+      });
   });
   return found;
 }
@@ -389,7 +381,6 @@ export function exchangedReturns(field: Field): Mistaken[] {
       const [letter] = wanted;
       const note = `the gradient of ${argument.name} is d${letter}, but d${own[0].letter} is returned for it`;
       found.push({ event: event.id, node: letter, kind: 'gradient', note });
-      break;
     }
   });
   return found;
