@@ -49,7 +49,7 @@ function generate(script, ...args) {
   if (status !== 0) throw new Error(`${script} ended with ${status}:\n${stderr}`);
 }
 
-export async function checkFiles(checker, folder, stem) {
+async function inputOf(checker, folder, stem) {
   const text = await readFile(join(folder, `${stem}.attention.json`), 'utf8');
   const { setup, graph, config, problems } = await checker.openSetup(text, (path) =>
     readFile(join(folder, path)),
@@ -57,38 +57,21 @@ export async function checkFiles(checker, folder, stem) {
   if (!graph) throw new Error(`${stem}: ${problems.map(({ message }) => message).join('; ')}`);
   const file = join(folder, `${stem}.npz`);
   const trace = checker.readTensorFile(file, await readFile(file));
-  const began = performance.now();
-  const report = checker.check({
-    config,
-    graph,
-    trace,
-    names: setup.names,
-    resolve: checker.resolveName,
-  });
-  return { report, graph, ms: performance.now() - began };
+  return { config, graph, trace, names: setup.names, resolve: checker.resolveName };
 }
 
-const nameOf = ({ node, kind }) => (kind === 'value' ? node : `d${node}`);
+async function checkFiles(checker, folder, stem) {
+  const input = await inputOf(checker, folder, stem);
+  const began = performance.now();
+  const report = checker.check(input);
+  return { report, graph: input.graph, ms: performance.now() - began };
+}
 
-/** Where in the causes each expected pattern stands: both, first; a single one must be the first. */
-function judge({ expect, changed, stem }, { report, graph }, order) {
-  const isBeyond = stem.startsWith('beyond');
-  const keys = changed.map((name) =>
-    graph.nodes.some(({ id }) => id === name) ? `v:${name}` : `g:${name.slice(1)}`,
-  );
-  const first = order.find((key) => keys.includes(key));
-  const expected = first?.replace(/^v:/, '').replace(/^g:/, 'd') ?? 'nothing';
-  const found = report.first ? nameOf(report.first) : 'nothing';
-  const ids = report.causes.map(({ id }) => id);
-  // Mistakes that are on no list are told by the words of the answer.
-  const texts = isBeyond ? report.causes.map(({ id, title }) => `${id} ${title}`) : ids;
-  const fits = (pattern, text) => new RegExp(pattern, isBeyond ? 'i' : '').test(text);
-  const named =
-    expect.length === 1
-      ? fits(expect[0], texts[0] ?? (isBeyond ? 'unknown' : ''))
-      : expect.every((pattern) => texts.some((text) => fits(pattern, text)));
-  const isRight = changed.length > 0 || report.verdict === 'match';
-  return { node: found === expected && isRight, expected, found, named, ids };
+/** By the names of the causes, or by their formulas, which must hold of the other numbers in again/ too. */
+async function judge(checker, folder, entry, { report, graph }) {
+  const other = await inputOf(checker, join(folder, 'again'), entry.stem).catch(() => null);
+  const isFormula = (cause) => other !== null && checker.holdsElsewhere(cause, report.first, other);
+  return checker.judgeCase(entry, report, graph, isFormula);
 }
 
 const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'attention-corpus-')));
@@ -108,7 +91,7 @@ try {
     let own;
     try {
       own = await checkFiles(checker, folder, entry.stem);
-      result = judge(entry, own, checker.causalOrder(own.graph));
+      result = await judge(checker, folder, entry, own);
     } catch (error) {
       result = {
         node: false,

@@ -1,4 +1,6 @@
-"""Writes the corpus: python3 generate.py FOLDER. For case N: N.attention.json, N.npz and an entry of manifest.json."""
+"""Writes the corpus: python3 generate.py FOLDER. For case N: N.attention.json, N.npz and an entry of manifest.json.
+
+In again/ each mistake is made once more, on other numbers."""
 import json
 import pathlib
 import sys
@@ -60,60 +62,78 @@ def differing(clean, slipped, dtype):
     return keys
 
 
+DRAWS = ("", "again")
+
+
+def write(folder, stem, trace, setup):
+    folder.mkdir(exist_ok=True)
+    (folder / f"{stem}.attention.json").write_text(json.dumps(setup))
+    np.savez(folder / f"{stem}.npz", **{k: np.asarray(v) for k, v in trace.items()})
+
+
+def listed(case, draw):
+    """What a case of the list logs, what changed in it, and the setup."""
+    o, arrays = problems.make(zlib.crc32((json.dumps(case) + draw).encode()), **case["options"])
+    dtype = case["dtype"]
+    if dtype == "float32":
+        arrays = {k: v if v.dtype == bool else v.astype(np.float32).astype(np.float64) for k, v in arrays.items()}
+    if case["library"] == "torch":
+        import torch
+        import attention_torch
+        torch.set_num_threads(1)
+        program = lambda slips: attention_torch.run(o, arrays, slips, getattr(torch, dtype))
+    else:
+        program = lambda slips: attention_numpy.run(o, arrays, slips, getattr(np, dtype))
+    wanted = SUBSETS[case["subset"]]
+    pick = lambda trace: {k: v for k, v in trace.items() if wanted(*split_key(k))}
+    # -1e9 for -inf is no mistake: both have it.
+    clean = program([slip for slip in case["slips"] if slip == "mask_1e9"])
+    slipped = program(case["slips"])
+    trace, names = named(pick(slipped), case["names"])
+    return trace, differing(pick(clean), pick(slipped), dtype), problems.setup(o, arrays, names)
+
+
+def beyond(entry, case, mode, draw):
+    """The same of a mistake that is on no list."""
+    clean, slipped, setup = traces(case, mode, entry["dtype"], json.dumps(entry) + draw)
+    wanted = SUBSETS[entry["subset"]]
+    pick = lambda trace: {k: v for k, v in trace.items() if wanted(*split_key(k))}
+    trace, names = named(pick(slipped), entry["names"])
+    return trace, differing(pick(clean), pick(slipped), entry["dtype"]), setup(names)
+
+
 def main(folder):
     folder = pathlib.Path(folder)
     manifest = []
-    torch_run = None
     only = sys.argv[2] if len(sys.argv) > 2 else ""
     for number, case in enumerate(cases.all_cases()):
         text = json.dumps(case)
         if only and only not in text:
             continue
-        seed = zlib.crc32(text.encode())
-        o, arrays = problems.make(seed, **case["options"])
-        dtype = case["dtype"]
-        if dtype == "float32":
-            arrays = {k: v if v.dtype == bool else v.astype(np.float32).astype(np.float64) for k, v in arrays.items()}
-        if case["library"] == "torch":
-            import torch
-            import attention_torch
-            torch.set_num_threads(1)
-            program = lambda slips: attention_torch.run(o, arrays, slips, getattr(torch, dtype))
-        else:
-            program = lambda slips: attention_numpy.run(o, arrays, slips, getattr(np, dtype))
-        wanted = SUBSETS[case["subset"]]
-        pick = lambda trace: {k: v for k, v in trace.items() if wanted(*split_key(k))}
-        # -1e9 for -inf is no mistake: both have it.
-        clean = program([slip for slip in case["slips"] if slip == "mask_1e9"])
-        slipped = program(case["slips"])
-        changed = differing(pick(clean), pick(slipped), dtype)
-        trace, names = named(pick(slipped), case["names"])
         stem = f"{number:04d}"
-        (folder / f"{stem}.attention.json").write_text(json.dumps(problems.setup(o, arrays, names)))
-        np.savez(folder / f"{stem}.npz", **{k: np.asarray(v) for k, v in trace.items()})
-        manifest.append(dict(stem=stem, changed=changed, **case))
-    for entry, clean, slipped, setup in (*kernel.kernel_cases(), *loops.loop_cases()):
+        for draw in DRAWS:
+            trace, changed, setup = listed(case, draw)
+            write(folder / draw, stem, trace, setup)
+            if not draw:
+                manifest.append(dict(stem=stem, changed=changed, **case))
+    for cases_of in (kernel.kernel_cases, loops.loop_cases):
+        for (entry, clean, slipped, setup), (_, _, other, others_setup) in zip(cases_of(), cases_of("again")):
+            if only and only not in json.dumps(entry):
+                continue
+            stem = f"{entry['row']}-{len(manifest):04d}"
+            write(folder, stem, slipped, setup)
+            write(folder / "again", stem, other, others_setup)
+            manifest.append(dict(stem=stem, changed=differing(clean, slipped, entry["dtype"]), **entry))
+    for entry, case, mode in beyond_cases():
         if only and only not in json.dumps(entry):
             continue
-        changed = differing(clean, slipped, entry["dtype"])
-        stem = f"{entry['row']}-{len(manifest):04d}"
-        (folder / f"{stem}.attention.json").write_text(json.dumps(setup))
-        np.savez(folder / f"{stem}.npz", **slipped)
-        manifest.append(dict(stem=stem, changed=changed, **entry))
-    for entry, case, mode in beyond_cases():
-        text = json.dumps(entry)
-        if only and only not in text:
-            continue
-        clean, slipped, setup = traces(case, mode, entry["dtype"], text)
-        wanted = SUBSETS[entry["subset"]]
-        pick = lambda trace: {k: v for k, v in trace.items() if wanted(*split_key(k))}
-        changed = differing(pick(clean), pick(slipped), entry["dtype"])
+        trace, changed, setup = beyond(entry, case, mode, "")
         if not changed:
             continue
-        trace, names = named(pick(slipped), entry["names"])
         stem = f"beyond-{len(manifest):04d}"
-        (folder / f"{stem}.attention.json").write_text(json.dumps(setup(names)))
-        np.savez(folder / f"{stem}.npz", **trace)
+        write(folder, stem, trace, setup)
+        other, _, others_setup = beyond(entry, case, mode, "again")
+        write(folder / "again", stem, other, others_setup)
         manifest.append(dict(stem=stem, changed=changed, **entry))
     for entry, case, dtype in conventions():
         if only and only not in json.dumps(entry):
@@ -123,8 +143,7 @@ def main(folder):
         is_node = lambda key: split_key(key)[0] in ALIASES
         trace, names = named({k: v for k, v in trace.items() if not is_node(k) or wanted(*split_key(k))}, entry["names"])
         stem = f"right-{len(manifest):04d}"
-        (folder / f"{stem}.attention.json").write_text(json.dumps(setup(names)))
-        np.savez(folder / f"{stem}.npz", **trace)
+        write(folder, stem, trace, setup(names))
         manifest.append(dict(stem=stem, changed=[], **entry))
     (folder / "manifest.json").write_text(json.dumps(manifest))
 

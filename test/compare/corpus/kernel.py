@@ -167,7 +167,7 @@ def run(o, a, slip, block):
     return {key: value if o["B"] or is_weight(key) else value[0] for key, value in trace.items()}
 
 
-def kernel_cases():
+def kernel_cases(draw=""):
     """Dictionaries for the manifest, each with the clean and the slipped trace and the setup."""
     for slip, expect, subset in [
         *((slip, expect, subset) for slip, expect in {**SLIPS, **MASK_SLIPS}.items() for subset in ("all", "kernel")),
@@ -177,7 +177,7 @@ def kernel_cases():
             # Later blocks that overwrite are told apart from a mask only where each query sees all keys.
             if number == 1 and slip in ("dQ_assigned", "sum_of_last_block"):
                 continue
-            o, a = problems.make(zlib.crc32(f"{slip} {number}".encode()), **options)
+            o, a = problems.make(zlib.crc32(f"{slip} {number}{draw}".encode()), **options)
             clean, slipped = run(o, a, None, 3), run(o, a, slip, 3)
             pick = lambda trace: {key: value for key, value in trace.items() if WANTED[subset](key)}
             entry = dict(row="kernel", slips=[slip], expect=[expect], options=options, library="numpy, blocks",

@@ -102,7 +102,7 @@ def run(o, a, slip):
     return {key: value if o["B"] or is_weight(key) else value[0] for key, value in trace.items()}
 
 
-def loop_cases():
+def loop_cases(draw=""):
     """As kernel_cases."""
     for slip, expect in SLIPS.items():
         for number, options in enumerate(OPTIONS):
@@ -110,7 +110,7 @@ def loop_cases():
                 # The first query sees one key alone under the causal mask; dM is 0 where dP is the same for all keys.
                 if (number == 1 and slip == "P_of_first_query") or (subset == "leaves" and slip == "dP_of_V_j"):
                     continue
-                o, a = problems.make(zlib.crc32(f"{slip} {number}".encode()), **options)
+                o, a = problems.make(zlib.crc32(f"{slip} {number}{draw}".encode()), **options)
                 clean, slipped = run(o, a, None), run(o, a, slip)
                 pick = lambda trace: {key: value for key, value in trace.items() if wanted(key)}
                 entry = dict(row="loops", slips=[slip], expect=[expect], options=options, library="numpy, loops",
