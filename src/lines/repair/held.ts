@@ -2,6 +2,7 @@
 import { type Key, keyOf } from '../../compare/program/program.ts';
 import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { isWhole } from '../align/align.ts';
+import { nodeNamed } from '../align/observe.ts';
 import { goalsOf } from '../localise/goals.ts';
 import { handedOn } from '../recorded/flow.ts';
 import type { Recording } from '../recorded/recording.ts';
@@ -138,6 +139,7 @@ export function isTakenElsewhere(before: Standing, after: Standing): boolean {
   const isOther = (was: Taken, is: Taken): boolean =>
     was.keys.length > 0 &&
     is.keys.length > 0 &&
+    !(is.named !== null && is.keys.includes(is.named)) &&
     !(was.keys.some((key) => is.keys.includes(key)) && sameShape(was.shape, is.shape));
   const [was, is] = [before, after].map((standing) => takenBy(standing, goals));
   return [...was].some(([place, taken]) => {
@@ -155,6 +157,8 @@ interface Taken {
   readonly shape: readonly number[];
   /** Which outputs and gradients of inputs it is, whole. */
   readonly keys: readonly Key[];
+  /** The gradient that it is by its name. */
+  readonly named: Key | null;
 }
 
 /** By place what was there, time after time. */
@@ -172,7 +176,8 @@ function takenBy(
     const place = placeName(recording, id);
     const taken = places.get(place) ?? [];
     places.set(place, taken);
-    taken.push({ id, shape, keys });
+    const named = nodeNamed(event);
+    taken.push({ id, shape, keys, named: named && keyOf(named.node, 'gradient') });
   }
   return places;
 }
