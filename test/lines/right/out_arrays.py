@@ -8,6 +8,8 @@ x = rng.standard_normal((batch, n, width), dtype=F)
 dy = rng.standard_normal((batch, n, heads * dim), dtype=F)
 wq, wk, wv = (rng.standard_normal((heads, width, dim), dtype=F) * F(0.4) for _ in range(3))
 q, k, v = (np.empty((batch, heads, n, dim), F) for _ in range(3))
+# What lies in the memory that is taken next is as a mask would be.
+float(np.where(rng.random((batch, heads, n, n)) < 0.3, F(0), F(-1e9)).sum())
 p, y = np.empty((batch, heads, n, n), F), np.empty_like(dy)
 s, row, part = np.empty((n, n), F), np.empty(n, F), np.empty((n, dim), F)
 dx, dwq, dwk, dwv = (np.zeros_like(t) for t in (x, wq, wk, wv))

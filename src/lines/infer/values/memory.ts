@@ -20,8 +20,11 @@ function rootOf(event: Event, { events }: Recording): Event {
   return at;
 }
 
-const isResult = ({ how, statement, name }: Event, { statements }: Recording): boolean =>
-  how === 'update' && statements[statement].text.replaceAll(/\s/g, '').includes(`out=${name}`);
+/** Whether a call is told to put its result there, and not into a part of it. */
+function isResult({ how, statement, name }: Event, { statements }: Recording): boolean {
+  const [, after] = statements[statement].text.replaceAll(/\s/g, '').split(`out=${name}`);
+  return how === 'update' && after !== undefined && !/^[\w.[]/.test(after);
+}
 
 /**
  * Whether a value is memory as it was found, or in which not all may be written yet, and nothing else: by chance it looks
