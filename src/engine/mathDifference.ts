@@ -1,4 +1,5 @@
 // Where two written formulas differ: the smallest parts that are not the same, marked in both.
+import { replacedAt } from './lists.ts';
 import type { MathNode } from './mathml.ts';
 
 /** The name of the parts in which they differ. */
@@ -45,8 +46,8 @@ function differing(left: MathNode, right: MathNode): [MathNode, MathNode] {
   const [at] = differ;
   const [ours, theirs] = differing(lefts[at], rights[at]);
   return [
-    { ...left, children: lefts.with(at, ours) },
-    { ...right, children: rights.with(at, theirs) },
+    { ...left, children: replacedAt(lefts, at, ours) },
+    { ...right, children: replacedAt(rights, at, theirs) },
   ];
 }
 

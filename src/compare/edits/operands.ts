@@ -1,5 +1,6 @@
 // The wrong tensor in the right place: K for Q, logits for weights, dP for dM, W_K for W_V; or that before a step left out.
 import { hasNode, nodeOf, type NodeId, type OperationNode } from '../../engine/graph.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import { sameShape, type Tensor } from '../../engine/tensor.ts';
 import { nodesLike, otherOperands, strangeness } from '../mistakes/names/contributions.ts';
 import { identity } from '../program/operations.ts';
@@ -30,7 +31,7 @@ function valueEdits(site: Site): Edit[] {
         };
         return stepEdit(site, id, say, (step) => ({
           ...step,
-          inputs: step.inputs.with(slot, other),
+          inputs: replacedAt(step.inputs, slot, other),
         }));
       }),
   );

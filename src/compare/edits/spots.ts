@@ -1,5 +1,6 @@
 // Where an operation too many may stand: on what a step makes or reads, on an input, on a gradient or what it is made of.
 import { type GraphNode, nodeOf } from '../../engine/graph.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { after, onOperand } from '../program/operations.ts';
 import type { StepOperation } from '../program/program.ts';
@@ -102,7 +103,7 @@ function ofGradient(site: Site): Spot[] {
         contributionEdit(site, from.id, slot, say, (_, state) => {
           const inputs = from.inputs.map((id) => state.value(id));
           return passedBack(state, from.id, slot, {
-            inputs: inputs.with(n, forward([inputs[n]])),
+            inputs: replacedAt(inputs, n, forward([inputs[n]])),
           });
         }),
     }));

@@ -7,6 +7,7 @@ import { additiveMask, alibiSlopes, broadcast } from '../../engine/heads/mask.ts
 import { nullKeys } from '../../engine/heads/multihead.ts';
 import type { ScoreLayout } from '../../engine/heads/scoreLayout.ts';
 import type { GraphNode } from '../../engine/graph.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import { map, type Tensor, zeros } from '../../engine/tensor.ts';
 import { FILL } from '../judge/conventions.ts';
 import { type Context, pastTokens } from '../edits/edit.ts';
@@ -65,7 +66,7 @@ function listsOf(masks: readonly MaskPart[]): Record<string, Partial<HeadConfig>
   const lists: Record<string, Partial<HeadConfig>> = {};
   for (const [n, part] of masks.entries()) {
     const put = (name: string, other: MaskPart | null): void => {
-      if (other) lists[`${name}_${n}`] = { masks: masks.with(n, other) };
+      if (other) lists[`${name}_${n}`] = { masks: replacedAt(masks, n, other) };
     };
     lists[`without_${n}`] = { masks: masks.filter((_, at) => at !== n) };
     put('longer', lengthened(part, 1));

@@ -1,5 +1,6 @@
 // Tiles that are loaded whole where their axis ends within them: what lies beyond its end is nobody's.
 import type { Letter } from '../../engine/axes.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import type { Alignment } from './align.ts';
 
@@ -65,7 +66,7 @@ function cropped(tensor: Tensor, cuts: readonly Cut[]): Tensor {
       const from = n * shape[axis] * inner;
       out.set(data.subarray(from, from + count * inner), n * count * inner);
     }
-    return { shape: shape.with(axis, count), data: out };
+    return { shape: replacedAt(shape, axis, count), data: out };
   }, tensor);
 }
 
