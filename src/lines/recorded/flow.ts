@@ -103,11 +103,7 @@ function readsByName(
   { id, statement, frame, name }: Event,
 ): number[] {
   const { loads } = statements[statement];
-  const isGlobal = (at: number): boolean => {
-    let root = at;
-    while (events[root].alias !== undefined) root = events[root].alias!;
-    return events[root].frame === 0;
-  };
+  const isGlobal = (at: number): boolean => events[followed(events, at)].frame === 0;
   const newest = (load: string, isOwn: (at: number) => boolean): number[] => {
     for (let at = id - 1; at >= 0; at--) if (events[at].name === load && isOwn(at)) return [at];
     return [];
@@ -356,7 +352,7 @@ const isMadeIn = (
   events[alias].name.startsWith('self.') &&
   name.includes('.');
 
-/** Back along the names of an object, from event to event, while `goesOn`. */
+/** Back along the names of an object, from event to event, while `goesOn`: to the one that made its memory. */
 export function followed(
   events: readonly Event[],
   id: number,

@@ -4,13 +4,13 @@ import { sizeOf, strides } from '../../engine/tensor.ts';
 import type { Kind } from '../../compare/program/program.ts';
 import { type Aligner, tellingOf } from '../align/align.ts';
 import type { Catalogue, Entry } from '../align/catalogue.ts';
-import { memoryOf } from '../localise/gradients/fused.ts';
 import { gathered, offsetsInForm } from './gathered.ts';
 import { loopsAround } from './loops.ts';
 import { isOfRows, sumsByName } from './namedSums.ts';
 import { isAddition, LEAST, type Run, type Sweep } from './sweep.ts';
 import type { Event, Recording } from './recording.ts';
 import type { Field } from '../localise/suspects.ts';
+import { followed } from './flow.ts';
 import { Arrays, offsetsAt } from './versions.ts';
 
 /** A sweep whose numbers are terms of a sum. */
@@ -150,12 +150,12 @@ export function slipsOf(field: Field): Slip[] {
 
 /** The first event of the memory that a run writes to; −1 of a sum by name. */
 const arrayOf = ({ events }: Recording, { root }: Run): number =>
-  root < 0 ? root : memoryOf(events, root);
+  root < 0 ? root : followed(events, root);
 
 /** Arrays that loops filled and that came out wrong, by the first events of their memory. */
 function spoiltArrays({ recording: { events }, observed, leads }: Field): Set<number> {
   const found = observed.flatMap(({ event: { id, how }, standing }) =>
-    how === 'loop-end' && standing === 'off' && !leads[id] ? [memoryOf(events, id)] : [],
+    how === 'loop-end' && standing === 'off' && !leads[id] ? [followed(events, id)] : [],
   );
   return new Set(found);
 }

@@ -1,5 +1,5 @@
 // Which statements a repair looks at: the wrong ones, those that made their operands, their neighbours.
-import { handedOn } from '../recorded/flow.ts';
+import { followed, handedOn } from '../recorded/flow.ts';
 import type { Judged } from '../judge.ts';
 import { callOf } from '../localise/blame/calls.ts';
 import { type Event, isInteger, isZeroAt, type Recording } from '../recorded/recording.ts';
@@ -134,13 +134,13 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
       add(made, isWhole ? near + FAR.number : far + FAR.operand, each);
     }
     // What follows may be where a right operand was to be put to use, by whatever name it is handed on there.
-    const followed = new Map<number, number>([[seen, near]]);
-    for (const [id, far] of followed)
+    const users = new Map<number, number>([[seen, near]]);
+    for (const [id, far] of users)
       for (const user of flow.users[id]) {
-        if (followed.has(user) || !consequences.has(user)) continue;
+        if (users.has(user) || !consequences.has(user)) continue;
         const isSame = handedOn(recording, recording.events[user]) === id;
         const next = far + (isSame ? FAR.handed : FAR.user);
-        if (isSame) followed.set(user, next);
+        if (isSame) users.set(user, next);
         add(user, next, each);
         if (!isSame) addNumbers(user, next, each);
       }
@@ -201,8 +201,7 @@ function isElement({ events, statements, functions }: Recording, id: number): bo
 function madeAt({ events }: Recording, id: number): number | null {
   const { how } = events[id];
   if (how !== 'write' && how !== 'update' && how !== 'loop-end') return null;
-  let at = id;
-  for (let { alias } = events[at]; alias !== undefined; { alias } = events[at]) at = alias;
+  const at = followed(events, id);
   return at === id ? null : at;
 }
 

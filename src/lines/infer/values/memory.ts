@@ -1,4 +1,5 @@
 // Arrays that a program makes to be filled: nothing is computed from what they are made like, nor told by what is in them.
+import { followed } from '../../recorded/flow.ts';
 import type { Event, Recording } from '../../recorded/recording.ts';
 import type { Value } from './values.ts';
 
@@ -13,13 +14,6 @@ export function takesShapesAlone(text: string): boolean {
 
 const EMPTY = /\bempty(?:_like|_strided)?\(|\bnew_empty\(/;
 
-/** The event that made the memory in which an event's tensor lies. */
-function rootOf(event: Event, { events }: Recording): Event {
-  let at = event;
-  while (at.alias !== undefined && at.alias < at.id) at = events[at.alias];
-  return at;
-}
-
 /** Whether a call is told to put its result there, and not into a part of it. */
 function isResult({ how, statement, name }: Event, { statements }: Recording): boolean {
   const [, after] = statements[statement].text.replaceAll(/\s/g, '').split(`out=${name}`);
@@ -32,7 +26,7 @@ function isResult({ how, statement, name }: Event, { statements }: Recording): b
  */
 export const isUninitialised = ({ events }: Value, recording: Recording): boolean =>
   events.every((event) => {
-    const { how, statement } = rootOf(event, recording);
+    const { how, statement } = recording.events[followed(recording.events, event.id)];
     const { text } = recording.statements[statement];
     const isMade = how === 'bind' || how === 'return';
     if (!isMade || !EMPTY.test(text) || /@|matmul|einsum|\bdot\(/.test(text)) return false;

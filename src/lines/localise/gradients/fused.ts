@@ -1,7 +1,8 @@
 // Gradients of what is joined of queries, keys and values, that are laid out otherwise than it is.
 import type { Observed } from '../../align/observe.ts';
 import type { Piece } from '../../align/pieces.ts';
-import type { Event, Recording } from '../../recorded/recording.ts';
+import { followed } from '../../recorded/flow.ts';
+import type { Recording } from '../../recorded/recording.ts';
 import type { Field } from '../suspects.ts';
 
 /** "Q", of weights and biases too. */
@@ -36,23 +37,16 @@ export function withoutOtherLayouts(observed: readonly Observed[]): Observed[] {
   });
 }
 
-/** The first event of the memory that an event shares. */
-export function memoryOf(events: readonly Event[], id: number): number {
-  let at = id;
-  for (let alias = events[at].alias; alias !== undefined; alias = events[at].alias) at = alias;
-  return at;
-}
-
 const VIEW =
   /\.(reshape|view|transpose|permute|swapaxes|unbind|unflatten|T)\b|\b(np|torch)\.\w*split\(|\]$/;
 
 /** The first event of an array, and those of its views: what is written through one is in the others. */
 export function sharedWith({ statements, events }: Recording, id: number): number[] {
-  const own = memoryOf(events, id);
+  const own = followed(events, id);
   const found = new Set([own]);
   for (const { id: other, how, reads, statement } of events)
-    if (how === 'bind' && reads.some((read) => found.has(memoryOf(events, read))))
-      if (VIEW.test(statements[statement].text.trim())) found.add(memoryOf(events, other));
+    if (how === 'bind' && reads.some((read) => found.has(followed(events, read))))
+      if (VIEW.test(statements[statement].text.trim())) found.add(followed(events, other));
   return [...found];
 }
 
@@ -71,7 +65,7 @@ export function isLeftOtherwise({ observed, flow, recording }: Field, id: number
     ({ pieces, event: other }) => pieces[0]?.entry.kind === 'value' && other.shape.join() === shape,
   );
   const memory = new Set(sharedWith(recording, id));
-  const isInside = (other: number): boolean => memory.has(memoryOf(events, other));
+  const isInside = (other: number): boolean => memory.has(followed(events, other));
   return (
     isOfShape &&
     events
