@@ -44,9 +44,10 @@ export function unknownOperand(field: Field, { event }: Pick<Suspect, 'event'>):
 function spoiltIn({ recording }: Field, id: number, { data }: Tensor): number | null {
   const { events } = recording;
   let wanted = data;
-  const versions = versionsBefore(recording, id);
-  for (const [n, at] of versions.entries()) {
-    const [own, before] = [at, versions[n + 1]].map((each) => recording.tensor(each)?.data);
+  const [newest, ...earlier] = versionsBefore(recording, id);
+  let at = newest;
+  for (const previous of earlier) {
+    const [own, before] = [at, previous].map((each) => recording.tensor(each)?.data);
     if (own?.length !== data.length || before?.length !== data.length) return null;
     const factor = factorBetween(before, own);
     if (factor === null) {
@@ -55,6 +56,7 @@ function spoiltIn({ recording }: Field, id: number, { data }: Tensor): number | 
       return right(own) < right(before) ? (events[at].how === 'update' ? at : null) : null;
     }
     wanted = wanted.map((value) => value / factor);
+    at = previous;
   }
   return null;
 }
