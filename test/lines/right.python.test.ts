@@ -52,6 +52,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'flat_buffers',
     'next_token',
     'named_heads',
+    'engine_nodes',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });

@@ -58,8 +58,12 @@ const WEIGHT: readonly [RegExp, 'Q' | 'K' | 'V' | 'O'][] = [
   [/o(?:ut(?:put)?)?|proj/, 'O'],
 ];
 
+/** What an engine's own tensors call their array: `Wq.val` is Wq, while `self.value` may be a projection. */
+const ARRAY_OF = /^(?!self\.)(.+)\.(?:val|value|data|arr|array|tensor)$/;
+
 /** Which projection's weight (or bias) a name stands for. */
-export const weightRole = remembered((name: string): 'Q' | 'K' | 'V' | 'O' | undefined => {
+export const weightRole = remembered((whole: string): 'Q' | 'K' | 'V' | 'O' | undefined => {
+  const name = ARRAY_OF.exec(whole)?.[1] ?? whole;
   const resolved = resolveName(name) ?? nodeOfName(name);
   const known = resolved && /^[Wb]_([QKVO])$/.exec(resolved.node);
   if (known && resolved.kind === 'value') return known[1] as 'Q' | 'K' | 'V' | 'O';
