@@ -920,6 +920,8 @@ class _Setup:
 
     def shape(self, entry: str) -> Any:
         """Of its tensor; random numbers are not made for that."""
+        if entry in self.settled:
+            return self.settled[entry].shape
         shape = (self.raw(entry) if type(self.raw(entry)) is dict else {}).get("shape")
         return shape if type(shape) is list else self.tensor(entry).shape
 
@@ -970,20 +972,20 @@ def _settle_weights(setup: _Setup, heads: int, kv_heads: int) -> None:
         inputs[f"W_{name}"] = setup.shape(source[0])[-1] if source else None
     inputs["W_QKV"] = inputs["W_Q"]
 
-    def settled(key: str) -> Any:
-        own = setup.tensor(f"weights.{key}")
+    def otherwise(key: str) -> Any:
+        """As the reference takes it; None where it stands so, and is read only where it is used."""
+        entry = f"weights.{key}"
+        shape = setup.shape(entry)
         if key[:2] != "W_":
-            return own.flatten() if own.dim() == 2 and key != "B" else own
-        count, width = heads if key in ("W_Q", "W_O", "W_gate") else kv_heads, inputs.get(key)
-        if own.dim() == 3 and key != "W_QKV":
-            own = _without_heads(own, key, layout, count, width)
-            return own if own is not None else setup.fail(
-                f"weights.{key}", f"shape {setup.shape(f'weights.{key}')}",
-                f"({width or 'in'}, {count} heads, width)",
-            )
-        is_other = own.dim() == 2 and width is not None and width != own.shape[0]
-        is_turned = layout == "out-in" or (not layout and is_other and own.shape[1] == width)
-        return own.T if own.dim() == 2 and is_turned else own
+            return setup.tensor(entry).flatten() if len(shape) == 2 and key != "B" else None
+        width, count = inputs.get(key), heads if key in ("W_Q", "W_O", "W_gate") else kv_heads
+        if len(shape) == 3 and key != "W_QKV":
+            own = _without_heads(setup.tensor(entry), key, layout, count, width)
+            expected = f"({width or 'in'}, {count} heads, width)"
+            return setup.fail(entry, f"shape {[*shape]}", expected) if own is None else own
+        is_other = len(shape) == 2 and width is not None and width != shape[0]
+        is_turned = layout == "out-in" or (not layout and is_other and shape[1] == width)
+        return setup.tensor(entry).T if len(shape) == 2 and is_turned else None
 
     for fused, kind in (("W_QKV", "W"), ("b_QKV", "b")):
         if fused not in given:
@@ -991,7 +993,8 @@ def _settle_weights(setup: _Setup, heads: int, kv_heads: int) -> None:
         for name in "QKV":
             if f"{kind}_{name}" in given:
                 setup.fail(f"weights.{kind}_{name}", f"it beside {fused}", "one of the two")
-        own = settled(fused)
+        own = otherwise(fused)
+        own = setup.tensor(f"weights.{fused}") if own is None else own
         width, rest = divmod(own.shape[-1], heads + 2 * kv_heads)
         if rest or not width:
             expected = f"a multiple of {heads + 2 * kv_heads} outputs"
@@ -1005,8 +1008,10 @@ def _settle_weights(setup: _Setup, heads: int, kv_heads: int) -> None:
         if key in ("W_QKV", "b_QKV"):
             continue
         if key == "W_O" and setup.has("weights.W_V"):
-            inputs["W_O"] = setup.tensor("weights.W_V").shape[-1] // kv_heads * heads
-        setup.settled[f"weights.{key}"] = settled(key)
+            inputs["W_O"] = setup.shape("weights.W_V")[-1] // kv_heads * heads
+        own = otherwise(key)
+        if own is not None:
+            setup.settled[f"weights.{key}"] = own
 
 
 def _without_heads(own: Any, key: str, layout: str, heads: int, inputs: int | None) -> Any:
