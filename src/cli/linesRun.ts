@@ -1,4 +1,5 @@
 // What the commands and the agents' tools ask of a person's program: it is run, judged, and mended where that is asked for.
+import { plainJson } from '../formats/jsonText.ts';
 import { dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { type Answer, answer, notAligned, nothingFound, syntaxError } from '../lineRun/answer.ts';
 import { causeOf, findFixes, type Fixes, stoppedAfter } from '../lineRun/fixes.ts';
@@ -18,7 +19,7 @@ import {
   runProgram,
 } from './program.ts';
 import { Progress } from './progress.ts';
-import { InputError, openSetupFile, setupEntries } from './support.ts';
+import { InputError, openSetupFile } from './support.ts';
 import { writeFileSafely } from './writeFile.ts';
 
 export interface LinesRunOptions extends Omit<ProgramOptions, 'args'> {
@@ -46,7 +47,7 @@ const RUN_SECONDS = 30;
 /** A program with its arguments, and what it is held against. */
 interface Asked extends ProgramOptions {
   readonly fix: boolean;
-  readonly given?: ComputableSetup & { readonly path: string };
+  readonly given?: ComputableSetup & { readonly text: string };
 }
 
 /** Throws InputError. */
@@ -59,7 +60,7 @@ async function askedOf({ setup: path, args, ...own }: LinesRunOptions): Promise<
     ...(isOfIt && source.function !== '' && { function: source.function }),
     ...own,
     args: args ?? (isOfIt ? (source.args ?? []) : []),
-    given: { ...opened, path },
+    given: opened,
   };
 }
 
@@ -129,9 +130,7 @@ async function runWith(options: Asked, early: Early | null, progress: Progress):
   // What the program says is not what is asked of us.
   process.stderr.write(ran.recorded.stderr + ran.recorded.stdout);
   const document =
-    setup === undefined
-      ? setupDocument(answered.config, answered.source)
-      : await setupEntries(setup.path);
+    setup === undefined ? setupDocument(answered.config, answered.source) : plainJson(setup.text);
   const { verdict, ...found } = answered.result;
   if (isAsked && verdict === 'diverges')
     progress.stage('trying edits, and running the program with them');

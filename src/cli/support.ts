@@ -5,7 +5,6 @@ import { diskSource } from '../disk/regularFile.ts';
 import { readSetupText } from '../disk/setupText.ts';
 import { bytesOfRun, inWords, tooLarge } from '../engine/cost.ts';
 import { isSuggestion } from '../formats/didYouMean.ts';
-import { plainJson } from '../formats/jsonText.ts';
 import { type ComputableSetup, openSetup } from '../formats/openSetup.ts';
 import { toJsonNumber } from '../formats/specialNumber.ts';
 import { visibleJson } from '../formats/shown.ts';
@@ -27,7 +26,7 @@ export type Purpose = 'run' | 'beyond memory' | 'no run';
 export async function openSetupFile(
   file: string,
   purpose: Purpose = 'run',
-): Promise<ComputableSetup> {
+): Promise<ComputableSetup & { readonly text: string }> {
   if (/\.(py|ipynb)$/i.test(file))
     throw new InputError(
       `${file}: this is a Python program, expected a setup (*.attention.json); to find its wrong line: node dist/cli.js lines ${file}`,
@@ -54,7 +53,7 @@ export async function openSetupFile(
   const bytes = bytesOfRun(graph);
   if (bytes > MUCH && !refusal)
     warn(`${file}: warning: it takes about ${inWords(bytes)} of memory`);
-  return { setup, graph, config };
+  return { setup, graph, config, text };
 }
 
 /** Throws InputError. */
@@ -64,11 +63,6 @@ async function readText(file: string): Promise<string> {
   } catch (error) {
     throw new InputError(`${file}: ${(error as Error).message}`);
   }
-}
-
-/** The entries of a setup's file as they stand there, without its comments. Throws InputError. */
-export async function setupEntries(file: string): Promise<object> {
-  return plainJson(await readText(file));
 }
 
 const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
