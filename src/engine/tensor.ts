@@ -1,4 +1,5 @@
 // Dense float64 tensors in row-major order: the only number container of the engine.
+import { replacedAt } from './lists.ts';
 import { unwritten, zeroed } from './memory.ts';
 import { scaleAll } from './parallel.ts';
 import { remembered } from './remembered.ts';
@@ -162,4 +163,17 @@ export function worstOffset({ data }: Tensor): number {
     if (Math.abs(data[at]) > size) [worst, size] = [at, Math.abs(data[at])];
   }
   return worst;
+}
+
+/** The entries [from, to) along an axis. */
+export function cut({ shape, data }: Tensor, axis: number, from: number, to: number): Tensor {
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const run = (to - from) * inner;
+  const out = new Float64Array(outer * run);
+  for (let n = 0; n < outer; n++) {
+    const start = (n * shape[axis] + from) * inner;
+    out.set(data.subarray(start, start + run), n * run);
+  }
+  return { shape: replacedAt(shape, axis, to - from), data: out };
 }

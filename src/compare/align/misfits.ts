@@ -1,6 +1,7 @@
 // What a tensor may be that is named as a node but has another shape: not summed, repeated, padded, or reduced.
 import { type Letter, shapeOf } from '../../engine/axes.ts';
 import { type Graph, nodeOf, type NodeId, operationNodes, tensorName } from '../../engine/graph.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import {
   formatShape,
   indexOf,
@@ -171,7 +172,7 @@ function* paddedReadings(graph: Graph, id: NodeId, user: Tensor): Generator<Read
     const length = graph.extents[letter];
     for (let axis = 0; axis < user.shape.length; axis++) {
       if (user.shape[axis] <= length) continue;
-      const shape = user.shape.map((each, n) => (n === axis ? length : each));
+      const shape = replacedAt(user.shape, axis, length);
       if (layoutsOf(shape, axes, graph.extents).length === 0) continue;
       const data = new Float64Array(sizeOf(shape));
       let isPadded = true;

@@ -1,7 +1,8 @@
 // Tensors of a trace that hold several nodes, or a part of one: dqkv and dW_qkv, lists of one tensor for each head; and rows' sums that are no node.
 import { type Graph, hasNode, type NodeId, nodeOf } from '../../engine/graph.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import type { Run } from '../../engine/run.ts';
-import { largestMagnitude, sizeOf, type Tensor } from '../../engine/tensor.ts';
+import { cut, largestMagnitude, sizeOf, type Tensor } from '../../engine/tensor.ts';
 import type { NamedTensor } from '../../formats/namedTensor.ts';
 import type { ResolvedName } from '../../formats/nodeNames.ts';
 import { haveSameNumbers } from '../judge/judge.ts';
@@ -164,23 +165,11 @@ function splits(
     found.push(
       widths.map((width) => {
         const own = cut(apart, axis + 1, from, (from += width / heads));
-        return { shape: shape.map((size, n) => (n === axis ? width : size)), data: own.data };
+        return { shape: replacedAt(shape, axis, width), data: own.data };
       }),
     );
   });
   return found;
-}
-
-function cut({ shape, data }: Tensor, axis: number, from: number, to: number): Tensor {
-  const inner = sizeOf(shape.slice(axis + 1));
-  const step = shape[axis] * inner;
-  const width = (to - from) * inner;
-  const out = new Float64Array((data.length / step) * width);
-  for (let block = 0; block < data.length / step; block++) {
-    const start = block * step + from * inner;
-    out.set(data.subarray(start, start + width), block * width);
-  }
-  return { shape: shape.map((size, n) => (n === axis ? to - from : size)), data: out };
 }
 
 const dropped = ({ shape, data }: Tensor, axis: number): Tensor => ({

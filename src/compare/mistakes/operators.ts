@@ -9,10 +9,11 @@ import {
   power,
   product,
 } from '../../engine/formula.ts';
+import { replacedAt } from '../../engine/lists.ts';
 import { renamed } from '../../engine/where.ts';
 import type { Operator, Variation } from './mistake.ts';
 import { axes, group, index, layout, loop, partOf, reduction, sink } from './sumOperators.ts';
-import { named, negative, oneOf, replaced, without } from './words.ts';
+import { named, negative, oneOf, without } from './words.ts';
 
 const TWO = number(2);
 
@@ -109,7 +110,7 @@ const sign: Operator = {
       }
       case 'add':
         for (const [n, each] of formula.terms.entries())
-          yield { is: plus(...replaced(formula.terms, n, negative(each))), say: say(each) };
+          yield { is: plus(...replacedAt(formula.terms, n, negative(each))), say: say(each) };
         return;
       case 'call':
         yield { is: call(formula.name, negative(formula.argument)), say: say(formula.argument) };

@@ -23,5 +23,3 @@ export const oneOf = (factors: readonly Formula[]): Formula =>
   factors.length === 1 ? factors[0] : product(...factors);
 export const without = <Item>(list: readonly Item[], at: number): Item[] =>
   list.filter((_, n) => n !== at);
-export const replaced = <Item>(list: readonly Item[], at: number, by: Item): Item[] =>
-  list.map((each, n) => (n === at ? by : each));

@@ -1,7 +1,6 @@
 // Tiles that are loaded whole where their axis ends within them: what lies beyond its end is nobody's.
 import type { Letter } from '../../engine/axes.ts';
-import { replacedAt } from '../../engine/lists.ts';
-import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { cut, strides, type Tensor } from '../../engine/tensor.ts';
 import type { Alignment } from './align.ts';
 
 /** An axis that tiles of `block` entries do not divide. */
@@ -57,18 +56,8 @@ function isEmptyFrom({ shape, data }: Tensor, axis: number, start: number): bool
   return data.every((value, at) => value === 0 || Math.floor(at / inner) % shape[axis] < start);
 }
 
-function cropped(tensor: Tensor, cuts: readonly Cut[]): Tensor {
-  return cuts.reduce(({ shape, data }, { axis, count }) => {
-    const inner = strides(shape)[axis];
-    const outer = sizeOf(shape.slice(0, axis));
-    const out = new Float64Array(outer * count * inner);
-    for (let n = 0; n < outer; n++) {
-      const from = n * shape[axis] * inner;
-      out.set(data.subarray(from, from + count * inner), n * count * inner);
-    }
-    return { shape: replacedAt(shape, axis, count), data: out };
-  }, tensor);
-}
+const cropped = (tensor: Tensor, cuts: readonly Cut[]): Tensor =>
+  cuts.reduce((own, { axis, count }) => cut(own, axis, 0, count), tensor);
 
 /** Whether what is left ends where the axes end. */
 export const isAtEnd = ({ ranges, axes }: Alignment, { cuts }: Cropped): boolean =>

@@ -66,12 +66,13 @@ function logSumExp(values: Float64Array): number {
     : peak + Math.log(total(values.map((one) => Math.exp(one - peak))));
 }
 
-function softmax(given: Given): Tensor {
-  const a = tensorOf(given.args[0]);
-  const axis = oneAxis(given, -1);
+/** The softmax along an axis, which may be counted from the end. */
+export function softmaxAlong(a: Tensor, axis: number): Tensor {
   const sums = reduce(a, [axis], true, logSumExp);
   return entrywise([a, sums], (value, sum) => Math.exp(value - sum));
 }
+
+const softmax = (given: Given): Tensor => softmaxAlong(tensorOf(given.args[0]), oneAxis(given, -1));
 
 const filled =
   (value: number) =>

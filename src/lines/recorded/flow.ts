@@ -90,8 +90,7 @@ function isOverwritten({ statements }: Recording, { statement, how, name }: Even
 
 /** Whether an event is an earlier content of an array. */
 function isVersionOf(events: Recording['events'], { alias }: Event, id: number): boolean {
-  for (let at = alias; at !== undefined; at = events[at].alias) if (at === id) return true;
-  return false;
+  return alias !== undefined && [...contentsOf(events, alias)].includes(id);
 }
 
 /**
@@ -152,7 +151,7 @@ function writesByArray({ events }: Recording): Map<number, number[]> {
   for (const { id, how, alias } of events) {
     if (how !== 'loop-end') continue;
     const writes: number[] = [];
-    for (let at = alias; at !== undefined; at = events[at].alias) {
+    for (const at of contentsOf(events, alias)) {
       if (events[at].how !== 'write' && events[at].how !== 'update') break;
       writes.push(at);
     }
@@ -351,6 +350,20 @@ const isMadeIn = (
   events[alias].how === 'bind' &&
   events[alias].name.startsWith('self.') &&
   name.includes('.');
+
+/** An event, and back to what its array held under whatever name before each statement that named or changed it. */
+export function* contentsOf(
+  events: readonly Event[],
+  id: number | undefined,
+): Generator<number, void> {
+  for (let at = id; at !== undefined; at = events[at].alias) yield at;
+}
+
+/** An event, and back to those that it was handed on from. */
+export function* handedFrom(recording: Recording, id: number): Generator<number, void> {
+  for (let at: number | null = id; at !== null; at = handedOn(recording, recording.events[at]))
+    yield at;
+}
 
 /** Back along the names of an object, from event to event, while `goesOn`: to the one that made its memory. */
 export function followed(

@@ -1,7 +1,7 @@
 // Tensors of a setup as the events of a run hold them: in another order of axes, or joined with others along one.
 import { type AxisLetters, type Letter, shapeOf } from '../../engine/axes.ts';
 import { nodeOf } from '../../engine/graph.ts';
-import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import { cut, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import type { Alignment } from '../align/align.ts';
 import type { Catalogue, Entry } from '../align/catalogue.ts';
 import type { Event } from '../recorded/recording.ts';
@@ -50,7 +50,7 @@ export function joinedAxis({ shape }: Event, pieces: readonly Alignment[]): numb
 }
 
 export function sliced(
-  { shape, data }: Tensor,
+  tensor: Tensor,
   { axis, before }: Cut,
   letters: AxisLetters,
   extents: Extents,
@@ -58,14 +58,7 @@ export function sliced(
   const lengthOf = (some: AxisLetters): number => sizeOf(some.map((letter) => extents[letter]));
   const start = before.reduce((sum, each) => sum + lengthOf(each), 0);
   const length = lengthOf(letters);
-  const inner = sizeOf(shape.slice(axis + 1));
-  const outer = sizeOf(shape.slice(0, axis));
-  const result = new Float64Array(outer * length * inner);
-  for (let n = 0; n < outer; n++) {
-    const from = (n * shape[axis] + start) * inner;
-    result.set(data.subarray(from, from + length * inner), n * length * inner);
-  }
-  return { shape: shape.map((each, n) => (n === axis ? length : each)), data: result };
+  return cut(tensor, axis, start, start + length);
 }
 
 /** The numbers of an event whose axes have these letters, in the order of others; null where they do not fit. */

@@ -4,7 +4,7 @@ import { sameShape, sizeOf } from '../../engine/tensor.ts';
 import { isWhole } from '../align/align.ts';
 import { nodeNamed } from '../align/observe.ts';
 import { goalsOf } from '../localise/goals.ts';
-import { handedOn } from '../recorded/flow.ts';
+import { handedFrom } from '../recorded/flow.ts';
 import type { Recording } from '../recorded/recording.ts';
 import type { Standing } from './progress.ts';
 
@@ -131,11 +131,9 @@ export function isTakenElsewhere(before: Standing, after: Standing): boolean {
   const { recording, missing, judged } = before;
   const goals = new Set(goalsOf(judged.catalogue.graph));
   const blamed = new Set(missing.flatMap(({ event, seen }) => [event, seen]));
-  const isBlamed = (id: number): boolean => {
-    for (let at: number | null = id; at !== null; at = handedOn(recording, recording.events[at]))
-      if (blamed.has(at)) return true;
-    return judged.localised.consequences.has(id);
-  };
+  const isBlamed = (id: number): boolean =>
+    [...handedFrom(recording, id)].some((at) => blamed.has(at)) ||
+    judged.localised.consequences.has(id);
   const isOther = (was: Taken, is: Taken): boolean =>
     was.keys.length > 0 &&
     is.keys.length > 0 &&

@@ -5,7 +5,7 @@ import { callOf } from '../localise/blame/calls.ts';
 import { type Event, isInteger, isZeroAt, type Recording } from '../recorded/recording.ts';
 import { sizeOf } from '../../engine/tensor.ts';
 import type { Missing, Standing } from './progress.ts';
-import { isOneNumber, loopsAround, writesOneNumber } from './loops.ts';
+import { isOneNumber, loopsOf, writesOneNumber } from './loops.ts';
 import { silentOf } from './silent.ts';
 
 export interface Place {
@@ -154,7 +154,7 @@ export function placesOf({ recording, judged, missing }: Standing): Place[] {
         whole.set(statement, { place, far: near + FAR.whole });
     }
     // A loop that begins late, or ends early.
-    for (const loop of loopsAround(recording, recording.events[event])) {
+    for (const loop of loopsOf(recording, recording.events[event])) {
       const isProven = proven.has(recording.statements[loop].function);
       const far = near + FAR.loop + (isProven ? FAR.proven : 0);
       if ((found.get(loop)?.far ?? Infinity) <= far) continue;

@@ -5,7 +5,7 @@ import { sizeOf } from '../../engine/tensor.ts';
 import { type Alignment, isReordered, isWhole as isAllOf } from '../align/align.ts';
 import { ancestorsOf, askedFor, coveredKeys, goalsOf, isNothing } from '../localise/goals.ts';
 import type { Judged } from '../judge.ts';
-import { handedOn } from '../recorded/flow.ts';
+import { handedFrom } from '../recorded/flow.ts';
 import { isAsFound, nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import {
@@ -144,11 +144,8 @@ function coveredByHand(recording: Recording, { catalogue, localised }: Judged): 
     how === 'gradient' ||
     (how === 'leaf' && name.endsWith('.grad')) ||
     /\bautograd\.grad\(/.test(statements[statement].text);
-  const isOfAutograd = ({ event }: Observed): boolean => {
-    for (let at: number | null = event.id; at !== null; at = handedOn(recording, events[at]))
-      if (isGrad(events[at])) return true;
-    return false;
-  };
+  const isOfAutograd = ({ event }: Observed): boolean =>
+    [...handedFrom(recording, event.id)].some((at) => isGrad(events[at]));
   if (!events.some(isGrad)) return covered;
   const own = localised.observed.filter((each) => !isOfAutograd(each));
   const there = coveredKeys(catalogue, own);

@@ -1,6 +1,6 @@
 // What a run that comes out right does not say: gradients that later calls add to, of which the first was judged.
 import { isWhole } from '../align/align.ts';
-import { type Flow, handedOn } from '../recorded/flow.ts';
+import { type Flow, handedFrom, handedOn } from '../recorded/flow.ts';
 import type { Localised } from '../localise/localise.ts';
 import { placeText } from '../recorded/place.ts';
 import type { Recording } from '../recorded/recording.ts';
@@ -19,12 +19,8 @@ function readsItself(recording: Recording, { sources }: Flow, id: number): boole
   const { events } = recording;
   const { name, statement } = events[id];
   return sources[id].some((source) => {
-    let at = source;
-    for (let from = handedOn(recording, events[at]); from !== null;) {
-      at = from;
-      from = handedOn(recording, events[at]);
-    }
-    return events[at].name === name && events[at].statement === statement;
+    const { name: made, statement: at } = events[[...handedFrom(recording, source)].at(-1)!];
+    return made === name && at === statement;
   });
 }
 

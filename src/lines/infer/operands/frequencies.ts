@@ -1,11 +1,11 @@
 // What a rotary embedding's frequencies are: powers of a base, scaled ones, or a vector that was recorded.
 import type { RopeScaling } from '../../../engine/config.ts';
+import { near } from '../values/rows.ts';
 import {
   choicesOf,
   type Frequencies,
   geometric,
   llama3,
-  near,
   stretches,
   yarn,
 } from './scaledFrequencies.ts';

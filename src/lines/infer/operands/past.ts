@@ -1,5 +1,5 @@
 // Keys and values of earlier tokens, put in front of those of the new ones.
-import type { Tensor } from '../../../engine/tensor.ts';
+import { cut, type Tensor } from '../../../engine/tensor.ts';
 import { gather, type Layout } from '../values/layout.ts';
 import { type Operand, sameAxes } from './trace.ts';
 import type { Value, Values } from '../values/values.ts';
@@ -17,17 +17,8 @@ const layoutOf = ({ outer, token, feature }: Operand): Layout => ({
 });
 
 /** The tokens from `from` to `to` of a tensor whose last axes are tokens and features. */
-function slice({ shape, data }: Tensor, from: number, to: number): Tensor {
-  const [tokens, width] = shape.slice(-2);
-  const length = to - from;
-  const blocks = data.length / (tokens * width);
-  const out = new Float64Array(blocks * length * width);
-  for (let block = 0; block < blocks; block++) {
-    const start = (block * tokens + from) * width;
-    out.set(data.subarray(start, start + length * width), block * length * width);
-  }
-  return { shape: [...shape.slice(0, -2), length, width], data: out };
-}
+const slice = (own: Tensor, from: number, to: number): Tensor =>
+  cut(own, own.shape.length - 2, from, to);
 
 /** A given tensor that the operand begins with, and what comes after it; null where there is none. */
 export function pastOf(values: Values, operand: Operand): Past | null {

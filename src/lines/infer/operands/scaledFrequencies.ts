@@ -1,6 +1,7 @@
 // Frequencies of rotary embeddings that a model stretches for longer contexts, by the numbers that a program names.
 import type { RopeScaling } from '../../../engine/config.ts';
 import { yarnRamp } from '../../../engine/ops/ropeAngles.ts';
+import { near } from '../values/rows.ts';
 import type { Value, Values } from '../values/values.ts';
 
 export interface Frequencies {
@@ -94,8 +95,6 @@ const llama3Frequencies = (
     const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
     return frequency * (kept + (1 - kept) / factor);
   });
-
-export const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
 
 /** YaRN's frequencies by the numbers that the program names, of which some length is one. */
 export function* yarn(values: Values, half: number, magnitude: number): Generator<Frequencies> {

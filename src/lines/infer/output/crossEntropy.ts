@@ -1,20 +1,7 @@
 // Cross entropy of the output's rows: told by the number that it is and the classes that it is of.
-import type { Tensor } from '../../../engine/tensor.ts';
+import { softmaxAlong } from '../../expressions/calls.ts';
 import type { Value, Values } from '../values/values.ts';
 import type { FoundLoss, Output } from './loss.ts';
-
-/** Logits as rows of probabilities: softmax over the last axis. */
-function softmaxRows({ shape, data }: Tensor): Float64Array {
-  const width = shape[shape.length - 1];
-  const out = new Float64Array(data.length);
-  for (let start = 0; start < data.length; start += width) {
-    const row = data.subarray(start, start + width);
-    const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
-    const sum = row.reduce((total, value) => total + Math.exp(value - largest), 0);
-    row.forEach((value, n) => (out[start + n] = Math.exp(value - largest) / sum));
-  }
-  return out;
-}
 
 /** A class for each row. */
 const areClasses = ({ kind, tensor: { data } }: Value, rows: number, width: number): boolean =>
@@ -50,7 +37,7 @@ export function crossEntropyOf(values: Values, output: Output): FoundLoss | null
   const rows = y.data.length / width;
   const classes = values.all.filter((value) => areClasses(value, rows, width));
   if (classes.length === 0 || rows < 2) return null;
-  const shares = softmaxRows(y);
+  const shares = softmaxAlong(y, -1).data;
   for (const { tensor, parts, events } of classes) {
     const at = Array.from(tensor.data, (each, row) => row * width + each);
     const sum = at.reduce((total, each) => total - Math.log(shares[each]), 0);
@@ -61,11 +48,8 @@ export function crossEntropyOf(values: Values, output: Output): FoundLoss | null
     const name = events[0]?.name ?? parts[0].name;
     return {
       ...{ kind: 'upstream', computed: { shape: y.shape, data }, factor: 1, sure: true },
-      ...{
-        from: null,
-        isRecorded: true,
-        note: `the gradient of the cross entropy of y and ${name}`,
-      },
+      ...{ from: null, isRecorded: true },
+      note: `the gradient of the cross entropy of y and ${name}`,
     };
   }
   return null;

@@ -20,6 +20,9 @@ export const rowsOf = ({ value, outer, token, feature }: Operand): Rows => ({
   eps: value.eps,
 });
 
+/** Whether two numbers differ by no more than a share of the second. */
+export const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
+
 export const largest = (data: Float64Array): number =>
   data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 

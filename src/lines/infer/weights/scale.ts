@@ -1,4 +1,5 @@
 // The scale of the scores: what the program multiplies with, or the usual choice where that cannot be meant.
+import { near } from '../values/rows.ts';
 import type { Values } from '../values/values.ts';
 
 export interface FoundScale {
@@ -9,8 +10,6 @@ export interface FoundScale {
   /** What the program multiplies with, where that is not what is taken. */
   readonly written?: number;
 }
-
-const near = (a: number, b: number, eps: number): boolean => Math.abs(a / b - 1) <= eps;
 
 /** "1/sqrt(32)" for a factor that is one; else its number. */
 function written(factor: number, eps: number): string {

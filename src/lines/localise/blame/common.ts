@@ -2,7 +2,7 @@
 import type { Kind } from '../../../compare/program/program.ts';
 import type { NodeId } from '../../../engine/graph.ts';
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
-import { handedOn } from '../../recorded/flow.ts';
+import { handedFrom, handedOn } from '../../recorded/flow.ts';
 import type { Field } from '../suspects.ts';
 
 export interface Blame {
@@ -23,12 +23,7 @@ export const isHiding = (tensor: Tensor | null): boolean =>
 
 /** The event that was computed, of one that is handed on. */
 export function originOf({ recording }: Field, id: number): number {
-  let at = id;
-  for (let from = handedOn(recording, recording.events[at]); from !== null;) {
-    at = from;
-    from = handedOn(recording, recording.events[at]);
-  }
-  return at;
+  return [...handedFrom(recording, id)].at(-1)!;
 }
 
 /** Whether an event is of the very name that its statement gives to something: not of an object that it only reaches. */

@@ -1,5 +1,5 @@
 // Exponentials that go by the name of weights, or that a function gives back for them, and were never divided by their sums.
-import { handedOn } from '../../recorded/flow.ts';
+import { handedFrom } from '../../recorded/flow.ts';
 import { nodeNamed, type Observed } from '../../align/observe.ts';
 import type { Field } from '../suspects.ts';
 
@@ -22,7 +22,8 @@ export function undividedAt(field: Field, operand: number): number | null {
     for (const source of flow.sources[id]) if (isTitled(observed[id], UNDIVIDED)) seen.add(source);
   const from = [...seen].find(isExponential);
   let named: number | null = null;
-  for (let at = from ?? null; at !== null; at = handedOn(recording, events[at])) {
+  if (from === undefined) return null;
+  for (const at of handedFrom(recording, from)) {
     if (events[at].how === 'return') return at;
     const name = nodeNamed(events[at]);
     if (events[at].how === 'bind' && name?.node === 'P' && name.kind === 'value') named = at;

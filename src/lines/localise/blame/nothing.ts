@@ -2,7 +2,7 @@
 import { sizeOf } from '../../../engine/tensor.ts';
 import type { Alignment } from '../../align/align.ts';
 import { parseStatement, pathOf } from '../../expressions/parse.ts';
-import { handedOn } from '../../recorded/flow.ts';
+import { handedFrom } from '../../recorded/flow.ts';
 import type { Event } from '../../recorded/recording.ts';
 import type { Field, Suspect } from '../suspects.ts';
 import { type Blame, isHiding, originOf } from './common.ts';
@@ -55,7 +55,7 @@ const masksRead = (field: Field, id: number): number[] =>
 /** The statement that read a mask beside the logits, whether it changed them or not; null where there is none. */
 function filledAt(field: Field, id: number): number | null {
   const { recording, observed } = field;
-  for (let at: number | null = id; at !== null; at = handedOn(recording, recording.events[at])) {
+  for (const at of handedFrom(recording, id)) {
     const isOfLogits = recording.events[at].reads.some((each) =>
       observed[each].found.some(({ entry }) => /^v:[SZ]$/.test(entry.key)),
     );

@@ -1,5 +1,5 @@
 // Functions of the softmax alone, whose callers scale what they give to it and what comes of its backward pass.
-import { handedOn } from '../../recorded/flow.ts';
+import { handedFrom, handedOn } from '../../recorded/flow.ts';
 import type { Field } from '../suspects.ts';
 
 /**
@@ -24,7 +24,7 @@ export function takenOutOf(
   const isSoftmax = (own: number): boolean =>
     events.some(({ id, how, frame: its }) => its === own && how === 'return' && isOf(id, /^v:P$/));
   if (!frames.some(isSoftmax)) return null;
-  for (let at: number | null = taken; at !== null; at = handedOn(recording, events[at])) {
+  for (const at of handedFrom(recording, taken)) {
     const from = handedOn(recording, events[at]);
     if (from !== null && events[from].how === 'return' && events[from].frame === frame) return at;
   }

@@ -1,4 +1,5 @@
 // Loops over tiles that end too early or begin too late.
+import { contentsOf } from '../../recorded/flow.ts';
 import type { Alignment } from '../../align/align.ts';
 import type { Entry } from '../../align/catalogue.ts';
 import { isIn } from '../../recorded/sizes.ts';
@@ -85,8 +86,7 @@ function loopAlong(field: Field, versions: readonly number[]): number | undefine
 /** The versions of an array until an event, the first one first, as far as they are sums of tiles. */
 function versionsOf({ recording: { events }, observed }: Field, id: number): number[] {
   const found: number[] = [];
-  for (let at: number | undefined = id; at !== undefined; at = events[at].alias)
-    if (observed[at].found.length > 0) found.unshift(at);
+  for (const at of contentsOf(events, id)) if (observed[at].found.length > 0) found.unshift(at);
   return found;
 }
 

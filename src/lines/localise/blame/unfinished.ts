@@ -4,7 +4,7 @@ import { type Key, keyOf } from '../../../compare/program/program.ts';
 import type { Alignment } from '../../align/align.ts';
 import type { Catalogue, Entry } from '../../align/catalogue.ts';
 import { BEFORE_MASK } from '../../forms/scores.ts';
-import { handedOn } from '../../recorded/flow.ts';
+import { handedFrom, handedOn } from '../../recorded/flow.ts';
 import { replaced, Supposed } from '../hypothesis.ts';
 import { isNamedGradient, nodeNamed } from '../../align/observe.ts';
 import type { Event } from '../../recorded/recording.ts';
@@ -136,7 +136,7 @@ function isMade(field: Field, source: number, key: Key, own: Tensor, result: Ten
 /** Whether something got another name, or was packed with others, before it was used. */
 function isKept(field: Field, id: number): boolean {
   const { events } = field.recording;
-  for (let at: number | null = id; at !== null; at = handedOn(field.recording, events[at])) {
+  for (const at of handedFrom(field.recording, id)) {
     const { how, name } = events[at];
     if (isNaming(field, at) || (how === 'bind' && name.endsWith(']'))) return true;
   }
@@ -183,7 +183,7 @@ function pickedAt(
   const { events } = recording;
   const { frame } = events[user];
   if (atHand.has(frame)) return user;
-  for (let at: number | null = id; at !== null; at = handedOn(recording, events[at])) {
+  for (const at of handedFrom(recording, id)) {
     if (events[at].frame !== frame) break;
     if (events[at].how === 'argument') return callOf(recording, frame) ?? user;
   }

@@ -1,4 +1,5 @@
 // An operand that is none of the forms and comes of something unknown: what it should be makes its users right.
+import { contentsOf } from '../../recorded/flow.ts';
 import { sizeOf, type Tensor } from '../../../engine/tensor.ts';
 import { keyOf } from '../../../compare/program/program.ts';
 import { nodeOf } from '../../../engine/graph.ts';
@@ -64,7 +65,7 @@ function spoiltIn({ recording }: Field, id: number, { data }: Tensor): number | 
 /** An array, and what it was before each statement that changed it. */
 function versionsBefore({ events }: Field['recording'], id: number): number[] {
   const found = [id];
-  for (let at = events[id].alias; at !== undefined; at = events[at].alias) {
+  for (const at of contentsOf(events, events[id].alias)) {
     if (events[at].how !== 'write') found.push(at);
     if (!/^(update|write)$/.test(events[at].how)) break;
   }

@@ -2,7 +2,7 @@
 import { nodeOf } from '../../../engine/graph.ts';
 import { sizeOf } from '../../../engine/tensor.ts';
 import { type Key, keyOf } from '../../../compare/program/program.ts';
-import { handedOn } from '../../recorded/flow.ts';
+import { contentsOf, handedOn } from '../../recorded/flow.ts';
 import { nodeNamed } from '../../align/observe.ts';
 import type { Event } from '../../recorded/recording.ts';
 import type { Field } from '../suspects.ts';
@@ -23,13 +23,12 @@ export function gradientsAside(field: Field): (event: Event) => boolean {
       values.set(key, [...(values.get(key) ?? []), id]);
     }
   const isOfOther = (id: number): boolean => {
-    for (let at: number | undefined = id; at !== undefined; at = events[at].alias) {
+    for (const at of contentsOf(events, id)) {
       const { name, frame } = events[at];
       if (!GRADIENT.test(name)) return false;
-      const before = at;
       const value = values
         .get(`${frame} ${name.replace(GRADIENT, '.data')}`)
-        ?.findLast((each) => each < before);
+        ?.findLast((each) => each < at);
       if (value === undefined) continue;
       return observed[value].found.length === 0 && observed[value].pieces.length === 0;
     }
@@ -94,10 +93,9 @@ export function isKeptAs(
     );
     if (!node) return false;
     // Under whatever name a function writes to it.
-    for (let of: number | undefined = at; of !== undefined; of = events[of].alias) {
+    return [...contentsOf(events, at)].some((of) => {
       const named = nodeNamed(events[of]);
-      if (named?.kind === 'gradient' && keys.has(keyOf(named.node, 'gradient'))) return true;
-    }
-    return false;
+      return named?.kind === 'gradient' && keys.has(keyOf(named.node, 'gradient'));
+    });
   });
 }

@@ -1,4 +1,5 @@
 // Loops that end before the last entries of the array that they fill: all that they reach is right.
+import { contentsOf } from '../../recorded/flow.ts';
 import { isReordered, tellingOf } from '../../align/align.ts';
 import { loopsAround } from '../../recorded/loops.ts';
 import type { Event } from '../../recorded/recording.ts';
@@ -47,7 +48,7 @@ function rowsOf({ recording }: Field, { alias }: Event): { writes: Event[]; reac
   const { events } = recording;
   const writes: Event[] = [];
   const reached = new Set<number>();
-  for (let at = alias; at !== undefined; at = events[at].alias) {
+  for (const at of contentsOf(events, alias)) {
     const { how, index } = events[at];
     if (how === 'bind') break;
     // The whole of the array after a part of it was written.
