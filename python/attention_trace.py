@@ -787,7 +787,10 @@ WIDE = "gamma_K gamma_Q beta_K beta_Q".split()  # of the norm of queries and key
 AROUND = {"pre": "preNorm", "out": "outputNorm", "post": "postNorm"}  # of the layer
 GAINS = [f"{kind}_{name}" for name in AROUND for kind in ("gamma", "beta")]
 NULLS = ["null_K", "null_V"]  # of a key that every query sees
-BESIDE = ["sinks", "headScale", "W_gate", "b_gate", "B", *NULLS, *GAINS]
+LATENT = "W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR".split()  # of keys and values, and of queries
+LAMBDAS = "lambda_q1 lambda_k1 lambda_q2 lambda_k2".split()  # of the share of the second softmax
+PAIRED = [*LAMBDAS, "lambda_share", "gamma_O"]
+BESIDE = ["sinks", "headScale", "W_gate", "b_gate", "B", *NULLS, *GAINS, *LATENT, *PAIRED]
 SCALINGS = {  # What scaled frequencies need, and what they may have.
     "linear": ({"factor"}, {}),
     "ntk": ({"factor"}, {}),
@@ -801,20 +804,15 @@ SETUP = {  # What may stand in a setup; of PLAIN nothing changes a number.
     "": "head x xPrime weights heads kvHeads scale softcap mask maskMeaning dropout rope qkNorm "
     "window alibi past start loss axes $schema title description energy names source "
     "implementation xValue grouping softmax temperature positionBias block numberType "
-    "weightLayout fused zeroKey".split(),
+    "weightLayout fused zeroKey latentNorm differential".split(),
     **{"positionBias": "kind bidirectional maxDistance window".split()},
     **{"weights": WEIGHTS + WIDE + BESIDE + ["W_QKV", "b_QKV"], "dropout": ["p", "keep"]},
     "rope": "base pairing features scaling invFreq positions queryPositions sections "
     "sectionFrequencies".split(),
     **{"block": ["residual", *AROUND.values()]},
     **{"qkNorm": "kind eps unitOffset over place".split(), "past": ["K", "V"]},
+    "differential": "layer lambdaInit norm pairs".split(),
     **{"start": ["K", "Q", "V"], "loss": "upstream target expression constants".split()},
-}
-# What the extension computes and this reference does not.
-NOT_HERE = {
-    "": "latentNorm differential".split(),
-    "weights": "W_DKV gamma_DKV W_DQ gamma_DQ W_KR W_QR "
-    "lambda_q1 lambda_k1 lambda_q2 lambda_k2 lambda_share gamma_O".split(),
 }
 MASK_PARTS = {
     "given": ["tensor", "meaning"], "padding": ["lengths", "keep"], "window": ["left", "right"],
@@ -844,9 +842,6 @@ class _Setup:
             if type(value) is not dict:
                 self.fail(entry, value, "an object")
             for key in value:
-                if key in NOT_HERE.get(entry, []):
-                    found = "an option that this reference does not compute"
-                    self.fail(f"{entry}.{key}".strip("."), found, "the extension or its `run`")
                 if key not in known:
                     self.fail(f"{entry}.{key}".strip("."), "an unknown entry", " ".join(known))
 
@@ -969,8 +964,10 @@ def _settle_weights(setup: _Setup, heads: int, kv_heads: int) -> None:
     inputs = {}
     for name, entries in {"K": ["x"], "Q": ["xPrime", "x"], "V": ["xValue", "x"]}.items():
         source = [entry for entry in entries if setup.has(entry)]
-        inputs[f"W_{name}"] = setup.shape(source[0])[-1] if source else None
+        is_latent = f"W_D{'Q' if name == 'Q' else 'KV'}" in given  # of a width that is not known
+        inputs[f"W_{name}"] = setup.shape(source[0])[-1] if source and not is_latent else None
     inputs["W_QKV"] = inputs["W_Q"]
+    pairs = 2 if setup.has("differential") else 1
 
     def otherwise(key: str) -> Any:
         """As the reference takes it; None where it stands so, and is read only where it is used."""
@@ -979,6 +976,7 @@ def _settle_weights(setup: _Setup, heads: int, kv_heads: int) -> None:
         if key[:2] != "W_":
             return setup.tensor(entry).flatten() if len(shape) == 2 and key != "B" else None
         width, count = inputs.get(key), heads if key in ("W_Q", "W_O", "W_gate") else kv_heads
+        count *= pairs if key in ("W_K", "W_Q") else 1
         if len(shape) == 3 and key != "W_QKV":
             own = _without_heads(setup.tensor(entry), key, layout, count, width)
             expected = f"({width or 'in'}, {count} heads, width)"
@@ -1296,13 +1294,20 @@ def _collectives(torch: Any, mesh: _Mesh) -> tuple[Callable, Callable]:
 
 # Letters of axes: b batch; h heads, r KV heads; j queries, t new tokens, p earlier ones, i all
 # keys; a width of keys, v of values; c e o features. (h a) is one axis, heads side by side in it.
-SIDES = {"K": ("t", "a", "r"), "Q": ("j", "a", "h"), "V": ("t", "v", "r")}
+# Of latent attention: m n the latents' features, d of a key those from them, z those that turn. Of
+# differential attention s are the two softmaxes of a head.
+TOKENS = {"K": "t", "Q": "j", "V": "t"}
 SPLIT_LETTERS = {"h": "heads", "r": "heads", "j": "tokens", "t": "tokens"}
 
 
 def _letters(spec: str) -> list[str]:
     """ "b t (r a)": b, t, ra."""
     return [(wide or one).replace(" ", "") for wide, one in re.findall(r"\(([^)]*)\)|(\S+)", spec)]
+
+
+def _letters_last(spec: str) -> str:
+    """The last axis: "b t (r a)" gives (r a)."""
+    return re.search(r"(\([^)]*\)|\S+)$", spec)[0]
 
 
 class _Extents:
@@ -1361,11 +1366,14 @@ class _Reference:
             setup.fail("kvHeads", f"{kv_heads} of {heads} heads", "a divisor, 1 of 1 in one head")
         usual = ("key-first", "query-first") if self.head == "kq" else ("query-first", "key-first")
         self.key_first = setup.one_of("axes", *usual) == "key-first"
-        # Query heads that share a KV head by h mod kvHeads are no range of heads.
+        # Query heads that share a KV head by h mod kvHeads are no range of heads, nor are halves.
         self.is_interleaved = setup.one_of("grouping", "blocks", "interleaved") == "interleaved"
-        self.mesh = _Mesh(torch, 1 if self.is_interleaved else kv_heads)
+        halves = setup.one_of("differential.pairs", "adjacent", "halves") == "halves"
+        self.mesh = _Mesh(torch, 1 if self.is_interleaved or halves else kv_heads)
         self.extents = _Extents(setup, self.mesh)
-        self.extents.lengths.update(h=heads, r=kv_heads)
+        self.extents.lengths.update(h=heads, r=kv_heads, s=2)
+        paired = ("s {}" if halves else "{} s") if setup.has("differential") else "{}"
+        self.heads = {"K": paired.format("r"), "Q": paired.format("h"), "V": "r"}
         self.summed, self.gathered = _collectives(torch, self.mesh)
         # Value, gradient if not its own, axes, and over which parts of the mesh gradients add up.
         self.nodes: dict[str, list[Any]] = {}
@@ -1388,18 +1396,26 @@ class _Reference:
         if self.setup.has(entry):
             tensor = self.setup.tensor(entry)
             if entry.startswith("start.") and tensor.dim() == 4:
-                tensor = self._side_by_side(tensor, "h" if name == "Q" else "r")
+                tensor = self._side_by_side(tensor, self.heads[name])
             self.extents.fit(entry, tensor.shape, spec)
             self.keep(name, self.local(tensor, spec).requires_grad_(), spec, adds)
 
-    def _side_by_side(self, tensor: Any, letter: str) -> Any:
+    def _side_by_side(self, tensor: Any, letters: str) -> Any:
         """(b heads t width) or (b t heads width) with the heads in one axis."""
-        heads = self.extents.lengths[letter]
+        heads = self.count(letters)
         own = tensor.transpose(1, 2) if tensor.shape[1] == heads else tensor
         return own.flatten(2) if own.shape[2] == heads else tensor
 
-    def wide(self, letter: str, head: str) -> str:
-        return f"({head} {letter})" if self.multi else letter
+    def count(self, letters: str) -> int:
+        return self.extents.size(letters.replace(" ", ""))
+
+    def wide(self, letter: str, heads: str) -> str:
+        return f"({heads} {letter})" if self.multi else letter
+
+    def merged(self, name: str) -> str:
+        """The axes of keys, queries or values as they are projected."""
+        letter = "v" if name == "V" else self.width
+        return f"{self.b}{TOKENS[name]} {self.wide(letter, self.heads[name])}"
 
     def inputs(self) -> None:
         """All that is given, in the order of the engine's nodes."""
@@ -1416,34 +1432,56 @@ class _Reference:
         self.is_self = not setup.has("xPrime") and not setup.has("start.Q")
         if self.is_self:
             lengths["j"] = lengths["t"]
-        features = {"K": "c", "Q": "e" if setup.has("xPrime") else "c", "V": "c"}
-        features["V"] = "u" if setup.has("xValue") else "c"
-        for name, (token, letter, head) in SIDES.items():
-            self.leaf(name, f"start.{name}", f"{self.b}{token} {self.wide(letter, head)}")
+        feature = "e" if setup.has("xPrime") else "c"
+        features = {"K": "c", "Q": feature, "V": "u" if setup.has("xValue") else "c"}
+        if setup.has("weights.W_DKV"):
+            features.update(K="m", V="m")
+        if setup.has("weights.W_DQ"):
+            features["Q"] = "n"
+        self.width = "d" if setup.has("weights.W_KR") else "a"
+        for name in TOKENS:
+            self.leaf(name, f"start.{name}", self.merged(name))
         for kind in "Wb":
-            for name, (_, letter, head) in SIDES.items():
-                own = self.wide(letter, head)
+            for name in TOKENS:
+                own = _letters_last(self.merged(name))
                 own = f"{features[name]} {own}" if kind == "W" else own
                 self.leaf(f"{kind}_{name}", f"weights.{kind}_{name}", own)
             if kind == "W":
                 self.leaf("W_O", "weights.W_O", f"{self.wide('v', 'h')} o")
         self.leaf("b_O", "weights.b_O", "o", ["tokens"])
-        for name, letter in zip(NULLS, "av"):
-            self.leaf(name, f"weights.{name}", f"(r {letter})")
-        self._gains(features["Q"])
-        for name in WIDE:
+        self._latent_weights(feature, features["Q"])
+        for name, letter, of in zip(NULLS, "av", "KV"):
+            self.leaf(name, f"weights.{name}", f"({self.heads[of]} {letter})")
+        self._gains(feature)
+        for name in (*WIDE, "gamma_O"):
             if setup.has(f"weights.{name}"):
                 shape = tuple(setup.tensor(f"weights.{name}").shape)
-                head = "r" if name[-1] == "K" else "h"
-                is_own = shape == (lengths["a"],) or not self.multi
-                self.leaf(name, f"weights.{name}", "a" if is_own else f"({head} a)")
+                letter, heads = ("v", "h") if name == "gamma_O" else ("a", self.heads[name[-1]])
+                is_own = shape == (lengths[letter],) or not self.multi
+                self.leaf(name, f"weights.{name}", letter if is_own else f"({heads} {letter})")
         for name in ("sinks", "headScale"):
-            self.leaf(name, f"weights.{name}", "h")
+            self.leaf(name, f"weights.{name}", f"({self.heads['Q']})")
+        for name in LAMBDAS:
+            self.leaf(name, f"weights.{name}", "a")
+        if setup.has("weights.lambda_share"):
+            own = setup.tensor("weights.lambda_share")
+            setup.settled["weights.lambda_share"] = own.reshape(()) if own.numel() == 1 else own
+            self.leaf("lambda_share", "weights.lambda_share", "")
         if setup.has("weights.W_gate"):
             width = setup.tensor("weights.W_gate").shape[-1]
             own = "h" if width == lengths["h"] and lengths["v"] != 1 else "(h v)"
-            self.leaf("W_gate", "weights.W_gate", f"{features['Q']} {own}")
+            self.leaf("W_gate", "weights.W_gate", f"{feature} {own}")
             self.leaf("b_gate", "weights.b_gate", own)
+
+    def _latent_weights(self, feature: str, from_queries: str) -> None:
+        """Of multi-head latent attention, and how wide whole keys are."""
+        lengths = self.extents.lengths
+        axes = {"W_DKV": "c m", "gamma_DKV": "m", "W_DQ": f"{feature} n", "gamma_DQ": "n"}
+        axes.update(W_KR="c z", W_QR=f"{from_queries} ({self.heads['Q']} z)")
+        for name in LATENT:
+            self.leaf(name, f"weights.{name}", axes[name])
+        if "z" in lengths:
+            lengths["a"] = lengths["d"] + lengths["z"]
 
     def _gains(self, feature: str) -> None:
         """Of the norms around the attention."""
@@ -1467,10 +1505,11 @@ class _Reference:
         setup, lengths, torch = self.setup, self.extents.lengths, self.torch
         if setup.has("positionBias"):
             is_learned = setup.one_of("positionBias.kind", "learned", "t5", "swin") == "learned"
-            order = "h i j" if self.key_first else "h j i"
+            heads = f"({self.heads['Q']})"
+            order = f"{heads} i j" if self.key_first else f"{heads} j i"
             if not setup.has("positionBias.kind") or not setup.has("weights.B"):
                 setup.fail("positionBias", setup.raw("positionBias"), "its kind, and weights.B")
-            self.leaf("B", "weights.B", order if is_learned else "w h")
+            self.leaf("B", "weights.B", order if is_learned else f"w {heads}")
         if not setup.has("temperature"):
             return
         own = setup.raw("temperature")
@@ -1496,7 +1535,7 @@ class _Reference:
         setup, has = self.setup, self.setup.has
         unused = {"kq": ["weights.W_V", "weights.b_V", "start.V"], "qkv": []}.get(self.head, [])
         single = [] if self.multi else ["weights.W_O", "weights.b_O", "rope", "past", "grouping"]
-        single += [] if self.multi else ["block", "zeroKey"]
+        single += [] if self.multi else ["block", "zeroKey", "latentNorm", "differential"]
         single += [] if self.multi else [f"weights.{name}" for name in BESIDE]
         unused = [*unused, "xValue"] if self.head == "kq" else unused
         for entry in [*unused, *single]:
@@ -1516,10 +1555,25 @@ class _Reference:
         pairs = [tuple(learned), tuple(learned[::-1]), ("past.K", "past.V"), ("past.V", "past.K")]
         pairs += [("dropout.p", "dropout.keep")]
         pairs += [("weights.b_gate", "weights.W_gate"), ("weights.B", "positionBias")]
+        pairs += [(f"weights.{name}", "differential") for name in PAIRED]
+        pairs += [(f"weights.gamma_{of}", f"weights.W_{of}") for of in ("DKV", "DQ")]
+        pairs += [("weights.W_KR", "weights.W_QR"), ("weights.W_QR", "weights.W_KR")]
+        if has("differential") and not has("weights.lambda_share"):
+            pairs += [("differential", f"weights.{name}") for name in LAMBDAS]
         pairs += [("dropout", "dropout.p"), ("past", "past.K"), ("qkNorm", "qkNorm.kind")]
         for entry, other in [*needs, *pairs]:
             if has(entry) and not has(other):
                 setup.fail(entry, "it alone", f"{other}, too")
+        for name in LAMBDAS:
+            if has("weights.lambda_share") and has(f"weights.{name}"):
+                setup.fail(f"weights.{name}", "it beside lambda_share", "one of the two")
+        if has("weights.gamma_O") and setup.raw("differential.norm") == "none":
+            setup.fail("weights.gamma_O", "it without a norm", "the norm whose gain it is")
+        if has("xValue") and has("weights.W_DKV"):
+            setup.fail("xValue", "it beside weights.W_DKV", "one: values are made of its latents")
+        is_early = setup.one_of("qkNorm.place", "before-rope", "after-rope") == "before-rope"
+        if has("weights.W_KR") and has("rope") and has("qkNorm") and is_early:
+            setup.fail("qkNorm.place", "before-rope", "after-rope: beside W_KR a part turns alone")
 
     # -- forward --
 
@@ -1531,9 +1585,10 @@ class _Reference:
         self._late_inputs()
         self._check_memory()
         self._before()
-        for name, (token, letter, head) in SIDES.items():
+        self._latents()
+        for name in TOKENS:
             if name not in self.nodes and (name != "V" or self.head != "kq"):
-                self._project(name, f"{b}{token} {self.wide(letter, head)}")
+                self._project(name, self.merged(name))
         if self.multi:
             y, spec = self._multihead()
         else:
@@ -1555,7 +1610,7 @@ class _Reference:
                 tensor = self.setup.tensor(f"past.{name}")
                 if self.b and (tensor.dim() == 3 or (tensor.dim() == 4 and len(tensor) == 1)):
                     tensor = tensor.expand(lengths["b"], *tensor.shape[-3:])
-                spec = f"{self.b}r p {letter}"
+                spec = f"{self.b}({self.heads[name]}) p {letter}"
                 self.extents.fit(f"past.{name}", tensor.shape, spec)
                 self.past[name] = self.local(tensor, spec)
         self.nulls = ("null_K" in self.nodes) + self.setup.flag("zeroKey")
@@ -1601,13 +1656,28 @@ class _Reference:
         return value if self.mesh.part("heads") == 0 else value.detach()
 
     def _project(self, name: str, spec: str) -> Any:
-        source = self.stream if name in ("Q", "gate") else "x"
-        source = "xValue" if name == "V" and "xValue" in self.nodes else source
-        source = "xn" if source == self.stream and "xn" in self.nodes else source
-        value = self.nodes[source][0] @ self.nodes[f"W_{name}"][0]
+        stream = self.stream
+        of_keys, of_queries = ["cKVn", "cKV", "x"], ["cQn", "cQ", stream]
+        sources = {"K": of_keys, "V": [*of_keys[:2], "xValue", "x"], "Q": of_queries}
+        sources.update(QR=of_queries, gate=[stream], cQ=[stream])
+        source = next(each for each in sources.get(name, ["x"]) if each in self.nodes)
+        source = "xn" if source == stream and "xn" in self.nodes else source
+        weight = name.replace("c", "D") if name[0] == "c" else name
+        value = self.nodes[source][0] @ self.nodes[f"W_{weight}"][0]
         if f"b_{name}" in self.nodes:
             value = value + self.nodes[f"b_{name}"][0]
         return self.keep(name, value, spec)
+
+    def _latents(self) -> None:
+        """Few features from which keys and values, or queries, of all heads are made; normed."""
+        for name, spec in (("KV", f"{self.b}t m"), ("Q", f"{self.b}j n")):
+            if f"W_D{name}" not in self.nodes:
+                continue
+            value = self._project(f"c{name}", spec)
+            if f"gamma_D{name}" in self.nodes or self.setup.has("latentNorm"):
+                mean = lambda own: own.mean(-1, keepdim=True)
+                value = self._divided("latentNorm", f"D{name}", value, mean, (-1,), ("rms", 1e-6))
+                self.keep(f"c{name}n", value, spec)
 
     def _norm(self, name: str, spec: str) -> Any:
         """Of keys or queries, the features of all heads side by side; a node where there is one."""
@@ -1622,7 +1692,7 @@ class _Reference:
         """Of keys or queries, (b heads t width)."""
         setup, lengths = self.setup, self.extents.lengths
         over = setup.one_of("qkNorm.over", "head", "all")
-        count = lengths["a"] * (lengths["r" if name == "K" else "h"] if over == "all" else 1)
+        count = lengths["a"] * (self.count(self.heads[name]) if over == "all" else 1)
 
         def mean(own: Any) -> Any:
             total = own.sum(-1, keepdim=True)
@@ -1632,11 +1702,18 @@ class _Reference:
 
         return self._divided("qkNorm", name, value, mean, (-1, 1, lengths["a"]))
 
-    def _divided(self, entry: str, name: str, value: Any, mean: Callable, shape: tuple) -> Any:
-        """By the root of the mean of squares; times gamma, plus beta of `name`, as `shape`."""
+    def _divided(
+        self, entry: str, name: str, value: Any, mean: Callable, shape: tuple, usual: Any = None
+    ) -> Any:
+        """By the root of the mean of squares; times gamma, plus beta of `name`, as `shape`.
+
+        `usual` is the kind and epsilon where the setup says nothing.
+        """
         setup = self.setup
         own = setup.raw(entry)
-        if type(own) is str:
+        if usual and not setup.has(entry):
+            (kind, eps), unit = usual, 0
+        elif type(own) is str:
             kind, eps, unit = setup.one_of(entry, "rms", "layer"), None, 0
         else:
             if type(own) is not dict or not set(own) <= {*SETUP["qkNorm"]}:
@@ -1788,21 +1865,27 @@ class _Reference:
             kept = 1 - ((pair - low) / span).clamp(0, 1)
         return own * (kept + (1 - kept) / factor)
 
-    def _split(self, name: str, token: str, letter: str, head: str) -> Any:
+    def _split(self, name: str) -> Any:
         """(b heads t width): turned, normed, and of keys and values those of all tokens."""
         b, setup, has_past = self.b, self.setup, name in self.past
+        token, heads, letter = TOKENS[name], self.heads[name], "v" if name == "V" else "a"
         has_nulls = name != "Q" and self.nulls > 0
+        has_part = name != "V" and "W_KR" in self.nodes
         place = setup.one_of("qkNorm.place", "before-rope", "after-rope")
-        is_late = name != "V" and setup.has("qkNorm") and place == "after-rope"
-        merged, spec = f"{b}{token} ({head} {letter})", f"{b}{head} {token} {letter}"
-        own = self.nodes[name][0] if name == "V" or is_late else self._norm(name, merged)
-        own = _heads_apart(own, self.extents.lengths[letter])
-        if setup.has("rope") and name != "V":
-            own = self._rotated(name, own, token)
+        is_late = name != "V" and setup.has("qkNorm") and (has_part or place == "after-rope")
+        spec = f"{b}({heads}) {token} {letter}"
+        if has_part:
+            own = self._beside(name)
+        else:
+            is_plain = name == "V" or is_late
+            own = self.nodes[name][0] if is_plain else self._norm(name, self.merged(name))
+            own = _heads_apart(own, self.extents.lengths[letter])
+            if setup.has("rope") and name != "V":
+                own = self._rotated(name, own, token)
         if is_late:
             own = self._normed(name, self.keep(f"{name}s", own, spec))
             own = self.keep(f"{name}n", own, spec) if has_past or has_nulls else own
-        elif has_nulls:
+        elif has_nulls or (has_part and has_past):
             own = self.keep(f"{name}s", own, spec)
         if name == "Q":
             return self.keep("Qh", own, spec)
@@ -1811,7 +1894,24 @@ class _Reference:
             own = self.torch.cat([self.past[name], own], -2)
         if has_nulls:
             own = self.torch.cat([own, *self._null_rows(name, own)], -2)
-        return self.keep(f"{name}h", own, f"{b}{head} i {letter}")
+        return self.keep(f"{name}h", own, f"{b}({heads}) i {letter}")
+
+    def _beside(self, name: str) -> Any:
+        """Of keys or queries what is made from latents, and beside it the part that turns."""
+        b, token, heads = self.b, TOKENS[name], self.heads[name]
+        still = _heads_apart(self.nodes[name][0], self.extents.lengths["d"])
+        if name == "K":  # one for all heads
+            spec = f"{b}{token} z"
+            part = self._project("KR", spec).unsqueeze(-3)
+        else:
+            spec = f"{b}({heads}) {token} z"
+            part = self._project("QR", f"{b}{token} ({heads} z)")
+            part = _heads_apart(part, self.extents.lengths["z"])
+        if self.setup.has("rope"):
+            part = self._rotated(name, part, token)
+            kept = self.keep(f"{name}Rs", part.squeeze(-3) if name == "K" else part, spec)
+            part = kept.unsqueeze(-3) if name == "K" else kept
+        return self.torch.cat([still, part.expand(*still.shape[:-1], part.shape[-1])], -1)
 
     def _null_rows(self, name: str, own: Any) -> list[Any]:
         """Behind the keys or values of all tokens: a learned one, and one of zeros."""
@@ -1824,16 +1924,12 @@ class _Reference:
         return [row.expand(*own.shape[:-2], 1, width) for row in rows]
 
     def _multihead(self) -> tuple[Any, str]:
-        b, lengths = self.b, self.extents.lengths
-        Kh, Qh, Vh = (self._split(name, *side) for name, side in SIDES.items())
-        group = lengths["h"] // lengths["r"]
-        if self.is_interleaved:
-            of = self.torch.arange(lengths["h"], device=self.device) % lengths["r"]
-            Kh, Vh = Kh.index_select(-3, of), Vh.index_select(-3, of)
-        elif group > 1:
-            Kh, Vh = Kh.repeat_interleave(group, -3), Vh.repeat_interleave(group, -3)
-        P = self._weights(Qh @ Kh.transpose(-1, -2), f"{b}h ")
-        O = self._gated(self.keep("O", P @ Vh, f"{b}h j v"))
+        b = self.b
+        Kh, Qh, Vh = map(self._split, TOKENS)
+        Kh, Vh = self._for_queries(Kh, self.heads["K"]), self._for_queries(Vh, "r")
+        P = self._weights(Qh @ Kh.transpose(-1, -2), f"{b}({self.heads['Q']}) ")
+        O = self.keep("O", self._difference(P) @ Vh, f"{b}h j v")
+        O = self._gated(self._heads_normed(O))
         merged = O.transpose(-3, -2).flatten(-2)
         spec = f"{b}j (h v)"
         if "W_O" not in self.nodes:
@@ -1842,6 +1938,60 @@ class _Reference:
         y = self.summed(y, "heads", False)
         y = y + self.nodes["b_O"][0] if "b_O" in self.nodes else y
         return self._around(y, f"{b}j o"), f"{b}j o"
+
+    def _for_queries(self, own: Any, heads: str) -> Any:
+        """(b heads i width): of each query head the keys or values that it uses."""
+        lengths = self.extents.lengths
+        group = lengths["h"] // lengths["r"]
+        if group == 1:
+            return own
+        outer, inner = (2 if heads == each else 1 for each in ("s r", "r s"))
+        count = own.shape[-3] // (outer * inner)
+        own = own.reshape(*own.shape[:-3], outer, count, inner, *own.shape[-2:])
+        of = self.torch.arange(count * group, device=self.device)
+        own = own.index_select(-4, of % count if self.is_interleaved else of // group)
+        return own.flatten(-5, -3)
+
+    def _lambda_init(self) -> float:
+        """What the difference begins with, of a layer as in Ye et al. 2024, or said."""
+        setup, below = self.setup, {"expected": "a number below 1", "below": 1}
+        if setup.has("differential.lambdaInit") == setup.has("differential.layer"):
+            setup.fail("differential", setup.raw("differential"), "either lambdaInit or the layer")
+        if setup.has("differential.lambdaInit"):
+            return setup.number("differential.lambdaInit", 0, **below)
+        layer = setup.number("differential.layer", 0, "an integer from 0", True, least=0)
+        return 0.8 - 0.6 * math.exp(-0.3 * layer)
+
+    def _difference(self, P: Any) -> Any:
+        """(b h j i): of each head the weights of one softmax less lambda times the other's."""
+        if not self.setup.has("differential"):
+            return P
+        share = self.nodes.get("lambda_share", [None])[0]
+        if share is None:
+            q1, k1, q2, k2 = (self.nodes[name][0] for name in LAMBDAS)
+            share = (q1 * k1).sum().exp() - (q2 * k2).sum().exp() + self._lambda_init()
+            share = self.keep("lambda_full", share, "")
+        axis = -4 if self.heads["Q"] == "s h" else -3
+        shape = [P.shape[-3] // 2, *P.shape[-2:]]
+        shape.insert(axis + 4, 2)
+        first, second = P.reshape(*P.shape[:-3], *shape).unbind(axis)
+        own, order = first - share * second, "i j" if self.key_first else "j i"
+        if self.key_first:
+            return self.keep("Pdiff", own.transpose(-1, -2), f"{self.b}h {order}").transpose(-1, -2)
+        return self.keep("Pdiff", own, f"{self.b}h {order}")
+
+    def _heads_normed(self, O: Any) -> Any:
+        """Of differential attention: each head's output normed, and times 1 - lambda_init."""
+        setup, spec = self.setup, f"{self.b}h j v"
+        if not setup.has("differential"):
+            return O
+        if setup.raw("differential.norm") != "none":
+            mean = lambda own: own.mean(-1, keepdim=True)
+            shape = (-1, 1, self.extents.lengths["v"])
+            O = self._divided("differential.norm", "O", O, mean, shape, ("rms", 1e-5))
+            O = self.keep("On", O, spec)
+        initial = self._lambda_init()
+        return O if initial == 0 else self.keep("Os", O * (1 - initial), spec)
 
     def _gated(self, O: Any) -> Any:
         """Times the sigmoid of a logit of each entry, or of each head."""
@@ -1933,7 +2083,8 @@ class _Reference:
         """Of up to four axes against (batch, heads, then the setup's axes): the own part of it."""
         lengths = self.extents.lengths
         scores = [lengths["j"], lengths["i"]]
-        full = [lengths.get("b", 1), lengths["h"], *(scores[::-1] if self.key_first else scores)]
+        scores = scores[::-1] if self.key_first else scores
+        full = [lengths.get("b", 1), self.count(self.heads["Q"]), *scores]
         shape = list(tensor.shape)
         own = [1] * (4 - len(shape)) + shape
         if not self.multi and len(shape) == 3:
@@ -1942,7 +2093,7 @@ class _Reference:
             self.setup.fail(entry, f"shape {shape}", f"one that broadcasts to {full}")
         tensor = tensor.reshape(own)
         tensor = tensor.transpose(-1, -2) if self.key_first else tensor
-        for axis, part in zip((1, 2), self.extents.slices("h j")):
+        for axis, part in zip((1, 2), self.extents.slices(f"({self.heads['Q']}) j")):
             if tensor.shape[axis] > 1:
                 tensor = tensor.narrow(axis, part.start, part.stop - part.start)
         tensor = tensor.to(self.device)
@@ -2074,7 +2225,7 @@ class _Reference:
 
     def _slopes(self) -> Any:
         """2^(-8 (h + 1) / H) for H a power of two (Press et al. 2022, the authors' get_slopes)."""
-        heads = self.extents.lengths["h"]
+        heads = self.count(self.heads["Q"])
         power = 2 ** (heads.bit_length() - 1)
         exponents = [-8 * (h + 1) / power for h in range(power)]
         exponents += [-4 * (2 * h + 1) / power for h in range(heads - power)]
@@ -2084,7 +2235,7 @@ class _Reference:
             if tuple(slopes.shape) != (heads,):
                 found = f"shape {tuple(slopes.shape)}"
                 self.setup.fail("alibi", found, f"one slope per head ({heads})")
-        slopes = self.local(slopes, "h")
+        slopes = self.local(slopes, f"({self.heads['Q']})")
         return slopes.reshape(-1, 1, 1) if self.multi else slopes.reshape(1, 1)
 
     # -- loss and backward --
@@ -2155,7 +2306,8 @@ class _Reference:
     def _check_memory(self) -> None:
         """Refuses what would not fit, with the figure: scores and weights are what takes it."""
         setup, lengths = self.setup, self.extents.lengths
-        spec = f"{self.b}{'h ' if self.multi else ''}j i"
+        heads = f"({self.heads['Q']}) " if self.multi else ""
+        spec = f"{self.b}{heads}j i"
         entries = math.prod(each.stop - each.start for each in self.extents.slices(spec))
         steps = 3 + any(map(setup.has, ("mask", "window", "alibi"))) + setup.has("dropout")
         need = 8 * entries * (2 * steps + 7)  # values, gradients, and what autograd keeps

@@ -50,26 +50,6 @@ const EXPRESSIONS = [
   '(sum(tan(y / 9) - log10(cosh(y))) - mean(sinh(y / 3))) / s + sum(3)',
 ];
 
-const KNOWN = {
-  setup:
-    'head x xPrime xValue weights heads kvHeads grouping scale softcap temperature mask maskMeaning dropout rope qkNorm softmax positionBias window alibi past start loss axes block zeroKey weightLayout fused',
-  weights:
-    'W_K W_Q W_V W_O b_K b_Q b_V b_O gamma_K gamma_Q beta_K beta_Q sinks headScale W_gate b_gate B gamma_pre beta_pre gamma_out beta_out gamma_post beta_post null_K null_V W_QKV b_QKV',
-  rope: 'base pairing features scaling invFreq positions queryPositions sections sectionFrequencies',
-};
-
-/** A drawn setup that attention_trace.py computes: with others it is drawn again. */
-function drawKnown() {
-  for (;;) {
-    const drawn = drawSetup(random);
-    const { setup } = drawn;
-    const knows = (entries, known) =>
-      Object.keys(entries ?? {}).every((key) => known.split(' ').includes(key));
-    const places = [setup, setup.weights, setup.rope];
-    if (Object.values(KNOWN).every((known, n) => knows(places[n], known))) return drawn;
-  }
-}
-
 /** What draw.mjs does not draw: other expressions, earlier tokens that all batch entries share. */
 function withMore({ setup, options }) {
   if (options.past && options.batch && random() < 0.5)
@@ -135,8 +115,9 @@ function keptOtherwise(setup) {
   if (random() < 0.4)
     return { ...setup, weightLayout: 'out-in', weights: change((_, own) => transposed(own)) };
   if (random() < 0.5 || setup.head !== 'multihead') return setup;
-  const apart = (id, own) =>
-    /^W_[QKV]$/.test(id) ? headsApart(own, id === 'W_Q' ? heads : kvHeads) : own;
+  const pairs = setup.differential ? 2 : 1;
+  const counts = { W_Q: pairs * heads, W_K: pairs * kvHeads, W_V: kvHeads };
+  const apart = (id, own) => (id in counts ? headsApart(own, counts[id]) : own);
   return { ...setup, weightLayout: 'in-out', weights: change(apart) };
 }
 
@@ -195,7 +176,7 @@ async function compare(setup, file) {
 
 try {
   const drawn = Array.from({ length: cases }, (_, n) => {
-    const drawing = drawKnown();
+    const drawing = drawSetup(random);
     const processes = PROCESSES[n % PROCESSES.length];
     const place = join(folder, String(processes), String(n).padStart(5, '0'));
     return { ...drawing, setup: withMore(drawing), processes, place };

@@ -102,12 +102,47 @@ class Numbers(InFolder):
 class Options(InFolder):
     """Options of today's models: test/conformance/reference.mjs holds their numbers."""
 
-    def test_what_is_not_computed_is_refused_by_its_name(self):
-        whole = "found an option that this reference does not compute, expected the extension"
-        for entry in ("differential", "latentNorm"):
-            self.refused(f"{entry}: {whole}", **{entry: True})
-        for name in ("W_DKV", "lambda_q1"):
-            self.refused(f"weights.{name}: {whole}", weights={**EXERCISE["weights"], name: [1]})
+    def test_latents_and_pairs_that_lack_something(self):
+        W = {"W_K": [[1, 0]] * 3, "W_Q": [[1, 0]] * 3, "W_V": [[1, 2]] * 3}
+        share = {**W, "lambda_share": [0.5]}
+        for message, entries in {
+            "differential: found it with head kq": {"head": "kq", "differential": {"layer": 1}},
+            "differential: found it alone, expected weights.lambda_q1, too": {
+                "differential": {"layer": 1}, "weights": W,
+            },
+            "differential: found .*, expected either lambdaInit or the layer": {
+                "differential": {"layer": 1, "lambdaInit": 0.2}, "weights": share,
+            },
+            "differential.lambdaInit: found 1, expected a number below 1": {
+                "differential": {"lambdaInit": 1}, "weights": share,
+            },
+            "weights.lambda_q1: found it beside lambda_share": {
+                "differential": {"layer": 1}, "weights": {**share, "lambda_q1": [1]},
+            },
+            "weights.gamma_O: found it without a norm": {
+                "differential": {"layer": 1, "norm": "none"}, "weights": {**share, "gamma_O": [1]},
+            },
+            "weights.gamma_DKV: found it alone, expected weights.W_DKV, too": {
+                "weights": {**W, "gamma_DKV": [1]},
+            },
+            "weights.W_KR: found it alone, expected weights.W_QR, too": {
+                "weights": {**W, "W_KR": [[1, 2]] * 3},
+            },
+            "qkNorm.place: found before-rope, expected after-rope": {
+                "weights": {**W, "W_KR": [[1, 2]] * 3, "W_QR": [[1, 2]] * 3},
+                "rope": {"base": 10}, "qkNorm": {"kind": "rms"},
+            },
+        }.items():
+            with self.subTest(message):
+                self.refused(message, **{"head": "multihead", **entries})
+
+    def test_the_share_of_the_second_softmax_as_a_number(self):
+        weights = {"W_K": [[1, 0]] * 3, "W_Q": [[0, 1]] * 3, "W_V": [[1, 2]] * 3}
+        head = {"head": "multihead", "differential": {"lambdaInit": 0, "norm": "none"}}
+        for own in ([0.25], [[0.25]]):
+            found = self.compute(**head, weights={**weights, "lambda_share": own})
+            first, second = found["P"]
+            np.testing.assert_allclose(found["Pdiff"][0], first - second / 4, atol=1e-15)
 
     def test_weights_as_models_keep_them(self):
         x, (q, k, v) = EXERCISE["x"], np.arange(18).reshape(3, 3, 2) / 7
