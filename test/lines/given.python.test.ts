@@ -70,6 +70,43 @@ describe.skipIf(!hasNumpy)('a residual connection that the setup lacks', () => {
   });
 });
 
+describe.skipIf(!hasNumpy)('biases that are one more row of the weights', () => {
+  /** All but the last row, and the last row. */
+  const apart = ({ shape: [rows, width], data }: Tensor): [weight: Tensor, bias: Tensor] => {
+    const size = (rows - 1) * width;
+    const weight = { shape: [rows - 1, width], data: data.slice(0, size) };
+    return [weight, { shape: [width], data: data.slice(size) }];
+  };
+  const config = (of: (name: string) => Tensor): HeadConfig => {
+    const [W_Q, b_Q] = apart(of("A['q']"));
+    const [W_K, b_K] = apart(of("A['k']"));
+    const [W_V, b_V] = apart(of("A['v']"));
+    const [W_O, b_O] = apart(of('out'));
+    return {
+      ...{ ...plain, head: 'multihead', heads: 2, kvHeads: 2, x: of('x') },
+      weights: { W_Q, b_Q, W_K, b_K, W_V, b_V, W_O, b_O },
+      loss: { kind: 'upstream', G: of('up') },
+    };
+  };
+  const right = sourceOf('biasColumn');
+
+  test('are read so', () => {
+    const { result } = held(right, config);
+    expect(result.first).toBeNull();
+    expect(result.verdict).toBe('match');
+  });
+
+  test.each([
+    ['dout = o1.T @ up', 'dout = o1.T @ y'],
+    ['x1.T @ flat', 'x1.T @ g.reshape(n, h * d)'],
+    ['dx1 = dx1 + flat', 'dx1 = flat'],
+    ['o1 = with_one((p @ v).transpose(1, 0, 2)', 'o1 = with_one((p @ v)'],
+  ])('%s is then told: %s', (before, after) => {
+    const wrong = right.replace(before, after);
+    expect(held(wrong, config).result.first?.line).toBe(lineOf(wrong, after));
+  });
+});
+
 describe.skipIf(!hasTorch)('gradients of one sequence after the other', () => {
   const config = (of: (name: string) => Tensor): HeadConfig => ({
     ...{ ...plain, head: 'qkv', heads: 1, kvHeads: 1 },

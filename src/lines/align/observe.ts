@@ -7,7 +7,7 @@ import type { Catalogue } from './catalogue.ts';
 import { Contents } from './contents.ts';
 import { Nudges } from './nudges.ts';
 import { croppedWays, isAtEnd, isNothingBeyond, type Padding } from './padded.ts';
-import { type Piece, piecesOf } from './pieces.ts';
+import { biasedOf, type Piece, piecesOf } from './pieces.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 import { isIn, withoutSizes } from '../recorded/sizes.ts';
 import { Arrays } from '../recorded/versions.ts';
@@ -197,6 +197,13 @@ export class Observer {
     if (padded) return padded;
     const pieces = piecesOf(tensor, this.aligner, this.#catalogue);
     if (pieces.length > 0) return { ...nothing, pieces, standing: 'right' };
+    const biased = biasedOf(tensor, this.aligner, this.#catalogue);
+    if (biased.length > 0)
+      return {
+        ...nothing,
+        pieces: biased,
+        standing: biased.some(({ entry }) => entry.role === 'partial') ? 'partial' : 'right',
+      };
     // A single number in a narrow type may be anything.
     const isScalar = tensor.data.length === 1;
     const isVague =

@@ -2,6 +2,8 @@
 import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { type Aligner, type Alignment, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { NodeId } from '../../engine/graph.ts';
+import { projectionsOf } from '../forms/form.ts';
 
 /** Fewer entries are copied sooner one by one. */
 const FEW = 16;
@@ -91,6 +93,55 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue)
   }
   return [];
 }
+
+/**
+ * The parts of a weight whose bias is one more row or column of it, of their gradients, of what it is multiplied with, which
+ * has a one more, and of the gradient of that; or [].
+ */
+export function biasedOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue): Piece[] {
+  const { graph, parts, floor } = catalogue;
+  const projections = projectionsOf(graph).filter(({ bias }) => bias !== null);
+  const { shape } = tensor;
+  if (projections.length === 0 || shape.length < 2 || tensor.data.length < LEAST) return [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const most = shape[axis] - 1;
+    if (most < 1) continue;
+    for (const [start, beside] of [
+      [0, most],
+      [1, 0],
+    ]) {
+      const best = aligner.align(cut(tensor, axis, 1, start, most));
+      const one = cut(tensor, axis, 1, beside, 1);
+      const found = best.flatMap((each) => {
+        const { node, kind, role } = each.entry;
+        const own = projections.find(({ weight }) => weight === node);
+        // The gradient of the keys' bias is 0 but for rounding.
+        if (own && kind === 'gradient' && tellingOf(one).size <= floor) return [[each]];
+        if (own)
+          return aligner
+            .align(one)
+            .filter(({ entry }) => entry.node === own.bias && entry.kind === kind)
+            .map((bias) => [each, bias]);
+        const isSource = projections.some(
+          ({ source }) => source === node || isMerged(source, node),
+        );
+        const isOnes = one.data.every((value) => value === 1);
+        return isSource && (kind === 'gradient' || (isOnes && role !== 'partial')) ? [[each]] : [];
+      });
+      if (found.length > 0)
+        return found[0].map((each, place) => ({
+          ...each,
+          ...laidOut(each, axis, 1, shape[axis], parts.extents),
+          place,
+        }));
+    }
+  }
+  return [];
+}
+
+/** Heads side by side have the numbers of the heads. */
+const isMerged = (source: NodeId, node: NodeId): boolean =>
+  source === 'C' && /^O[gns]?$/.test(node);
 
 /** How many parts may be 0 but for rounding: the gradient of the keys' bias, those of weights behind queries that are 0. */
 const zerosOf = ({ entries, floor }: Catalogue): number =>

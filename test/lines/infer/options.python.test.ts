@@ -16,6 +16,8 @@ import { hasNumpy, hasTorch, recorded } from '../../support/recorded.ts';
 
 interface Option {
   readonly name: string;
+  /** The program is that of another option, with this for that. */
+  readonly of?: readonly [name: string, before: string, after: string];
   readonly expected: Partial<Record<keyof HeadConfig, unknown>>;
   /** Weights that belong to the option. */
   readonly weights?: readonly WeightId[];
@@ -54,6 +56,70 @@ const numpy: readonly Option[] = [
     expected: { block: { residual: true, postNorm: { kind: 'layer', eps: 1e-5 } } },
     weights: ['gamma_post', 'beta_post'],
     mistake: ['dx = dsummed + dq', 'dx = dq'],
+  },
+  {
+    name: 'ntk',
+    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    mistake: ['dk = dkr * cos', 'dk = dqr * cos'],
+  },
+  {
+    name: 'a base that is named nowhere',
+    of: ['ntk', 'BASE * FACTOR ** (D / (D - 2))', 'math.exp(BASE / 900)'],
+    expected: { rope: { base: expect.closeTo(Math.exp(100 / 9), 5) as number } },
+    asked: ['rope.base'],
+    mistake: ['rotate_half_back(dqr * sin)', 'rotate_half(dqr * sin)'],
+  },
+  {
+    name: 'positions that are divided',
+    of: [
+      'ntk',
+      '(BASE * FACTOR ** (D / (D - 2))) ** (np.arange(0, D, 2) / D)',
+      '(FACTOR * BASE ** (np.arange(0, D, 2) / D))',
+    ],
+    expected: { rope: { base: 10000, scaling: { kind: 'linear', factor: 4 } } },
+    mistake: ['split(g @ Wo.T)', 'split(y @ Wo.T)'],
+  },
+  {
+    name: 'a prefix that all see',
+    of: [
+      'ntk',
+      'np.tril(np.ones((T, T), bool))',
+      'np.tril(np.ones((T, T), bool)) | (np.arange(T) < 3)',
+    ],
+    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    mistake: ['(dp * p).sum(-1, keepdims=True)', '(dp * p).sum(-2, keepdims=True)'],
+  },
+  {
+    name: 'chunks',
+    of: [
+      'ntk',
+      'np.tril(np.ones((T, T), bool))',
+      'np.tril(np.ones((T, T), bool)) & (np.arange(T)[:, None] // 3 == np.arange(T) // 3)',
+    ],
+    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    // A kernel that forgets all blocks but those on the diagonal looks the same.
+    asked: ['mask'],
+    mistake: ['dv = p.transpose(0, 1, 3, 2) @ do', 'dv = p @ do'],
+  },
+  {
+    name: 'lengths of sequences',
+    of: [
+      'ntk',
+      'np.tril(np.ones((T, T), bool))',
+      '(np.tril(np.ones((T, T), bool)) & (np.arange(T) < np.array([5, 7])[:, None, None]))[:, None]',
+    ],
+    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    mistake: ['(dp * p).sum(-1, keepdims=True)', 'dp.sum(-1, keepdims=True)'],
+  },
+  {
+    name: 'yarn',
+    expected: {
+      rope: {
+        base: 10000,
+        scaling: expect.objectContaining({ kind: 'yarn', factor: 4, originalLength: 16 }) as object,
+      },
+    },
+    mistake: ['rotate_half_back(dkr * sin)', 'rotate_half(dkr * sin)'],
   },
   {
     name: 'summand',
@@ -171,9 +237,17 @@ const torch: readonly Option[] = [
 const sourceOf = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`options/${name}.py`, import.meta.url)), 'utf8');
 
+function programOf({ name, of }: Option): string {
+  if (!of) return sourceOf(name);
+  const [other, before, after] = of;
+  const source = sourceOf(other);
+  expect(source.split(before)).toHaveLength(2);
+  return source.replace(before, after);
+}
+
 async function check(option: Option): Promise<void> {
   const { name, expected, weights = [], asked = [], digits = 6, mistake } = option;
-  const source = sourceOf(name);
+  const source = programOf(option);
   const { recording, stdout } = recorded(source);
   const found = infer(recording);
   if (!found) throw new Error(`${name}: found no attention`);

@@ -1,69 +1,54 @@
 // What a rotary embedding's frequencies are: powers of a base, scaled ones, or a vector that was recorded.
-import type { RopeScaling } from '../../../engine/config.ts';
 import { near } from '../values/rows.ts';
 import {
-  choicesOf,
   type Frequencies,
   geometric,
+  linearly,
   llama3,
-  stretches,
+  powersOf,
+  stretched,
   yarn,
 } from './scaledFrequencies.ts';
 import type { Values } from '../values/values.ts';
 
-/** The frequencies whose angles per position these are; null where they are no power of a base and nowhere recorded. */
-export function frequenciesOf(
+/** The frequencies whose angles per position these may be, the likeliest first: powers of a base, scaled, or recorded. */
+export function* frequenciesOf(
   values: Values,
   step: Float64Array,
   tolerance: number,
   magnitude: number,
-): Frequencies | null {
+): Generator<Frequencies> {
   const half = step.length;
   const isSame = (each: Float64Array): boolean =>
     step.every((value, t) => Math.abs(value - each[t]) <= tolerance);
   if (magnitude !== 1) {
-    for (const found of yarn(values, half, magnitude)) if (isSame(found.each)) return found;
-    return null;
+    for (const found of yarn(values, half, magnitude)) if (isSame(found.each)) yield found;
+    return;
   }
-  const powers = (base: number): Float64Array =>
-    Float64Array.from(step, (_, t) => base ** (-t / half));
-  if (half === 1 && Math.abs(step[0] - 1) <= 0.01) return { base: 10000, each: powers(10000) };
+  if (half === 1 && Math.abs(step[0] - 1) <= 0.01)
+    yield { base: 10000, each: powersOf(10000, half) };
   // What a narrow number type shows nearly is the base that the program names.
-  const named = geometric(values).find((each) => isSame(powers(each)));
-  const shown = half > 1 && step[1] > 0 ? rounded((step[0] / step[1]) ** half) : Number.NaN;
-  const scaled =
-    named === undefined ? [...llama3(values, half)].find(({ each }) => isSame(each)) : undefined;
-  if (scaled) return scaled;
-  const base = named ?? shown;
-  if (Math.abs(step[0] - 1) <= 0.01 && base > 1 && isSame(powers(base)))
-    return { ...ntk(values, base, half), each: powers(base) };
+  const known = geometric(values);
+  const named = known.find((each) => isSame(powersOf(each, half)));
+  if (named === undefined)
+    for (const found of [...llama3(values, half), ...stretched(values, half)])
+      if (isSame(found.each)) yield found;
+  const shown = half > 1 && step[1] > 0 ? (step[0] / step[1]) ** half : Number.NaN;
   const factor = 1 / step[0];
-  const linear = powers(base).map((each) => each / rounded(factor));
   const isScaled =
     factor > 1.01 &&
     values.numbers.some(({ value }) => value !== undefined && near(value, factor, 0.01));
-  if (base > 1 && isScaled && isSame(linear))
-    return { base, each: linear, scaling: { kind: 'linear', factor: rounded(factor) } };
+  for (const base of named === undefined ? [rounded(shown), shown] : [named]) {
+    const each = powersOf(base, half);
+    if (Math.abs(step[0] - 1) <= 0.01 && base > 1 && isSame(each)) yield { base, each };
+    const linear = linearly(base, rounded(factor), half);
+    if (base > 1 && isScaled && isSame(linear.each)) yield linear;
+  }
   for (const value of values.all) {
     const { tensor, kind, isVirtual } = value;
     if (kind !== 'float' || isVirtual || tensor.data.length !== half) continue;
-    if (isSame(tensor.data)) return { base: 10000, each: tensor.data, invFreq: value };
+    if (isSame(tensor.data)) yield { base: 10000, each: tensor.data, invFreq: value };
   }
-  return null;
-}
-
-/** A base that is one the program names, stretched: its own name and the factor. */
-function ntk(
-  values: Values,
-  base: number,
-  half: number,
-): { readonly base: number; readonly scaling?: RopeScaling } {
-  const known = geometric(values);
-  if (known.includes(base) || half < 2) return { base };
-  for (const { own, factor } of choicesOf({ own: known, factor: stretches(values) }))
-    if (near(own * factor ** (half / (half - 1)), base, 5e-3))
-      return { base: own, scaling: { kind: 'ntk', factor } };
-  return { base };
 }
 
 /** The round number that is meant; the number itself where none is near. */

@@ -3,7 +3,17 @@ import type { RopeScaling } from '../../../engine/config.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { largest, type Rows } from '../values/rows.ts';
 import { frequenciesOf } from './frequencies.ts';
-import { type Frequencies, geometric, llama3, yarn } from './scaledFrequencies.ts';
+import {
+  choicesOf,
+  type Frequencies,
+  geometric,
+  linearly,
+  llama3,
+  powersOf,
+  stretched,
+  stretches,
+  yarn,
+} from './scaledFrequencies.ts';
 import type { Value, Values } from '../values/values.ts';
 
 export interface Rope {
@@ -118,13 +128,12 @@ function fitted(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | nu
   const step = stepsOf(angles);
   if (!step) return null;
   if (!isEven(angles, step, tolerance)) return null;
-  const found = frequenciesOf(values, step, tolerance, magnitude);
-  if (!found) return null;
-  const start = startOf(angles[0], found.each, tolerance);
-  const positions = Float64Array.from(angles, (_, j) => start + j);
-  if (!isTurned(turned, plain, turn, found.each, () => positions)) return null;
-  const { each: _, ...rest } = found;
-  return { ...rest, start };
+  for (const { each, ...found } of frequenciesOf(values, step, tolerance, magnitude)) {
+    const start = startOf(angles[0], each, tolerance);
+    const positions = Float64Array.from(angles, (_, j) => start + j);
+    if (isTurned(turned, plain, turn, each, () => positions)) return { ...found, start };
+  }
+  return null;
 }
 
 /**
@@ -240,11 +249,11 @@ function* knownFrequencies(
   magnitude: number,
 ): Generator<Frequencies> {
   if (magnitude === 1) {
-    for (const base of geometric(values)) {
-      const each = Float64Array.from({ length: half }, (_, t) => base ** (-t / half));
-      yield { base, each };
-    }
+    for (const base of geometric(values)) yield { base, each: powersOf(base, half) };
     yield* llama3(values, half);
+    yield* stretched(values, half);
+    for (const each of choicesOf({ base: geometric(values), factor: stretches(values) }))
+      yield linearly(each.base, each.factor, half);
     for (const value of values.all)
       if (!value.isVirtual && value.kind === 'float' && value.tensor.data.length === half)
         yield { base: 10000, each: value.tensor.data, invFreq: value };

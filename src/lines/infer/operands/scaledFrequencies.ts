@@ -62,6 +62,28 @@ export function* choicesOf<T extends object>(all: Choices<T>): Generator<T> {
   yield* visit(0, {});
 }
 
+/** base^(−t / pairs) of each pair t. */
+export const powersOf = (base: number, pairs: number): Float64Array =>
+  Float64Array.from({ length: pairs }, (_, t) => base ** (-t / pairs));
+
+/** Positions that are divided by a factor. */
+export const linearly = (base: number, factor: number, pairs: number): Frequencies => ({
+  base,
+  each: powersOf(base, pairs).map((each) => each / factor),
+  scaling: { kind: 'linear', factor },
+});
+
+/** A base that the program names, stretched by a factor that it names (NTK-aware scaling). */
+export function* stretched(values: Values, pairs: number): Generator<Frequencies> {
+  if (pairs < 2) return;
+  for (const { base, factor } of choicesOf({ base: geometric(values), factor: stretches(values) }))
+    yield {
+      base,
+      each: powersOf(base * factor ** (pairs / (pairs - 1)), pairs),
+      scaling: { kind: 'ntk', factor },
+    };
+}
+
 /** Llama 3.1's frequencies; its published numbers where the program names no others. */
 export function* llama3(values: Values, half: number): Generator<Frequencies> {
   if (!values.recording.statements.some(({ text }) => LLAMA3.test(text))) return;

@@ -2,7 +2,7 @@
 import { sizeOf, strides, type Tensor } from '../../../engine/tensor.ts';
 import { isNothing } from './biased.ts';
 import { gather, type Layout } from '../values/layout.ts';
-import { type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
+import { isWritten, type Named, nameOf, paddingOf, type Pattern, patternOf } from './masks.ts';
 import type { Model } from '../model.ts';
 import { maskLayouts, scoreLayout } from './scores.ts';
 import { isUninitialised } from '../values/memory.ts';
@@ -121,7 +121,8 @@ export function findMask(model: Model, past: number): FoundMask {
     readings ??= readingsOf(tensors, extents);
     const recorded = readings.find((each) => same(pattern, each.pattern))?.recorded;
     if (recorded) return { ...named, from: value, pattern, recorded };
-    if (isOfSeveral(pattern, readings, past)) return { ...named, from: value, pattern };
+    if (isOfSeveral(pattern, readings, past) || (readings.length === 0 && isWritten(pattern, past)))
+      return { ...named, from: value, pattern };
     other ??= { ...named, from: value, pattern, ...nearest(pattern, readings) };
   }
   for (const { recorded, pattern } of readings ?? readingsOf(tensors, extents)) {

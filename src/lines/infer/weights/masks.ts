@@ -81,6 +81,28 @@ export function paddingOf(pattern: Pattern): Uint8Array[] | null {
   return found;
 }
 
+/**
+ * Whether the pattern is one that people write in place: keys in front that all queries of a causal mask see, or keys at one
+ * end of each block that none sees, beside a causal mask or without one.
+ */
+export function isWritten(pattern: Pattern, past: number): boolean {
+  const { blocks, queries, keys, visible } = pattern;
+  const isCausal: Rule = (i, j) => i <= j + past;
+  for (let length = 1; isShared(pattern) && length < keys; length++)
+    if (obeys(pattern, (i, j) => isCausal(i, j) || i < length)) return true;
+  const size = queries * keys;
+  return Array.from({ length: blocks }, (_, n) => n * size).every((at) => {
+    const block = { blocks: 1, queries, keys, visible: visible.subarray(at, at + size) };
+    const seen = Array.from({ length: keys }, (_, i) =>
+      Array.from({ length: queries }, (_, j) => block.visible[j * keys + i]).includes(1),
+    );
+    const changes = seen.filter((each, i) => i > 0 && each !== seen[i - 1]).length;
+    const isAtEnd = changes === 0 ? seen[0] : changes === 1;
+    const rules: Rule[] = [(i) => seen[i], (i, j) => seen[i] && isCausal(i, j)];
+    return isAtEnd && rules.some((rule) => obeys(block, rule));
+  });
+}
+
 /** The entries of a layout that are hidden where `isHidden` says so. */
 export function patternOf(
   data: Float64Array,

@@ -32,12 +32,14 @@ function isNamedHere({ recording }: Field, id: number): boolean {
   return recording.statements[statement].targets.includes(name);
 }
 
-/** Whether a statement does no more than to give another name. */
+const NAMING = /^[\w.]+\s*=\s*[\w.]+?(\.(copy|clone)\(\))?$/;
+
+/** Whether a statement does no more than to give another name, to the same or a copy. */
 export function isNaming(field: Field, id: number): boolean {
   const { events, statements } = field.recording;
   const { how, statement } = events[id];
   const { kind, text } = statements[statement];
-  const isPlain = kind === 'assign' && how === 'bind' && /^[\w.]+\s*=\s*[\w.]+$/.test(text.trim());
+  const isPlain = kind === 'assign' && how === 'bind' && NAMING.test(text.trim());
   return isPlain && isNamedHere(field, id);
 }
 

@@ -234,6 +234,7 @@ function statedAt(
       return at;
     }
     const from = handedOn(recording, event);
+    if (from === null ? isNaming(field, at) : isPacked(field, at, used)) return at;
     // A number that is only stored.
     const { text } = recording.statements[event.statement];
     if (event.how === 'write' && sizeOf(event.shape) === 1 && /[^+\-*/@%=]=\s*\w+$/.test(text)) {
@@ -269,6 +270,21 @@ function statedAt(
     if (isNaming(field, at)) return at;
     at = from;
   }
+}
+
+/** Whether one is packed with others, or handed out, by a call that had what it is taken for as well. */
+function isPacked({ recording, observed }: Field, id: number, used: Key): boolean {
+  const { events } = recording;
+  const { how, name, frame } = events[id];
+  if (how !== 'return' && !(how === 'bind' && name.endsWith(']'))) return false;
+  return observed.some(
+    ({ event, standing, found }) =>
+      event.id < id &&
+      event.frame === frame &&
+      event.how !== 'argument' &&
+      standing === 'right' &&
+      found.some(({ entry }) => entry.key === used && entry.role === 'node'),
+  );
 }
 
 /** The statement that computed what a function was called with, where it names it as what it is used as. */
@@ -361,27 +377,4 @@ function isSameSum(a: Tensor | null, b: Tensor | null): boolean {
     0,
   );
   return Math.abs(sum(a) - sum(b)) <= 1e-6 * size;
-}
-
-/** Where a gradient that lacks the scale is stored under the name by which it is used on. */
-export function unscaledAt(field: Field, { event, why }: Suspect): Blame | null {
-  const { recording, observed, flow } = field;
-  const { events, statements } = recording;
-  const [best] = observed[event].found;
-  if (why !== 'incomplete' || !best?.entry.title.endsWith(' / scale')) return null;
-  const isStored = (from: number, user: number): boolean => {
-    const { kind, text } = statements[events[user].statement];
-    if (kind !== 'assign' || events[user].frame !== events[event].frame) return false;
-    if (!/=\s*[\w.]+$/.test(text.trim())) return false;
-    const [own, other] = [recording.tensor(user)?.data, recording.tensor(from)?.data];
-    if (!own || own.length !== other?.length) return false;
-    return own.every((value, at) => value === other[at]);
-  };
-  let at = event;
-  for (;;) {
-    const next = flow.users[at].find((user) => isStored(at, user));
-    if (next === undefined) break;
-    at = next;
-  }
-  return at === event ? null : { event: at, note: 'it is stored here without the scale' };
 }
