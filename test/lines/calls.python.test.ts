@@ -54,6 +54,23 @@ describe.skipIf(!hasNumpy)('a batch in several calls', () => {
   });
 });
 
+describe.skipIf(!hasNumpy)('queries in several calls', () => {
+  const right = sourceOf('recomputed_parts');
+
+  test('are judged as a whole', () => {
+    const { result, judged } = asked(right);
+    expect(result).toMatchObject({ verdict: 'match', notes: [] });
+    expect(judged.localised.covered).toContain('g:K');
+  });
+
+  test('are so too where only those of the first are right', () => {
+    const wrong = edited(right, 'q[rows], k, v, at)', 'q[rows], k, v, 0)');
+    const { result } = asked(wrong);
+    expect(result.verdict).toBe('diverges');
+    expect(result.first?.line).toBe(lineOf(wrong, 'q[rows], k, v, 0)'));
+  });
+});
+
 describe.skipIf(!hasTorch)('heads in several calls', () => {
   const right = sourceOf('accumulated');
 

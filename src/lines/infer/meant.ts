@@ -10,6 +10,7 @@ import type { Recording } from '../recorded/recording.ts';
 import { inferences } from './infer.ts';
 import { NO_LOSS } from './entries/inferLoss.ts';
 import { ownMistakes } from './ownMistakes.ts';
+import { unjudgedSums } from '../tell/laterSums.ts';
 import type { Inference, InferOptions } from './types.ts';
 
 export type { InferOptions } from './types.ts';
@@ -58,6 +59,8 @@ interface Weighed {
   readonly verdict: Localised['verdict'];
   /** Whether nothing is called wrong, and what is computed last is known. */
   readonly isRight: boolean;
+  /** Whether later calls add to gradients of which the first call alone is right. */
+  readonly isOfFirstAlone: boolean;
   /** Whether what is called wrong first was computed from something unknown, such as the next sample. */
   readonly isDoubtful: boolean;
 }
@@ -75,6 +78,7 @@ function weigh(recording: Recording, judged: Judged, found: Inference): Weighed 
     share: shareBefore({ ...localised, wrong }, graph),
     verdict: wrong.length > 0 ? 'diverges' : verdict,
     isRight: wrong.length === 0 && verdict === 'match' && hasGoal,
+    isOfFirstAlone: unjudgedSums(recording, localised).length > 0,
     isDoubtful: wrong.length > 0 && readsUnknown(localised, wrong[0].seen),
   };
 }
@@ -97,12 +101,13 @@ const isConvincing = ({
   share,
   verdict,
   isRight,
+  isOfFirstAlone,
   isDoubtful,
   found,
 }: Weighed & Pick<Meant, 'found'>): boolean =>
   verdict === 'diverges'
     ? share >= NEARLY_ALL && !isDoubtful && !found.questions.some(({ why }) => why === NO_LOSS)
-    : isRight && share >= MOST;
+    : isRight && !isOfFirstAlone && share >= MOST;
 
 /** Two that have it in common are one. */
 function signatureOf(config: HeadConfig): string {
