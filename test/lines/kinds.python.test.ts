@@ -274,6 +274,15 @@ const byHand: readonly Mistake[] = [
   },
 ];
 
+const zipped: readonly Mistake[] = [
+  { what: 'a row term without the weights', edit: ['(d_p * p).sum(dim=1', 'd_p.sum(dim=1'] },
+  { what: 'scores for weights', edit: ['d_z = p * (d_p', 'd_z = z * (d_p'] },
+  {
+    what: 'a missing transpose',
+    edit: ['d_shelf = d_z.t() @ asked', 'd_shelf = d_z.t() @ asked.flip(0)'],
+  },
+];
+
 const detached: readonly Mistake[] = [
   { what: 'values without a gradient', edit: ['v = memory @', 'v = memory.detach() @'] },
   { what: 'keys without a gradient', edit: ['k = memory @', 'k = memory.detach() @'] },
@@ -339,6 +348,7 @@ const programs = [
   { name: 'cached', needs: hasNumpy, mistakes: cached },
   { name: 'detached', needs: hasTorch, mistakes: detached },
   { name: 'by_hand', needs: hasTorch, mistakes: byHand },
+  { name: 'zipped', needs: hasTorch, mistakes: zipped },
   { name: 'complex', needs: hasTorch, mistakes: complex },
   { name: 'stream', needs: hasNumpy, mistakes: stream },
   { name: 'capped', needs: hasNumpy, mistakes: capped },

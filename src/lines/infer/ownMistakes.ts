@@ -5,9 +5,9 @@ import type { Localised, Wrong } from '../localise/localise.ts';
 import type { Recording } from '../recorded/recording.ts';
 import type { Inference } from './types.ts';
 
-type Around = Pick<Inference, 'shared' | 'isInner'>;
+type Around = Pick<Inference, 'shared' | 'isInner' | 'inferred'>;
 
-/** The mistakes that are none of what else the loss depends on, nor of what comes after an inner attention. */
+/** The mistakes that are none of what else the loss depends on, of a loss that is assumed, nor of what comes after an inner attention. */
 export const ownMistakes = (
   recording: Recording,
   { localised, catalogue }: Judged,
@@ -59,9 +59,12 @@ const isShared = ({ events }: Recording, { node, kind }: Wrong, { shared }: Arou
 const isOutside = (
   { observed, flow }: Localised,
   { node, kind, seen }: Wrong,
-  { isInner }: Around,
+  { isInner, inferred }: Around,
 ): boolean =>
-  isInner &&
-  (node === 'f' ||
-    (kind === 'gradient' && (node === 'x' || node === 'xPrime')) ||
-    flow.sources[seen].some((id) => observed[id].found.some(({ entry }) => entry.key === 'v:y')));
+  (node === 'f' && inferred.some(({ entry, sure }) => entry === 'loss' && !sure)) ||
+  (isInner &&
+    (node === 'f' ||
+      (kind === 'gradient' && (node === 'x' || node === 'xPrime')) ||
+      flow.sources[seen].some((id) =>
+        observed[id].found.some(({ entry }) => entry.key === 'v:y'),
+      )));
