@@ -5,7 +5,7 @@ import type { Inferred } from '../../../src/lines/infer/types.ts';
 
 const loss: Inferred = {
   entry: 'loss',
-  from: null,
+  from: { file: 'own.py', line: 1 },
   sure: true,
   note: 'half the squared norm of y',
 };
