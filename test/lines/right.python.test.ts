@@ -53,6 +53,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     'next_token',
     'named_heads',
     'engine_nodes',
+    'moved_back',
   ])('%s', (name) => {
     expect(answered(source(name))?.verdict).toBe('match');
   });
