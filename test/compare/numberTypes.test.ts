@@ -114,6 +114,17 @@ function judged(trace: CheckInput['trace'], numberType?: NumberTypeName): Report
   return check({ config: own, graph: buildGraph(own), trace, names: {}, resolve: resolveName });
 }
 
+test('a tensor that is kept in another way is not told as rounding', () => {
+  const trace = program(Math.fround).map((each) =>
+    each.name === 'S' ? { ...each, tensor: map(each.tensor, (value) => 1.5 * value) } : each,
+  );
+  const { verdict, first, precision } = judged(trace);
+  expect(verdict).toBe('match');
+  expect(first).toBeNull();
+  expect(precision!.node).not.toBe('S');
+  expect(precision!.yours).toBeLessThan(20 * precision!.alone);
+});
+
 describe('a program whose products are made in TF32', () => {
   test('is told so, and is no match for float32', () => {
     const { verdict, causes, precision } = judged(program(seenByCore));
