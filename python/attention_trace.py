@@ -1297,17 +1297,17 @@ def _collectives(torch: Any, mesh: _Mesh) -> tuple[Callable, Callable]:
 # Of latent attention: m n the latents' features, d of a key those from them, z those that turn. Of
 # differential attention s are the two softmaxes of a head.
 TOKENS = {"K": "t", "Q": "j", "V": "t"}
+SOURCES = {  # What each is projected from: the first of these that there is.
+    **{"K": "cKVn cKV x", "V": "cKVn cKV xValue x", "KR": "x", "cKV": "x"},
+    **{name: "cQn cQ xPrime x" for name in ("Q", "QR")},
+    **{name: "xPrime x" for name in ("gate", "cQ")},
+}
 SPLIT_LETTERS = {"h": "heads", "r": "heads", "j": "tokens", "t": "tokens"}
 
 
 def _letters(spec: str) -> list[str]:
     """ "b t (r a)": b, t, ra."""
     return [(wide or one).replace(" ", "") for wide, one in re.findall(r"\(([^)]*)\)|(\S+)", spec)]
-
-
-def _letters_last(spec: str) -> str:
-    """The last axis: "b t (r a)" gives (r a)."""
-    return re.search(r"(\([^)]*\)|\S+)$", spec)[0]
 
 
 class _Extents:
@@ -1374,6 +1374,7 @@ class _Reference:
         self.extents.lengths.update(h=heads, r=kv_heads, s=2)
         paired = ("s {}" if halves else "{} s") if setup.has("differential") else "{}"
         self.heads = {"K": paired.format("r"), "Q": paired.format("h"), "V": "r"}
+        self.query_heads = f"({self.heads['Q']})"
         self.summed, self.gathered = _collectives(torch, self.mesh)
         # Value, gradient if not its own, axes, and over which parts of the mesh gradients add up.
         self.nodes: dict[str, list[Any]] = {}
@@ -1412,10 +1413,13 @@ class _Reference:
     def wide(self, letter: str, heads: str) -> str:
         return f"({heads} {letter})" if self.multi else letter
 
+    def features(self, name: str) -> str:
+        """The axis of what is projected to keys, queries or values: all heads side by side."""
+        return self.wide("v" if name == "V" else self.width, self.heads[name])
+
     def merged(self, name: str) -> str:
         """The axes of keys, queries or values as they are projected."""
-        letter = "v" if name == "V" else self.width
-        return f"{self.b}{TOKENS[name]} {self.wide(letter, self.heads[name])}"
+        return f"{self.b}{TOKENS[name]} {self.features(name)}"
 
     def inputs(self) -> None:
         """All that is given, in the order of the engine's nodes."""
@@ -1433,23 +1437,23 @@ class _Reference:
         if self.is_self:
             lengths["j"] = lengths["t"]
         feature = "e" if setup.has("xPrime") else "c"
-        features = {"K": "c", "Q": feature, "V": "u" if setup.has("xValue") else "c"}
+        made_of = {"K": "c", "Q": feature, "V": "u" if setup.has("xValue") else "c"}
         if setup.has("weights.W_DKV"):
-            features.update(K="m", V="m")
+            made_of.update(K="m", V="m")
         if setup.has("weights.W_DQ"):
-            features["Q"] = "n"
+            made_of["Q"] = "n"
         self.width = "d" if setup.has("weights.W_KR") else "a"
         for name in TOKENS:
             self.leaf(name, f"start.{name}", self.merged(name))
         for kind in "Wb":
             for name in TOKENS:
-                own = _letters_last(self.merged(name))
-                own = f"{features[name]} {own}" if kind == "W" else own
+                own = self.features(name)
+                own = f"{made_of[name]} {own}" if kind == "W" else own
                 self.leaf(f"{kind}_{name}", f"weights.{kind}_{name}", own)
             if kind == "W":
                 self.leaf("W_O", "weights.W_O", f"{self.wide('v', 'h')} o")
         self.leaf("b_O", "weights.b_O", "o", ["tokens"])
-        self._latent_weights(feature, features["Q"])
+        self._latent_weights(feature, made_of["Q"])
         for name, letter, of in zip(NULLS, "av", "KV"):
             self.leaf(name, f"weights.{name}", f"({self.heads[of]} {letter})")
         self._gains(feature)
@@ -1460,7 +1464,7 @@ class _Reference:
                 is_own = shape == (lengths[letter],) or not self.multi
                 self.leaf(name, f"weights.{name}", letter if is_own else f"({heads} {letter})")
         for name in ("sinks", "headScale"):
-            self.leaf(name, f"weights.{name}", f"({self.heads['Q']})")
+            self.leaf(name, f"weights.{name}", self.query_heads)
         for name in LAMBDAS:
             self.leaf(name, f"weights.{name}", "a")
         if setup.has("weights.lambda_share"):
@@ -1505,7 +1509,7 @@ class _Reference:
         setup, lengths, torch = self.setup, self.extents.lengths, self.torch
         if setup.has("positionBias"):
             is_learned = setup.one_of("positionBias.kind", "learned", "t5", "swin") == "learned"
-            heads = f"({self.heads['Q']})"
+            heads = self.query_heads
             order = f"{heads} i j" if self.key_first else f"{heads} j i"
             if not setup.has("positionBias.kind") or not setup.has("weights.B"):
                 setup.fail("positionBias", setup.raw("positionBias"), "its kind, and weights.B")
@@ -1656,12 +1660,8 @@ class _Reference:
         return value if self.mesh.part("heads") == 0 else value.detach()
 
     def _project(self, name: str, spec: str) -> Any:
-        stream = self.stream
-        of_keys, of_queries = ["cKVn", "cKV", "x"], ["cQn", "cQ", stream]
-        sources = {"K": of_keys, "V": [*of_keys[:2], "xValue", "x"], "Q": of_queries}
-        sources.update(QR=of_queries, gate=[stream], cQ=[stream])
-        source = next(each for each in sources.get(name, ["x"]) if each in self.nodes)
-        source = "xn" if source == stream and "xn" in self.nodes else source
+        source = next(each for each in SOURCES[name].split() if each in self.nodes)
+        source = "xn" if source == self.stream and "xn" in self.nodes else source
         weight = name.replace("c", "D") if name[0] == "c" else name
         value = self.nodes[source][0] @ self.nodes[f"W_{weight}"][0]
         if f"b_{name}" in self.nodes:
@@ -1675,8 +1675,7 @@ class _Reference:
                 continue
             value = self._project(f"c{name}", spec)
             if f"gamma_D{name}" in self.nodes or self.setup.has("latentNorm"):
-                mean = lambda own: own.mean(-1, keepdim=True)
-                value = self._divided("latentNorm", f"D{name}", value, mean, (-1,), ("rms", 1e-6))
+                value = self._divided("latentNorm", f"D{name}", value, _mean, (-1,), ("rms", 1e-6))
                 self.keep(f"c{name}n", value, spec)
 
     def _norm(self, name: str, spec: str) -> Any:
@@ -1927,7 +1926,7 @@ class _Reference:
         b = self.b
         Kh, Qh, Vh = map(self._split, TOKENS)
         Kh, Vh = self._for_queries(Kh, self.heads["K"]), self._for_queries(Vh, "r")
-        P = self._weights(Qh @ Kh.transpose(-1, -2), f"{b}({self.heads['Q']}) ")
+        P = self._weights(Qh @ Kh.transpose(-1, -2), f"{b}{self.query_heads} ")
         O = self.keep("O", self._difference(P) @ Vh, f"{b}h j v")
         O = self._gated(self._heads_normed(O))
         merged = O.transpose(-3, -2).flatten(-2)
@@ -1975,10 +1974,7 @@ class _Reference:
         shape = [P.shape[-3] // 2, *P.shape[-2:]]
         shape.insert(axis + 4, 2)
         first, second = P.reshape(*P.shape[:-3], *shape).unbind(axis)
-        own, order = first - share * second, "i j" if self.key_first else "j i"
-        if self.key_first:
-            return self.keep("Pdiff", own.transpose(-1, -2), f"{self.b}h {order}").transpose(-1, -2)
-        return self.keep("Pdiff", own, f"{self.b}h {order}")
+        return self._keep_scores("Pdiff", first - share * second, f"{self.b}h ")
 
     def _heads_normed(self, O: Any) -> Any:
         """Of differential attention: each head's output normed, and times 1 - lambda_init."""
@@ -1986,9 +1982,8 @@ class _Reference:
         if not setup.has("differential"):
             return O
         if setup.raw("differential.norm") != "none":
-            mean = lambda own: own.mean(-1, keepdim=True)
             shape = (-1, 1, self.extents.lengths["v"])
-            O = self._divided("differential.norm", "O", O, mean, shape, ("rms", 1e-5))
+            O = self._divided("differential.norm", "O", O, _mean, shape, ("rms", 1e-5))
             O = self.keep("On", O, spec)
         initial = self._lambda_init()
         return O if initial == 0 else self.keep("Os", O * (1 - initial), spec)
@@ -2034,12 +2029,16 @@ class _Reference:
         far = (exact + far.nan_to_num(0, 0, 0).long()).clamp(max=buckets - 1)
         return table[base + torch.where(distance < exact, distance, far)].permute(2, 0, 1)
 
+    def _keep_scores(self, name: str, value: Any, front: str) -> Any:
+        """A node of scores or weights: computed queries first, kept in the setup's order."""
+        if self.key_first:
+            return self.keep(name, value.transpose(-1, -2), f"{front}i j").transpose(-1, -2)
+        return self.keep(name, value, f"{front}j i")
+
     def _weights(self, scores: Any, front: str) -> Any:
         """From raw scores, queries first, to what values are weighted by."""
         setup, torch = self.setup, self.torch
-        flip = (lambda t: t.transpose(-1, -2)) if self.key_first else (lambda t: t)
-        spec = front + ("i j" if self.key_first else "j i")
-        keep = lambda name, value: flip(self.keep(name, flip(value), spec))
+        keep = lambda name, value: self._keep_scores(name, value, front)
         step = keep("S", scores)
         if setup.raw("scale") == "1/sqrt(d)" or not (setup.has("scale") or self.head == "kq"):
             scale = 1 / math.sqrt(self.extents.lengths["a"])
@@ -2093,7 +2092,7 @@ class _Reference:
             self.setup.fail(entry, f"shape {shape}", f"one that broadcasts to {full}")
         tensor = tensor.reshape(own)
         tensor = tensor.transpose(-1, -2) if self.key_first else tensor
-        for axis, part in zip((1, 2), self.extents.slices(f"({self.heads['Q']}) j")):
+        for axis, part in zip((1, 2), self.extents.slices(f"{self.query_heads} j")):
             if tensor.shape[axis] > 1:
                 tensor = tensor.narrow(axis, part.start, part.stop - part.start)
         tensor = tensor.to(self.device)
@@ -2235,7 +2234,7 @@ class _Reference:
             if tuple(slopes.shape) != (heads,):
                 found = f"shape {tuple(slopes.shape)}"
                 self.setup.fail("alibi", found, f"one slope per head ({heads})")
-        slopes = self.local(slopes, f"({self.heads['Q']})")
+        slopes = self.local(slopes, self.query_heads)
         return slopes.reshape(-1, 1, 1) if self.multi else slopes.reshape(1, 1)
 
     # -- loss and backward --
@@ -2306,7 +2305,7 @@ class _Reference:
     def _check_memory(self) -> None:
         """Refuses what would not fit, with the figure: scores and weights are what takes it."""
         setup, lengths = self.setup, self.extents.lengths
-        heads = f"({self.heads['Q']}) " if self.multi else ""
+        heads = f"{self.query_heads} " if self.multi else ""
         spec = f"{self.b}{heads}j i"
         entries = math.prod(each.stop - each.start for each in self.extents.slices(spec))
         steps = 3 + any(map(setup.has, ("mask", "window", "alibi"))) + setup.has("dropout")
@@ -2334,6 +2333,10 @@ def _yarn_ramp(scaling: dict[str, Any], base: float, width: int) -> tuple[float,
         low, high = math.floor(low), math.ceil(high)
     low, high = max(low, 0), min(high, width - 1)
     return low, 0.001 if high == low else high - low
+
+
+def _mean(own: Any) -> Any:
+    return own.mean(-1, keepdim=True)
 
 
 def _heads_apart(value: Any, width: int) -> Any:

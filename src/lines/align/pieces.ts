@@ -1,15 +1,15 @@
 // Tensors that are several in one: fused projections, stacked or joined queries, keys and values.
-import { sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
+import type { NodeId } from '../../engine/graph.ts';
+import { cut, sizeOf, strides, type Tensor } from '../../engine/tensor.ts';
 import { type Aligner, type Alignment, tellingOf } from './align.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { NodeId } from '../../engine/graph.ts';
-import { projectionsOf } from '../forms/form.ts';
+import { type Projection, projectionsOf } from '../forms/form.ts';
 
 /** Fewer entries are copied sooner one by one. */
 const FEW = 16;
 
 /** `count` indices of one axis from `start` on, in each of `blocks` equal blocks of that axis. */
-function cut(
+function cutOfBlocks(
   { shape, data }: Tensor,
   axis: number,
   blocks: number,
@@ -68,7 +68,7 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue)
         const found: (Alignment & Pick<Piece, 'place'>)[] = [];
         let zeros = 0;
         for (const [place, width] of widths.entries()) {
-          const piece = cut(tensor, axis, blocks, start, width);
+          const piece = cutOfBlocks(tensor, axis, blocks, start, width);
           start += width;
           const telling = tellingOf(piece);
           if (telling.size <= floor && zeros < zerosOf(catalogue)) {
@@ -99,44 +99,52 @@ export function piecesOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue)
  * has a one more, and of the gradient of that; or [].
  */
 export function biasedOf(tensor: Tensor, aligner: Aligner, catalogue: Catalogue): Piece[] {
-  const { graph, parts, floor } = catalogue;
-  const projections = projectionsOf(graph).filter(({ bias }) => bias !== null);
-  const { shape } = tensor;
-  if (projections.length === 0 || shape.length < 2 || tensor.data.length < LEAST) return [];
+  const biased = projectionsOf(catalogue.graph).filter(({ bias }) => bias !== null);
+  const { shape, data } = tensor;
+  if (biased.length === 0 || shape.length < 2 || data.length < LEAST) return [];
   for (let axis = shape.length - 1; axis >= 0; axis--) {
-    const most = shape[axis] - 1;
-    if (most < 1) continue;
-    for (const [start, beside] of [
-      [0, most],
-      [1, 0],
-    ]) {
-      const best = aligner.align(cut(tensor, axis, 1, start, most));
-      const one = cut(tensor, axis, 1, beside, 1);
-      const found = best.flatMap((each) => {
-        const { node, kind, role } = each.entry;
-        const own = projections.find(({ weight }) => weight === node);
-        // The gradient of the keys' bias is 0 but for rounding.
-        if (own && kind === 'gradient' && tellingOf(one).size <= floor) return [[each]];
-        if (own)
-          return aligner
-            .align(one)
-            .filter(({ entry }) => entry.node === own.bias && entry.kind === kind)
-            .map((bias) => [each, bias]);
-        const isSource = projections.some(
-          ({ source }) => source === node || isMerged(source, node),
-        );
-        const isOnes = one.data.every((value) => value === 1);
-        return isSource && (kind === 'gradient' || (isOnes && role !== 'partial')) ? [[each]] : [];
-      });
-      if (found.length > 0)
-        return found[0].map((each, place) => ({
+    const length = shape[axis];
+    if (length < 2) continue;
+    for (const at of [length - 1, 0]) {
+      const most = at > 0 ? cut(tensor, axis, 0, at) : cut(tensor, axis, 1, length);
+      const one = cut(tensor, axis, at, at + 1);
+      const all = aligner
+        .align(most)
+        .map((each) => withBias(each, one, biased, aligner, catalogue));
+      const found = all.find((each) => each.length > 0);
+      const { extents } = catalogue.parts;
+      if (found)
+        return found.map((each, place) => ({
           ...each,
-          ...laidOut(each, axis, 1, shape[axis], parts.extents),
+          ...laidOut(each, axis, 1, length, extents),
           place,
         }));
     }
   }
   return [];
+}
+
+/** What all but one row or column of a tensor is, with the bias that the one is; or [] where it is none. */
+function withBias(
+  most: Alignment,
+  one: Tensor,
+  biased: readonly Projection[],
+  aligner: Aligner,
+  { floor }: Catalogue,
+): Alignment[] {
+  const { node, kind, role } = most.entry;
+  const own = biased.find(({ weight }) => weight === node);
+  if (own) {
+    // The gradient of the keys' bias is 0 but for rounding.
+    if (kind === 'gradient' && tellingOf(one).size <= floor) return [most];
+    const bias = aligner
+      .align(one)
+      .find(({ entry }) => entry.node === own.bias && entry.kind === kind);
+    return bias ? [most, bias] : [];
+  }
+  const isSource = biased.some(({ source }) => source === node || isMerged(source, node));
+  const isOnes = one.data.every((value) => value === 1);
+  return isSource && (kind === 'gradient' || (isOnes && role !== 'partial')) ? [most] : [];
 }
 
 /** Heads side by side have the numbers of the heads. */

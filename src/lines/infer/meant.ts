@@ -78,7 +78,7 @@ function weigh(recording: Recording, judged: Judged, found: Inference): Weighed 
     share: shareBefore({ ...localised, wrong }, graph),
     verdict: wrong.length > 0 ? 'diverges' : verdict,
     isRight: wrong.length === 0 && verdict === 'match' && hasGoal,
-    isOfFirstAlone: unjudgedSums(recording, localised).length > 0,
+    isOfFirstAlone: wrong.length === 0 && unjudgedSums(recording, localised).length > 0,
     isDoubtful: wrong.length > 0 && readsUnknown(localised, wrong[0].seen),
   };
 }

@@ -17,6 +17,7 @@ export const ownMistakes = (
     (each) =>
       !isShared(recording, each, around) &&
       !isOutside(localised, each, around) &&
+      !isOfAssumedLoss(each, around) &&
       !isInOtherOrder(recording, catalogue, each),
   );
 
@@ -59,12 +60,13 @@ const isShared = ({ events }: Recording, { node, kind }: Wrong, { shared }: Arou
 const isOutside = (
   { observed, flow }: Localised,
   { node, kind, seen }: Wrong,
-  { isInner, inferred }: Around,
+  { isInner }: Around,
 ): boolean =>
-  (node === 'f' && inferred.some(({ entry, sure }) => entry === 'loss' && !sure)) ||
-  (isInner &&
-    (node === 'f' ||
-      (kind === 'gradient' && (node === 'x' || node === 'xPrime')) ||
-      flow.sources[seen].some((id) =>
-        observed[id].found.some(({ entry }) => entry.key === 'v:y'),
-      )));
+  isInner &&
+  (node === 'f' ||
+    (kind === 'gradient' && (node === 'x' || node === 'xPrime')) ||
+    flow.sources[seen].some((id) => observed[id].found.some(({ entry }) => entry.key === 'v:y')));
+
+/** Whether it is the loss, of which nothing tells what it is. */
+const isOfAssumedLoss = ({ node }: Wrong, { inferred }: Around): boolean =>
+  node === 'f' && inferred.some(({ entry, sure }) => entry === 'loss' && !sure);

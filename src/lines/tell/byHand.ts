@@ -7,6 +7,7 @@ import { isWhole } from '../align/align.ts';
 import type { Catalogue } from '../align/catalogue.ts';
 import { cone, type Flow, handedFrom } from '../recorded/flow.ts';
 import { coveredKeys } from '../localise/goals.ts';
+import { inputsByName, ofWhich } from '../localise/names/ofInputs.ts';
 import { nodeNamed, type Observed } from '../align/observe.ts';
 import type { Event, Recording } from '../recorded/recording.ts';
 
@@ -44,46 +45,30 @@ export function wrongByHand(
     inner.map(({ id }) => id),
   );
   const { nodes } = catalogue.graph;
-  const inputs = inputsByName(catalogue, observed);
+  const isInput = new Set(nodes.flatMap(({ id, kind }) => (kind === 'input' ? [id] : [])));
+  const inputs = inputsByName(observed, ({ node }) => isInput.has(node));
+  /** What a name says that it is the gradient of: of a node, or of what the program calls an input. */
+  const ofName = (event: Event): NodeId | undefined => {
+    const named = nodeNamed(event);
+    if (named) return named.kind === 'gradient' ? named.node : undefined;
+    return inputs.get(ofWhich(event.name, true) ?? '')?.node;
+  };
   const frames = new Set(inner.map(({ id }) => recording.events[id].frame));
   const keys = own.flatMap(({ event, standing }): Key[] => {
     const isWrong = standing === 'off' || (standing === 'partial' && !leads[event.id]);
     if (!isWrong || !after.has(event.id)) return [];
-    const named = nodeNamed(event) ?? ofInput(event.name, inputs);
-    const isNamed = named?.kind === 'gradient' && standing === 'off';
+    const named = standing === 'off' ? ofName(event) : undefined;
     const isEnd = event.how === 'return' && frames.has(event.frame) && !leads[event.id];
     const size = sizeOf(event.shape);
     return nodes
       .filter(
         ({ id, kind, shape }) =>
-          (isNamed && id === named.node) || (isEnd && kind === 'input' && sizeOf(shape) === size),
+          id === named || (isEnd && kind === 'input' && sizeOf(shape) === size),
       )
       .map(({ id }) => keyOf(id, 'gradient'))
       .filter((key) => !covered.has(key));
   });
   return new Set(keys);
-}
-
-/** What the inputs of the setup are called by the program. */
-function inputsByName({ graph }: Catalogue, observed: readonly Observed[]): Map<string, NodeId> {
-  const inputs = new Set(graph.nodes.flatMap(({ id, kind }) => (kind === 'input' ? [id] : [])));
-  return new Map(
-    observed.flatMap(({ event, found: [best] }) =>
-      best?.entry.role === 'node' && best.entry.kind === 'value' && inputs.has(best.entry.node)
-        ? [[event.name, best.entry.node]]
-        : [],
-    ),
-  );
-}
-
-/** The input of which a name says the gradient: `d_memory` where `memory` is one. */
-function ofInput(
-  name: string,
-  inputs: ReadonlyMap<string, NodeId>,
-): { readonly node: NodeId; readonly kind: 'gradient' } | null {
-  const [, before, after] = /^(?:d|g|grad)_?(\w+)$|^(\w+?)_(?:d|g|grad)$/.exec(name) ?? [];
-  const node = inputs.get(before ?? after ?? '');
-  return node === undefined ? null : { node, kind: 'gradient' };
 }
 
 const isGradientWithin = (key: Key): boolean => key.startsWith('g:') && !/^g:[yf]$/.test(key);

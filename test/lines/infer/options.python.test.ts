@@ -28,6 +28,36 @@ interface Option {
   readonly mistake: readonly [before: string, after: string];
 }
 
+/** Of ntk.py: its frequencies, what is expected of them, and its mask. */
+const NTK = `inv_freq = 1 / ((BASE * FACTOR ** (D / (D - 2))) ** (np.arange(0, D, 2) / D))
+mscale = 1.0`;
+const STRETCHED = {
+  rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } },
+} as const;
+const CAUSAL = 'np.tril(np.ones((T, T), bool))';
+
+/** YaRN's in their place, as its authors write them. */
+const YARN = `ORIG = 16
+
+
+def find_dim(rotations):
+    return D * math.log(ORIG / (rotations * 2 * math.pi)) / (2 * math.log(BASE))
+
+
+def yarn_inv_freq():
+    pos = BASE ** (np.arange(0, D, 2) / D)
+    extra, inter = 1 / pos, 1 / (FACTOR * pos)
+    low, high = max(math.floor(find_dim(32)), 0), min(math.ceil(find_dim(1)), D - 1)
+    if low == high:
+        high += 0.001
+    ramp = np.clip((np.arange(D // 2) - low) / (high - low), 0, 1)
+    mask = 1 - ramp
+    return inter * (1 - mask) + extra * mask
+
+
+inv_freq = yarn_inv_freq()
+mscale = 0.1 * math.log(FACTOR) + 1`;
+
 const numpy: readonly Option[] = [
   {
     name: 'olmo2',
@@ -59,7 +89,7 @@ const numpy: readonly Option[] = [
   },
   {
     name: 'ntk',
-    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    expected: STRETCHED,
     mistake: ['dk = dkr * cos', 'dk = dqr * cos'],
   },
   {
@@ -81,38 +111,27 @@ const numpy: readonly Option[] = [
   },
   {
     name: 'a prefix that all see',
-    of: [
-      'ntk',
-      'np.tril(np.ones((T, T), bool))',
-      'np.tril(np.ones((T, T), bool)) | (np.arange(T) < 3)',
-    ],
-    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    of: ['ntk', CAUSAL, `${CAUSAL} | (np.arange(T) < 3)`],
+    expected: STRETCHED,
     mistake: ['(dp * p).sum(-1, keepdims=True)', '(dp * p).sum(-2, keepdims=True)'],
   },
   {
     name: 'chunks',
-    of: [
-      'ntk',
-      'np.tril(np.ones((T, T), bool))',
-      'np.tril(np.ones((T, T), bool)) & (np.arange(T)[:, None] // 3 == np.arange(T) // 3)',
-    ],
-    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    of: ['ntk', CAUSAL, `${CAUSAL} & (np.arange(T)[:, None] // 3 == np.arange(T) // 3)`],
+    expected: STRETCHED,
     // A kernel that forgets all blocks but those on the diagonal looks the same.
     asked: ['mask'],
     mistake: ['dv = p.transpose(0, 1, 3, 2) @ do', 'dv = p @ do'],
   },
   {
     name: 'lengths of sequences',
-    of: [
-      'ntk',
-      'np.tril(np.ones((T, T), bool))',
-      '(np.tril(np.ones((T, T), bool)) & (np.arange(T) < np.array([5, 7])[:, None, None]))[:, None]',
-    ],
-    expected: { rope: { base: 10000, pairing: 'half', scaling: { kind: 'ntk', factor: 4 } } },
+    of: ['ntk', CAUSAL, `(${CAUSAL} & (np.arange(T) < np.array([5, 7])[:, None, None]))[:, None]`],
+    expected: STRETCHED,
     mistake: ['(dp * p).sum(-1, keepdims=True)', 'dp.sum(-1, keepdims=True)'],
   },
   {
     name: 'yarn',
+    of: ['ntk', NTK, YARN],
     expected: {
       rope: {
         base: 10000,

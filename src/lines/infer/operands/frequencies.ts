@@ -1,6 +1,7 @@
 // What a rotary embedding's frequencies are: powers of a base, scaled ones, or a vector that was recorded.
 import { near } from '../values/rows.ts';
 import {
+  divided,
   type Frequencies,
   geometric,
   linearly,
@@ -44,10 +45,31 @@ export function* frequenciesOf(
     const linear = linearly(base, rounded(factor), half);
     if (base > 1 && isScaled && isSame(linear.each)) yield linear;
   }
+  for (const found of recorded(values, half)) if (isSame(found.each)) yield found;
+}
+
+/** All frequencies that the program names or has recorded, of positions that are known. */
+export function* knownFrequencies(
+  values: Values,
+  half: number,
+  magnitude: number,
+): Generator<Frequencies> {
+  if (magnitude === 1) {
+    for (const base of geometric(values)) yield { base, each: powersOf(base, half) };
+    yield* llama3(values, half);
+    yield* stretched(values, half);
+    yield* divided(values, half);
+    yield* recorded(values, half);
+  }
+  yield* yarn(values, half, magnitude);
+}
+
+/** Vectors of numbers that may be the frequencies themselves. */
+function* recorded(values: Values, half: number): Generator<Frequencies> {
   for (const value of values.all) {
     const { tensor, kind, isVirtual } = value;
-    if (kind !== 'float' || isVirtual || tensor.data.length !== half) continue;
-    if (isSame(tensor.data)) yield { base: 10000, each: tensor.data, invFreq: value };
+    if (kind === 'float' && !isVirtual && tensor.data.length === half)
+      yield { base: 10000, each: tensor.data, invFreq: value };
   }
 }
 

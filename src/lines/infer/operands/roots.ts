@@ -76,10 +76,10 @@ function findRoot(values: Values, lookup: Lookup, operand: Operand): Root {
   if (best && best.score >= GOOD) return { operand, projection: best };
   if (ofShared?.start && isRepeated(operand.value)) return ofShared;
   // Later ones are the same with an entry moved there and back, as for a numerical gradient.
-  const isBefore = ({ value }: Operand): boolean => value.time <= operand.value.time;
-  const isStart = (each: Operand): boolean =>
-    values.isLeaf(each.value) && isMadeOf(values, operand, each);
-  const start = all.findLast((each) => isBefore(each) && isStart(each)) ?? all.findLast(isStart);
+  const isLater = ({ value }: Operand): boolean => value.time > operand.value.time;
+  const start = [...all.filter(isLater), ...all.filter((each) => !isLater(each))].findLast(
+    (each) => values.isLeaf(each.value) && isMadeOf(values, operand, each),
+  );
   if (start) return { operand, start };
   const part = partOf(values, operand);
   if (part) return { operand, start: part };

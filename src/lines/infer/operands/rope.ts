@@ -2,18 +2,7 @@
 import type { RopeScaling } from '../../../engine/config.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import { largest, type Rows } from '../values/rows.ts';
-import { frequenciesOf } from './frequencies.ts';
-import {
-  choicesOf,
-  type Frequencies,
-  geometric,
-  linearly,
-  llama3,
-  powersOf,
-  stretched,
-  stretches,
-  yarn,
-} from './scaledFrequencies.ts';
+import { frequenciesOf, knownFrequencies } from './frequencies.ts';
 import type { Value, Values } from '../values/values.ts';
 
 export interface Rope {
@@ -241,24 +230,6 @@ function placed(values: Values, turned: Rows, plain: Rows, turn: Turn): Fit | nu
     }
   }
   return null;
-}
-
-function* knownFrequencies(
-  values: Values,
-  half: number,
-  magnitude: number,
-): Generator<Frequencies> {
-  if (magnitude === 1) {
-    for (const base of geometric(values)) yield { base, each: powersOf(base, half) };
-    yield* llama3(values, half);
-    yield* stretched(values, half);
-    for (const each of choicesOf({ base: geometric(values), factor: stretches(values) }))
-      yield linearly(each.base, each.factor, half);
-    for (const value of values.all)
-      if (!value.isVirtual && value.kind === 'float' && value.tensor.data.length === half)
-        yield { base: 10000, each: value.tensor.data, invFreq: value };
-  }
-  yield* yarn(values, half, magnitude);
 }
 
 /** Whether `turned` is `plain`, turned by positions times frequencies. */

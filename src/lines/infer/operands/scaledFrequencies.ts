@@ -29,7 +29,7 @@ export function geometric({ numbers, recording }: Values): number[] {
 }
 
 /** Numbers above 1 by which a context may be stretched. */
-export const stretches = ({ numbers }: Values): number[] => [
+const stretches = ({ numbers }: Values): number[] => [
   ...new Set(
     numbers.flatMap(({ name, value }) =>
       value !== undefined && value > 1 && /factor|scal|alpha|ratio|^s$/i.test(name) ? [value] : [],
@@ -52,7 +52,7 @@ const LLAMA3 = /wavelen|(?:low|high)_?freq/i;
 type Choices<T> = { readonly [Key in keyof T]: readonly T[Key][] };
 
 /** Every choice of one of each, those of the last entry in turn first. */
-export function* choicesOf<T extends object>(all: Choices<T>): Generator<T> {
+function* choicesOf<T extends object>(all: Choices<T>): Generator<T> {
   const entries = Object.entries<readonly unknown[]>(all);
   const visit = function* (at: number, sofar: object): Generator<T> {
     if (at === entries.length) return yield sofar as T;
@@ -82,6 +82,12 @@ export function* stretched(values: Values, pairs: number): Generator<Frequencies
       each: powersOf(base * factor ** (pairs / (pairs - 1)), pairs),
       scaling: { kind: 'ntk', factor },
     };
+}
+
+/** Positions that are divided by a factor that the program names, of a base that it names. */
+export function* divided(values: Values, pairs: number): Generator<Frequencies> {
+  for (const { base, factor } of choicesOf({ base: geometric(values), factor: stretches(values) }))
+    yield linearly(base, factor, pairs);
 }
 
 /** Llama 3.1's frequencies; its published numbers where the program names no others. */

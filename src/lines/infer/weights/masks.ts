@@ -88,14 +88,14 @@ export function paddingOf(pattern: Pattern): Uint8Array[] | null {
 export function isWritten(pattern: Pattern, past: number): boolean {
   const { blocks, queries, keys, visible } = pattern;
   const isCausal: Rule = (i, j) => i <= j + past;
-  for (let length = 1; isShared(pattern) && length < keys; length++)
-    if (obeys(pattern, (i, j) => isCausal(i, j) || i < length)) return true;
+  // The first query sees no more than the prefix and the keys before it.
+  const length = rowOf(pattern, 0, 0).indexOf(0);
+  if (isShared(pattern) && obeys(pattern, (i, j) => isCausal(i, j) || i < length)) return true;
   const size = queries * keys;
   return Array.from({ length: blocks }, (_, n) => n * size).every((at) => {
     const block = { blocks: 1, queries, keys, visible: visible.subarray(at, at + size) };
-    const seen = Array.from({ length: keys }, (_, i) =>
-      block.visible.some((each, n) => each === 1 && n % keys === i),
-    );
+    const seen = Array.from({ length: keys }, () => false);
+    block.visible.forEach((each, n) => (seen[n % keys] ||= each === 1));
     const changes = seen.filter((each, i) => i > 0 && each !== seen[i - 1]).length;
     const isAtEnd = changes === 0 ? seen[0] : changes === 1;
     const rules: Rule[] = [(i) => seen[i], (i, j) => seen[i] && isCausal(i, j)];

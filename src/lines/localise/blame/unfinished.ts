@@ -137,8 +137,7 @@ function isMade(field: Field, source: number, key: Key, own: Tensor, result: Ten
 function isKept(field: Field, id: number): boolean {
   const { events } = field.recording;
   for (const at of handedFrom(field.recording, id)) {
-    const { how, name } = events[at];
-    if (isNaming(field, at) || (how === 'bind' && name.endsWith(']'))) return true;
+    if (isNaming(field, at) || isElement(events[at])) return true;
   }
   return false;
 }
@@ -272,11 +271,14 @@ function statedAt(
   }
 }
 
+/** Whether something was put into a list or under a key. */
+const isElement = ({ how, name }: Event): boolean => how === 'bind' && name.endsWith(']');
+
 /** Whether one is packed with others, or handed out, by a call that had what it is taken for as well. */
 function isPacked({ recording, observed }: Field, id: number, used: Key): boolean {
   const { events } = recording;
-  const { how, name, frame } = events[id];
-  if (how !== 'return' && !(how === 'bind' && name.endsWith(']'))) return false;
+  const { how, frame } = events[id];
+  if (how !== 'return' && !isElement(events[id])) return false;
   return observed.some(
     ({ event, standing, found }) =>
       event.id < id &&

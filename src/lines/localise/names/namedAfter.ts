@@ -1,16 +1,12 @@
 // Gradients that are called after the person's own names of what they are of, such as dbias of bias, and are others.
 import { keyOf } from '../../../compare/program/program.ts';
+import { sameShape } from '../../../engine/tensor.ts';
 import { isWhole } from '../../align/align.ts';
 import type { Event } from '../../recorded/recording.ts';
 import { isNothing } from '../goals.ts';
 import type { Mistaken } from './mistaken.ts';
+import { inputsByName, ofWhich } from './ofInputs.ts';
 import type { Field } from '../suspects.ts';
-
-/** The name without what says that it is a gradient; null where nothing does. */
-function ofWhich(name: string): string | null {
-  const found = /^(?:d_?|grad_)(\w+)$/.exec(name) ?? /^(\w+)_grad$/.exec(name);
-  return found && found[1];
-}
 
 /**
  * What is called after an input, is of its shape and all that the program has under this name in the end, where its gradient
@@ -18,22 +14,17 @@ function ofWhich(name: string): string | null {
  */
 export function namedAfterInputs(field: Field): Mistaken[] {
   const { recording, observed, covered, goals, catalogue } = field;
-  const inputs = new Map<string, { node: string; shape: string }>();
-  for (const { event, found } of observed)
-    for (const each of found) {
-      const { role, kind, node, key } = each.entry;
-      const isInput =
-        role === 'node' && kind === 'value' && goals.includes(keyOf(node, 'gradient'));
-      if (isInput && isWhole(each) && covered.has(key) && !inputs.has(event.name))
-        inputs.set(event.name, { node, shape: event.shape.join() });
-    }
+  const inputs = inputsByName(
+    observed,
+    ({ node, key }) => goals.includes(keyOf(node, 'gradient')) && covered.has(key),
+  );
   const last = new Map<string, Event>();
   for (const event of recording.events) if (event.how !== 'gradient') last.set(event.name, event);
   return [...last.values()].flatMap((event): Mistaken[] => {
     const { name, id, how, loops, shape } = event;
     const of = ofWhich(name);
     const input = of === null ? undefined : inputs.get(of);
-    if (!input || how !== 'bind' || loops.length > 0 || shape.join() !== input.shape) return [];
+    if (!input || how !== 'bind' || loops.length > 0 || !sameShape(shape, input.shape)) return [];
     const key = keyOf(input.node, 'gradient');
     const { found, standing, added } = observed[id];
     const isOther =

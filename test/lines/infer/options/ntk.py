@@ -10,9 +10,10 @@ Wo = rng.standard_normal((H * D, C)) * 0.4
 g = rng.standard_normal((B, T, C))
 
 inv_freq = 1 / ((BASE * FACTOR ** (D / (D - 2))) ** (np.arange(0, D, 2) / D))
+mscale = 1.0
 angles = np.outer(np.arange(T), inv_freq)
-cos = np.cos(np.concatenate([angles, angles], -1))
-sin = np.sin(np.concatenate([angles, angles], -1))
+cos = np.cos(np.concatenate([angles, angles], -1)) * mscale
+sin = np.sin(np.concatenate([angles, angles], -1)) * mscale
 
 
 def rotate_half(t):
